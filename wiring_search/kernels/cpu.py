@@ -1,0 +1,199 @@
+"""The fused CPU kernel: a pack through a whole sequence, forward and backward, in one compiled call each.
+
+Work is cut into items, candidate × tile of sixteen samples; threads take items, `ltc_cpu` says what an item does. The forward pass
+keeps the state at the start of every time step, O(T) memory and not O(T × steps); the backward pass runs the sub-steps again.
+
+Samples that pad the last tile have elapsed time 0: their state is held and they add nothing to any gradient. An item's numbers depend
+on its candidate and its samples alone, and tiles are summed in a fixed order, so neither pack mates nor threads change a bit.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+
+from wiring_search.kernels.layout import PackLayout
+from wiring_search.kernels.ltc_cpu import backward_item, forward_item
+from wiring_search.kernels.simd import LANES, aligned
+
+
+class Kept(NamedTuple):
+    """What `backward` wants of a forward pass, in lanes: the inputs and the state at the start of every time step."""
+
+    x: np.ndarray
+    elapsed: np.ndarray
+    history: np.ndarray
+    shape: tuple[int, int, int]
+
+
+def forward(
+    layout: PackLayout, params: np.ndarray, x: np.ndarray, elapsed: np.ndarray, state: np.ndarray, every_step: bool
+) -> tuple[np.ndarray, np.ndarray, Kept]:
+    """Readouts (candidates, B, T or 1, outputs), final state (B, neurons), and what `backward` wants.
+
+    All float32 and contiguous, shapes as in `reference.run`.
+    """
+    samples, time_steps, _ = x.shape
+    shown = time_steps if every_step else 1
+    tiles = _tiles(samples)
+    kept = Kept(
+        _into_lanes(_without_padding(x, elapsed)),
+        _into_lanes(elapsed),
+        aligned(tiles * layout.neurons * (time_steps + 1) * LANES),
+        x.shape,
+    )
+    y = aligned(layout.size * tiles * shown * layout.output_size * LANES)
+    final = aligned(tiles * layout.neurons * LANES)
+    _forward(layout.edges, params, kept.x, kept.elapsed, _into_lanes(state), y, final, kept.history)
+    y = _out_of_lanes(y, layout.size, samples, (shown, layout.output_size))
+    return y, _out_of_lanes(final, 1, samples, (layout.neurons,))[0], kept
+
+
+def backward(
+    layout: PackLayout, params: np.ndarray, kept: Kept, grad_y: np.ndarray, grad_final: np.ndarray, inputs_too: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Gradients of the parameters, the initial state and, where `inputs_too`, of x and elapsed (else None)."""
+    samples, time_steps, features = kept.shape
+    tiles = _tiles(samples)
+    partial = np.empty((tiles, layout.parameters), np.float32)
+    grad_state = aligned(tiles * layout.neurons * LANES)
+    by_item = layout.size * tiles * time_steps * LANES if inputs_too else 0
+    grad_x, grad_elapsed = aligned(by_item * features), aligned(by_item)
+    _backward(
+        layout.edges,
+        params,
+        kept.x,
+        kept.elapsed,
+        kept.history,
+        _into_lanes(grad_y, packs=layout.size),
+        _into_lanes(grad_final),
+        partial,
+        grad_state,
+        grad_x,
+        grad_elapsed,
+    )
+    grad_params = _sum_of_rows(partial)
+    grad_state = _out_of_lanes(grad_state, 1, samples, (layout.neurons,))[0]
+    if not inputs_too:
+        return grad_params, grad_state, None, None
+    grad_x = _out_of_lanes(grad_x, layout.size, samples, (time_steps, features)).sum(axis=0)
+    grad_elapsed = _out_of_lanes(grad_elapsed, layout.size, samples, (time_steps,)).sum(axis=0)
+    return grad_params, grad_state, grad_x, grad_elapsed
+
+
+def _tiles(samples: int) -> int:
+    return -(-samples // LANES)
+
+
+def _without_padding(x: np.ndarray, elapsed: np.ndarray) -> np.ndarray:
+    """Zeros where no time passes: whatever stands there (NaN too) must not reach a sum, not even times zero."""
+    return x if elapsed.min(initial=1.0) > 0 else np.where((elapsed > 0)[:, :, None], x, np.float32(0.0))
+
+
+def _into_lanes(array: np.ndarray, packs: int = 1) -> np.ndarray:
+    """([packs,] B, rest) -> flat lanes of (packs, tiles, rest, LANES), the last tile filled up with zeros."""
+    samples = array.shape[0 if packs == 1 and array.ndim < 4 else 1]
+    array = array.reshape(packs, samples, -1)
+    padded = _tiles(samples) * LANES
+    if samples != padded:
+        array = np.pad(array, ((0, 0), (0, padded - samples), (0, 0)))
+    result = aligned(array.size)
+    tiled = array.reshape(packs, padded // LANES, LANES, -1).swapaxes(2, 3)
+    np.copyto(result.reshape(tiled.shape), tiled)
+    return result
+
+
+def _out_of_lanes(flat: np.ndarray, packs: int, samples: int, rest: tuple[int, ...]) -> np.ndarray:
+    """Flat lanes of (packs, tiles, rest, LANES) -> (packs, samples, *rest)."""
+    tiles = _tiles(samples)
+    tiled = flat.reshape(packs, tiles, -1, LANES).swapaxes(2, 3)
+    return tiled.reshape(packs, tiles * LANES, *rest)[:, :samples]
+
+
+@njit(cache=True)
+def _sum_of_rows(partial):
+    result = partial[0].copy()
+    for tile in range(1, len(partial)):
+        for i in range(len(result)):
+            result[i] += partial[tile, i]
+    return result
+
+
+@njit
+def _part(flat, i, parts):
+    size = len(flat) // parts
+    return flat[i * size : (i + 1) * size]
+
+
+def _digest_of_sources() -> str:
+    files = [Path(__file__).with_name(name) for name in ("simd.py", "ltc_cpu.py")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _entry_points(sources: str):
+    """The two compiled loops over items.
+
+    numba's cache on disk watches the file and the closure of the function it stored, not the functions that one calls.
+    `sources`, a digest of their files, is in the closure so that an edited kernel is never answered by an old one.
+    """
+
+    @njit(error_model="numpy", cache=True, parallel=True)
+    def forward_items(edges, params, x, elapsed, state, y, final, history):
+        if not sources:
+            return
+        neurons = edges.table[-1].at_state + edges.table[-1].neurons
+        tiles = len(final) // (neurons * LANES)
+        time_steps = len(elapsed) // (tiles * LANES)
+        items = len(edges.table) * tiles
+        for item in prange(items):
+            tile = item % tiles
+            c = edges.table[item // tiles]
+            at = (tile * neurons + c.at_state) * LANES
+            kept = (c.at_state * tiles + tile * c.neurons) * (time_steps + 1) * LANES
+            forward_item(
+                c,
+                edges,
+                params[c.at_params :],
+                _part(x, tile, tiles),
+                _part(elapsed, tile, tiles),
+                state[at : at + c.neurons * LANES],
+                _part(y, item, items),
+                final[at : at + c.neurons * LANES],
+                history[kept : kept + c.neurons * (time_steps + 1) * LANES],
+            )
+
+    @njit(error_model="numpy", cache=True, parallel=True)
+    def backward_items(edges, params, x, elapsed, history, grad_y, grad_final, partial, grad_state, grad_x, grad_elapsed):
+        if not sources:
+            return
+        neurons = edges.table[-1].at_state + edges.table[-1].neurons
+        tiles = len(partial)
+        time_steps = len(elapsed) // (tiles * LANES)
+        items = len(edges.table) * tiles
+        for item in prange(items):
+            tile = item % tiles
+            c = edges.table[item // tiles]
+            at = (tile * neurons + c.at_state) * LANES
+            kept = (c.at_state * tiles + tile * c.neurons) * (time_steps + 1) * LANES
+            grad_v = grad_state[at : at + c.neurons * LANES]
+            grad_v[:] = grad_final[at : at + c.neurons * LANES]
+            backward_item(
+                c,
+                edges,
+                params[c.at_params :],
+                _part(x, tile, tiles),
+                _part(elapsed, tile, tiles),
+                history[kept : kept + c.neurons * (time_steps + 1) * LANES],
+                _part(grad_y, item, items),
+                grad_v,
+                partial[tile, c.at_params :],
+                _part(grad_x, item, items),
+                _part(grad_elapsed, item, items),
+            )
+
+    return forward_items, backward_items
+
+
+_forward, _backward = _entry_points(_digest_of_sources())

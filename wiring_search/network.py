@@ -1,0 +1,131 @@
+"""One liquid network for users: a wiring with LTC neurons as a torch module, run by the fused kernel.
+
+    net = LiquidNetwork(ncp(sensory=8, inter=12, command=6, motor=4, …), outputs=10, every_step=False)
+    logits, state = net(x)                      # x: (batch, time, features)
+
+Between the features and the sensory nodes stands an affine map, or a learned projection where their numbers differ; behind the motor
+neurons an affine map, or a linear readout where `outputs` is given. Parameters have the names of the layout
+(`wiring_search.kernels.layout`), one entry a synapse: nothing is masked, so an optimiser never touches a synapse that is not there.
+"""
+
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from wiring_search.kernels import autograd
+from wiring_search.kernels.layout import PackLayout
+from wiring_search.neurons import ltc
+from wiring_search.wiring import Wiring
+
+
+class LiquidNetwork(nn.Module):
+    """wiring: the graph. features: F of the input, the wiring's sensory nodes by default. outputs: O, or None for the motor neurons.
+
+    steps: semi-implicit sub-steps a time step. every_step: outputs at each step, or at the last valid one only.
+    positive: how conductances and capacitances stay positive: "softplus" of the stored value, or "clip", where you call
+    `clip_parameters()` after each optimiser step (the two `implicit_param_constraints` of `ncps.torch.LTC`).
+    use_reference: run the plain torch reference (float64 and other devices do so anyway). seed: of the initial parameters.
+    """
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        features: int | None = None,
+        outputs: int | None = None,
+        *,
+        steps: int = 6,
+        every_step: bool = True,
+        positive: Literal["softplus", "clip"] = "softplus",
+        use_reference: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if positive not in ("softplus", "clip"):
+            raise ValueError(f'positive is {positive!r}; give "softplus" or "clip"')
+        self.wiring = wiring
+        self.every_step = every_step
+        self.positive = positive
+        self.use_reference = use_reference
+        self.layout = PackLayout((wiring,), (steps,), wiring.sensory if features is None else features, outputs)
+        shapes = self.layout.shapes[0]
+        polarities = wiring.synapse_arrays()[2], wiring.sensory_arrays()[2]
+        for name, value in ltc.initial_parameters(shapes, *polarities, seed).items():
+            value = torch.from_numpy(value)
+            if positive == "softplus" and name in ltc.POSITIVE:
+                value = inverse_softplus(value)
+            self.register_parameter(name, nn.Parameter(value))
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        elapsed: torch.Tensor | float | None = None,
+        state: torch.Tensor | None = None,
+        lengths: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final state (batch, neurons).
+
+        x: (batch, time, features). elapsed: time since the previous step, one number or (batch, time), ≥ 0, 1.0 by
+        default; where it is 0 the state is held and x is not looked at. state: (batch, neurons), zeros by default. lengths:
+        (batch,) valid steps of each sample; later ones are held. Raises ValueError for shapes and values that do not fit.
+        """
+        self._check(x)
+        elapsed = self._elapsed(x, elapsed, lengths)
+        if state is None:
+            state = x.new_zeros(len(x), self.wiring.neurons)
+        elif tuple(state.shape) != (len(x), self.wiring.neurons):
+            raise ValueError(f"state has shape {tuple(state.shape)}; give (batch, neurons) = {(len(x), self.wiring.neurons)}")
+        y, final = autograd.run(self.layout, self._flat(), x, elapsed, state, self.every_step, self.use_reference)
+        return (y[0] if self.every_step else y[0, :, 0]), final
+
+    def clip_parameters(self) -> None:
+        """With positive="clip": set negative conductances and capacitances to zero, in place."""
+        with torch.no_grad():
+            for name in ltc.POSITIVE:
+                getattr(self, name).clamp_(min=0.0)
+
+    def effective(self) -> dict[str, torch.Tensor]:
+        """The parameters by name as the dynamics sees them, positive where they must be."""
+        soft = ltc.POSITIVE if self.positive == "softplus" else ()
+        return {name: functional.softplus(value) if name in soft else value for name, value in self.named_parameters()}
+
+    def extra_repr(self) -> str:
+        w = self.wiring
+        return (
+            f"sensory={w.sensory}, inter={w.inter}, command={w.command}, motor={w.motor}, "
+            f"synapses={w.synapse_count}, steps={self.layout.steps[0]}"
+        )
+
+    def _flat(self) -> torch.Tensor:
+        return torch.cat([value.reshape(-1) for value in self.effective().values()])
+
+    def _check(self, x: torch.Tensor) -> None:
+        features = self.layout.features
+        if x.ndim != 3 or x.shape[2] != features or 0 in x.shape:
+            raise ValueError(f"x has shape {tuple(x.shape)}; give (batch, time, {features}), none of them 0")
+
+    def _elapsed(self, x, elapsed, lengths) -> torch.Tensor:
+        shape = x.shape[:2]
+        if elapsed is None:
+            elapsed = 1.0
+        if not isinstance(elapsed, torch.Tensor):
+            elapsed = x.new_full(shape, float(elapsed))
+        if elapsed.shape != shape:
+            raise ValueError(f"elapsed has shape {tuple(elapsed.shape)}; give one number or (batch, time) = {tuple(shape)}")
+        elapsed = elapsed.to(x.dtype)
+        if not bool((elapsed >= 0).all()):
+            raise ValueError("elapsed has a negative or NaN entry; times since the previous step are 0 or more")
+        if lengths is None:
+            return elapsed
+        if lengths.shape != shape[:1] or not bool(((lengths >= 0) & (lengths <= shape[1])).all()):
+            raise ValueError(
+                f"lengths are {lengths.tolist()}; give one a sample, each from 0 to {shape[1]} (the time steps of x)"
+            )
+        valid = torch.arange(shape[1], device=x.device) < lengths[:, None]
+        return torch.where(valid, elapsed, torch.zeros_like(elapsed))
+
+
+def inverse_softplus(value: torch.Tensor) -> torch.Tensor:
+    """The number whose softplus is `value` (> 0)."""
+    return value + torch.log(-torch.expm1(-value))

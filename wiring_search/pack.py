@@ -1,0 +1,124 @@
+"""A pack: candidates with different wirings that train side by side on the same minibatches.
+
+All their parameters lie in one flat vector (`kernels.layout`), one kernel call runs all of them forward, one backward, one optimiser
+step updates them. A candidate learns exactly what it would learn alone, bit for bit; one that diverges is frozen and its
+pack mates do not notice. Training states are plain arrays by name, so that promoted candidates of several packs can be packed anew.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from wiring_search.candidate import Candidate
+from wiring_search.kernels import adam, cpu
+from wiring_search.kernels.layout import PackLayout
+from wiring_search.network import inverse_softplus
+from wiring_search.neurons import ltc
+
+LARGEST_GRADIENT_NORM = 1.0
+
+# (P, B, T or 1, O) predictions -> (P,) losses, one a candidate
+Loss = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Pack:
+    """candidates: at least one. features: F of the shared input; outputs: O of every readout.
+
+    states: what `state(p)` returned for a candidate earlier, or None to start it afresh from its seed.
+    Raises ValueError for a state that is not this candidate's.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        features: int,
+        outputs: int,
+        states: Sequence[Mapping[str, np.ndarray] | None] = (),
+    ) -> None:
+        self.candidates = tuple(candidates)
+        self.layout = PackLayout(tuple(c.wiring for c in candidates), tuple(c.steps for c in candidates), features, outputs)
+        self.alive = np.ones(len(candidates), bool)
+        self._rates = np.array([c.learning_rate for c in candidates], np.float32)
+        self._starts = np.array([*(block.start for block in self.layout.blocks), self.layout.parameters])
+        self._positive = np.zeros(self.layout.parameters, bool)
+        self._raw = np.empty(self.layout.parameters, np.float32)
+        self._first = np.zeros_like(self._raw)
+        self._second = np.zeros_like(self._raw)
+        self._steps = np.zeros(len(candidates), np.int64)
+        for p, block in enumerate(self.layout.slices):
+            for name in ltc.POSITIVE:
+                self._positive[block[name]] = True
+            self._start(p, states[p] if states else None)
+        self._effective = np.empty_like(self._raw)
+        adam.effective_of(self._raw, self._positive, self._effective)
+
+    def predict(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> np.ndarray:
+        """Outputs (candidates, B, T or 1, O). x: (B, T, F) float32; elapsed: (B, T) float32, 0 where a sample has ended."""
+        y, _, _ = cpu.forward(self.layout, self._effective, x, elapsed, self._rest(x), every_step)
+        return y
+
+    def train_step(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss: Loss) -> np.ndarray:
+        """One optimiser step on one minibatch; the losses (candidates,) before it."""
+        y, final, kept = cpu.forward(self.layout, self._effective, x, elapsed, self._rest(x), every_step)
+        predictions = torch.from_numpy(y).requires_grad_()
+        losses = loss(predictions)
+        (grad_y,) = torch.autograd.grad(losses.sum(), predictions)
+        grad, _, _, _ = cpu.backward(self.layout, self._effective, kept, grad_y.contiguous().numpy(), np.zeros_like(final), False)
+        losses = losses.detach().numpy()
+        self.alive &= np.isfinite(losses)
+        adam.adam_step(
+            self._starts,
+            self._raw,
+            self._effective,
+            self._positive,
+            grad,
+            self._first,
+            self._second,
+            self._rates,
+            LARGEST_GRADIENT_NORM,
+            self._steps,
+            self.alive,
+        )
+        return losses
+
+    def weights(self, p: int) -> np.ndarray:
+        """A copy of candidate p's stored parameters, flat, in the order of `layout.shapes[p]`."""
+        return self._raw[self.layout.blocks[p]].copy()
+
+    def state(self, p: int) -> dict[str, np.ndarray]:
+        """A copy of candidate p's training state: stored weights, both moments of Adam, its step count."""
+        block = self.layout.blocks[p]
+        return {
+            "weights": self._raw[block].copy(),
+            "first": self._first[block].copy(),
+            "second": self._second[block].copy(),
+            "step": self._steps[p : p + 1].copy(),
+        }
+
+    def _rest(self, x: np.ndarray) -> np.ndarray:
+        return np.zeros((len(x), self.layout.neurons), np.float32)
+
+    def _start(self, p: int, state: Mapping[str, np.ndarray] | None) -> None:
+        block, candidate = self.layout.blocks[p], self.candidates[p]
+        if state is None:
+            self._raw[block] = initial_weights(candidate, self.layout.shapes[p])
+            return
+        if len(state["weights"]) != block.stop - block.start:
+            raise ValueError(
+                f"candidate {candidate.candidate_id} has {block.stop - block.start} parameters but its state has "
+                f"{len(state['weights'])}; give the state that this candidate's training returned, or None"
+            )
+        self._raw[block], self._first[block], self._second[block] = state["weights"], state["first"], state["second"]
+        self._steps[p] = state["step"][0]
+
+
+def initial_weights(candidate: Candidate, shapes: dict[str, tuple[int, ...]]) -> np.ndarray:
+    """A candidate's stored parameters before training, flat: a function of the candidate and the shapes alone."""
+    wiring = candidate.wiring
+    polarities = wiring.synapse_arrays()[2], wiring.sensory_arrays()[2]
+    parts = []
+    for name, value in ltc.initial_parameters(shapes, *polarities, candidate.seed).items():
+        stored = inverse_softplus(torch.from_numpy(value)).numpy() if name in ltc.POSITIVE else value
+        parts.append(stored.ravel())
+    return np.concatenate(parts)

@@ -1,0 +1,90 @@
+"""What travels between the study and the workers, and what a trial's row says: frozen values, no torch, no Ray.
+
+study --PackJob--> pool --> worker --PackResult--> study --> results store.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from wiring_search.candidate import Candidate
+
+
+class Status(StrEnum):
+    """How a trial ended; `sentence` is what a reader is told."""
+
+    RUNNING = "running"
+    OK = "ok"
+    DIVERGED = "diverged"
+    INFEASIBLE = "infeasible"
+    DUPLICATE = "duplicate"
+    CRASHED = "crashed"
+
+    @property
+    def sentence(self) -> str:
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Status.RUNNING: "asked, not finished yet",
+    Status.OK: "trained for its whole budget",
+    Status.DIVERGED: "its loss or gradients stopped being finite; its pack mates went on",
+    Status.INFEASIBLE: "its parameters break a constraint of the space; it was never trained",
+    Status.DUPLICATE: "equal to an earlier trial; that trial's scores are repeated, nothing was trained",
+    Status.CRASHED: "its worker failed more than once while training it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A training budget. number: 0 for the first. epochs: passes over the training split. batch_size: samples a step."""
+
+    number: int
+    epochs: int
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackJob:
+    """Candidates that one worker trains side by side on the same minibatches.
+
+    number: the pack's place in the schedule. data_seed: the order of the minibatches (the same for every pack of a
+    study, so that a candidate's numbers do not depend on the pack it happened to be in).
+    states: one entry a candidate, the training state of an earlier rung or None to start afresh.
+    """
+
+    number: int
+    rung: Rung
+    candidates: tuple[Candidate, ...]
+    data_seed: int
+    states: tuple[bytes | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What training one candidate gave.
+
+    error: the task's error on the validation split at the best epoch, smaller is better; NaN when diverged or crashed.
+    metric: the task's own metric there (accuracy, mse …). curve: validation error after each epoch.
+    parameters: trainable numbers. latency_us: microseconds a time step, one sample at a time, on the fused kernel.
+    train_seconds: this candidate's share of the pack's training time. state: its training state, to be given back as
+    `PackJob.states` (weights of the best epoch among it). message: why, when the status is not ok.
+    """
+
+    status: Status
+    error: float
+    metric: float
+    parameters: int
+    latency_us: float
+    train_seconds: float
+    curve: tuple[float, ...] = ()
+    state: bytes | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PackResult:
+    """The outcomes of a job, in the order of its candidates. worker: who trained it, for the log."""
+
+    number: int
+    outcomes: tuple[Outcome, ...]
+    worker: str = field(default="", compare=False)

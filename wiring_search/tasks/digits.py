@@ -1,0 +1,50 @@
+"""The 1,797 handwritten digits that scikit-learn ships (8 × 8 pixels, UCI "Optical Recognition of Handwritten Digits"), as sequences.
+
+`digits` reads an image row by row, eight steps of eight features; `pixel-digits` pixel by pixel, sixty-four steps of one feature, where
+the first row must be remembered for fifty-six steps. Pixels are scaled to 0 … 1; the class is asked for at the last step. 1,077 train,
+360 validation, 360 test images, stratified by class, the same in both.
+"""
+
+import numpy as np
+
+from wiring_search.tasks import baselines
+from wiring_search.tasks.options import TaskOptions
+from wiring_search.tasks.task import Split, Task
+
+_HELD_OUT = 360
+
+
+def load_rows(options: TaskOptions) -> Task:
+    return _task("digits", steps=8)
+
+
+def load_pixels(options: TaskOptions) -> Task:
+    return _task("pixel-digits", steps=64)
+
+
+def _task(name: str, steps: int) -> Task:
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    x = (digits.images / 16.0).reshape(len(digits.target), steps, -1).astype(np.float32)
+    rows = np.arange(len(x))
+    rows, test = train_test_split(rows, test_size=_HELD_OUT, random_state=0, stratify=digits.target)
+    train, valid = train_test_split(rows, test_size=_HELD_OUT, random_state=0, stratify=digits.target[rows])
+    splits = {
+        part: Split(np.ascontiguousarray(x[index]), digits.target[index].astype(np.int64))
+        for part, index in {"train": train, "valid": valid, "test": test}.items()
+    }
+    return Task(
+        name=name,
+        kind="classification",
+        every_step=False,
+        outputs=10,
+        metric="accuracy",
+        **splits,
+        baselines={
+            "majority class": baselines.majority(splits["train"], splits["valid"]),
+            "logistic regression on all pixels": baselines.logistic(splits["train"], splits["valid"]),
+        },
+        source="scikit-learn's digits (UCI, Optical Recognition of Handwritten Digits, test part)",
+    )

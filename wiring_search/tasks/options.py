@@ -1,0 +1,42 @@
+"""What a user may say about a task beyond its name."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """data: the folder or file of tasks that read one. The rest is for `csv`:
+
+    inputs: its input columns, all but the target by default. target: the column to tell from them. kind: of target, found out by
+    default. window: rows a sequence. stride: rows from one sequence's start to the next.
+    """
+
+    data: str | None = None
+    inputs: tuple[str, ...] = ()
+    target: str | None = None
+    kind: Literal["auto", "classification", "regression"] = "auto"
+    window: int = 32
+    stride: int = 8
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "inputs": list(self.inputs)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "TaskOptions":
+        return cls(**{**data, "inputs": tuple(data.get("inputs", ()))})
+
+
+def folder_of_files(options: TaskOptions, task: str, files: list[str], address: str) -> Path:
+    """The folder given as `data`, once all `files` are in it; a ValueError that says where to get them otherwise."""
+    where = f"they come from {address}"
+    if options.data is None:
+        raise ValueError(f"task {task} reads a folder of files; give it with --data DIR ({files[0]} …; {where})")
+    folder = Path(options.data)
+    if not folder.is_dir():
+        raise ValueError(f"--data {options.data} is not a folder; task {task} needs one with {files[0]} … ({where})")
+    missing = [name for name in files if not (folder / name).is_file()]
+    if missing:
+        raise ValueError(f"{folder} has no {missing[0]} ({len(missing)} of {len(files)} files missing); {where}")
+    return folder

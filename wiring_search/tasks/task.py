@@ -1,0 +1,58 @@
+"""A task: sequences with targets, cut into three splits, as plain numpy values.
+
+Train is for weights, validation for the search and early stopping, test is sealed until winners are retrained: nothing in
+the search reads `Task.test`. Overlapping windows never cross a split; scaling statistics come from the training split.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """n samples of T steps with F features.
+
+    x: (n, T, F) float32. y: int64 class ids, (n,) or (n, T) with every step; or float32 values, (n, O) or (n, T, O).
+    elapsed: (n, T) float32 time units since the previous step, or None for 1.0 everywhere.
+    lengths: (n,) int64 valid steps of each sample (the rest is padding), or None where all T are valid.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    elapsed: np.ndarray | None = None
+    lengths: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """name: as on the command line. kind: what the targets are. every_step: a target at each step, or one a sequence.
+
+    outputs: readout size (classes, or target dimensions). metric: the name of the task's own metric: "accuracy" for
+    classification (error = 1 − accuracy), "mse" for regression (error = mse).
+    baselines: trivial rules and their *error on the validation split* by name, to stand beside every score.
+    source: where the data come from, one sentence.
+    """
+
+    name: str
+    kind: Literal["classification", "regression"]
+    every_step: bool
+    outputs: int
+    metric: Literal["accuracy", "mse"]
+    train: Split
+    valid: Split
+    test: Split
+    baselines: dict[str, float]
+    source: str
+
+    @property
+    def features(self) -> int:
+        return self.train.x.shape[2]
+
+    @property
+    def time_steps(self) -> int:
+        return self.train.x.shape[1]

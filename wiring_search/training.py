@@ -1,0 +1,199 @@
+"""A pack through a rung: minibatches, validation after each epoch, scores. The one place that catches what goes wrong.
+
+Every candidate of a pack sees the same minibatches in the same order, drawn from the job's data seed. After each epoch the validation
+split is scored, and the weights of a candidate's best epoch are kept: that is early stopping, and the score of that epoch is the
+candidate's. The test split is never read here.
+
+A candidate whose loss, gradient or validation output stops being finite is *diverged*: frozen, and its pack mates train on. Should the
+pack fail as a whole (no memory, say), its candidates are trained one by one, and whoever fails alone is *crashed*.
+"""
+
+import io
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from wiring_search.candidate import Candidate
+from wiring_search.kernels import cpu
+from wiring_search.kernels.layout import PackLayout
+from wiring_search.pack import Pack, initial_weights
+from wiring_search.records import Outcome, PackJob, PackResult, Status
+from wiring_search.tasks.task import Split, Task
+
+Progress = Callable[[int, int], None]
+
+_EVALUATION_BATCH = 512
+_LATENCY_STEPS, _LATENCY_REPEATS = 64, 7
+
+
+def train(task: Task, job: PackJob, progress: Progress | None = None) -> PackResult:
+    """Train the job's candidates for its rung and score them.
+
+    progress(done, all): called after each epoch. Never raises for what a candidate does; a keyboard interrupt goes through.
+    """
+    worker = f"process {os.getpid()}"
+    try:
+        return PackResult(job.number, _train_pack(task, job, progress), worker)
+    except Exception as failure:
+        if len(job.candidates) == 1:
+            return PackResult(job.number, (_crashed(task, job.candidates[0], failure),), worker)
+    alone = [train(task, part) for part in _one_by_one(job)]
+    return PackResult(job.number, tuple(result.outcomes[0] for result in alone), worker)
+
+
+def load_state(state: bytes) -> dict[str, np.ndarray]:
+    """The arrays of `Outcome.state`: a pack's training state, and `best_weights`, those of the best epoch."""
+    with np.load(io.BytesIO(state)) as arrays:
+        return dict(arrays)
+
+
+def latency_us(candidate: Candidate, features: int, outputs: int) -> float:
+    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several runs of the fused kernel."""
+    layout = PackLayout((candidate.wiring,), (candidate.steps,), features, outputs)
+    params = initial_weights(candidate, layout.shapes[0])
+    x = np.zeros((1, _LATENCY_STEPS, features), np.float32)
+    elapsed = np.ones((1, _LATENCY_STEPS), np.float32)
+    state = np.zeros((1, layout.neurons), np.float32)
+    quickest = math.inf
+    for _ in range(_LATENCY_REPEATS):
+        start = time.perf_counter()
+        cpu.forward(layout, params, x, elapsed, state, True)
+        quickest = min(quickest, time.perf_counter() - start)
+    return quickest / _LATENCY_STEPS * 1e6
+
+
+def _train_pack(task: Task, job: PackJob, progress: Progress | None) -> tuple[Outcome, ...]:
+    states = [None if state is None else load_state(state) for state in job.states]
+    pack = Pack(job.candidates, task.features, task.outputs, states)
+    record = _Record.start(len(job.candidates))
+    elapsed = _elapsed(task.train)
+    started = time.perf_counter()
+    for epoch in range(job.rung.epochs):
+        for rows in _minibatches(len(task.train), job, epoch):
+            x = np.ascontiguousarray(task.train.x[rows])
+            pack.train_step(x, elapsed[rows], task.every_step, _loss(task, task.train, rows))
+        record.note(pack, validation_errors(task, task.valid, pack))
+        if progress is not None:
+            progress(epoch + 1, job.rung.epochs)
+    seconds = time.perf_counter() - started
+    work = np.array([_synapse_updates(candidate) for candidate in job.candidates])
+    return tuple(_outcome(task, pack, record, p, seconds * float(work[p] / work.sum())) for p in range(len(job.candidates)))
+
+
+def validation_errors(task: Task, split: Split, pack: Pack) -> np.ndarray:
+    """The error of every candidate of the pack on a split: 1 − accuracy, or mse. Shape (candidates,)."""
+    total, weight = np.zeros(len(pack.candidates)), 0.0
+    elapsed = _elapsed(split)
+    for start in range(0, len(split), _EVALUATION_BATCH):
+        rows = slice(start, start + _EVALUATION_BATCH)
+        y = pack.predict(np.ascontiguousarray(split.x[rows]), elapsed[rows], task.every_step)
+        wrong, count = _wrongness(task, split, rows, torch.from_numpy(y), for_training=False)
+        total += wrong.double().numpy()
+        weight += count
+    return total / weight
+
+
+def _loss(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
+    def loss(predictions: torch.Tensor) -> torch.Tensor:
+        wrong, count = _wrongness(task, split, rows, predictions, for_training=True)
+        return wrong / count
+
+    return loss
+
+
+def _wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tensor, float]:
+    """Cross entropy (training) or misses (scoring), or squared errors: summed a candidate, and how many were summed."""
+    target = torch.from_numpy(split.y[rows])
+    if not task.every_step:
+        predictions = predictions[:, :, 0]
+    if task.kind == "regression":
+        each = (predictions - target).square().mean(dim=-1)
+    elif for_training:
+        target = target.expand(len(predictions), *target.shape).unsqueeze(-1)
+        each = -predictions.log_softmax(dim=-1).gather(-1, target).squeeze(-1)
+    else:
+        # NaN compares false with everything: an output that is not finite must count as a failure, not as class 0.
+        finite = predictions.isfinite().all(dim=-1)
+        each = torch.where(finite, (predictions.argmax(dim=-1) != target).float(), torch.nan)
+    if task.every_step and split.lengths is not None:
+        valid = torch.arange(split.x.shape[1]) < torch.from_numpy(split.lengths[rows])[:, None]
+        each = torch.where(valid, each, torch.zeros_like(each))
+        return each.flatten(1).sum(dim=1), float(valid.sum())
+    return each.flatten(1).sum(dim=1), float(each[0].numel())
+
+
+def _elapsed(split: Split) -> np.ndarray:
+    """(n, T) float32, 0 in the padding."""
+    elapsed = np.ones(split.x.shape[:2], np.float32) if split.elapsed is None else split.elapsed
+    if split.lengths is None:
+        return np.ascontiguousarray(elapsed, np.float32)
+    valid = np.arange(split.x.shape[1]) < split.lengths[:, None]
+    return np.where(valid, elapsed, 0.0).astype(np.float32)
+
+
+def _minibatches(samples: int, job: PackJob, epoch: int) -> Iterator[np.ndarray]:
+    order = np.random.default_rng((job.data_seed, job.rung.number, epoch)).permutation(samples)
+    for start in range(0, samples, job.rung.batch_size):
+        yield order[start : start + job.rung.batch_size]
+
+
+@dataclass
+class _Record:
+    """What the epochs so far have shown: validation errors, and each candidate's best epoch and its weights."""
+
+    curves: list[list[float]]
+    best: list[float]
+    weights: list[np.ndarray | None]
+
+    @classmethod
+    def start(cls, candidates: int) -> "_Record":
+        return cls([[] for _ in range(candidates)], [math.inf] * candidates, [None] * candidates)
+
+    def note(self, pack: Pack, errors: np.ndarray) -> None:
+        pack.alive &= np.isfinite(errors)
+        for p, error in enumerate(errors):
+            self.curves[p].append(float(error) if pack.alive[p] else math.nan)
+            if pack.alive[p] and error < self.best[p]:
+                self.best[p], self.weights[p] = float(error), pack.weights(p)
+
+
+def _outcome(task: Task, pack: Pack, record: _Record, p: int, seconds: float) -> Outcome:
+    candidate = pack.candidates[p]
+    shared = {
+        "parameters": pack.layout.blocks[p].stop - pack.layout.blocks[p].start,
+        "latency_us": latency_us(candidate, task.features, task.outputs),
+        "train_seconds": seconds,
+        "curve": tuple(record.curves[p]),
+    }
+    if not pack.alive[p]:
+        epoch = 1 + next(i for i, error in enumerate(record.curves[p]) if math.isnan(error))
+        message = f"loss, gradient or output stopped being finite in epoch {epoch}"
+        return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
+    error = record.best[p]
+    metric = 1.0 - error if task.metric == "accuracy" else error
+    buffer = io.BytesIO()
+    np.savez(buffer, best_weights=record.weights[p], **pack.state(p))
+    return Outcome(Status.OK, error, metric, state=buffer.getvalue(), **shared)
+
+
+def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:
+    layout = PackLayout((candidate.wiring,), (candidate.steps,), task.features, task.outputs)
+    message = f"{type(failure).__name__}: {failure}"
+    return Outcome(Status.CRASHED, math.nan, math.nan, layout.parameters, math.nan, 0.0, message=message)
+
+
+def _one_by_one(job: PackJob) -> list[PackJob]:
+    states = job.states or (None,) * len(job.candidates)
+    return [
+        replace(job, candidates=(candidate,), states=(state,)) for candidate, state in zip(job.candidates, states, strict=True)
+    ]
+
+
+def _synapse_updates(candidate: Candidate) -> int:
+    """Sigmoids a sample and time step: what training a candidate costs, up to a factor."""
+    return len(candidate.wiring.synapses) * candidate.steps + len(candidate.wiring.sensory_synapses)
