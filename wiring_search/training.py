@@ -108,7 +108,7 @@ def _loss(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor]
 
 def _wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tensor, float]:
     """Cross entropy (training) or misses (scoring), or squared errors: summed a candidate, and how many were summed."""
-    target = torch.from_numpy(split.y[rows])
+    target = torch.from_numpy(np.array(split.y[rows]))  # a copy: a worker's task is read-only
     if not task.every_step:
         predictions = predictions[:, :, 0]
     if task.kind == "regression":
