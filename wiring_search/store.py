@@ -38,6 +38,7 @@ _study = sql.Table(
     sql.Column("facts", sql.JSON, nullable=False),
     sql.Column("versions", sql.JSON, nullable=False),
     sql.Column("created", sql.String, nullable=False),
+    sql.Column("ended", sql.String),
 )
 _packs = sql.Table(
     "packs",
@@ -121,6 +122,7 @@ class Store:
         self.facts: dict[str, Any] = row.facts
         self.versions: dict[str, str] = row.versions
         self.created: str = row.created
+        self.ended: str | None = row.ended
 
     @classmethod
     def create(cls, folder: Path, config: StudyConfig, facts: dict[str, Any]) -> "Store":
@@ -194,6 +196,11 @@ class Store:
                 state = {"status": outcome.status.value, "curve": json.loads(_json(outcome.curve)), "state": outcome.state}
                 connection.execute(sql.update(_trials).where(_trials.c.trial == number).values(**scores, **state))
                 connection.execute(sql.update(_trials).where(_trials.c.duplicate_of == number).values(**scores))
+
+    def end(self) -> None:
+        """Note that the study has run to its end."""
+        with self._engine.begin() as connection:
+            connection.execute(sql.update(_study).values(ended=_now()))
 
     def packs(self) -> int:
         """How many packs have been asked for."""

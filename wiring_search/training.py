@@ -24,6 +24,7 @@ from wiring_search.kernels.layout import PackLayout
 from wiring_search.pack import Pack, initial_weights
 from wiring_search.records import Outcome, PackJob, PackResult, Status
 from wiring_search.tasks.task import Split, Task
+from wiring_search.topologies import ncp
 
 Progress = Callable[[int, int], None]
 
@@ -50,6 +51,13 @@ def load_state(state: bytes) -> dict[str, np.ndarray]:
     """The arrays of `Outcome.state`: a pack's training state, and `best_weights`, those of the best epoch."""
     with np.load(io.BytesIO(state)) as arrays:
         return dict(arrays)
+
+
+def warm_up() -> None:
+    """Compile the kernels, or load them from numba's cache on disk: about twenty seconds the first time after an installation."""
+    wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
+    x = np.zeros((1, 1, 2), np.float32)
+    Pack([Candidate(wiring)], 2, 1).train_step(x, np.ones((1, 1), np.float32), True, lambda y: y.flatten(1).sum(dim=1))
 
 
 def latency_us(candidate: Candidate, features: int, outputs: int) -> float:

@@ -1,0 +1,277 @@
+"""The command line. Every command reads and writes run folders; what it does is in `wiring_search.run`.
+
+Heavy libraries are imported inside the commands, so that `--help` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    import pandas
+
+    from wiring_search.config import StudyConfig
+    from wiring_search.run import Run
+
+app = typer.Typer(
+    name="wiring-search",
+    help="Which small, sparse, liquid wiring is enough for my task? Searches Neural Circuit Policies, trains them in packs, and shows "
+    "the Pareto front of size against error.\n\nStart with:  wiring-search search --task digits",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+Folder = Annotated[Path, typer.Argument(metavar="OUT", help="The run folder that `search` wrote.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=0, help="Ray workers, one core each. [default: all cores; 0 trains in this process, without Ray]"),
+]
+Address = Annotated[
+    str | None, typer.Option(help="A Ray cluster to use, such as auto or ray://host:10001. [default: a local Ray]")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")]
+
+
+def main() -> None:
+    """The entry point: faults of the input end in one sentence, an interrupt in how to go on."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except ValueError as fault:
+        errors.print(f"[bold red]error:[/] {_plain(str(fault))}")
+        sys.exit(2)
+    except Exception as fault:
+        if not hasattr(fault, "format_message"):
+            raise
+        errors.print(f"[bold red]error:[/] {_plain(fault.format_message())} (see wiring-search --help)")
+        sys.exit(2)
+
+
+@app.command()
+def search(
+    task: Annotated[str, typer.Option(help="What to learn; `wiring-search tasks` lists them.")] = "digits",
+    space: Annotated[
+        str, typer.Option(help="What may vary: a preset (`wiring-search spaces`) or your own .toml file.")
+    ] = "default",
+    trials: Annotated[int, typer.Option(help="Candidates to train.")] = 64,
+    sampler: Annotated[str, typer.Option(help="tpe, nsga2, nsga3, gp, qmc or random.")] = "tpe",
+    objectives: Annotated[
+        str, typer.Option(help="What to minimise, by commas: error, synapses, parameters, latency_us.")
+    ] = "error,synapses",
+    epochs: Annotated[int, typer.Option(help="Passes over the training split for each candidate.")] = 60,
+    batch_size: Annotated[int, typer.Option(help="Sequences a minibatch.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of everything random: the same seed gives the same table.")] = 0,
+    pack_size: Annotated[int, typer.Option(help="Candidates trained side by side.")] = 8,
+    ahead: Annotated[int, typer.Option(help="Packs asked for before the first is finished; not fewer than workers.")] = 4,
+    workers: Workers = None,
+    address: Address = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. [default: results/TASK-SPACE-SEED]")] = None,
+    data: Annotated[str | None, typer.Option(help="Folder or file of tasks that read one.")] = None,
+    inputs: Annotated[str, typer.Option(help="csv: input columns, by commas. [default: all but the target]")] = "",
+    target: Annotated[str | None, typer.Option(help="csv: the column to tell.")] = None,
+    kind: Annotated[str, typer.Option(help="csv: auto, classification or regression.")] = "auto",
+    window: Annotated[int, typer.Option(help="csv: rows a sequence.")] = 32,
+    stride: Annotated[int, typer.Option(help="csv: rows from one sequence's start to the next.")] = 8,
+    quiet: Quiet = False,
+) -> None:
+    """Search wirings for a task. A folder that holds the same search is gone on with.
+
+    [bold]Examples[/]
+
+      wiring-search search --task digits --trials 64
+
+      wiring-search search --task csv --data own.csv --inputs a,b --target y
+
+      wiring-search search --task half-cheetah --data DIR --space wide --objectives error,synapses,latency_us
+    """
+    from wiring_search import run
+    from wiring_search.tasks import TaskOptions
+
+    if kind not in ("auto", "classification", "regression"):
+        raise ValueError(f"--kind is {kind!r}; give auto, classification or regression")
+    options = TaskOptions(data, _names(inputs), target, kind, window, stride)  # type: ignore[arg-type]
+    config = run.study_config(
+        task,
+        space,
+        options,
+        trials=trials,
+        sampler=sampler,
+        objectives=_names(objectives),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        pack_size=pack_size,
+        ahead=ahead,
+    )
+    folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
+    _go(config, folder, workers, address, quiet)
+
+
+@app.command()
+def resume(out: Folder, workers: Workers = None, address: Address = None, quiet: Quiet = False) -> None:
+    """Go on with a search that was stopped, killed or interrupted. Nothing finished is trained again."""
+    from wiring_search.run import Run
+
+    _go(Run(out).config, out, workers, address, quiet)
+
+
+@app.command()
+def front(
+    out: Folder,
+    objectives: Annotated[str, typer.Option(help="Other objectives than the search's, by commas.")] = "",
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, all columns, on standard output.")] = False,
+) -> None:
+    """Show the Pareto front of a search, finished or running."""
+    from wiring_search.run import Run
+
+    found = Run(out).front(_names(objectives) or None)
+    if csv:
+        found.to_csv(sys.stdout, index=False)
+    else:
+        _show_front(Run(out), found)
+
+
+@app.command()
+def report(out: Folder) -> None:
+    """Write tables and the HTML report again, from the store as it is now (also while a search runs)."""
+    from wiring_search.run import Run
+
+    run = Run(out)
+    run.write_files()
+    console.print(f"Report: {_plain(str(run.report))}")
+
+
+@app.command()
+def show(
+    out: Folder,
+    trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
+    picture: Annotated[Path | None, typer.Option(help="Where to draw the wiring. [default: OUT/trial-N.png]")] = None,
+) -> None:
+    """Show one trial: its numbers, and a picture of its wiring."""
+    from wiring_search.run import Run
+
+    found = Run(out).trial(trial)
+    metric = Run(out).metric
+    console.print(f"[bold]trial {trial}[/]: {found.status.value} ({found.status.sentence})")
+    if found.message:
+        console.print(_plain(found.message))
+    if found.candidate is None:
+        return
+    wiring = found.candidate.wiring
+    lines = {
+        "wiring": f"{wiring.wiring_id}: {wiring.sensory} sensory nodes, {wiring.inter} inter, {wiring.command} command, "
+        f"{wiring.motor} motor neurons",
+        "synapses": f"{wiring.synapse_count} ({len(wiring.sensory_synapses)} of them sensory)",
+        "parameters": f"{found.score('parameters'):.0f}",
+        metric: f"{found.score('metric'):.4g} (error {found.score('error'):.4g}, validation)",
+        "latency": f"{found.score('latency_us'):.3g} µs a step",
+        "solver": f"{found.candidate.solver}, {found.candidate.steps} steps",
+        "learning rate": f"{found.candidate.learning_rate:.4g}",
+        "point": ", ".join(f"{name} {value:.4g}" for name, value in found.params.items()),
+    }
+    for name, value in lines.items():
+        console.print(f"  {name:14} {_plain(value)}")
+    path = picture or out / f"trial-{trial}.png"
+    wiring.draw().figure.savefig(path, dpi=150)
+    console.print(f"Picture: {_plain(str(path))}")
+
+
+@app.command()
+def tasks() -> None:
+    """List the tasks, and what each needs."""
+    from wiring_search.tasks import TASKS
+
+    _table(["task", "what is learned", "needs"], [[name, entry.summary, entry.needs] for name, entry in TASKS.items()])
+
+
+@app.command()
+def spaces() -> None:
+    """List the search spaces, and what varies in each. Your own is a .toml file, see examples/space.toml."""
+    import search_spaces
+
+    rows = [
+        [dimension, *(_range(space.to_json()["dimensions"].get(dimension)) for space in search_spaces.SPACES.values())]
+        for dimension in search_spaces.SPACES["default"].dimensions
+    ]
+    _table(["dimension", *search_spaces.SPACES], rows)
+    console.print("What must hold: " + "; ".join(search_spaces.SPACES["default"].constraints))
+
+
+def _go(config: "StudyConfig", folder: Path, workers: int | None, address: str | None, quiet: bool) -> None:
+    from wiring_search import run
+    from wiring_search.progress import shown
+    from wiring_search.store import exists
+
+    found = exists(folder)
+    if not quiet:
+        console.print(
+            f"{'Going on with' if found else 'Searching into'} {_plain(str(folder))} (stop with Ctrl-C, nothing is lost)"
+        )
+    metric = "accuracy" if not found else run.Run(folder).metric
+    try:
+        with shown(config, console, metric, quiet) as watch:
+            done = run.search(config, folder, workers, address, watch)
+    except KeyboardInterrupt:
+        errors.print(f"\nStopped. What is finished is kept; go on with:  wiring-search resume {_plain(str(folder))}")
+        raise typer.Exit(130) from None
+    _show_front(done, done.front())
+    console.print(f"\nReport: {_plain(str(done.report))}")
+
+
+def _show_front(run: "Run", found: "pandas.DataFrame") -> None:
+    metric = run.metric
+    columns = ["trial", *dict.fromkeys([metric, "error"]), "synapses", "parameters", "latency_us"]
+    rows = [
+        [f"{row[name]:.4g}" if isinstance(row[name], float) else str(row[name]) for name in columns]
+        for _, row in found.iterrows()
+    ]
+    _table(columns, rows, title=f"Pareto front: {', '.join(run.config.objectives)} (validation split)")
+    for name, error in run.baselines.items():
+        value = f"{1 - error:.4g}" if metric == "accuracy" else f"{error:.4g}"
+        console.print(f"baseline {name}: {metric} {value}")
+    console.print(run.answer())
+
+
+def _table(columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for i, name in enumerate(columns):
+        numbers = rows and all(row[i][:1].isdigit() for row in rows)
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=bool(numbers))
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    console.print(table)
+
+
+def _range(dimension: dict | None) -> str:
+    if dimension is None:
+        return "–"
+    if "choices" in dimension:
+        return ", ".join(map(str, dimension["choices"]))
+    return f"{dimension['low']} to {dimension['high']}{', log' if dimension.get('log') else ''}"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""What a search shows while it runs: a live bar in a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from wiring_search.config import StudyConfig
+from wiring_search.records import Outcome, Status
+from wiring_search.study import Exhausted, PackDone, Watcher
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+@contextmanager
+def shown(config: StudyConfig, console: Console, metric: str, quiet: bool = False) -> Iterator[Watcher]:
+    """Gives the watcher that a search calls; shows what it is told until the block ends."""
+    if quiet:
+        yield lambda event: None
+        return
+    tally = _Tally(config.trials, metric)
+    if not console.is_terminal:
+        yield _Lines(tally, console)
+        return
+    columns = (
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[news]}"),
+    )
+    with Progress(*columns, console=console) as bar:
+        yield _Bar(tally, bar, bar.add_task(config.task, total=config.trials, news="starting the workers"))
+
+
+class _Tally:
+    """Counts and the best so far."""
+
+    def __init__(self, trials: int, metric: str) -> None:
+        self.trials, self.metric = trials, metric
+        self.done = self.restored = self.failed = 0
+        self.best: tuple[int, Outcome] | None = None
+        self._since = time.monotonic()
+
+    def take(self, event: PackDone) -> None:
+        for number, outcome in event.outcomes.items():
+            self.done += 1
+            self.restored += event.restored
+            self.failed += outcome.status is not Status.OK
+            if outcome.status is Status.OK and (self.best is None or outcome.error < self.best[1].error):
+                self.best = number, outcome
+
+    @property
+    def news(self) -> str:
+        trained = self.done - self.restored
+        minutes = (time.monotonic() - self._since) / 60
+        parts = [f"{trained / minutes:.0f} candidates a minute"] if trained and minutes > 0 else []
+        if self.best is not None:
+            number, outcome = self.best
+            parts.append(f"best {self.metric} {outcome.metric:.4g} (trial {number})")
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        return " · ".join(parts)
+
+
+class _Bar:
+    def __init__(self, tally: _Tally, bar: Progress, task: TaskID) -> None:
+        self._tally, self._bar, self._task = tally, bar, task
+
+    def __call__(self, event: PackDone | Exhausted) -> None:
+        if isinstance(event, Exhausted):
+            self._bar.console.print(_exhausted(event))
+            return
+        self._tally.take(event)
+        self._bar.update(self._task, completed=self._tally.done, news=self._tally.news)
+
+
+class _Lines:
+    def __init__(self, tally: _Tally, console: Console) -> None:
+        self._tally, self._console, self._last = tally, console, 0.0
+
+    def __call__(self, event: PackDone | Exhausted) -> None:
+        if isinstance(event, Exhausted):
+            self._console.print(_exhausted(event))
+            return
+        self._tally.take(event)
+        finished = self._tally.done == self._tally.trials
+        if finished or time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+            self._last = time.monotonic()
+            self._console.print(f"{self._tally.done} of {self._tally.trials} candidates · {self._tally.news}", highlight=False)
+
+
+def _exhausted(event: Exhausted) -> str:
+    return f"The space gives no new feasible candidate any more; the search ends with {event.trained} of them."

@@ -1,0 +1,144 @@
+"""The report: one self-contained HTML file that answers "which small wiring is enough?" from the store alone.
+
+Python computes (front, history, what failed) and embeds it as JSON; `page.js` draws it, `page.css` gives it its looks, light or dark as the
+reader's system is. Nothing is loaded from anywhere, so the file can be mailed and opened in ten years.
+"""
+
+import html
+import json
+import math
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wiring_search.pareto import hypervolume
+from wiring_search.records import Status
+from wiring_search.results import answer, front, hypervolume_reference
+from wiring_search.store import Store, Trial
+
+if TYPE_CHECKING:
+    import pandas
+
+FILE = "report.html"
+# Wirings beyond the front that are kept for the hover, best first: a large study must not make a file that nobody can open.
+_MOST_WIRINGS = 300
+
+
+def write_report(store: Store) -> Path:
+    """Write the report into the run folder, whole or not at all; its path."""
+    path = store.folder / FILE
+    partial = path.with_suffix(".part")
+    partial.write_text(page(report_data(store)), encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def page(data: dict[str, Any]) -> str:
+    """The HTML of a report."""
+    here = files("wiring_search.report")
+    text = (here / "page.html").read_text(encoding="utf-8")
+    parts = {
+        "TITLE": html.escape(f"{data['task']}: {data['finished']} candidates"),
+        "CSS": (here / "page.css").read_text(encoding="utf-8"),
+        "JS": (here / "page.js").read_text(encoding="utf-8"),
+        # "</" would end the script element that holds the data.
+        "DATA": json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/"),
+        "ANSWER": html.escape(data["answer"]),
+    }
+    for name, value in parts.items():
+        text = text.replace(f"<!--{name}-->", value, 1)
+    return text
+
+
+def report_data(store: Store) -> dict[str, Any]:
+    """Everything the page shows, as plain data."""
+    config, table, trials = store.config, store.table(), store.trials()
+    best = front(table, config.objectives)
+    on_front = [int(number) for number in best["trial"]]
+    finished = table[table["status"] == Status.OK.value].sort_values("error")
+    shown = [*on_front, *(int(number) for number in finished["trial"] if int(number) not in on_front)][:_MOST_WIRINGS]
+    return {
+        "task": config.task,
+        "source": store.facts.get("source", ""),
+        "metric": store.facts["metric"],
+        "objectives": list(config.objectives),
+        "baselines": store.facts.get("baselines", {}),
+        "answer": answer(table, store.facts["metric"]),
+        "finished": int((table["status"] == Status.OK.value).sum()),
+        "settings": _settings(store),
+        "front": on_front,
+        "trials": [_row(trial) for trial in trials],
+        "wirings": {number: _wiring(trials[number]) for number in shown},
+        "history": _history(table, config.objectives),
+        "states": _states(trials),
+    }
+
+
+def _settings(store: Store) -> dict[str, str]:
+    config = store.config
+    versions = ", ".join(f"{name} {version}" for name, version in store.versions.items())
+    return {
+        "task": config.task,
+        "space": config.space_name or config.space["topology"],
+        "sampler": config.sampler,
+        "objectives": ", ".join(config.objectives),
+        "trials": str(config.trials),
+        "epochs": f"{config.epochs}, minibatches of {config.batch_size}",
+        "seed": str(config.seed),
+        "started": store.created,
+        "versions": versions,
+    }
+
+
+def _row(trial: Trial) -> dict[str, Any]:
+    names = ("error", "metric", "synapses", "parameters", "latency_us", "train_seconds")
+    scores = {name: _finite(trial.score(name)) for name in names}
+    rounded = {name: float(f"{value:.4g}") for name, value in trial.params.items()}
+    return {"trial": trial.trial, "status": trial.status.value, **scores, "params": rounded, "message": trial.message}
+
+
+def _wiring(trial: Trial) -> dict[str, Any]:
+    assert trial.candidate is not None
+    w = trial.candidate.wiring
+    return {
+        "layers": [w.sensory, w.inter, w.command, w.motor],
+        "outer": w.sensory_synapses,
+        "inner": w.synapses,
+        "id": w.wiring_id,
+    }
+
+
+def _history(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> list[dict[str, float | int]]:
+    """The best error and the hypervolume after each trial that finished well."""
+    reference = hypervolume_reference(table, objectives)
+    finished = table[table["status"] == Status.OK.value]
+    points = finished[list(objectives)].astype(float).to_numpy()
+    errors = finished["error"].to_numpy()
+    stops = range(len(finished)) if len(finished) <= 400 else sorted({round(i) for i in _spaced(len(finished) - 1, 400)})
+    return [
+        {
+            "trial": int(finished["trial"].iloc[i]),
+            "error": float(errors[: i + 1].min()),
+            "hypervolume": hypervolume(points[: i + 1], reference),
+        }
+        for i in stops
+    ]
+
+
+def _spaced(last: int, count: int) -> list[float]:
+    return [last * i / (count - 1) for i in range(count)]
+
+
+def _states(trials: list[Trial]) -> list[dict[str, Any]]:
+    """How trials ended, and an example of why."""
+    result = []
+    for status in Status:
+        those = [trial for trial in trials if trial.status is status]
+        if those:
+            why = next((trial.message for trial in those if trial.message), "")
+            result.append({"status": status.value, "count": len(those), "sentence": status.sentence, "example": why})
+    return result
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

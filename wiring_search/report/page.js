@@ -1,0 +1,220 @@
+"use strict";
+const data = JSON.parse(document.getElementById("data").textContent);
+const byTrial = new Map(data.trials.map(t => [t.trial, t]));
+const onFront = new Set(data.front);
+const finished = data.trials.filter(t => t.status === "ok");
+const isAccuracy = data.metric === "accuracy";
+const errorName = isAccuracy ? "error (1 − accuracy)" : "error (" + data.metric + ")";
+
+const show = (x, digits = 3) => x === null || x === undefined ? "–"
+  : Number.isInteger(x) ? x.toLocaleString("en") : Number(x.toPrecision(digits)).toString();
+
+function element(name, attributes = {}, ...children) {
+  const isSvg = /^(svg|g|path|circle|line|text|rect|title)$/.test(name);
+  const node = isSvg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+
+// ---- scales
+
+function scale(values, low, high) {
+  const least = Math.min(...values), most = Math.max(...values);
+  const log = least > 0 && most / least >= 8;
+  const [a, b] = log ? [Math.log(least), Math.log(most)] : [least, most];
+  const room = (b - a || Math.abs(b) || 1) * 0.06;
+  const from = a - room, to = b + room;
+  const place = x => low + ((log ? Math.log(x) : x) - from) / (to - from) * (high - low);
+  place.ticks = log ? logTicks(Math.exp(from), Math.exp(to)) : linearTicks(from, to);
+  place.holds = x => x > 0 || !log ? (log ? Math.log(x) : x) >= from && (log ? Math.log(x) : x) <= to : false;
+  return place;
+}
+
+function linearTicks(from, to) {
+  const rough = (to - from) / 5, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map(m => m * power).find(s => s >= rough);
+  const ticks = [];
+  for (let x = Math.ceil(from / step) * step; x <= to; x += step) ticks.push(Number(x.toPrecision(12)));
+  return ticks;
+}
+
+function logTicks(from, to) {
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power++)
+    for (const m of [1, 2, 5]) if (m * 10 ** power >= from && m * 10 ** power <= to) ticks.push(Number((m * 10 ** power).toPrecision(3)));
+  return ticks;
+}
+
+function axes(svg, x, y, box, xName, yName) {
+  for (const tick of y.ticks) {
+    svg.append(element("line", {class: "grid", x1: box.left, x2: box.right, y1: y(tick), y2: y(tick)}),
+      element("text", {x: box.left - 8, y: y(tick) + 4, "text-anchor": "end"}, show(tick)));
+  }
+  for (const tick of x.ticks)
+    svg.append(element("text", {x: x(tick), y: box.bottom + 20, "text-anchor": "middle"}, show(tick)));
+  svg.append(element("text", {class: "title", x: box.right, y: box.bottom + 40, "text-anchor": "end"}, xName),
+    element("text", {class: "title", x: 0, y: box.top - 12}, yName));
+}
+
+const steps = points => points.map(([x, y], i) => i === 0 ? `M${x},${y}` : `H${x}V${y}`).join("");
+
+// ---- wirings
+
+function wiringPicture(wiring) {
+  const [sensory, inter, command, motor] = wiring.layers;
+  const width = 280, rows = Math.max(sensory, inter, command, motor), height = Math.max(120, Math.min(300, rows * 12));
+  const radius = Math.max(2.2, Math.min(5, height / rows / 2.6));
+  const columns = [["sensory", sensory], ["inter", inter], ["command", command], ["motor", motor]].filter(([, n]) => n > 0);
+  const place = {};
+  columns.forEach(([role, n], c) => {
+    const x = 14 + c * (width - 40) / Math.max(columns.length - 1, 1);
+    place[role] = Array.from({length: n}, (_, i) => [x, height * (i + .5) / n]);
+  });
+  const roles = [...Array(motor).fill("motor"), ...Array(command).fill("command"), ...Array(inter).fill("inter")];
+  const first = {motor: 0, command: motor, inter: motor + command};
+  const neuron = i => place[roles[i]][i - first[roles[i]]];
+  const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "img",
+    "aria-label": `wiring with ${sensory} sensory nodes, ${inter} inter, ${command} command and ${motor} motor neurons`});
+  const opacity = Math.max(.28, Math.min(.85, 60 / (wiring.outer.length + wiring.inner.length)));
+  const draw = ([x1, y1], [x2, y2], polarity) => {
+    const bend = x1 === x2 ? Math.min(26, 8 + Math.abs(y2 - y1) / 4) : 0, middle = (x1 + x2) / 2;
+    const path = y1 === y2 && bend ? `M${x1},${y1}c14,-14 14,14 0,0`
+      : bend ? `M${x1},${y1}Q${x1 + bend},${(y1 + y2) / 2} ${x2},${y2}` : `M${x1},${y1}C${middle},${y1} ${middle},${y2} ${x2},${y2}`;
+    svg.append(element("path", {d: path, class: polarity > 0 ? "exc" : "inh", opacity}));
+  };
+  for (const [pre, post, polarity] of wiring.outer) draw(place.sensory[pre], neuron(post), polarity);
+  for (const [pre, post, polarity] of wiring.inner) draw(neuron(pre), neuron(post), polarity);
+  for (const [role] of columns)
+    for (const [x, y] of place[role]) svg.append(element("circle", {cx: x, cy: y, r: radius, class: "node " + role}));
+  return svg;
+}
+
+// ---- the tip
+
+const tip = document.getElementById("tip");
+
+function facts(trial) {
+  const t = byTrial.get(trial);
+  const caption = element("div", {}, element("b", {}, `trial ${t.trial}`),
+    ` · ${data.metric} ${show(t.metric, 4)} · ${show(t.synapses)} synapses · ${show(t.parameters)} parameters · ${show(t.latency_us)} µs a step`);
+  const params = Object.entries(t.params).map(([name, value]) => `${name.replaceAll("_", " ")} ${show(value)}`).join(", ");
+  return [caption, params];
+}
+
+function openTip(target, trial) {
+  const [caption, params] = facts(trial);
+  tip.replaceChildren(...(data.wirings[trial] ? [wiringPicture(data.wirings[trial])] : []), caption, element("p", {}, params));
+  tip.hidden = false;
+  const spot = target.getBoundingClientRect(), own = tip.getBoundingClientRect();
+  const left = spot.right + 12 + own.width < innerWidth ? spot.right + 12 : spot.left - own.width - 12;
+  tip.style.left = Math.max(8, Math.min(left, innerWidth - own.width - 8)) + "px";
+  tip.style.top = Math.max(8, Math.min(spot.top - own.height / 2, innerHeight - own.height - 8)) + "px";
+}
+
+const closeTip = () => { tip.hidden = true; };
+document.addEventListener("keydown", event => { if (event.key === "Escape") closeTip(); });
+document.addEventListener("scroll", closeTip, {passive: true});
+
+// ---- charts
+
+function frontChart(host) {
+  if (!finished.length) return host.append("No candidate has finished yet.");
+  const width = Math.max(320, Math.min(1040, host.clientWidth - 32)), height = width < 500 ? 340 : 430;
+  const box = {left: 52, right: width - 12, top: 28, bottom: height - 46};
+  const baselines = Object.entries(data.baselines).filter(([, e]) => e > 0);
+  const errors = finished.map(t => t.error), worst = Math.max(...errors);
+  const x = scale(finished.map(t => t.synapses), box.left, box.right);
+  const y = scale([...errors.map(e => isAccuracy ? Math.max(e, .002) : e), ...baselines.map(([, e]) => e).filter(e => e <= worst * 1.5)], box.bottom, box.top);
+  const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "size against error"});
+  axes(svg, x, y, box, "synapses", errorName);
+  for (const [name, error] of baselines.filter(([, e]) => y.holds(e))) {
+    svg.append(element("line", {class: "baseline-line", x1: box.left, x2: box.right, y1: y(error), y2: y(error)}),
+      element("text", {class: "baseline-label", x: box.right, y: y(error) - 5, "text-anchor": "end"}, `${name} (${show(error)})`));
+  }
+  const at = t => [x(t.synapses), y(isAccuracy ? Math.max(t.error, .002) : t.error)];
+  const stairs = data.front.map(n => byTrial.get(n)).sort((a, b) => a.synapses - b.synapses || b.error - a.error);
+  svg.append(element("path", {class: "front-line", d: steps(stairs.map(at))}));
+  const order = [...finished].sort((a, b) => onFront.has(a.trial) - onFront.has(b.trial) || a.synapses - b.synapses);
+  for (const t of order) {
+    const [cx, cy] = at(t), best = onFront.has(t.trial);
+    const point = element("g", {class: "point" + (best ? " front" : ""), tabindex: best ? 0 : -1, role: "img", "data-trial": t.trial,
+      "aria-label": `trial ${t.trial}: ${show(t.synapses)} synapses, error ${show(t.error)}`},
+    element("circle", {cx, cy, r: best ? 6 : 4.5}));
+    for (const kind of ["mouseenter", "focus"]) point.addEventListener(kind, () => openTip(point, t.trial));
+    for (const kind of ["mouseleave", "blur"]) point.addEventListener(kind, closeTip);
+    svg.append(point);
+  }
+  host.append(svg);
+  const outside = baselines.filter(([, e]) => !y.holds(e)).map(([name, e]) => `${name} ${show(e)}`);
+  if (outside.length) host.append(element("figcaption", {}, "Beyond the picture: " + outside.join(", ") + "."));
+}
+
+function historyChart(host, key, name) {
+  if (!data.history.length) return host.remove();
+  const width = 480, height = 250, box = {left: 56, right: width - 10, top: 28, bottom: height - 46};
+  const x = scale(data.history.map(h => h.trial + 1), box.left, box.right), y = scale(data.history.map(h => h[key]), box.bottom, box.top);
+  const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name + " by trial"});
+  axes(svg, x, y, box, "trial", name);
+  svg.append(element("path", {class: "front-line", d: steps(data.history.map(h => [x(h.trial + 1), y(h[key])]))}));
+  host.append(svg);
+}
+
+// ---- tables
+
+function table(host, columns, rows) {
+  const head = element("tr"), body = element("tbody");
+  const fill = list => body.replaceChildren(...list.map(row => {
+    const line = element("tr", {class: row.class || ""});
+    line.append(...columns.map(c => element("td", {class: c.text ? "text" : ""}, c.text ? row[c.key] ?? "" : show(row[c.key], 4))));
+    return line;
+  }));
+  columns.forEach(c => {
+    const cell = element("th", {scope: "col", class: c.text ? "text" : ""}), button = element("button", {type: "button"}, c.name);
+    button.addEventListener("click", () => {
+      const down = cell.getAttribute("aria-sort") === "ascending";
+      for (const other of head.children) other.removeAttribute("aria-sort");
+      cell.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const worth = row => row[c.key] ?? (c.text ? "" : Infinity);
+      rows.sort((a, b) => (worth(a) > worth(b) ? 1 : worth(a) < worth(b) ? -1 : 0) * (down ? -1 : 1));
+      fill(rows);
+    });
+    cell.append(button);
+    head.append(cell);
+  });
+  fill(rows);
+  host.append(element("thead", {}, head), body);
+}
+
+const scoreColumns = [
+  {key: "trial", name: "trial"}, {key: "metric", name: data.metric}, {key: "error", name: "error"}, {key: "synapses", name: "synapses"},
+  {key: "parameters", name: "parameters"}, {key: "latency_us", name: "µs a step"}, {key: "train_seconds", name: "train s"},
+];
+if (!isAccuracy) scoreColumns.splice(1, 1);
+const dimensions = data.trials.length ? Object.keys(data.trials[0].params) : [];
+const dimensionColumns = dimensions.map(name => ({key: "p." + name, name: name.replaceAll("_", " ")}));
+const flat = t => ({...t, ...Object.fromEntries(Object.entries(t.params).map(([k, v]) => ["p." + k, v]))});
+
+document.getElementById("kicker").textContent = `${data.task} · ${data.finished} candidates trained · ${data.source}`;
+const best = finished.reduce((a, b) => a && a.error <= b.error ? a : b, null);
+const tiles = best ? [[show(best.metric, 4), "best " + data.metric + " (validation)"], [show(best.synapses), "its synapses"],
+  [show(data.front.length), "candidates on the front"], [show(Math.min(...finished.map(t => t.synapses))), "synapses of the smallest"],
+  ...Object.entries(data.baselines).slice(0, 2).map(([name, e]) => [show(isAccuracy ? 1 - e : e, 4), `${name} (${data.metric})`])] : [];
+document.getElementById("tiles").append(...tiles.map(([value, name]) => element("div", {}, element("b", {}, value), element("span", {}, name))));
+
+frontChart(document.getElementById("chart-front"));
+const frontRows = data.front.map(n => ({...flat(byTrial.get(n)), class: best && n === best.trial ? "best" : ""}));
+table(document.getElementById("table-front"), [...scoreColumns, ...dimensionColumns], frontRows);
+document.getElementById("wirings").append(...data.front.filter(n => data.wirings[n]).map(n => {
+  const t = byTrial.get(n);
+  return element("figure", {class: "card"}, wiringPicture(data.wirings[n]), element("figcaption", {}, element("b", {}, `trial ${n}`),
+    ` · ${data.metric} ${show(t.metric, 4)} · ${show(t.synapses)} synapses`));
+}));
+historyChart(document.getElementById("chart-best"), "error", "best error so far");
+historyChart(document.getElementById("chart-volume"), "hypervolume", "hypervolume");
+table(document.getElementById("table-states"), [{key: "status", name: "status", text: true}, {key: "count", name: "trials"},
+  {key: "sentence", name: "what it means", text: true}, {key: "example", name: "for instance", text: true}], data.states);
+table(document.getElementById("table-all"), [...scoreColumns, {key: "status", name: "status", text: true}, ...dimensionColumns], data.trials.map(flat));
+document.getElementById("settings").append(...Object.entries(data.settings).flatMap(([k, v]) => [element("dt", {}, k), element("dd", {}, v)]));
+document.getElementById("honesty").textContent = "Every score is measured on the validation split, each candidate at its best epoch, "
+  + "so the best of many is a little optimistic; the test split has not been touched. Baselines are trivial rules on the same split.";

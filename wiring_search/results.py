@@ -1,0 +1,73 @@
+"""What is read out of a store: the table, the front, the sentence that answers the question, and the files of a run folder."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wiring_search.config import OBJECTIVES
+from wiring_search.pareto import is_front
+from wiring_search.records import Status
+from wiring_search.store import Store
+
+if TYPE_CHECKING:
+    import pandas
+
+NEAR = 0.01
+
+
+def front(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.DataFrame":
+    """The rows that no other one dominates, by synapses and then error; duplicates and failed trials are on no front.
+
+    Raises ValueError for a column that is no objective.
+    """
+    unknown = [name for name in objectives if name not in OBJECTIVES]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no objective; known: {', '.join(OBJECTIVES)}")
+    finished = table[table["status"] == Status.OK.value]
+    mask = is_front(finished[list(objectives)].astype(float).to_numpy().reshape(-1, len(objectives)))
+    return finished[mask].sort_values(["synapses", "error", "trial"]).reset_index(drop=True)
+
+
+def answer(table: "pandas.DataFrame", metric: str) -> str:
+    """One sentence: the smallest wiring that is nearly as good as the best one.
+
+    Nearly: within 0.01 of the best accuracy, or within 1 % of the best error otherwise.
+    """
+    finished = table[table["status"] == Status.OK.value]
+    if finished.empty:
+        return "No candidate has finished training yet."
+    best = finished.sort_values(["error", "synapses"]).iloc[0]
+    slack = NEAR if metric == "accuracy" else NEAR * best["error"]
+    small = finished[finished["error"] <= best["error"] + slack + 1e-12].sort_values(["synapses", "error"]).iloc[0]
+    what = f"The best candidate, trial {best['trial']}, has {metric} {best[metric]:.4g} with {best['synapses']} synapses"
+    within = "0.01 of it" if metric == "accuracy" else "1 % of it"
+    if small["trial"] == best["trial"]:
+        return f"{what}; no smaller wiring comes within {within}."
+    return f"{what}; the smallest wiring within {within}, trial {small['trial']}, has {small['synapses']} ({metric} {small[metric]:.4g})."
+
+
+def hypervolume_reference(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
+    """A corner just beyond the worst finished candidate, for hypervolumes within one study."""
+    finished = table[table["status"] == Status.OK.value][list(objectives)].astype(float)
+    return finished.max().to_numpy() * 1.01 + 1e-9 if len(finished) else np.full(len(objectives), math.nan)
+
+
+def export(store: Store) -> list[Path]:
+    """Write trials.parquet, trials.csv and front.csv into the run folder, each whole or not at all; their paths."""
+    table = store.table()
+    best = front(table, store.config.objectives)
+    writers = {
+        "trials.parquet": lambda path: table.to_parquet(path, index=False),
+        "trials.csv": lambda path: table.to_csv(path, index=False),
+        "front.csv": lambda path: best.to_csv(path, index=False),
+    }
+    paths = []
+    for name, write in writers.items():
+        path = store.folder / name
+        partial = path.with_suffix(path.suffix + ".part")
+        write(partial)
+        partial.replace(path)
+        paths.append(path)
+    return paths

@@ -1,0 +1,187 @@
+"""A search from a few words to its files: where task, space, study, pool, store and report are put together.
+
+    from wiring_search.run import search, study_config
+
+    run = search(study_config("digits", "small", trials=32), out="results/mine")
+    print(run.answer())
+    print(run.front())
+
+The command line is a thin layer over this.
+"""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import search_spaces
+from wiring_search import results, tasks
+from wiring_search.config import StudyConfig
+from wiring_search.report import FILE as REPORT
+from wiring_search.report import write_report
+from wiring_search.store import Store, Trial, exists
+from wiring_search.tasks import Task, TaskOptions
+
+if TYPE_CHECKING:
+    import pandas
+
+    from wiring_search.study import Watcher
+    from workers.pool import Pool
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, finished or under way; everything is read from its store."""
+
+    folder: Path
+
+    @property
+    def report(self) -> Path:
+        return self.folder / REPORT
+
+    @property
+    def config(self) -> StudyConfig:
+        with closing(Store.open(self.folder)) as store:
+            return store.config
+
+    @property
+    def metric(self) -> str:
+        with closing(Store.open(self.folder)) as store:
+            return store.facts["metric"]
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """Errors of trivial rules on the validation split, by name."""
+        with closing(Store.open(self.folder)) as store:
+            return store.facts["baselines"]
+
+    def table(self) -> "pandas.DataFrame":
+        """One row a trial."""
+        with closing(Store.open(self.folder)) as store:
+            return store.table()
+
+    def front(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
+        """The non-dominated candidates, in the study's objectives or in others."""
+        return results.front(self.table(), objectives or self.config.objectives)
+
+    def answer(self) -> str:
+        """One sentence: how small a wiring is enough."""
+        with closing(Store.open(self.folder)) as store:
+            return results.answer(store.table(), store.facts["metric"])
+
+    def trial(self, number: int) -> Trial:
+        """Raises ValueError where there is no such trial."""
+        with closing(Store.open(self.folder)) as store:
+            trials = store.trials()
+        if not 0 <= number < len(trials):
+            raise ValueError(f"{self.folder} has no trial {number}; its trials are 0 to {len(trials) - 1}")
+        return trials[number]
+
+    def write_files(self) -> None:
+        """Tables and report, from the store as it is now."""
+        with closing(Store.open(self.folder)) as store:
+            results.export(store)
+            write_report(store)
+
+
+def study_config(task: str, space: str = "default", options: TaskOptions | None = None, **settings: Any) -> StudyConfig:
+    """A configuration from names. space: a preset or a TOML file; settings: the other fields of `StudyConfig`."""
+    name = space if space in search_spaces.SPACES else Path(space).name
+    return StudyConfig(
+        task=task,
+        task_options=options or TaskOptions(),
+        space=search_spaces.load(space).to_json(),
+        space_name=name,
+        **settings,
+    )
+
+
+def search(
+    config: StudyConfig,
+    out: str | Path,
+    workers: int | None = None,
+    address: str | None = None,
+    watch: "Watcher | None" = None,
+) -> Run:
+    """Run a study into the folder `out`, or go on with the one that is there if it was asked for with the same settings.
+
+    workers: Ray actors, one a core by default; 0 trains in this process, without Ray. address: a Ray cluster to use.
+    watch: called with the events of `wiring_search.study`. Tables and report are written at the end, also after an interrupt.
+    Raises ValueError for settings that do not fit, and where `out` holds a study with other settings.
+    """
+    folder = Path(out)
+    if exists(folder):
+        _refuse_other_settings(folder, config)
+        return resume(folder, workers, address, watch)
+    task = tasks.load(config.task, config.task_options)
+    Store.create(folder, config, _facts(task)).close()
+    return _go_on(folder, task, workers, address, watch)
+
+
+def resume(out: str | Path, workers: int | None = None, address: str | None = None, watch: "Watcher | None" = None) -> Run:
+    """Go on with the study in `out`; one that has ended only has its tables and report written again."""
+    folder = Path(out)
+    with closing(Store.open(folder)) as store:
+        config, ended = store.config, store.ended
+    if ended:
+        Run(folder).write_files()
+        return Run(folder)
+    return _go_on(folder, tasks.load(config.task, config.task_options), workers, address, watch)
+
+
+def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, watch: "Watcher | None") -> Run:
+    from wiring_search import study
+
+    with closing(Store.open(folder)) as store, store.owned():
+        pool = _pool(task, workers, address)
+        try:
+            study.search(store.config, store, pool, watch or (lambda event: None))
+            store.end()
+        finally:
+            pool.close()
+            results.export(store)
+            write_report(store)
+    return Run(folder)
+
+
+def _pool(task: Task, workers: int | None, address: str | None) -> "Pool":
+    from wiring_search.training import train, warm_up
+
+    # Compile once, here: workers then find the kernels in the cache instead of compiling them side by side.
+    warm_up()
+    if workers == 0:
+        from workers.inline import InlinePool
+
+        return InlinePool(train, task)
+    from workers.ray_pool import RayPool
+
+    return RayPool(train, task, workers, address)
+
+
+def _facts(task: Task) -> dict[str, Any]:
+    return {
+        "metric": task.metric,
+        "baselines": task.baselines,
+        "source": task.source,
+        "description": tasks.describe(task),
+        "features": task.features,
+        "outputs": task.outputs,
+    }
+
+
+def _refuse_other_settings(folder: Path, config: StudyConfig) -> None:
+    with closing(Store.open(folder)) as store:
+        old, new = store.config.to_json(), config.to_json()
+    other = [
+        f"{name} {_brief(old[name])}, not {_brief(new[name])}" for name in new if old[name] != new[name] and name != "space_name"
+    ]
+    if other:
+        raise ValueError(
+            f"{folder} holds a study with other settings ({'; '.join(other)}); go on with it by `wiring-search resume {folder}`, "
+            "or choose another folder with --out"
+        )
+
+
+def _brief(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
