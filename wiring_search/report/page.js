@@ -19,9 +19,9 @@ function element(name, attributes = {}, ...children) {
 
 // ---- scales
 
-function scale(values, low, high) {
+function scale(values, low, high, logarithmic = true) {
   const least = Math.min(...values), most = Math.max(...values);
-  const log = least > 0 && most / least >= 8;
+  const log = logarithmic && least > 0 && most / least >= 8;
   const [a, b] = log ? [Math.log(least), Math.log(most)] : [least, most];
   const room = (b - a || Math.abs(b) || 1) * 0.06;
   const from = a - room, to = b + room;
@@ -153,10 +153,10 @@ function frontChart(host) {
 function historyChart(host, key, name) {
   if (!data.history.length) return host.remove();
   const width = 480, height = 250, box = {left: 56, right: width - 10, top: 28, bottom: height - 46};
-  const x = scale(data.history.map(h => h.trial + 1), box.left, box.right), y = scale(data.history.map(h => h[key]), box.bottom, box.top);
+  const x = scale(data.history.map(h => h.trial), box.left, box.right, false), y = scale(data.history.map(h => h[key]), box.bottom, box.top);
   const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name + " by trial"});
   axes(svg, x, y, box, "trial", name);
-  svg.append(element("path", {class: "front-line", d: steps(data.history.map(h => [x(h.trial + 1), y(h[key])]))}));
+  svg.append(element("path", {class: "front-line", d: steps(data.history.map(h => [x(h.trial), y(h[key])]))}));
   host.append(svg);
 }
 
