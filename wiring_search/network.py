@@ -76,7 +76,10 @@ class LiquidNetwork(nn.Module):
             state = x.new_zeros(len(x), self.wiring.neurons)
         elif tuple(state.shape) != (len(x), self.wiring.neurons):
             raise ValueError(f"state has shape {tuple(state.shape)}; give (batch, neurons) = {(len(x), self.wiring.neurons)}")
-        y, final = autograd.run(self.layout, self._flat(), x, elapsed, state, self.every_step, self.use_reference)
+        values = [getattr(self, name) for name in self.layout.shapes[0]]
+        fits = not self.use_reference and autograd.can_fuse((x, elapsed, state, *values))
+        kernel = autograd.fused if fits else autograd.by_reference
+        y, final = kernel(self.layout, values, self.positive == "softplus", x, elapsed, state, self.every_step)
         return (y[0] if self.every_step else y[0, :, 0]), final
 
     def clip_parameters(self) -> None:
@@ -97,9 +100,6 @@ class LiquidNetwork(nn.Module):
             f"synapses={w.synapse_count}, steps={self.layout.steps[0]}"
         )
 
-    def _flat(self) -> torch.Tensor:
-        return torch.cat([value.reshape(-1) for value in self.effective().values()])
-
     def _check(self, x: torch.Tensor) -> None:
         features = self.layout.features
         if x.ndim != 3 or x.shape[2] != features or 0 in x.shape:
@@ -107,6 +107,8 @@ class LiquidNetwork(nn.Module):
 
     def _elapsed(self, x, elapsed, lengths) -> torch.Tensor:
         shape = x.shape[:2]
+        if elapsed is None and lengths is None:
+            return x.new_ones(shape)
         if elapsed is None:
             elapsed = 1.0
         if not isinstance(elapsed, torch.Tensor):

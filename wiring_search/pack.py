@@ -41,14 +41,12 @@ class Pack:
         self.alive = np.ones(len(candidates), bool)
         self._rates = np.array([c.learning_rate for c in candidates], np.float32)
         self._starts = np.array([*(block.start for block in self.layout.blocks), self.layout.parameters])
-        self._positive = np.zeros(self.layout.parameters, bool)
+        self._positive = self.layout.positive
         self._raw = np.empty(self.layout.parameters, np.float32)
         self._first = np.zeros_like(self._raw)
         self._second = np.zeros_like(self._raw)
         self._steps = np.zeros(len(candidates), np.int64)
-        for p, block in enumerate(self.layout.slices):
-            for name in ltc.POSITIVE:
-                self._positive[block[name]] = True
+        for p in range(len(candidates)):
             self._start(p, states[p] if states else None)
         self._effective = np.empty_like(self._raw)
         adam.effective_of(self._raw, self._positive, self._effective)

@@ -1,50 +1,81 @@
-"""The kernels as one torch function with gradients; it picks the fused kernel where it can run, and the reference elsewhere."""
+"""The kernels as torch functions with gradients: from a network's parameters, one by one as torch keeps them, to its outputs.
+
+`fused` and `by_reference` have one signature. The networks are so small that torch's own cost a parameter is felt, so `fused` is one
+function from raw parameters to outputs: flattening, softplus, the kernel, and all of it backward.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from wiring_search.kernels import cpu, reference
+from wiring_search.kernels import adam, cpu, reference
 from wiring_search.kernels.layout import PackLayout
 
+Tensor = torch.Tensor
 
-def run(
-    layout: PackLayout,
-    params: torch.Tensor,
-    x: torch.Tensor,
-    elapsed: torch.Tensor,
-    state: torch.Tensor,
-    every_step: bool,
-    use_reference: bool = False,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`reference.run`, by the fused kernel where everything is float32 on the CPU and the reference was not asked for."""
-    inputs = (params, x, elapsed, state)
-    if use_reference or any(tensor.dtype != torch.float32 or tensor.device.type != "cpu" for tensor in inputs):
-        return reference.run(layout, params, x, elapsed, state, every_step)
-    return _Fused.apply(layout, every_step, *inputs)
+
+def can_fuse(tensors: Sequence[Tensor]) -> bool:
+    """Whether the fused kernel takes these: float32 on the CPU, all of them."""
+    return all(tensor.dtype == torch.float32 and tensor.device.type == "cpu" for tensor in tensors)
+
+
+def fused(
+    layout: PackLayout, values: Sequence[Tensor], softplus: bool, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
+) -> tuple[Tensor, Tensor]:
+    """`reference.run` by the fused CPU kernel.
+
+    values: the parameters of all candidates in the order of `layout.shapes`. softplus: whether conductances and capacitances
+    are stored raw, to be made positive by softplus. The rest: see `reference.run`.
+    """
+    return _Fused.apply(layout, softplus, every_step, x, elapsed, state, *values)
+
+
+def by_reference(
+    layout: PackLayout, values: Sequence[Tensor], softplus: bool, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
+) -> tuple[Tensor, Tensor]:
+    """The same in plain torch, for any dtype and device."""
+    flat = torch.cat([value.reshape(-1) for value in values])
+    if softplus:
+        positive = torch.from_numpy(layout.positive).to(flat.device)
+        flat = torch.where(positive, torch.nn.functional.softplus(flat), flat)
+    return reference.run(layout, flat, x, elapsed, state, every_step)
 
 
 class _Fused(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, layout, every_step, params, x, elapsed, state):
-        arrays = [_contiguous(tensor) for tensor in (params, x, elapsed, state)]
-        y, final, kept = cpu.forward(layout, *arrays, every_step)
-        # Users may change parameters in place between forward and backward; torch checks that for saved tensors alone.
-        ctx.save_for_backward(params)
-        ctx.layout, ctx.kept = layout, kept
+    def forward(ctx, layout, softplus, every_step, x, elapsed, state, *values):
+        params = np.concatenate([value.detach().numpy().reshape(-1) for value in values])
+        if softplus:
+            raw, params = params, np.empty_like(params)
+            adam.effective_of(raw, layout.positive, params)
+        y, final, kept = cpu.forward(layout, params, _array(x), _array(elapsed), _array(state), every_step)
+        ctx.layout, ctx.softplus, ctx.params, ctx.kept = layout, softplus, params, kept
         ctx.inputs_too = x.requires_grad or elapsed.requires_grad
+        ctx.shapes = [value.shape for value in values]
         return torch.from_numpy(y), torch.from_numpy(final)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_y, grad_final):
-        (params,) = ctx.saved_tensors
-        gradients = cpu.backward(
-            ctx.layout, _contiguous(params), ctx.kept, _contiguous(grad_y), _contiguous(grad_final), ctx.inputs_too
+        grad, grad_state, *grad_inputs = cpu.backward(
+            ctx.layout, ctx.params, ctx.kept, _array(grad_y), _array(grad_final), ctx.inputs_too
         )
-        grad_params, grad_state, grad_x, grad_elapsed = (g if g is None else torch.from_numpy(g) for g in gradients)
-        return None, None, grad_params, grad_x, grad_elapsed, grad_state
+        if ctx.softplus:  # its derivative is sigmoid(raw), here from its value
+            grad *= np.where(ctx.layout.positive, -np.expm1(-ctx.params), np.float32(1.0))
+        grad_x, grad_elapsed = (None if g is None else torch.from_numpy(g) for g in grad_inputs)
+        return None, None, None, grad_x, grad_elapsed, torch.from_numpy(grad_state), *_pieces(grad, ctx.shapes)
 
 
-def _contiguous(tensor: torch.Tensor) -> np.ndarray:
+def _pieces(flat: np.ndarray, shapes: Sequence[torch.Size]) -> list[Tensor]:
+    pieces, at = [], 0
+    for shape in shapes:
+        size = shape.numel()
+        pieces.append(torch.from_numpy(flat[at : at + size].reshape(shape)))
+        at += size
+    return pieces
+
+
+def _array(tensor: Tensor) -> np.ndarray:
     return tensor.detach().contiguous().numpy()

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from wiring_search.neurons.ltc import POSITIVE
 from wiring_search.wiring import Wiring
 
 SYNAPSE_FIELDS = ("w", "mu", "sigma", "erev")
@@ -113,6 +114,15 @@ class PackLayout:
         """Where each candidate's neurons lie in a state vector `(B, neurons of all candidates)`."""
         ends = np.cumsum([wiring.neurons for wiring in self.wirings])
         return tuple(slice(int(end) - wiring.neurons, int(end)) for end, wiring in zip(ends, self.wirings, strict=True))
+
+    @cached_property
+    def positive(self) -> np.ndarray:
+        """(parameters,) bool: conductances and capacitances."""
+        flags = np.zeros(self.parameters, bool)
+        for block in self.slices:
+            for name in POSITIVE:
+                flags[block[name]] = True
+        return flags
 
     @property
     def parameters(self) -> int:
