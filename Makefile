@@ -1,0 +1,39 @@
+# Two commands after cloning: `make search` and `make test`. Needs Python 3.11 or newer and make, nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= results/digits
+# What the main job does: about two minutes on two cores. SEARCH="--trials 16 --epochs 5" makes it shorter.
+SEARCH ?= --trials 128 --epochs 100
+
+.PHONY: search test lint bench clean
+
+search: $(VENV)/installed
+	$(BIN)/wiring-search search --task digits --space default $(SEARCH) --out $(OUT)
+
+test: $(VENV)/installed-test
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(VENV)/installed-test
+	$(BIN)/python benchmarks/kernel.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	touch $@ $(VENV)/installed
