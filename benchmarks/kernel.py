@@ -2,8 +2,9 @@
 
     python benchmarks/kernel.py            (or: make bench)
 
-The setting: LTC, 32 time steps, batch 32, 17 inputs, 6 unfolds, forward and all gradients, one thread. A synapse update is one synapse
-of one sample in one sub-step (a sensory synapse: in one time step). Times are the least of many runs; "×" is a ratio within this run.
+The setting: LTC, 32 time steps, batch 32, 17 inputs, 6 unfolds, forward and all gradients, one thread. A synapse
+update is one synapse of one sample in one sub-step (a sensory synapse: in one time step). Times are the least of many
+runs; "×" is a ratio within this run.
 """
 
 import time
@@ -86,7 +87,8 @@ def step(network: torch.nn.Module) -> Callable[[], None]:
 
 
 def parity(theirs: LTC, ours: LiquidNetwork) -> float:
-    """The largest difference of outputs, relative to the largest output; gradients are compared too. Ends the run above 1e-5."""
+    """The largest difference of outputs, relative to the largest output; gradients are compared too. Ends the run
+    above 1e-5."""
     x = torch.rand(BATCH, TIME_STEPS, INPUTS)
     y, final = theirs(x)
     our_y, our_final = ours(x)

@@ -1,4 +1,5 @@
-"""Search spaces: what may vary, within which bounds, and what must hold. Presets by name, or a TOML file of your own."""
+"""Search spaces: what may vary, within which bounds, and what must hold. Presets by name, or a TOML file of your
+own."""
 
 import difflib
 from pathlib import Path

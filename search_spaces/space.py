@@ -2,8 +2,9 @@
 
     Space("ncp", {"inter": IntRange(6, 32), "steps": Choice((1, 2, 4)), "motor": Choice((4,)), …}, ("sensory_fanout <= inter",))
 
-A point of the space is a dictionary of numbers by dimension name. `build` turns it into a candidate, or says why it is infeasible:
-a constraint that does not hold, or sizes that the topology refuses. Infeasible points are never trained.
+A point of the space is a dictionary of numbers by dimension name. `build` turns it into a candidate, or says why it
+is infeasible: a constraint that does not hold, or sizes that the topology refuses. Infeasible points are never
+trained.
 """
 
 import ast
@@ -81,10 +82,12 @@ Dimension = IntRange | FloatRange | Choice
 
 @dataclass(frozen=True)
 class Space:
-    """topology: a name out of TOPOLOGIES. dimensions: by name, the topology's arguments (`wiring_seed` for its seed), `steps` and
-    `learning_rate`. constraints: comparisons of dimensions, as text: names, numbers, + - * // min max, and, or, not.
+    """topology: a name out of TOPOLOGIES. dimensions: by name, the topology's arguments (`wiring_seed` for its seed),
+    `steps` and `learning_rate`. constraints: comparisons of dimensions, as text: names, numbers, + - * // min max,
+    and, or, not.
 
-    Raises ValueError for unknown names, for arguments of the topology that are missing, and for text that is no comparison.
+    Raises ValueError for unknown names, for arguments of the topology that are missing, and for text that is no
+    comparison.
     """
 
     topology: str
@@ -141,7 +144,8 @@ def known_dimensions(topology: str) -> dict[str, bool]:
 
 
 def dimension_from_json(value: Any) -> Dimension:
-    """A number (fixed), {"choices": [...]}, or {"low": …, "high": …, "log": …}; a range of whole numbers where both ends are whole."""
+    """A number (fixed), {"choices": [...]}, or {"low": …, "high": …, "log": …}; a range of whole numbers where both
+    ends are whole."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Choice((value,))
     if isinstance(value, dict) and set(value) == {"choices"} and isinstance(value["choices"], list):

@@ -1,4 +1,5 @@
-"""Our network against `ncps.torch.LTC` with the same weights: outputs, final state and every gradient; wirings there and back."""
+"""Our network against `ncps.torch.LTC` with the same weights: outputs, final state and every gradient; wirings there
+and back."""
 
 import ncps.wirings
 import numpy as np

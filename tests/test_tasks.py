@@ -1,4 +1,5 @@
-"""Tasks: splits are clean, baselines are what an independent computation gives, a user's table is refused with the place of the fault."""
+"""Tasks: splits are clean, baselines are what an independent computation gives, a user's table is refused with the
+place of the fault."""
 
 from pathlib import Path
 

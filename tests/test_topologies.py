@@ -33,7 +33,8 @@ def test_ncp_follows_its_design_rules(data: st.DataObject) -> None:
 
 
 def test_ncp_has_the_size_of_the_packages() -> None:
-    """Where the package has nothing to overwrite, counts agree on average: both give left-out neurons about a mean share."""
+    """Where the package has nothing to overwrite, counts agree on average: both give left-out neurons about a mean
+    share."""
     ours = [auto_ncp(8, 28, 4, seed=seed) for seed in range(30)]
     theirs = [ncps.wirings.AutoNCP(28, 4, seed=seed) for seed in range(30)]
     for wiring in theirs:

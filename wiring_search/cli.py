@@ -5,8 +5,9 @@ Heavy libraries are imported inside the commands, so that `--help` answers at on
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
+import click
 import typer
 from rich.console import Console
 
@@ -48,13 +49,9 @@ def main() -> None:
     except typer.Abort:
         sys.exit(130)
     except ValueError as fault:
-        errors.print(f"[bold red]error:[/] {_plain(str(fault))}")
-        sys.exit(2)
-    except Exception as fault:
-        if not hasattr(fault, "format_message"):
-            raise
-        errors.print(f"[bold red]error:[/] {_plain(fault.format_message())} (see wiring-search --help)")
-        sys.exit(2)
+        _end(str(fault))
+    except click.ClickException as fault:
+        _end(f"{fault.format_message()} (see wiring-search --help)")
 
 
 @app.command()
@@ -207,25 +204,30 @@ def spaces() -> None:
     console.print("What must hold: " + "; ".join(search_spaces.SPACES["default"].constraints))
 
 
+def _end(fault: str) -> NoReturn:
+    errors.print(f"[bold red]error:[/] {_plain(fault)}", soft_wrap=True)
+    sys.exit(2)
+
+
 def _go(config: "StudyConfig", folder: Path, workers: int | None, address: str | None, quiet: bool) -> None:
     from wiring_search import run
     from wiring_search.progress import shown
     from wiring_search.store import exists
 
-    found = exists(folder)
+    if exists(folder) and run.Run(folder).ended:
+        start = f"The search in {folder} has ended; this is what it found."
+    else:
+        start = f"{'Going on with' if exists(folder) else 'Searching into'} {folder} (stop with Ctrl-C, nothing is lost)"
     if not quiet:
-        console.print(
-            f"{'Going on with' if found else 'Searching into'} {_plain(str(folder))} (stop with Ctrl-C, nothing is lost)"
-        )
-    metric = "accuracy" if not found else run.Run(folder).metric
+        console.print(_plain(start), soft_wrap=True)
     try:
-        with shown(config, console, metric, quiet) as watch:
+        with shown(config, console, quiet) as watch:
             done = run.search(config, folder, workers, address, watch)
     except KeyboardInterrupt:
         errors.print(f"\nStopped. What is finished is kept; go on with:  wiring-search resume {_plain(str(folder))}")
         raise typer.Exit(130) from None
     _show_front(done, done.front())
-    console.print(f"\nReport: {_plain(str(done.report))}")
+    console.print(f"\nReport: {_plain(str(done.report))}", soft_wrap=True)
 
 
 def _show_front(run: "Run", found: "pandas.DataFrame") -> None:

@@ -1,4 +1,5 @@
-"""What defines a study: with the same configuration and seed, the same table comes out, whoever trains and however often it stops."""
+"""What defines a study: with the same configuration and seed, the same table comes out, whoever trains and however
+often it stops."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -20,10 +21,11 @@ SAMPLERS = {
 class StudyConfig:
     """task, task_options: what is learned. space: the search space as plain data (`search_spaces.Space.to_json`).
 
-    trials: candidates to train; infeasible and repeated points do not count. sampler: a name out of SAMPLERS. objectives: names out of
-    OBJECTIVES, all minimised. epochs, batch_size: the training budget of each. seed: of everything random.
-    pack_size: candidates trained side by side. ahead: packs asked for before the first of them must be finished; more let more
-    workers be busy at once, fewer let the sampler know more. Both are part of the study: they change what the sampler sees.
+    trials: candidates to train; infeasible and repeated points do not count. sampler: a name out of SAMPLERS.
+    objectives: names out of OBJECTIVES, all minimised. epochs, batch_size: the training budget of each. seed: of
+    everything random. pack_size: candidates trained side by side. ahead: packs asked for before the first of them
+    must be finished; more let more workers be busy at once, fewer let the sampler know more. Both are part of the
+    study: they change what the sampler sees.
 
     Raises ValueError for unknown names and for counts below 1.
     """

@@ -1,7 +1,8 @@
 """A layered picture of a wiring with matplotlib: sensory nodes, inter, command and motor neurons from left to right.
 
-Excitatory synapses are blue, solid and end in an arrow; inhibitory ones orange, dashed and end in a bar (the two colours are told
-apart by colour-blind readers, and the ends without colour). Synapses within a layer bow out; a self-loop is a small circle.
+Excitatory synapses are blue, solid and end in an arrow; inhibitory ones orange, dashed and end in a bar (the two
+colours are told apart by colour-blind readers, and the ends without colour). Synapses within a layer bow out; a
+self-loop is a small circle.
 """
 
 from typing import TYPE_CHECKING

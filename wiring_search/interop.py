@@ -3,8 +3,9 @@
     fast = from_ncps(module)      # same outputs, final state and gradients, an order of magnitude faster
     y, state = fast(x)            # x: (batch, time, features)
 
-`ncps` stores dense matrices and masks; we keep one entry a synapse, read from where the mask is not zero. Differences of behaviour: our
-network is batch first and takes elapsed times (batch, time), which the package gets wrong for batches (its issues 81 and 82).
+`ncps` stores dense matrices and masks; we keep one entry a synapse, read from where the mask is not zero. Differences
+of behaviour: our network is batch first and takes elapsed times (batch, time), which the package gets wrong for
+batches (its issues 81 and 82).
 """
 
 import torch

@@ -15,8 +15,8 @@ except ImportError as missing:
 def from_ncps(wiring: ncps_wirings.Wiring, features: int | None = None) -> Wiring:
     """Our wiring with the same synapses, neuron for neuron.
 
-    features: for a wiring that is not built yet, the number of sensory nodes to build it with; the wiring given is left as it
-    is. Idle neurons and sensory nodes, which `ncps` allows, are taken along (`Wiring.idle_allowed`).
+    features: for a wiring that is not built yet, the number of sensory nodes to build it with; the wiring given is
+    left as it is. Idle neurons and sensory nodes, which `ncps` allows, are taken along (`Wiring.idle_allowed`).
     Raises ValueError where an unbuilt wiring comes without `features`, or a built one with another number.
     """
     if not wiring.is_built():

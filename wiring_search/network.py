@@ -3,9 +3,10 @@
     net = LiquidNetwork(ncp(sensory=8, inter=12, command=6, motor=4, …), outputs=10, every_step=False)
     logits, state = net(x)                      # x: (batch, time, features)
 
-Between the features and the sensory nodes stands an affine map, or a learned projection where their numbers differ; behind the motor
-neurons an affine map, or a linear readout where `outputs` is given. Parameters have the names of the layout
-(`wiring_search.kernels.layout`), one entry a synapse: nothing is masked, so an optimiser never touches a synapse that is not there.
+Between the features and the sensory nodes stands an affine map, or a learned projection where their numbers differ;
+behind the motor neurons an affine map, or a linear readout where `outputs` is given. Parameters have the names of the
+layout (`wiring_search.kernels.layout`), one entry a synapse: nothing is masked, so an optimiser never touches a
+synapse that is not there.
 """
 
 from typing import Literal
@@ -21,12 +22,14 @@ from wiring_search.wiring import Wiring
 
 
 class LiquidNetwork(nn.Module):
-    """wiring: the graph. features: F of the input, the wiring's sensory nodes by default. outputs: O, or None for the motor neurons.
+    """wiring: the graph. features: F of the input, the wiring's sensory nodes by default. outputs: O, or None for the
+    motor neurons.
 
     steps: semi-implicit sub-steps a time step. every_step: outputs at each step, or at the last valid one only.
-    positive: how conductances and capacitances stay positive: "softplus" of the stored value, or "clip", where you call
-    `clip_parameters()` after each optimiser step (the two `implicit_param_constraints` of `ncps.torch.LTC`).
-    use_reference: run the plain torch reference (float64 and other devices do so anyway). seed: of the initial parameters.
+    positive: how conductances and capacitances stay positive: "softplus" of the stored value, or "clip", where you
+    call `clip_parameters()` after each optimiser step (the two `implicit_param_constraints` of `ncps.torch.LTC`).
+    use_reference: run the plain torch reference (float64 and other devices do so anyway). seed: of the initial
+    parameters.
     """
 
     def __init__(
@@ -64,11 +67,13 @@ class LiquidNetwork(nn.Module):
         state: torch.Tensor | None = None,
         lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final state (batch, neurons).
+        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final state (batch,
+        neurons).
 
         x: (batch, time, features). elapsed: time since the previous step, one number or (batch, time), ≥ 0, 1.0 by
-        default; where it is 0 the state is held and x is not looked at. state: (batch, neurons), zeros by default. lengths:
-        (batch,) valid steps of each sample; later ones are held. Raises ValueError for shapes and values that do not fit.
+        default; where it is 0 the state is held and x is not looked at. state: (batch, neurons), zeros by default.
+        lengths: (batch,) valid steps of each sample; later ones are held. Raises ValueError for shapes and values
+        that do not fit.
         """
         self._check(x)
         elapsed = self._elapsed(x, elapsed, lengths)

@@ -1,8 +1,9 @@
 """A pack: candidates with different wirings that train side by side on the same minibatches.
 
-All their parameters lie in one flat vector (`kernels.layout`), one kernel call runs all of them forward, one backward, one optimiser
-step updates them. A candidate learns exactly what it would learn alone, bit for bit; one that diverges is frozen and its
-pack mates do not notice. Training states are plain arrays by name, so that promoted candidates of several packs can be packed anew.
+All their parameters lie in one flat vector (`kernels.layout`), one kernel call runs all of them forward, one
+backward, one optimiser step updates them. A candidate learns exactly what it would learn alone, bit for bit; one that
+diverges is frozen and its pack mates do not notice. Training states are plain arrays by name, so that promoted
+candidates of several packs can be packed anew.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +53,8 @@ class Pack:
         adam.effective_of(self._raw, self._positive, self._effective)
 
     def predict(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> np.ndarray:
-        """Outputs (candidates, B, T or 1, O). x: (B, T, F) float32; elapsed: (B, T) float32, 0 where a sample has ended."""
+        """Outputs (candidates, B, T or 1, O). x: (B, T, F) float32; elapsed: (B, T) float32, 0 where a sample has
+        ended."""
         y, _, _ = cpu.forward(self.layout, self._effective, x, elapsed, self._rest(x), every_step)
         return y
 

@@ -1,6 +1,7 @@
 """Pareto fronts. Points are rows of numbers, every one to be small; a row with NaN is on no front.
 
-A point dominates another where it is nowhere larger and somewhere smaller; equal points do not dominate each other, so ties stay.
+A point dominates another where it is nowhere larger and somewhere smaller; equal points do not dominate each other,
+so ties stay.
 """
 
 import numpy as np
@@ -49,7 +50,8 @@ def rank(points: ArrayLike) -> np.ndarray:
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
-    """The volume that the points dominate within the box below `reference` (objectives,). Points beyond it count as nothing."""
+    """The volume that the points dominate within the box below `reference` (objectives,). Points beyond it count as
+    nothing."""
     points, reference = _checked(points), np.asarray(reference, np.float64)
     if points.shape[1] != len(reference):
         raise ValueError(f"reference has {len(reference)} numbers, points have {points.shape[1]}; give one an objective")

@@ -15,12 +15,12 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextmanager
-def shown(config: StudyConfig, console: Console, metric: str, quiet: bool = False) -> Iterator[Watcher]:
+def shown(config: StudyConfig, console: Console, quiet: bool = False) -> Iterator[Watcher]:
     """Gives the watcher that a search calls; shows what it is told until the block ends."""
     if quiet:
         yield lambda event: None
         return
-    tally = _Tally(config.trials, metric)
+    tally = _Tally(config.trials)
     if not console.is_terminal:
         yield _Lines(tally, console)
         return
@@ -40,8 +40,8 @@ def shown(config: StudyConfig, console: Console, metric: str, quiet: bool = Fals
 class _Tally:
     """Counts and the best so far."""
 
-    def __init__(self, trials: int, metric: str) -> None:
-        self.trials, self.metric = trials, metric
+    def __init__(self, trials: int) -> None:
+        self.trials = trials
         self.done = self.restored = self.failed = 0
         self.best: tuple[int, Outcome] | None = None
         self._since = time.monotonic()
@@ -61,7 +61,7 @@ class _Tally:
         parts = [f"{trained / minutes:.0f} candidates a minute"] if trained and minutes > 0 else []
         if self.best is not None:
             number, outcome = self.best
-            parts.append(f"best {self.metric} {outcome.metric:.4g} (trial {number})")
+            parts.append(f"best error {outcome.error:.4g} (trial {number})")
         if self.failed:
             parts.append(f"{self.failed} failed")
         return " · ".join(parts)

@@ -36,7 +36,8 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A training budget. number: 0 for the first. epochs: passes over the training split. batch_size: samples a step."""
+    """A training budget. number: 0 for the first. epochs: passes over the training split. batch_size: samples a
+    step."""
 
     number: int
     epochs: int

@@ -1,4 +1,5 @@
-"""What is read out of a store: the table, the front, the sentence that answers the question, and the files of a run folder."""
+"""What is read out of a store: the table, the front, the sentence that answers the question, and the files of a run
+folder."""
 
 import math
 from pathlib import Path

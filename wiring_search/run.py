@@ -45,6 +45,12 @@ class Run:
             return store.config
 
     @property
+    def ended(self) -> bool:
+        """Whether the study has run to its end."""
+        with closing(Store.open(self.folder)) as store:
+            return store.ended is not None
+
+    @property
     def metric(self) -> str:
         with closing(Store.open(self.folder)) as store:
             return store.facts["metric"]
@@ -103,11 +109,12 @@ def search(
     address: str | None = None,
     watch: "Watcher | None" = None,
 ) -> Run:
-    """Run a study into the folder `out`, or go on with the one that is there if it was asked for with the same settings.
+    """Run a study into the folder `out`, or go on with the one that is there if it was asked for with the same
+    settings.
 
     workers: Ray actors, one a core by default; 0 trains in this process, without Ray. address: a Ray cluster to use.
-    watch: called with the events of `wiring_search.study`. Tables and report are written at the end, also after an interrupt.
-    Raises ValueError for settings that do not fit, and where `out` holds a study with other settings.
+    watch: called with the events of `wiring_search.study`. Tables and report are written at the end, also after an
+    interrupt. Raises ValueError for settings that do not fit, and where `out` holds a study with other settings.
     """
     folder = Path(out)
     if exists(folder):

@@ -1,8 +1,8 @@
 """Optuna as the sampler: it is asked for points and told scores, in memory, by one owner.
 
-The randomness of an ask comes from (study seed, number of the trial) alone. So a point can be put back from the store instead of being
-asked for again, and the sampler goes on exactly as if it had never stopped; what samplers keep beside their trials travels along as
-`state`.
+The randomness of an ask comes from (study seed, number of the trial) alone. So a point can be put back from the store
+instead of being asked for again, and the sampler goes on exactly as if it had never stopped; what samplers keep
+beside their trials travels along as `state`.
 """
 
 import math

@@ -1,8 +1,9 @@
 """The results store: the one source of truth of a study, in SQL.
 
-A trial is written twice: when its pack is asked for (all trials of a pack in one transaction), and when it is finished (likewise),
-before the sampler hears of it. Whatever is killed in between, a study that is opened again finds packs that were asked for and not
-finished, and nothing half written. Tables, plots and the report are computed from here alone, also while the search runs.
+A trial is written twice: when its pack is asked for (all trials of a pack in one transaction), and when it is
+finished (likewise), before the sampler hears of it. Whatever is killed in between, a study that is opened again finds
+packs that were asked for and not finished, and nothing half written. Tables, plots and the report are computed from
+here alone, also while the search runs.
 """
 
 import json
@@ -152,7 +153,8 @@ class Store:
 
     @contextmanager
     def owned(self) -> Iterator[None]:
-        """Be the only driver of this study; a dead driver's hold ends with it. Raises ValueError where another one lives."""
+        """Be the only driver of this study; a dead driver's hold ends with it. Raises ValueError where another one
+        lives."""
         lock = FileLock(self.folder / "driver.lock")
         try:
             lock.acquire(timeout=0)

@@ -2,11 +2,12 @@
 
     ask pack k ─► store ─► pool ─► store ─► tell pack k ─► ask pack k + ahead …
 
-The order of asks and tells is fixed: pack k + ahead is asked for when packs up to k, and no others, have been told. Results may
-arrive in any order from any number of workers; the sampler, and so the table, does not notice. Resuming is the same walk again, where
-an ask or a result that the store knows is taken from there.
+The order of asks and tells is fixed: pack k + ahead is asked for when packs up to k, and no others, have been told.
+Results may arrive in any order from any number of workers; the sampler, and so the table, does not notice. Resuming
+is the same walk again, where an ask or a result that the store knows is taken from there.
 
-An infeasible point is told at once and never trained; a candidate equal to an earlier one is not trained again, it gets its scores.
+An infeasible point is told at once and never trained; a candidate equal to an earlier one is not trained again, it
+gets its scores.
 """
 
 from collections.abc import Callable
@@ -76,7 +77,8 @@ def search(config: StudyConfig, store: Store, pool: Pool, watch: Watcher = lambd
 
 
 class _Asking:
-    """The sampler's side of the walk: makes packs, or takes them from the store, and remembers which candidates there were."""
+    """The sampler's side of the walk: makes packs, or takes them from the store, and remembers which candidates there
+    were."""
 
     def __init__(self, config: StudyConfig, store: Store) -> None:
         self._config, self._store = config, store

@@ -1,12 +1,12 @@
 """Topologies: functions from sizes, densities and a seed to a wiring.
 
-All are deterministic by seed (numpy's PCG64), draw exactly as many synapses as asked for, leave no neuron dead or unreachable and no
-sensory node unused, and refuse infeasible sizes before any work.
+All are deterministic by seed (numpy's PCG64), draw exactly as many synapses as asked for, leave no neuron dead or
+unreachable and no sensory node unused, and refuse infeasible sizes before any work.
 
-`ncp` follows the four design steps of Neural Circuit Policies (Lechner et al. 2020, Methods, and the `ncps` package): sensory → inter,
-inter → command, command → command, command → motor, with nothing left unreached. Two differences to the package: recurrent synapses
-are drawn without replacement, so that there are as many as asked for (the package overwrites repeated draws), and the graph does not
-depend on when it is built.
+`ncp` follows the four design steps of Neural Circuit Policies (Lechner et al. 2020, Methods, and the `ncps` package):
+sensory → inter, inter → command, command → command, command → motor, with nothing left unreached. Two differences to
+the package: recurrent synapses are drawn without replacement, so that there are as many as asked for (the package
+overwrites repeated draws), and the graph does not depend on when it is built.
 """
 
 import math
@@ -32,10 +32,10 @@ def ncp(
 ) -> Wiring:
     """A Neural Circuit Policy.
 
-    sensory_fanout: inter neurons that each sensory node feeds; inter_fanout: command neurons that each inter neuron feeds;
-    recurrent_synapses: command → command, self-loops among them; motor_fanin: command neurons that feed each motor neuron. Neurons
-    that these draws leave out are given synapses in proportion, so fan-outs and fan-in are lower bounds of the totals.
-    excitatory: the probability of polarity +1. Raises ValueError for infeasible sizes.
+    sensory_fanout: inter neurons that each sensory node feeds; inter_fanout: command neurons that each inter neuron
+    feeds; recurrent_synapses: command → command, self-loops among them; motor_fanin: command neurons that feed each
+    motor neuron. Neurons that these draws leave out are given synapses in proportion, so fan-outs and fan-in are
+    lower bounds of the totals. excitatory: the probability of polarity +1. Raises ValueError for infeasible sizes.
     """
     sizes = {"sensory": sensory, "inter": inter, "command": command, "motor": motor}
     for name, value in sizes.items():
@@ -58,10 +58,11 @@ def ncp(
 
 
 def auto_ncp(sensory: int, neurons: int, motor: int, sparsity: float = 0.5, excitatory: float = 0.5, seed: int = 0) -> Wiring:
-    """An NCP whose sizes and fan-outs follow from the number of neurons and the sparsity, as `ncps.wirings.AutoNCP` derives them.
+    """An NCP whose sizes and fan-outs follow from the number of neurons and the sparsity, as `ncps.wirings.AutoNCP`
+    derives them.
 
-    Two fifths of the neurons that are not motor neurons are command neurons. sparsity: from 0.1 (dense) to 1.0 (every fan-out 1).
-    Raises ValueError for infeasible sizes.
+    Two fifths of the neurons that are not motor neurons are command neurons. sparsity: from 0.1 (dense) to 1.0 (every
+    fan-out 1). Raises ValueError for infeasible sizes.
     """
     _whole("motor", motor, 1)
     _whole("neurons", neurons, motor + 3, None, "motor + 3 or more: at least an inter and a command neuron beside the motors")
@@ -88,7 +89,8 @@ def auto_ncp(sensory: int, neurons: int, motor: int, sparsity: float = 0.5, exci
 def fully_connected(
     sensory: int, neurons: int, motor: int, self_connections: bool = True, excitatory: float = 2 / 3, seed: int = 0
 ) -> Wiring:
-    """Every sensory node to every neuron, every neuron to every neuron. Neurons that are not motor neurons are inter neurons."""
+    """Every sensory node to every neuron, every neuron to every neuron. Neurons that are not motor neurons are inter
+    neurons."""
     _neurons_with_motors(sensory, neurons, motor)
     _share("excitatory", excitatory)
     rng = np.random.default_rng(seed)
@@ -108,8 +110,9 @@ def random_sparse(
 ) -> Wiring:
     """Exactly so many synapses at random, self-loops among them, such that no neuron is dead and none unreachable.
 
-    A random spanning structure is drawn first: each neuron is put behind one that is already reached, and each that leads nowhere
-    is given a way on; the rest is uniform. Raises ValueError where the counts cannot hold such a structure, or exceed all pairs.
+    A random spanning structure is drawn first: each neuron is put behind one that is already reached, and each that
+    leads nowhere is given a way on; the rest is uniform. Raises ValueError where the counts cannot hold such a
+    structure, or exceed all pairs.
     """
     _neurons_with_motors(sensory, neurons, motor)
     _share("excitatory", excitatory)
@@ -140,10 +143,12 @@ def small_world(
     excitatory: float = 2 / 3,
     seed: int = 0,
 ) -> Wiring:
-    """A directed Watts–Strogatz ring (Nature 393, 1998): each neuron feeds its next `neighbours`, each synapse rewired by chance.
+    """A directed Watts–Strogatz ring (Nature 393, 1998): each neuron feeds its next `neighbours`, each synapse
+    rewired by chance.
 
-    Exactly neurons × neighbours synapses without self-loops. The synapse to the next neuron on the ring is never rewired, so that every
-    neuron reaches every other. rewiring: the probability for the others. sensory_fanout: neurons each sensory node feeds.
+    Exactly neurons × neighbours synapses without self-loops. The synapse to the next neuron on the ring is never
+    rewired, so that every neuron reaches every other. rewiring: the probability for the others. sensory_fanout:
+    neurons each sensory node feeds.
     """
     _neurons_with_motors(sensory, neurons, motor)
     _whole("neurons", neurons, 3)
@@ -196,7 +201,8 @@ def layered(
 
 
 def _fan_out(rng: np.random.Generator, sources: np.ndarray, targets: np.ndarray, fanout: int) -> list[tuple[int, int]]:
-    """Each source to `fanout` distinct targets; each target left out gets about as many sources as the others have on average."""
+    """Each source to `fanout` distinct targets; each target left out gets about as many sources as the others have on
+    average."""
     pairs = [(int(a), int(b)) for a in sources for b in rng.choice(targets, fanout, replace=False)]
     reached = {b for _, b in pairs}
     wanted = min(max(len(sources) * fanout // len(targets), 1), len(sources))
@@ -220,7 +226,8 @@ def _between(rng: np.random.Generator, sources: np.ndarray, targets: np.ndarray,
 def _spanning(
     rng: np.random.Generator, sensory: int, neurons: int, motor: int, sensory_synapses: int
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Synapses that reach every neuron from a sensory node, and let each lead to a motor neuron: no more than needed for that."""
+    """Synapses that reach every neuron from a sensory node, and let each lead to a motor neuron: no more than needed
+    for that."""
     order = [int(i) for i in rng.permutation(neurons)]
     doors = order[: min(neurons, sensory_synapses)]
     outer = {(int(s), doors[k % len(doors)]) for k, s in enumerate(rng.permutation(sensory))}

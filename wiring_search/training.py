@@ -1,11 +1,12 @@
 """A pack through a rung: minibatches, validation after each epoch, scores. The one place that catches what goes wrong.
 
-Every candidate of a pack sees the same minibatches in the same order, drawn from the job's data seed. After each epoch the validation
-split is scored, and the weights of a candidate's best epoch are kept: that is early stopping, and the score of that epoch is the
-candidate's. The test split is never read here.
+Every candidate of a pack sees the same minibatches in the same order, drawn from the job's data seed. After each
+epoch the validation split is scored, and the weights of a candidate's best epoch are kept: that is early stopping,
+and the score of that epoch is the candidate's. The test split is never read here.
 
-A candidate whose loss, gradient or validation output stops being finite is *diverged*: frozen, and its pack mates train on. Should the
-pack fail as a whole (no memory, say), its candidates are trained one by one, and whoever fails alone is *crashed*.
+A candidate whose loss, gradient or validation output stops being finite is *diverged*: frozen, and its pack mates
+train on. Should the pack fail as a whole (no memory, say), its candidates are trained one by one, and whoever fails
+alone is *crashed*.
 """
 
 import io
@@ -35,7 +36,8 @@ _LATENCY_STEPS, _LATENCY_REPEATS = 64, 7
 def train(task: Task, job: PackJob, progress: Progress | None = None) -> PackResult:
     """Train the job's candidates for its rung and score them.
 
-    progress(done, all): called after each epoch. Never raises for what a candidate does; a keyboard interrupt goes through.
+    progress(done, all): called after each epoch. Never raises for what a candidate does; a keyboard interrupt goes
+    through.
     """
     worker = f"process {os.getpid()}"
     try:
@@ -54,14 +56,16 @@ def load_state(state: bytes) -> dict[str, np.ndarray]:
 
 
 def warm_up() -> None:
-    """Compile the kernels, or load them from numba's cache on disk: about twenty seconds the first time after an installation."""
+    """Compile the kernels, or load them from numba's cache on disk: about twenty seconds the first time after an
+    installation."""
     wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
     x = np.zeros((1, 1, 2), np.float32)
     Pack([Candidate(wiring)], 2, 1).train_step(x, np.ones((1, 1), np.float32), True, lambda y: y.flatten(1).sum(dim=1))
 
 
 def latency_us(candidate: Candidate, features: int, outputs: int) -> float:
-    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several runs of the fused kernel."""
+    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several runs of the fused
+    kernel."""
     layout = PackLayout((candidate.wiring,), (candidate.steps,), features, outputs)
     params = initial_weights(candidate, layout.shapes[0])
     x = np.zeros((1, _LATENCY_STEPS, features), np.float32)

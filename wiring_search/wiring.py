@@ -1,11 +1,13 @@
 """A wiring: the directed, signed graph of a Neural Circuit Policy, as a frozen value.
 
-Sensory nodes feed neurons through sensory synapses; neurons feed neurons through synapses; every synapse is excitatory (+1) or
-inhibitory (−1). Neurons are numbered as in the `ncps` package: motor neurons first, then command, then inter neurons; sensory nodes
-have numbers of their own. (Lechner et al., "Neural circuit policies enabling auditable autonomy", Nature Machine Intelligence 2020.)
+Sensory nodes feed neurons through sensory synapses; neurons feed neurons through synapses; every synapse is
+excitatory (+1) or inhibitory (−1). Neurons are numbered as in the `ncps` package: motor neurons first, then command,
+then inter neurons; sensory nodes have numbers of their own. (Lechner et al., "Neural circuit policies enabling
+auditable autonomy", Nature Machine Intelligence 2020.)
 
-A wiring is checked when it is made: whatever trains on it later need not ask again. Every neuron must be reachable from a sensory
-node and must reach a motor neuron, and every sensory node must be used; `pruned` makes such a wiring out of one that is not.
+A wiring is checked when it is made: whatever trains on it later need not ask again. Every neuron must be reachable
+from a sensory node and must reach a motor neuron, and every sensory node must be used; `pruned` makes such a wiring
+out of one that is not.
 """
 
 import hashlib
@@ -29,12 +31,13 @@ Synapse = tuple[int, int, int]
 class Wiring:
     """sensory: number of sensory nodes. inter, command, motor: numbers of neurons.
 
-    sensory_synapses: (sensory node, neuron, polarity) each; synapses: (neuron, neuron, polarity) each; polarity +1 or −1, at most
-    one synapse a pair, self-loops allowed. Any order is taken; the canonical one, by (post, pre), is kept.
-    idle_allowed: take neurons that cannot act or cannot be reached, and sensory nodes without synapses, as they are. Only for
-    wirings that come from elsewhere with weights attached.
+    sensory_synapses: (sensory node, neuron, polarity) each; synapses: (neuron, neuron, polarity) each; polarity +1 or
+    −1, at most one synapse a pair, self-loops allowed. Any order is taken; the canonical one, by (post, pre), is
+    kept. idle_allowed: take neurons that cannot act or cannot be reached, and sensory nodes without synapses, as they
+    are. Only for wirings that come from elsewhere with weights attached.
 
-    Raises ValueError for counts, ends or polarities out of range, a pair given twice, and idle neurons or sensory nodes.
+    Raises ValueError for counts, ends or polarities out of range, a pair given twice, and idle neurons or sensory
+    nodes.
     """
 
     sensory: int
@@ -153,8 +156,8 @@ class Wiring:
 def pruned(wiring: Wiring) -> Wiring:
     """The wiring without the neurons that cannot act or cannot be reached, and without sensory nodes that end in none.
 
-    Neurons keep their order and are renumbered. Raises ValueError where a motor neuron would have to go: a network without it
-    would answer another question.
+    Neurons keep their order and are renumbered. Raises ValueError where a motor neuron would have to go: a network
+    without it would answer another question.
     """
     keep = sorted(_reached(wiring) & _acting(wiring))
     lost = set(range(wiring.motor)) - set(keep)

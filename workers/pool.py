@@ -1,4 +1,5 @@
-"""What a study sees of execution: submit a job, get the next finished one. Two pools keep this contract: inline and Ray."""
+"""What a study sees of execution: submit a job, get the next finished one. Two pools keep this contract: inline and
+Ray."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -11,7 +12,8 @@ Train = Callable[[Task, PackJob], PackResult]
 
 
 class Pool(Protocol):
-    """Every job submitted comes back once, in any order. A job whose worker fails comes back too, its candidates crashed."""
+    """Every job submitted comes back once, in any order. A job whose worker fails comes back too, its candidates
+    crashed."""
 
     @property
     def workers(self) -> int:

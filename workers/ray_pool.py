@@ -1,7 +1,8 @@
 """The Ray pool: long-lived actors, one core each, that train packs; the data is sent once.
 
-An actor that dies (killed, out of memory, its node gone) is replaced, and its job given to the new one, twice at most; a job that
-takes a third actor with it is reported as crashed, all its candidates together. The driver is never taken down by a worker.
+An actor that dies (killed, out of memory, its node gone) is replaced, and its job given to the new one, twice at
+most; a job that takes a third actor with it is reported as crashed, all its candidates together. The driver is never
+taken down by a worker.
 """
 
 import logging
@@ -20,14 +21,21 @@ _TRIES = 3
 
 
 class RayPool:
-    """See `workers.pool.Pool`. workers: actors, one a core by default. address: a Ray cluster's, or None for a local Ray.
+    """See `workers.pool.Pool`. workers: actors, one a core by default. address: a Ray cluster's, or None for a local
+    Ray.
 
-    Raises ValueError where the address cannot be reached.
+    A local Ray is told to have as many cores as workers are asked for. Raises ValueError where the address cannot be reached, and
+    where a cluster has fewer cores than workers.
     """
 
     def __init__(self, train: Train, task: Task, workers: int | None = None, address: str | None = None) -> None:
-        self._started_ray = _connect(address)
-        self.workers = workers or max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        self._started_ray = _connect(address, workers)
+        cores = int(ray.cluster_resources().get("CPU", 0))
+        self.workers = workers or max(cores, 1)
+        if self.workers > cores:  # an actor without a core would wait for ever, and its job with it
+            if self._started_ray:
+                ray.shutdown()
+            raise ValueError(f"{self.workers} workers need a core each, and this Ray cluster has {cores}; give --workers {cores}")
         self._train, self._task = ray.put(train), ray.put(task)
         self._jobs: deque[tuple[PackJob, int]] = deque()
         self._running: dict[ray.ObjectRef, tuple[ray.actor.ActorHandle, PackJob, int]] = {}
@@ -99,19 +107,15 @@ class _Worker:
         return self._train(self._task, job)
 
 
-def _connect(address: str | None) -> bool:
+def _connect(address: str | None, workers: int | None) -> bool:
     """Connect to Ray, or start a local one; whether it was started here."""
     if ray.is_initialized():
         return False
     # Ray announces a change of defaults for GPUs on every start; workers here claim none.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    local = {"num_cpus": workers, "include_dashboard": False} if address is None else {"address": address}
     try:
-        ray.init(
-            address=address,
-            include_dashboard=False if address is None else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        ray.init(**local, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError) as cause:
         raise ValueError(f"no Ray cluster answers at {address!r}: {cause}; leave --address out for a local Ray") from cause
     return True

@@ -1,8 +1,9 @@
 """One Adam step for a whole pack, each candidate with its own learning rate, gradient clipping and fate.
 
-The flat vector holds `raw` numbers; where `positive`, the dynamics sees softplus(raw). The step takes the gradient by the effective
-numbers, turns it into one by the raw numbers, clips its norm candidate by candidate, updates, and writes the new effective numbers.
-A candidate whose gradient is not finite is not touched, and said to be lost (Kingma & Ba, "Adam", ICLR 2015, algorithm 1).
+The flat vector holds `raw` numbers; where `positive`, the dynamics sees softplus(raw). The step takes the gradient by
+the effective numbers, turns it into one by the raw numbers, clips its norm candidate by candidate, updates, and
+writes the new effective numbers. A candidate whose gradient is not finite is not touched, and said to be lost (Kingma
+& Ba, "Adam", ICLR 2015, algorithm 1).
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
-"""The kernels as torch functions with gradients: from a network's parameters, one by one as torch keeps them, to its outputs.
+"""The kernels as torch functions with gradients: from a network's parameters, one by one as torch keeps them, to its
+outputs.
 
-`fused` and `by_reference` have one signature. The networks are so small that torch's own cost a parameter is felt, so `fused` is one
-function from raw parameters to outputs: flattening, softplus, the kernel, and all of it backward.
+`fused` and `by_reference` have one signature. The networks are so small that torch's own cost a parameter is felt, so
+`fused` is one function from raw parameters to outputs: flattening, softplus, the kernel, and all of it backward.
 """
 
 from collections.abc import Sequence
@@ -26,8 +27,8 @@ def fused(
 ) -> tuple[Tensor, Tensor]:
     """`reference.run` by the fused CPU kernel.
 
-    values: the parameters of all candidates in the order of `layout.shapes`. softplus: whether conductances and capacitances
-    are stored raw, to be made positive by softplus. The rest: see `reference.run`.
+    values: the parameters of all candidates in the order of `layout.shapes`. softplus: whether conductances and
+    capacitances are stored raw, to be made positive by softplus. The rest: see `reference.run`.
     """
     return _Fused.apply(layout, softplus, every_step, x, elapsed, state, *values)
 

@@ -1,10 +1,12 @@
 """The fused CPU kernel: a pack through a whole sequence, forward and backward, in one compiled call each.
 
-Work is cut into items, candidate × tile of sixteen samples; threads take items, `ltc_cpu` says what an item does. The forward pass
-keeps the state at the start of every time step, O(T) memory and not O(T × steps); the backward pass runs the sub-steps again.
+Work is cut into items, candidate × tile of sixteen samples; threads take items, `ltc_cpu` says what an item does. The
+forward pass keeps the state at the start of every time step, O(T) memory and not O(T × steps); the backward pass runs
+the sub-steps again.
 
-Samples that pad the last tile have elapsed time 0: their state is held and they add nothing to any gradient. An item's numbers depend
-on its candidate and its samples alone, and tiles are summed in a fixed order, so neither pack mates nor threads change a bit.
+Samples that pad the last tile have elapsed time 0: their state is held and they add nothing to any gradient. An
+item's numbers depend on its candidate and its samples alone, and tiles are summed in a fixed order, so neither pack
+mates nor threads change a bit.
 """
 
 import hashlib

@@ -1,18 +1,18 @@
 """How a pack lies in flat arrays.
 
-A pack is a row of candidates with different wirings. Nothing is padded: synapses are edge lists, one candidate after the
-other, and every candidate owns one contiguous block of the flat parameter vector:
+A pack is a row of candidates with different wirings. Nothing is padded: synapses are edge lists, one candidate after
+the other, and every candidate owns one contiguous block of the flat parameter vector:
 
     gleak vleak cm | w mu sigma erev | sensory_w sensory_mu sensory_sigma sensory_erev | input_w input_b | output_w output_b
     3·neurons      | 4·synapses      | 4·sensory synapses                              | input map       | readout
 
-so a candidate's numbers, its optimiser state and its checkpoint are slices, and repacking is concatenation. Synapses keep the
-wiring's canonical order, sorted by (post, pre): the forward pass walks them by row of equal `post`; a second index lists them
-by `pre` for the backward pass.
+so a candidate's numbers, its optimiser state and its checkpoint are slices, and repacking is concatenation. Synapses
+keep the wiring's canonical order, sorted by (post, pre): the forward pass walks them by row of equal `post`; a second
+index lists them by `pre` for the backward pass.
 
-The input map is affine, one weight and bias a feature (as in the `ncps` package), where the wiring has as many sensory nodes as
-the data has features, and a learned linear projection otherwise. The readout is linear, outputs × motor neurons, or affine, one
-weight and bias a motor neuron, where no number of outputs is asked for.
+The input map is affine, one weight and bias a feature (as in the `ncps` package), where the wiring has as many
+sensory nodes as the data has features, and a learned linear projection otherwise. The readout is linear, outputs ×
+motor neurons, or affine, one weight and bias a motor neuron, where no number of outputs is asked for.
 """
 
 from dataclasses import dataclass
@@ -41,8 +41,9 @@ CANDIDATE = np.dtype(
 class EdgeLists(NamedTuple):
     """The flat index arrays that the compiled kernels read.
 
-    `row[at_row + i] … row[at_row + i + 1]`: the synapses onto neuron i, counted from the candidate's first synapse; `pre`: where
-    they come from. `out_row`, `out_edge`, `out_post`: the synapses that leave a neuron, which they are, and where they go.
+    `row[at_row + i] … row[at_row + i + 1]`: the synapses onto neuron i, counted from the candidate's first synapse;
+    `pre`: where they come from. `out_row`, `out_edge`, `out_post`: the synapses that leave a neuron, which they are,
+    and where they go.
     """
 
     table: np.ndarray
@@ -57,10 +58,11 @@ class EdgeLists(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PackLayout:
-    """wirings, steps: one a candidate. features: F of the shared input. outputs: O of every readout, None for affine motors.
+    """wirings, steps: one a candidate. features: F of the shared input. outputs: O of every readout, None for affine
+    motors.
 
-    Raises ValueError where the lists differ in length, the pack is empty, or an affine readout meets wirings with different
-    numbers of motor neurons.
+    Raises ValueError where the lists differ in length, the pack is empty, or an affine readout meets wirings with
+    different numbers of motor neurons.
     """
 
     wirings: tuple[Wiring, ...]

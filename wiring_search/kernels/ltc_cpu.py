@@ -2,19 +2,21 @@
 
 Sixteen samples are one vector (`simd`), every synapse costs one sigmoid a sub-step, and nothing is ever dense.
 
-Forward keeps the state at the start of every time step, O(T), not O(T × steps). Backward takes time steps from the last to the
-first; for each it runs the sub-steps again from the kept state, with every sigmoid written to a cache-sized scratch, then goes back
-through them twice: once along the outgoing synapses of each neuron, which carries the gradient to the sub-step before, and once
-along the incoming ones, which gathers the gradients of the synapses over all sub-steps in registers.
+Forward keeps the state at the start of every time step, O(T), not O(T × steps). Backward takes time steps from the
+last to the first; for each it runs the sub-steps again from the kept state, with every sigmoid written to a
+cache-sized scratch, then goes back through them twice: once along the outgoing synapses of each neuron, which carries
+the gradient to the sub-step before, and once along the incoming ones, which gathers the gradients of the synapses
+over all sub-steps in registers.
 
-With N, D the summed currents of `neurons.ltc` and v' = A/Q, A = C v + h(g·vleak + N), Q = C + h(g + D + ε), and δ = ∂L/∂v':
+With N, D the summed currents of `neurons.ltc` and v' = A/Q, A = C v + h(g·vleak + N), Q = C + h(g + D + ε), and δ =
+∂L/∂v':
 
     ∂A = δ/Q   ∂Q = −∂A·v'   ∂N = h·∂A   ∂D = h·∂Q   ∂C += ∂A·v + ∂Q   ∂v += C·∂A   ∂h += ∂A (g·vleak + N) + ∂Q (g + D + ε)
     each synapse, s its sigmoid:  a = ∂N·E + ∂D,  q = a·s(1 − s);   ∂w += a·s   ∂E += w·s·∂N   ∂σ += w·q·(v − μ)
                                   ∂μ −= w·σ·q,   ∂v_pre += w·σ·q
 
-In the names below `driving` is g·vleak + N and `conductance` g + D + ε; `outer` is the part that stays during a time step; `own` is
-the candidate's block of the flat parameter vector, `c` its record in the layout's table.
+In the names below `driving` is g·vleak + N and `conductance` g + D + ε; `outer` is the part that stays during a time
+step; `own` is the candidate's block of the flat parameter vector, `c` its record in the layout's table.
 """
 
 from typing import NamedTuple
@@ -101,7 +103,8 @@ def backward_item(c, edges, own, x, elapsed, history, grad_y, grad_v, grad_own, 
 
 
 class Scratch(NamedTuple):
-    """Lanes that an item works in. `v`, `s`, `driving` … hold one row a kept sub-step; the outer ones one row a time step."""
+    """Lanes that an item works in. `v`, `s`, `driving` … hold one row a kept sub-step; the outer ones one row a time
+    step."""
 
     v: np.ndarray
     s: np.ndarray
@@ -178,7 +181,8 @@ def _readout_size(c):
 
 @_compiled
 def _synapse_constants(own, at, n):
-    """Four numbers a synapse, so that the inner loop is three fused multiply-adds around the sigmoid: slope, offset, w, w·E."""
+    """Four numbers a synapse, so that the inner loop is three fused multiply-adds around the sigmoid: slope, offset,
+    w, w·E."""
     constants = np.empty(4 * n, np.float32)
     for e in range(n):
         w, mu, sigma, erev = own[at + e], own[at + n + e], own[at + 2 * n + e], own[at + 3 * n + e]
@@ -234,8 +238,8 @@ def _sensory_currents(c, edges, own, constants, x, features, work):
 def _sub_steps(c, edges, own, constants, h, work, keep):
     """All semi-implicit steps of one time step, from the state at the start of work.v to the state at its end.
 
-    Where `keep`, sub-step k reads row k of work.v and writes row k + 1, and its sigmoids and sums stay in row k of theirs;
-    otherwise two rows take turns.
+    Where `keep`, sub-step k reads row k of work.v and writes row k + 1, and its sigmoids and sums stay in row k of
+    theirs; otherwise two rows take turns.
     """
     neurons, synapses, steps = c.neurons, c.synapses, c.steps
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
@@ -299,7 +303,8 @@ def _sub_steps_backward(c, edges, own, outgoing, h, work, grad_v, sums):
 
 @_compiled
 def _gather_incoming(c, edges, own, work, sums):
-    """Σ a·s, Σ q, Σ q·v, Σ s·∂N of each synapse over the sub-steps of one time step (`_finish` makes gradients of them).
+    """Σ a·s, Σ q, Σ q·v, Σ s·∂N of each synapse over the sub-steps of one time step (`_finish` makes gradients of
+    them).
 
     On the way, ∂N and ∂D summed over the sub-steps, for the leak and the sensory synapses.
     """

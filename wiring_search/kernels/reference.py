@@ -1,6 +1,7 @@
 """The reference: a pack through a sequence in plain torch, one candidate, one time step, one sub-step after the other.
 
-Any dtype, any device, gradients by autograd. It is slow and obvious on purpose: it is the truth that the fused kernels are held to.
+Any dtype, any device, gradients by autograd. It is slow and obvious on purpose: it is the truth that the fused
+kernels are held to.
 """
 
 import torch
@@ -19,8 +20,8 @@ def run(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The contract of every kernel.
 
-    params: (layout.parameters,), positive where they must be. x: (B, T, F). elapsed: (B, T) time units, ≥ 0; where 0 the
-    state is held (so padding is elapsed = 0, and what x says there does not matter). state: (B, layout.neurons).
+    params: (layout.parameters,), positive where they must be. x: (B, T, F). elapsed: (B, T) time units, ≥ 0; where 0
+    the state is held (so padding is elapsed = 0, and what x says there does not matter). state: (B, layout.neurons).
     Returns the readouts (candidates, B, T or 1, outputs), each step's or the last one's, and the final state.
     """
     outputs, finals = [], []

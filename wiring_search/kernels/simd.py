@@ -1,8 +1,9 @@
 """Sixteen float32 lanes as one value inside numba functions.
 
-A compiler asked to vectorise `for lane in range(16)` keeps sums in memory or gives up on the way; a value that *is* a vector
-stays in registers. `Lanes` is an LLVM `<16 x float>`: LLVM legalises it to whatever the processor has (one AVX-512 register,
-two AVX registers, four NEON registers), so the same file runs everywhere. Only what the kernels need is here:
+A compiler asked to vectorise `for lane in range(16)` keeps sums in memory or gives up on the way; a value that *is* a
+vector stays in registers. `Lanes` is an LLVM `<16 x float>`: LLVM legalises it to whatever the processor has (one
+AVX-512 register, two AVX registers, four NEON registers), so the same file runs everywhere. Only what the kernels
+need is here:
 
     load(array, i), store(array, i, v)   lanes i·16 … i·16+15 of a flat float32 array that `aligned` made
     entry(array, i)                      the scalar array[i]
@@ -45,7 +46,8 @@ class _LanesModel(models.PrimitiveModel):
 
 
 def aligned(size: int) -> np.ndarray:
-    """An uninitialised float32 array of `size` numbers that starts on a 64-byte boundary, as `load` and `store` require."""
+    """An uninitialised float32 array of `size` numbers that starts on a 64-byte boundary, as `load` and `store`
+    require."""
     raw = np.empty(size + LANES, np.float32)
     start = (-(raw.ctypes.data // 4)) % LANES
     return raw[start : start + size]

@@ -2,13 +2,14 @@
 
     C_i dv_i/dt = g_i (vleak_i − v_i) + Σ_j w_ji s_ji (E_ji − v_i),    s_ji = sigmoid(σ_ji (v_j − μ_ji))
 
-(Hasani et al., "Liquid Time-constant Networks", AAAI 2021, eq. 1 with the synapse model of eq. 2; the same sum runs over sensory
-nodes, whose values the input map gives.) The semi-implicit step of length h takes the sigmoids at the old state and the rest at the
-new one, which is exact in its fixed points, never overshoots, and needs no small step:
+(Hasani et al., "Liquid Time-constant Networks", AAAI 2021, eq. 1 with the synapse model of eq. 2; the same sum runs
+over sensory nodes, whose values the input map gives.) The semi-implicit step of length h takes the sigmoids at the
+old state and the rest at the new one, which is exact in its fixed points, never overshoots, and needs no small step:
 
     v' = (C v + h (g vleak + Σ w s E)) / (C + h (g + Σ w s + ε))
 
-(eq. 3 there; `ncps.torch.LTCCell` divides both sides by h. In this form h = 0 is harmless, and means "nothing happens".)
+(eq. 3 there; `ncps.torch.LTCCell` divides both sides by h. In this form h = 0 is harmless, and means "nothing
+happens".)
 """
 
 import numpy as np
@@ -65,7 +66,8 @@ def currents(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Σ w s E and Σ w s onto each neuron.
 
-    v: (B, nodes) presynaptic values; pre, post: (E,) int64; synapses: w, mu, sigma, erev, each (E,). Returns two (B, neurons).
+    v: (B, nodes) presynaptic values; pre, post: (E,) int64; synapses: w, mu, sigma, erev, each (E,). Returns two (B,
+    neurons).
     """
     conductance = synapses["w"] * torch.sigmoid(synapses["sigma"] * (v[:, pre] - synapses["mu"]))
     zeros = conductance.new_zeros(len(v), neurons)
@@ -76,7 +78,8 @@ def currents(
 def semi_implicit_step(
     v: torch.Tensor, h: torch.Tensor, driving: torch.Tensor, conductance: torch.Tensor, p: dict[str, torch.Tensor]
 ) -> torch.Tensor:
-    """One sub-step. v, driving, conductance: (B, neurons), sensory currents included; h: (B, 1), where 0 the state is held."""
+    """One sub-step. v, driving, conductance: (B, neurons), sensory currents included; h: (B, 1), where 0 the state is
+    held."""
     numerator = p["cm"] * v + h * (p["gleak"] * p["vleak"] + driving)
     denominator = p["cm"] + h * (p["gleak"] + conductance + EPSILON)
     return torch.where(h > 0, numerator / denominator, v)

@@ -1,7 +1,8 @@
 """The report: one self-contained HTML file that answers "which small wiring is enough?" from the store alone.
 
-Python computes (front, history, what failed) and embeds it as JSON; `page.js` draws it, `page.css` gives it its looks, light or dark as the
-reader's system is. Nothing is loaded from anywhere, so the file can be mailed and opened in ten years.
+Python computes (front, history, what failed) and embeds it as JSON; `page.js` draws it, `page.css` gives it its
+looks, light or dark as the reader's system is. Nothing is loaded from anywhere, so the file can be mailed and opened
+in ten years.
 """
 
 import html

@@ -1,4 +1,5 @@
-"""Trivial rules that every score is shown beside: a liquid network that loses to one of them has learned nothing worth its size.
+"""Trivial rules that every score is shown beside: a liquid network that loses to one of them has learned nothing
+worth its size.
 
 Each is fitted on the training split and returns its error on another split: 1 − accuracy, or mean squared error.
 """
@@ -26,13 +27,15 @@ def persistence(split: Split) -> float:
 
 
 def previous_target(split: Split) -> float:
-    """The target of the step before, from the second step of each window on; misses for classes, squared errors for values."""
+    """The target of the step before, from the second step of each window on; misses for classes, squared errors for
+    values."""
     now, before = split.y[:, 1:], split.y[:, :-1]
     return float(np.mean(now != before)) if np.issubdtype(split.y.dtype, np.integer) else float(np.mean((now - before) ** 2))
 
 
 def linear(train: Split, split: Split, lags: int) -> float:
-    """Least squares from the last `lags` inputs of a step to its target (an autoregression where the target is the next input).
+    """Least squares from the last `lags` inputs of a step to its target (an autoregression where the target is the
+    next input).
 
     Fitted and judged on the steps that have so many inputs behind them, in float64, with a ridge of 1e-6.
     """

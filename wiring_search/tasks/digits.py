@@ -1,8 +1,9 @@
-"""The 1,797 handwritten digits that scikit-learn ships (8 × 8 pixels, UCI "Optical Recognition of Handwritten Digits"), as sequences.
+"""The 1,797 handwritten digits that scikit-learn ships (8 × 8 pixels, UCI "Optical Recognition of Handwritten
+Digits"), as sequences.
 
-`digits` reads an image row by row, eight steps of eight features; `pixel-digits` pixel by pixel, sixty-four steps of one feature, where
-the first row must be remembered for fifty-six steps. Pixels are scaled to 0 … 1; the class is asked for at the last step. 1,077 train,
-360 validation, 360 test images, stratified by class, the same in both.
+`digits` reads an image row by row, eight steps of eight features; `pixel-digits` pixel by pixel, sixty-four steps of
+one feature, where the first row must be remembered for fifty-six steps. Pixels are scaled to 0 … 1; the class is
+asked for at the last step. 1,077 train, 360 validation, 360 test images, stratified by class, the same in both.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """Half-cheetah: from seventeen observations of a simulated runner to the next ones, at every step.
 
-The protocol of the LTC paper (Hasani et al., AAAI 2021, table 6): traces 0–4 for validation, 5–14 for test, 15–24 for training;
-windows of 32 frames, stride 10; no scaling; mean squared error over all dimensions. 970 train, 485 validation, 970 test windows.
+The protocol of the LTC paper (Hasani et al., AAAI 2021, table 6): traces 0–4 for validation, 5–14 for test, 15–24 for
+training; windows of 32 frames, stride 10; no scaling; mean squared error over all dimensions. 970 train, 485
+validation, 970 test windows.
 """
 
 import numpy as np

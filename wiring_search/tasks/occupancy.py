@@ -1,8 +1,9 @@
 """Occupancy: is somebody in the room? From temperature, humidity, light, CO2 and humidity ratio, minute by minute.
 
-Candanedo and Feldheim, Energy and Buildings 112 (2016), with the windows of the LTC paper (16 steps, stride 1; test stride 8; z-scores by
-the training rows). The paper's random validation windows overlap training windows; here the training file is cut in time instead: its
-first nine tenths train, the rest validates. Test: both test files. Beware: one threshold on the light solves it.
+Candanedo and Feldheim, Energy and Buildings 112 (2016), with the windows of the LTC paper (16 steps, stride 1; test
+stride 8; z-scores by the training rows). The paper's random validation windows overlap training windows; here the
+training file is cut in time instead: its first nine tenths train, the rest validates. Test: both test files. Beware:
+one threshold on the light solves it.
 """
 
 import numpy as np
@@ -47,7 +48,8 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of one file: inputs (rows, 5) float64 and occupied (rows,) int64. The header has one name fewer than rows have fields."""
+    """Rows of one file: inputs (rows, 5) float64 and occupied (rows,) int64. The header has one name fewer than rows
+    have fields."""
     import pandas
 
     table = pandas.read_csv(path)

@@ -9,8 +9,8 @@ from typing import Any, Literal
 class TaskOptions:
     """data: the folder or file of tasks that read one. The rest is for `csv`:
 
-    inputs: its input columns, all but the target by default. target: the column to tell from them. kind: of target, found out by
-    default. window: rows a sequence. stride: rows from one sequence's start to the next.
+    inputs: its input columns, all but the target by default. target: the column to tell from them. kind: of target,
+    found out by default. window: rows a sequence. stride: rows from one sequence's start to the next.
     """
 
     data: str | None = None

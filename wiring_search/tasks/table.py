@@ -1,8 +1,9 @@
 """A user's own table: one row a time step, the target told at every row from the inputs up to that row.
 
-The file is cut in time, the first 70 % of its rows for training, 15 % for validation, 15 % for test, and each part into windows, so that
-no window crosses a border. Inputs, and the target of a regression, are scaled to mean 0 and deviation 1 by the training rows: an mse
-of 1 is what the mean reaches. What a network cannot train on (gaps, text, constant columns, too few rows) is refused with its place.
+The file is cut in time, the first 70 % of its rows for training, 15 % for validation, 15 % for test, and each part
+into windows, so that no window crosses a border. Inputs, and the target of a regression, are scaled to mean 0 and
+deviation 1 by the training rows: an mse of 1 is what the mean reaches. What a network cannot train on (gaps, text,
+constant columns, too few rows) is refused with its place.
 """
 
 import difflib
@@ -105,7 +106,8 @@ def _refuse_gaps(column, name: str, path: Path) -> None:
 
 
 def _target(column, name: str, kind: str, path: Path) -> tuple[list | None, np.ndarray]:
-    """Classes and class ids (rows,), or None and values (rows, 1). Classes: text, truth values, or a few whole numbers."""
+    """Classes and class ids (rows,), or None and values (rows, 1). Classes: text, truth values, or a few whole
+    numbers."""
     import pandas
 
     _refuse_gaps(column, name, path)

@@ -1,7 +1,8 @@
 """A task: sequences with targets, cut into three splits, as plain numpy values.
 
-Train is for weights, validation for the search and early stopping, test is sealed until winners are retrained: nothing in
-the search reads `Task.test`. Overlapping windows never cross a split; scaling statistics come from the training split.
+Train is for weights, validation for the search and early stopping, test is sealed until winners are retrained:
+nothing in the search reads `Task.test`. Overlapping windows never cross a split; scaling statistics come from the
+training split.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,5 @@
-"""From long records to windows: the one way in which every windowed task cuts, so that no window crosses a split or a file."""
+"""From long records to windows: the one way in which every windowed task cuts, so that no window crosses a split or a
+file."""
 
 import numpy as np
 

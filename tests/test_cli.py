@@ -1,0 +1,212 @@
+"""The command line as a user runs it: real processes, a real Ray, killed and gone on with."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+from wiring_search.run import Run, search, study_config
+from wiring_search.store import Store, exists
+from wiring_search.tasks import TaskOptions
+
+TIMES = ["latency_us", "train_seconds"]
+SMALL = ["search", "--task", "digits", "--space", "small", "--epochs", "2", "--pack-size", "3", "--ahead", "3"]
+
+
+def _command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "wiring_search.cli", *map(str, arguments)]
+
+
+def _run(*arguments: object, rc: int = 0) -> str:
+    """Standard output, or what was said of the fault where rc is not 0. Wide, so that no line is broken."""
+    done = subprocess.run(_command(*arguments), capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=300)
+    assert done.returncode == rc, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr and "Warning" not in done.stderr
+    return done.stderr if rc else done.stdout
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small search without Ray."""
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", folder)
+    assert "Pareto front" in text and "baseline majority class: accuracy 0.1028" in text and str(folder / "report.html") in text
+    assert "9 of 9 candidates" in text
+    return folder
+
+
+def test_help_teaches_and_is_quick() -> None:
+    start = time.perf_counter()
+    text = _run("--help")
+    assert time.perf_counter() - start < 2.5
+    for command in ("search", "resume", "front", "report", "show", "tasks", "spaces"):
+        assert re.search(rf"\b{command}\b", text)
+    assert "wiring-search search --task csv --data own.csv" in _run("search", "--help")
+
+
+def test_tasks_and_spaces_are_listed() -> None:
+    assert "pixel-digits" in _run("tasks")
+    assert "sensory_fanout <= inter" in _run("spaces")
+
+
+def test_a_run_folder_holds_everything(ended: Path) -> None:
+    assert {path.name for path in ended.iterdir()} >= {
+        "results.sqlite",
+        "trials.csv",
+        "trials.parquet",
+        "front.csv",
+        "report.html",
+    }
+    table = pandas.read_csv(ended / "trials.csv")
+    assert (table["status"] == "ok").sum() == 9 and (table["epochs"] == 2).all()
+    assert np.allclose(table["accuracy"], 1 - table["error"])
+
+
+def test_front_and_show(ended: Path, tmp_path: Path) -> None:
+    csv = _run("front", ended, "--csv")
+    (tmp_path / "front.csv").write_text(csv)
+    assert pandas.read_csv(tmp_path / "front.csv").equals(pandas.read_csv(ended / "front.csv"))
+    assert "parameters" in _run("front", ended, "--objectives", "error,parameters")
+    text = _run("show", ended, "--trial", 0, "--picture", tmp_path / "wiring.png")
+    assert "synapses" in text and (tmp_path / "wiring.png").stat().st_size > 5000
+
+
+def test_a_second_search_says_that_all_is_done(ended: Path) -> None:
+    before = Run(ended).table()
+    text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", ended)
+    assert "has ended" in text and "Pareto front" in text
+    assert Run(ended).table().equals(before)
+    assert "has ended" in _run("resume", ended)
+
+
+def test_other_settings_are_refused_with_what_differs(ended: Path) -> None:
+    text = _run(*SMALL, "--trials", 10, "--workers", 0, "--out", ended, rc=2)
+    assert "other settings (trials 9, not 10)" in text and f"wiring-search resume {ended}" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["search", "--task", "digit"], "did you mean 'digits'"),
+        (["search", "--space", "defualt"], "did you mean 'default'"),
+        (["search", "--task", "half-cheetah"], "--data DIR"),
+        (["search", "--trials", "0"], "trials is 0"),
+        (["search", "--sampler", "cma"], "known: tpe, nsga2"),
+        (["search", "--objectives", "error,speed"], "give one or more of error, synapses"),
+        (["search", "--trials", "many"], "'many' is not a valid"),
+        (["search", "--workers", "-1"], "-1 is not in the range"),
+        (["front", "nowhere"], "nowhere holds no study"),
+        (["resume", "nowhere"], "nowhere holds no study"),
+        (["serach"], "No such command 'serach'"),
+    ],
+)
+def test_faults_end_in_one_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path / "run")] if arguments[0] == "search" else []
+    text = _run(*arguments, *out, rc=2)
+    assert message in text and text.startswith("error: ")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_trial_is_named(ended: Path) -> None:
+    assert "has no trial 99; its trials are 0 to" in _run("show", ended, "--trial", 99, rc=2)
+
+
+def test_an_own_table_and_space_from_python(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal(600)
+    pandas.DataFrame({"a": a, "b": rng.standard_normal(600), "y": np.convolve(a, [0.5, 0.3, 0.2])[:600]}).to_csv(
+        tmp_path / "own.csv"
+    )
+    example = Path(__file__).resolve().parents[1] / "examples" / "space.toml"
+    options = TaskOptions(data=str(tmp_path / "own.csv"), inputs=("a", "b"), target="y", window=16, stride=4)
+    config = study_config("csv", str(example), options, trials=4, epochs=40, pack_size=2)
+    run = search(config, tmp_path / "run", workers=0)
+    assert run.front()["error"].min() < 0.7 < run.baselines["mean"] and run.report.is_file()
+    assert "mse" in run.answer()
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_one_two_and_no_workers_give_the_same_table(tmp_path: Path) -> None:
+    tables = []
+    for workers in (0, 1, 2):
+        text = _run(*SMALL, "--trials", 12, "--workers", workers, "--out", tmp_path / str(workers))
+        assert "12 of 12 candidates" in text
+        tables.append(Run(tmp_path / str(workers)).table().drop(columns=TIMES))
+    assert tables[0].equals(tables[1]) and tables[0].equals(tables[2])
+
+
+def _finished(folder: Path) -> dict[int, float]:
+    if not exists(folder):
+        return {}
+    return {t.trial: t.error for t in Store.open(folder).trials() if t.error is not None}
+
+
+def _start(folder: Path, trials: int, workers: int) -> subprocess.Popen:
+    command = _command(
+        *SMALL[:-6], "--epochs", 25, "--pack-size", 3, "--ahead", 3, "--trials", trials, "--workers", workers, "--out", folder
+    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def _until_finished(process: subprocess.Popen, folder: Path, count: int) -> dict[int, float]:
+    end = time.monotonic() + 120
+    while len(_finished(folder)) < count:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    return _finished(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [pytest.param("inline", id="inline"), pytest.param("ray", marks=pytest.mark.ray)])
+def test_a_killed_driver_loses_and_repeats_nothing(how: str, tmp_path: Path) -> None:
+    workers = {"inline": 0, "ray": 2}[how]
+    process = _start(tmp_path / "cut", 18, workers)
+    _until_finished(process, tmp_path / "cut", 6)
+    process.kill()
+    process.communicate()
+    before = {t.trial: t for t in Store.open(tmp_path / "cut").trials() if t.error is not None}
+    assert 6 <= len(before) < 18
+    assert "Pareto front" in _run("resume", tmp_path / "cut", "--workers", workers)
+    after = {t.trial: t for t in Store.open(tmp_path / "cut").trials()}
+    # Times of training and latency are measured anew whenever a candidate trains: unchanged, it was not trained again.
+    assert all(after[number] == trial for number, trial in before.items())
+    whole = _start(tmp_path / "whole", 18, 0)
+    whole.communicate()
+    assert Run(tmp_path / "cut").table().drop(columns=TIMES).equals(Run(tmp_path / "whole").table().drop(columns=TIMES))
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
+    process = _start(tmp_path / "cut", 18, 2)
+    _until_finished(process, tmp_path / "cut", 3)
+    listing = subprocess.run(["ps", "-eo", "pid,sess,args"], capture_output=True, text=True, check=True).stdout
+    workers = [int(line.split()[0]) for line in listing.splitlines() if "ray::" in line and "_Worker" in line]
+    assert workers
+    os.kill(workers[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    whole = _start(tmp_path / "whole", 18, 0)
+    whole.communicate()
+    assert Run(tmp_path / "cut").table().drop(columns=TIMES).equals(Run(tmp_path / "whole").table().drop(columns=TIMES))
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = _start(tmp_path / "run", 60, 2)
+    _until_finished(process, tmp_path / "run", 3)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group hears it
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and f"wiring-search resume {tmp_path / 'run'}" in err and "Traceback" not in err
+    assert (tmp_path / "run" / "report.html").is_file()
+    text = _run("resume", tmp_path / "run", "--workers", 2)
+    assert "60 of 60 candidates" in text

@@ -1,0 +1,118 @@
+"""The layers: no import points up, heavy libraries stay where they belong, and `import wiring_search` loads nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LAYERS = [
+    {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "drawing", "ncps_wirings"},
+    {"neurons", "kernels"},
+    {"network", "pack", "tasks", "interop"},
+    {"config", "training"},
+    {"search_spaces", "workers", "store", "sampling"},
+    {"study", "results", "report"},
+    {"run"},
+    {"progress", "cli"},
+]
+# search_spaces and workers are packages of their own: spaces know wirings and candidates, workers records and tasks.
+FORBIDDEN = {
+    "torch": {
+        "wiring",
+        "topologies",
+        "candidate",
+        "records",
+        "pareto",
+        "drawing",
+        "ncps_wirings",
+        "tasks",
+        "config",
+        "store",
+        "study",
+        "sampling",
+        "results",
+        "report",
+        "search_spaces",
+    },
+    "ray": {"*", "!workers"},
+    "optuna": {"*", "!sampling"},
+    "pandas": {"wiring", "topologies", "candidate", "records", "pareto", "neurons", "kernels", "network", "pack", "training"},
+}
+
+
+def _part(path: Path) -> str:
+    relative = path.relative_to(ROOT).with_suffix("").parts
+    return relative[0] if relative[0] != "wiring_search" else relative[1] if relative[1] != "__init__" else "wiring_search"
+
+
+def _imports(path: Path) -> set[str]:
+    """Modules imported anywhere in a file, but not those for type checking alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    hidden = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    names = set()
+    for node in ast.walk(tree):
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+SOURCES = [path for folder in ("wiring_search", "search_spaces", "workers") for path in sorted((ROOT / folder).rglob("*.py"))]
+RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+
+
+def _target(module: str) -> str | None:
+    parts = module.split(".")
+    if parts[0] in ("search_spaces", "workers"):
+        return parts[0]
+    if parts[0] != "wiring_search":
+        return None
+    return parts[1] if len(parts) > 1 and parts[1] in RANK else None
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_import_points_up(path: Path) -> None:
+    own = RANK[_part(path)]
+    for module in _imports(path):
+        target = _target(module)
+        assert target is None or RANK[target] <= own, f"{path.name} imports {module}, which lies above it"
+
+
+@pytest.mark.parametrize("library", FORBIDDEN)
+def test_heavy_libraries_stay_where_they_belong(library: str) -> None:
+    where = FORBIDDEN[library]
+    for path in SOURCES:
+        part = _part(path)
+        barred = part in where or ("*" in where and f"!{part}" not in where)
+        used = any(module.split(".")[0] == library for module in _imports(path))
+        if part in ("tasks", "report", "results", "store", "run", "cli") and library == "pandas":
+            continue
+        assert not (barred and used), f"{path.name} imports {library}"
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("wiring_search", ("torch", "ray", "numpy", "optuna", "pandas")),
+        ("wiring_search.cli", ("torch", "ray", "optuna", "pandas", "matplotlib")),
+        ("wiring_search.topologies", ("torch", "ray", "optuna", "pandas")),
+        ("wiring_search.report", ("torch", "ray", "optuna")),
+        ("wiring_search.kernels.cpu", ("ray", "optuna", "pandas")),
+        ("wiring_search.training", ("ray", "optuna")),
+    ],
+)
+def test_importing_loads_no_more_than_needed(module: str, absent: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; print(' '.join(name for name in {absent!r} if name in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not loaded
