@@ -43,7 +43,12 @@ def test_diverged_scores_are_nan_in_the_table(tmp_path: Path) -> None:
     mine.asked(0, [RUNNING], {})
     mine.finished({0: Outcome(Status.DIVERGED, math.nan, math.nan, 30, 1.0, 1.0, (0.5, math.nan), None, "why")}, "me")
     row = mine.table().iloc[0]
-    assert row["status"] == "diverged" and math.isnan(row["error"]) and row["message"] == "why" and row["synapses"] == CANDIDATE.wiring.synapse_count
+    assert (
+        row["status"] == "diverged"
+        and math.isnan(row["error"])
+        and row["message"] == "why"
+        and row["synapses"] == CANDIDATE.wiring.synapse_count
+    )
     assert [math.isnan(value) for value in mine.trials()[0].curve] == [False, True]
 
 

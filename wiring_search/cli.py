@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import click
 import typer
 from rich.console import Console
 
@@ -29,6 +28,9 @@ app = typer.Typer(
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
+# Typer carries a click of its own in some versions, and uses the installed one in others; this is the one it raises.
+_UsageFault = typer.BadParameter.__base__
+
 Folder = Annotated[Path, typer.Argument(metavar="OUT", help="The run folder that `search` wrote.")]
 Workers = Annotated[
     int | None,
@@ -43,14 +45,13 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the resu
 def main() -> None:
     """The entry point: faults of the input end in one sentence, an interrupt in how to go on."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as end:
-        sys.exit(end.exit_code)
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except typer.Abort:
         sys.exit(130)
     except ValueError as fault:
         _end(str(fault))
-    except click.ClickException as fault:
+    except _UsageFault as fault:
         _end(f"{fault.format_message()} (see wiring-search --help)")
 
 
@@ -224,7 +225,9 @@ def _go(config: "StudyConfig", folder: Path, workers: int | None, address: str |
         with shown(config, console, quiet) as watch:
             done = run.search(config, folder, workers, address, watch)
     except KeyboardInterrupt:
-        errors.print(f"\nStopped. What is finished is kept; go on with:  wiring-search resume {_plain(str(folder))}")
+        errors.print(
+            f"\nStopped. What is finished is kept; go on with:  wiring-search resume {_plain(str(folder))}", soft_wrap=True
+        )
         raise typer.Exit(130) from None
     _show_front(done, done.front())
     console.print(f"\nReport: {_plain(str(done.report))}", soft_wrap=True)

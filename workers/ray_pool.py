@@ -8,6 +8,7 @@ taken down by a worker.
 import logging
 import math
 import os
+import re
 from collections import deque
 
 import ray
@@ -122,7 +123,8 @@ def _connect(address: str | None, workers: int | None) -> bool:
 
 
 def _crashed(job: PackJob, failure: RayError) -> PackResult:
-    first_line = str(failure).strip().splitlines()[0]
-    message = f"its worker failed {_TRIES} times, the last time with {type(failure).__name__}: {first_line}"
+    """Every candidate of the job crashed. Ray's messages are tracebacks in colour; what went wrong stands in the last line."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(failure)).strip().splitlines()
+    message = f"its worker failed {_TRIES} times, the last time with {type(failure).__name__}: {lines[-1].strip()}"
     outcome = Outcome(Status.CRASHED, math.nan, math.nan, 0, math.nan, math.nan, message=message)
     return PackResult(job.number, (outcome,) * len(job.candidates), "lost")
