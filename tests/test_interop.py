@@ -121,8 +121,11 @@ def test_wirings_there_and_back(kind: str) -> None:
     assert np.array_equal(back.sensory_adjacency_matrix, theirs.sensory_adjacency_matrix)
     assert ours.synapse_count == np.abs(theirs.adjacency_matrix).sum() + np.abs(theirs.sensory_adjacency_matrix).sum()
     assert [back.get_type_of_neuron(i) for i in range(back.units)] == [theirs.get_type_of_neuron(i) for i in range(back.units)]
-    layers = [sorted(back.get_neurons_of_layer(i)) for i in range(back.num_layers)]
-    assert sorted(sum(layers, [])) == list(range(back.units))
+    assert back.num_layers == theirs.num_layers
+    for layer in range(back.num_layers):
+        assert back.get_neurons_of_layer(layer) == theirs.get_neurons_of_layer(layer)
+    with pytest.raises(ValueError, match=f"layer is {back.num_layers}"):
+        back.get_neurons_of_layer(back.num_layers)
     assert wiring_from_ncps(back) == ours
 
 

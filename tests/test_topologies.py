@@ -1,5 +1,6 @@
 """Topologies: exact counts, the structural rules of NCPs, nobody left out, deterministic, infeasible sizes refused."""
 
+import itertools
 import time
 
 import ncps.wirings
@@ -92,6 +93,19 @@ def test_random_sparse_is_exact_and_leaves_nobody_out(
     assert len(wiring.synapses) == synapses and len(wiring.sensory_synapses) == sensory_synapses
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_random_sparse_takes_the_fewest_synapses_possible_and_refuses_one_less(seed: int) -> None:
+    for neurons, sensory, outer in itertools.product(range(1, 6), (1, 2), (2, 4, 7)):
+        for motor in range(1, neurons + 1):
+            outer = min(outer, sensory * neurons)
+            if outer < sensory:
+                continue
+            least = max(neurons - min(outer, neurons), neurons - motor)
+            assert len(random_sparse(sensory, neurons, motor, outer, least, seed=seed).synapses) == least
+            with pytest.raises(ValueError, match="synapses is"):
+                random_sparse(sensory, neurons, motor, outer, least - 1, seed=seed)
+
+
 def test_small_world_and_layered_counts_are_exact() -> None:
     assert len(small_world(3, 11, 2, 4, 0.5, seed=1).synapses) == 44
     wiring = layered(5, 8, 6, 3, 0.5, 4, seed=1)
@@ -110,7 +124,10 @@ def test_small_world_and_layered_counts_are_exact() -> None:
         (lambda: auto_ncp(4, 5, 3), "neurons is 5; give motor \\+ 3 or more"),
         (lambda: auto_ncp(4, 9, 3, sparsity=0.0), "sparsity is 0.0"),
         (lambda: random_sparse(4, 5, 2, 3, 9), "sensory_synapses is 3; give a whole number from 4 to 20"),
-        (lambda: random_sparse(1, 30, 1, 1, 5), "cannot keep 30 neurons reachable"),
+        (lambda: random_sparse(1, 30, 1, 1, 5), "synapses is 5; give a whole number from 29 to 900"),
+        (lambda: auto_ncp(4, 9, 3, sparsity="half"), "sparsity is 'half'; give a number"),
+        (lambda: layered(4, 5, 2, 1, density="half"), "density is 'half'; give a number"),
+        (lambda: ncp(4, 3, 2, 1, 2, 1, 0, 1, excitatory=None), "excitatory is None; give a share"),
         (lambda: small_world(4, 5, 2, 5), r"neighbours is 5; give a whole number from 1 to 4 \(neurons − 1\)"),
         (lambda: layered(4, 5, 2, 1, density=0), "density is 0"),
         (lambda: fully_connected(4, 2, 3), r"neurons is 2; give 3 \(the motor neurons\) or more"),

@@ -69,6 +69,7 @@ def test_arrays_roles_and_counts() -> None:
         ({"synapses": (*INNER, (0, 0, 2))}, r"has polarity 2; give \+1 \(excitatory\) or -1"),
         ({"synapses": (*INNER, (2, 1, -1))}, "2 → 1 is given twice"),
         ({"synapses": ((2, 1, 1, 1),)}, "triples of whole numbers"),
+        ({"synapses": (*INNER, (0.9, 0, 1))}, "triples of whole numbers"),
         ({"sensory_synapses": OUTER[:1]}, "sensory node 1 has no synapse; add one, or give 1 sensory nodes"),
         ({"sensory_synapses": ((0, 1, 1), (1, 1, 1))}, "inter neuron 2 cannot be reached"),
         ({"synapses": ((2, 0, 1),)}, "command neuron 1 cannot be reached"),
@@ -86,6 +87,15 @@ def test_idle_neurons_are_taken_on_request_and_pruned() -> None:
     assert pruned(idle) == _wiring()
     with pytest.raises(ValueError, match="motor neuron 0 is not reached"):
         pruned(_wiring(synapses=(), idle_allowed=True))
+
+
+def test_json_with_another_form_is_refused() -> None:
+    data = _wiring().to_json()
+    with pytest.raises(ValueError, match=r"unknown \['colour'\]"):
+        Wiring.from_json({**data, "colour": "blue"})
+    del data["motor"]
+    with pytest.raises(ValueError, match=r"lacks \['motor'\]"):
+        Wiring.from_json(data)
 
 
 @given(wirings)
@@ -121,3 +131,20 @@ def test_picture_shows_every_synapse_and_tells_polarities_apart() -> None:
     sensory, neurons = places(wiring)
     assert len(set(sensory + neurons)) == 3 + 4
     assert wiring.draw(ax) is ax
+
+
+def test_layers_without_neurons_take_no_room_in_the_picture() -> None:
+    from wiring_search.drawing import places
+
+    columns = [sorted({x for spots in places(w) for x, _ in spots}) for w in (_wiring(), fully_connected(2, 3, 1))]
+    assert len(columns[0]) == 4 and columns[1] == columns[0][:3]
+
+
+def test_a_self_loop_stays_beside_its_neuron_at_any_resolution() -> None:
+    ax = Wiring(1, 0, 0, 1, ((0, 0, 1),), ((0, 0, -1),)).draw()
+    for dpi in (50, 200):
+        ax.figure.set_dpi(dpi)
+        ax.figure.canvas.draw()
+        neuron = ax.transData.transform(ax.collections[1].get_offsets()[0])
+        loop = ax.patches[1].get_window_extent()
+        assert loop.width > 0 and abs(loop.x0 - neuron[0]) < 0.15 * dpi and abs(loop.x1 - neuron[0]) < 0.4 * dpi

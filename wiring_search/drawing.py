@@ -1,8 +1,8 @@
 """A layered picture of a wiring with matplotlib: sensory nodes, inter, command and motor neurons from left to right.
 
 Excitatory synapses are blue, solid and end in an arrow; inhibitory ones orange, dashed and end in a bar (the two
-colours are told apart by colour-blind readers, and the ends without colour). Synapses within a layer bow out; a
-self-loop is a small circle.
+colours are told apart by colour-blind readers, and the ends without colour). Synapses within a layer bow out,
+downward ones to the right and upward ones to the left; a self-loop is a small loop. Layers without neurons take no room.
 """
 
 from typing import TYPE_CHECKING
@@ -26,9 +26,10 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
     sensory, neurons = places(wiring)
     tallest = max(wiring.sensory, wiring.inter, wiring.command, wiring.motor)
     if ax is None:
-        ax = Figure(figsize=(8, min(max(3.5, 0.3 * tallest), 12)), layout="constrained").add_subplot()
+        ax = Figure(figsize=(8, min(max(3.5, 0.42 * tallest), 12)), layout="constrained").add_subplot()
     size = max(18.0, min(190.0, 2600.0 / tallest))
-    alpha = max(0.2, min(0.85, 40 / wiring.synapse_count))
+    # Each synapse is to be seen in a small wiring, and where they are dense in a large one.
+    alpha = max(0.15, min(0.9, 8 / wiring.synapse_count**0.5))
     for pre, post, polarity in wiring.sensory_synapses:
         _synapse(ax, sensory[pre], neurons[post], polarity, alpha, size)
     for pre, post, polarity in wiring.synapses:
@@ -39,8 +40,9 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
         ax.scatter(x, y, s=size, facecolor=looks[role], edgecolor="#30363c", linewidth=1, zorder=3)
         ax.text(x[0], 1.02, f"{role}\n{len(spots)}", ha="center", va="bottom", fontsize=10, color="#30363c")
     lines = [Line2D([], [], color=EXCITATORY), Line2D([], [], color=INHIBITORY, linestyle="--")]
-    ax.legend(lines, ["excitatory", "inhibitory"], loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False)
-    ax.set(xlim=(-0.4, 3 * _SPACING + 0.4), ylim=(-0.02, 1.12))
+    names = ["excitatory →", "inhibitory ⊣"]
+    ax.legend(lines, names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False)
+    ax.set(xlim=(-0.4, max(x for x, _ in neurons) + 0.4), ylim=(-0.02, 1.12))
     ax.set_axis_off()
     return ax
 
@@ -48,11 +50,12 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
 def places(wiring: Wiring) -> tuple[list[Place], list[Place]]:
     """Where sensory nodes and neurons stand, by their numbers."""
     counts = {"sensory": wiring.sensory, "inter": wiring.inter, "command": wiring.command, "motor": wiring.motor}
+    present = [role for role in _LAYERS if counts[role]]
     columns = {
         role: [(layer * _SPACING, 1 - (i + 0.5) / counts[role]) for i in range(counts[role])]
-        for layer, role in enumerate(_LAYERS)
+        for layer, role in enumerate(present)
     }
-    return columns["sensory"], [*columns["motor"], *columns["command"], *columns["inter"]]
+    return columns["sensory"], [place for role in ("motor", "command", "inter") for place in columns.get(role, ())]
 
 
 def _by_role(wiring: Wiring, sensory: list[Place], neurons: list[Place]) -> dict[str, list[Place]]:
@@ -63,26 +66,26 @@ def _by_role(wiring: Wiring, sensory: list[Place], neurons: list[Place]) -> dict
 
 
 def _synapse(ax: "Axes", start: Place, end: Place, polarity: int, alpha: float, size: float) -> None:
-    from matplotlib.patches import Circle, FancyArrowPatch
+    from matplotlib.patches import FancyArrowPatch
+    from matplotlib.transforms import ScaledTranslation
 
-    colour = EXCITATORY if polarity > 0 else INHIBITORY
-    line = {"color": colour, "linestyle": "-" if polarity > 0 else (0, (4, 2)), "linewidth": 1.1, "alpha": alpha, "zorder": 1}
-    if start == end:
-        ax.add_patch(Circle((start[0] + 0.07, start[1]), 0.07, fill=False, **line))
+    radius = size**0.5 / 2  # of a node, in points
+    line = {
+        "arrowstyle": "-|>" if polarity > 0 else "|-|,widthA=0,widthB=.25",
+        "linestyle": "-" if polarity > 0 else (0, (4, 2)),
+        "color": EXCITATORY if polarity > 0 else INHIBITORY,
+        "mutation_scale": 7,
+        "linewidth": 1.1,
+        "alpha": alpha,
+        "zorder": 1,
+    }
+    if start == end:  # from the node's upper right to its lower right, in inches around it
+        x, y = 0.7 * radius / 72, 0.8 * radius / 72
+        around = ax.figure.dpi_scale_trans + ScaledTranslation(*start, ax.transData)
+        loop = {"connectionstyle": "arc3,rad=-2.4", "shrinkA": 0, "shrinkB": 0, "transform": around}
+        ax.add_patch(FancyArrowPatch((x, y), (x, -y), **loop, **line))
         return
-    within_layer = start[0] == end[0]
-    bow = -0.35 if within_layer else 0.06
-    ends = "-|>" if polarity > 0 else "|-|,widthA=0,widthB=.25"
-    shrink = size**0.5 / 2 + 1
-    ax.add_patch(
-        FancyArrowPatch(
-            start,
-            end,
-            arrowstyle=ends,
-            mutation_scale=7,
-            connectionstyle=f"arc3,rad={bow}",
-            shrinkA=shrink,
-            shrinkB=shrink,
-            **line,
-        )
-    )
+    # Within a layer, short synapses bow more, or they would hide behind the nodes between.
+    bow = 0.06 if start[0] != end[0] else -0.3 - 0.06 / abs(start[1] - end[1])
+    course = {"connectionstyle": f"arc3,rad={bow}", "shrinkA": radius + 1, "shrinkB": radius + 1}
+    ax.add_patch(FancyArrowPatch(start, end, **course, **line))

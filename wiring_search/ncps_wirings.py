@@ -40,7 +40,11 @@ def from_ncps(wiring: ncps_wirings.Wiring, features: int | None = None) -> Wirin
 
 
 def to_ncps(wiring: Wiring) -> "NcpsWiring":
-    """An `ncps` wiring with the same synapses, built, with the layers that `ncps.torch.CfC` asks for."""
+    """An `ncps` wiring with the same synapses, built.
+
+    Layers are those of the package, as `ncps.torch.CfC` asks for them: inter, command and motor where there are neurons of
+    all three roles (its NCP), one layer of all neurons otherwise (its FullyConnected and Random).
+    """
     return NcpsWiring(wiring)
 
 
@@ -66,14 +70,17 @@ class NcpsWiring(ncps_wirings.Wiring):
         return len(self._layers())
 
     def get_neurons_of_layer(self, layer_id: int) -> list[int]:
-        return self._layers()[layer_id]
+        layers = self._layers()
+        if layer_id not in range(len(layers)):
+            raise ValueError(f"layer is {layer_id!r}; this wiring has layers 0 to {len(layers) - 1}")
+        return layers[layer_id]
 
     def get_type_of_neuron(self, neuron_id: int) -> str:
         return self._roles[neuron_id]
 
     def _layers(self) -> list[list[int]]:
         layers = [[i for i, role in enumerate(self._roles) if role == name] for name in ("inter", "command", "motor")]
-        return [layer for layer in layers if layer]
+        return layers if all(layers) else [list(range(self.units))]
 
 
 def _synapses(adjacency: np.ndarray) -> tuple[tuple[int, int, int], ...]:

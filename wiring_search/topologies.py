@@ -9,13 +9,11 @@ the package: recurrent synapses are drawn without replacement, so that there are
 overwrites repeated draws), and the graph does not depend on when it is built.
 """
 
-import math
+from numbers import Real
 
 import numpy as np
 
 from wiring_search.wiring import Wiring
-
-_TRIES = 200
 
 
 def ncp(
@@ -66,7 +64,7 @@ def auto_ncp(sensory: int, neurons: int, motor: int, sparsity: float = 0.5, exci
     """
     _whole("motor", motor, 1)
     _whole("neurons", neurons, motor + 3, None, "motor + 3 or more: at least an inter and a command neuron beside the motors")
-    if not 0.1 <= sparsity <= 1.0:
+    if not (_number(sparsity) and 0.1 <= sparsity <= 1.0):
         raise ValueError(f"sparsity is {sparsity!r}; give a number from 0.1 (dense) to 1.0 (every fan-out 1)")
     density = 1.0 - sparsity
     rest = neurons - motor
@@ -79,7 +77,7 @@ def auto_ncp(sensory: int, neurons: int, motor: int, sparsity: float = 0.5, exci
         motor,
         sensory_fanout=max(int(inter * density), 1),
         inter_fanout=max(int(command * density), 1),
-        recurrent_synapses=min(max(int(command * density * 2), 1), command * command),
+        recurrent_synapses=max(int(command * density * 2), 1),
         motor_fanin=max(int(command * density), 1),
         excitatory=excitatory,
         seed=seed,
@@ -111,23 +109,19 @@ def random_sparse(
     """Exactly so many synapses at random, self-loops among them, such that no neuron is dead and none unreachable.
 
     A random spanning structure is drawn first: each neuron is put behind one that is already reached, and each that
-    leads nowhere is given a way on; the rest is uniform. Raises ValueError where the counts cannot hold such a
-    structure, or exceed all pairs.
+    leads nowhere is given a way on; the rest is uniform. Every neuron without a sensory synapse needs a synapse onto
+    it, and every neuron that is not a motor neuron one from it; the larger of the two numbers is enough.
+    Raises ValueError for fewer synapses than that, or more than all pairs.
     """
     _neurons_with_motors(sensory, neurons, motor)
     _share("excitatory", excitatory)
     _whole("sensory_synapses", sensory_synapses, sensory, sensory * neurons, "sensory × neurons")
-    _whole("synapses", synapses, 0, neurons * neurons, "neurons²")
+    least = max(neurons - min(sensory_synapses, neurons), neurons - motor)
+    _whole("synapses", synapses, least, neurons * neurons, "neurons²; with fewer, some are dead or unreachable")
     rng = np.random.default_rng(seed)
-    for _ in range(_TRIES):
+    outer, inner = _spanning(rng, sensory, neurons, motor, sensory_synapses)
+    while len(inner) > synapses:  # one above the least, where sensory synapses happened to end at motor neurons only
         outer, inner = _spanning(rng, sensory, neurons, motor, sensory_synapses)
-        if len(inner) <= synapses:
-            break
-    else:
-        raise ValueError(
-            f"{sensory_synapses} sensory synapses and {synapses} synapses cannot keep {neurons} neurons reachable and useful; "
-            f"give about {neurons} synapses or more, or fewer neurons"
-        )
     outer = _filled_up(rng, outer, sensory, neurons, sensory_synapses)
     inner = _filled_up(rng, inner, neurons, neurons, synapses)
     return Wiring(sensory, neurons - motor, 0, motor, _signed(rng, outer, excitatory), _signed(rng, inner, excitatory))
@@ -161,8 +155,8 @@ def small_world(
     for i in range(neurons):
         targets = [(i + k) % neurons for k in range(1, neighbours + 1)]
         for place in range(1, neighbours):
-            free = [j for j in range(neurons) if j != i and j not in targets]
-            if free and rng.random() < rewiring:
+            if neighbours < neurons - 1 and rng.random() < rewiring:
+                free = [j for j in range(neurons) if j != i and j not in targets]
                 targets[place] = int(rng.choice(free))
         inner += [(i, j) for j in targets]
     outer = [(s, int(j)) for s in range(sensory) for j in rng.choice(neurons, sensory_fanout, replace=False)]
@@ -186,7 +180,7 @@ def layered(
     for name, value in {"sensory": sensory, "inter": inter, "command": command, "motor": motor}.items():
         _whole(name, value, 1)
     _whole("recurrent_synapses", recurrent_synapses, 0, command * command, "command²")
-    if not 0 < density <= 1:
+    if not (_number(density) and 0 < density <= 1):
         raise ValueError(f"density is {density!r}; give a number above 0 and at most 1 (all pairs of neighbouring layers)")
     _share("excitatory", excitatory)
     rng = np.random.default_rng(seed)
@@ -278,8 +272,12 @@ def _whole(name: str, value: int, least: int, most: int | None = None, limit: st
 
 
 def _share(name: str, value: float) -> None:
-    if not (math.isfinite(value) and 0 <= value <= 1):
+    if not (_number(value) and 0 <= value <= 1):
         raise ValueError(f"{name} is {value!r}; give a share from 0 to 1")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _neurons_with_motors(sensory: int, neurons: int, motor: int) -> None:

@@ -14,8 +14,9 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,6 +100,11 @@ class Wiring:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Wiring":
+        """The inverse of `to_json`. Raises ValueError for a missing or unknown key, and as the constructor does."""
+        names = {field.name for field in fields(cls)}
+        missing, unknown = sorted(names - {"idle_allowed"} - data.keys()), sorted(data.keys() - names)
+        if missing or unknown:
+            raise ValueError(f"a wiring's JSON lacks {missing} and has unknown {unknown}; give what Wiring.to_json() gives")
         return cls(**data)
 
     def to_networkx(self) -> "networkx.DiGraph":
@@ -179,7 +185,7 @@ def pruned(wiring: Wiring) -> Wiring:
 
 def _canonical(synapses: Iterable[Iterable[int]]) -> tuple[Synapse, ...]:
     try:
-        return tuple(sorted(((int(a), int(b), int(p)) for a, b, p in synapses), key=lambda s: (s[1], s[0])))
+        return tuple(sorted(((index(a), index(b), index(p)) for a, b, p in synapses), key=lambda s: (s[1], s[0])))
     except (TypeError, ValueError) as cause:
         raise ValueError(f"synapses are triples of whole numbers (pre, post, polarity): {cause}") from cause
 
