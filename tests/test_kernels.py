@@ -85,10 +85,8 @@ def test_a_candidate_depends_neither_on_its_mates_nor_on_threads() -> None:
     layout = random_layout(rng, 5, 3, 4, True)
     params, (x, elapsed, state) = parameters(layout, rng), inputs(layout, rng, 37, 6, True)
     whole = _forward_backward(layout, params, x, elapsed, state)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    single = _forward_backward(layout, params, x, elapsed, state)
-    numba.set_num_threads(threads)
+    with cpu.one_thread():
+        single = _forward_backward(layout, params, x, elapsed, state)
     assert all(np.array_equal(a, b) for a, b in zip(whole, single, strict=True))
     for p in range(layout.size):
         block, neurons = layout.blocks[p], layout.states[p]

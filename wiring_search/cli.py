@@ -3,6 +3,7 @@
 Heavy libraries are imported inside the commands, so that `--help` answers at once.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -34,10 +35,10 @@ _UsageFault = typer.BadParameter.__base__
 Folder = Annotated[Path, typer.Argument(metavar="OUT", help="The run folder that `search` wrote.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=0, help="Ray workers, one core each. [default: all cores; 0 trains in this process, without Ray]"),
+    typer.Option(min=0, help="Ray workers, one core each. Default: all cores. 0 trains in this process, without Ray."),
 ]
 Address = Annotated[
-    str | None, typer.Option(help="A Ray cluster to use, such as auto or ray://host:10001. [default: a local Ray]")
+    str | None, typer.Option(help="A Ray cluster to use, such as auto or ray://host:10001. Default: a local Ray.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")]
 
@@ -73,9 +74,9 @@ def search(
     ahead: Annotated[int, typer.Option(help="Packs asked for before the first is finished; not fewer than workers.")] = 4,
     workers: Workers = None,
     address: Address = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder. [default: results/TASK-SPACE-SEED]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. Default: results/TASK-SPACE-SEED.")] = None,
     data: Annotated[str | None, typer.Option(help="Folder or file of tasks that read one.")] = None,
-    inputs: Annotated[str, typer.Option(help="csv: input columns, by commas. [default: all but the target]")] = "",
+    inputs: Annotated[str, typer.Option(help="csv: input columns, by commas. Default: all but the target.")] = "",
     target: Annotated[str | None, typer.Option(help="csv: the column to tell.")] = None,
     kind: Annotated[str, typer.Option(help="csv: auto, classification or regression.")] = "auto",
     window: Annotated[int, typer.Option(help="csv: rows a sequence.")] = 32,
@@ -153,7 +154,7 @@ def report(out: Folder) -> None:
 def show(
     out: Folder,
     trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
-    picture: Annotated[Path | None, typer.Option(help="Where to draw the wiring. [default: OUT/trial-N.png]")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Where to draw the wiring. Default: OUT/trial-N.png.")] = None,
 ) -> None:
     """Show one trial: its numbers, and a picture of its wiring."""
     from wiring_search.run import Run
@@ -221,6 +222,9 @@ def _go(config: "StudyConfig", folder: Path, workers: int | None, address: str |
         start = f"{'Going on with' if exists(folder) else 'Searching into'} {folder} (stop with Ctrl-C, nothing is lost)"
     if not quiet:
         console.print(_plain(start), soft_wrap=True)
+        busy, cores = config.ahead, workers or os.cpu_count() or 1
+        if cores > busy:
+            console.print(f"Only {busy} of {cores} workers will be busy at once; a new search with --ahead {cores + 1} uses all.")
     try:
         with shown(config, console, quiet) as watch:
             done = run.search(config, folder, workers, address, watch)
@@ -244,7 +248,7 @@ def _show_front(run: "Run", found: "pandas.DataFrame") -> None:
     for name, error in run.baselines.items():
         value = f"{1 - error:.4g}" if metric == "accuracy" else f"{error:.4g}"
         console.print(f"baseline {name}: {metric} {value}")
-    console.print(run.answer())
+    console.print(run.answer(), soft_wrap=True)
 
 
 def _table(columns: list[str], rows: list[list[str]], title: str | None = None) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Status
-from wiring_search.study import Exhausted, PackDone, Watcher
+from wiring_search.study import Event, Exhausted, PackDone, TaskLoaded, Watcher
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -71,9 +72,9 @@ class _Bar:
     def __init__(self, tally: _Tally, bar: Progress, task: TaskID) -> None:
         self._tally, self._bar, self._task = tally, bar, task
 
-    def __call__(self, event: PackDone | Exhausted) -> None:
-        if isinstance(event, Exhausted):
-            self._bar.console.print(_exhausted(event))
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, PackDone):
+            self._bar.console.print(_said(event), style="dim", soft_wrap=True)
             return
         self._tally.take(event)
         self._bar.update(self._task, completed=self._tally.done, news=self._tally.news)
@@ -83,9 +84,9 @@ class _Lines:
     def __init__(self, tally: _Tally, console: Console) -> None:
         self._tally, self._console, self._last = tally, console, 0.0
 
-    def __call__(self, event: PackDone | Exhausted) -> None:
-        if isinstance(event, Exhausted):
-            self._console.print(_exhausted(event))
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, PackDone):
+            self._console.print(_said(event), highlight=False, soft_wrap=True)
             return
         self._tally.take(event)
         finished = self._tally.done == self._tally.trials
@@ -94,5 +95,7 @@ class _Lines:
             self._console.print(f"{self._tally.done} of {self._tally.trials} candidates · {self._tally.news}", highlight=False)
 
 
-def _exhausted(event: Exhausted) -> str:
+def _said(event: TaskLoaded | Exhausted) -> str:
+    if isinstance(event, TaskLoaded):
+        return escape(event.description)
     return f"The space gives no new feasible candidate any more; the search ends with {event.trained} of them."

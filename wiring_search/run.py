@@ -139,10 +139,12 @@ def resume(out: str | Path, workers: int | None = None, address: str | None = No
 def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, watch: "Watcher | None") -> Run:
     from wiring_search import study
 
+    watch = watch or (lambda event: None)
     with closing(Store.open(folder)) as store, store.owned():
+        watch(study.TaskLoaded(tasks.describe(task)))
         pool = _pool(task, workers, address)
         try:
-            study.search(store.config, store, pool, watch or (lambda event: None))
+            study.search(store.config, store, pool, watch)
             store.end()
         finally:
             pool.close()

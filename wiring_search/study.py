@@ -26,6 +26,13 @@ _GIVE_UP_AFTER = 300
 
 
 @dataclass(frozen=True)
+class TaskLoaded:
+    """The search is about to begin. description: sizes and baselines of its task, a few lines."""
+
+    description: str
+
+
+@dataclass(frozen=True)
 class PackDone:
     """Told to whoever watches: this pack's outcomes by trial are in the store. `restored`: they were there already."""
 
@@ -41,7 +48,8 @@ class Exhausted:
     trained: int
 
 
-Watcher = Callable[[PackDone | Exhausted], None]
+Event = TaskLoaded | PackDone | Exhausted
+Watcher = Callable[[Event], None]
 
 
 def search(config: StudyConfig, store: Store, pool: Pool, watch: Watcher = lambda event: None) -> None:

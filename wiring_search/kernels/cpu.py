@@ -10,9 +10,12 @@ mates nor threads change a bit.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numba
 import numpy as np
 from numba import njit, prange
 
@@ -83,6 +86,17 @@ def backward(
     grad_x = _out_of_lanes(grad_x, layout.size, samples, (time_steps, features)).sum(axis=0)
     grad_elapsed = _out_of_lanes(grad_elapsed, layout.size, samples, (time_steps,)).sum(axis=0)
     return grad_params, grad_state, grad_x, grad_elapsed
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within the block, kernels called from here run on the calling thread alone."""
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(threads)
 
 
 def _tiles(samples: int) -> int:
