@@ -143,6 +143,11 @@ def _part(flat, i, parts):
     return flat[i * size : (i + 1) * size]
 
 
+@njit
+def _all_neurons(edges):
+    return edges.table[-1].at_state + edges.table[-1].neurons
+
+
 def _digest_of_sources() -> str:
     files = [Path(__file__).with_name(name) for name in ("simd.py", "ltc_cpu.py")]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
@@ -159,14 +164,12 @@ def _entry_points(sources: str):
     def forward_items(edges, params, x, elapsed, state, y, final, history):
         if not sources:
             return
-        neurons = edges.table[-1].at_state + edges.table[-1].neurons
-        tiles = len(final) // (neurons * LANES)
+        tiles = len(final) // (_all_neurons(edges) * LANES)
         time_steps = len(elapsed) // (tiles * LANES)
         items = len(edges.table) * tiles
         for item in prange(items):
-            tile = item % tiles
-            c = edges.table[item // tiles]
-            at = (tile * neurons + c.at_state) * LANES
+            c, tile = edges.table[item // tiles], item % tiles
+            at = (tile * _all_neurons(edges) + c.at_state) * LANES
             kept = (c.at_state * tiles + tile * c.neurons) * (time_steps + 1) * LANES
             forward_item(
                 c,
@@ -184,14 +187,12 @@ def _entry_points(sources: str):
     def backward_items(edges, params, x, elapsed, history, grad_y, grad_final, partial, grad_state, grad_x, grad_elapsed):
         if not sources:
             return
-        neurons = edges.table[-1].at_state + edges.table[-1].neurons
         tiles = len(partial)
         time_steps = len(elapsed) // (tiles * LANES)
         items = len(edges.table) * tiles
         for item in prange(items):
-            tile = item % tiles
-            c = edges.table[item // tiles]
-            at = (tile * neurons + c.at_state) * LANES
+            c, tile = edges.table[item // tiles], item % tiles
+            at = (tile * _all_neurons(edges) + c.at_state) * LANES
             kept = (c.at_state * tiles + tile * c.neurons) * (time_steps + 1) * LANES
             grad_v = grad_state[at : at + c.neurons * LANES]
             grad_v[:] = grad_final[at : at + c.neurons * LANES]
