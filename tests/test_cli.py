@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -216,3 +217,34 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "report.html").is_file()
     text = _run("resume", tmp_path / "run", "--workers", 2)
     assert "60 of 60 candidates" in text
+
+
+@pytest.mark.ray
+def test_no_cluster_at_the_address_is_said_at_once_and_costs_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = f"127.0.0.1:{free.getsockname()[1]}"
+    search = [*SMALL, "--trials", 3, "--out", tmp_path / "run"]
+    start = time.monotonic()
+    assert f"no Ray cluster answers at '{nobody}'" in _run(*search, "--address", nobody, rc=2)
+    assert time.monotonic() - start < 60  # Ray alone would try for minutes
+    assert "3 of 3 candidates" in _run(*search, "--workers", 0)
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_a_search_on_a_running_cluster(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    ray = [sys.executable, "-m", "ray.scripts.scripts"]
+    start = [*ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=2", "--include-dashboard=false"]
+    head = subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=settings)
+    try:
+        assert any("Ray runtime started" in line for line in head.stdout)
+        text = _run(*SMALL, "--trials", 6, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "run")
+        assert "6 of 6 candidates" in text
+        too_many = ["--trials", 6, "--workers", 3, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "many"]
+        assert "this Ray cluster has 2" in _run(*SMALL, *too_many, rc=2)
+    finally:
+        head.terminate()
+        head.communicate(timeout=60)

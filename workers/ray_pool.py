@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import re
+import socket
 from collections import deque
 
 import ray
@@ -115,11 +116,21 @@ def _connect(address: str | None, workers: int | None) -> bool:
     # Ray announces a change of defaults for GPUs on every start; workers here claim none.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     local = {"num_cpus": workers, "include_dashboard": False} if address is None else {"address": address}
+    hint = ""
     try:
+        _knock(address)
+        hint = "" if "RAY_AUTH_MODE" in os.environ else "; a cluster that asks for a token needs RAY_AUTH_MODE=token"
         ray.init(**local, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError) as cause:
-        raise ValueError(f"no Ray cluster answers at {address!r}: {cause}; leave --address out for a local Ray") from cause
+    except (OSError, ValueError) as cause:
+        raise ValueError(f"no Ray cluster answers at {address!r}: {cause}{hint}; leave --address out for a local Ray") from cause
     return True
+
+
+def _knock(address: str | None) -> None:
+    """Raise OSError within seconds where nobody listens at host:port: Ray itself would try for minutes."""
+    host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
 
 
 def _crashed(job: PackJob, failure: RayError) -> PackResult:
