@@ -130,6 +130,7 @@ def test_small_world_and_layered_counts_are_exact() -> None:
         (lambda: ncp(4, 3, 2, 1, 2, 1, 0, 1, excitatory=None), "excitatory is None; give a share"),
         (lambda: small_world(4, 5, 2, 5), r"neighbours is 5; give a whole number from 1 to 4 \(neurons − 1\)"),
         (lambda: layered(4, 5, 2, 1, density=0), "density is 0"),
+        (lambda: fully_connected(4, 5, 3, seed=-1), "seed is -1; give 0 or more"),
         (lambda: fully_connected(4, 2, 3), r"neurons is 2; give 3 \(the motor neurons\) or more"),
     ],
 )

@@ -43,7 +43,7 @@ def ncp(
     _whole("motor_fanin", motor_fanin, 1, command, "command")
     _whole("recurrent_synapses", recurrent_synapses, 0, command * command, "command²")
     _share("excitatory", excitatory)
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     inters = np.arange(motor + command, motor + command + inter)
     commands = np.arange(motor, motor + command)
     motors = np.arange(motor)
@@ -91,7 +91,7 @@ def fully_connected(
     neurons."""
     _neurons_with_motors(sensory, neurons, motor)
     _share("excitatory", excitatory)
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     outer = [(i, j) for i in range(sensory) for j in range(neurons)]
     inner = [(i, j) for i in range(neurons) for j in range(neurons) if self_connections or i != j]
     return Wiring(sensory, neurons - motor, 0, motor, _signed(rng, outer, excitatory), _signed(rng, inner, excitatory))
@@ -118,7 +118,7 @@ def random_sparse(
     _whole("sensory_synapses", sensory_synapses, sensory, sensory * neurons, "sensory × neurons")
     least = max(neurons - min(sensory_synapses, neurons), neurons - motor)
     _whole("synapses", synapses, least, neurons * neurons, "neurons²; with fewer, some are dead or unreachable")
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     outer, inner = _spanning(rng, sensory, neurons, motor, sensory_synapses)
     while len(inner) > synapses:  # one above the least, where sensory synapses happened to end at motor neurons only
         outer, inner = _spanning(rng, sensory, neurons, motor, sensory_synapses)
@@ -150,7 +150,7 @@ def small_world(
     _whole("sensory_fanout", sensory_fanout, 1, neurons, "neurons")
     _share("rewiring", rewiring)
     _share("excitatory", excitatory)
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     inner = []
     for i in range(neurons):
         targets = [(i + k) % neurons for k in range(1, neighbours + 1)]
@@ -183,7 +183,7 @@ def layered(
     if not (_number(density) and 0 < density <= 1):
         raise ValueError(f"density is {density!r}; give a number above 0 and at most 1 (all pairs of neighbouring layers)")
     _share("excitatory", excitatory)
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     motors = np.arange(motor)
     commands = np.arange(motor, motor + command)
     inters = np.arange(motor + command, motor + command + inter)
@@ -269,6 +269,11 @@ def _whole(name: str, value: int, least: int, most: int | None = None, limit: st
             raise ValueError(f"{name} is {value}; give {limit or f'{least} or more'}")
     elif not least <= value <= most:
         raise ValueError(f"{name} is {value}; give a whole number from {least} to {most} ({limit})")
+
+
+def _generator(seed: int) -> np.random.Generator:
+    _whole("seed", seed, 0)
+    return np.random.default_rng(seed)
 
 
 def _share(name: str, value: float) -> None:
