@@ -39,7 +39,7 @@ def main() -> None:
     from ray.tune.search.optuna import OptunaSearch
 
     task = load("half-cheetah", TaskOptions(data=os.path.abspath(given.data)))
-    ray.init(include_dashboard=False, log_to_driver=False, num_cpus=CORES)
+    ray.init("local", include_dashboard=False, log_to_driver=False, num_cpus=CORES)
     data = ray.put((task.train.x, task.train.y, task.valid.x, task.valid.y))
 
     def trainable(point: dict) -> dict:

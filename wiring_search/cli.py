@@ -38,7 +38,8 @@ Workers = Annotated[
     typer.Option(min=0, help="Ray workers, one core each. Default: all cores. 0 trains in this process, without Ray."),
 ]
 Address = Annotated[
-    str | None, typer.Option(help="A Ray cluster to use, such as auto or ray://host:10001. Default: a local Ray.")
+    str | None,
+    typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster to use, such as auto or ray://host:10001. Default: a local Ray."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")]
 

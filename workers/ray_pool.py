@@ -115,12 +115,13 @@ def _connect(address: str | None, workers: int | None) -> bool:
         return False
     # Ray announces a change of defaults for GPUs on every start; workers here claim none.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    local = {"num_cpus": workers, "include_dashboard": False} if address is None else {"address": address}
+    # "local" said in so many words: without it Ray joins any cluster that it finds traces of on this machine, even of a dead one.
+    where = {"address": address} if address else {"address": "local", "num_cpus": workers, "include_dashboard": False}
     hint = ""
     try:
         _knock(address)
         hint = "" if "RAY_AUTH_MODE" in os.environ else "; a cluster that asks for a token needs RAY_AUTH_MODE=token"
-        ray.init(**local, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError) as cause:
         raise ValueError(f"no Ray cluster answers at {address!r}: {cause}{hint}; leave --address out for a local Ray") from cause
     return True
