@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from wiring_search.kernels.layout import PackLayout
-from wiring_search.neurons.ltc import initial_parameters
+from wiring_search.kernels.layout import Kind, PackLayout
+from wiring_search.neurons import initial_parameters
 from wiring_search.topologies import ncp, random_sparse
 from wiring_search.wiring import Wiring
+
+USUAL = Kind()
 
 
 def random_wiring(rng: np.random.Generator, sensory: int | None = None, motor: int | None = None) -> Wiring:
@@ -20,20 +22,23 @@ def random_wiring(rng: np.random.Generator, sensory: int | None = None, motor: i
     return random_sparse(sensory, neurons, motor, sensory + neurons // 2 if sensory > 1 else neurons, 3 * neurons, seed=seed)
 
 
-def random_layout(rng: np.random.Generator, size: int, features: int, outputs: int | None, projected: bool) -> PackLayout:
+def random_layout(
+    rng: np.random.Generator, size: int, features: int, outputs: int | None, projected: bool, kind: Kind = USUAL
+) -> PackLayout:
     sensory = None if projected else features
     wirings = tuple(random_wiring(rng, sensory, motor=2 if outputs is None else None) for _ in range(size))
-    return PackLayout(wirings, tuple(int(n) for n in rng.integers(1, 7, size)), features, outputs)
+    steps = (0,) * size if kind.solver == "closed-form" else tuple(int(n) for n in rng.integers(1, 7, size))
+    return PackLayout(wirings, steps, features, outputs, kind)
 
 
 def parameters(layout: PackLayout, rng: np.random.Generator) -> np.ndarray:
     """Positive where they must be, and everything away from its special initial value."""
     parts = []
-    for wiring, shapes in zip(layout.wirings, layout.shapes, strict=True):
-        polarities = wiring.synapse_arrays()[2], wiring.sensory_arrays()[2]
-        parts += [v.ravel() for v in initial_parameters(shapes, *polarities, int(rng.integers(1 << 30))).values()]
+    for shapes, made in zip(layout.shapes, layout.connections, strict=True):
+        drawn = initial_parameters(layout.kind.neuron, shapes, made, int(rng.integers(1 << 30)))
+        parts += [values.ravel() for values in drawn.values()]
     flat = np.concatenate(parts)
-    return (flat + 0.1 * rng.random(len(flat))).astype(np.float32)
+    return np.where(layout.pinned, 0.0, flat + 0.1 * rng.random(len(flat))).astype(np.float32)
 
 
 def inputs(
@@ -45,4 +50,4 @@ def inputs(
     if gaps:
         elapsed[rng.random((batch, steps)) < 0.33] = 0.0
         x[elapsed == 0] = np.nan
-    return x, elapsed, (0.4 * rng.standard_normal((batch, layout.neurons))).astype(np.float32)
+    return x, elapsed, (0.4 * rng.standard_normal((batch, layout.state_size))).astype(np.float32)

@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "drawing", "ncps_wirings"},
-    {"neurons", "kernels"},
-    {"network", "pack", "tasks", "interop"},
-    {"config", "training"},
+    {"solvers", "neurons", "kernels"},
+    {"network", "pack", "tasks", "interop", "reservoir"},
+    {"config", "training", "pruning", "baselines"},
     {"search_spaces", "workers", "store", "sampling"},
     {"study", "results", "report"},
     {"run"},
@@ -21,9 +21,21 @@ LAYERS = [
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 ONLY_IN = {"ray": {"workers"}, "optuna": {"sampling"}}
 NOT_IN = {
-    # Kernels, networks, packs, training, and a worker that tells torch its number of threads.
-    "torch": set(RANK) - {"neurons", "kernels", "network", "pack", "interop", "training", "workers"},
-    "pandas": {"wiring", "topologies", "candidate", "records", "pareto", "neurons", "kernels", "network", "pack", "training"},
+    # Kernels, networks, packs, training, trained baselines, and a worker that tells torch its number of threads.
+    "torch": set(RANK) - {"solvers", "neurons", "kernels", "network", "pack", "interop", "training", "baselines", "workers"},
+    "pandas": {
+        "wiring",
+        "topologies",
+        "candidate",
+        "records",
+        "pareto",
+        "neurons",
+        "kernels",
+        "network",
+        "pack",
+        "training",
+        "baselines",
+    },
 }
 
 

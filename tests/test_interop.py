@@ -1,13 +1,15 @@
 """Our network against `ncps.torch.LTC` with the same weights: outputs, final state and every gradient; wirings there
 and back."""
 
+import copy
+
 import ncps.wirings
 import numpy as np
 import pytest
 import torch
-from ncps.torch import LTC
+from ncps.torch import LTC, CfC
 
-from wiring_search.interop import from_ncps, to_ncps
+from wiring_search.interop import from_ncps, state_order, to_ncps
 from wiring_search.ncps_wirings import from_ncps as wiring_from_ncps
 from wiring_search.ncps_wirings import to_ncps as wiring_to_ncps
 from wiring_search.network import LiquidNetwork
@@ -95,11 +97,17 @@ def test_networks_go_to_ncps_and_back(positive: str) -> None:
 
 
 def test_what_has_no_counterpart_is_refused() -> None:
-    with pytest.raises(ValueError, match="mixed_memory"):
-        from_ncps(LTC(5, 4, mixed_memory=True))
+    with pytest.raises(ValueError, match="dense backbone"):
+        from_ncps(CfC(5, 4))
+    with pytest.raises(ValueError, match="proj_size"):
+        from_ncps(CfC(5, ncps.wirings.AutoNCP(12, 3), proj_size=2))
+    with pytest.raises(ValueError, match="all 9 neurons"):
+        from_ncps(CfC(5, ncps.wirings.FullyConnected(9, 2)))
+    with pytest.raises(ValueError, match="ct-rnn/euler/none has no counterpart"):
+        to_ncps(LiquidNetwork(ncp(5, 8, 5, 2, 3, 2, 6, 2), neuron="ct-rnn"))
     with pytest.raises(ValueError, match="epsilon=0.01"):
         from_ncps(LTC(5, 4, epsilon=0.01))
-    with pytest.raises(ValueError, match="Linear is no ncps"):
+    with pytest.raises(ValueError, match="Linear is neither"):
         from_ncps(torch.nn.Linear(2, 2))
     with pytest.raises(ValueError, match="linear readout"):
         to_ncps(LiquidNetwork(ncp(5, 8, 5, 2, 3, 2, 6, 2), outputs=3))
@@ -137,3 +145,59 @@ def test_idle_neurons_are_taken_along_and_marked() -> None:
 def test_a_random_sparse_wiring_survives_the_trip() -> None:
     wiring = random_sparse(4, 10, 2, 12, 30, seed=2)
     assert wiring_from_ncps(wiring_to_ncps(wiring)) == wiring
+
+
+def _named(network: LiquidNetwork, module: torch.nn.Module, gradients: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The module's gradients in our places, by our names: its weights are replaced by them and taken over like weights."""
+    carrier = copy.deepcopy(module)
+    with torch.no_grad():
+        for name, parameter in carrier.named_parameters():
+            if name in gradients:
+                parameter.copy_(gradients[name])
+    taken = from_ncps(carrier)
+    if "memory_b" in dict(taken.named_parameters()):
+        with torch.no_grad():
+            taken.memory_b.chunk(4)[2].sub_(1.0)  # the constant that is added to a forget gate is no gradient
+    return {name: p.detach() for name, p in taken.named_parameters() if p.requires_grad}
+
+
+MODULES = {
+    "ltc with memory": lambda: LTC(7, ncps.wirings.AutoNCP(24, 3), mixed_memory=True),
+    **{
+        f"cfc {mode}{' with memory' if memory else ''}": lambda mode=mode, memory=memory: CfC(
+            7, ncps.wirings.NCP(9, 5, 3, 4, 3, 4, 3, seed=1), mode=mode, mixed_memory=memory
+        )
+        for mode in ("default", "no_gate", "pure")
+        for memory in (False, True)
+    },
+    "cfc of one layer": lambda: CfC(7, ncps.wirings.FullyConnected(9)),
+}
+
+
+@pytest.mark.parametrize("what", MODULES)
+def test_memory_and_cfc_equal_the_originals_and_go_back(what: str) -> None:
+    torch.manual_seed(1)
+    theirs = MODULES[what]()
+    ours = from_ncps(theirs)
+    n, order = ours.wiring.neurons, state_order(ours)
+    x, state, cells = torch.randn(18, 6, 7), 0.5 * torch.randn(18, n), 0.5 * torch.randn(18, n)
+    mixed = theirs.use_mixed
+    y, final = theirs(x, (state, cells) if mixed else state)
+    our_state = torch.empty(18, ours.layout.state_size)
+    places = torch.cat([order, n + order]) if mixed else order
+    our_state[:, places] = torch.cat([state, cells], dim=1) if mixed else state
+    our_y, our_final = ours(x, state=our_state)
+    their_final = torch.cat(final, dim=1) if mixed else final
+    _assert_near(our_y, y, "outputs")
+    _assert_near(our_final[:, places], their_final, "final state")
+    weights, final_weights = torch.randn_like(y), torch.randn_like(their_final)
+    ((y * weights).sum() + (their_final * final_weights).sum()).backward()
+    ((our_y * weights).sum() + (our_final[:, places] * final_weights).sum()).backward()
+    gradients = {name: p.grad for name, p in theirs.named_parameters() if p.grad is not None}
+    expected = _named(ours, theirs, gradients)
+    found = {name: p.grad for name, p in ours.named_parameters() if p.requires_grad}
+    assert found.keys() == expected.keys()
+    for name, gradient in found.items():
+        _assert_near(gradient, expected[name], name)
+    back = to_ncps(ours)
+    _assert_near(back(x)[0], theirs(x)[0], "outputs of the module made of ours")

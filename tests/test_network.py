@@ -144,7 +144,7 @@ def test_inverse_softplus() -> None:
         ({"elapsed": -torch.ones(9, 7)}, "negative or NaN"),
         ({"elapsed": float("nan")}, "negative or NaN"),
         ({"lengths": torch.full((9,), 8)}, "each from 0 to 7"),
-        ({"state": torch.zeros(9, 3)}, r"state has shape \(9, 3\); give \(batch, neurons\) = \(9, 16\)"),
+        ({"state": torch.zeros(9, 3)}, r"state has shape \(9, 3\); give \(batch, neurons and memory cells\) = \(9, 16\)"),
     ],
 )
 def test_what_does_not_fit_is_named(given: dict, message: str) -> None:

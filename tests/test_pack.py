@@ -37,7 +37,7 @@ def test_in_a_pack_and_alone_is_the_same_bit_for_bit() -> None:
     for p, candidate in enumerate(candidates):
         alone = _train(Pack([candidate], FEATURES, OUTPUTS), 6)
         assert np.array_equal(alone.weights(0), together.weights(p))
-        assert not np.array_equal(alone.weights(0), initial_weights(candidate, alone.layout.shapes[0]))
+        assert not np.array_equal(alone.weights(0), initial_weights(alone.layout, 0, candidate.seed))
 
 
 def test_a_candidate_learns_as_with_torch() -> None:

@@ -1,6 +1,6 @@
 """A candidate: one point of the search space, ready to train.
 
-candidate = wiring × neuron × solver × steps × training settings, a frozen value that travels as JSON. Its identity
+candidate = wiring × neuron × solver × steps × memory × training settings, a frozen value that travels as JSON. Its identity
 (`candidate_id`) is built on the wiring's own identity, so two parameter sets that lead to the same wiring and the same
 settings (dead or aliased dimensions) are recognised as one candidate and trained once.
 """
@@ -12,34 +12,56 @@ from typing import Any
 
 from wiring_search.wiring import Wiring
 
-NEURONS = ("ltc",)
-SOLVERS = ("semi-implicit",)
+_EXPLICIT = ("euler", "heun", "rk4")
+# Every neuron with the solvers that there are for it, the usual one first.
+SOLVERS: dict[str, tuple[str, ...]] = {
+    "ltc": ("semi-implicit", "closed-form", *_EXPLICIT),
+    "ct-rnn": _EXPLICIT,
+    "neural-ode": _EXPLICIT,
+    "cfc": ("closed-form",),
+    "cfc-no-gate": ("closed-form",),
+    "cfc-pure": ("closed-form",),
+    "layered-cfc": ("closed-form",),
+    "layered-cfc-no-gate": ("closed-form",),
+    "layered-cfc-pure": ("closed-form",),
+}
+NEURONS = tuple(SOLVERS)
+MEMORIES = ("none", "state", "input")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """wiring: the graph. neuron, solver: names out of NEURONS and SOLVERS. steps: sub-steps ("unfolds") a time step.
+    """wiring: the graph. neuron: a name out of NEURONS; solver: one out of SOLVERS[neuron]. steps: sub-steps ("unfolds")
+    a time step, 0 for the closed form, which has none.
 
-    learning_rate: Adam's, per candidate. seed: the initialisation seed of the weights; the seed that drew the wiring is
-    the space's business, the order of the data belongs to the pack.
+    memory: "none", or an LSTM around the neurons whose output becomes their initial "state" or their "input" (the two
+    published forms of mixed memory). learning_rate: Adam's, per candidate. seed: the initialisation seed of the
+    weights; the seed that drew the wiring is the space's business, the order of the data belongs to the pack.
 
-    Raises ValueError for an unknown neuron or solver, steps < 1, or a learning rate that is not a positive number.
+    Raises ValueError for an unknown neuron, solver or memory, a number of steps that the solver cannot have, or a
+    learning rate that is not a positive number.
     """
 
     wiring: Wiring
     neuron: str = "ltc"
     solver: str = "semi-implicit"
     steps: int = 6
+    memory: str = "none"
     learning_rate: float = 0.01
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.neuron not in NEURONS:
             raise ValueError(f"neuron is {self.neuron!r}; known neurons: {', '.join(NEURONS)}")
-        if self.solver not in SOLVERS:
-            raise ValueError(f"solver is {self.solver!r}; known solvers: {', '.join(SOLVERS)}")
-        if not (isinstance(self.steps, int) and self.steps >= 1):
-            raise ValueError(f"steps is {self.steps!r}; give a whole number of sub-steps, 1 or more")
+        if self.solver not in SOLVERS[self.neuron]:
+            raise ValueError(f"solver is {self.solver!r}; solvers of {self.neuron}: {', '.join(SOLVERS[self.neuron])}")
+        if self.memory not in MEMORIES:
+            raise ValueError(f"memory is {self.memory!r}; known memories: {', '.join(MEMORIES)}")
+        if not isinstance(self.steps, int) or isinstance(self.steps, bool):
+            raise ValueError(f"steps is {self.steps!r}; give a whole number of sub-steps")
+        if (self.steps == 0) != (self.solver == "closed-form") or self.steps < 0:
+            allowed = "0, the closed form has none" if self.solver == "closed-form" else "1 or more"
+            raise ValueError(f"steps is {self.steps!r} with the {self.solver} solver; give {allowed}")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate is {self.learning_rate!r}; give a positive number such as 0.01")
 

@@ -1,96 +1,210 @@
-"""`ncps.torch.LTC` modules with their weights: into our network in one line, and back. Needs `ncps` installed.
+"""`ncps.torch.LTC` and `ncps.torch.CfC` modules with their weights: into our network in one line, and back. Needs `ncps`
+installed.
 
     fast = from_ncps(module)      # same outputs, final state and gradients, an order of magnitude faster
     y, state = fast(x)            # x: (batch, time, features)
 
-`ncps` stores dense matrices and masks; we keep one entry a synapse, read from where the mask is not zero. Differences
-of behaviour: our network is batch first and takes elapsed times (batch, time), which the package gets wrong for
-batches (its issues 81 and 82).
+`ncps` stores dense matrices and masks; we keep one entry a synapse, read from where the mask is not zero. A CfC comes
+with a wiring and becomes our "layered-cfc", whose gates and recurrence are as dense as there. Differences of
+behaviour: our network is batch first and takes elapsed times (batch, time), which the package gets wrong for
+batches (its issues 81 and 82); with mixed memory its state is one tensor, neurons then cells; and neurons of a CfC are
+numbered as in the wiring, motor first (`state_order` tells their places in the state of the module).
 """
 
-import torch
+from collections.abc import Iterator
+from typing import Any
 
-from wiring_search.kernels.layout import SYNAPSE_FIELDS
+import numpy as np
+import torch
+from torch import nn
+
 from wiring_search.ncps_wirings import from_ncps as wiring_from_ncps
 from wiring_search.ncps_wirings import to_ncps as wiring_to_ncps
 from wiring_search.network import LiquidNetwork
-from wiring_search.neurons.ltc import EPSILON
+from wiring_search.neurons.ltc import EPSILON, SYNAPSE_FIELDS
+from wiring_search.wiring import Wiring
 
 try:
-    from ncps.torch import LTC
+    from ncps.torch import LTC, CfC
 except ImportError as missing:
     raise ImportError("exchanging modules with the ncps package needs it installed: pip install ncps") from missing
 
 _NEURON_FIELDS = ("gleak", "vleak", "cm")
 _MAP_FIELDS = ("input_w", "input_b", "output_w", "output_b")
+_CFC_NEURONS = {"default": "layered-cfc", "no_gate": "layered-cfc-no-gate", "pure": "layered-cfc-pure"}
+_CFC_MODES = {neuron: mode for mode, neuron in _CFC_NEURONS.items()}
 
 
-def from_ncps(module: LTC) -> LiquidNetwork:
+def from_ncps(module: LTC | CfC) -> LiquidNetwork:
     """Our network with a copy of the module's weights, dtype and device.
 
-    Maps that the module does not have ("linear", None) are the identity there and stay so: they do not learn.
-    Raises ValueError for what has no counterpart yet: mixed memory, another epsilon.
+    Maps that the module does not have ("linear", None, all of a CfC's) are the identity there and stay so: they do not
+    learn. Raises ValueError for what has no counterpart: a CfC without a wiring (its backbone is a dense network),
+    with a projection, or with outputs that are no motor neurons; another epsilon.
     """
-    if not isinstance(module, LTC):
-        raise ValueError(f"{type(module).__name__} is no ncps.torch.LTC; give such a module")
-    if module.use_mixed:
-        raise ValueError("this LTC has mixed_memory=True, which has no counterpart here yet; give one without")
-    cell = module.rnn_cell
-    if abs(cell._epsilon - EPSILON) > EPSILON:
-        raise ValueError(f"this LTC has epsilon={cell._epsilon:g}; the kernels are made for {EPSILON:g}")
-    network = LiquidNetwork(
-        wiring_from_ncps(cell._wiring),
-        steps=cell._ode_unfolds,
-        every_step=module.return_sequences,
-        positive="softplus" if cell._implicit_param_constraints else "clip",
-    )
-    network.to(device=cell.gleak.device, dtype=cell.gleak.dtype)
+    if isinstance(module, LTC):
+        network, like = _network_of_ltc(module), module.rnn_cell.gleak
+    elif isinstance(module, CfC):
+        network, like = _network_of_cfc(module), module.rnn_cell._layers[0].ff1.weight
+    else:
+        raise ValueError(f"{type(module).__name__} is neither an ncps.torch.LTC nor a CfC; give such a module")
+    network.to(device=like.device, dtype=like.dtype)
     with torch.no_grad():
-        for name in _NEURON_FIELDS:
-            getattr(network, name).copy_(getattr(cell, name))
-        for prefix, (pre, post) in _ends(network).items():
-            for name in SYNAPSE_FIELDS:
-                getattr(network, prefix + name).copy_(getattr(cell, prefix + name)[pre, post])
-        for name in _MAP_FIELDS:
-            if hasattr(cell, name):
-                getattr(network, name).copy_(getattr(cell, name))
-            else:
-                getattr(network, name).requires_grad_(False)
+        for ours, at, theirs, there in _entries(network, module):
+            ours[at] = theirs[there]
+        for name, gate_only in network.layout.connections[0].pinned().items():
+            getattr(network, name)[torch.as_tensor(gate_only)] = 0.0
+        if module.use_mixed:
+            _forget_bias(network.memory_b).add_(1.0)
+    for name in _MAP_FIELDS:
+        if not hasattr(module.rnn_cell, name):
+            getattr(network, name).requires_grad_(False)
     return network
 
 
-def to_ncps(network: LiquidNetwork) -> LTC:
-    """An `ncps.torch.LTC` (batch first) with a copy of the network's weights.
+def to_ncps(network: LiquidNetwork) -> LTC | CfC:
+    """An `ncps` module (batch first) with a copy of the network's weights.
 
-    Raises ValueError where the network has a projection or a linear readout, for which `ncps.torch.LTC` has no place.
+    Raises ValueError for what `ncps` has no place for: a projection or a linear readout, another neuron or solver,
+    memory as input; for a CfC also maps that have learned, and a wiring that would be one layer to it and put out more
+    than the motor neurons.
     """
-    if network.layout.features != network.wiring.sensory or network.layout.outputs is not None:
+    kind, layout = network.layout.kind, network.layout
+    if layout.features != network.wiring.sensory or layout.outputs is not None:
         raise ValueError(
-            "this network has a projection before its sensory nodes or a linear readout, which ncps.torch.LTC has not; make it with "
+            "this network has a projection before its sensory nodes or a linear readout, which ncps modules have not; make it with "
             "as many features as sensory nodes, and outputs=None"
         )
-    module = LTC(
-        network.wiring.sensory,
-        wiring_to_ncps(network.wiring),
-        return_sequences=network.every_step,
-        ode_unfolds=network.layout.steps[0],
-        implicit_param_constraints=network.positive == "softplus",
-    )
-    module.to(device=network.gleak.device, dtype=network.gleak.dtype)
-    cell = module.rnn_cell
+    if kind.memory == "input" or not (kind.neuron in _CFC_MODES or kind[:2] == ("ltc", "semi-implicit")):
+        raise ValueError(
+            f"a network of kind {'/'.join(kind)} has no counterpart in ncps; ltc/semi-implicit and the layered CfCs have, with memory "
+            "none or state"
+        )
+    module = _ltc_like(network) if kind.neuron == "ltc" else _cfc_like(network)
+    module.to(device=network.output_w.device, dtype=network.output_w.dtype)
     with torch.no_grad():
-        for name in (*_NEURON_FIELDS, *_MAP_FIELDS):
-            getattr(cell, name).copy_(getattr(network, name))
-        for prefix, (pre, post) in _ends(network).items():
-            for name in SYNAPSE_FIELDS:
-                getattr(cell, prefix + name)[pre, post] = getattr(network, prefix + name)
+        for ours, at, theirs, there in _entries(network, module):
+            theirs[there] = ours[at]
+        if module.use_mixed:
+            _forget_bias(module.lstm.input_map.bias).sub_(1.0)
     return module
 
 
-def _ends(network: LiquidNetwork) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Rows and columns of the synapses in the dense matrices, by the prefix of their parameters' names."""
-    arrays = {"": network.wiring.synapse_arrays(), "sensory_": network.wiring.sensory_arrays()}
-    return {
-        prefix: (torch.as_tensor(pre, dtype=torch.long), torch.as_tensor(post, dtype=torch.long))
-        for prefix, (pre, post, _) in arrays.items()
-    }
+def state_order(network: LiquidNetwork) -> torch.Tensor:
+    """(neurons,) Which of our neurons stands at each place of an `ncps` module's state."""
+    if network.layout.kind.neuron == "ltc":
+        return torch.arange(network.wiring.neurons)
+    wiring = wiring_to_ncps(network.wiring)
+    return torch.tensor([neuron for layer in range(wiring.num_layers) for neuron in wiring.get_neurons_of_layer(layer)])
+
+
+def _network_of_ltc(module: LTC) -> LiquidNetwork:
+    cell = module.rnn_cell
+    if abs(cell._epsilon - EPSILON) > EPSILON:
+        raise ValueError(f"this LTC has epsilon={cell._epsilon:g}; the kernels are made for {EPSILON:g}")
+    return LiquidNetwork(
+        wiring_from_ncps(cell._wiring),
+        steps=cell._ode_unfolds,
+        memory="state" if module.use_mixed else "none",
+        every_step=module.return_sequences,
+        positive="softplus" if cell._implicit_param_constraints else "clip",
+    )
+
+
+def _ltc_like(network: LiquidNetwork) -> LTC:
+    return LTC(
+        network.wiring.sensory,
+        wiring_to_ncps(network.wiring),
+        return_sequences=network.every_step,
+        mixed_memory=network.layout.kind.memory == "state",
+        ode_unfolds=network.layout.steps[0],
+        implicit_param_constraints=network.positive == "softplus",
+    )
+
+
+def _network_of_cfc(module: CfC) -> LiquidNetwork:
+    if not hasattr(module, "wiring"):
+        raise ValueError("this CfC has no wiring but a dense backbone, which has no counterpart here; give one with a wiring")
+    if not isinstance(module.fc, nn.Identity):
+        raise ValueError("this CfC has proj_size, a dense layer behind it; give one without, and add the layer yourself")
+    wiring = wiring_from_ncps(module.wiring)
+    _check_motors(wiring)
+    return LiquidNetwork(
+        wiring,
+        neuron=_CFC_NEURONS[module.rnn_cell._layers[0].mode],
+        memory="state" if module.use_mixed else "none",
+        every_step=module.return_sequences,
+    )
+
+
+def _cfc_like(network: LiquidNetwork) -> CfC:
+    if any(bool((getattr(network, name) != float(name.endswith("_w"))).any()) for name in _MAP_FIELDS):
+        raise ValueError("this network has learned maps before or behind its neurons, which ncps.torch.CfC has not")
+    _check_motors(network.wiring)
+    return CfC(
+        network.wiring.sensory,
+        wiring_to_ncps(network.wiring),
+        return_sequences=network.every_step,
+        mixed_memory=network.layout.kind.memory == "state",
+        mode=_CFC_MODES[network.layout.kind.neuron],
+    )
+
+
+def _check_motors(wiring: Wiring) -> None:
+    if not (wiring.inter and wiring.command) and wiring.motor != wiring.neurons:
+        raise ValueError(
+            f"this wiring is one layer to ncps.torch.CfC, which then puts out all {wiring.neurons} neurons and not the "
+            f"{wiring.motor} motor neurons; make all of them motor neurons, or take three layers (NCP, AutoNCP)"
+        )
+
+
+# A parameter of ours and where in it, one of theirs and where in that: the same numbers.
+_Entry = tuple[torch.Tensor, Any, torch.Tensor, Any]
+
+
+def _entries(network: LiquidNetwork, module: LTC | CfC) -> Iterator[_Entry]:
+    yield from _ltc_entries(network, module) if isinstance(module, LTC) else _cfc_entries(network, module)
+    if module.use_mixed:
+        order = state_order(network)
+        rows = torch.cat([order + gate * len(order) for gate in range(4)])
+        yield network.memory_x, rows, module.lstm.input_map.weight, ...
+        yield network.memory_b, rows, module.lstm.input_map.bias, ...
+        yield network.memory_h, (rows[:, None], order[None, :]), module.lstm.recurrent_map.weight, ...
+
+
+def _ltc_entries(network: LiquidNetwork, module: LTC) -> Iterator[_Entry]:
+    for name in (*_NEURON_FIELDS, *_MAP_FIELDS):
+        if hasattr(module.rnn_cell, name):
+            yield getattr(network, name), ..., getattr(module.rnn_cell, name), ...
+    made = network.layout.connections[0]
+    for prefix, ends in (("", (made.pre, made.post)), ("sensory_", (made.sensory_pre, made.sensory_post))):
+        for name in SYNAPSE_FIELDS:
+            yield getattr(network, prefix + name), ..., getattr(module.rnn_cell, prefix + name), ends
+
+
+def _cfc_entries(network: LiquidNetwork, module: CfC) -> Iterator[_Entry]:
+    made = network.layout.connections[0]
+    pure = network.layout.kind.neuron == "layered-cfc-pure"
+    place = np.zeros(made.neurons, int)
+    before = network.wiring.sensory
+    for layer, cell in enumerate(module.rnn_cell._layers):
+        neurons = np.array(module.wiring.get_neurons_of_layer(layer))
+        place[neurons] = np.arange(len(neurons))
+        mine = np.flatnonzero(np.isin(made.post, neurons))
+        pre, post = made.pre[mine], made.post[mine]
+        there = place[post], np.where(np.isin(pre, neurons), before + place[pre], place[pre])
+        for head in ("ff1",) if pure else ("ff1", "ff2", "time_a", "time_b"):
+            theirs = getattr(cell, head)
+            yield getattr(network, f"{head}_b"), neurons, theirs.bias, ...
+            yield getattr(network, f"{head}_w"), mine, theirs.weight, there
+            if layer == 0:
+                yield getattr(network, f"sensory_{head}_w"), ..., theirs.weight, (place[made.sensory_post], made.sensory_pre)
+        if pure:
+            yield network.w_tau, neurons, cell.w_tau, 0
+            yield network.amplitude, neurons, cell.A, 0
+        before = len(neurons)
+
+
+def _forget_bias(bias: torch.Tensor) -> torch.Tensor:
+    """The third quarter, to which `ncps` adds 1 when it is used."""
+    return bias.chunk(4)[2]

@@ -1,4 +1,4 @@
-"""One liquid network for users: a wiring with LTC neurons as a torch module, run by the fused kernel.
+"""One liquid network for users: a wiring with LTC or other neurons as a torch module, run by the fused kernel.
 
     net = LiquidNetwork(ncp(sensory=8, inter=12, command=6, motor=4, …), outputs=10, every_step=False)
     logits, state = net(x)                      # x: (batch, time, features)
@@ -15,9 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from wiring_search.candidate import SOLVERS, Candidate
 from wiring_search.kernels import autograd
-from wiring_search.kernels.layout import PackLayout
-from wiring_search.neurons import ltc
+from wiring_search.kernels.layout import PackLayout, kind_of
+from wiring_search.neurons import NEURONS, initial_parameters
 from wiring_search.wiring import Wiring
 
 
@@ -25,7 +26,8 @@ class LiquidNetwork(nn.Module):
     """wiring: the graph. features: F of the input, the wiring's sensory nodes by default. outputs: O, or None for the
     motor neurons.
 
-    steps: semi-implicit sub-steps a time step. every_step: outputs at each step, or at the last valid one only.
+    neuron, solver, memory: names as in `candidate.Candidate`; the neuron's usual solver by default. steps: sub-steps a
+    time step (the closed form has none). every_step: outputs at each step, or at the last valid one only.
     positive: how conductances and capacitances stay positive: "softplus" of the stored value, or "clip", where you
     call `clip_parameters()` after each optimiser step (the two `implicit_param_constraints` of `ncps.torch.LTC`).
     use_reference: run the plain torch reference (float64 and other devices do so anyway). seed: of the initial
@@ -38,7 +40,10 @@ class LiquidNetwork(nn.Module):
         features: int | None = None,
         outputs: int | None = None,
         *,
+        neuron: str = "ltc",
+        solver: str | None = None,
         steps: int = 6,
+        memory: str = "none",
         every_step: bool = True,
         positive: Literal["softplus", "clip"] = "softplus",
         use_reference: bool = False,
@@ -51,12 +56,13 @@ class LiquidNetwork(nn.Module):
         self.every_step = every_step
         self.positive = positive
         self.use_reference = use_reference
-        self.layout = PackLayout((wiring,), (steps,), wiring.sensory if features is None else features, outputs)
-        shapes = self.layout.shapes[0]
-        polarities = wiring.synapse_arrays()[2], wiring.sensory_arrays()[2]
-        for name, value in ltc.initial_parameters(shapes, *polarities, seed).items():
+        solver = solver or SOLVERS[neuron][0]
+        chosen = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else steps, memory, seed=seed)
+        features = wiring.sensory if features is None else features
+        self.layout = PackLayout((wiring,), (chosen.steps,), features, outputs, kind_of(chosen))
+        for name, value in initial_parameters(neuron, self.layout.shapes[0], self.layout.connections[0], seed).items():
             value = torch.from_numpy(value)
-            if positive == "softplus" and name in ltc.POSITIVE:
+            if positive == "softplus" and name in NEURONS[neuron].positive:
                 value = inverse_softplus(value)
             self.register_parameter(name, nn.Parameter(value))
 
@@ -68,19 +74,20 @@ class LiquidNetwork(nn.Module):
         lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final state (batch,
-        neurons).
+        neurons and memory cells).
 
         x: (batch, time, features). elapsed: time since the previous step, one number or (batch, time), ≥ 0, 1.0 by
-        default; where it is 0 the state is held and x is not looked at. state: (batch, neurons), zeros by default.
+        default; where it is 0 the state is held and x is not looked at. state: (batch, neurons and memory cells), zeros by default.
         lengths: (batch,) valid steps of each sample; later ones are held. Raises ValueError for shapes and values
         that do not fit.
         """
         self._check(x)
         elapsed = self._elapsed(x, elapsed, lengths)
+        shape = len(x), self.layout.state_size
         if state is None:
-            state = x.new_zeros(len(x), self.wiring.neurons)
-        elif tuple(state.shape) != (len(x), self.wiring.neurons):
-            raise ValueError(f"state has shape {tuple(state.shape)}; give (batch, neurons) = {(len(x), self.wiring.neurons)}")
+            state = x.new_zeros(shape)
+        elif tuple(state.shape) != shape:
+            raise ValueError(f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = {shape}")
         values = [getattr(self, name) for name in self.layout.shapes[0]]
         fits = not self.use_reference and autograd.can_fuse((x, elapsed, state, *values))
         kernel = autograd.fused if fits else autograd.by_reference
@@ -90,19 +97,19 @@ class LiquidNetwork(nn.Module):
     def clip_parameters(self) -> None:
         """With positive="clip": set negative conductances and capacitances to zero, in place."""
         with torch.no_grad():
-            for name in ltc.POSITIVE:
+            for name in NEURONS[self.layout.kind.neuron].positive:
                 getattr(self, name).clamp_(min=0.0)
 
     def effective(self) -> dict[str, torch.Tensor]:
         """The parameters by name as the dynamics sees them, positive where they must be."""
-        soft = ltc.POSITIVE if self.positive == "softplus" else ()
+        soft = NEURONS[self.layout.kind.neuron].positive if self.positive == "softplus" else ()
         return {name: functional.softplus(value) if name in soft else value for name, value in self.named_parameters()}
 
     def extra_repr(self) -> str:
         w = self.wiring
         return (
             f"sensory={w.sensory}, inter={w.inter}, command={w.command}, motor={w.motor}, "
-            f"synapses={w.synapse_count}, steps={self.layout.steps[0]}"
+            f"synapses={w.synapse_count}, {', '.join(self.layout.kind)}, steps={self.layout.steps[0]}"
         )
 
     def _check(self, x: torch.Tensor) -> None:

@@ -13,9 +13,9 @@ import torch
 
 from wiring_search.candidate import Candidate
 from wiring_search.kernels import adam, cpu
-from wiring_search.kernels.layout import PackLayout
+from wiring_search.kernels.layout import PackLayout, kind_of
 from wiring_search.network import inverse_softplus
-from wiring_search.neurons import ltc
+from wiring_search.neurons import NEURONS, initial_parameters
 
 LARGEST_GRADIENT_NORM = 1.0
 
@@ -38,7 +38,7 @@ class Pack:
         states: Sequence[Mapping[str, np.ndarray] | None] = (),
     ) -> None:
         self.candidates = tuple(candidates)
-        self.layout = PackLayout(tuple(c.wiring for c in candidates), tuple(c.steps for c in candidates), features, outputs)
+        self.layout = layout_of(self.candidates, features, outputs)
         self.alive = np.ones(len(candidates), bool)
         self._rates = np.array([c.learning_rate for c in candidates], np.float32)
         self._starts = np.array([*(block.start for block in self.layout.blocks), self.layout.parameters])
@@ -65,6 +65,7 @@ class Pack:
         losses = loss(predictions)
         (grad_y,) = torch.autograd.grad(losses.sum(), predictions)
         grad, _, _, _ = cpu.backward(self.layout, self._effective, kept, grad_y.contiguous().numpy(), np.zeros_like(final), False)
+        grad[self.layout.pinned] = 0.0
         losses = losses.detach().numpy()
         self.alive &= np.isfinite(losses)
         adam.adam_step(
@@ -97,12 +98,12 @@ class Pack:
         }
 
     def _rest(self, x: np.ndarray) -> np.ndarray:
-        return np.zeros((len(x), self.layout.neurons), np.float32)
+        return np.zeros((len(x), self.layout.state_size), np.float32)
 
     def _start(self, p: int, state: Mapping[str, np.ndarray] | None) -> None:
         block, candidate = self.layout.blocks[p], self.candidates[p]
         if state is None:
-            self._raw[block] = initial_weights(candidate, self.layout.shapes[p])
+            self._raw[block] = initial_weights(self.layout, p, candidate.seed)
             return
         if len(state["weights"]) != block.stop - block.start:
             raise ValueError(
@@ -113,12 +114,20 @@ class Pack:
         self._steps[p] = state["step"][0]
 
 
-def initial_weights(candidate: Candidate, shapes: dict[str, tuple[int, ...]]) -> np.ndarray:
-    """A candidate's stored parameters before training, flat: a function of the candidate and the shapes alone."""
-    wiring = candidate.wiring
-    polarities = wiring.synapse_arrays()[2], wiring.sensory_arrays()[2]
+def layout_of(candidates: Sequence[Candidate], features: int, outputs: int) -> PackLayout:
+    """The layout of candidates of one kind. Raises ValueError where their kinds differ."""
+    kinds = {kind_of(candidate) for candidate in candidates}
+    if len(kinds) > 1:
+        raise ValueError(f"a pack holds candidates of one kind; got {', '.join('/'.join(kind) for kind in sorted(kinds))}")
+    wirings, steps = tuple(c.wiring for c in candidates), tuple(c.steps for c in candidates)
+    return PackLayout(wirings, steps, features, outputs, *kinds)
+
+
+def initial_weights(layout: PackLayout, p: int, seed: int) -> np.ndarray:
+    """Stored parameters of candidate p before training, flat: a function of the candidate and the shapes alone."""
+    positive = NEURONS[layout.kind.neuron].positive
     parts = []
-    for name, value in ltc.initial_parameters(shapes, *polarities, candidate.seed).items():
-        stored = inverse_softplus(torch.from_numpy(value)).numpy() if name in ltc.POSITIVE else value
+    for name, value in initial_parameters(layout.kind.neuron, layout.shapes[p], layout.connections[p], seed).items():
+        stored = inverse_softplus(torch.from_numpy(value)).numpy() if name in positive else value
         parts.append(stored.ravel())
     return np.concatenate(parts)

@@ -68,7 +68,8 @@ class Outcome:
     metric: the task's own metric there (accuracy, mse …). curve: validation error after each epoch.
     parameters: trainable numbers. latency_us: microseconds a time step, one sample at a time, on the fused kernel.
     train_seconds: this candidate's share of the pack's training time. state: its training state, to be given back as
-    `PackJob.states` (weights of the best epoch among it). message: why, when the status is not ok.
+    `PackJob.states` (weights of the best epoch among it). message: why, when the status is not ok. synapses: connections
+    as trained, where they are more than the wiring's: a memory's, a layered CfC's.
     """
 
     status: Status
@@ -80,6 +81,7 @@ class Outcome:
     curve: tuple[float, ...] = ()
     state: bytes | None = None
     message: str = ""
+    synapses: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import io
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,8 +21,8 @@ import torch
 
 from wiring_search.candidate import Candidate
 from wiring_search.kernels import cpu
-from wiring_search.kernels.layout import PackLayout
-from wiring_search.pack import Pack, initial_weights
+from wiring_search.kernels.layout import Kind, kind_of
+from wiring_search.pack import Pack, initial_weights, layout_of
 from wiring_search.records import Outcome, PackJob, PackResult, Status
 from wiring_search.tasks.task import Split, Task
 from wiring_search.topologies import ncp
@@ -40,6 +40,12 @@ def train(task: Task, job: PackJob, progress: Progress | None = None) -> PackRes
     through.
     """
     worker = f"process {os.getpid()}"
+    parts = _by_kind(job)
+    if len(parts) > 1:
+        found: dict[int, Outcome] = {}
+        for places, part in parts:
+            found |= zip(places, train(task, part, progress).outcomes, strict=True)
+        return PackResult(job.number, tuple(found[place] for place in range(len(job.candidates))), worker)
     try:
         return PackResult(job.number, _train_pack(task, job, progress), worker)
     except Exception as failure:
@@ -55,22 +61,24 @@ def load_state(state: bytes) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def warm_up() -> None:
+def warm_up(kinds: Iterable[Kind] = (Kind(),)) -> None:
     """Compile the kernels, or load them from numba's cache on disk: about twenty seconds the first time after an
-    installation."""
+    installation for those that have a kernel of their own (see `kernels.dispatch`)."""
     wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
     x = np.zeros((1, 1, 2), np.float32)
-    Pack([Candidate(wiring)], 2, 1).train_step(x, np.ones((1, 1), np.float32), True, lambda y: y.flatten(1).sum(dim=1))
+    for neuron, solver, memory in kinds:
+        candidate = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else 1, memory)
+        Pack([candidate], 2, 1).train_step(x, np.ones((1, 1), np.float32), True, lambda y: y.flatten(1).sum(dim=1))
 
 
 def latency_us(candidate: Candidate, features: int, outputs: int) -> float:
     """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several runs of the fused
     kernel."""
-    layout = PackLayout((candidate.wiring,), (candidate.steps,), features, outputs)
-    params = initial_weights(candidate, layout.shapes[0])
+    layout = layout_of((candidate,), features, outputs)
+    params = initial_weights(layout, 0, candidate.seed)
     x = np.zeros((1, _LATENCY_STEPS, features), np.float32)
     elapsed = np.ones((1, _LATENCY_STEPS), np.float32)
-    state = np.zeros((1, layout.neurons), np.float32)
+    state = np.zeros((1, layout.state_size), np.float32)
     quickest = math.inf
     with cpu.one_thread():  # one sample is work for one core: waking others would be what is measured
         for _ in range(_LATENCY_REPEATS):
@@ -178,7 +186,8 @@ class _Record:
 def _outcome(task: Task, pack: Pack, record: _Record, p: int, seconds: float) -> Outcome:
     candidate = pack.candidates[p]
     shared = {
-        "parameters": pack.layout.blocks[p].stop - pack.layout.blocks[p].start,
+        "parameters": pack.layout.true_parameters(p),
+        "synapses": pack.layout.synapses(p),
         "latency_us": latency_us(candidate, task.features, task.outputs),
         "train_seconds": seconds,
         "curve": tuple(record.curves[p]),
@@ -195,18 +204,30 @@ def _outcome(task: Task, pack: Pack, record: _Record, p: int, seconds: float) ->
 
 
 def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:
-    layout = PackLayout((candidate.wiring,), (candidate.steps,), task.features, task.outputs)
+    layout = layout_of((candidate,), task.features, task.outputs)
     message = f"{type(failure).__name__}: {failure}"
-    return Outcome(Status.CRASHED, math.nan, math.nan, layout.parameters, math.nan, 0.0, message=message)
+    size = {"parameters": layout.true_parameters(0), "synapses": layout.synapses(0)}
+    return Outcome(Status.CRASHED, math.nan, math.nan, latency_us=math.nan, train_seconds=0.0, message=message, **size)
 
 
 def _one_by_one(job: PackJob) -> list[PackJob]:
+    return [_part(job, [place]) for place in range(len(job.candidates))]
+
+
+def _by_kind(job: PackJob) -> list[tuple[list[int], PackJob]]:
+    """A kernel call runs one kind of neuron, solver and memory: a mixed job is as many packs, with the places of their
+    candidates."""
+    places: dict[Kind, list[int]] = {}
+    for place, candidate in enumerate(job.candidates):
+        places.setdefault(kind_of(candidate), []).append(place)
+    return [(chosen, _part(job, chosen)) for chosen in places.values()]
+
+
+def _part(job: PackJob, places: list[int]) -> PackJob:
     states = job.states or (None,) * len(job.candidates)
-    return [
-        replace(job, candidates=(candidate,), states=(state,)) for candidate, state in zip(job.candidates, states, strict=True)
-    ]
+    return replace(job, candidates=tuple(job.candidates[p] for p in places), states=tuple(states[p] for p in places))
 
 
 def _synapse_updates(candidate: Candidate) -> int:
-    """Sigmoids a sample and time step: what training a candidate costs, up to a factor."""
-    return len(candidate.wiring.synapses) * candidate.steps + len(candidate.wiring.sensory_synapses)
+    """Synapse updates a sample and time step: what training a candidate costs, up to a factor."""
+    return len(candidate.wiring.synapses) * max(candidate.steps, 1) + len(candidate.wiring.sensory_synapses)

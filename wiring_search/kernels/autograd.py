@@ -41,6 +41,8 @@ def by_reference(
     if softplus:
         positive = torch.from_numpy(layout.positive).to(flat.device)
         flat = torch.where(positive, torch.nn.functional.softplus(flat), flat)
+    if layout.pinned.any():
+        flat = torch.where(torch.from_numpy(layout.pinned).to(flat.device), torch.zeros_like(flat), flat)
     return reference.run(layout, flat, x, elapsed, state, every_step)
 
 
@@ -63,6 +65,7 @@ class _Fused(torch.autograd.Function):
         grad, grad_state, *grad_inputs = cpu.backward(
             ctx.layout, ctx.params, ctx.kept, _array(grad_y), _array(grad_final), ctx.inputs_too
         )
+        grad[ctx.layout.pinned] = 0.0
         if ctx.softplus:  # its derivative is sigmoid(raw), here from its value
             grad *= np.where(ctx.layout.positive, -np.expm1(-ctx.params), np.float32(1.0))
         grad_x, grad_elapsed = (None if g is None else torch.from_numpy(g) for g in grad_inputs)

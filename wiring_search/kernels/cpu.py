@@ -1,6 +1,6 @@
 """The fused CPU kernel: a pack through a whole sequence, forward and backward, in one compiled call each.
 
-Work is cut into items, candidate × tile of sixteen samples; threads take items, `ltc_cpu` says what an item does. The
+Work is cut into items, candidate × tile of sixteen samples; threads take items, `sequence_cpu` says what an item does. The
 forward pass keeps the state at the start of every time step, O(T) memory and not O(T × steps); the backward pass runs
 the sub-steps again.
 
@@ -19,9 +19,11 @@ import numba
 import numpy as np
 from numba import njit, prange
 
-from wiring_search.kernels.layout import PackLayout
-from wiring_search.kernels.ltc_cpu import backward_item, forward_item
+from wiring_search.kernels import cfc_cpu, dispatch, explicit_cpu, ltc_cpu, ltc_field_cpu, memory_cpu, rate_cpu  # noqa: F401  (behind the slots)
+from wiring_search.kernels.layout import Kind, PackLayout
+from wiring_search.kernels.sequence_cpu import backward_item, forward_item
 from wiring_search.kernels.simd import LANES, aligned
+from wiring_search.solvers import TABLEAUX
 
 
 class Kept(NamedTuple):
@@ -46,14 +48,14 @@ def forward(
     kept = Kept(
         _into_lanes(_without_padding(x, elapsed)),
         _into_lanes(elapsed),
-        aligned(tiles * layout.neurons * (time_steps + 1) * LANES),
+        aligned(tiles * layout.state_size * (time_steps + 1) * LANES),
         x.shape,
     )
     y = aligned(layout.size * tiles * shown * layout.output_size * LANES)
-    final = aligned(tiles * layout.neurons * LANES)
-    _forward(layout.edges, params, kept.x, kept.elapsed, _into_lanes(state), y, final, kept.history)
+    final = aligned(tiles * layout.state_size * LANES)
+    _forward(*_markers(layout.kind), layout.edges, params, kept.x, kept.elapsed, _into_lanes(state), y, final, kept.history)
     y = _out_of_lanes(y, layout.size, samples, (shown, layout.output_size))
-    return y, _out_of_lanes(final, 1, samples, (layout.neurons,))[0], kept
+    return y, _out_of_lanes(final, 1, samples, (layout.state_size,))[0], kept
 
 
 def backward(
@@ -63,10 +65,11 @@ def backward(
     samples, time_steps, features = kept.shape
     tiles = _tiles(samples)
     partial = np.empty((tiles, layout.parameters), np.float32)
-    grad_state = aligned(tiles * layout.neurons * LANES)
+    grad_state = aligned(tiles * layout.state_size * LANES)
     by_item = layout.size * tiles * time_steps * LANES if inputs_too else 0
     grad_x, grad_elapsed = aligned(by_item * features), aligned(by_item)
     _backward(
+        *_markers(layout.kind),
         layout.edges,
         params,
         kept.x,
@@ -80,12 +83,25 @@ def backward(
         grad_elapsed,
     )
     grad_params = _sum_of_rows(partial)
-    grad_state = _out_of_lanes(grad_state, 1, samples, (layout.neurons,))[0]
+    grad_state = _out_of_lanes(grad_state, 1, samples, (layout.state_size,))[0]
     if not inputs_too:
         return grad_params, grad_state, None, None
     grad_x = _out_of_lanes(grad_x, layout.size, samples, (time_steps, features)).sum(axis=0)
     grad_elapsed = _out_of_lanes(grad_elapsed, layout.size, samples, (time_steps,)).sum(axis=0)
     return grad_params, grad_state, grad_x, grad_elapsed
+
+
+def _markers(kind: Kind) -> tuple:
+    """What the compiled functions dispatch on, by its type."""
+    explicit = kind.solver in TABLEAUX
+    if kind.neuron == "ltc":
+        neurons = dispatch.ExplicitLtc() if explicit else _LTC[kind.solver]
+    else:
+        neurons = dispatch.ExplicitRate() if explicit else dispatch.Cfc()
+    return neurons, dispatch.NoMemory() if kind.memory == "none" else dispatch.Lstm()
+
+
+_LTC = {"semi-implicit": dispatch.SemiImplicitLtc(), "closed-form": dispatch.ClosedFormLtc()}
 
 
 @contextmanager
@@ -144,12 +160,12 @@ def _part(flat, i, parts):
 
 
 @njit
-def _all_neurons(edges):
-    return edges.table[-1].at_state + edges.table[-1].neurons
+def _all_states(edges):
+    return edges.table[-1].at_state + edges.table[-1].neurons + edges.table[-1].cells
 
 
 def _digest_of_sources() -> str:
-    files = [Path(__file__).with_name(name) for name in ("simd.py", "ltc_cpu.py")]
+    files = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -161,30 +177,34 @@ def _entry_points(sources: str):
     """
 
     @njit(error_model="numpy", cache=True, parallel=True)
-    def forward_items(edges, params, x, elapsed, state, y, final, history):
+    def forward_items(neurons, memory, edges, params, x, elapsed, state, y, final, history):
         if not sources:
             return
-        tiles = len(final) // (_all_neurons(edges) * LANES)
+        tiles = len(final) // (_all_states(edges) * LANES)
         time_steps = len(elapsed) // (tiles * LANES)
         items = len(edges.table) * tiles
         for item in prange(items):
             c, tile = edges.table[item // tiles], item % tiles
-            at = (tile * _all_neurons(edges) + c.at_state) * LANES
-            kept = (c.at_state * tiles + tile * c.neurons) * (time_steps + 1) * LANES
+            size = (c.neurons + c.cells) * LANES
+            at = (tile * _all_states(edges) + c.at_state) * LANES
+            kept = (c.at_state * tiles * LANES + tile * size) * (time_steps + 1)
             forward_item(
+                (neurons, memory),
                 c,
                 edges,
                 params[c.at_params :],
                 _part(x, tile, tiles),
                 _part(elapsed, tile, tiles),
-                state[at : at + c.neurons * LANES],
+                state[at : at + size],
                 _part(y, item, items),
-                final[at : at + c.neurons * LANES],
-                history[kept : kept + c.neurons * (time_steps + 1) * LANES],
+                final[at : at + size],
+                history[kept : kept + size * (time_steps + 1)],
             )
 
     @njit(error_model="numpy", cache=True, parallel=True)
-    def backward_items(edges, params, x, elapsed, history, grad_y, grad_final, partial, grad_state, grad_x, grad_elapsed):
+    def backward_items(
+        neurons, memory, edges, params, x, elapsed, history, grad_y, grad_final, partial, grad_state, grad_x, grad_elapsed
+    ):
         if not sources:
             return
         tiles = len(partial)
@@ -192,19 +212,21 @@ def _entry_points(sources: str):
         items = len(edges.table) * tiles
         for item in prange(items):
             c, tile = edges.table[item // tiles], item % tiles
-            at = (tile * _all_neurons(edges) + c.at_state) * LANES
-            kept = (c.at_state * tiles + tile * c.neurons) * (time_steps + 1) * LANES
-            grad_v = grad_state[at : at + c.neurons * LANES]
-            grad_v[:] = grad_final[at : at + c.neurons * LANES]
+            size = (c.neurons + c.cells) * LANES
+            at = (tile * _all_states(edges) + c.at_state) * LANES
+            kept = (c.at_state * tiles * LANES + tile * size) * (time_steps + 1)
+            grad_own_state = grad_state[at : at + size]
+            grad_own_state[:] = grad_final[at : at + size]
             backward_item(
+                (neurons, memory),
                 c,
                 edges,
                 params[c.at_params :],
                 _part(x, tile, tiles),
                 _part(elapsed, tile, tiles),
-                history[kept : kept + c.neurons * (time_steps + 1) * LANES],
+                history[kept : kept + size * (time_steps + 1)],
                 _part(grad_y, item, items),
-                grad_v,
+                grad_own_state,
                 partial[tile, c.at_params :],
                 _part(grad_x, item, items),
                 _part(grad_elapsed, item, items),

@@ -1,22 +1,27 @@
-"""LTC with the semi-implicit step, compiled: one candidate on one tile of sixteen samples, forward and backward.
+"""LTC, compiled: one time step of a candidate on one tile of sixteen samples, forward and backward.
 
 Sixteen samples are one vector (`simd`), every synapse costs one sigmoid a sub-step, and nothing is ever dense.
 
-Forward keeps the state at the start of every time step, O(T), not O(T × steps). Backward takes time steps from the
-last to the first; for each it runs the sub-steps again from the kept state, with every sigmoid written to a
-cache-sized scratch, then goes back through them twice: once along the outgoing synapses of each neuron, which carries
-the gradient to the sub-step before, and once along the incoming ones, which gathers the gradients of the synapses
-over all sub-steps in registers.
+Backward runs the sub-steps of a time step again from the kept state, with every sigmoid written to a cache-sized
+scratch, then goes back through them twice: once along the outgoing synapses of each neuron, which carries the
+gradient to the sub-step before, and once along the incoming ones, which gathers the gradients of the synapses over
+all sub-steps in registers.
 
-With N, D the summed currents of `neurons.ltc` and v' = A/Q, A = C v + h(g·vleak + N), Q = C + h(g + D + ε), and δ =
-∂L/∂v':
+With N, D the summed currents of `neurons.ltc`, leak included, and δ = ∂L/∂v', the semi-implicit step v' = A/Q, A = C v
++ h N, Q = C + h D gives
 
-    ∂A = δ/Q   ∂Q = −∂A·v'   ∂N = h·∂A   ∂D = h·∂Q   ∂C += ∂A·v + ∂Q   ∂v += C·∂A   ∂h += ∂A (g·vleak + N) + ∂Q (g + D + ε)
-    each synapse, s its sigmoid:  a = ∂N·E + ∂D,  q = a·s(1 − s);   ∂w += a·s   ∂E += w·s·∂N   ∂σ += w·q·(v − μ)
-                                  ∂μ −= w·σ·q,   ∂v_pre += w·σ·q
+    ∂A = δ/Q   ∂Q = −∂A·v'   ∂N = h·∂A   ∂D = h·∂Q   ∂C += ∂A·v + ∂Q   ∂v += C·∂A   ∂h += ∂A·N + ∂Q·D
 
-In the names below `driving` is g·vleak + N and `conductance` g + D + ε; `outer` is the part that stays during a time
-step; `own` is the candidate's block of the flat parameter vector, `c` its record in the layout's table.
+the closed form v' = R + (v − R) e, R = N/D, e = exp(−r), r = h D/C, one "sub-step" of the whole interval, gives
+
+    ∂v += δ·e   ∂R = δ (1 − e)   ∂r = −δ (v − R) e   ∂N = ∂R/D   ∂D = −∂R·R/D + ∂r·h/C   ∂C += −∂r·r/C   ∂h += ∂r·D/C
+
+and in both each synapse, s its sigmoid:
+
+    a = ∂N·E + ∂D,  q = a·s(1 − s);   ∂w += a·s   ∂E += w·s·∂N   ∂σ += w·q·(v − μ)   ∂μ −= w·σ·q   ∂v_pre += w·σ·q
+
+In the names below `driving` is N and `conductance` D; `outer` is the part that stays during a time step; `own` is the
+candidate's block of the flat parameter vector, `c` its record in the layout's table.
 """
 
 from typing import NamedTuple
@@ -24,18 +29,31 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from wiring_search.kernels.dispatch import (
+    ClosedFormLtc,
+    ExplicitLtc,
+    SemiImplicitLtc,
+    advance,
+    advance_back,
+    finish,
+    new_state,
+    new_state_back,
+    prepare,
+    stands_behind,
+)
 from wiring_search.kernels.simd import (
     LANES,
     MINUS_LOG2_E,
+    add,
     aligned_scratch,
     entry,
+    exp,
     fma,
     load,
     logistic2,
     splat,
     store,
     total,
-    where_positive,
 )
 from wiring_search.neurons.ltc import EPSILON
 
@@ -43,101 +61,106 @@ _compiled = njit(error_model="numpy")
 _EPSILON = np.float32(EPSILON)
 
 
+@stands_behind(advance, SemiImplicitLtc, ClosedFormLtc)
 @_compiled
-def forward_item(c, edges, own, x, elapsed, state, y, final, history):
-    time_steps = len(elapsed) // LANES
-    features = len(x) // len(elapsed)
-    first_shown = time_steps - len(y) // (c.outputs * LANES)
-    synapses = _synapse_constants(own, _synapses_at(c), c.synapses)
-    sensory = _synapse_constants(own, _sensory_at(c), c.sensory_synapses)
-    work = _scratch(c, 1)
+def _advance(model, c, edges, own, work, elapsed, u, before, after):
     size = c.neurons * LANES
-    history[:size] = state
-    for t in range(time_steps):
-        work.v[:size] = history[t * size : (t + 1) * size]
-        last = 0
-        if _time_passes(elapsed, t):
-            h = load(elapsed, t) * np.float32(1.0 / c.steps)
-            _sensory_currents(c, edges, own, sensory, x[t * features * LANES :], features, work)
-            _sub_steps(c, edges, own, synapses, h, work, False)
-            last = c.steps % 2
-        v = history[(t + 1) * size : (t + 2) * size]
-        v[:] = work.v[last * size : (last + 1) * size]
-        if t >= first_shown:
-            _readout(c, own, features, v, y[(t - first_shown) * c.outputs * LANES :])
-    final[:] = history[time_steps * size :]
+    work.v[:size] = before[:size]
+    sensory_currents(c, edges, own, work, u)
+    _sub_steps(model, c, edges, own, elapsed * np.float32(1.0 / c.steps), work, False)
+    last = c.steps % 2
+    after[:size] = work.v[last * size : (last + 1) * size]
 
 
+@stands_behind(advance_back, SemiImplicitLtc, ClosedFormLtc)
 @_compiled
-def backward_item(c, edges, own, x, elapsed, history, grad_y, grad_v, grad_own, grad_x, grad_elapsed):
-    time_steps = len(elapsed) // LANES
-    features = len(x) // len(elapsed)
-    first_shown = time_steps - len(grad_y) // (c.outputs * LANES)
-    synapses = _synapse_constants(own, _synapses_at(c), c.synapses)
-    sensory = _synapse_constants(own, _sensory_at(c), c.sensory_synapses)
-    outgoing = _outgoing_constants(c, edges, own)
-    work = _scratch(c, c.steps)
-    sums = aligned_scratch((_readout_at(c, features) + _readout_size(c)) * LANES)
-    sums[:] = 0.0
-    grad_x[:] = 0.0
-    grad_elapsed[:] = 0.0
+def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums):
     size = c.neurons * LANES
-    for t in range(time_steps - 1, -1, -1):
-        if t >= first_shown:
-            shown = grad_y[(t - first_shown) * c.outputs * LANES :]
-            _readout_backward(c, own, features, history[(t + 1) * size :], shown, grad_v, sums)
-        if not _time_passes(elapsed, t):
-            continue
-        x_now = x[t * features * LANES :]
-        h = load(elapsed, t) * np.float32(1.0 / c.steps)
-        _sensory_currents(c, edges, own, sensory, x_now, features, work)
-        work.v[:size] = history[t * size : (t + 1) * size]
-        _sub_steps(c, edges, own, synapses, h, work, True)
-        grad_h = _sub_steps_backward(c, edges, own, outgoing, h, work, grad_v, sums)
-        _gather_incoming(c, edges, own, work, sums)
-        _sensory_backward(c, edges, own, work, sums)
-        _input_map_backward(c, own, x_now, features, work, sums, grad_x[t * features * LANES :])
-        if len(grad_elapsed) > 0:
-            store(grad_elapsed, t, grad_h * np.float32(1.0 / c.steps))
-    _finish(c, own, features, sums, grad_own)
+    work.v[:size] = before[:size]
+    h = elapsed * np.float32(1.0 / c.steps)
+    sensory_currents(c, edges, own, work, u)
+    _sub_steps(model, c, edges, own, h, work, True)
+    grad_h = _sub_steps_back(model, c, edges, own, h, work, grad_v, sums)
+    _gather_incoming(c, edges, own, work, sums)
+    sensory_back(c, edges, own, work, u, grad_u, sums)
+    return grad_h * np.float32(1.0 / c.steps)
+
+
+@stands_behind(new_state, SemiImplicitLtc)
+@_compiled
+def _semi_implicit(model, v, driving, conductance, cm, h):
+    return fma(h, driving, v * cm) / fma(h, conductance, cm)
+
+
+@stands_behind(new_state_back, SemiImplicitLtc)
+@_compiled
+def _semi_implicit_back(model, v, new, driving, conductance, cm, h, delta):
+    """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
+    grad_a = delta / fma(h, conductance, cm)
+    grad_q = 0.0 - grad_a * new
+    return grad_a * cm, h * grad_a, h * grad_q, fma(grad_a, v, grad_q), fma(grad_a, driving, grad_q * conductance)
+
+
+@stands_behind(new_state, ClosedFormLtc)
+@_compiled
+def _closed_form(model, v, driving, conductance, cm, h):
+    resting = driving / conductance
+    return fma(v - resting, exp(0.0 - h * conductance / cm), resting)
+
+
+@stands_behind(new_state_back, ClosedFormLtc)
+@_compiled
+def _closed_form_back(model, v, new, driving, conductance, cm, h, delta):
+    """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
+    resting, rate = driving / conductance, conductance / cm
+    decay = exp(0.0 - h * rate)
+    grad_resting = delta * (1.0 - decay)
+    grad_r = 0.0 - delta * (v - resting) * decay
+    grad_driving = grad_resting / conductance
+    grad_conductance = fma(grad_r, h / cm, 0.0 - grad_driving * resting)
+    return delta * decay, grad_driving, grad_conductance, 0.0 - grad_r * h * rate / cm, grad_r * rate
 
 
 class Scratch(NamedTuple):
-    """Lanes that an item works in. `v`, `s`, `driving` … hold one row a kept sub-step; the outer ones one row a time
-    step."""
+    """Constants of the synapses, and lanes that an item works in. `v`, `s`, `driving` … hold one row a kept sub-step;
+    the outer ones one row a time step."""
 
+    inner_constants: np.ndarray
+    sensory_constants: np.ndarray
+    outgoing_constants: np.ndarray
     v: np.ndarray
     s: np.ndarray
     driving: np.ndarray
     conductance: np.ndarray
     grad_driving: np.ndarray
     grad_conductance: np.ndarray
-    u: np.ndarray
     outer_s: np.ndarray
     outer_driving: np.ndarray
     outer_conductance: np.ndarray
-    grad_u: np.ndarray
     grad_outer_driving: np.ndarray
     grad_outer_conductance: np.ndarray
 
 
+@stands_behind(prepare, SemiImplicitLtc, ClosedFormLtc)
 @_compiled
-def _scratch(c, kept):
-    rows = kept * c.neurons * LANES
+def prepare_ltc(model, c, edges, own, keep):
+    kept = c.steps if keep else 1
+    rows, row = kept * c.neurons * LANES, c.neurons * LANES
     return Scratch(
-        aligned_scratch(rows + c.neurons * LANES),
+        _synapse_constants(own, _synapses_at(c), c.synapses),
+        _synapse_constants(own, _sensory_at(c), c.sensory_synapses),
+        _outgoing_constants(c, edges, own),
+        aligned_scratch(rows + row),
         aligned_scratch(kept * c.synapses * LANES),
         aligned_scratch(rows),
         aligned_scratch(rows),
         aligned_scratch(rows),
         aligned_scratch(rows),
-        aligned_scratch(c.sensory * LANES),
         aligned_scratch(c.sensory_synapses * LANES),
-        aligned_scratch(c.neurons * LANES),
-        aligned_scratch(c.neurons * LANES),
-        aligned_scratch(c.sensory * LANES),
-        aligned_scratch(c.neurons * LANES),
-        aligned_scratch(c.neurons * LANES),
+        aligned_scratch(row),
+        aligned_scratch(row),
+        aligned_scratch(row),
+        aligned_scratch(row),
     )
 
 
@@ -152,31 +175,6 @@ def _synapses_at(c):
 @_compiled
 def _sensory_at(c):
     return _synapses_at(c) + 4 * c.synapses
-
-
-@_compiled
-def _input_at(c):
-    return _sensory_at(c) + 4 * c.sensory_synapses
-
-
-@_compiled
-def _input_weights(c, features):
-    return c.sensory * features if c.projected else c.sensory
-
-
-@_compiled
-def _readout_at(c, features):
-    return _input_at(c) + _input_weights(c, features) + c.sensory
-
-
-@_compiled
-def _readout_weights(c):
-    return c.outputs * c.motors if c.linear else c.motors
-
-
-@_compiled
-def _readout_size(c):
-    return _readout_weights(c) + c.outputs
 
 
 @_compiled
@@ -207,20 +205,11 @@ def _outgoing_constants(c, edges, own):
 
 
 @_compiled
-def _time_passes(elapsed, t):
-    for lane in range(LANES):
-        if elapsed[t * LANES + lane] > 0.0:
-            return True
-    return False
-
-
-@_compiled
-def _sensory_currents(c, edges, own, constants, x, features, work):
-    """Input map, sensory synapses, leak: what does not change during the sub-steps of one time step."""
-    _input_map(c, own, x, features, work.u)
-    neurons = c.neurons
+def sensory_currents(c, edges, own, work, u):
+    """Sensory synapses and leak: what does not change during the sub-steps of one time step."""
+    neurons, constants = c.neurons, work.sensory_constants
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    u, kept_s, outer_driving, outer_conductance = work.u, work.outer_s, work.outer_driving, work.outer_conductance
+    kept_s, outer_driving, outer_conductance = work.outer_s, work.outer_driving, work.outer_conductance
     for i in range(neurons):
         gleak = entry(own, i)
         driving = splat(gleak * entry(own, neurons + i))
@@ -235,13 +224,13 @@ def _sensory_currents(c, edges, own, constants, x, features, work):
 
 
 @_compiled
-def _sub_steps(c, edges, own, constants, h, work, keep):
-    """All semi-implicit steps of one time step, from the state at the start of work.v to the state at its end.
+def _sub_steps(model, c, edges, own, h, work, keep):
+    """All sub-steps of one time step, from the state at the start of work.v to the state at its end.
 
     Where `keep`, sub-step k reads row k of work.v and writes row k + 1, and its sigmoids and sums stay in row k of
     theirs; otherwise two rows take turns.
     """
-    neurons, synapses, steps = c.neurons, c.synapses, c.steps
+    neurons, synapses, steps, constants = c.neurons, c.synapses, c.steps, work.inner_constants
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     v, kept_s, kept_driving, kept_conductance = work.v, work.s, work.driving, work.conductance
     outer_driving, outer_conductance = work.outer_driving, work.outer_conductance
@@ -260,35 +249,30 @@ def _sub_steps(c, edges, own, constants, h, work, keep):
             if keep:
                 store(kept_driving, k * neurons + i, driving)
                 store(kept_conductance, k * neurons + i, conductance)
-            cm = entry(own, 2 * neurons + i)
-            old = load(before, i)
-            new = fma(h, driving, old * cm) / fma(h, conductance, cm)
-            store(after, i, where_positive(h, new, old))
+            store(after, i, new_state(model, load(before, i), driving, conductance, entry(own, 2 * neurons + i), h))
 
 
 @_compiled
-def _sub_steps_backward(c, edges, own, outgoing, h, work, grad_v, sums):
+def _sub_steps_back(model, c, edges, own, h, work, grad_v, sums):
     """From ∂v at the end of a time step to ∂v at its start; ∂N and ∂D of every sub-step stay in work. Returns ∂h."""
-    neurons, synapses, steps = c.neurons, c.synapses, c.steps
+    neurons, synapses, steps, outgoing = c.neurons, c.synapses, c.steps, work.outgoing_constants
     row, out_edge, out_post = edges.out_row[c.at_row :], edges.out_edge[c.at_edge :], edges.out_post[c.at_edge :]
     v, kept_s, kept_driving, kept_conductance = work.v, work.s, work.driving, work.conductance
-    zero = splat(np.float32(0.0))
-    grad_h = zero
+    grad_h = splat(np.float32(0.0))
     for k in range(steps - 1, -1, -1):
         grad_driving = work.grad_driving[k * neurons * LANES :]
         grad_conductance = work.grad_conductance[k * neurons * LANES :]
         sigmoids = kept_s[k * synapses * LANES :]
         for i in range(neurons):
-            cm = entry(own, 2 * neurons + i)
             driving, conductance = load(kept_driving, k * neurons + i), load(kept_conductance, k * neurons + i)
-            delta = load(grad_v, i)
-            grad_a = where_positive(h, delta / fma(h, conductance, cm), zero)
-            grad_q = zero - grad_a * load(v, (k + 1) * neurons + i)
-            grad_h = fma(grad_a, driving, fma(grad_q, conductance, grad_h))
-            _add(sums, 2 * neurons + i, fma(grad_a, load(v, k * neurons + i), grad_q))
-            store(grad_v, i, where_positive(h, grad_a * cm, delta))
-            store(grad_driving, i, h * grad_a)
-            store(grad_conductance, i, h * grad_q)
+            old, new = load(v, k * neurons + i), load(v, (k + 1) * neurons + i)
+            cm, delta = entry(own, 2 * neurons + i), load(grad_v, i)
+            grad_old, grad_n, grad_d, grad_cm, more = new_state_back(model, old, new, driving, conductance, cm, h, delta)
+            store(grad_v, i, grad_old)
+            store(grad_driving, i, grad_n)
+            store(grad_conductance, i, grad_d)
+            add(sums, 2 * neurons + i, grad_cm)
+            grad_h = grad_h + more
         for j in range(neurons):
             grad = load(grad_v, j)
             for o in range(entry(row, j), entry(row, j + 1)):
@@ -334,106 +318,38 @@ def _gather_incoming(c, edges, own, work, sums):
                 sum_q = sum_q + q
                 sum_qv = fma(q, load(v, k * neurons + j), sum_qv)
                 sum_sn = fma(s, grad_n, sum_sn)
-            _add(sums, at + e, sum_as)
-            _add(sums, at + synapses + e, sum_q)
-            _add(sums, at + 2 * synapses + e, sum_qv)
-            _add(sums, at + 3 * synapses + e, sum_sn)
+            add(sums, at + e, sum_as)
+            add(sums, at + synapses + e, sum_q)
+            add(sums, at + 2 * synapses + e, sum_qv)
+            add(sums, at + 3 * synapses + e, sum_sn)
 
 
 @_compiled
-def _sensory_backward(c, edges, own, work, sums):
+def sensory_back(c, edges, own, work, u, grad_u, sums):
     neurons, n = c.neurons, c.sensory_synapses
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    u, kept_s, grad_u = work.u, work.outer_s, work.grad_u
-    outer_driving, outer_conductance = work.grad_outer_driving, work.grad_outer_conductance
+    kept_s, outer_driving, outer_conductance = work.outer_s, work.grad_outer_driving, work.grad_outer_conductance
     at = _sensory_at(c)
     grad_u[:] = 0.0
     for i in range(neurons):
         grad_n, grad_d = load(outer_driving, i), load(outer_conductance, i)
-        _add(sums, i, grad_n)
-        _add(sums, neurons + i, grad_d)
+        add(sums, i, grad_n)
+        add(sums, neurons + i, grad_d)
         for e in range(entry(row, i), entry(row, i + 1)):
             s = load(kept_s, e)
             j = entry(pre, e)
             a_s = fma(grad_n, entry(own, at + 3 * n + e), grad_d) * s
             q = a_s * (1.0 - s)
-            _add(sums, at + e, a_s)
-            _add(sums, at + n + e, q)
-            _add(sums, at + 2 * n + e, q * load(u, j))
-            _add(sums, at + 3 * n + e, s * grad_n)
-            _add(grad_u, j, q * (entry(own, at + e) * entry(own, at + 2 * n + e)))
+            add(sums, at + e, a_s)
+            add(sums, at + n + e, q)
+            add(sums, at + 2 * n + e, q * load(u, j))
+            add(sums, at + 3 * n + e, s * grad_n)
+            add(grad_u, j, q * (entry(own, at + e) * entry(own, at + 2 * n + e)))
 
 
+@stands_behind(finish, SemiImplicitLtc, ClosedFormLtc, ExplicitLtc)
 @_compiled
-def _input_map(c, own, x, features, u):
-    at = _input_at(c)
-    bias_at = at + _input_weights(c, features)
-    for j in range(c.sensory):
-        value = splat(own[bias_at + j])
-        if c.projected:
-            for f in range(features):
-                value = fma(load(x, f), own[at + j * features + f], value)
-        else:
-            value = fma(load(x, j), own[at + j], value)
-        store(u, j, value)
-
-
-@_compiled
-def _input_map_backward(c, own, x, features, work, sums, grad_x):
-    at = _input_at(c)
-    bias_at = at + _input_weights(c, features)
-    for j in range(c.sensory):
-        grad_u = load(work.grad_u, j)
-        _add(sums, bias_at + j, grad_u)
-        if c.projected:
-            for f in range(features):
-                _add(sums, at + j * features + f, grad_u * load(x, f))
-                if len(grad_x) > 0:
-                    _add(grad_x, f, grad_u * own[at + j * features + f])
-        else:
-            _add(sums, at + j, grad_u * load(x, j))
-            if len(grad_x) > 0:
-                store(grad_x, j, grad_u * own[at + j])
-
-
-@_compiled
-def _readout(c, own, features, v, y):
-    at = _readout_at(c, features)
-    bias_at = at + _readout_weights(c)
-    for o in range(c.outputs):
-        if c.linear:
-            value = splat(own[bias_at + o])
-            for m in range(c.motors):
-                value = fma(load(v, m), own[at + o * c.motors + m], value)
-        else:
-            value = fma(load(v, o), own[at + o], own[bias_at + o])
-        store(y, o, value)
-
-
-@_compiled
-def _readout_backward(c, own, features, v, grad_y, grad_v, sums):
-    at = _readout_at(c, features)
-    bias_at = at + _readout_weights(c)
-    for o in range(c.outputs):
-        grad = load(grad_y, o)
-        _add(sums, bias_at + o, grad)
-        if c.linear:
-            for m in range(c.motors):
-                _add(sums, at + o * c.motors + m, grad * load(v, m))
-                _add(grad_v, m, grad * own[at + o * c.motors + m])
-        else:
-            _add(sums, at + o, grad * load(v, o))
-            _add(grad_v, o, grad * own[at + o])
-
-
-@_compiled
-def _add(array, i, value):
-    store(array, i, load(array, i) + value)
-
-
-@_compiled
-def _finish(c, own, features, sums, grad_own):
-    """From sums over time, still one a lane, to the gradients of the candidate's parameters."""
+def _finish(model, c, own, sums, grad_own):
     n = c.neurons
     for i in range(n):
         grad_n, grad_d = total(load(sums, i)), total(load(sums, n + i))
@@ -442,8 +358,6 @@ def _finish(c, own, features, sums, grad_own):
         grad_own[2 * n + i] = total(load(sums, 2 * n + i))
     _finish_synapses(own, _synapses_at(c), c.synapses, sums, grad_own)
     _finish_synapses(own, _sensory_at(c), c.sensory_synapses, sums, grad_own)
-    for i in range(_input_at(c), _readout_at(c, features) + _readout_size(c)):
-        grad_own[i] = total(load(sums, i))
 
 
 @_compiled

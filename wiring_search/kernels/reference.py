@@ -6,8 +6,9 @@ kernels are held to.
 
 import torch
 
-from wiring_search.kernels.layout import SYNAPSE_FIELDS, PackLayout
-from wiring_search.neurons.ltc import currents, semi_implicit_step
+from wiring_search.kernels.layout import PackLayout
+from wiring_search.neurons import NEURONS
+from wiring_search.neurons.memory import remember
 
 
 def run(
@@ -21,7 +22,7 @@ def run(
     """The contract of every kernel.
 
     params: (layout.parameters,), positive where they must be. x: (B, T, F). elapsed: (B, T) time units, ≥ 0; where 0
-    the state is held (so padding is elapsed = 0, and what x says there does not matter). state: (B, layout.neurons).
+    the state is held (so padding is elapsed = 0, and what x says there does not matter). state: (B, layout.state_size).
     Returns the readouts (candidates, B, T or 1, outputs), each step's or the last one's, and the final state.
     """
     outputs, finals = [], []
@@ -39,22 +40,24 @@ def _own_parameters(layout: PackLayout, params: torch.Tensor, p: int) -> dict[st
     return {name: params[at].reshape(shapes[name]) for name, at in layout.slices[p].items()}
 
 
-def _run_one(layout, p, own, x, elapsed, v):
-    wiring = layout.wirings[p]
-    pre, post, _ = (torch.as_tensor(a, dtype=torch.int64, device=x.device) for a in wiring.synapse_arrays())
-    sensory_pre, sensory_post, _ = (torch.as_tensor(a, dtype=torch.int64, device=x.device) for a in wiring.sensory_arrays())
-    synapses = {name: own[name] for name in SYNAPSE_FIELDS}
-    sensory_synapses = {name: own[f"sensory_{name}"] for name in SYNAPSE_FIELDS}
+def _run_one(layout, p, own, x, elapsed, state):
+    wiring, kind, made = layout.wirings[p], layout.kind, layout.connections[p]
+    v, c = state[:, : wiring.neurons], state[:, wiring.neurons :]
     outputs = []
     for t in range(x.shape[1]):
-        u = apply_map(own["input_w"], own["input_b"], x[:, t])
-        outer_driving, outer_conductance = currents(u, sensory_pre, sensory_post, wiring.neurons, sensory_synapses)
-        h = elapsed[:, t, None] / layout.steps[p]
-        for _ in range(layout.steps[p]):
-            driving, conductance = currents(v, pre, post, wiring.neurons, synapses)
-            v = semi_implicit_step(v, h, driving + outer_driving, conductance + outer_conductance, own)
+        passes = elapsed[:, t, None] > 0
+        # Where no time passes the result is thrown away; 1 in its place keeps it finite, and so its gradient 0.
+        dt = torch.where(passes, elapsed[:, t, None], torch.ones_like(elapsed[:, t, None]))
+        start, u, new_c = v, None, c
+        if kind.memory != "none":
+            shown, new_c = remember(x[:, t], v, c, own)
+            start, u = (shown, None) if kind.memory == "state" else (v, shown)
+        if u is None:
+            u = apply_map(own["input_w"], own["input_b"], x[:, t])
+        new_v = NEURONS[kind.neuron].advance(kind.solver, layout.steps[p], made, own, start, u, dt)
+        v, c = torch.where(passes, new_v, v), torch.where(passes, new_c, c)
         outputs.append(apply_map(own["output_w"], own["output_b"], v[:, : wiring.motor]))
-    return torch.stack(outputs, dim=1), v
+    return torch.stack(outputs, dim=1), torch.cat([v, c], dim=1)
 
 
 def apply_map(weight: torch.Tensor, bias: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,8 @@ need is here:
     entry(array, i)                      the scalar array[i]
     splat(x), a + b, a - b, a * b, a / b, fma(a, b, c), where_positive(h, a, b), total(v)
     logistic2(t) = 1 / (1 + 2^t)         so that sigmoid(z) = logistic2(MINUS_LOG2_E · z); absolute error below 2e-7
+    logistic(z), tanh(z), exp(z), absolute(z)
+    add(array, i, v)                     lanes i of the array += v
 
 Scalars mix with lanes in arithmetic: they are spread over all lanes.
 """
@@ -171,25 +173,48 @@ _EXP2 = (0.6931470036506653, 0.24022242426872253, 0.05550733581185341, 0.0096715
 _ROUND = 12582912.0  # 1.5·2^23: adding it leaves the nearest integer in the low bits of the float
 
 
+def _power_of_two(builder, t):
+    """2^t, lane by lane; NaN stays NaN."""
+    # The exponent must stay a normal float's; "unordered" comparisons let a NaN through unclamped.
+    t = builder.select(builder.fcmp_unordered("<", t, _constant(126.0)), t, _constant(126.0))
+    t = builder.select(builder.fcmp_unordered(">", t, _constant(-126.0)), t, _constant(-126.0))
+    rounded = builder.fadd(t, _constant(_ROUND))
+    f = builder.fsub(t, builder.fsub(rounded, _constant(_ROUND)))
+    p = _constant(_EXP2[-1])
+    for coefficient in (*_EXP2[-2::-1], 1.0):
+        p = _llvm(builder, f"llvm.fma.v{LANES}f32", _VECTOR, [p, f, _constant(coefficient)])
+    exponent = builder.shl(builder.bitcast(rounded, _BITS), ir.Constant(_BITS, [23] * LANES))
+    return builder.bitcast(builder.add(builder.bitcast(p, _BITS), exponent), _VECTOR)
+
+
 @intrinsic
 def logistic2(typingctx, t):
     """1 / (1 + 2^t), lane by lane; NaN stays NaN."""
 
     def codegen(context, builder, sig, args):
-        (t,) = args
-        # The exponent must stay a normal float's; "unordered" comparisons let a NaN through unclamped.
-        t = builder.select(builder.fcmp_unordered("<", t, _constant(126.0)), t, _constant(126.0))
-        t = builder.select(builder.fcmp_unordered(">", t, _constant(-126.0)), t, _constant(-126.0))
-        rounded = builder.fadd(t, _constant(_ROUND))
-        f = builder.fsub(t, builder.fsub(rounded, _constant(_ROUND)))
-        p = _constant(_EXP2[-1])
-        for coefficient in (*_EXP2[-2::-1], 1.0):
-            p = _llvm(builder, f"llvm.fma.v{LANES}f32", _VECTOR, [p, f, _constant(coefficient)])
-        exponent = builder.shl(builder.bitcast(rounded, _BITS), ir.Constant(_BITS, [23] * LANES))
-        power = builder.bitcast(builder.add(builder.bitcast(p, _BITS), exponent), _VECTOR)
-        return builder.fdiv(_constant(1.0), builder.fadd(power, _constant(1.0)))
+        return builder.fdiv(_constant(1.0), builder.fadd(_power_of_two(builder, args[0]), _constant(1.0)))
 
     return lanes(t), codegen
+
+
+@intrinsic
+def exp2(typingctx, t):
+    """2^t, lane by lane, for t clamped to ±126."""
+
+    def codegen(context, builder, sig, args):
+        return _power_of_two(builder, args[0])
+
+    return lanes(t), codegen
+
+
+@intrinsic
+def absolute(typingctx, z):
+    """|z|, lane by lane."""
+
+    def codegen(context, builder, sig, args):
+        return _llvm(builder, f"llvm.fabs.v{LANES}f32", _VECTOR, [args[0]])
+
+    return lanes(z), codegen
 
 
 def _binary(instruction: str):
@@ -219,3 +244,30 @@ for _symbol, _instruction in (
     (operator.truediv, "fdiv"),
 ):
     _give_operator(_symbol, _binary(_instruction))
+
+
+_SLOPE = np.float32(MINUS_LOG2_E)
+
+
+@njit
+def logistic(z):
+    """sigmoid(z)."""
+    return logistic2(z * _SLOPE)
+
+
+@njit
+def tanh(z):
+    """2·sigmoid(2z) − 1; absolute error below 5e-7."""
+    return fma(logistic2(z * (np.float32(2.0) * _SLOPE)), np.float32(2.0), np.float32(-1.0))
+
+
+@njit
+def exp(z):
+    """e^z; relative error below 4e-7 for |z| < 10."""
+    return exp2(z * -_SLOPE)
+
+
+@njit
+def add(array, i, value):
+    """Lanes i of the array += value."""
+    store(array, i, load(array, i) + value)

@@ -8,16 +8,27 @@ old state and the rest at the new one, which is exact in its fixed points, never
 
     v' = (C v + h (g vleak + Σ w s E)) / (C + h (g + Σ w s + ε))
 
-(eq. 3 there; `ncps.torch.LTCCell` divides both sides by h. In this form h = 0 is harmless, and means "nothing
-happens".)
+(eq. 3 there; `ncps.torch.LTCCell` divides both sides by h. In this form h = 0 is harmless.) The closed form takes
+the whole interval at once with the sigmoids at the old state, which makes the equation linear, with the solution
+
+    v' = A + (v − A) exp(−h (g + Σ w s + ε) / C),    A = (g vleak + Σ w s E) / (g + Σ w s + ε)
+
+(Hasani et al., "Closed-form continuous-time neural networks", Nature Machine Intelligence 2022, eq. 2, whose decay
+to A this is; no sub-steps.) Explicit solvers integrate dv/dt as it stands (`wiring_search.solvers`).
 """
 
 import numpy as np
 import torch
 
+from wiring_search.neurons.connections import Connections, synapses_of
+from wiring_search.neurons.dynamics import Dynamics
+from wiring_search.solvers import TABLEAUX, explicit_step
+
 EPSILON = 1e-8
 
-# Uniform initial ranges, those of the `ncps` package. erev starts as the synapse's polarity; maps see `initial_parameters`.
+SYNAPSE_FIELDS = ("w", "mu", "sigma", "erev")
+
+# Uniform initial ranges, those of the `ncps` package. erev starts as the synapse's polarity.
 INITIAL_RANGES = {
     "gleak": (0.001, 1.0),
     "vleak": (-0.2, 0.2),
@@ -31,55 +42,65 @@ INITIAL_RANGES = {
 POSITIVE = ("gleak", "cm", "w", "sensory_w")
 
 
-def initial_parameters(
-    shapes: dict[str, tuple[int, ...]], polarity: np.ndarray, sensory_polarity: np.ndarray, seed: int
-) -> dict[str, np.ndarray]:
-    """Fresh float32 parameters by name, in the order of `shapes` (see `PackLayout.shapes`).
-
-    polarity, sensory_polarity: ±1 a synapse, the initial reversal potentials. The affine maps start as the identity; a
-    projection starts with entries of variance 1/features, so that it keeps the inputs' variance; a linear readout as
-    `torch.nn.Linear` does, uniform within ±1/√motors.
-    """
-    rng = np.random.default_rng(seed)
-    fixed = {"erev": polarity, "sensory_erev": sensory_polarity}
-    result = {}
-    for name, shape in shapes.items():
-        if name in fixed:
-            values = fixed[name]
-        elif name in ("input_b", "output_b"):
-            values = np.zeros(shape)
-        elif name in ("input_w", "output_w"):
-            values = np.ones(shape) if len(shape) == 1 else _initial_map(rng, name, shape)
-        else:
-            values = rng.uniform(*INITIAL_RANGES[name.removeprefix("sensory_")], shape)
-        result[name] = np.asarray(values, np.float32)
-    return result
+def _shapes(made: Connections) -> dict[str, tuple[int, ...]]:
+    return {
+        **{name: (made.neurons,) for name in ("gleak", "vleak", "cm")},
+        **{name: (len(made.pre),) for name in SYNAPSE_FIELDS},
+        **{f"sensory_{name}": (len(made.sensory_pre),) for name in SYNAPSE_FIELDS},
+    }
 
 
-def _initial_map(rng: np.random.Generator, name: str, shape: tuple[int, int]) -> np.ndarray:
-    bound = (3.0 if name == "input_w" else 1.0) ** 0.5 / shape[1] ** 0.5
-    return rng.uniform(-bound, bound, shape)
+def _initial(rng: np.random.Generator, name: str, shape: tuple[int, ...], made: Connections) -> np.ndarray:
+    fixed = {"erev": made.polarity, "sensory_erev": made.sensory_polarity}
+    return fixed[name] if name in fixed else rng.uniform(*INITIAL_RANGES[name.removeprefix("sensory_")], shape)
 
 
-def currents(
-    v: torch.Tensor, pre: torch.Tensor, post: torch.Tensor, neurons: int, synapses: dict[str, torch.Tensor]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Σ w s E and Σ w s onto each neuron.
-
-    v: (B, nodes) presynaptic values; pre, post: (E,) int64; synapses: w, mu, sigma, erev, each (E,). Returns two (B,
-    neurons).
-    """
-    conductance = synapses["w"] * torch.sigmoid(synapses["sigma"] * (v[:, pre] - synapses["mu"]))
-    zeros = conductance.new_zeros(len(v), neurons)
-    driving = zeros.index_add(1, post, conductance * synapses["erev"])
-    return driving, zeros.index_add(1, post, conductance)
-
-
-def semi_implicit_step(
-    v: torch.Tensor, h: torch.Tensor, driving: torch.Tensor, conductance: torch.Tensor, p: dict[str, torch.Tensor]
+def _advance(
+    solver: str,
+    steps: int,
+    made: Connections,
+    p: dict[str, torch.Tensor],
+    v: torch.Tensor,
+    u: torch.Tensor,
+    elapsed: torch.Tensor,
 ) -> torch.Tensor:
-    """One sub-step. v, driving, conductance: (B, neurons), sensory currents included; h: (B, 1), where 0 the state is
-    held."""
-    numerator = p["cm"] * v + h * (p["gleak"] * p["vleak"] + driving)
-    denominator = p["cm"] + h * (p["gleak"] + conductance + EPSILON)
-    return torch.where(h > 0, numerator / denominator, v)
+    """The state after `elapsed` (B, 1) from v (B, neurons), with the sensory values u (B, sensory) held."""
+    outer_driving, outer_conductance = _currents(u, made.sensory_pre, made.sensory_post, made.neurons, p, "sensory_")
+    outer_driving = outer_driving + p["gleak"] * p["vleak"]
+    outer_conductance = outer_conductance + p["gleak"] + EPSILON
+
+    def currents(v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        driving, conductance = _currents(v, made.pre, made.post, made.neurons, p, "")
+        return driving + outer_driving, conductance + outer_conductance
+
+    if solver == "closed-form":
+        driving, conductance = currents(v)
+        resting = driving / conductance
+        return resting + (v - resting) * torch.exp(-elapsed * conductance / p["cm"])
+    h = elapsed / steps
+    for _ in range(steps):
+        if solver == "semi-implicit":
+            driving, conductance = currents(v)
+            v = (p["cm"] * v + h * driving) / (p["cm"] + h * conductance)
+        else:
+
+            def field(v: torch.Tensor) -> torch.Tensor:
+                driving, conductance = currents(v)
+                return (driving - conductance * v) / p["cm"]
+
+            v = explicit_step(field, v, h, TABLEAUX[solver])
+    return v
+
+
+def _currents(
+    v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, p: dict[str, torch.Tensor], prefix: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Σ w s E and Σ w s onto each neuron, two (B, neurons). v: (B, nodes) presynaptic values; pre, post: (E,)."""
+    w, mu, sigma, erev = (p[prefix + name] for name in SYNAPSE_FIELDS)
+    conductance = w * torch.sigmoid(sigma * (v[:, pre] - mu))
+    zeros = conductance.new_zeros(len(v), neurons)
+    at = torch.as_tensor(post, dtype=torch.int64, device=v.device)
+    return zeros.index_add(1, at, conductance * erev), zeros.index_add(1, at, conductance)
+
+
+ltc = Dynamics(synapses_of, _shapes, _initial, _advance, POSITIVE)

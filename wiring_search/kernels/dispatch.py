@@ -1,0 +1,98 @@
+"""One sequence kernel, many kinds of neuron: static dispatch inside compiled functions.
+
+A kernel is given a marker value, and the *type* of the marker says which functions stand behind the slots `prepare`,
+`advance`, …: numba compiles each kind apart, with nothing decided while it runs, and keeps each in its cache on disk
+(a function passed as an argument would be compiled anew by every process).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from numba.extending import overload
+
+
+class SemiImplicitLtc(NamedTuple):
+    tag: int = 0
+
+
+class ClosedFormLtc(NamedTuple):
+    tag: int = 0
+
+
+class ExplicitLtc(NamedTuple):
+    tag: int = 0
+
+
+class ExplicitRate(NamedTuple):
+    tag: int = 0
+
+
+class Cfc(NamedTuple):
+    tag: int = 0
+
+
+class NoMemory(NamedTuple):
+    tag: int = 0
+
+
+class Lstm(NamedTuple):
+    tag: int = 0
+
+
+_BEHIND: dict[tuple[str, type], Callable] = {}
+
+
+def stands_behind(slot: Callable, *markers: type) -> Callable[[Callable], Callable]:
+    """A decorator for compiled functions: this is what the slot means for these markers."""
+
+    def note(function: Callable) -> Callable:
+        for marker in markers:
+            _BEHIND[slot.__name__, marker] = function
+        return function
+
+    return note
+
+
+def _slot(name: str) -> Callable:
+    def slot(model, *arguments):
+        raise TypeError(f"{name} is called from compiled functions only")
+
+    slot.__name__ = name
+
+    @overload(slot)
+    def choose(model, *arguments):
+        behind = _BEHIND[name, model.instance_class]
+        return lambda model, *arguments: behind(model, *arguments)
+
+    return slot
+
+
+# prepare(model, c, edges, own, keep): what an item works in, constants made of the parameters, and scratch.
+#     keep: for a backward pass.
+prepare = _slot("prepare")
+# advance(model, c, edges, own, work, elapsed, u, before, after): the neurons' states `after` one time step of length
+#     `elapsed` (> 0, in lanes) from `before`, with the sensory values u held.
+advance = _slot("advance")
+# advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums): the way back. ∂after becomes
+#     ∂before in grad_v, ∂u is written into grad_u, parameters' sums are added to `sums`; returns ∂elapsed.
+advance_back = _slot("advance_back")
+# finish(model, c, own, sums, grad_own): from sums, still one a lane, to the gradients of neurons and synapses.
+finish = _slot("finish")
+# new_state(model, v, driving, conductance, cm, h), new_state_back(model, …, delta): one neuron, one sub-step of LTC.
+new_state, new_state_back = _slot("new_state"), _slot("new_state_back")
+# field(model, c, edges, own, work, z, slope): dv/dt at z, for explicit solvers.
+field = _slot("field")
+# field_back(model, c, edges, own, work, z, slope, grad_slope, grad_z, sums): ∂slope → ∂z, written into grad_z.
+field_back = _slot("field_back")
+# prepare_field(model, c, edges, own): the scratch of a right-hand side; it has `grad_outer`, where field_back adds.
+prepare_field = _slot("prepare_field")
+# outer(model, c, edges, own, work, u): what stays during a time step.
+outer = _slot("outer")
+# outer_back(model, c, edges, own, work, u, grad_u, sums): the way back, from what field_back has gathered.
+outer_back = _slot("outer_back")
+# remember_prepare(memory, c): the scratch of the memory, `memory_cpu.Cells`.
+remember_prepare = _slot("remember_prepare")
+# remember(memory, c, own, x, features, before, after, cells): the new cells, and what the memory shows, cells.shown.
+remember = _slot("remember")
+# remember_back(memory, c, own, x, features, before, after, cells, grad_state, sums, grad_x): the way back.
+remember_back = _slot("remember_back")

@@ -1,0 +1,108 @@
+"""Mixed memory, compiled: the LSTM of `neurons.memory` on one tile of sixteen samples, one time step at a time.
+
+Its weights are dense, 4 × cells × (features + neurons). With z the four pre-activations, s = sigmoid, m the output:
+
+    ∂o = ∂m·tanh(c')·s(o)(1 − s(o))    ∂c' += ∂m·s(o)(1 − tanh²(c'))    ∂f = ∂c'·c·s(f)(1 − s(f))    ∂c = ∂c'·s(f)
+    ∂i = ∂c'·s(g)(1 − tanh²(i))        ∂g = ∂c'·tanh(i)·s(g)(1 − s(g))
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from wiring_search.kernels.dispatch import Lstm, NoMemory, remember, remember_back, remember_prepare, stands_behind
+from wiring_search.kernels.simd import LANES, add, aligned_scratch, fma, load, logistic, splat, store, tanh
+
+_compiled = njit(error_model="numpy")
+
+
+class Cells(NamedTuple):
+    """gates: tanh(i), s(g), s(f), s(o), each (cells,) lanes; shown: m; squashed: tanh(c')."""
+
+    gates: np.ndarray
+    squashed: np.ndarray
+    shown: np.ndarray
+    grad_shown: np.ndarray
+
+
+@stands_behind(remember_prepare, NoMemory, Lstm)
+@_compiled
+def _prepare(memory, c):
+    size = c.cells * LANES
+    return Cells(aligned_scratch(4 * size), aligned_scratch(size), aligned_scratch(size), aligned_scratch(size))
+
+
+@stands_behind(remember, NoMemory)
+@_compiled
+def _nothing(memory, c, own, x, features, before, after, cells):
+    return
+
+
+@stands_behind(remember_back, NoMemory)
+@_compiled
+def _nothing_back(memory, c, own, x, features, before, after, cells, grad_state, sums, grad_x):
+    return
+
+
+@stands_behind(remember, Lstm)
+@_compiled
+def _remember(memory, c, own, x, features, before, after, cells):
+    """`before`: the whole state, neurons then cells; `after`: the new cells alone."""
+    n, k = c.neurons, c.cells
+    at_h = c.at_memory + 4 * k * features
+    at_b = at_h + 4 * k * n
+    gates = cells.gates
+    for r in range(4 * k):
+        z = splat(own[at_b + r])
+        for f in range(features):
+            z = fma(load(x, f), own[c.at_memory + r * features + f], z)
+        for j in range(n):
+            z = fma(load(before, j), own[at_h + r * n + j], z)
+        if r < k:
+            store(gates, r, tanh(z))
+        else:
+            store(gates, r, logistic(z))
+    for i in range(k):
+        new = fma(load(before, n + i), load(gates, 2 * k + i), load(gates, i) * load(gates, k + i))
+        squashed = tanh(new)
+        store(after, i, new)
+        store(cells.squashed, i, squashed)
+        store(cells.shown, i, squashed * load(gates, 3 * k + i))
+
+
+@stands_behind(remember_back, Lstm)
+@_compiled
+def _remember_back(memory, c, own, x, features, before, after, cells, grad_state, sums, grad_x):
+    """∂shown and ∂(new cells), the latter in grad_state, → ∂ of the neurons (added) and of the old cells (written)."""
+    n, k = c.neurons, c.cells
+    at_h = c.at_memory + 4 * k * features
+    at_b = at_h + 4 * k * n
+    gates = cells.gates
+    for i in range(k):
+        value, write, keep, show = load(gates, i), load(gates, k + i), load(gates, 2 * k + i), load(gates, 3 * k + i)
+        squashed, grad_m = load(cells.squashed, i), load(cells.grad_shown, i)
+        grad_c = fma(grad_m * show, 1.0 - squashed * squashed, load(grad_state, n + i))
+        store(grad_state, n + i, grad_c * keep)
+        store(gates, i, grad_c * write * (1.0 - value * value))
+        store(gates, k + i, grad_c * value * write * (1.0 - write))
+        store(gates, 2 * k + i, grad_c * load(before, n + i) * keep * (1.0 - keep))
+        store(gates, 3 * k + i, grad_m * squashed * show * (1.0 - show))
+    for r in range(4 * k):
+        grad = load(gates, r)
+        add(sums, at_b + r, grad)
+        for f in range(features):
+            add(sums, c.at_memory + r * features + f, grad * load(x, f))
+        for j in range(n):
+            add(sums, at_h + r * n + j, grad * load(before, j))
+    for j in range(n):
+        grad = load(grad_state, j)
+        for r in range(4 * k):
+            grad = fma(load(gates, r), own[at_h + r * n + j], grad)
+        store(grad_state, j, grad)
+    if len(grad_x) > 0:
+        for f in range(features):
+            grad = load(grad_x, f)
+            for r in range(4 * k):
+                grad = fma(load(gates, r), own[c.at_memory + r * features + f], grad)
+            store(grad_x, f, grad)

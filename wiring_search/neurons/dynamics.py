@@ -1,0 +1,37 @@
+"""What a kind of neuron is to everything around it: one frozen value each, listed in `neurons.NEURONS`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from wiring_search.neurons.connections import Connections
+from wiring_search.wiring import Wiring
+
+Shapes = dict[str, tuple[int, ...]]
+Parameters = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """connections(wiring): its edge lists. shapes(made): its parameters by name, in the order of the flat block.
+
+    initial(rng, name, shape, made): fresh values of one of them. advance(solver, steps, made, parameters, v, u,
+    elapsed): the truth in plain torch, the state (B, neurons) after `elapsed` (B, 1) > 0 from v, sensory values u (B,
+    sensory) held. positive: names of the parameters that must stay positive. variant: what the compiled kernel, which
+    relatives share, branches on.
+    """
+
+    connections: Callable[[Wiring], Connections]
+    shapes: Callable[[Connections], Shapes]
+    initial: Callable[[np.random.Generator, str, tuple[int, ...], Connections], np.ndarray]
+    advance: Callable[[str, int, Connections, Parameters, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    positive: tuple[str, ...] = ()
+    variant: int = 0
+
+
+def sums_onto(v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, w: torch.Tensor) -> torch.Tensor:
+    """Σ w v onto each neuron, (B, neurons). v: (B, nodes); pre, post: (E,) indices; w: (E,)."""
+    at = torch.as_tensor(post, dtype=torch.int64, device=v.device)
+    return v.new_zeros(len(v), neurons).index_add(1, at, w * v[:, pre])

@@ -1,0 +1,67 @@
+"""Rate neurons on a wiring: the CT-RNN (leaky integrator) and, without the leak, the neural ODE.
+
+    CT-RNN       dx_i/dt = −x_i/τ_i + tanh(b_i + Σ_j w_ji x_j + Σ_k w^s_ki u_k)
+    neural ODE   dx_i/dt =            tanh(b_i + Σ_j w_ji x_j + Σ_k w^s_ki u_k)
+
+(Funahashi & Nakamura, "Approximation of dynamical systems by continuous time recurrent neural networks", Neural
+Networks 1993; Chen et al., "Neural ordinary differential equations", NeurIPS 2018; as sequence models: Hasani et al.,
+"Liquid time-constant networks", AAAI 2021, table 2, and Lechner & Hasani, "Learning long-term dependencies in
+irregularly-sampled time series", 2020.) A synapse's polarity is the sign that its weight starts with.
+"""
+
+from functools import partial
+
+import numpy as np
+import torch
+
+from wiring_search.neurons.connections import Connections, synapses_of
+from wiring_search.neurons.dynamics import Dynamics, sums_onto
+from wiring_search.solvers import TABLEAUX, explicit_step
+
+_LEAKY = 1
+
+
+def _shapes(variant: int, made: Connections) -> dict[str, tuple[int, ...]]:
+    leak = {"tau": (made.neurons,)} if variant == _LEAKY else {}
+    return leak | {"bias": (made.neurons,), "w": (len(made.pre),), "sensory_w": (len(made.sensory_pre),)}
+
+
+def _initial(rng: np.random.Generator, name: str, shape: tuple[int, ...], made: Connections) -> np.ndarray:
+    """τ = 1, b = 0, |w| half normal with variance 1 over the neuron's incoming synapses of that kind."""
+    if name == "tau":
+        return np.ones(shape)
+    if name == "bias":
+        return np.zeros(shape)
+    post, polarity = (made.post, made.polarity) if name == "w" else (made.sensory_post, made.sensory_polarity)
+    fan_in = np.bincount(post, minlength=made.neurons)[post]
+    return polarity * np.abs(rng.standard_normal(shape)) / np.sqrt(fan_in)
+
+
+def _advance(
+    variant: int,
+    solver: str,
+    steps: int,
+    made: Connections,
+    p: dict[str, torch.Tensor],
+    v: torch.Tensor,
+    u: torch.Tensor,
+    elapsed: torch.Tensor,
+) -> torch.Tensor:
+    """The state after `elapsed` (B, 1) from v (B, neurons), with the sensory values u (B, sensory) held."""
+    outer = p["bias"] + sums_onto(u, made.sensory_pre, made.sensory_post, made.neurons, p["sensory_w"])
+
+    def field(v: torch.Tensor) -> torch.Tensor:
+        slope = torch.tanh(outer + sums_onto(v, made.pre, made.post, made.neurons, p["w"]))
+        return slope - v / p["tau"] if variant == _LEAKY else slope
+
+    for _ in range(steps):
+        v = explicit_step(field, v, elapsed / steps, TABLEAUX[solver])
+    return v
+
+
+def _neuron(variant: int, positive: tuple[str, ...]) -> Dynamics:
+    return Dynamics(synapses_of, partial(_shapes, variant), _initial, partial(_advance, variant), positive, variant)
+
+
+ct_rnn = _neuron(_LEAKY, ("tau",))
+neural_ode = _neuron(0, ())
