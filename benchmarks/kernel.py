@@ -1,10 +1,11 @@
-"""The fused kernel against the `ncps` package, side by side in one run. Parity is checked before anything is timed.
+"""The fused kernels against the `ncps` package and torchdiffeq, side by side in one run. Parity is checked before
+anything is timed.
 
     python benchmarks/kernel.py            (or: make bench)
 
-The setting: LTC, 32 time steps, batch 32, 17 inputs, 6 unfolds, forward and all gradients, one thread. A synapse
-update is one synapse of one sample in one sub-step (a sensory synapse: in one time step). Times are the least of many
-runs; "×" is a ratio within this run.
+The setting, unless a line says otherwise: LTC, 32 time steps, batch 32, 17 inputs, 6 unfolds, forward and all
+gradients, one thread. A synapse update is one synapse of one sample in one sub-step (a sensory synapse: in one time
+step). Times are the least of many runs; "×" is a ratio within this run.
 """
 
 import time
@@ -13,13 +14,15 @@ from collections.abc import Callable
 import numba
 import numpy as np
 import torch
-from ncps.torch import LTC
+from ncps.torch import LTC, CfC
 from ncps.wirings import NCP, AutoNCP
+from torchdiffeq import odeint
 
 from wiring_search.candidate import Candidate
 from wiring_search.interop import from_ncps
 from wiring_search.kernels import cpu
 from wiring_search.kernels.simd import LANES, aligned, load, logistic2, store
+from wiring_search.ncps_wirings import from_ncps as wiring_from_ncps
 from wiring_search.network import LiquidNetwork
 from wiring_search.pack import Pack
 from wiring_search.topologies import ncp
@@ -55,8 +58,70 @@ def main() -> None:
         )
     print("\nratio: forward and all gradients through torch. updates, share: the kernels alone, forward + backward, and of the")
     print("bare sigmoid's rate (the backward pass runs every sigmoid again and does about as much work besides).\n")
+    relatives()
     threads()
     packs()
+
+
+def relatives() -> None:
+    """Mixed memory, CfC, CT-RNN: each against what its users have now."""
+    made = {
+        "LTC with memory, NCP 12/6/1": (LTC(INPUTS, WIRINGS["NCP 12/6/1"][0](), mixed_memory=True), "ncps", 20),
+        "LTC with memory, AutoNCP(64,4)": (LTC(INPUTS, WIRINGS["AutoNCP(64,4)"][0](), mixed_memory=True), "ncps", 20),
+        "CfC, NCP 12/6/1": (CfC(INPUTS, WIRINGS["NCP 12/6/1"][0]()), "ncps", 10),
+        "CfC, AutoNCP(64,4)": (CfC(INPUTS, WIRINGS["AutoNCP(64,4)"][0]()), "ncps", 10),
+        "CT-RNN with RK4, NCP 12/6/1": (OdeintRnn("NCP 12/6/1"), "torchdiffeq", 20),
+        "CT-RNN with RK4, AutoNCP(64,4)": (OdeintRnn("AutoNCP(64,4)"), "torchdiffeq", 20),
+    }
+    print(f"{'':32}{'against':>12}{'parity':>10}{'theirs ms':>11}{'ours ms':>9}{'ratio':>8}{'to reach':>10}")
+    for name, (theirs, whose, goal) in made.items():
+        ours = theirs.fused if isinstance(theirs, OdeintRnn) else from_ncps(theirs)
+        error = outputs_differ(theirs, ours)
+        slow, fast = best(step(theirs), 8), best(step(ours), 200)
+        print(f"{name:32}{whose:>12}{error:10.1e}{slow * 1e3:11.2f}{fast * 1e3:9.3f}{slow / fast:7.1f}×{goal:9}×")
+    print()
+
+
+class OdeintRnn(torch.nn.Module):
+    """A CT-RNN as one writes it with torchdiffeq: dense masked matrices, its fixed-step RK4, one call a time step."""
+
+    def __init__(self, wiring: str) -> None:
+        super().__init__()
+        graph = wiring_from_ncps(WIRINGS[wiring][0](), INPUTS)
+        self.fused = LiquidNetwork(graph, neuron="ct-rnn", solver="rk4", steps=UNFOLDS, positive="clip")
+        self.fused.tau.data.uniform_(0.5, 2.0)
+        own = self.fused.layout.connections[0]
+        dense = torch.zeros(graph.neurons, graph.neurons)
+        dense[own.post, own.pre] = self.fused.w.detach()
+        sensory = torch.zeros(graph.neurons, INPUTS)
+        sensory[own.sensory_post, own.sensory_pre] = self.fused.sensory_w.detach()
+        self.mask, self.sensory_mask = dense != 0, sensory != 0
+        self.dense, self.sensory = torch.nn.Parameter(dense), torch.nn.Parameter(sensory)
+        self.bias = torch.nn.Parameter(self.fused.bias.detach().clone())
+        self.tau = torch.nn.Parameter(self.fused.tau.detach().clone())
+        self.times = torch.linspace(0.0, 1.0, UNFOLDS + 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        v, outputs = x.new_zeros(len(x), len(self.bias)), []
+        weights = self.dense * self.mask
+        for t in range(x.shape[1]):
+            outer = x[:, t] @ (self.sensory * self.sensory_mask).T + self.bias
+            # torchdiffeq's "rk4" is the 3/8 rule: of the same order and cost, not the same last digits.
+            v = odeint(lambda _, v, outer=outer: torch.tanh(v @ weights.T + outer) - v / self.tau, v, self.times, method="rk4")[
+                -1
+            ]
+            outputs.append(v[:, : self.fused.wiring.motor])
+        return torch.stack(outputs, dim=1), v
+
+
+def outputs_differ(theirs: torch.nn.Module, ours: LiquidNetwork) -> float:
+    """The largest difference of outputs, relative to the largest output. Ends the run above 1e-5 (gradients: the tests)."""
+    x = torch.rand(BATCH, TIME_STEPS, INPUTS)
+    y, our_y = theirs(x)[0], ours(x)[0]
+    error = float((y - our_y).detach().abs().max() / y.detach().abs().max())
+    if error > 1e-5:
+        raise SystemExit(f"no parity: outputs differ by {error:.1e}")
+    return error
 
 
 def one_thread() -> None:

@@ -4,13 +4,13 @@ own."""
 import difflib
 from pathlib import Path
 
-from search_spaces import ncp
+from search_spaces import liquid, ncp
 from search_spaces.space import Choice, FloatRange, Infeasible, IntRange, Space
 from search_spaces.toml_space import read_space
 
 __all__ = ["SPACES", "Choice", "FloatRange", "Infeasible", "IntRange", "Space", "load"]
 
-SPACES: dict[str, Space] = {"small": ncp.small, "default": ncp.default, "wide": ncp.wide}
+SPACES: dict[str, Space] = {"small": ncp.small, "default": ncp.default, "wide": ncp.wide, "liquid": liquid.liquid}
 
 
 def load(name: str) -> Space:

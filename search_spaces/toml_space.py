@@ -4,10 +4,15 @@ topology = "ncp"
 constraints = ["sensory_fanout <= inter"]
 
 [dimensions]
+neuron = { choices = ["ltc", "cfc"] }
+steps = { low = 1, high = 6, when = { neuron = "ltc" } }
 inter = { low = 6, high = 32 }
 learning_rate = { low = 0.003, high = 0.05, log = true }
-steps = { choices = [1, 2, 4] }
 motor = 4
+
+A list is of alternatives, the first of which holds whose condition does:
+
+steps = [{ low = 1, high = 6, when = { solver = ["semi-implicit", "euler"] } }, { low = 1, high = 3, when = { solver = "rk4" } }]
 """
 
 import re
@@ -15,7 +20,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from search_spaces.space import Dimension, Space, check_constraint, dimension_from_json, known_dimensions
+from search_spaces.space import Dimension, Fault, Space, dimension_from_json
 
 _KEYS = ("topology", "constraints", "dimensions")
 
@@ -35,64 +40,40 @@ def parse_space(text: str, name: str) -> Space:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as cause:
         raise ValueError(_syntax_error(str(cause), text, name)) from cause
-    for key in data:
-        if key not in _KEYS:
-            raise _Fault(f"{key!r} is not known; a space has {', '.join(_KEYS)}", key).at(text, name)
     try:
         return _space(data)
-    except _Fault as fault:
-        raise fault.at(text, name) from fault
-
-
-class _Fault(Exception):
-    """A message and the key, or the text, whose line is to be named."""
-
-    def __init__(self, message: str, where: str) -> None:
-        super().__init__(message)
-        self.where = where
-
-    def at(self, text: str, name: str) -> ValueError:
-        pattern = re.compile(
-            rf"""^\s*["']?{re.escape(self.where)}["']?\s*=|^\s*\[\s*{re.escape(self.where)}\s*\]|["']{re.escape(self.where)}["']"""
-        )
-        lines = [number for number, line in enumerate(text.splitlines(), 1) if pattern.search(line)]
-        return ValueError(f"{name}, line {lines[0]}: {self}" if lines else f"{name}: {self}")
+    except Fault as fault:
+        raise ValueError(f"{name}{_line(fault.where, text)}: {fault}") from fault
 
 
 def _space(data: dict[str, Any]) -> Space:
-    topology = data.get("topology", "ncp")
-    try:
-        known = known_dimensions(topology)
-    except (KeyError, TypeError):
-        try:
-            Space(topology, {})
-        except (ValueError, TypeError) as cause:
-            raise _Fault(str(cause), "topology") from cause
-    dimensions = data.get("dimensions", {})
+    for key in data:
+        if key not in _KEYS:
+            raise Fault(f"{key!r} is not known; a space has {', '.join(_KEYS)}", key)
+    dimensions, constraints = data.get("dimensions", {}), data.get("constraints", [])
     if not isinstance(dimensions, dict) or not dimensions:
-        raise _Fault("no dimensions are given; list them under [dimensions]", "dimensions")
-    parsed = {key: _dimension(key, value, known) for key, value in dimensions.items()}
-    constraints = data.get("constraints", [])
-    if not isinstance(constraints, list):
-        raise _Fault('constraints is not a list; write constraints = ["sensory_fanout <= inter"]', "constraints")
-    for constraint in constraints:
-        try:
-            check_constraint(constraint, parsed)
-        except (ValueError, TypeError) as cause:
-            raise _Fault(str(cause), str(constraint)) from cause
-    try:
-        return Space(topology, parsed, tuple(constraints))
-    except ValueError as cause:
-        raise _Fault(str(cause), "dimensions") from cause
+        raise Fault("no dimensions are given; list them under [dimensions]", "dimensions")
+    if not isinstance(constraints, list) or not all(isinstance(text, str) for text in constraints):
+        raise Fault('constraints is no list of texts; write constraints = ["sensory_fanout <= inter"]', "constraints")
+    topology = data.get("topology", None if "topology" in dimensions else "ncp")
+    if topology is not None and not isinstance(topology, str):
+        raise Fault(f"topology is {topology!r}; give one name, or search it under [dimensions]", "topology")
+    return Space(topology, {key: _dimension(key, value) for key, value in dimensions.items()}, tuple(constraints))
 
 
-def _dimension(key: str, value: Any, known: dict[str, bool]) -> Dimension:
-    if key not in known:
-        raise _Fault(f"dimension {key!r} is not known; known: {', '.join(known)}", key)
+def _dimension(key: str, value: Any) -> Dimension | tuple[Dimension, ...]:
     try:
         return dimension_from_json(value)
     except (ValueError, TypeError) as cause:
-        raise _Fault(f"{key}: {cause}", key) from cause
+        raise Fault(f"{key}: {cause}", key) from cause
+
+
+def _line(where: str, text: str) -> str:
+    """ ", line N", where a key, a table or a quoted text is this one."""
+    name = re.escape(where)
+    places = rf"""^\s*["']?{name}["']?\s*=|^\s*\[+\s*(dimensions\s*\.\s*)?{name}\s*\]|["']{name}["']"""
+    lines = (number for number, line in enumerate(text.splitlines(), 1) if re.search(places, line))
+    return f", line {number}" if (number := next(lines, None)) else ""
 
 
 def _syntax_error(message: str, text: str, name: str) -> str:

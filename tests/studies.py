@@ -37,7 +37,7 @@ def store(folder: Path, **given: object) -> Store:
 
 
 def fake_train(task: Task, job: PackJob) -> PackResult:
-    """Scores that are a function of the candidate alone; every seventh candidate diverges."""
+    """Scores that are a function of the candidate alone, best at a learning rate of 0.02; every seventh diverges."""
     return PackResult(job.number, tuple(_outcome(candidate) for candidate in job.candidates), "fake")
 
 
@@ -47,8 +47,8 @@ def slow_train(task: Task, job: PackJob) -> PackResult:
 
 
 def _outcome(candidate) -> Outcome:
-    number = int(candidate.candidate_id, 16)
+    number, size = int(candidate.candidate_id, 16), candidate.wiring.synapse_count
     if number % 7 == 0:
-        return Outcome(Status.DIVERGED, math.nan, math.nan, 9, 1.0, 0.5, (0.5, math.nan), None, "gave up")
-    error = 0.1 + 3 / candidate.wiring.synapse_count + (number % 101) / 1000
-    return Outcome(Status.OK, error, 1 - error, 10 * candidate.wiring.synapse_count, 2.0, 0.5, (0.9, error), b"state")
+        return Outcome(Status.DIVERGED, math.nan, math.nan, 9, size, 1.0, 0.5, (0.5, math.nan), None, "gave up")
+    error = 0.1 + 3 / size + 0.1 * abs(math.log(candidate.learning_rate / 0.02)) + (number % 101) / 10000
+    return Outcome(Status.OK, error, 1 - error, 10 * size, size, 2.0, 0.5, (0.9, error), b"state")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -47,7 +48,7 @@ def test_help_teaches_and_is_quick() -> None:
     start = time.perf_counter()
     text = _run("--help")
     assert time.perf_counter() - start < 2.5
-    for command in ("search", "resume", "front", "report", "show", "tasks", "spaces"):
+    for command in ("search", "resume", "baselines", "front", "report", "show", "tasks", "spaces"):
         assert re.search(rf"\b{command}\b", text)
     assert "wiring-search search --task csv --data own.csv" in _run("search", "--help")
 
@@ -79,6 +80,22 @@ def test_front_and_show(ended: Path, tmp_path: Path) -> None:
     assert "synapses" in text and (tmp_path / "wiring.png").stat().st_size > 5000
 
 
+def test_baselines_are_trained_once_and_stand_below_the_front(ended: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(ended, folder)
+    text = _run("baselines", folder, "--only", "lstm-4,gru-d-4")
+    assert "2 of 2 baselines" in text and re.search(r"baseline lstm-4 .* 192 .* (yes|no)\s*\n", text)
+    seconds = Run(folder).table()["train_seconds"].tolist()
+    text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", folder)
+    assert "baseline gru-d-4" in text and "joint front" in text and "baseline gru-d-4" in _run("front", folder)
+    assert "baseline lstm-4" in _run("baselines", folder, "--only", "lstm-4")
+    assert Run(folder).table()["train_seconds"].tolist() == seconds  # measured anew whenever one trains
+    table = pandas.read_csv(folder / "trials.csv")
+    assert table["baseline"].tolist()[-2:] == ["lstm-4", "gru-d-4"] and table["baseline"][:-2].isna().all()
+    assert "lstm-4" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "no baseline is called 'lsmt'; known: rnn, gru, lstm" in _run("baselines", folder, "--only", "lsmt", rc=2)
+
+
 def test_a_second_search_says_that_all_is_done(ended: Path) -> None:
     before = Run(ended).table()
     text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", ended)
@@ -105,6 +122,7 @@ def test_other_settings_are_refused_with_what_differs(ended: Path) -> None:
         (["search", "--workers", "-1"], "Invalid value for '--workers'"),
         (["front", "nowhere"], "nowhere holds no study"),
         (["resume", "nowhere"], "nowhere holds no study"),
+        (["baselines", "nowhere"], "nowhere holds no study"),
         (["serach"], "No such command 'serach'"),
     ],
 )

@@ -11,8 +11,9 @@ import pytest
 from studies import fake_train, store, tiny_task
 
 from wiring_search.pareto import hypervolume, is_front
+from wiring_search.records import Outcome, Status
 from wiring_search.report import page, report_data, write_report
-from wiring_search.results import answer, export, front, hypervolume_reference
+from wiring_search.results import answer, compared, export, front, hypervolume_reference
 from wiring_search.store import Store
 from wiring_search.study import search
 from workers.inline import InlinePool
@@ -81,6 +82,48 @@ def test_page_is_self_contained_and_safe(finished: Store) -> None:
     assert embedded and json.loads(embedded.group(1))["source"] == data["source"]
 
 
+def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_path: Path) -> None:
+    mine = store(tmp_path, trials=10)
+    search(mine.config, mine, InlinePool(fake_train, tiny_task()))
+    before, data = mine.table(), report_data(mine)
+    # One that no candidate comes near, one that is just large, one that is the first one's worse twin, one that failed.
+    given = {"lstm-4": (0.01, 9000), "lstm-8": (0.5, 9500), "gru-4": (0.02, 9000), "rnn-4": (np.nan, 1)}
+    for name, (error, synapses) in given.items():
+        status = Status.OK if np.isfinite(error) else Status.DIVERGED
+        mine.baseline_finished(name, Outcome(status, error, 1 - error, 5, synapses, 1.0, 2.0, (error,)), "me")
+    table = mine.table()
+    assert table[: len(before)].equals(before) and table["baseline"][len(before) :].tolist() == list(given)
+    assert front(table, ("error", "synapses")).equals(front(before, ("error", "synapses")))
+    assert answer(table, "accuracy") == answer(before, "accuracy")
+    joint = compared(table, ("error", "synapses"))
+    best = joint[joint["baseline"] == ""]
+    assert best["trial"].tolist() == front(table, ("error", "synapses"))["trial"].tolist() and best["on_front"].all()
+    assert dict(zip(joint["baseline"], joint["on_front"], strict=True)) | {"": True} == {
+        "": True,
+        "rnn-4": False,
+        "lstm-4": True,
+        "gru-4": False,
+        "lstm-8": False,
+    }
+    shown = report_data(mine)
+    assert {**shown, "compared": []} == data
+    assert [(row["name"], row["error"], row["front"]) for row in shown["compared"]] == [
+        ("rnn-4", None, "no"),
+        ("lstm-4", 0.01, "yes"),
+        ("gru-4", 0.02, "no"),
+        ("lstm-8", 0.5, "no"),
+    ]
+    assert '"lstm-4"' in write_report(mine).read_text(encoding="utf-8")
+
+
+def test_a_candidate_that_a_baseline_beats_is_not_on_the_joint_front(tmp_path: Path) -> None:
+    mine = store(tmp_path, trials=10)
+    search(mine.config, mine, InlinePool(fake_train, tiny_task()))
+    mine.baseline_finished("rnn-4", Outcome(Status.OK, 0.0, 1.0, 5, 1, 1.0, 2.0), "me")
+    joint = compared(mine.table(), ("error", "synapses"))
+    assert joint["on_front"].tolist() == [False] * (len(joint) - 1) + [True]
+
+
 def test_an_empty_study_has_a_report_too(tmp_path: Path) -> None:
     path = write_report(store(tmp_path))
     assert "No candidate has finished" in path.read_text(encoding="utf-8")
@@ -124,6 +167,23 @@ def test_in_a_browser_every_candidate_is_drawn_and_hovering_shows_its_wiring(fin
     assert len(re.findall(r'<path d="[^"]+" class="(?:exc|inh)"', tip)) == wiring.synapse_count
     assert len(re.findall(r'<circle[^>]*class="node', tip)) == wiring.sensory + wiring.neurons
     assert dom.count("<tr") >= len(best) + good
+
+
+@pytest.mark.slow
+def test_in_a_browser_baselines_have_their_own_marker_and_table(tmp_path: Path) -> None:
+    mine = store(tmp_path / "run", trials=6)
+    search(mine.config, mine, InlinePool(fake_train, tiny_task()))
+    hidden = _dom(write_report(mine), tmp_path)
+    assert re.search(r'<section[^>]* id="compared" hidden', hidden) and 'class="point compared' not in hidden
+    mine.baseline_finished("lstm-4", Outcome(Status.OK, 0.01, 0.99, 5, 9000, 1.0, 2.0), "me")
+    mine.baseline_finished("rnn-4", Outcome(Status.DIVERGED, np.nan, np.nan, 5, 48, 1.0, 2.0), "me")
+    script = "document.querySelector('.point[data-baseline=\"lstm-4\"]').dispatchEvent(new MouseEvent('mouseenter'));"
+    dom = _dom(write_report(mine), tmp_path, script)
+    assert len(re.findall(r'<g class="point compared front"', dom)) == 1 and not re.search(r'id="compared" hidden', dom)
+    tip = dom[dom.index('<div id="tip"') : dom.index("<noscript")]
+    assert "baseline lstm-4</b>" in tip and "lies on the joint front" in tip
+    rows = dom[dom.index('id="table-compared"') : dom.index('id="h-wirings"')]
+    assert rows.count('<tr class="baseline"') == 2 and "diverged" in rows
 
 
 @pytest.mark.slow

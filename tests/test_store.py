@@ -11,7 +11,7 @@ from studies import config, store
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Status
-from wiring_search.store import FILE, Store, Trial, exists
+from wiring_search.store import FILE, Baseline, Store, Trial, exists
 from wiring_search.tasks import TaskOptions
 from wiring_search.topologies import ncp
 
@@ -19,7 +19,7 @@ CANDIDATE = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
 RUNNING = Trial(0, 0, 0, Status.RUNNING, {"inter": 3}, CANDIDATE, None, "", {"note": 1})
 TWIN = replace(RUNNING, trial=1, status=Status.DUPLICATE, duplicate_of=0)
 IMPOSSIBLE = Trial(2, 0, 0, Status.INFEASIBLE, {"inter": 1}, None, None, "no", {})
-OUTCOME = Outcome(Status.OK, 0.25, 0.75, 30, 1.5, 2.5, (0.5, 0.25), b"weights")
+OUTCOME = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weights")
 
 
 def test_trials_come_back_as_they_went_in(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_trials_come_back_as_they_went_in(tmp_path: Path) -> None:
     mine.asked(0, [RUNNING, TWIN, IMPOSSIBLE], {"generation": 3})
     assert mine.trials() == [RUNNING, TWIN, IMPOSSIBLE] and mine.packs() == 1 and mine.sampler_state(0) == {"generation": 3}
     mine.finished({0: OUTCOME}, "me")
-    scores = {"error": 0.25, "metric": 0.75, "parameters": 30, "latency_us": 1.5, "train_seconds": 2.5}
+    scores = {"error": 0.25, "metric": 0.75, "parameters": 30, "synapses": 13, "latency_us": 1.5, "train_seconds": 2.5}
     again = Store.open(tmp_path / "run")
     assert again.trials(0) == [
         replace(RUNNING, status=Status.OK, curve=(0.5, 0.25), **scores),
@@ -41,14 +41,9 @@ def test_trials_come_back_as_they_went_in(tmp_path: Path) -> None:
 def test_diverged_scores_are_nan_in_the_table(tmp_path: Path) -> None:
     mine = store(tmp_path)
     mine.asked(0, [RUNNING], {})
-    mine.finished({0: Outcome(Status.DIVERGED, math.nan, math.nan, 30, 1.0, 1.0, (0.5, math.nan), None, "why")}, "me")
+    mine.finished({0: Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (0.5, math.nan), None, "why")}, "me")
     row = mine.table().iloc[0]
-    assert (
-        row["status"] == "diverged"
-        and math.isnan(row["error"])
-        and row["message"] == "why"
-        and row["synapses"] == CANDIDATE.wiring.synapse_count
-    )
+    assert row["status"] == "diverged" and math.isnan(row["error"]) and row["message"] == "why" and row["synapses"] == 13
     assert [math.isnan(value) for value in mine.trials()[0].curve] == [False, True]
 
 
@@ -56,6 +51,33 @@ def test_table_has_the_promised_columns(tmp_path: Path) -> None:
     names = list(store(tmp_path).table().columns)
     assert names[:11] == "trial rung status wiring_id seed error synapses parameters latency_us train_seconds accuracy".split()
     assert [name for name in names if name.startswith("p.")] == [f"p.{name}" for name in config().space["dimensions"]]
+
+
+def test_baselines_come_back_as_they_went_in_and_once(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    mine.asked(0, [RUNNING, IMPOSSIBLE], {})
+    mine.baseline_finished("lstm-4", OUTCOME, "me")
+    lost = Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (math.nan,), None, "why")
+    mine.baseline_finished("gru-4", lost, "me")
+    first, second = Store.open(tmp_path).baselines()
+    assert first == Baseline("lstm-4", Status.OK, 13, "", 0.25, 0.75, 30, 1.5, 2.5, (0.5, 0.25))
+    assert second.status is Status.DIVERGED and math.isnan(second.score("error")) and math.isnan(second.curve[0])
+    assert mine.baseline_state("lstm-4") == b"weights" and mine.baseline_state("gru-4") is None
+    with pytest.raises(ValueError, match="has baseline 'lstm-4' already"):
+        mine.baseline_finished("lstm-4", OUTCOME, "me")
+    table = mine.table()
+    assert table["baseline"].tolist() == ["", "", "lstm-4", "gru-4"] and table["synapses"].tolist()[2:] == [13, 13]
+    assert table["trial"].isna().tolist() == [False, False, True, True] and table["p.inter"].tolist()[:2] == [3, 1]
+    assert [t.trial for t in mine.trials()] == [0, 2] and mine.packs() == 1
+
+
+def test_a_store_from_before_there_were_baselines_takes_them(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    with sqlalchemy.create_engine(f"sqlite:///{tmp_path / FILE}").begin() as connection:
+        connection.execute(sqlalchemy.text("DROP TABLE baselines"))
+    assert mine.baselines() == [] and mine.table().empty
+    mine.baseline_finished("lstm-4", OUTCOME, "me")
+    assert [b.name for b in Store.open(tmp_path).baselines()] == ["lstm-4"] and len(mine.table()) == 1
 
 
 def test_a_pack_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas
 import pytest
 
-from wiring_search.tasks import TASKS, TaskOptions, baselines, describe, half_cheetah, load, occupancy
+from wiring_search.tasks import TASKS, TaskOptions, baselines, describe, half_cheetah, load, occupancy, parity
 from wiring_search.tasks.task import Split
 from wiring_search.tasks.windows import cut
 
@@ -75,6 +75,42 @@ def test_windows_never_leave_their_record() -> None:
     assert len(cut(record[:4], 5, 3)) == 0
 
 
+def test_parity_of_events_is_that_of_the_stream_they_stand_for() -> None:
+    bits, lengths = parity.streams(500, (3,))
+    assert set(lengths) == set(range(2, 32))
+    dense, events = parity.dense(bits, lengths), parity.events(bits, lengths)
+    for i in range(len(bits)):
+        stream = bits[i, : lengths[i]].tolist()
+        assert dense.lengths[i] == len(stream) and dense.x[i, : len(stream), 0].tolist() == stream
+        runs = events.lengths[i]
+        assert (np.diff(events.x[i, :runs, 0]) != 0).all(), "a run ends where the bit changes"
+        spans = events.elapsed[i, :runs] * 32
+        again = np.repeat(events.x[i, :runs, 0], spans.astype(int))
+        assert (spans >= 1).all() and again.tolist() == stream
+        assert dense.y[i] == events.y[i] == sum(stream) % 2
+    for split in (dense, events):
+        assert np.array_equal(split.elapsed.sum(axis=1), lengths / 32)
+        padding = np.arange(32) >= split.lengths[:, None]
+        assert not split.elapsed[padding].any() and not split.x[padding].any()
+        assert (split.x.shape, split.x.dtype, split.y.dtype) == ((500, 32, 1), np.float32, np.int64)
+
+
+@pytest.mark.parametrize("name", ["parity", "parity-dense"])
+def test_parity_cannot_be_guessed(name: str) -> None:
+    task = load(name, TaskOptions(samples=3000))
+    assert [len(part) for part in (task.train, task.valid, task.test)] == [3000, 300, 300]
+    for part in (task.train, task.valid, task.test):
+        # A constant is right in half of the cases, give or take three standard deviations.
+        assert np.mean(part.y) == pytest.approx(0.5, abs=1.5 / np.sqrt(len(part)))
+        assert (part.lengths < 32).all() and part.elapsed.max() <= 31 / 32
+    assert all(error == pytest.approx(0.5, abs=0.09) for error in task.baselines.values())
+    assert not np.array_equal(task.valid.x, task.test.x)
+    again = load(name, TaskOptions(samples=3000))
+    assert np.array_equal(task.train.x, again.train.x) and np.array_equal(task.train.elapsed, again.train.elapsed)
+    with pytest.raises(ValueError, match="--samples is 99"):
+        load(name, TaskOptions(samples=99))
+
+
 def test_linear_baseline_is_ordinary_least_squares() -> None:
     from sklearn.linear_model import LinearRegression
 
@@ -87,7 +123,7 @@ def test_linear_baseline_is_ordinary_least_squares() -> None:
 
 
 def test_every_task_is_known_by_name_and_near_names_are_offered() -> None:
-    assert set(TASKS) == {"digits", "pixel-digits", "half-cheetah", "occupancy", "csv"}
+    assert set(TASKS) == {"digits", "pixel-digits", "half-cheetah", "occupancy", "parity", "parity-dense", "csv"}
     with pytest.raises(ValueError, match="did you mean 'pixel-digits'"):
         load("pixel-digit")
     text = describe(load("digits"))

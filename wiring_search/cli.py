@@ -82,6 +82,10 @@ def search(
     kind: Annotated[str, typer.Option(help="csv: auto, classification or regression.")] = "auto",
     window: Annotated[int, typer.Option(help="csv: rows a sequence.")] = 32,
     stride: Annotated[int, typer.Option(help="csv: rows from one sequence's start to the next.")] = 8,
+    samples: Annotated[int, typer.Option(help="parity: training sequences to draw.")] = 20_000,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Train the usual networks afterwards too, to compare with.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Search wirings for a task. A folder that holds the same search is gone on with.
@@ -99,7 +103,7 @@ def search(
 
     if kind not in ("auto", "classification", "regression"):
         raise ValueError(f"--kind is {kind!r}; give auto, classification or regression")
-    options = TaskOptions(data, _names(inputs), target, kind, window, stride)  # type: ignore[arg-type]
+    options = TaskOptions(data, _names(inputs), target, kind, window, stride, samples)  # type: ignore[arg-type]
     config = run.study_config(
         task,
         space,
@@ -114,7 +118,7 @@ def search(
         ahead=ahead,
     )
     folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
-    _go(config, folder, workers, address, quiet)
+    _go(config, folder, workers, address, quiet, baselines)
 
 
 @app.command()
@@ -126,6 +130,21 @@ def resume(out: Folder, workers: Workers = None, address: Address = None, quiet:
 
 
 @app.command()
+def baselines(
+    out: Folder,
+    only: Annotated[str, typer.Option(help="Some of them, by commas: lstm, gru-d-16 … Default: all.")] = "",
+    quiet: Quiet = False,
+) -> None:
+    """Train the usual networks (RNN, GRU, LSTM, CT-GRU, GRU-D, AutoNCP, dense LTC) on the task of a search.
+
+    They get its budget, stand below its front, and are drawn in its report. What is trained is not trained again.
+    """
+    done = _train_baselines(out, _names(only), quiet)
+    _show_front(done)
+    console.print(f"\nReport: {_plain(str(done.report))}", soft_wrap=True)
+
+
+@app.command()
 def front(
     out: Folder,
     objectives: Annotated[str, typer.Option(help="Other objectives than the search's, by commas.")] = "",
@@ -134,11 +153,11 @@ def front(
     """Show the Pareto front of a search, finished or running."""
     from wiring_search.run import Run
 
-    found = Run(out).front(_names(objectives) or None)
+    asked = _names(objectives) or None
     if csv:
-        found.to_csv(sys.stdout, index=False)
+        Run(out).front(asked).to_csv(sys.stdout, index=False)
     else:
-        _show_front(Run(out), found)
+        _show_front(Run(out), asked)
 
 
 @app.command()
@@ -171,13 +190,17 @@ def show(
     lines = {
         "wiring": f"{wiring.wiring_id}: {wiring.sensory} sensory nodes, {wiring.inter} inter, {wiring.command} command, "
         f"{wiring.motor} motor neurons",
-        "synapses": f"{wiring.synapse_count} ({len(wiring.sensory_synapses)} of them sensory)",
+        "synapses": f"{found.score('synapses'):.0f} (of the wiring: {wiring.synapse_count}, "
+        f"{len(wiring.sensory_synapses)} of them sensory)",
         "parameters": f"{found.score('parameters'):.0f}",
         metric: f"{found.score('metric'):.4g} (error {found.score('error'):.4g}, validation)",
         "latency": f"{found.score('latency_us'):.3g} µs a step",
-        "solver": f"{found.candidate.solver}, {found.candidate.steps} steps",
+        "neuron": f"{found.candidate.neuron}, {found.candidate.solver} solver, {found.candidate.steps} steps, "
+        f"memory {found.candidate.memory}",
         "learning rate": f"{found.candidate.learning_rate:.4g}",
-        "point": ", ".join(f"{name} {value:.4g}" for name, value in found.params.items()),
+        "point": ", ".join(
+            f"{name} {value}" if isinstance(value, str) else f"{name} {value:.4g}" for name, value in found.params.items()
+        ),
     }
     for name, value in lines.items():
         console.print(f"  {name:14} {_plain(value)}")
@@ -199,12 +222,20 @@ def spaces() -> None:
     """List the search spaces, and what varies in each. Your own is a .toml file, see examples/space.toml."""
     import search_spaces
 
-    rows = [
-        [dimension, *(_range(space.to_json()["dimensions"].get(dimension)) for space in search_spaces.SPACES.values())]
-        for dimension in search_spaces.SPACES["default"].dimensions
-    ]
-    _table(["dimension", *search_spaces.SPACES], rows)
-    console.print("What must hold: " + "; ".join(search_spaces.SPACES["default"].constraints))
+    flat = {name: space.to_json() for name, space in search_spaces.SPACES.items() if not space.conditional}
+    names = dict.fromkeys(name for space in flat.values() for name in space["dimensions"])
+    rows = [[name, *(_range(space["dimensions"].get(name)) for space in flat.values())] for name in names]
+    _table(["dimension", *flat], rows, title="Neural Circuit Policies of LTC neurons")
+    console.print("What must hold: " + "; ".join(flat["default"]["constraints"]))
+    for name, space in search_spaces.SPACES.items():
+        if space.conditional:
+            console.print()
+            rows = [row for dimension, given in space.to_json()["dimensions"].items() for row in _alternatives(dimension, given)]
+            _table(["dimension", name, "where"], rows, title="Neuron, solver, memory and topology searched too")
+            console.print(
+                "Of several rows, the first one counts whose condition holds; where none does, there is no such dimension."
+            )
+            console.print("What must hold, where all that is named exists: " + "; ".join(space.constraints))
 
 
 def _end(fault: str) -> NoReturn:
@@ -212,7 +243,9 @@ def _end(fault: str) -> NoReturn:
     sys.exit(2)
 
 
-def _go(config: "StudyConfig", folder: Path, workers: int | None, address: str | None, quiet: bool) -> None:
+def _go(
+    config: "StudyConfig", folder: Path, workers: int | None, address: str | None, quiet: bool, baselines: bool = False
+) -> None:
     from wiring_search import run
     from wiring_search.progress import shown
     from wiring_search.store import exists
@@ -234,25 +267,64 @@ def _go(config: "StudyConfig", folder: Path, workers: int | None, address: str |
             f"\nStopped. What is finished is kept; go on with:  wiring-search resume {_plain(str(folder))}", soft_wrap=True
         )
         raise typer.Exit(130) from None
-    _show_front(done, done.front())
+    if baselines:
+        done = _train_baselines(folder, (), quiet)
+    _show_front(done)
     console.print(f"\nReport: {_plain(str(done.report))}", soft_wrap=True)
 
 
-def _show_front(run: "Run", found: "pandas.DataFrame") -> None:
-    metric = run.metric
-    columns = ["trial", *dict.fromkeys([metric, "error"]), "synapses", "parameters", "latency_us"]
-    rows = [
-        [f"{row[name]:.4g}" if isinstance(row[name], float) else str(row[name]) for name in columns]
-        for _, row in found.iterrows()
-    ]
-    _table(columns, rows, title=f"Pareto front: {', '.join(run.config.objectives)} (validation split)")
+def _train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":
+    from wiring_search import run
+    from wiring_search.progress import baselines_shown
+
+    task = run.Run(folder).config.task
+    if not quiet:
+        console.print(
+            f"Training baselines on {task} into {_plain(str(folder))} (stop with Ctrl-C, nothing is lost)", soft_wrap=True
+        )
+    try:
+        with baselines_shown(console, quiet) as watch:
+            return run.train_baselines(folder, only, watch)
+    except KeyboardInterrupt:
+        again = f"wiring-search baselines {_plain(str(folder))}"
+        errors.print(f"\nStopped. What is finished is kept; go on with:  {again}", soft_wrap=True)
+        raise typer.Exit(130) from None
+
+
+def _show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
+    metric, objectives = run.metric, objectives or run.config.objectives
+    scores = [*dict.fromkeys([metric, "error"]), "synapses", "parameters", "latency_us"]
+    title = f"Pareto front: {', '.join(objectives)} (validation split)"
+    compared = run.compared(objectives)
+    rows = [[_name(row), *(_number(row[name]) for name in scores), _standing(row)] for _, row in compared.iterrows()]
+    trials = int((compared["baseline"] == "").sum())
+    if len(compared) == trials:
+        _table(["trial", *scores], [row[:-1] for row in rows], title)
+    else:
+        _table(["trial", *scores, "joint front"], rows, title, section=trials)
+        console.print(
+            "joint front: yes where no candidate and no trained baseline is as good in everything and better in something"
+        )
     for name, error in run.baselines.items():
         value = f"{1 - error:.4g}" if metric == "accuracy" else f"{error:.4g}"
         console.print(f"baseline {name}: {metric} {value}")
     console.print(run.answer(), soft_wrap=True)
 
 
-def _table(columns: list[str], rows: list[list[str]], title: str | None = None) -> None:
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _name(row: "pandas.Series") -> str:
+    return f"baseline {row['baseline']}" if row["baseline"] else str(row["trial"])
+
+
+def _standing(row: "pandas.Series") -> str:
+    return row["status"] if row["status"] != "ok" else "yes" if row["on_front"] else "no"
+
+
+def _table(columns: list[str], rows: list[list[str]], title: str | None = None, section: int = 0) -> None:
+    """section: a line is drawn below so many rows."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -260,9 +332,19 @@ def _table(columns: list[str], rows: list[list[str]], title: str | None = None) 
     for i, name in enumerate(columns):
         numbers = rows and all(row[i][:1].isdigit() for row in rows)
         table.add_column(name, justify="right" if numbers else "left", no_wrap=bool(numbers))
-    for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
+    for number, row in enumerate(rows, start=1):
+        table.add_row(*(_plain(cell) for cell in row), end_section=number == section)
     console.print(table)
+
+
+def _alternatives(name: str, given: dict | list[dict]) -> list[list[str]]:
+    """Rows of a dimension that depends on others: what it may be, and where."""
+    alternatives = given if isinstance(given, list) else [given]
+    where = ["; ".join(f"{parent}: {', '.join(map(str, v))}" for parent, v in a.get("when", {}).items()) for a in alternatives]
+    return [
+        ["" if place else name, _range(a), where[place] or ("otherwise" if place else "always")]
+        for place, a in enumerate(alternatives)
+    ]
 
 
 def _range(dimension: dict | None) -> str:

@@ -6,11 +6,21 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Status
-from wiring_search.study import Event, Exhausted, PackDone, TaskLoaded, Watcher
+from wiring_search.run import BaselineDone, BaselineEpoch, BaselineWatcher
+from wiring_search.study import Event, Exhausted, KernelPrepared, PackDone, TaskLoaded, Watcher
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -25,7 +35,50 @@ def shown(config: StudyConfig, console: Console, quiet: bool = False) -> Iterato
     if not console.is_terminal:
         yield _Lines(tally, console)
         return
-    columns = (
+    with Progress(*_columns(), console=console) as bar:
+        yield _Bar(tally, bar, bar.add_task(config.task, total=config.trials, news="starting the workers"))
+
+
+@contextmanager
+def baselines_shown(console: Console, quiet: bool = False) -> Iterator[BaselineWatcher]:
+    """The same while baselines train, one after another."""
+    if quiet:
+        yield lambda event: None
+        return
+    if not console.is_terminal:
+        yield _baseline_lines(console)
+        return
+    with Progress(*_columns(), console=console) as bar:
+        task = bar.add_task("baselines", total=None, news="loading the data")
+
+        def watch(event: BaselineDone | BaselineEpoch) -> None:
+            news = {"news": _doing(event)} if isinstance(event, BaselineEpoch) else {}
+            bar.update(task, completed=event.done, total=event.count, **news)
+
+        yield watch
+
+
+def _baseline_lines(console: Console) -> BaselineWatcher:
+    last = 0.0
+
+    def watch(event: BaselineDone | BaselineEpoch) -> None:
+        nonlocal last
+        finished = isinstance(event, BaselineDone) and event.done == event.count
+        if not finished and time.monotonic() - last < _SECONDS_BETWEEN_LINES:
+            return
+        last = time.monotonic()
+        news = _doing(event) if isinstance(event, BaselineEpoch) else f"{event.name}: error {event.outcome.error:.4g}"
+        console.print(f"{event.done} of {event.count} baselines · {news}", highlight=False, soft_wrap=True)
+
+    return watch
+
+
+def _doing(event: BaselineEpoch) -> str:
+    return f"{event.names}: epoch {event.epoch} of {event.epochs}"
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    return (
         TextColumn("[bold]{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -34,8 +87,6 @@ def shown(config: StudyConfig, console: Console, quiet: bool = False) -> Iterato
         TimeRemainingColumn(),
         TextColumn("{task.fields[news]}"),
     )
-    with Progress(*columns, console=console) as bar:
-        yield _Bar(tally, bar, bar.add_task(config.task, total=config.trials, news="starting the workers"))
 
 
 class _Tally:
@@ -95,7 +146,9 @@ class _Lines:
             self._console.print(f"{self._tally.done} of {self._tally.trials} candidates · {self._tally.news}", highlight=False)
 
 
-def _said(event: TaskLoaded | Exhausted) -> str:
+def _said(event: TaskLoaded | KernelPrepared | Exhausted) -> str:
+    if isinstance(event, KernelPrepared):
+        return f"kernel {event.number} of {event.count}: {event.kind} (compiled once after an installation)"
     if isinstance(event, TaskLoaded):
         return escape(event.description)
     return f"The space gives no new feasible candidate any more; the search ends with {event.trained} of them."

@@ -68,20 +68,20 @@ class Outcome:
     metric: the task's own metric there (accuracy, mse …). curve: validation error after each epoch.
     parameters: trainable numbers. latency_us: microseconds a time step, one sample at a time, on the fused kernel.
     train_seconds: this candidate's share of the pack's training time. state: its training state, to be given back as
-    `PackJob.states` (weights of the best epoch among it). message: why, when the status is not ok. synapses: connections
-    as trained, where they are more than the wiring's: a memory's, a layered CfC's.
+    `PackJob.states` (weights of the best epoch among it). message: why, when the status is not ok. synapses: connections, those
+    of a memory or a layered CfC too.
     """
 
     status: Status
     error: float
     metric: float
     parameters: int
+    synapses: int
     latency_us: float
     train_seconds: float
     curve: tuple[float, ...] = ()
     state: bytes | None = None
     message: str = ""
-    synapses: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,17 +18,33 @@ if TYPE_CHECKING:
 NEAR = 0.01
 
 
+def candidates(table: "pandas.DataFrame") -> "pandas.DataFrame":
+    """The rows of trials that finished well: those that are no baseline, no duplicate and did not fail."""
+    return table[(table["status"] == Status.OK.value) & (table["baseline"] == "")]
+
+
 def front(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.DataFrame":
-    """The rows that no other one dominates, by synapses and then error; duplicates and failed trials are on no front.
+    """The trials that no other one dominates, by synapses and then error; baselines, duplicates and failed trials are
+    on no front.
 
     Raises ValueError for a column that is no objective.
     """
-    unknown = [name for name in objectives if name not in OBJECTIVES]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is no objective; known: {', '.join(OBJECTIVES)}")
-    finished = table[table["status"] == Status.OK.value]
-    mask = is_front(finished[list(objectives)].astype(float).to_numpy().reshape(-1, len(objectives)))
+    finished = candidates(table)
+    mask = is_front(_points(finished, objectives))
     return finished[mask].sort_values(["synapses", "error", "trial"]).reset_index(drop=True)
+
+
+def compared(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.DataFrame":
+    """The front, and below it the trained baselines by synapses and then error.
+
+    A column `on_front` says of each row whether it lies on the joint front: neither a candidate nor a baseline dominates
+    it. Raises ValueError for a column that is no objective.
+    """
+    import pandas
+
+    baselines = table[table["baseline"] != ""].sort_values(["synapses", "error", "baseline"])
+    rows = pandas.concat([front(table, objectives), baselines], ignore_index=True)
+    return rows.assign(on_front=is_front(_points(rows, objectives)))
 
 
 def answer(table: "pandas.DataFrame", metric: str) -> str:
@@ -36,7 +52,7 @@ def answer(table: "pandas.DataFrame", metric: str) -> str:
 
     Nearly: within 0.01 of the best accuracy, or within 1 % of the best error otherwise.
     """
-    finished = table[table["status"] == Status.OK.value]
+    finished = candidates(table)
     if finished.empty:
         return "No candidate has finished training yet."
     best = finished.sort_values(["error", "synapses"]).iloc[0]
@@ -51,8 +67,8 @@ def answer(table: "pandas.DataFrame", metric: str) -> str:
 
 def hypervolume_reference(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
     """A corner just beyond the worst finished candidate, for hypervolumes within one study."""
-    finished = table[table["status"] == Status.OK.value][list(objectives)].astype(float)
-    return finished.max().to_numpy() * 1.01 + 1e-9 if len(finished) else np.full(len(objectives), math.nan)
+    points = _points(candidates(table), objectives)
+    return points.max(axis=0) * 1.01 + 1e-9 if len(points) else np.full(len(objectives), math.nan)
 
 
 def export(store: Store) -> list[Path]:
@@ -72,3 +88,11 @@ def export(store: Store) -> list[Path]:
         partial.replace(path)
         paths.append(path)
     return paths
+
+
+def _points(rows: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
+    """(rows, objectives) float64."""
+    unknown = [name for name in objectives if name not in OBJECTIVES]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no objective; known: {', '.join(OBJECTIVES)}")
+    return rows[list(objectives)].astype(float).to_numpy().reshape(-1, len(objectives))

@@ -9,6 +9,7 @@
 The command line is a thin layer over this.
 """
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import search_spaces
 from wiring_search import results, tasks
 from wiring_search.config import StudyConfig
+from wiring_search.records import Outcome, Rung
 from wiring_search.report import FILE as REPORT
 from wiring_search.report import write_report
 from wiring_search.store import Store, Trial, exists
@@ -25,6 +27,7 @@ from wiring_search.tasks import Task, TaskOptions
 if TYPE_CHECKING:
     import pandas
 
+    from wiring_search.kernels.layout import Kind
     from wiring_search.study import Watcher
     from workers.pool import Pool
 
@@ -62,13 +65,17 @@ class Run:
             return store.facts["baselines"]
 
     def table(self) -> "pandas.DataFrame":
-        """One row a trial."""
+        """One row a trial, and one a trained baseline."""
         with closing(Store.open(self.folder)) as store:
             return store.table()
 
     def front(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
         """The non-dominated candidates, in the study's objectives or in others."""
         return results.front(self.table(), objectives or self.config.objectives)
+
+    def compared(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
+        """The front and the baselines that were trained, and whether each lies on their joint front (`on_front`)."""
+        return results.compared(self.table(), objectives or self.config.objectives)
 
     def answer(self) -> str:
         """One sentence: how small a wiring is enough."""
@@ -88,6 +95,31 @@ class Run:
         with closing(Store.open(self.folder)) as store:
             results.export(store)
             write_report(store)
+
+
+@dataclass(frozen=True)
+class BaselineEpoch:
+    """Told while baselines train: this one, or the liquid ones together, has finished an epoch. done: how many of `count`
+    are in the store, those of earlier calls included."""
+
+    names: str
+    epoch: int
+    epochs: int
+    done: int
+    count: int
+
+
+@dataclass(frozen=True)
+class BaselineDone:
+    """Told when a baseline is in the store."""
+
+    name: str
+    outcome: Outcome
+    done: int
+    count: int
+
+
+BaselineWatcher = Callable[[BaselineEpoch | BaselineDone], None]
 
 
 def study_config(task: str, space: str = "default", options: TaskOptions | None = None, **settings: Any) -> StudyConfig:
@@ -136,13 +168,47 @@ def resume(out: str | Path, workers: int | None = None, address: str | None = No
     return _go_on(folder, tasks.load(config.task, config.task_options), workers, address, watch)
 
 
+def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: BaselineWatcher = lambda event: None) -> Run:
+    """Train baselines beside the study in `out`, with its budget, in this process; those that were trained are kept.
+
+    only: names out of `wiring_search.baselines.known`, or their first part such as "lstm"; all by default. Tables and
+    report are written at the end, also after an interrupt. Raises ValueError for an unknown name.
+    """
+    from wiring_search import baselines
+
+    folder = Path(out)
+    with closing(Store.open(folder)) as store, store.owned():
+        config = store.config
+        task = tasks.load(config.task, config.task_options)
+        names = baselines.chosen(task, only)
+        trained = {row.name for row in store.baselines()}
+        missing = [name for name in names if name not in trained]
+        done = len(names) - len(missing)
+        rung = Rung(0, config.epochs, config.batch_size)
+
+        def told(name: str, epoch: int, epochs: int) -> None:
+            watch(BaselineEpoch(name, epoch, epochs, done, len(names)))
+
+        try:
+            for result in baselines.train_all(task, missing, rung, config.seed, told):
+                store.baseline_finished(result.name, result.outcome, result.worker)
+                done += 1
+                watch(BaselineDone(result.name, result.outcome, done, len(names)))
+        finally:
+            results.export(store)
+            write_report(store)
+    return Run(folder)
+
+
 def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, watch: "Watcher | None") -> Run:
     from wiring_search import study
+    from wiring_search.kernels.layout import Kind
 
     watch = watch or (lambda event: None)
     with closing(Store.open(folder)) as store, store.owned():
         watch(study.TaskLoaded(tasks.describe(task)))
-        pool = _pool(task, workers, address)
+        kinds = [Kind(*dynamics) for dynamics in search_spaces.Space.from_json(store.config.space).dynamics()]
+        pool = _pool(task, workers, address, kinds, lambda *kernel: watch(study.KernelPrepared(*kernel)))
         try:
             study.search(store.config, store, pool, watch)
             store.end()
@@ -153,11 +219,13 @@ def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, w
     return Run(folder)
 
 
-def _pool(task: Task, workers: int | None, address: str | None) -> "Pool":
+def _pool(
+    task: Task, workers: int | None, address: str | None, kinds: "list[Kind]", told: Callable[[str, int, int], None]
+) -> "Pool":
     from wiring_search.training import train, warm_up
 
     # Compile once, here: workers then find the kernels in the cache instead of compiling them side by side.
-    warm_up()
+    warm_up(kinds, told)
     if workers == 0:
         from workers.inline import InlinePool
 

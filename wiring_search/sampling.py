@@ -3,6 +3,12 @@
 The randomness of an ask comes from (study seed, number of the trial) alone. So a point can be put back from the store
 instead of being asked for again, and the sampler goes on exactly as if it had never stopped; what samplers keep
 beside their trials travels along as `state`.
+
+In a conditional space the dimensions are asked for one by one, in the space's order, and only those that exist where the
+earlier ones have fallen. TPE then models each group of dimensions that exist together; the Gaussian process models those
+that exist everywhere, and draws the others at random. The evolutionary and quasi-random samplers draw all dimensions, and
+what does not exist at the point stays with the sampler, noted in its attributes: so a child inherits it, and a sequence
+stays one sequence.
 """
 
 import math
@@ -15,9 +21,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 
 from search_spaces import Choice, FloatRange, IntRange, Space
-from search_spaces.space import Point
+from search_spaces.space import Dimension, Point, Value
 
 _POPULATION = 24
+_DRAW_ALL = ("nsga2", "nsga3", "qmc")
+_UNUSED = "unused"  # the attribute of what was drawn and does not exist at the point
 
 
 class Sampler:
@@ -25,29 +33,53 @@ class Sampler:
 
     def __init__(self, name: str, space: Space, objectives: int, seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._name, self._seed = name, seed
-        self._distributions = {dimension: _distribution(value) for dimension, value in space.dimensions.items()}
+        self._name, self._seed, self._space = name, seed, space
+        self._dimensions = {
+            _key(space, name, place): dimension
+            for name in space.dimensions
+            for place, dimension in enumerate(space.alternatives(name))
+        }
+        self._distributions = {key: _distribution(dimension) for key, dimension in self._dimensions.items()}
         self._storage = optuna.storages.InMemoryStorage()
         self._study = optuna.create_study(storage=self._storage, directions=["minimize"] * objectives)
         self._id = self._storage.get_study_id_from_name(self._study.study_name)
 
     def ask(self, number: int) -> tuple[Point, dict[str, Any]]:
         """The next point, which is trial `number`, and what the sampler noted with it."""
-        self._study.sampler = _optuna_sampler(self._name, self._seed, number)
+        self._study.sampler = _optuna_sampler(self._name, self._seed, number, self._space.conditional)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            trial = self._study.ask(self._distributions)
+            trial = self._study.ask(self._distributions if self._name in _DRAW_ALL else {})
+            point: Point = {}
+            for name in self._space.dimensions:
+                place = self._space.alternative(name, point)
+                if place is not None:
+                    key = _key(self._space, name, place)
+                    point[name] = _suggest(trial, key, self._dimensions[key])
         if trial.number != number:
             raise RuntimeError(f"trial {trial.number} was asked for where trial {number} was due")
-        return trial.params, self._storage.get_trial(trial._trial_id).system_attrs
+        attrs = self._storage.get_trial(trial._trial_id).system_attrs
+        used = self._keys(point)
+        unused = {key: value for key, value in trial.params.items() if key not in used}
+        return point, {**attrs, _UNUSED: unused} if unused else attrs
 
     def put_back(self, params: Point, attrs: dict[str, Any]) -> None:
         """A point of an earlier run in place of an ask."""
+        drawn = {**self._keys(params), **attrs.get(_UNUSED, {})}
+        distributions = {key: distribution for key, distribution in self._distributions.items() if key in drawn}
         self._study.add_trial(
             optuna.trial.create_trial(
-                state=TrialState.RUNNING, params=params, distributions=self._distributions, system_attrs=attrs
+                state=TrialState.RUNNING,
+                params={key: drawn[key] for key in distributions},
+                distributions=distributions,
+                system_attrs={name: value for name, value in attrs.items() if name != _UNUSED},
             )
         )
+
+    def _keys(self, point: Point) -> dict[str, Value]:
+        """The point under the names that Optuna knows."""
+        places = {name: self._space.alternative(name, point) for name in point}
+        return {_key(self._space, name, place): point[name] for name, place in places.items() if place is not None}
 
     def tell(self, number: int, values: Sequence[float] | None) -> None:
         """The scores of a trial; None, or a NaN among them: it failed."""
@@ -65,7 +97,23 @@ class Sampler:
             self._storage.set_study_system_attr(self._id, key, value)
 
 
-def _distribution(dimension: IntRange | FloatRange | Choice) -> BaseDistribution:
+def _key(space: Space, name: str, place: int) -> str:
+    """What Optuna calls an alternative of a dimension: it knows no two ranges by one name."""
+    return name if len(space.alternatives(name)) == 1 else f"{name}:{place}"
+
+
+def _suggest(trial: optuna.Trial, key: str, dimension: Dimension) -> Value:
+    match dimension:
+        case IntRange(low, high, log):
+            return trial.suggest_int(key, low, high, log=log)
+        case FloatRange(low, high, log):
+            return trial.suggest_float(key, low, high, log=log)
+        case Choice(values):
+            return trial.suggest_categorical(key, values)
+    raise TypeError(f"{dimension!r} is no dimension")
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
     match dimension:
         case IntRange(low, high, log):
             return IntDistribution(low, high, log=log)
@@ -73,9 +121,10 @@ def _distribution(dimension: IntRange | FloatRange | Choice) -> BaseDistribution
             return FloatDistribution(low, high, log=log)
         case Choice(values):
             return CategoricalDistribution(values)
+    raise TypeError(f"{dimension!r} is no dimension")
 
 
-def _optuna_sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSampler:
+def _optuna_sampler(name: str, seed: int, number: int, conditional: bool) -> optuna.samplers.BaseSampler:
     own = (seed * 1_000_003 + number) % 2**32
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -87,11 +136,11 @@ def _optuna_sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSa
                     scramble=True, seed=seed, independent_sampler=optuna.samplers.RandomSampler(seed=own)
                 )
             case "tpe":
-                return optuna.samplers.TPESampler(seed=own, multivariate=True, constant_liar=True)
+                return optuna.samplers.TPESampler(seed=own, multivariate=True, group=conditional, constant_liar=True)
             case "nsga2":
                 return optuna.samplers.NSGAIISampler(seed=own, population_size=_POPULATION)
             case "nsga3":
                 return optuna.samplers.NSGAIIISampler(seed=own, population_size=_POPULATION)
             case "gp":
-                return optuna.samplers.GPSampler(seed=own)
+                return optuna.samplers.GPSampler(seed=own, warn_independent_sampling=not conditional)
     raise ValueError(f"no sampler is called {name!r}")

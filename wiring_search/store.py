@@ -3,10 +3,10 @@
 A trial is written twice: when its pack is asked for (all trials of a pack in one transaction), and when it is
 finished (likewise), before the sampler hears of it. Whatever is killed in between, a study that is opened again finds
 packs that were asked for and not finished, and nothing half written. Tables, plots and the report are computed from
-here alone, also while the search runs.
+here alone, also while the search runs. Baselines that were trained beside the search have a table of their own, which
+the sampler never sees; stores without one are those that have none.
 """
 
-import json
 import math
 import platform
 from collections.abc import Iterable, Iterator
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 FILE = "results.sqlite"
+_SCORES = ("error", "synapses", "parameters", "latency_us", "train_seconds")
 
 _metadata = sql.MetaData()
 _study = sql.Table(
@@ -73,6 +74,23 @@ _trials = sql.Table(
     sql.Column("worker", sql.String),
     sql.Column("finished", sql.String),
 )
+_baselines = sql.Table(
+    "baselines",
+    _metadata,
+    sql.Column("name", sql.String, primary_key=True),
+    sql.Column("status", sql.String, nullable=False),
+    sql.Column("synapses", sql.Integer, nullable=False),
+    sql.Column("message", sql.String, nullable=False),
+    sql.Column("error", sql.Float),
+    sql.Column("metric", sql.Float),
+    sql.Column("parameters", sql.Integer),
+    sql.Column("latency_us", sql.Float),
+    sql.Column("train_seconds", sql.Float),
+    sql.Column("curve", sql.JSON),
+    sql.Column("state", sql.LargeBinary),
+    sql.Column("worker", sql.String),
+    sql.Column("finished", sql.String),
+)
 
 
 @dataclass(frozen=True)
@@ -91,13 +109,10 @@ class Trial:
     error: float | None = None
     metric: float | None = None
     parameters: int | None = None
+    synapses: int | None = None
     latency_us: float | None = None
     train_seconds: float | None = None
     curve: tuple[float, ...] = ()
-
-    @property
-    def synapses(self) -> int | None:
-        return self.candidate.wiring.synapse_count if self.candidate else None
 
     @property
     def finished(self) -> bool:
@@ -105,8 +120,27 @@ class Trial:
 
     def score(self, name: str) -> float:
         """A score by its name, NaN where there is none."""
-        value = getattr(self, name)
-        return math.nan if value is None else float(value)
+        return _score(self, name)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One network that was trained to be compared with; see `wiring_search.baselines`."""
+
+    name: str
+    status: Status
+    synapses: int
+    message: str
+    error: float | None
+    metric: float | None
+    parameters: int
+    latency_us: float | None
+    train_seconds: float | None
+    curve: tuple[float, ...]
+
+    def score(self, name: str) -> float:
+        """A score by its name, NaN where there is none."""
+        return _score(self, name)
 
 
 class Store:
@@ -177,7 +211,6 @@ class Store:
                 "candidate": t.candidate.to_json() if t.candidate else None,
                 "candidate_id": t.candidate.candidate_id if t.candidate else None,
                 "wiring_id": t.candidate.wiring.wiring_id if t.candidate else None,
-                "synapses": t.synapses,
                 "duplicate_of": t.duplicate_of,
                 "message": t.message,
                 "sampler_attrs": t.sampler_attrs,
@@ -194,10 +227,33 @@ class Store:
         """Write outcomes by trial number, and repeat them in the rows of their duplicates: all or none."""
         with self._engine.begin() as connection:
             for number, outcome in outcomes.items():
-                scores = _scores(outcome, worker)
-                state = {"status": outcome.status.value, "curve": json.loads(_json(outcome.curve)), "state": outcome.state}
+                scores, state = _scores(outcome, worker), _trained(outcome)
                 connection.execute(sql.update(_trials).where(_trials.c.trial == number).values(**scores, **state))
                 connection.execute(sql.update(_trials).where(_trials.c.duplicate_of == number).values(**scores))
+
+    def baseline_finished(self, name: str, outcome: Outcome, worker: str) -> None:
+        """Write a baseline's outcome. Raises ValueError where it was written before."""
+        row = {**_scores(outcome, worker), **_trained(outcome), "name": name}
+        with self._engine.begin() as connection:
+            _baselines.create(connection, checkfirst=True)  # a study of an earlier version has none
+            try:
+                connection.execute(sql.insert(_baselines), row)
+            except sql.exc.IntegrityError:
+                raise ValueError(f"{self.folder} has baseline {name!r} already; a baseline is trained once") from None
+
+    def baselines(self) -> list[Baseline]:
+        """All baselines that have been trained, in the order of training."""
+        columns = [column for column in _baselines.columns if column.name not in ("state", "worker", "finished")]
+        with self._engine.connect() as connection:
+            if not sql.inspect(connection).has_table(_baselines.name):
+                return []
+            rows = connection.execute(sql.select(*columns).order_by(sql.text("rowid"))).mappings()
+            return [Baseline(**{**row, "status": Status(row["status"]), "curve": _curve(row["curve"])}) for row in rows]
+
+    def baseline_state(self, name: str) -> bytes | None:
+        """The training state that a baseline ended with."""
+        with self._engine.connect() as connection:
+            return connection.execute(sql.select(_baselines.c.state).where(_baselines.c.name == name)).scalar_one_or_none()
 
     def end(self) -> None:
         """Note that the study has run to its end."""
@@ -228,35 +284,43 @@ class Store:
             return connection.execute(sql.select(_trials.c.state).where(_trials.c.trial == trial)).scalar_one_or_none()
 
     def table(self) -> "pandas.DataFrame":
-        """One row a trial, scores and parameters as columns; see `wiring_search.results` for what is exported."""
+        """One row a trial, scores and parameters as columns, then one row a trained baseline, which has a name in the
+        column `baseline` and nothing in those that are about trials; see `wiring_search.results` for what is exported."""
         import pandas
 
-        metric, seed, epochs = self.facts["metric"], self.config.seed, self.config.epochs
-        dimensions = list(self.config.space["dimensions"])
-        rows = [
-            {
-                "trial": t.trial,
-                "rung": t.rung,
-                "status": t.status.value,
-                "wiring_id": t.candidate.wiring.wiring_id if t.candidate else None,
-                "seed": seed,
-                **{name: t.score(name) for name in ("error", "synapses", "parameters", "latency_us", "train_seconds")},
-                metric: t.score("metric"),
-                "epochs": epochs,
-                "pack": t.pack,
-                "duplicate_of": t.duplicate_of,
-                "message": t.message,
-                **{f"p.{name}": t.params.get(name) for name in dimensions},
-            }
-            for t in self.trials()
-        ]
+        trials, dimensions = self.trials(), list(self.config.space["dimensions"])
         columns = [
-            *("trial", "rung", "status", "wiring_id", "seed", "error", "synapses", "parameters", "latency_us", "train_seconds"),
-            *(metric, "epochs", "pack", "duplicate_of", "message"),
+            *("trial", "rung", "status", "wiring_id", "seed", *_SCORES, self.facts["metric"]),
+            *("epochs", "pack", "duplicate_of", "message", "baseline"),
             *(f"p.{name}" for name in dimensions),
         ]
-        table = pandas.DataFrame(rows, columns=columns)
-        return table.astype({name: "Int64" for name in ("synapses", "parameters", "duplicate_of")})
+        rows = [self._row(row) for row in (*trials, *self.baselines())]
+        # Whole numbers stay so, also where some rows have none.
+        whole = ["trial", "rung", "synapses", "parameters", "pack", "duplicate_of"]
+        whole += [f"p.{name}" for name in dimensions if all(isinstance(t.params.get(name, 0), int) for t in trials)]
+        return pandas.DataFrame(rows, columns=columns).astype(dict.fromkeys(whole, "Int64"))
+
+    def _row(self, row: Trial | Baseline) -> dict[str, Any]:
+        of_all = {
+            "status": row.status.value,
+            "seed": self.config.seed,
+            **{name: row.score(name) for name in _SCORES},
+            self.facts["metric"]: row.score("metric"),
+            "epochs": self.config.epochs,
+            "message": row.message,
+        }
+        if isinstance(row, Baseline):
+            return {**of_all, "baseline": row.name}
+        return {
+            **of_all,
+            "trial": row.trial,
+            "rung": row.rung,
+            "wiring_id": row.candidate.wiring.wiring_id if row.candidate else None,
+            "pack": row.pack,
+            "duplicate_of": row.duplicate_of,
+            "baseline": "",
+            **{f"p.{name}": value for name, value in row.params.items()},
+        }
 
 
 def exists(folder: Path) -> bool:
@@ -299,10 +363,16 @@ def _trial(row: Any) -> Trial:
         error=row.error,
         metric=row.metric,
         parameters=row.parameters,
+        synapses=row.synapses,
         latency_us=row.latency_us,
         train_seconds=row.train_seconds,
-        curve=tuple(math.nan if value is None else value for value in row.curve or ()),
+        curve=_curve(row.curve),
     )
+
+
+def _score(row: Trial | Baseline, name: str) -> float:
+    value = getattr(row, name)
+    return math.nan if value is None else float(value)
 
 
 def _scores(outcome: Outcome, worker: str) -> dict[str, Any]:
@@ -313,6 +383,7 @@ def _scores(outcome: Outcome, worker: str) -> dict[str, Any]:
         "error": number(outcome.error),
         "metric": number(outcome.metric),
         "parameters": outcome.parameters,
+        "synapses": outcome.synapses,
         "latency_us": number(outcome.latency_us),
         "train_seconds": number(outcome.train_seconds),
         "message": outcome.message,
@@ -321,8 +392,14 @@ def _scores(outcome: Outcome, worker: str) -> dict[str, Any]:
     }
 
 
-def _json(curve: tuple[float, ...]) -> str:
-    return json.dumps([value if math.isfinite(value) else None for value in curve])
+def _trained(outcome: Outcome) -> dict[str, Any]:
+    """JSON knows no NaN: an epoch that had none is null."""
+    curve = [value if math.isfinite(value) else None for value in outcome.curve]
+    return {"status": outcome.status.value, "curve": curve, "state": outcome.state}
+
+
+def _curve(stored: list[float | None] | None) -> tuple[float, ...]:
+    return tuple(math.nan if value is None else value for value in stored or ())
 
 
 def _now() -> str:

@@ -33,6 +33,15 @@ class TaskLoaded:
 
 
 @dataclass(frozen=True)
+class KernelPrepared:
+    """A kernel is about to be compiled, or loaded where it was before. kind: what for; number: 1 to count."""
+
+    kind: str
+    number: int
+    count: int
+
+
+@dataclass(frozen=True)
 class PackDone:
     """Told to whoever watches: this pack's outcomes by trial are in the store. `restored`: they were there already."""
 
@@ -48,7 +57,7 @@ class Exhausted:
     trained: int
 
 
-Event = TaskLoaded | PackDone | Exhausted
+Event = TaskLoaded | KernelPrepared | PackDone | Exhausted
 Watcher = Callable[[Event], None]
 
 
@@ -122,7 +131,7 @@ class _Asking:
             if trial.status is Status.INFEASIBLE:
                 continue
             if trial.duplicate_of is None:
-                self._values[trial.trial] = self._objectives(trial, outcomes[trial.trial])
+                self._values[trial.trial] = self._objectives(outcomes[trial.trial])
             else:
                 self._values[trial.trial] = self._values[trial.duplicate_of]
             self._sampler.tell(trial.trial, self._values[trial.trial])
@@ -156,19 +165,14 @@ class _Asking:
         elif trial.duplicate_of is None and trial.candidate is not None:
             self._seen[trial.candidate.candidate_id] = trial.trial
 
-    def _objectives(self, trial: Trial, outcome: Outcome) -> tuple[float, ...] | None:
+    def _objectives(self, outcome: Outcome) -> tuple[float, ...] | None:
         if outcome.status is not Status.OK:
             return None
-        return tuple(_score(trial, outcome, name) for name in self._config.objectives)
+        return tuple(float(getattr(outcome, name)) for name in self._config.objectives)
 
 
 def _trains(trial: Trial) -> bool:
     return trial.candidate is not None and trial.duplicate_of is None
-
-
-def _score(trial: Trial, outcome: Outcome, name: str) -> float:
-    assert trial.candidate is not None
-    return float(trial.candidate.wiring.synapse_count if name == "synapses" else getattr(outcome, name))
 
 
 def _known(trials: list[Trial]) -> dict[int, Outcome] | None:
@@ -182,6 +186,7 @@ def _known(trials: list[Trial]) -> dict[int, Outcome] | None:
             t.score("error"),
             t.score("metric"),
             t.parameters or 0,
+            t.synapses or 0,
             t.score("latency_us"),
             t.score("train_seconds"),
             t.curve,

@@ -61,12 +61,14 @@ def load_state(state: bytes) -> dict[str, np.ndarray]:
         return dict(arrays)
 
 
-def warm_up(kinds: Iterable[Kind] = (Kind(),)) -> None:
-    """Compile the kernels, or load them from numba's cache on disk: about twenty seconds the first time after an
-    installation for those that have a kernel of their own (see `kernels.dispatch`)."""
+def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], None] = lambda kind, number, count: None) -> None:
+    """Compile the kernels of these kinds, or load them from numba's cache on disk: about twenty seconds for each the
+    first time after an installation. told(kind, number, count): called before each."""
     wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
     x = np.zeros((1, 1, 2), np.float32)
-    for neuron, solver, memory in kinds:
+    apart = {cpu.compiled_apart(kind): kind for kind in kinds}
+    for number, (neuron, solver, memory) in enumerate(apart.values(), start=1):
+        told(f"{neuron}, {solver}, memory {memory}", number, len(apart))
         candidate = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else 1, memory)
         Pack([candidate], 2, 1).train_step(x, np.ones((1, 1), np.float32), True, lambda y: y.flatten(1).sum(dim=1))
 
@@ -92,13 +94,13 @@ def _train_pack(task: Task, job: PackJob, progress: Progress | None) -> tuple[Ou
     states = [None if state is None else load_state(state) for state in job.states]
     pack = Pack(job.candidates, task.features, task.outputs, states)
     record = _Record.start(len(job.candidates))
-    elapsed = _elapsed(task.train)
+    elapsed = elapsed_of(task.train)
     started = time.perf_counter()
     for epoch in range(job.rung.epochs):
-        for rows in _minibatches(len(task.train), job, epoch):
+        for rows in minibatches(len(task.train), job, epoch):
             x = np.ascontiguousarray(task.train.x[rows])
-            pack.train_step(x, elapsed[rows], task.every_step, _loss(task, task.train, rows))
-        record.note(pack, validation_errors(task, task.valid, pack))
+            pack.train_step(x, elapsed[rows], task.every_step, loss_of(task, task.train, rows))
+        record.note(pack, *_validate(task, task.valid, pack))
         if progress is not None:
             progress(epoch + 1, job.rung.epochs)
     seconds = time.perf_counter() - started
@@ -108,26 +110,33 @@ def _train_pack(task: Task, job: PackJob, progress: Progress | None) -> tuple[Ou
 
 def validation_errors(task: Task, split: Split, pack: Pack) -> np.ndarray:
     """The error of every candidate of the pack on a split: 1 − accuracy, or mse. Shape (candidates,)."""
+    return _validate(task, split, pack)[0]
+
+
+def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndarray]:
+    """Errors, and whether the solvers were stable on the whole split; both (candidates,)."""
     total, weight = np.zeros(len(pack.candidates)), 0.0
-    elapsed = _elapsed(split)
+    stable = np.ones(len(pack.candidates), bool)
+    elapsed = elapsed_of(split)
     for start in range(0, len(split), _EVALUATION_BATCH):
         rows = slice(start, start + _EVALUATION_BATCH)
-        y = pack.predict(np.ascontiguousarray(split.x[rows]), elapsed[rows], task.every_step)
-        wrong, count = _wrongness(task, split, rows, torch.from_numpy(y), for_training=False)
+        y, kept_to_range = pack.predict_checked(np.ascontiguousarray(split.x[rows]), elapsed[rows], task.every_step)
+        stable &= kept_to_range
+        wrong, count = wrongness(task, split, rows, torch.from_numpy(y), for_training=False)
         total += wrong.double().numpy()
         weight += count
-    return total / weight
+    return total / weight, stable
 
 
-def _loss(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
+def loss_of(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
     def loss(predictions: torch.Tensor) -> torch.Tensor:
-        wrong, count = _wrongness(task, split, rows, predictions, for_training=True)
+        wrong, count = wrongness(task, split, rows, predictions, for_training=True)
         return wrong / count
 
     return loss
 
 
-def _wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tensor, float]:
+def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tensor, float]:
     """Cross entropy (training) or misses (scoring), or squared errors: summed a candidate, and how many were summed."""
     target = torch.from_numpy(np.array(split.y[rows]))  # a copy: a worker's task is read-only
     if not task.every_step:
@@ -148,7 +157,7 @@ def _wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tens
     return each.flatten(1).sum(dim=1), float(each[0].numel())
 
 
-def _elapsed(split: Split) -> np.ndarray:
+def elapsed_of(split: Split) -> np.ndarray:
     """(n, T) float32, 0 in the padding."""
     elapsed = np.ones(split.x.shape[:2], np.float32) if split.elapsed is None else split.elapsed
     if split.lengths is None:
@@ -157,7 +166,7 @@ def _elapsed(split: Split) -> np.ndarray:
     return np.where(valid, elapsed, 0.0).astype(np.float32)
 
 
-def _minibatches(samples: int, job: PackJob, epoch: int) -> Iterator[np.ndarray]:
+def minibatches(samples: int, job: PackJob, epoch: int) -> Iterator[np.ndarray]:
     order = np.random.default_rng((job.data_seed, job.rung.number, epoch)).permutation(samples)
     for start in range(0, samples, job.rung.batch_size):
         yield order[start : start + job.rung.batch_size]
@@ -165,18 +174,23 @@ def _minibatches(samples: int, job: PackJob, epoch: int) -> Iterator[np.ndarray]
 
 @dataclass
 class _Record:
-    """What the epochs so far have shown: validation errors, and each candidate's best epoch and its weights."""
+    """What the epochs so far have shown: validation errors, each candidate's best epoch and its weights, and in which
+    epoch (from 1) its solver was found unstable."""
 
     curves: list[list[float]]
     best: list[float]
     weights: list[np.ndarray | None]
+    unstable: dict[int, int]
 
     @classmethod
     def start(cls, candidates: int) -> "_Record":
-        return cls([[] for _ in range(candidates)], [math.inf] * candidates, [None] * candidates)
+        return cls([[] for _ in range(candidates)], [math.inf] * candidates, [None] * candidates, {})
 
-    def note(self, pack: Pack, errors: np.ndarray) -> None:
+    def note(self, pack: Pack, errors: np.ndarray, stable: np.ndarray) -> None:
         pack.alive &= np.isfinite(errors)
+        for p in np.flatnonzero(pack.alive & ~stable):
+            self.unstable[int(p)] = len(self.curves[p]) + 1
+        pack.alive &= stable
         for p, error in enumerate(errors):
             self.curves[p].append(float(error) if pack.alive[p] else math.nan)
             if pack.alive[p] and error < self.best[p]:
@@ -195,6 +209,8 @@ def _outcome(task: Task, pack: Pack, record: _Record, p: int, seconds: float) ->
     if not pack.alive[p]:
         epoch = 1 + next(i for i, error in enumerate(record.curves[p]) if math.isnan(error))
         message = f"loss, gradient or output stopped being finite in epoch {epoch}"
+        if p in record.unstable:
+            message = f"the {candidate.solver} solver with {candidate.steps} steps left the admissible range in epoch {epoch}"
         return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
     error = record.best[p]
     metric = 1.0 - error if task.metric == "accuracy" else error

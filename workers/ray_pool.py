@@ -138,5 +138,5 @@ def _crashed(job: PackJob, failure: RayError) -> PackResult:
     """Every candidate of the job crashed. Ray's messages are tracebacks in colour; what went wrong stands in the last line."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(failure)).strip().splitlines()
     message = f"its worker failed {_TRIES} times, the last time with {type(failure).__name__}: {lines[-1].strip()}"
-    outcome = Outcome(Status.CRASHED, math.nan, math.nan, 0, math.nan, math.nan, message=message)
+    outcome = Outcome(Status.CRASHED, math.nan, math.nan, 0, 0, math.nan, math.nan, message=message)
     return PackResult(job.number, (outcome,) * len(job.candidates), "lost")

@@ -77,13 +77,12 @@ def _end_of_layer(c, i):
 
 
 @_compiled
-def _gather(c, edges, own, before, new, u, i, head):
-    """One head of one neuron."""
+def _one_head(c, edges, own, before, new, u, i):
+    """ff1 of one neuron."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    at, sensory_at = _weights_at(c) + head * c.synapses, _sensory_at(c) + head * c.sensory_synapses
-    end = _end_of_layer(c, i)
-    value = splat(entry(own, head * c.neurons + i))
+    at, sensory_at, end = _weights_at(c), _sensory_at(c), _end_of_layer(c, i)
+    value = splat(entry(own, i))
     for e in range(entry(row, i), entry(row, i + 1)):
         j = entry(pre, e)
         value = fma(load(new if j >= end else before, j), entry(own, at + e), value)
@@ -93,24 +92,52 @@ def _gather(c, edges, own, before, new, u, i, head):
 
 
 @_compiled
+def _four_heads(c, edges, own, before, new, u, i):
+    """ff1, ff2, a, b of one neuron, side by side: one load serves four sums, none of which waits for another."""
+    row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
+    sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
+    n, end = c.neurons, _end_of_layer(c, i)
+    first, second, slope, level = (
+        splat(entry(own, i)),
+        splat(entry(own, n + i)),
+        splat(entry(own, 2 * n + i)),
+        splat(entry(own, 3 * n + i)),
+    )
+    at, head = _weights_at(c), c.synapses
+    for e in range(entry(row, i), entry(row, i + 1)):
+        j = entry(pre, e)
+        value = load(new if j >= end else before, j)
+        first = fma(value, entry(own, at + e), first)
+        second = fma(value, entry(own, at + head + e), second)
+        slope = fma(value, entry(own, at + 2 * head + e), slope)
+        level = fma(value, entry(own, at + 3 * head + e), level)
+    at, head = _sensory_at(c), c.sensory_synapses
+    for e in range(entry(sensory_row, i), entry(sensory_row, i + 1)):
+        value = load(u, entry(sensory_pre, e))
+        first = fma(value, entry(own, at + e), first)
+        second = fma(value, entry(own, at + head + e), second)
+        slope = fma(value, entry(own, at + 2 * head + e), slope)
+        level = fma(value, entry(own, at + 3 * head + e), level)
+    return first, second, slope, level
+
+
+@_compiled
 def _sweep(c, edges, own, work, elapsed, u, before, new):
-    """The new state of all neurons; what the heads gave stays in work.heads, ff1 and ff2 through tanh, s in place of a."""
+    """The new state of all neurons; what the heads gave stays in work.heads, ff1 and ff2 through tanh, s in place of b."""
     n, heads = c.neurons, work.heads
     for i in range(n - 1, -1, -1):
-        first = _gather(c, edges, own, before, new, u, i, 0)
         if c.variant == PURE:
+            first = _one_head(c, edges, own, before, new, u, i)
             store(heads, i, first)
             decay = exp(0.0 - elapsed * (absolute(first) + abs(entry(own, n + i))))
             store(new, i, (1.0 - decay * first) * entry(own, 2 * n + i))
         else:
-            first = tanh(first)
-            second = tanh(_gather(c, edges, own, before, new, u, i, 1))
-            slope = _gather(c, edges, own, before, new, u, i, 2)
-            s = logistic(fma(slope, elapsed, _gather(c, edges, own, before, new, u, i, 3)))
+            first, second, slope, level = _four_heads(c, edges, own, before, new, u, i)
+            first, second, s = tanh(first), tanh(second), logistic(fma(slope, elapsed, level))
             store(heads, i, first)
             store(heads, n + i, second)
-            store(heads, 2 * n + i, s)
-            store(heads, 3 * n + i, slope)
+            store(heads, 2 * n + i, slope)
+            store(heads, 3 * n + i, s)
             store(new, i, fma(s, second, first) if c.variant == NO_GATE else fma(s, second - first, first))
 
 
@@ -131,8 +158,10 @@ def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u
     grad_elapsed = splat(np.float32(0.0))
     for i in range(n):  # from the layer swept last to the first one: ∂ of a new state is whole when its neuron is met
         grad_elapsed = grad_elapsed + _heads_back(c, own, work, elapsed, i, load(grad_new, i), sums)
-        for head in range(_heads(c)):
-            _spread(c, edges, own, work, before, u, grad_u, i, head, sums)
+        if c.variant == PURE:
+            _spread_one(c, edges, own, work, before, u, grad_u, i, sums)
+        else:
+            _spread_four(c, edges, own, work, before, u, grad_u, i, sums)
     grad_v[:size] = grad_old
     return grad_elapsed
 
@@ -151,7 +180,7 @@ def _heads_back(c, own, work, elapsed, i, delta, sums):
         add(sums, n + i, through * first * elapsed * np.sign(tau))
         store(heads, i, 0.0 - through * (1.0 - elapsed * absolute(first)))
         return through * first * rate
-    second, s, slope = load(heads, n + i), load(heads, 2 * n + i), load(heads, 3 * n + i)
+    second, slope, s = load(heads, n + i), load(heads, 2 * n + i), load(heads, 3 * n + i)
     gated = c.variant != NO_GATE
     grad_first = delta * (1.0 - s) if gated else delta
     grad_s = delta * (second - first) if gated else delta * second
@@ -164,14 +193,13 @@ def _heads_back(c, own, work, elapsed, i, delta, sums):
 
 
 @_compiled
-def _spread(c, edges, own, work, before, u, grad_u, i, head, sums):
-    """From ∂ of one head of one neuron to its bias, its weights, and what they read."""
+def _spread_one(c, edges, own, work, before, u, grad_u, i, sums):
+    """From ∂ of a neuron's head to its bias, its weights, and what they read."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    at, sensory_at = _weights_at(c) + head * c.synapses, _sensory_at(c) + head * c.sensory_synapses
-    end = _end_of_layer(c, i)
-    grad = load(work.heads, head * c.neurons + i)
-    add(sums, head * c.neurons + i, grad)
+    at, sensory_at, end = _weights_at(c), _sensory_at(c), _end_of_layer(c, i)
+    grad = load(work.heads, i)
+    add(sums, i, grad)
     for e in range(entry(row, i), entry(row, i + 1)):
         j = entry(pre, e)
         add(sums, at + e, grad * load(work.new if j >= end else before, j))
@@ -180,6 +208,40 @@ def _spread(c, edges, own, work, before, u, grad_u, i, head, sums):
         j = entry(sensory_pre, e)
         add(sums, sensory_at + e, grad * load(u, j))
         add(grad_u, j, grad * entry(own, sensory_at + e))
+
+
+@_compiled
+def _spread_four(c, edges, own, work, before, u, grad_u, i, sums):
+    """The same for a neuron with four heads."""
+    row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
+    sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
+    n, end = c.neurons, _end_of_layer(c, i)
+    grads = load(work.heads, i), load(work.heads, n + i), load(work.heads, 2 * n + i), load(work.heads, 3 * n + i)
+    add(sums, i, grads[0])
+    add(sums, n + i, grads[1])
+    add(sums, 2 * n + i, grads[2])
+    add(sums, 3 * n + i, grads[3])
+    at, head = _weights_at(c), c.synapses
+    for e in range(entry(row, i), entry(row, i + 1)):
+        j = entry(pre, e)
+        value = load(work.new if j >= end else before, j)
+        add(work.grad_new if j >= end else work.grad_old, j, _spread_edge(own, sums, at + e, head, grads, value))
+    at, head = _sensory_at(c), c.sensory_synapses
+    for e in range(entry(sensory_row, i), entry(sensory_row, i + 1)):
+        j = entry(sensory_pre, e)
+        add(grad_u, j, _spread_edge(own, sums, at + e, head, grads, load(u, j)))
+
+
+@_compiled
+def _spread_edge(own, sums, at, head, grads, value):
+    """Gradients of a connection's four weights; returns that of the value which it carries."""
+    add(sums, at, grads[0] * value)
+    add(sums, at + head, grads[1] * value)
+    add(sums, at + 2 * head, grads[2] * value)
+    add(sums, at + 3 * head, grads[3] * value)
+    some = fma(grads[1], entry(own, at + head), grads[0] * entry(own, at))
+    more = fma(grads[3], entry(own, at + 3 * head), grads[2] * entry(own, at + 2 * head))
+    return some + more
 
 
 @stands_behind(finish, Cfc)

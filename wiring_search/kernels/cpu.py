@@ -91,6 +91,23 @@ def backward(
     return grad_params, grad_state, grad_x, grad_elapsed
 
 
+def extremes(layout: PackLayout, kept: Kept) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest value that each entry of the state had in a forward pass: two (states,)."""
+    lows, highs = [], []
+    samples, time_steps, _ = kept.shape
+    for states in layout.states:
+        at = slice(*(end * _tiles(samples) * (time_steps + 1) * LANES for end in (states.start, states.stop)))
+        visited = kept.history[at].reshape(_tiles(samples), time_steps + 1, states.stop - states.start, LANES)
+        lows.append(visited.min(axis=(0, 1, 3)))
+        highs.append(visited.max(axis=(0, 1, 3)))
+    return np.concatenate(lows), np.concatenate(highs)
+
+
+def compiled_apart(kind: Kind) -> tuple[str, ...]:
+    """Two kinds share a compiled kernel where this is equal."""
+    return tuple(type(marker).__name__ for marker in _markers(kind))
+
+
 def _markers(kind: Kind) -> tuple:
     """What the compiled functions dispatch on, by its type."""
     explicit = kind.solver in TABLEAUX

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from wiring_search.kernels.dispatch import Lstm, NoMemory, remember, remember_back, remember_prepare, stands_behind
-from wiring_search.kernels.simd import LANES, add, aligned_scratch, fma, load, logistic, splat, store, tanh
+from wiring_search.kernels.simd import LANES, add, aligned_scratch, entry, fma, load, logistic, splat, store, tanh
 
 _compiled = njit(error_model="numpy")
 
@@ -53,16 +53,26 @@ def _remember(memory, c, own, x, features, before, after, cells):
     at_h = c.at_memory + 4 * k * features
     at_b = at_h + 4 * k * n
     gates = cells.gates
-    for r in range(4 * k):
-        z = splat(own[at_b + r])
+    for i in range(k):  # the four gates of a cell side by side: one load serves four sums, none of which waits for another
+        a, b, d, e = splat(own[at_b + i]), splat(own[at_b + k + i]), splat(own[at_b + 2 * k + i]), splat(own[at_b + 3 * k + i])
+        row, next_gate = c.at_memory + i * features, k * features
         for f in range(features):
-            z = fma(load(x, f), own[c.at_memory + r * features + f], z)
+            value = load(x, f)
+            a = fma(value, entry(own, row + f), a)
+            b = fma(value, entry(own, row + next_gate + f), b)
+            d = fma(value, entry(own, row + 2 * next_gate + f), d)
+            e = fma(value, entry(own, row + 3 * next_gate + f), e)
+        row, next_gate = at_h + i * n, k * n
         for j in range(n):
-            z = fma(load(before, j), own[at_h + r * n + j], z)
-        if r < k:
-            store(gates, r, tanh(z))
-        else:
-            store(gates, r, logistic(z))
+            value = load(before, j)
+            a = fma(value, entry(own, row + j), a)
+            b = fma(value, entry(own, row + next_gate + j), b)
+            d = fma(value, entry(own, row + 2 * next_gate + j), d)
+            e = fma(value, entry(own, row + 3 * next_gate + j), e)
+        store(gates, i, tanh(a))
+        store(gates, k + i, logistic(b))
+        store(gates, 2 * k + i, logistic(d))
+        store(gates, 3 * k + i, logistic(e))
     for i in range(k):
         new = fma(load(before, n + i), load(gates, 2 * k + i), load(gates, i) * load(gates, k + i))
         squashed = tanh(new)
@@ -96,13 +106,22 @@ def _remember_back(memory, c, own, x, features, before, after, cells, grad_state
         for j in range(n):
             add(sums, at_h + r * n + j, grad * load(before, j))
     for j in range(n):
-        grad = load(grad_state, j)
-        for r in range(4 * k):
-            grad = fma(load(gates, r), own[at_h + r * n + j], grad)
-        store(grad_state, j, grad)
+        store(grad_state, j, load(grad_state, j) + _gathered(own, gates, k, at_h + j, n))
     if len(grad_x) > 0:
         for f in range(features):
-            grad = load(grad_x, f)
-            for r in range(4 * k):
-                grad = fma(load(gates, r), own[c.at_memory + r * features + f], grad)
-            store(grad_x, f, grad)
+            store(grad_x, f, load(grad_x, f) + _gathered(own, gates, k, c.at_memory + f, features))
+
+
+@_compiled
+def _gathered(own, gates, k, at, width):
+    """Σ over all rows of their gradient times one column of a matrix `width` wide; in four sums, one a gate."""
+    zero = splat(np.float32(0.0))
+    a, b, d, e = zero, zero, zero, zero
+    next_gate = k * width
+    for i in range(k):
+        row = at + i * width
+        a = fma(load(gates, i), entry(own, row), a)
+        b = fma(load(gates, k + i), entry(own, row + next_gate), b)
+        d = fma(load(gates, 2 * k + i), entry(own, row + 2 * next_gate), d)
+        e = fma(load(gates, 3 * k + i), entry(own, row + 3 * next_gate), e)
+    return (a + b) + (d + e)

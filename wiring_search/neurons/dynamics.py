@@ -20,7 +20,8 @@ class Dynamics:
     initial(rng, name, shape, made): fresh values of one of them. advance(solver, steps, made, parameters, v, u,
     elapsed): the truth in plain torch, the state (B, neurons) after `elapsed` (B, 1) > 0 from v, sensory values u (B,
     sensory) held. positive: names of the parameters that must stay positive. variant: what the compiled kernel, which
-    relatives share, branches on.
+    relatives share, branches on. bounds(made, parameters as numpy arrays): the least and the greatest value that each
+    neuron's exact solution can take when it starts at 0, None where there are none.
     """
 
     connections: Callable[[Wiring], Connections]
@@ -29,6 +30,7 @@ class Dynamics:
     advance: Callable[[str, int, Connections, Parameters, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
     positive: tuple[str, ...] = ()
     variant: int = 0
+    bounds: Callable[[Connections, dict[str, np.ndarray]], tuple[np.ndarray, np.ndarray]] | None = None
 
 
 def sums_onto(v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, w: torch.Tensor) -> torch.Tensor:

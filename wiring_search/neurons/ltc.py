@@ -103,4 +103,13 @@ def _currents(
     return zeros.index_add(1, at, conductance * erev), zeros.index_add(1, at, conductance)
 
 
-ltc = Dynamics(synapses_of, _shapes, _initial, _advance, POSITIVE)
+def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest of 0, the leak's and the synapses' reversal potentials (Hasani et al. 2021, theorem 2)."""
+    low, high = np.minimum(p["vleak"], 0.0), np.maximum(p["vleak"], 0.0)
+    for post, erev in ((made.post, p["erev"]), (made.sensory_post, p["sensory_erev"])):
+        np.minimum.at(low, post, erev)
+        np.maximum.at(high, post, erev)
+    return low, high
+
+
+ltc = Dynamics(synapses_of, _shapes, _initial, _advance, positive=POSITIVE, bounds=_bounds)

@@ -59,9 +59,12 @@ def _advance(
     return v
 
 
-def _neuron(variant: int, positive: tuple[str, ...]) -> Dynamics:
-    return Dynamics(synapses_of, partial(_shapes, variant), _initial, partial(_advance, variant), positive, variant)
+def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """|x| ≤ τ: there the leak outweighs the tanh."""
+    return -p["tau"], p["tau"]
 
 
-ct_rnn = _neuron(_LEAKY, ("tau",))
-neural_ode = _neuron(0, ())
+ct_rnn = Dynamics(
+    synapses_of, partial(_shapes, _LEAKY), _initial, partial(_advance, _LEAKY), positive=("tau",), variant=_LEAKY, bounds=_bounds
+)
+neural_ode = Dynamics(synapses_of, partial(_shapes, 0), _initial, partial(_advance, 0))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiring_search.pareto import hypervolume
 from wiring_search.records import Status
-from wiring_search.results import answer, front, hypervolume_reference
+from wiring_search.results import answer, candidates, compared, front, hypervolume_reference
 from wiring_search.store import Store, Trial
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def report_data(store: Store) -> dict[str, Any]:
     config, table, trials = store.config, store.table(), store.trials()
     best = front(table, config.objectives)
     on_front = [int(number) for number in best["trial"]]
-    finished = table[table["status"] == Status.OK.value].sort_values("error")
+    finished = candidates(table).sort_values("error")
     shown = [*on_front, *(int(number) for number in finished["trial"] if int(number) not in on_front)][:_MOST_WIRINGS]
     return {
         "task": config.task,
@@ -64,8 +64,9 @@ def report_data(store: Store) -> dict[str, Any]:
         "metric": store.facts["metric"],
         "objectives": list(config.objectives),
         "baselines": store.facts.get("baselines", {}),
+        "compared": _compared(table, store.facts["metric"], config.objectives),
         "answer": answer(table, store.facts["metric"]),
-        "finished": int((table["status"] == Status.OK.value).sum()),
+        "finished": len(finished),
         "settings": _settings(store),
         "front": on_front,
         "trials": [_row(trial) for trial in trials],
@@ -80,7 +81,7 @@ def _settings(store: Store) -> dict[str, str]:
     versions = ", ".join(f"{name} {version}" for name, version in store.versions.items())
     return {
         "task": config.task,
-        "space": config.space_name or config.space["topology"],
+        "space": config.space_name or config.space["topology"] or "own",
         "sampler": config.sampler,
         "objectives": ", ".join(config.objectives),
         "trials": str(config.trials),
@@ -94,8 +95,23 @@ def _settings(store: Store) -> dict[str, str]:
 def _row(trial: Trial) -> dict[str, Any]:
     names = ("error", "metric", "synapses", "parameters", "latency_us", "train_seconds")
     scores = {name: _finite(trial.score(name)) for name in names}
-    rounded = {name: float(f"{value:.4g}") for name, value in trial.params.items()}
+    rounded = {name: value if isinstance(value, str) else float(f"{value:.4g}") for name, value in trial.params.items()}
     return {"trial": trial.trial, "status": trial.status.value, **scores, "params": rounded, "message": trial.message}
+
+
+def _compared(table: "pandas.DataFrame", metric: str, objectives: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The baselines that were trained."""
+    rows = compared(table, objectives)
+    return [
+        {
+            "name": row["baseline"],
+            "status": row["status"],
+            "metric": _finite(row[metric]),
+            **{name: _finite(float(row[name])) for name in ("error", "synapses", "parameters", "latency_us", "train_seconds")},
+            "front": "yes" if row["on_front"] else "no",
+        }
+        for _, row in rows[rows["baseline"] != ""].iterrows()
+    ]
 
 
 def _wiring(trial: Trial) -> dict[str, Any]:
@@ -112,7 +128,7 @@ def _wiring(trial: Trial) -> dict[str, Any]:
 def _history(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> list[dict[str, float | int]]:
     """The best error and the hypervolume after each trial that finished well."""
     reference = hypervolume_reference(table, objectives)
-    finished = table[table["status"] == Status.OK.value]
+    finished = candidates(table)
     points = finished[list(objectives)].astype(float).to_numpy()
     errors = finished["error"].to_numpy()
     stops = range(len(finished)) if len(finished) <= 400 else sorted({round(i) for i in _spaced(len(finished) - 1, 400)})

@@ -3,6 +3,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byTrial = new Map(data.trials.map(t => [t.trial, t]));
 const onFront = new Set(data.front);
 const finished = data.trials.filter(t => t.status === "ok");
+const compared = data.compared.filter(b => b.status === "ok");
 const isAccuracy = data.metric === "accuracy";
 const errorName = isAccuracy ? "error (1 − accuracy)" : "error (" + data.metric + ")";
 
@@ -94,17 +95,21 @@ function wiringPicture(wiring) {
 
 const tip = document.getElementById("tip");
 
-function facts(trial) {
-  const t = byTrial.get(trial);
-  const caption = element("div", {}, element("b", {}, `trial ${t.trial}`),
+function facts(name, t) {
+  return element("div", {}, element("b", {}, name),
     ` · ${data.metric} ${show(t.metric, 4)} · ${show(t.synapses)} synapses · ${show(t.parameters)} parameters · ${show(t.latency_us)} µs a step`);
-  const params = Object.entries(t.params).map(([name, value]) => `${name.replaceAll("_", " ")} ${show(value)}`).join(", ");
-  return [caption, params];
 }
 
-function openTip(target, trial) {
-  const [caption, params] = facts(trial);
-  tip.replaceChildren(...(data.wirings[trial] ? [wiringPicture(data.wirings[trial])] : []), caption, element("p", {}, params));
+function tellTrial(t) {
+  const params = Object.entries(t.params).map(([name, value]) => `${name.replaceAll("_", " ")} ${show(value)}`).join(", ");
+  const picture = data.wirings[t.trial] ? [wiringPicture(data.wirings[t.trial])] : [];
+  return [...picture, facts(`trial ${t.trial}`, t), element("p", {}, params)];
+}
+
+const tellBaseline = b => [facts("baseline " + b.name, b), element("p", {}, b.front === "yes" ? "It lies on the joint front." : "It does not lie on the joint front.")];
+
+function openTip(target, ...content) {
+  tip.replaceChildren(...content);
   tip.hidden = false;
   const spot = target.getBoundingClientRect(), own = tip.getBoundingClientRect();
   const left = spot.right + 12 + own.width < innerWidth ? spot.right + 12 : spot.left - own.width - 12;
@@ -113,6 +118,13 @@ function openTip(target, trial) {
 }
 
 const closeTip = () => { tip.hidden = true; };
+
+function withTip(point, content) {
+  for (const kind of ["mouseenter", "focus"]) point.addEventListener(kind, () => openTip(point, ...content()));
+  for (const kind of ["mouseleave", "blur"]) point.addEventListener(kind, closeTip);
+  return point;
+}
+
 document.addEventListener("keydown", event => { if (event.key === "Escape") closeTip(); });
 document.addEventListener("scroll", closeTip, {passive: true});
 
@@ -123,8 +135,9 @@ function frontChart(host) {
   const width = Math.max(320, Math.min(1040, host.clientWidth - 32)), height = width < 500 ? 340 : 430;
   const box = {left: 52, right: width - 12, top: 28, bottom: height - 46};
   const baselines = Object.entries(data.baselines).filter(([, e]) => e > 0);
-  const errors = finished.map(t => t.error), worst = Math.max(...errors);
-  const x = scale(finished.map(t => t.synapses), box.left, box.right);
+  const dots = [...finished, ...compared];
+  const errors = dots.map(t => t.error), worst = Math.max(...errors);
+  const x = scale(dots.map(t => t.synapses), box.left, box.right);
   const y = scale([...errors.map(e => isAccuracy ? Math.max(e, .002) : e), ...baselines.map(([, e]) => e).filter(e => e <= worst * 1.5)], box.bottom, box.top);
   const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "size against error"});
   axes(svg, x, y, box, "synapses", errorName);
@@ -141,9 +154,14 @@ function frontChart(host) {
     const point = element("g", {class: "point" + (best ? " front" : ""), tabindex: best ? 0 : -1, role: "img", "data-trial": t.trial,
       "aria-label": `trial ${t.trial}: ${show(t.synapses)} synapses, error ${show(t.error)}`},
     element("circle", {cx, cy, r: best ? 6 : 4.5}));
-    for (const kind of ["mouseenter", "focus"]) point.addEventListener(kind, () => openTip(point, t.trial));
-    for (const kind of ["mouseleave", "blur"]) point.addEventListener(kind, closeTip);
-    svg.append(point);
+    svg.append(withTip(point, () => tellTrial(t)));
+  }
+  for (const b of compared) {
+    const [cx, cy] = at(b), r = 6;
+    const point = element("g", {class: "point compared" + (b.front === "yes" ? " front" : ""), tabindex: 0, role: "img", "data-baseline": b.name,
+      "aria-label": `baseline ${b.name}: ${show(b.synapses)} synapses, error ${show(b.error)}`},
+    element("path", {d: `M${cx - r},${cy}L${cx},${cy - r}L${cx + r},${cy}L${cx},${cy + r}Z`}));
+    svg.append(withTip(point, () => tellBaseline(b)));
   }
   host.append(svg);
   const outside = baselines.filter(([, e]) => !y.holds(e)).map(([name, e]) => `${name} ${show(e)}`);
@@ -191,8 +209,9 @@ const scoreColumns = [
   {key: "parameters", name: "parameters"}, {key: "latency_us", name: "µs a step"}, {key: "train_seconds", name: "train s"},
 ];
 if (!isAccuracy) scoreColumns.splice(1, 1);
-const dimensions = data.trials.length ? Object.keys(data.trials[0].params) : [];
-const dimensionColumns = dimensions.map(name => ({key: "p." + name, name: name.replaceAll("_", " ")}));
+const dimensions = [...new Set(data.trials.flatMap(t => Object.keys(t.params)))];
+const isText = name => data.trials.some(t => typeof t.params[name] === "string");
+const dimensionColumns = dimensions.map(name => ({key: "p." + name, name: name.replaceAll("_", " "), text: isText(name)}));
 const flat = t => ({...t, ...Object.fromEntries(Object.entries(t.params).map(([k, v]) => ["p." + k, v]))});
 
 document.getElementById("kicker").textContent = `${data.task} · ${data.finished} candidates trained · ${data.source}`;
@@ -205,6 +224,12 @@ document.getElementById("tiles").append(...tiles.map(([value, name]) => element(
 frontChart(document.getElementById("chart-front"));
 const frontRows = data.front.map(n => ({...flat(byTrial.get(n)), class: best && n === best.trial ? "best" : ""}));
 table(document.getElementById("table-front"), [...scoreColumns, ...dimensionColumns], frontRows);
+if (data.compared.length) {
+  document.getElementById("compared").hidden = document.getElementById("note-compared").hidden = false;
+  table(document.getElementById("table-compared"), [{key: "name", name: "baseline", text: true}, ...scoreColumns.filter(c => c.key !== "trial"),
+    {key: "front", name: "joint front", text: true}, {key: "status", name: "status", text: true}],
+  data.compared.map(b => ({...b, class: "baseline"})));
+}
 document.getElementById("wirings").append(...data.front.filter(n => data.wirings[n]).map(n => {
   const t = byTrial.get(n);
   return element("figure", {class: "card"}, wiringPicture(data.wirings[n]), element("figcaption", {}, element("b", {}, `trial ${n}`),
@@ -217,4 +242,4 @@ table(document.getElementById("table-states"), [{key: "status", name: "status", 
 table(document.getElementById("table-all"), [...scoreColumns, {key: "status", name: "status", text: true}, ...dimensionColumns], data.trials.map(flat));
 document.getElementById("settings").append(...Object.entries(data.settings).flatMap(([k, v]) => [element("dt", {}, k), element("dd", {}, v)]));
 document.getElementById("honesty").textContent = "Every score is measured on the validation split, each candidate at its best epoch, "
-  + "so the best of many is a little optimistic; the test split has not been touched. Baselines are trivial rules on the same split.";
+  + "so the best of many is a little optimistic; the test split has not been touched. Baselines drawn as lines are trivial rules on the same split.";

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wiring_search.tasks import digits, half_cheetah, occupancy, table
+from wiring_search.tasks import digits, half_cheetah, occupancy, parity, table
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
 
@@ -25,6 +25,8 @@ TASKS: dict[str, Entry] = {
     "pixel-digits": Entry(digits.load_pixels, "the same pixel by pixel: 64 steps of 1 feature; long-range memory"),
     "half-cheetah": Entry(half_cheetah.load, "next observation of a simulated runner: 32 steps of 17 features", "--data DIR"),
     "occupancy": Entry(occupancy.load, "is the room occupied: 16 steps of 5 features, 2 classes", "--data DIR"),
+    "parity": Entry(parity.load_events, "is the number of ones odd, from runs of bits: up to 32 irregular steps, 2 classes"),
+    "parity-dense": Entry(parity.load_dense, "the same bit by bit: up to 31 regular steps of 1 feature"),
     "csv": Entry(table.load, "your own table: one row a step, a class or a number to tell", "--data FILE --target COLUMN"),
 }
 

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """data: the folder or file of tasks that read one. The rest is for `csv`:
+    """data: the folder or file of tasks that read one. samples: training sequences of tasks that are generated. The
+    rest is for `csv`:
 
     inputs: its input columns, all but the target by default. target: the column to tell from them. kind: of target,
     found out by default. window: rows a sequence. stride: rows from one sequence's start to the next.
@@ -19,6 +20,7 @@ class TaskOptions:
     kind: Literal["auto", "classification", "regression"] = "auto"
     window: int = 32
     stride: int = 8
+    samples: int = 20_000
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "inputs": list(self.inputs)}
