@@ -6,6 +6,7 @@ import pickle
 import pytest
 import torch
 
+from wiring_search.candidate import MEMORIES, SOLVERS
 from wiring_search.network import LiquidNetwork, inverse_softplus
 from wiring_search.topologies import ncp
 
@@ -155,3 +156,22 @@ def test_what_does_not_fit_is_named(given: dict, message: str) -> None:
 def test_unknown_constraint_is_refused() -> None:
     with pytest.raises(ValueError, match="positive is 'relu'"):
         _network(positive="relu")
+
+
+@pytest.mark.parametrize("memory", MEMORIES)
+@pytest.mark.parametrize("neuron", SOLVERS)
+def test_irregular_batches_equal_a_loop_over_samples(neuron: str, memory: str) -> None:
+    """Elapsed times of their own, missing steps, padding: each sample as if it ran alone, through what it really has."""
+    torch.manual_seed(0)
+    net = LiquidNetwork(ncp(3, 6, 4, 2, 2, 2, 4, 2), outputs=2, neuron=neuron, memory=memory, steps=2)
+    x, elapsed = torch.randn(9, 7, 3), 0.3 * torch.rand(9, 7)
+    missing = torch.rand(9, 7) < 0.3
+    lengths = torch.tensor([7, 1, 0, 3, 7, 5, 2, 6, 4])
+    y, state = net(torch.where(missing[..., None], torch.nan, x), torch.where(missing, 0.0, elapsed), lengths=lengths)
+    for sample in range(9):
+        there = [t for t in range(int(lengths[sample])) if not missing[sample, t]]
+        own = torch.zeros(1, net.layout.state_size)
+        for t in there:
+            alone, own = net(x[sample, t].reshape(1, 1, 3), elapsed[sample, t].reshape(1, 1), own)
+            assert torch.allclose(alone[0, 0], y[sample, t], atol=1e-6)
+        assert torch.allclose(own[0], state[sample], atol=1e-6)

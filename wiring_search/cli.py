@@ -26,7 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-console = Console(highlight=False)
+# Into a file or a pipe, tables are as wide as they need to be; rich would fold them to 80 columns.
+_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 130
+console = Console(highlight=False, width=_WIDTH)
 errors = Console(stderr=True, highlight=False)
 
 # Typer carries a click of its own in some versions, and uses the installed one in others; this is the one it raises.
@@ -296,12 +298,16 @@ def _show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
     scores = [*dict.fromkeys([metric, "error"]), "synapses", "parameters", "latency_us"]
     title = f"Pareto front: {', '.join(objectives)} (validation split)"
     compared = run.compared(objectives)
-    rows = [[_name(row), *(_number(row[name]) for name in scores), _standing(row)] for _, row in compared.iterrows()]
+    kinds = ["neuron"] if "p.neuron" in compared else []
+    rows = [
+        [_name(row), *(_kind(row) for _ in kinds), *(_number(row[name]) for name in scores), _standing(row)]
+        for _, row in compared.iterrows()
+    ]
     trials = int((compared["baseline"] == "").sum())
     if len(compared) == trials:
-        _table(["trial", *scores], [row[:-1] for row in rows], title)
+        _table(["trial", *kinds, *scores], [row[:-1] for row in rows], title)
     else:
-        _table(["trial", *scores, "joint front"], rows, title, section=trials)
+        _table(["trial", *kinds, *scores, "joint front"], rows, title, section=trials)
         console.print(
             "joint front: yes where no candidate and no trained baseline is as good in everything and better in something"
         )
@@ -313,6 +319,12 @@ def _show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
 
 def _number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _kind(row: "pandas.Series") -> str:
+    """Neuron and memory; nothing for a baseline."""
+    chosen = [row["p.neuron"], row.get("p.memory", "none")]
+    return "+".join(name for name in chosen if isinstance(name, str) and name != "none")
 
 
 def _name(row: "pandas.Series") -> str:
@@ -330,8 +342,9 @@ def _table(columns: list[str], rows: list[list[str]], title: str | None = None, 
 
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     for i, name in enumerate(columns):
-        numbers = rows and all(row[i][:1].isdigit() for row in rows)
-        table.add_column(name, justify="right" if numbers else "left", no_wrap=bool(numbers))
+        numbers = bool(rows) and all(row[i][:1].isdigit() for row in rows)
+        longest = max((len(row[i]) for row in rows), default=0)
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=numbers, min_width=longest if longest < 27 else None)
     for number, row in enumerate(rows, start=1):
         table.add_row(*(_plain(cell) for cell in row), end_section=number == section)
     console.print(table)

@@ -66,7 +66,9 @@ def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], N
     first time after an installation. told(kind, number, count): called before each."""
     wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
     x = np.zeros((1, 1, 2), np.float32)
-    apart = {cpu.compiled_apart(kind): kind for kind in kinds}
+    apart: dict[tuple[str, ...], Kind] = {}
+    for kind in kinds:
+        apart.setdefault(cpu.compiled_apart(kind), kind)
     for number, (neuron, solver, memory) in enumerate(apart.values(), start=1):
         told(f"{neuron}, {solver}, memory {memory}", number, len(apart))
         candidate = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else 1, memory)
