@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "drawing", "ncps_wirings"},
     {"solvers", "neurons", "kernels"},
-    {"network", "pack", "tasks", "interop", "reservoir"},
+    {"network", "pack", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
     {"config", "training", "pruning", "baselines"},
     {"search_spaces", "workers", "store", "sampling"},
     {"study", "results", "report"},
@@ -21,8 +21,10 @@ LAYERS = [
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 ONLY_IN = {"ray": {"workers"}, "optuna": {"sampling"}}
 NOT_IN = {
-    # Kernels, networks, packs, training, trained baselines, and a worker that tells torch its number of threads.
-    "torch": set(RANK) - {"solvers", "neurons", "kernels", "network", "pack", "interop", "training", "baselines", "workers"},
+    # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
+    "torch": set(RANK)
+    - {"solvers", "neurons", "kernels", "network", "pack", "interop", "training", "baselines", "workers"}
+    - {"solver_accuracy", "hypersolver"},
     "pandas": {
         "wiring",
         "topologies",
