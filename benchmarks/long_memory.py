@@ -23,7 +23,7 @@ NEURONS, STEPS, EPOCHS, BATCH, LEARNING_RATE, SEEDS = 32, 3, 30, 64, 0.01, (0, 1
 def main() -> None:
     task = load("parity", TaskOptions(samples=40_000))
     print(f"{'memory':8}{'seed':>5}{'valid':>8}{'test':>8}   epochs to 98 %")
-    for memory in ("none", "state"):
+    for memory in ("state", "none"):
         candidates = tuple(
             Candidate(fully_connected(1, NEURONS, NEURONS, seed=seed), "ltc", "semi-implicit", STEPS, memory, LEARNING_RATE, seed)
             for seed in SEEDS

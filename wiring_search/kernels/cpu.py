@@ -182,8 +182,8 @@ def _all_states(edges):
 
 
 def _digest_of_sources() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    compiled = [*sorted(Path(__file__).parent.glob("*_cpu.py")), *map(Path(__file__).with_name, ("dispatch.py", "simd.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in compiled)).hexdigest()
 
 
 def _entry_points(sources: str):

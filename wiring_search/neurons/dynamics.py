@@ -11,6 +11,7 @@ from wiring_search.wiring import Wiring
 
 Shapes = dict[str, tuple[int, ...]]
 Parameters = dict[str, torch.Tensor]
+Field = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Dynamics:
     elapsed): the truth in plain torch, the state (B, neurons) after `elapsed` (B, 1) > 0 from v, sensory values u (B,
     sensory) held. positive: names of the parameters that must stay positive. variant: what the compiled kernel, which
     relatives share, branches on. bounds(made, parameters as numpy arrays): the least and the greatest value that each
-    neuron's exact solution can take when it starts at 0, None where there are none.
+    neuron's exact solution can take when it starts at 0, None where there are none. field(made, parameters, u): of an ODE
+    neuron, dv/dt as a function of v (B, neurons) with u held; None where there is no differential equation.
     """
 
     connections: Callable[[Wiring], Connections]
@@ -31,6 +33,7 @@ class Dynamics:
     positive: tuple[str, ...] = ()
     variant: int = 0
     bounds: Callable[[Connections, dict[str, np.ndarray]], tuple[np.ndarray, np.ndarray]] | None = None
+    field: Callable[[Connections, Parameters, torch.Tensor], Field] | None = None
 
 
 def sums_onto(v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, w: torch.Tensor) -> torch.Tensor:

@@ -17,14 +17,18 @@ the whole interval at once with the sigmoids at the old state, which makes the e
 to A this is; no sub-steps.) Explicit solvers integrate dv/dt as it stands (`wiring_search.solvers`).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
 from wiring_search.neurons.connections import Connections, synapses_of
-from wiring_search.neurons.dynamics import Dynamics
+from wiring_search.neurons.dynamics import Dynamics, Field
 from wiring_search.solvers import TABLEAUX, explicit_step
 
 EPSILON = 1e-8
+
+_Currents = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 SYNAPSE_FIELDS = ("w", "mu", "sigma", "erev")
 
@@ -65,6 +69,36 @@ def _advance(
     elapsed: torch.Tensor,
 ) -> torch.Tensor:
     """The state after `elapsed` (B, 1) from v (B, neurons), with the sensory values u (B, sensory) held."""
+    currents = _all_currents(made, p, u)
+    if solver == "closed-form":
+        driving, conductance = currents(v)
+        resting = driving / conductance
+        return resting + (v - resting) * torch.exp(-elapsed * conductance / p["cm"])
+    h, field = elapsed / steps, _field_of(currents, p)
+    for _ in range(steps):
+        if solver == "semi-implicit":
+            driving, conductance = currents(v)
+            v = (p["cm"] * v + h * driving) / (p["cm"] + h * conductance)
+        else:
+            v = explicit_step(field, v, h, TABLEAUX[solver])
+    return v
+
+
+def _field(made: Connections, p: dict[str, torch.Tensor], u: torch.Tensor) -> Field:
+    """dv/dt as a function of v."""
+    return _field_of(_all_currents(made, p, u), p)
+
+
+def _field_of(currents: _Currents, p: dict[str, torch.Tensor]) -> Field:
+    def field(v: torch.Tensor) -> torch.Tensor:
+        driving, conductance = currents(v)
+        return (driving - conductance * v) / p["cm"]
+
+    return field
+
+
+def _all_currents(made: Connections, p: dict[str, torch.Tensor], u: torch.Tensor) -> _Currents:
+    """From v to g vleak + Σ w s E and g + Σ w s + ε, two (B, neurons); the sums over sensory nodes are made once."""
     outer_driving, outer_conductance = _currents(u, made.sensory_pre, made.sensory_post, made.neurons, p, "sensory_")
     outer_driving = outer_driving + p["gleak"] * p["vleak"]
     outer_conductance = outer_conductance + p["gleak"] + EPSILON
@@ -73,23 +107,7 @@ def _advance(
         driving, conductance = _currents(v, made.pre, made.post, made.neurons, p, "")
         return driving + outer_driving, conductance + outer_conductance
 
-    if solver == "closed-form":
-        driving, conductance = currents(v)
-        resting = driving / conductance
-        return resting + (v - resting) * torch.exp(-elapsed * conductance / p["cm"])
-    h = elapsed / steps
-    for _ in range(steps):
-        if solver == "semi-implicit":
-            driving, conductance = currents(v)
-            v = (p["cm"] * v + h * driving) / (p["cm"] + h * conductance)
-        else:
-
-            def field(v: torch.Tensor) -> torch.Tensor:
-                driving, conductance = currents(v)
-                return (driving - conductance * v) / p["cm"]
-
-            v = explicit_step(field, v, h, TABLEAUX[solver])
-    return v
+    return currents
 
 
 def _currents(
@@ -112,4 +130,4 @@ def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np
     return low, high
 
 
-ltc = Dynamics(synapses_of, _shapes, _initial, _advance, positive=POSITIVE, bounds=_bounds)
+ltc = Dynamics(synapses_of, _shapes, _initial, _advance, positive=POSITIVE, bounds=_bounds, field=_field)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from wiring_search.neurons.connections import Connections, synapses_of
-from wiring_search.neurons.dynamics import Dynamics, sums_onto
+from wiring_search.neurons.dynamics import Dynamics, Field, sums_onto
 from wiring_search.solvers import TABLEAUX, explicit_step
 
 _LEAKY = 1
@@ -48,15 +48,21 @@ def _advance(
     elapsed: torch.Tensor,
 ) -> torch.Tensor:
     """The state after `elapsed` (B, 1) from v (B, neurons), with the sensory values u (B, sensory) held."""
+    field = _field(variant, made, p, u)
+    for _ in range(steps):
+        v = explicit_step(field, v, elapsed / steps, TABLEAUX[solver])
+    return v
+
+
+def _field(variant: int, made: Connections, p: dict[str, torch.Tensor], u: torch.Tensor) -> Field:
+    """dv/dt as a function of v; the sum over sensory nodes is made once."""
     outer = p["bias"] + sums_onto(u, made.sensory_pre, made.sensory_post, made.neurons, p["sensory_w"])
 
     def field(v: torch.Tensor) -> torch.Tensor:
         slope = torch.tanh(outer + sums_onto(v, made.pre, made.post, made.neurons, p["w"]))
         return slope - v / p["tau"] if variant == _LEAKY else slope
 
-    for _ in range(steps):
-        v = explicit_step(field, v, elapsed / steps, TABLEAUX[solver])
-    return v
+    return field
 
 
 def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +71,13 @@ def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np
 
 
 ct_rnn = Dynamics(
-    synapses_of, partial(_shapes, _LEAKY), _initial, partial(_advance, _LEAKY), positive=("tau",), variant=_LEAKY, bounds=_bounds
+    synapses_of,
+    partial(_shapes, _LEAKY),
+    _initial,
+    partial(_advance, _LEAKY),
+    positive=("tau",),
+    variant=_LEAKY,
+    bounds=_bounds,
+    field=partial(_field, _LEAKY),
 )
-neural_ode = Dynamics(synapses_of, partial(_shapes, 0), _initial, partial(_advance, 0))
+neural_ode = Dynamics(synapses_of, partial(_shapes, 0), _initial, partial(_advance, 0), field=partial(_field, 0))
