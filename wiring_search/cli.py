@@ -344,7 +344,9 @@ def _table(columns: list[str], rows: list[list[str]], title: str | None = None, 
     for i, name in enumerate(columns):
         numbers = bool(rows) and all(row[i][:1].isdigit() for row in rows)
         longest = max((len(row[i]) for row in rows), default=0)
-        table.add_column(name, justify="right" if numbers else "left", no_wrap=numbers, min_width=longest if longest < 27 else None)
+        table.add_column(
+            name, justify="right" if numbers else "left", no_wrap=numbers, min_width=longest if longest < 27 else None
+        )
     for number, row in enumerate(rows, start=1):
         table.add_row(*(_plain(cell) for cell in row), end_section=number == section)
     console.print(table)
