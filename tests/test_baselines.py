@@ -291,6 +291,17 @@ def test_known_names_fit_the_task_and_are_chosen_by_either_part() -> None:
         baselines.chosen(task, ("gru-5",))
 
 
+def test_pruned_networks_are_baselines_of_their_size() -> None:
+    task, rung = _task(), Rung(0, 2, 16)
+    trained = list(baselines.train_all(task, ("pruned-ltc-50", "pruned-ltc-10"), rung, 0))
+    assert [t.name for t in trained] == ["pruned-ltc-50", "pruned-ltc-10"]
+    dense = 24 * 24 + 24 * task.features
+    assert [t.outcome.synapses for t in trained] == [round(0.5 * dense), round(0.1 * dense)]
+    (alone,) = baselines.train_all(task, ("pruned-ltc-10",), rung, 0)
+    assert _timeless(alone.outcome) == _timeless(trained[1].outcome)
+    assert set(baselines.PRUNED) <= set(baselines.known(task))
+
+
 def _ended(folder: Path) -> Store:
     mine = Store.create(folder, config(trials=6, epochs=1), {**FACTS, "baselines": {}})
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))

@@ -7,7 +7,9 @@ gradients clipped to norm 1, scored on the validation split at its best epoch; t
 Recurrent networks, each of 4, 8, 16 and 32 units with a linear readout: `rnn` (tanh), `gru` and `lstm`, torch's own,
 which are told the times as one more feature where a task has times; `ct-gru` and `gru-d`, whose state decays over
 time by itself. Liquid ones, of LTC neurons: `auto-ncp` with a motor neuron an output, and `dense-ltc`, fully connected
-and all neurons read out, which is how the LTC paper uses them.
+and all neurons read out, which is how the LTC paper uses them; `pruned-ltc`, made from a dense network of 24 neurons by
+removing synapses step by step down to so many per cent (`wiring_search.pruning`), retrained for half the epochs after
+each step.
 """
 
 import io
@@ -22,7 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from wiring_search import training
+from wiring_search import pruning, training
 from wiring_search.candidate import Candidate
 from wiring_search.pack import LARGEST_GRADIENT_NORM
 from wiring_search.records import Outcome, PackJob, Rung, Status
@@ -33,6 +35,10 @@ UNITS = (4, 8, 16, 32)
 LEARNING_RATE = 0.01
 _AUTO_NCP_NEURONS = (16, 32, 64)
 _DENSE_LTC_NEURONS = (8, 16, 32)
+_PRUNED_FROM = 24
+# Shares of the dense network's synapses that stay: few at a time go, and some of the stops are baselines, by per cent.
+_SCHEDULE = (0.71, 0.5, 0.35, 0.25, 0.16, 0.1)
+PRUNED = {f"pruned-ltc-{share:.0%}".rstrip("%"): share for share in (0.5, 0.25, 0.1)}
 _EVALUATION_BATCH = 512
 _LATENCY_STEPS, _LATENCY_REPEATS = 64, 7
 
@@ -189,7 +195,7 @@ class RecurrentNetwork(nn.Module):
 
 def known(task: Task) -> tuple[str, ...]:
     """The names of all baselines of a task: cell or topology, and number of units."""
-    return (*(f"{cell}-{units}" for cell in CELLS for units in UNITS), *liquid(task, seed=0))
+    return (*(f"{cell}-{units}" for cell in CELLS for units in UNITS), *liquid(task, seed=0), *PRUNED)
 
 
 def chosen(task: Task, only: Collection[str]) -> tuple[str, ...]:
@@ -237,6 +243,25 @@ def train_all(
         result = training.train(task, job, lambda epoch, epochs: told(", ".join(candidates), epoch, epochs))
         for name, outcome in zip(candidates, result.outcomes, strict=True):
             yield Trained(name, outcome, result.worker)
+    wanted = [name for name in PRUNED if name in names]
+    if wanted:
+        yield from _pruned(task, wanted, rung, seed, lambda: told(", ".join(wanted), 1, rung.epochs))
+
+
+def _pruned(task: Task, names: Collection[str], rung: Rung, seed: int, told: Callable[[], None]) -> Iterator[Trained]:
+    """All sizes come out of one dense network; where its training fails, each of them has."""
+    dense = fully_connected(task.features, _PRUNED_FROM, _PRUNED_FROM, seed=seed)
+    candidate = Candidate(dense, learning_rate=LEARNING_RATE, seed=seed)
+    told()
+    retrain, worker = max(rung.epochs // 2, 1), f"process {os.getpid()}"
+    try:
+        front = pruning.prune(task, candidate, _SCHEDULE, rung.epochs, retrain, rung.batch_size, seed)
+    except RuntimeError as failure:
+        lost = Outcome(Status.DIVERGED, math.nan, math.nan, 0, 0, math.nan, math.nan, message=str(failure))
+        yield from (Trained(name, lost, worker) for name in names)
+        return
+    by_share = dict(zip((1.0, *_SCHEDULE), front, strict=True))
+    yield from (Trained(name, by_share[PRUNED[name]].outcome, worker) for name in names)
 
 
 @contextmanager

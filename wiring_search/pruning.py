@@ -20,7 +20,7 @@ import numpy as np
 
 from wiring_search.candidate import Candidate
 from wiring_search.pack import Pack
-from wiring_search.records import PackJob, Rung, Status
+from wiring_search.records import Outcome, PackJob, Rung, Status
 from wiring_search.tasks.task import Task
 from wiring_search.training import load_state, train, validation_errors
 from wiring_search.wiring import Wiring
@@ -39,13 +39,15 @@ class Pruned:
 
     candidate: the candidate with its pruned wiring. error: the task's validation error at the best epoch of its
     retraining; error_before: the same right after the removal, before any (NaN for the dense one). state: that best
-    epoch's weights with Adam's moments at the end, by the names of `Pack.state`, to go on from.
+    epoch's weights with Adam's moments at the end, by the names of `Pack.state`, to go on from. outcome: all scores of
+    the retraining, as of any candidate.
     """
 
     candidate: Candidate
     error: float
     error_before: float
     state: State
+    outcome: Outcome
 
     @property
     def wiring(self) -> Wiring:
@@ -257,4 +259,4 @@ def _trained(task: Task, candidate: Candidate, state: State | None, rung: Rung, 
         )
     arrays = load_state(outcome.state)
     weights = arrays.pop("best_weights")
-    return Pruned(candidate, outcome.error, before, {**arrays, "weights": weights})
+    return Pruned(candidate, outcome.error, before, {**arrays, "weights": weights}, outcome)
