@@ -84,7 +84,7 @@ def test_baselines_are_trained_once_and_stand_below_the_front(ended: Path, tmp_p
     folder = tmp_path / "run"
     shutil.copytree(ended, folder)
     text = _run("baselines", folder, "--only", "lstm-4,gru-d-4")
-    assert "2 of 2 baselines" in text and re.search(r"baseline lstm-4 .* 192 .* (yes|no)\s*\n", text)
+    assert "2 of 2 baselines" in text and re.search(r"baseline lstm-4 .* 48 .* (yes|no)\s*\n", text)
     seconds = Run(folder).table()["train_seconds"].tolist()
     text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", folder)
     assert "baseline gru-d-4" in text and "joint front" in text and "baseline gru-d-4" in _run("front", folder)
