@@ -24,13 +24,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wiring_search.candidate import Candidate
+from wiring_search.candidate import MEMORIES, Candidate
 from wiring_search.neurons import NEURONS
 from wiring_search.neurons.connections import Connections
 from wiring_search.solvers import TABLEAUX
 from wiring_search.wiring import Wiring
-
-MEMORY_FORMS = ("none", "state", "input")
 
 
 class Kind(NamedTuple):
@@ -222,7 +220,7 @@ class PackLayout:
             record["neurons"], record["motors"], record["sensory"] = wiring.neurons, wiring.motor, wiring.sensory
             record["end_last"], record["end_second"] = made.layer_ends[:2]
             record["synapses"], record["sensory_synapses"] = len(made.pre), len(made.sensory_pre)
-            record["cells"], record["memory"] = self.cells(wiring), MEMORY_FORMS.index(self.kind.memory)
+            record["cells"], record["memory"] = self.cells(wiring), MEMORIES.index(self.kind.memory)
             record["outputs"], record["steps"] = self.output_size, max(self.steps[p], 1)
             record["variant"] = NEURONS[self.kind.neuron].variant
             record["stages"] = TABLEAUX[self.kind.solver].stages if self.kind.solver in TABLEAUX else 1

@@ -18,7 +18,7 @@ from wiring_search.kernels.dispatch import advance, advance_back, finish, prepar
 from wiring_search.kernels.simd import LANES, add, aligned_scratch, fma, load, splat, store, total, where_positive
 
 _compiled = njit(error_model="numpy")
-FROM_STATE, AS_INPUT = 1, 2  # the forms of memory, as in `layout.MEMORY_FORMS`
+FROM_STATE, AS_INPUT = 1, 2  # the forms of memory, places in `candidate.MEMORIES`
 
 
 @_compiled
