@@ -13,6 +13,7 @@ LAYERS = [
     {"solvers", "neurons", "kernels"},
     {"network", "pack", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
     {"config", "training", "pruning", "baselines"},
+    {"scores"},
     {"search_spaces", "workers", "store", "sampling"},
     {"study", "results", "report"},
     {"run"},

@@ -84,7 +84,11 @@ def search(
     kind: Annotated[str, typer.Option(help="csv: auto, classification or regression.")] = "auto",
     window: Annotated[int, typer.Option(help="csv: rows a sequence.")] = 32,
     stride: Annotated[int, typer.Option(help="csv: rows from one sequence's start to the next.")] = 8,
-    samples: Annotated[int, typer.Option(help="parity: training sequences to draw.")] = 20_000,
+    samples: Annotated[int, typer.Option(help="Generated tasks: training sequences to draw.")] = 20_000,
+    lag: Annotated[int | None, typer.Option(min=1, help="Tasks of long-term memory: steps to remember over.")] = None,
+    protocol: Annotated[
+        str, typer.Option(help="Real data: clean splits that do not overlap, or those of the paper, to compare with it.")
+    ] = "clean",
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Train the usual networks afterwards too, to compare with.")
     ] = False,
@@ -105,7 +109,9 @@ def search(
 
     if kind not in ("auto", "classification", "regression"):
         raise ValueError(f"--kind is {kind!r}; give auto, classification or regression")
-    options = TaskOptions(data, _names(inputs), target, kind, window, stride, samples)  # type: ignore[arg-type]
+    if protocol not in ("clean", "paper"):
+        raise ValueError(f"--protocol is {protocol!r}; give clean or paper")
+    options = TaskOptions(data, _names(inputs), target, kind, window, stride, samples, lag, protocol)  # type: ignore[arg-type]
     config = run.study_config(
         task,
         space,

@@ -55,6 +55,11 @@ class Pack:
         self._effective = np.empty_like(self._raw)
         adam.effective_of(self._raw, self._positive, self._effective)
 
+    @property
+    def effective(self) -> np.ndarray:
+        """(layout.parameters,) float32: the parameters as the dynamics sees them, positive where they must be."""
+        return self._effective
+
     def predict(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> np.ndarray:
         """Outputs (candidates, B, T or 1, O). x: (B, T, F) float32; elapsed: (B, T) float32, 0 where a sample has
         ended."""

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """data: the folder or file of tasks that read one. samples: training sequences of tasks that are generated. The
-    rest is for `csv`:
+    """data: the folder or file of tasks that read one. samples: training sequences of tasks that are generated. lag: steps
+    over which those of long-term memory must remember, None for the task's usual one. protocol: of real data, "clean" splits
+    that do not overlap, or those of the "paper" to compare with published figures. The rest is for `csv`:
 
     inputs: its input columns, all but the target by default. target: the column to tell from them. kind: of target,
     found out by default. window: rows a sequence. stride: rows from one sequence's start to the next.
@@ -21,6 +22,8 @@ class TaskOptions:
     window: int = 32
     stride: int = 8
     samples: int = 20_000
+    lag: int | None = None
+    protocol: Literal["clean", "paper"] = "clean"
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "inputs": list(self.inputs)}
