@@ -50,7 +50,7 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx, layout, softplus, every_step, x, elapsed, state, *values):
         params = np.concatenate([value.detach().numpy().reshape(-1) for value in values])
-        if softplus:
+        if softplus and layout.positive.any():
             raw, params = params, np.empty_like(params)
             adam.effective_of(raw, layout.positive, params)
         y, final, kept = cpu.forward(layout, params, _array(x), _array(elapsed), _array(state), every_step)
@@ -67,7 +67,8 @@ class _Fused(torch.autograd.Function):
         )
         grad[ctx.layout.pinned] = 0.0
         if ctx.softplus:  # its derivative is sigmoid(raw), here from its value
-            grad *= np.where(ctx.layout.positive, -np.expm1(-ctx.params), np.float32(1.0))
+            positive = np.flatnonzero(ctx.layout.positive)
+            grad[positive] *= -np.expm1(-ctx.params[positive])
         grad_x, grad_elapsed = (None if g is None else torch.from_numpy(g) for g in grad_inputs)
         return None, None, None, grad_x, grad_elapsed, torch.from_numpy(grad_state), *_pieces(grad, ctx.shapes)
 

@@ -18,6 +18,7 @@ import numpy as np
 from numba import njit
 
 from wiring_search.kernels.dispatch import Cfc, advance, advance_back, finish, prepare, stands_behind
+from wiring_search.kernels.products_cpu import STRETCH, Tape, add_products, note_grad, note_value, prepare_tape
 from wiring_search.kernels.simd import (
     LANES,
     absolute,
@@ -39,19 +40,71 @@ _compiled = njit(error_model="numpy")
 
 
 class CfcScratch(NamedTuple):
-    """heads: ff1, ff2, a, b of each neuron, then their gradients. new: the new state; grad_new, grad_old: ∂ of both."""
+    """heads: ff1, ff2, a, b of each neuron, then their gradients. new: the new state. turn: where, among the connections
+    onto each neuron, those begin that read new states.
+
+    For the way back: grads: ∂ of everything that a connection can read, the old states, the new ones, the sensory values;
+    columns, sensory_columns: which of them each connection reads; tape: where these and ∂ of four heads wait.
+    """
 
     heads: np.ndarray
     new: np.ndarray
-    grad_new: np.ndarray
-    grad_old: np.ndarray
+    turn: np.ndarray
+    grads: np.ndarray
+    columns: np.ndarray
+    sensory_columns: np.ndarray
+    tape: Tape
 
 
 @stands_behind(prepare, Cfc)
 @_compiled
 def _prepare(model, c, edges, own, keep):
-    size = c.neurons * LANES
-    return CfcScratch(aligned_scratch(4 * size), aligned_scratch(size), aligned_scratch(size), aligned_scratch(size))
+    n, readable = c.neurons, 2 * c.neurons + c.sensory if keep else 0
+    taped = keep and c.variant != PURE
+    turn = _turns(c, edges)
+    return CfcScratch(
+        aligned_scratch(4 * n * LANES),
+        aligned_scratch(n * LANES),
+        turn,
+        aligned_scratch(readable * LANES),
+        _columns(c, edges, turn, keep),
+        _sensory_columns(c, edges, keep),
+        prepare_tape(4 * n if taped else 0, readable if taped else 0),
+    )
+
+
+@_compiled
+def _turns(c, edges):
+    """Onto each neuron, connections come sorted by where they are from: the layers swept before, whose new states are
+    read, stand last."""
+    row, pre, turn = edges.row[c.at_row :], edges.pre[c.at_edge :], np.empty(c.neurons, np.int32)
+    for i in range(c.neurons):
+        first, last, end = entry(row, i), entry(row, i + 1), _end_of_layer(c, i)
+        while last > first and entry(pre, last - 1) >= end:
+            last -= 1
+        turn[i] = last
+    return turn
+
+
+@_compiled
+def _columns(c, edges, turn, keep):
+    columns = np.empty(c.synapses if keep else 0, np.int32)
+    if keep:
+        row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
+        for i in range(c.neurons):
+            for e in range(entry(row, i), entry(turn, i)):
+                columns[e] = entry(pre, e)
+            for e in range(entry(turn, i), entry(row, i + 1)):
+                columns[e] = c.neurons + entry(pre, e)
+    return columns
+
+
+@_compiled
+def _sensory_columns(c, edges, keep):
+    columns, pre = np.empty(c.sensory_synapses if keep else 0, np.int32), edges.sensory_pre[c.at_sensory_edge :]
+    for e in range(len(columns)):
+        columns[e] = 2 * c.neurons + entry(pre, e)
+    return columns
 
 
 @_compiled
@@ -77,68 +130,87 @@ def _end_of_layer(c, i):
 
 
 @_compiled
-def _one_head(c, edges, own, before, new, u, i):
+def _one_head(c, edges, own, turn, u, before, new, i):
     """ff1 of one neuron."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    at, sensory_at, end = _weights_at(c), _sensory_at(c), _end_of_layer(c, i)
-    value = splat(entry(own, i))
-    for e in range(entry(row, i), entry(row, i + 1)):
-        j = entry(pre, e)
-        value = fma(load(new if j >= end else before, j), entry(own, at + e), value)
+    at, here = _weights_at(c), entry(turn, i)
+    head = splat(entry(own, i))
+    for e in range(entry(row, i), here):
+        head = fma(load(before, entry(pre, e)), entry(own, at + e), head)
+    for e in range(here, entry(row, i + 1)):
+        head = fma(load(new, entry(pre, e)), entry(own, at + e), head)
     for e in range(entry(sensory_row, i), entry(sensory_row, i + 1)):
-        value = fma(load(u, entry(sensory_pre, e)), entry(own, sensory_at + e), value)
-    return value
+        head = fma(load(u, entry(sensory_pre, e)), entry(own, _sensory_at(c) + e), head)
+    return head
 
 
 @_compiled
-def _four_heads(c, edges, own, before, new, u, i):
-    """ff1, ff2, a, b of one neuron, side by side: one load serves four sums, none of which waits for another."""
+def _four_heads(c, edges, own, turn, u, before, new, i):
+    """ff1, ff2, a, b of one neuron."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    n, end = c.neurons, _end_of_layer(c, i)
-    first, second, slope, level = (
-        splat(entry(own, i)),
-        splat(entry(own, n + i)),
-        splat(entry(own, 2 * n + i)),
-        splat(entry(own, 3 * n + i)),
-    )
-    at, head = _weights_at(c), c.synapses
-    for e in range(entry(row, i), entry(row, i + 1)):
-        j = entry(pre, e)
-        value = load(new if j >= end else before, j)
-        first = fma(value, entry(own, at + e), first)
-        second = fma(value, entry(own, at + head + e), second)
-        slope = fma(value, entry(own, at + 2 * head + e), slope)
-        level = fma(value, entry(own, at + 3 * head + e), level)
-    at, head = _sensory_at(c), c.sensory_synapses
-    for e in range(entry(sensory_row, i), entry(sensory_row, i + 1)):
-        value = load(u, entry(sensory_pre, e))
-        first = fma(value, entry(own, at + e), first)
-        second = fma(value, entry(own, at + head + e), second)
-        slope = fma(value, entry(own, at + 2 * head + e), slope)
-        level = fma(value, entry(own, at + 3 * head + e), level)
-    return first, second, slope, level
+    n, at, here = c.neurons, _weights_at(c), entry(turn, i)
+    heads = splat(entry(own, i)), splat(entry(own, n + i)), splat(entry(own, 2 * n + i)), splat(entry(own, 3 * n + i))
+    heads = _plus_weighted(own, at, c.synapses, before, pre, entry(row, i), here, heads)
+    heads = _plus_weighted(own, at, c.synapses, new, pre, here, entry(row, i + 1), heads)
+    first, last = entry(sensory_row, i), entry(sensory_row, i + 1)
+    return _plus_weighted(own, _sensory_at(c), c.sensory_synapses, u, sensory_pre, first, last, heads)
+
+
+@_compiled
+def _plus_weighted(own, at, head, values, pre, first, last, sums):
+    """Four weighted sums side by side: one load serves all of them, and none waits for another."""
+    a, b, c, d = sums
+    for e in range(first, last):
+        value = load(values, entry(pre, e))
+        a = fma(value, entry(own, at + e), a)
+        b = fma(value, entry(own, at + head + e), b)
+        c = fma(value, entry(own, at + 2 * head + e), c)
+        d = fma(value, entry(own, at + 3 * head + e), d)
+    return a, b, c, d
 
 
 @_compiled
 def _sweep(c, edges, own, work, elapsed, u, before, new):
-    """The new state of all neurons; what the heads gave stays in work.heads, ff1 and ff2 through tanh, s in place of b."""
-    n, heads = c.neurons, work.heads
-    for i in range(n - 1, -1, -1):
+    """The new state of all neurons; what the heads gave stays in work.heads, ff1 and ff2 through tanh, s in place of b.
+
+    First the weighted sums of a whole layer, then what is made of them: so no sum waits for another neuron's tanh.
+    """
+    for low, high in ((c.end_second, c.neurons), (c.end_last, c.end_second), (0, c.end_last)):
         if c.variant == PURE:
-            first = _one_head(c, edges, own, before, new, u, i)
-            store(heads, i, first)
-            decay = exp(0.0 - elapsed * (absolute(first) + abs(entry(own, n + i))))
-            store(new, i, (1.0 - decay * first) * entry(own, 2 * n + i))
+            _pure_layer(c, edges, own, work, elapsed, u, before, new, low, high)
         else:
-            first, second, slope, level = _four_heads(c, edges, own, before, new, u, i)
-            first, second, s = tanh(first), tanh(second), logistic(fma(slope, elapsed, level))
-            store(heads, i, first)
-            store(heads, n + i, second)
-            store(heads, 2 * n + i, slope)
-            store(heads, 3 * n + i, s)
-            store(new, i, fma(s, second, first) if c.variant == NO_GATE else fma(s, second - first, first))
+            _gated_layer(c, edges, own, work, elapsed, u, before, new, low, high)
+
+
+@_compiled
+def _pure_layer(c, edges, own, work, elapsed, u, before, new, low, high):
+    n, heads, turn = c.neurons, work.heads, work.turn
+    for i in range(low, high):
+        store(heads, i, _one_head(c, edges, own, turn, u, before, new, i))
+    for i in range(low, high):
+        first = load(heads, i)
+        decay = exp(0.0 - elapsed * (absolute(first) + abs(entry(own, n + i))))
+        store(new, i, (1.0 - decay * first) * entry(own, 2 * n + i))
+
+
+@_compiled
+def _gated_layer(c, edges, own, work, elapsed, u, before, new, low, high):
+    n, heads, turn = c.neurons, work.heads, work.turn
+    for i in range(low, high):
+        first, second, slope, level = _four_heads(c, edges, own, turn, u, before, new, i)
+        store(heads, i, first)
+        store(heads, n + i, second)
+        store(heads, 2 * n + i, slope)
+        store(heads, 3 * n + i, level)
+    for i in range(low, high):
+        first, second = tanh(load(heads, i)), tanh(load(heads, n + i))
+        s = logistic(fma(load(heads, 2 * n + i), elapsed, load(heads, 3 * n + i)))
+        store(heads, i, first)
+        store(heads, n + i, second)
+        store(heads, 3 * n + i, s)
+        store(new, i, fma(s, second, first) if c.variant == NO_GATE else fma(s, second - first, first))
 
 
 @stands_behind(advance, Cfc)
@@ -150,19 +222,23 @@ def _advance(model, c, edges, own, work, elapsed, u, before, after):
 @stands_behind(advance_back, Cfc)
 @_compiled
 def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums):
-    n, size, new, grad_new, grad_old = c.neurons, c.neurons * LANES, work.new, work.grad_new, work.grad_old
-    _sweep(c, edges, own, work, elapsed, u, before, new)
-    grad_new[:] = grad_v[:size]
-    grad_old[:] = 0.0
-    grad_u[:] = 0.0
+    n, size, grads = c.neurons, c.neurons * LANES, work.grads
+    _sweep(c, edges, own, work, elapsed, u, before, work.new)
+    grads[:] = 0.0
+    grads[size : 2 * size] = grad_v[:size]
     grad_elapsed = splat(np.float32(0.0))
     for i in range(n):  # from the layer swept last to the first one: ∂ of a new state is whole when its neuron is met
-        grad_elapsed = grad_elapsed + _heads_back(c, own, work, elapsed, i, load(grad_new, i), sums)
+        grad_elapsed = grad_elapsed + _heads_back(c, own, work, elapsed, i, load(grads, n + i), sums)
         if c.variant == PURE:
-            _spread_one(c, edges, own, work, before, u, grad_u, i, sums)
+            _spread_one(c, edges, own, work, u, before, i, sums)
         else:
-            _spread_four(c, edges, own, work, before, u, grad_u, i, sums)
-    grad_v[:size] = grad_old
+            _spread_four(c, edges, own, work, i, sums)
+    if c.variant != PURE:
+        _note(c, work, u, before)
+        if work.tape.filled[0] == STRETCH:
+            _add_weights(c, edges, work, sums)
+    grad_v[:size] = grads[:size]
+    grad_u[:] = grads[2 * size : 2 * size + c.sensory * LANES]
     return grad_elapsed
 
 
@@ -193,59 +269,82 @@ def _heads_back(c, own, work, elapsed, i, delta, sums):
 
 
 @_compiled
-def _spread_one(c, edges, own, work, before, u, grad_u, i, sums):
+def _spread_one(c, edges, own, work, u, before, i, sums):
     """From ∂ of a neuron's head to its bias, its weights, and what they read."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    at, sensory_at, end = _weights_at(c), _sensory_at(c), _end_of_layer(c, i)
+    at, sensory_at, turn = _weights_at(c), _sensory_at(c), entry(work.turn, i)
     grad = load(work.heads, i)
     add(sums, i, grad)
-    for e in range(entry(row, i), entry(row, i + 1)):
-        j = entry(pre, e)
-        add(sums, at + e, grad * load(work.new if j >= end else before, j))
-        add(work.grad_new if j >= end else work.grad_old, j, grad * entry(own, at + e))
+    for e in range(entry(row, i), turn):
+        add(sums, at + e, grad * load(before, entry(pre, e)))
+        add(work.grads, entry(work.columns, e), grad * entry(own, at + e))
+    for e in range(turn, entry(row, i + 1)):
+        add(sums, at + e, grad * load(work.new, entry(pre, e)))
+        add(work.grads, entry(work.columns, e), grad * entry(own, at + e))
     for e in range(entry(sensory_row, i), entry(sensory_row, i + 1)):
-        j = entry(sensory_pre, e)
-        add(sums, sensory_at + e, grad * load(u, j))
-        add(grad_u, j, grad * entry(own, sensory_at + e))
+        add(sums, sensory_at + e, grad * load(u, entry(sensory_pre, e)))
+        add(work.grads, entry(work.sensory_columns, e), grad * entry(own, sensory_at + e))
 
 
 @_compiled
-def _spread_four(c, edges, own, work, before, u, grad_u, i, sums):
-    """The same for a neuron with four heads."""
-    row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
-    sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    n, end = c.neurons, _end_of_layer(c, i)
-    grads = load(work.heads, i), load(work.heads, n + i), load(work.heads, 2 * n + i), load(work.heads, 3 * n + i)
-    add(sums, i, grads[0])
-    add(sums, n + i, grads[1])
-    add(sums, 2 * n + i, grads[2])
-    add(sums, 3 * n + i, grads[3])
+def _spread_four(c, edges, own, work, i, sums):
+    """The same for a neuron with four heads, but for its weights (`_add_weights`)."""
+    row, sensory_row = edges.row[c.at_row :], edges.sensory_row[c.at_row :]
+    n, heads = c.neurons, work.heads
+    four = load(heads, i), load(heads, n + i), load(heads, 2 * n + i), load(heads, 3 * n + i)
+    add(sums, i, four[0])
+    add(sums, n + i, four[1])
+    add(sums, 2 * n + i, four[2])
+    add(sums, 3 * n + i, four[3])
     at, head = _weights_at(c), c.synapses
     for e in range(entry(row, i), entry(row, i + 1)):
-        j = entry(pre, e)
-        value = load(work.new if j >= end else before, j)
-        add(work.grad_new if j >= end else work.grad_old, j, _spread_edge(own, sums, at + e, head, grads, value))
+        _add_through(own, at + e, head, four, work.grads, entry(work.columns, e))
     at, head = _sensory_at(c), c.sensory_synapses
     for e in range(entry(sensory_row, i), entry(sensory_row, i + 1)):
-        j = entry(sensory_pre, e)
-        add(grad_u, j, _spread_edge(own, sums, at + e, head, grads, load(u, j)))
+        _add_through(own, at + e, head, four, work.grads, entry(work.sensory_columns, e))
 
 
 @_compiled
-def _spread_edge(own, sums, at, head, grads, value):
-    """Gradients of a connection's four weights; returns that of the value which it carries."""
-    add(sums, at, grads[0] * value)
-    add(sums, at + head, grads[1] * value)
-    add(sums, at + 2 * head, grads[2] * value)
-    add(sums, at + 3 * head, grads[3] * value)
-    some = fma(grads[1], entry(own, at + head), grads[0] * entry(own, at))
-    more = fma(grads[3], entry(own, at + 3 * head), grads[2] * entry(own, at + 2 * head))
-    return some + more
+def _add_through(own, at, head, four, grads, column):
+    """∂ of what a connection reads, from those of the four heads that it reaches."""
+    grad = fma(four[0], entry(own, at), load(grads, column))
+    grad = fma(four[1], entry(own, at + head), grad)
+    grad = fma(four[2], entry(own, at + 2 * head), grad)
+    store(grads, column, fma(four[3], entry(own, at + 3 * head), grad))
+
+
+@_compiled
+def _note(c, work, u, before):
+    """A time step onto the tape: ∂ of all heads, and everything that their weights read."""
+    n, tape = c.neurons, work.tape
+    for r in range(4 * n):
+        note_grad(tape, r, load(work.heads, r))
+    for i in range(n):
+        note_value(tape, i, load(before, i))
+        note_value(tape, n + i, load(work.new, i))
+    for k in range(c.sensory):
+        note_value(tape, 2 * n + k, load(u, k))
+    tape.filled[0] += 1
+
+
+@_compiled
+def _add_weights(c, edges, work, sums):
+    """From the tape to the weights, and the tape is empty again."""
+    n, columns, sensory_columns = c.neurons, work.columns, work.sensory_columns
+    row, sensory_row = edges.row[c.at_row :], edges.sensory_row[c.at_row :]
+    at, sensory_at = _weights_at(c), _sensory_at(c)
+    for i in range(n):
+        add_products(work.tape, i, n, columns, row[i], row[i + 1], sums, at, c.synapses)
+        first, last = sensory_row[i], sensory_row[i + 1]
+        add_products(work.tape, i, n, sensory_columns, first, last, sums, sensory_at, c.sensory_synapses)
+    work.tape.filled[0] = 0
 
 
 @stands_behind(finish, Cfc)
 @_compiled
-def _finish(model, c, own, sums, grad_own):
+def _finish(model, c, edges, own, work, sums, grad_own):
+    if c.variant != PURE:
+        _add_weights(c, edges, work, sums)
     for i in range(_sensory_at(c) + _heads(c) * c.sensory_synapses):
         grad_own[i] = total(load(sums, i))

@@ -76,7 +76,7 @@ advance = _slot("advance")
 # advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums): the way back. ∂after becomes
 #     ∂before in grad_v, ∂u is written into grad_u, parameters' sums are added to `sums`; returns ∂elapsed.
 advance_back = _slot("advance_back")
-# finish(model, c, own, sums, grad_own): from sums, still one a lane, to the gradients of neurons and synapses.
+# finish(model, c, edges, own, work, sums, grad_own): from sums, still one a lane, to the gradients of neurons and synapses.
 finish = _slot("finish")
 # new_state(model, v, driving, conductance, cm, h), new_state_back(model, …, delta): one neuron, one sub-step of LTC.
 new_state, new_state_back = _slot("new_state"), _slot("new_state_back")
@@ -90,9 +90,11 @@ prepare_field = _slot("prepare_field")
 outer = _slot("outer")
 # outer_back(model, c, edges, own, work, u, grad_u, sums): the way back, from what field_back has gathered.
 outer_back = _slot("outer_back")
-# remember_prepare(memory, c): the scratch of the memory, `memory_cpu.Cells`.
+# remember_prepare(memory, c, features, keep): the scratch of the memory, `memory_cpu.Cells`. keep: for a backward pass.
 remember_prepare = _slot("remember_prepare")
 # remember(memory, c, own, x, features, before, after, cells): the new cells, and what the memory shows, cells.shown.
 remember = _slot("remember")
 # remember_back(memory, c, own, x, features, before, after, cells, grad_state, sums, grad_x): the way back.
 remember_back = _slot("remember_back")
+# remember_finish(memory, c, features, cells, sums): what still waits is added to the parameters' sums.
+remember_finish = _slot("remember_finish")

@@ -349,7 +349,7 @@ def sensory_back(c, edges, own, work, u, grad_u, sums):
 
 @stands_behind(finish, SemiImplicitLtc, ClosedFormLtc, ExplicitLtc)
 @_compiled
-def _finish(model, c, own, sums, grad_own):
+def _finish(model, c, edges, own, work, sums, grad_own):
     n = c.neurons
     for i in range(n):
         grad_n, grad_d = total(load(sums, i)), total(load(sums, n + i))

@@ -11,26 +11,44 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from wiring_search.kernels.dispatch import Lstm, NoMemory, remember, remember_back, remember_prepare, stands_behind
+from wiring_search.kernels.dispatch import (
+    Lstm,
+    NoMemory,
+    remember,
+    remember_back,
+    remember_finish,
+    remember_prepare,
+    stands_behind,
+)
+from wiring_search.kernels.products_cpu import STRETCH, Tape, add_products, note_grad, note_value, prepare_tape
 from wiring_search.kernels.simd import LANES, add, aligned_scratch, entry, fma, load, logistic, splat, store, tanh
 
 _compiled = njit(error_model="numpy")
 
 
 class Cells(NamedTuple):
-    """gates: tanh(i), s(g), s(f), s(o), each (cells,) lanes; shown: m; squashed: tanh(c')."""
+    """gates: tanh(i), s(g), s(f), s(o), each (cells,) lanes; shown: m; squashed: tanh(c'). tape: ∂ of the gates, and the
+    features and neurons that they read."""
 
     gates: np.ndarray
     squashed: np.ndarray
     shown: np.ndarray
     grad_shown: np.ndarray
+    tape: Tape
 
 
 @stands_behind(remember_prepare, NoMemory, Lstm)
 @_compiled
-def _prepare(memory, c):
-    size = c.cells * LANES
-    return Cells(aligned_scratch(4 * size), aligned_scratch(size), aligned_scratch(size), aligned_scratch(size))
+def _prepare(memory, c, features, keep):
+    size, read = c.cells * LANES, features + c.neurons
+    taped = keep and c.cells > 0
+    return Cells(
+        aligned_scratch(4 * size),
+        aligned_scratch(size),
+        aligned_scratch(size),
+        aligned_scratch(size),
+        prepare_tape(4 * c.cells if taped else 0, read if taped else 0),
+    )
 
 
 @stands_behind(remember, NoMemory)
@@ -42,6 +60,12 @@ def _nothing(memory, c, own, x, features, before, after, cells):
 @stands_behind(remember_back, NoMemory)
 @_compiled
 def _nothing_back(memory, c, own, x, features, before, after, cells, grad_state, sums, grad_x):
+    return
+
+
+@stands_behind(remember_finish, NoMemory)
+@_compiled
+def _nothing_to_finish(memory, c, features, cells, sums):
     return
 
 
@@ -99,12 +123,15 @@ def _remember_back(memory, c, own, x, features, before, after, cells, grad_state
         store(gates, 2 * k + i, grad_c * load(before, n + i) * keep * (1.0 - keep))
         store(gates, 3 * k + i, grad_m * squashed * show * (1.0 - show))
     for r in range(4 * k):
-        grad = load(gates, r)
-        add(sums, at_b + r, grad)
-        for f in range(features):
-            add(sums, c.at_memory + r * features + f, grad * load(x, f))
-        for j in range(n):
-            add(sums, at_h + r * n + j, grad * load(before, j))
+        add(sums, at_b + r, load(gates, r))
+        note_grad(cells.tape, r, load(gates, r))
+    for f in range(features):
+        note_value(cells.tape, f, load(x, f))
+    for j in range(n):
+        note_value(cells.tape, features + j, load(before, j))
+    cells.tape.filled[0] += 1
+    if cells.tape.filled[0] == STRETCH:
+        _add_weights(c, features, cells, sums)
     for j in range(n):
         store(grad_state, j, load(grad_state, j) + _gathered(own, gates, k, at_h + j, n))
     if len(grad_x) > 0:
@@ -125,3 +152,22 @@ def _gathered(own, gates, k, at, width):
         d = fma(load(gates, 2 * k + i), entry(own, row + 2 * next_gate), d)
         e = fma(load(gates, 3 * k + i), entry(own, row + 3 * next_gate), e)
     return (a + b) + (d + e)
+
+
+@stands_behind(remember_finish, Lstm)
+@_compiled
+def _finish(memory, c, features, cells, sums):
+    _add_weights(c, features, cells, sums)
+
+
+@_compiled
+def _add_weights(c, features, cells, sums):
+    """From the tape to the weights, and the tape is empty again."""
+    n, k = c.neurons, c.cells
+    read = np.arange(features + n)
+    for i in range(k):  # the four gates of a cell, and all that they read
+        add_products(cells.tape, i, k, read, 0, features, sums, c.at_memory + i * features, k * features)
+        # A row of recurrent weights starts with the first neuron, whose column stands behind the features.
+        at = c.at_memory + 4 * k * features + i * n - features
+        add_products(cells.tape, i, k, read, features, features + n, sums, at, k * n)
+    cells.tape.filled[0] = 0

@@ -122,6 +122,6 @@ def _outer_back(model, c, edges, own, work, u, grad_u, sums):
 
 @stands_behind(finish, ExplicitRate)
 @_compiled
-def _finish(model, c, own, sums, grad_own):
+def _finish(model, c, edges, own, work, sums, grad_own):
     for i in range(_sensory_at(c) + c.sensory_synapses):
         grad_own[i] = total(load(sums, i))

@@ -14,7 +14,16 @@ the neurons, marker of the memory).
 import numpy as np
 from numba import njit
 
-from wiring_search.kernels.dispatch import advance, advance_back, finish, prepare, remember, remember_back, remember_prepare
+from wiring_search.kernels.dispatch import (
+    advance,
+    advance_back,
+    finish,
+    prepare,
+    remember,
+    remember_back,
+    remember_finish,
+    remember_prepare,
+)
 from wiring_search.kernels.simd import LANES, add, aligned_scratch, fma, load, splat, store, total, where_positive
 
 _compiled = njit(error_model="numpy")
@@ -28,7 +37,7 @@ def forward_item(kind, c, edges, own, x, elapsed, state, y, final, history):
     features = len(x) // len(elapsed)
     first_shown = time_steps - len(y) // (c.outputs * LANES)
     work = prepare(neurons, c, edges, own, False)
-    cells = remember_prepare(memory, c)
+    cells = remember_prepare(memory, c, features, False)
     u = aligned_scratch(c.sensory * LANES)
     at_cells, size = c.neurons * LANES, (c.neurons + c.cells) * LANES
     history[:size] = state
@@ -57,7 +66,7 @@ def backward_item(kind, c, edges, own, x, elapsed, history, grad_y, grad_state, 
     features = len(x) // len(elapsed)
     first_shown = time_steps - len(grad_y) // (c.outputs * LANES)
     work = prepare(neurons, c, edges, own, True)
-    cells = remember_prepare(memory, c)
+    cells = remember_prepare(memory, c, features, True)
     sums = aligned_scratch(c.parameters * LANES)
     sums[:] = 0.0
     grad_x[:] = 0.0
@@ -92,7 +101,9 @@ def backward_item(kind, c, edges, own, x, elapsed, history, grad_y, grad_state, 
         _add_held(c.neurons + c.cells, grad_state, held)
         if len(grad_elapsed) > 0:
             store(grad_elapsed, t, where_positive(load(elapsed, t), grad_dt, splat(np.float32(0.0))))
-    finish(neurons, c, own, sums, grad_own)
+    finish(neurons, c, edges, own, work, sums, grad_own)
+    if c.memory > 0:
+        remember_finish(memory, c, features, cells, sums)
     for i in range(_first_of_maps(c), c.parameters):
         grad_own[i] = total(load(sums, i))
 
