@@ -3,9 +3,9 @@
     python benchmarks/adjoint.py            (ct-rnn and ltc, one after the other, or those named behind it)
 
 CT-RNN and LTC with RK4, an NCP of 19 neurons, 8 inputs, batch 8, elapsed times uniform in 0.1 … 0.4, float32, one thread, a
-loss on the outputs of every time step. Four ways to a gradient: BPTT in plain torch, the fused kernel (BPTT too), and
-the adjoint with the states at time steps kept ("starts"), with those run backward within each time step ("ends"), and with
-nothing but the final state ("final").
+loss on the outputs of every time step. Ways to a gradient: BPTT in plain torch and in the fused kernel; and the adjoint,
+in the fused kernel, and in plain torch with the states at time steps kept ("starts", as the kernel does), with those run
+backward within each time step ("ends"), and with nothing but the final state ("final").
 
 kept MB: tensors saved for the backward pass, each storage once, as `saved_tensors_hooks` see them, the largest sum alive at
 one moment of forward and backward (so with what the adjoint records for a moment while it goes backward); of the kernel,
@@ -19,6 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -41,6 +42,7 @@ def main() -> None:
     ways: dict[str, Run] = {
         "BPTT, torch": reference.run,
         "BPTT, fused": fused,
+        "adjoint, fused": fused_adjoint,
         **{f"adjoint, {name}": partial(adjoint.run, state_from=name) for name in ("starts", "ends", "final")},
     }
     with cpu.one_thread():
@@ -69,7 +71,7 @@ def compare(ways: dict[str, Run], neuron: str, time_steps: int, steps: int) -> N
         step = partial(gradient, run, layout, *arrays)
         ours, seconds = best(step, 3 if time_steps <= 128 else 1)
         errors = [float((ours - other).norm() / other.norm()) for other in (truth, same)]
-        kept = kernel_bytes(layout, *arrays) if run is fused else peak_of_saved(step)
+        kept = kernel_bytes(layout, *arrays) if name.endswith("fused") else peak_of_saved(step)
         print(
             f"{name:18}{time_steps:6}{steps:7}{kept / 1e6:10.3f}{seconds * 1e3:10.1f}{errors[0]:10.1e}{errors[1]:10.1e}",
             flush=True,
@@ -85,6 +87,11 @@ def gradient(run: Run, layout: PackLayout, params: Tensor, x: Tensor, elapsed: T
 
 def fused(layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool):
     return autograd.fused(layout, [params], False, x, elapsed, state, every_step)
+
+
+def fused_adjoint(layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool):
+    kind = layout.kind._replace(gradient="adjoint")
+    return fused(replace(layout, kind=kind), params, x, elapsed, state, every_step)
 
 
 def in_chunks(layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool):

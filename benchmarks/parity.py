@@ -1,4 +1,4 @@
-"""How closely the fused kernels follow the plain reference: every neuron, solver and memory, as a Markdown table.
+"""How closely the fused kernels follow the plain reference: every neuron, solver, gradient and memory, as a Markdown table.
 
     python benchmarks/parity.py
 
@@ -8,11 +8,13 @@ parameters, inputs, elapsed times and initial states. Explicit solvers get short
 rounding errors grow without bound in any precision.
 """
 
+from itertools import product
+
 import numpy as np
 import torch
 
-from wiring_search.candidate import MEMORIES, SOLVERS
-from wiring_search.kernels import cpu, reference
+from wiring_search.candidate import EXPLICIT, GRADIENTS, MEMORIES, SOLVERS
+from wiring_search.kernels import adjoint, cpu, reference
 from wiring_search.kernels.layout import Kind, PackLayout
 from wiring_search.neurons import initial_parameters
 from wiring_search.solvers import TABLEAUX
@@ -22,15 +24,16 @@ BATCH, TIME_STEPS, FEATURES, OUTPUTS = 40, 12, 5, 3
 
 
 def main() -> None:
-    print("| neuron | solver | memory | outputs | final state | parameters | inputs | times | initial state |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| neuron | solver | memory | gradient | outputs | final state | parameters | inputs | times | initial state |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     worst = 0.0
     for neuron, solvers in SOLVERS.items():
         for solver in solvers:
-            for memory in MEMORIES:
-                errors = differences(Kind(neuron, solver, memory), np.random.default_rng(0))
+            for memory, gradient in product(MEMORIES, GRADIENTS if solver in EXPLICIT else GRADIENTS[:1]):
+                kind = Kind(neuron, solver, memory, gradient)
+                errors = differences(kind, np.random.default_rng(0))
                 worst = max(worst, *errors)
-                print(f"| {neuron} | {solver} | {memory} | {' | '.join(f'{error:.1e}' for error in errors)} |", flush=True)
+                print(f"| {' | '.join(kind)} | {' | '.join(f'{error:.1e}' for error in errors)} |", flush=True)
     print(f"\nworst: {worst:.1e}")
 
 
@@ -50,7 +53,8 @@ def differences(kind: Kind, rng: np.random.Generator) -> list[float]:
     state = (0.4 * rng.standard_normal((BATCH, layout.state_size))).astype(np.float32)
 
     tensors = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in (params, x, elapsed, state)]
-    y, final = reference.run(layout, *tensors, True)
+    truth_of = adjoint.run if kind.gradient == "adjoint" else reference.run
+    y, final = truth_of(layout, *tensors, True)
     grad_y, grad_final = (rng.standard_normal(tuple(value.shape)) for value in (y, final))
     truth = torch.autograd.grad((y, final), tensors, (torch.tensor(grad_y), torch.tensor(grad_final)))
     our_y, our_final, kept = cpu.forward(layout, params, x, elapsed, state, True)

@@ -1,13 +1,13 @@
 """Everything that makes a liquid network: which neuron, how it is solved, with which memory, on which wiring.
 
 A dimension exists only where it matters. Polarity does for LTC, CT-RNN and neural ODE, not for CfC, whose weights are
-drawn with both signs. A layered CfC needs a wiring with layers, and recurs densely within each, whatever recurrent
-synapses it has. A fully connected wiring has nothing to draw but its polarities. (`auto_ncp` is left out: each of its
-wirings is an `ncp`.)
+drawn with both signs. Explicit solvers alone have an adjoint gradient. A layered CfC needs a wiring with layers, and
+recurs densely within each, whatever recurrent synapses it has. A fully connected wiring has nothing to draw but its
+polarities. (`auto_ncp` is left out: each of its wirings is an `ncp`.)
 """
 
 from search_spaces.space import Choice, FloatRange, IntRange, Space
-from wiring_search.candidate import MEMORIES, NEURONS, SOLVERS
+from wiring_search.candidate import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS
 
 _LAYERED_CFC = tuple(name for name in NEURONS if name.startswith("layered-"))
 _SIGNED = ("ltc", "ct-rnn", "neural-ode")
@@ -27,6 +27,7 @@ liquid = Space(
             IntRange(1, 6, when={"solver": ("semi-implicit", "euler")}),
             IntRange(1, 4, when={"solver": ("heun", "rk4")}),
         ),
+        "gradient": Choice(GRADIENTS, when={"solver": EXPLICIT}),
         "memory": Choice(MEMORIES),
         "learning_rate": FloatRange(0.002, 0.05, log=True),
         "topology": (

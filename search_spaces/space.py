@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wiring_search import topologies
-from wiring_search.candidate import MEMORIES, NEURONS, SOLVERS, Candidate
+from wiring_search.candidate import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS, Candidate
 from wiring_search.wiring import Wiring
 
 Value = int | float | str
@@ -43,13 +43,14 @@ TOPOLOGIES: dict[str, Callable[..., Wiring]] = {
 # Layered neurons look at the synapses from layer to layer alone: only these topologies have layers.
 LAYERED_TOPOLOGIES = ("ncp", "auto_ncp", "layered")
 # Dimensions of the candidate; all others are arguments of the topology. `wiring_seed` is the topology's `seed`.
-CANDIDATE_DIMENSIONS = ("neuron", "solver", "steps", "memory", "learning_rate")
+CANDIDATE_DIMENSIONS = ("neuron", "solver", "steps", "gradient", "memory", "learning_rate")
 # Dimensions that are chosen by name, and the names; all others are numbers.
 NAMES: dict[str, tuple[str, ...]] = {
     "topology": tuple(TOPOLOGIES),
     "neuron": NEURONS,
     "solver": tuple(dict.fromkeys(name for solvers in SOLVERS.values() for name in solvers)),
     "memory": MEMORIES,
+    "gradient": GRADIENTS,
 }
 
 
@@ -267,7 +268,7 @@ class Space:
         parents = {p for name in self.dimensions for alternative in self.alternatives(name) for p in alternative.when}
         cases: list[Point] = [{}]
         for name in self.dimensions:
-            if name in parents | {"topology", "neuron", "solver"}:
+            if name in parents | {"topology", "neuron", "solver", "gradient"}:
                 cases = [longer for case in cases for longer in self._extended(case, name)]
         return cases
 
@@ -294,6 +295,8 @@ class Space:
         neuron, solver = _dynamics(case)
         if solver not in SOLVERS[neuron]:
             raise Fault(f"solver is {solver!r} where neuron is {neuron}; it has {', '.join(SOLVERS[neuron])}", "solver")
+        if case.get("gradient") == "adjoint" and solver not in EXPLICIT:
+            raise Fault(f"gradient is 'adjoint'{where}, but only {', '.join(EXPLICIT)} have one; give it a condition", "gradient")
         if solver == "closed-form" and "steps" in existing:
             raise Fault(f"dimension 'steps' exists{where}, but the closed form has no steps; give it a condition", "steps")
         if neuron.startswith("layered-") and topology not in LAYERED_TOPOLOGIES:

@@ -190,10 +190,9 @@ def test_float32_gives_usable_gradients() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"neuron": "cfc"}, "neuron is 'cfc', no differential equation; the adjoint is for ltc, ct-rnn, neural-ode"),
-        ({"solver": "closed-form"}, "solver is 'closed-form'.* give one of euler, heun, rk4"),
-        ({"solver": "semi-implicit"}, "solver is 'semi-implicit', whose steps do not follow the ODE closely"),
-        ({}, "solver is 'semi-implicit'"),
+        ({"neuron": "cfc"}, "'adjoint' with the closed-form solver of cfc, which has none; .*of ltc, ct-rnn, neural-ode"),
+        ({"solver": "closed-form"}, "closed-form solver of ltc.* the adjoint is for euler, heun, rk4"),
+        ({}, "semi-implicit solver of ltc"),
     ],
 )
 def test_what_has_no_adjoint_is_refused(given: dict, message: str) -> None:
@@ -202,8 +201,11 @@ def test_what_has_no_adjoint_is_refused(given: dict, message: str) -> None:
 
 
 def test_unknown_choices_are_refused() -> None:
-    with pytest.raises(ValueError, match='gradient is \'forward\'; give "bptt" or "adjoint"'):
+    with pytest.raises(ValueError, match="gradient is 'forward'; known gradients: bptt, adjoint"):
         LiquidNetwork(WIRING, gradient="forward")
+    layout, arrays = _problem(Kind("ltc"))
+    with pytest.raises(ValueError, match="solver is 'semi-implicit', whose steps do not follow the ODE closely"):
+        adjoint.run(layout, *arrays, True)
     layout, arrays = _problem(Kind("ct-rnn", "rk4", "state"))
     with pytest.raises(ValueError, match="memory is 'state', whose steps cannot be run backward"):
         adjoint.run(layout, *arrays, True, "final")

@@ -8,7 +8,7 @@ from packs import inputs, parameters, random_layout
 from scipy.integrate import solve_ivp
 
 from wiring_search.candidate import SOLVERS
-from wiring_search.kernels import adam, autograd, cpu, reference
+from wiring_search.kernels import adam, adjoint, autograd, cpu, reference
 from wiring_search.kernels.layout import Kind, PackLayout
 from wiring_search.kernels.simd import LANES, MINUS_LOG2_E, aligned, load, logistic2, store
 from wiring_search.solvers import TABLEAUX
@@ -31,12 +31,13 @@ def _near(ours: np.ndarray, truth: np.ndarray) -> None:
     assert np.abs(ours - truth).max() <= 1e-5 * max(1e-3, np.abs(truth).max())
 
 
+ODES = ("ltc", "ct-rnn", "neural-ode")
 KINDS = [
     Kind(neuron, solver, memory)
     for neuron, solvers in SOLVERS.items()
     for solver in solvers
     for memory in ("none", "state", "input")
-]
+] + [Kind(neuron, solver, memory, "adjoint") for neuron in ODES for solver in TABLEAUX for memory in ("none", "state", "input")]
 
 
 def _parity(layout: PackLayout, rng: np.random.Generator, batch: int, steps: int, every_step: bool, gaps: bool) -> None:
@@ -45,7 +46,8 @@ def _parity(layout: PackLayout, rng: np.random.Generator, batch: int, steps: int
         elapsed = elapsed * np.float32(0.1)
     arrays = params, x, elapsed, state
     tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
-    y, final = reference.run(layout, *tensors, every_step)
+    truth_of = adjoint.run if layout.kind.gradient == "adjoint" else reference.run
+    y, final = truth_of(layout, *tensors, every_step)
     grad_y, grad_final = rng.standard_normal(y.shape), rng.standard_normal(final.shape)
     truth = torch.autograd.grad((y, final), tensors, (torch.tensor(grad_y), torch.tensor(grad_final)))
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from wiring_search.wiring import Wiring
 
-_EXPLICIT = ("euler", "heun", "rk4")
+EXPLICIT = ("euler", "heun", "rk4")
 # Every neuron with the solvers that there are for it, the usual one first.
 SOLVERS: dict[str, tuple[str, ...]] = {
-    "ltc": ("semi-implicit", "closed-form", *_EXPLICIT),
-    "ct-rnn": _EXPLICIT,
-    "neural-ode": _EXPLICIT,
+    "ltc": ("semi-implicit", "closed-form", *EXPLICIT),
+    "ct-rnn": EXPLICIT,
+    "neural-ode": EXPLICIT,
     "cfc": ("closed-form",),
     "cfc-no-gate": ("closed-form",),
     "cfc-pure": ("closed-form",),
@@ -27,6 +27,7 @@ SOLVERS: dict[str, tuple[str, ...]] = {
 }
 NEURONS = tuple(SOLVERS)
 MEMORIES = ("none", "state", "input")
+GRADIENTS = ("bptt", "adjoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,11 @@ class Candidate:
     memory: "none", or an LSTM around the neurons whose output becomes their initial "state" or their "input" (the two
     published forms of mixed memory). learning_rate: Adam's, per candidate. seed: the initialisation seed of the
     weights; the seed that drew the wiring is the space's business, the order of the data belongs to the pack.
+    gradient: "bptt", back-propagation through the solver's steps, or "adjoint", that of the differential equation, for
+    explicit solvers.
 
-    Raises ValueError for an unknown neuron, solver or memory, a number of steps that the solver cannot have, or a
-    learning rate that is not a positive number.
+    Raises ValueError for an unknown neuron, solver, memory or gradient, a number of steps that the solver cannot have, a
+    solver that has no adjoint, or a learning rate that is not a positive number.
     """
 
     wiring: Wiring
@@ -49,6 +52,7 @@ class Candidate:
     memory: str = "none"
     learning_rate: float = 0.01
     seed: int = 0
+    gradient: str = "bptt"
 
     def __post_init__(self) -> None:
         if self.neuron not in NEURONS:
@@ -57,6 +61,14 @@ class Candidate:
             raise ValueError(f"solver is {self.solver!r}; solvers of {self.neuron}: {', '.join(SOLVERS[self.neuron])}")
         if self.memory not in MEMORIES:
             raise ValueError(f"memory is {self.memory!r}; known memories: {', '.join(MEMORIES)}")
+        if self.gradient not in GRADIENTS:
+            raise ValueError(f"gradient is {self.gradient!r}; known gradients: {', '.join(GRADIENTS)}")
+        if self.gradient == "adjoint" and self.solver not in EXPLICIT:
+            having = ", ".join(name for name, solvers in SOLVERS.items() if set(solvers) & set(EXPLICIT))
+            raise ValueError(
+                f"gradient is 'adjoint' with the {self.solver} solver of {self.neuron}, which has none; the adjoint is for "
+                f"{', '.join(EXPLICIT)} (of {having}): give one of these, or the gradient 'bptt'"
+            )
         if not isinstance(self.steps, int) or isinstance(self.steps, bool):
             raise ValueError(f"steps is {self.steps!r}; give a whole number of sub-steps")
         if (self.steps == 0) != (self.solver == "closed-form") or self.steps < 0:

@@ -204,7 +204,7 @@ def show(
         metric: f"{found.score('metric'):.4g} (error {found.score('error'):.4g}, validation)",
         "latency": f"{found.score('latency_us'):.3g} µs a step",
         "neuron": f"{found.candidate.neuron}, {found.candidate.solver} solver, {found.candidate.steps} steps, "
-        f"memory {found.candidate.memory}",
+        f"memory {found.candidate.memory}, gradient {found.candidate.gradient}",
         "learning rate": f"{found.candidate.learning_rate:.4g}",
         "point": ", ".join(
             f"{name} {value}" if isinstance(value, str) else f"{name} {value:.4g}" for name, value in found.params.items()

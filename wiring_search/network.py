@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from wiring_search.candidate import SOLVERS, Candidate
-from wiring_search.kernels import adjoint, autograd
+from wiring_search.kernels import autograd
 from wiring_search.kernels.layout import PackLayout, kind_of
 from wiring_search.neurons import NEURONS, initial_parameters
 from wiring_search.wiring import Wiring
@@ -30,10 +30,9 @@ class LiquidNetwork(nn.Module):
     time step (the closed form has none). every_step: outputs at each step, or at the last valid one only.
     positive: how conductances and capacitances stay positive: "softplus" of the stored value, or "clip", where you
     call `clip_parameters()` after each optimiser step (the two `implicit_param_constraints` of `ncps.torch.LTC`).
-    gradient: "bptt", back-propagation through the solver's steps, or "adjoint", that of the ODE itself in plain torch, for
-    ltc, ct-rnn and neural-ode with an explicit solver (`kernels.adjoint`; the fused kernel keeps no more and is exact and
-    faster). use_reference: run the plain torch reference (float64 and other devices do so anyway). seed: of the initial
-    parameters.
+    gradient: "bptt", back-propagation through the solver's steps, or "adjoint", that of the differential equation, for
+    explicit solvers (`kernels.adjoint`). use_reference: run the plain torch reference (float64 and other devices do so
+    anyway). seed: of the initial parameters.
 
     Raises ValueError for names that are not known, and for the adjoint of neurons and solvers that have none.
     """
@@ -57,18 +56,13 @@ class LiquidNetwork(nn.Module):
         super().__init__()
         if positive not in ("softplus", "clip"):
             raise ValueError(f'positive is {positive!r}; give "softplus" or "clip"')
-        if gradient not in ("bptt", "adjoint"):
-            raise ValueError(f'gradient is {gradient!r}; give "bptt" or "adjoint"')
         self.wiring = wiring
         self.every_step = every_step
         self.positive = positive
-        self.gradient = gradient
         self.use_reference = use_reference
         solver = solver or SOLVERS[neuron][0]
-        chosen = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else steps, memory, seed=seed)
+        chosen = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else steps, memory, seed=seed, gradient=gradient)
         features = wiring.sensory if features is None else features
-        if gradient == "adjoint":
-            adjoint.require(kind_of(chosen))
         self.layout = PackLayout((wiring,), (chosen.steps,), features, outputs, kind_of(chosen))
         for name, value in initial_parameters(neuron, self.layout.shapes[0], self.layout.connections[0], seed).items():
             value = torch.from_numpy(value)
@@ -98,15 +92,10 @@ class LiquidNetwork(nn.Module):
             state = x.new_zeros(shape)
         elif tuple(state.shape) != shape:
             raise ValueError(f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = {shape}")
-        if self.gradient == "adjoint":
-            own = self.effective()
-            params = torch.cat([own[name].reshape(-1) for name in self.layout.shapes[0]])
-            y, final = adjoint.run(self.layout, params, x, elapsed, state, self.every_step)
-        else:
-            values = [getattr(self, name) for name in self.layout.shapes[0]]
-            fits = not self.use_reference and autograd.can_fuse((x, elapsed, state, *values))
-            kernel = autograd.fused if fits else autograd.by_reference
-            y, final = kernel(self.layout, values, self.positive == "softplus", x, elapsed, state, self.every_step)
+        values = [getattr(self, name) for name in self.layout.shapes[0]]
+        fits = not self.use_reference and autograd.can_fuse((x, elapsed, state, *values))
+        kernel = autograd.fused if fits else autograd.by_reference
+        y, final = kernel(self.layout, values, self.positive == "softplus", x, elapsed, state, self.every_step)
         return (y[0] if self.every_step else y[0, :, 0]), final
 
     def clip_parameters(self) -> None:

@@ -21,7 +21,8 @@ by the solver's error, O(steps^−order) or less. Where the backward pass has it
 Forward, liquid neurons contract: errors die out at a rate 1/τ. Backward, v expands at that rate and its errors with it, by
 e^{Δ/τ} a time step, whereas a, which is linear and obeys the transposed equation, contracts as v does forward. So
 "starts" is the default (Gholami, Keutzer & Biros, "ANODE", IJCAI 2019, on why v must not be run backward); "final" is for
-short sequences and slow neurons alone. `benchmarks/adjoint.py` measures all three.
+short sequences and slow neurons alone. `benchmarks/adjoint.py` measures all three. The fused kernel knows "starts"
+(`kernels.explicit_cpu`), which is the gradient that a candidate may choose; this file is its reference.
 
 The semi-implicit solver is refused, see `require`. Run backward, its step would divide by C − h (g + Σ w s), which stiff
 neurons take through zero. With its forward states kept, an explicit adjoint (classic RK4) of an NCP with 22 neurons,
@@ -47,13 +48,8 @@ StateFrom = Literal["starts", "ends", "final"]
 
 
 def require(kind: Kind, state_from: StateFrom = "starts") -> None:
-    """Raises ValueError where there is no adjoint: for neurons that are no ODE, for solvers that are not explicit, and for
-    the states of a memory, whose discrete steps cannot be run backward, from the final one alone."""
-    if NEURONS[kind.neuron].field is None:
-        known = ", ".join(name for name, neuron in NEURONS.items() if neuron.field)
-        raise ValueError(
-            f'neuron is {kind.neuron!r}, no differential equation; the adjoint is for {known}: give one, or gradient="bptt"'
-        )
+    """Raises ValueError where there is no adjoint: for solvers that are not explicit (which other neurons than ODEs do not
+    have), and for the states of a memory, whose discrete steps cannot be run backward, from the final one alone."""
     if kind.solver not in TABLEAUX:
         raise ValueError(
             f"solver is {kind.solver!r}, whose steps do not follow the ODE closely enough for its adjoint and cannot be run "

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from wiring_search.kernels import adam, cpu, reference
+from wiring_search.kernels import adam, adjoint, cpu, reference
 from wiring_search.kernels.layout import PackLayout
 
 Tensor = torch.Tensor
@@ -36,14 +36,15 @@ def fused(
 def by_reference(
     layout: PackLayout, values: Sequence[Tensor], softplus: bool, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
 ) -> tuple[Tensor, Tensor]:
-    """The same in plain torch, for any dtype and device."""
+    """The same in plain torch, for any dtype and device; with the adjoint where that is the layout's gradient."""
     flat = torch.cat([value.reshape(-1) for value in values])
     if softplus:
         positive = torch.from_numpy(layout.positive).to(flat.device)
         flat = torch.where(positive, torch.nn.functional.softplus(flat), flat)
     if layout.pinned.any():
         flat = torch.where(torch.from_numpy(layout.pinned).to(flat.device), torch.zeros_like(flat), flat)
-    return reference.run(layout, flat, x, elapsed, state, every_step)
+    run = adjoint.run if layout.kind.gradient == "adjoint" else reference.run
+    return run(layout, flat, x, elapsed, state, every_step)
 
 
 class _Fused(torch.autograd.Function):

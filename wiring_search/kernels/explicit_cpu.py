@@ -5,6 +5,11 @@ walks them back. With δ = ∂v' and J_s the Jacobian at stage s, from the last 
 
     ∂slope_s = h b_s δ + h a_{s+1} ∂z_{s+1},   ∂z_s = J_sᵀ ∂slope_s,   ∂v = δ + Σ_s ∂z_s
     ∂h = Σ_s b_s slope_s·δ + a_s slope_{s−1}·∂z_s
+
+Or the adjoint (`kernels.adjoint`, "starts"): from the state at the end of each sub-step, the same method takes state and
+adjoint λ together back to its start, dv/dt = f, dλ/dt = −Jᵀλ:
+
+    z_s = v' − h a_s f(z_{s−1}),   λ_s = λ' + h a_s J_{s−1}ᵀ λ_{s−1},   ∂v = λ' + h Σ_s b_s J_sᵀ λ_s,   ∂h = Σ_s b_s f(z_s)·λ_s
 """
 
 from typing import Any, NamedTuple
@@ -32,14 +37,15 @@ _compiled = njit(error_model="numpy")
 
 
 class Stages(NamedTuple):
-    """a, b: the tableau. z, slope: one row of neurons a kept stage. v: the state at a sub-step. `field`: the right-hand
-    side's own scratch."""
+    """a, b: the tableau. z, slope: one row of neurons a kept stage. v: the state at a sub-step, adjoint: λ there. `field`:
+    the right-hand side's own scratch."""
 
     a: np.ndarray
     b: np.ndarray
     z: np.ndarray
     slope: np.ndarray
     v: np.ndarray
+    adjoint: np.ndarray
     grad_slope: np.ndarray
     grad_z: np.ndarray
     field: Any
@@ -65,6 +71,7 @@ def _prepare(model, c, edges, own, keep):
         aligned_scratch(row),
         aligned_scratch(row),
         aligned_scratch(row),
+        aligned_scratch(row),
         prepare_field(model, c, edges, own),
     )
 
@@ -81,14 +88,25 @@ def _advance(model, c, edges, own, work, elapsed, u, before, after):
 @stands_behind(advance_back, ExplicitLtc, ExplicitRate)
 @_compiled
 def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums):
-    n, size = c.neurons, c.neurons * LANES
+    size = c.neurons * LANES
     h = elapsed * np.float32(1.0 / c.steps)
     outer(model, c, edges, own, work.field, u)
     work.v[:size] = before[:size]
     _sub_steps(model, c, edges, own, h, work, work.v, True)
     work.field.grad_outer[:] = 0.0
-    zero = splat(np.float32(0.0))
-    grad_h = zero
+    if c.adjoint:
+        grad_h = _adjoint_back(model, c, edges, own, h, work, grad_v, sums)
+    else:
+        grad_h = _stages_back(model, c, edges, own, h, work, grad_v, sums)
+    outer_back(model, c, edges, own, work.field, u, grad_u, sums)
+    return grad_h * np.float32(1.0 / c.steps)
+
+
+@_compiled
+def _stages_back(model, c, edges, own, h, work, grad_v, sums):
+    """Through every stage that was kept. Returns ∂h."""
+    n, size = c.neurons, c.neurons * LANES
+    grad_h = splat(np.float32(0.0))
     grad_slope, grad_z = work.grad_slope, work.grad_z
     for k in range(c.steps - 1, -1, -1):
         # δ stays in work.v while grad_v gathers δ + Σ ∂z.
@@ -107,8 +125,39 @@ def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u
             field_back(model, c, edges, own, work.field, z, slope, grad_slope, grad_z, sums)
             for i in range(n):
                 store(grad_v, i, load(grad_v, i) + load(grad_z, i))
-    outer_back(model, c, edges, own, work.field, u, grad_u, sums)
-    return grad_h * np.float32(1.0 / c.steps)
+    return grad_h
+
+
+@_compiled
+def _adjoint_back(model, c, edges, own, h, work, grad_v, sums):
+    """The adjoint equation, sub-step by sub-step, from the state that each ended with. Returns ∂h."""
+    n, size = c.neurons, c.neurons * LANES
+    grad_h = splat(np.float32(0.0))
+    grad_slope, grad_z = work.grad_slope, work.grad_z
+    for k in range(c.steps - 1, -1, -1):
+        # The first row of a sub-step is its start, so that of the next one is the end of this; work.v is the very end.
+        # The other rows are free to be written again.
+        row = k * c.stages * n
+        end = work.v if k == c.steps - 1 else work.z[(row + c.stages * n) * LANES :]
+        slope = work.slope[row * LANES :]
+        work.adjoint[:size] = grad_v[:size]
+        for s in range(c.stages):
+            z = end if s == 0 else work.z[(row + s * n) * LANES :]
+            for i in range(n):
+                adjoint = load(work.adjoint, i)
+                if s > 0:  # ∂z of the stage before is h b_{s−1} Jᵀ λ
+                    adjoint = fma(load(grad_z, i), work.a[s] / work.b[s - 1], adjoint)
+                    store(z, i, load(end, i) - h * work.a[s] * load(slope, i))
+                store(grad_slope, i, adjoint)
+            field(model, c, edges, own, work.field, z, slope)
+            for i in range(n):
+                adjoint = load(grad_slope, i) * work.b[s]
+                grad_h = fma(load(slope, i), adjoint, grad_h)
+                store(grad_slope, i, h * adjoint)
+            field_back(model, c, edges, own, work.field, z, slope, grad_slope, grad_z, sums)
+            for i in range(n):
+                store(grad_v, i, load(grad_v, i) + load(grad_z, i))
+    return grad_h
 
 
 @_compiled

@@ -1,6 +1,6 @@
 """How a pack lies in flat arrays.
 
-A pack is a row of candidates with different wirings and one kind of neuron, solver and memory (`Kind`). Nothing is
+A pack is a row of candidates with different wirings and one kind of neuron, solver, memory and gradient (`Kind`). Nothing is
 padded: synapses are edge lists, one candidate after the other, and every candidate owns one contiguous block of the
 flat parameter vector:
 
@@ -37,10 +37,11 @@ class Kind(NamedTuple):
     neuron: str = "ltc"
     solver: str = "semi-implicit"
     memory: str = "none"
+    gradient: str = "bptt"
 
 
 def kind_of(candidate: Candidate) -> Kind:
-    return Kind(candidate.neuron, candidate.solver, candidate.memory)
+    return Kind(candidate.neuron, candidate.solver, candidate.memory, candidate.gradient)
 
 
 # One record a candidate: its sizes, what the compiled kernels branch on, where its slices start.
@@ -49,7 +50,7 @@ CANDIDATE = np.dtype(
         (name, np.int64)
         for name in (
             "neurons end_last end_second motors sensory synapses sensory_synapses cells outputs steps stages variant "  # sizes
-            "memory projected linear "  # which form of memory; two flags, 1 or 0
+            "memory projected linear adjoint "  # which form of memory; three flags, 1 or 0
             "at_memory at_input at_output parameters "  # offsets in the candidate's block, and its length
             "at_params at_state at_row at_edge at_sensory_edge"  # offsets in the pack
         ).split()
@@ -224,6 +225,7 @@ class PackLayout:
             record["outputs"], record["steps"] = self.output_size, max(self.steps[p], 1)
             record["variant"] = NEURONS[self.kind.neuron].variant
             record["stages"] = TABLEAUX[self.kind.solver].stages if self.kind.solver in TABLEAUX else 1
+            record["adjoint"] = self.kind.gradient == "adjoint"
             record["projected"], record["linear"] = wiring.sensory != self.features, self.outputs is not None
             block, starts = self.blocks[p], self.slices[p]
             record["at_params"], record["at_state"] = block.start, self.states[p].start
