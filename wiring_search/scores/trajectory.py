@@ -12,6 +12,10 @@ Published lengths compare unlike things (LTC with recurrence, the others without
 every neuron has the recurrence of its wiring, the same input, and as much time; and `expressivity` divides by the same
 measure of neural ODEs of equal width, fully connected and as we initialise them, so that wirings of different sizes
 compare. `published_trajectory` has the paper's own set-up.
+
+What it does not say: LTC is bounded by its reversal potentials, ±1 here and at the start, so its paths are shorter than
+those of a neural ODE, which nothing bounds; the paper's are longer since its potentials are drawn far apart, by √k
+(`benchmarks/expressivity.py` shows both). A CfC is a map, not an ODE: its path depends on the number of time steps.
 """
 
 from functools import cache
