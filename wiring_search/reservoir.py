@@ -251,10 +251,9 @@ def kernel_quality(
 
     Raises ValueError for fewer than one stream or step, or a threshold that is not from 0 to below 1.
     """
-    rng = np.random.default_rng(seed)
     count = _streams(reservoir, streams, steps, threshold)
-    u = rng.uniform(-1.0, 1.0, (count, steps, reservoir.wiring.sensory))
-    return _rank(reservoir.states(u, every_step=False), threshold)
+    u = different_streams(count, steps, reservoir.wiring.sensory, seed)
+    return numerical_rank(reservoir.states(u, every_step=False), threshold)
 
 
 def generalisation_rank(
@@ -272,27 +271,44 @@ def generalisation_rank(
     `kernel_quality` (Legenstein & Maass 2007, theorem 5.1: it bounds the VC-dimension of the readouts).
     Raises ValueError as `kernel_quality` does, and for a negative jitter.
     """
+    count = _streams(reservoir, streams, steps, threshold)
+    u = jittered_streams(count, steps, reservoir.wiring.sensory, jitter, seed)
+    return numerical_rank(reservoir.states(u, every_step=False), threshold)
+
+
+def different_streams(count: int, steps: int, width: int, seed: int) -> np.ndarray:
+    """(count, steps, width), independent and uniform in −1 … 1. The first ones are the same whatever `count`."""
+    return np.random.default_rng(seed).uniform(-1.0, 1.0, (count, steps, width))
+
+
+def jittered_streams(count: int, steps: int, width: int, jitter: float, seed: int) -> np.ndarray:
+    """(count, steps, width): copies of the first of `different_streams`, each number moved by a normal one of standard
+    deviation `jitter`. Raises ValueError for a negative jitter."""
     if not jitter >= 0:
         raise ValueError(f"jitter is {jitter}; give a standard deviation, 0 or more")
     rng = np.random.default_rng(seed)
-    count = _streams(reservoir, streams, steps, threshold)
-    u = rng.uniform(-1.0, 1.0, (1, steps, reservoir.wiring.sensory))
-    return _rank(reservoir.states(u + jitter * rng.standard_normal((count, *u.shape[1:])), every_step=False), threshold)
+    return rng.uniform(-1.0, 1.0, (1, steps, width)) + jitter * rng.standard_normal((count, steps, width))
+
+
+def numerical_rank(states: np.ndarray, threshold: float) -> int:
+    """How many singular values of (streams, neurons) are above threshold × the largest."""
+    scales = np.linalg.svd(states, compute_uv=False)
+    return int((scales > threshold * scales[0]).sum())
 
 
 def _streams(reservoir: Reservoir, streams: int | None, steps: int, threshold: float) -> int:
     streams = reservoir.wiring.neurons if streams is None else streams
+    check_rank_settings(streams, steps, threshold)
+    return streams
+
+
+def check_rank_settings(streams: int, steps: int, threshold: float) -> None:
+    """Raises ValueError for fewer than one stream or step, or a threshold that is not from 0 to below 1."""
     for name, value in {"streams": streams, "steps": steps}.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; give 1 or more")
     if not 0 <= threshold < 1:
         raise ValueError(f"threshold is {threshold}; give a share of the largest singular value, from 0 to below 1")
-    return streams
-
-
-def _rank(states: np.ndarray, threshold: float) -> int:
-    scales = np.linalg.svd(states, compute_uv=False)
-    return int((scales > threshold * scales[0]).sum())
 
 
 def _squared_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:

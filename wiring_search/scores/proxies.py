@@ -1,0 +1,61 @@
+"""What can be said of a candidate before anything is trained: expressivity, gradient slope, kernel rank, at
+initialisation, of candidates by the thousand.
+
+They are called proxies because a search would like them to foretell the error; how well they do is to be measured, task
+by task.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from wiring_search.candidate import Candidate
+from wiring_search.kernels.layout import Kind, kind_of
+from wiring_search.pack import Pack
+from wiring_search.reservoir import different_streams
+from wiring_search.scores.gradient import gradient_flow
+from wiring_search.scores.rank import kernel_rank
+from wiring_search.scores.trajectory import expressivity
+
+PROXIES = ("expressivity", "gradient_slope", "kernel_rank")
+Progress = Callable[[int, int], None]
+
+_PACK = 128
+# Sixteen samples fill the lanes of the kernel.
+_SAMPLES, _TIME_STEPS = 16, 32
+
+
+def proxies(
+    candidates: Sequence[Candidate], features: int, seed: int = 0, progress: Progress | None = None
+) -> dict[str, np.ndarray]:
+    """PROXIES by name, (P,) each in the order of the candidates, whatever mixture of kinds they are; NaN where a number
+    is not finite. features: of the input that they would read. seed: of the inputs; weights come from each candidate's own.
+
+    expressivity: see `trajectory.expressivity`. gradient_slope: of the logarithm a time step (`gradient.gradient_flow`) on
+    streams of independent numbers, uniform in −1 … 1. kernel_rank: see `rank.kernel_rank`. progress(done, all): called
+    after each pack.
+    """
+    found = {name: np.full(len(candidates), np.nan) for name in PROXIES}
+    x = different_streams(_SAMPLES, _TIME_STEPS, features, seed).astype(np.float32)
+    done = 0
+    with threadpool_limits(1, "blas"):  # matrices of a few dozen rows: a second thread only costs
+        for places in _packs(candidates):
+            pack = Pack([candidates[p] for p in places], features, 1)
+            measured = expressivity(pack, seed=seed), gradient_flow(pack, x, seed=seed).slopes, kernel_rank(pack, seed=seed)
+            for name, values in zip(PROXIES, measured, strict=True):
+                found[name][places] = np.where(np.isfinite(values), values, np.nan)
+            done += len(places)
+            if progress is not None:
+                progress(done, len(candidates))
+    return found
+
+
+def _packs(candidates: Sequence[Candidate]) -> Iterator[list[int]]:
+    """Places of candidates of one kind, at most _PACK at a time."""
+    by_kind: dict[Kind, list[int]] = {}
+    for place, candidate in enumerate(candidates):
+        by_kind.setdefault(kind_of(candidate), []).append(place)
+    for places in by_kind.values():
+        for start in range(0, len(places), _PACK):
+            yield places[start : start + _PACK]
