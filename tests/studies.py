@@ -28,6 +28,7 @@ def config(**given: object) -> StudyConfig:
         "epochs": 2,
         "pack_size": 3,
         "ahead": 2,
+        "scores": (),
     }
     return StudyConfig(**{**settings, **given})
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
-    {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "drawing", "ncps_wirings"},
+    {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "score_names", "drawing", "ncps_wirings"},
     {"solvers", "neurons", "kernels"},
     {"network", "pack", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
     {"config", "training", "pruning", "baselines"},

@@ -4,9 +4,9 @@ often it stops."""
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from wiring_search.score_names import ALWAYS, GROUPS, OBJECTIVES, REPEATED, group_of
 from wiring_search.tasks.options import TaskOptions
 
-OBJECTIVES = ("error", "synapses", "parameters", "latency_us")
 SAMPLERS = {
     "tpe": "tree-structured Parzen estimator: learns from all finished trials",
     "nsga2": "NSGA-II: evolution by non-dominated rank and crowding",
@@ -22,12 +22,13 @@ class StudyConfig:
     """task, task_options: what is learned. space: the search space as plain data (`search_spaces.Space.to_json`).
 
     trials: candidates to train; infeasible and repeated points do not count. sampler: a name out of SAMPLERS.
-    objectives: names out of OBJECTIVES, all minimised. epochs, batch_size: the training budget of each. seed: of
+    objectives: names out of `score_names.OBJECTIVES`. epochs, batch_size: the training budget of each. seed: of
     everything random. pack_size: candidates trained side by side. ahead: packs asked for before the first of them
     must be finished; more let more workers be busy at once, fewer let the sampler know more. Both are part of the
-    study: they change what the sampler sees.
+    study: they change what the sampler sees. scores: groups out of `score_names.GROUPS` that are measured after training.
+    repeats: trainings of each candidate, from other initial weights, side by side in its pack; the error is their mean.
 
-    Raises ValueError for unknown names and for counts below 1.
+    Raises ValueError for unknown names, for counts below 1, and for an objective whose group is not among the scores.
     """
 
     task: str
@@ -42,9 +43,11 @@ class StudyConfig:
     seed: int = 0
     pack_size: int = 8
     ahead: int = 4
+    scores: tuple[str, ...] = tuple(GROUPS)
+    repeats: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("trials", "epochs", "batch_size", "pack_size", "ahead"):
+        for name in ("trials", "epochs", "batch_size", "pack_size", "ahead", "repeats"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}; give a whole number, 1 or more")
@@ -57,11 +60,27 @@ class StudyConfig:
             raise ValueError(
                 f"objectives are {', '.join(self.objectives) or 'none'}; give one or more of {', '.join(OBJECTIVES)}, each once"
             )
+        strange = [name for name in self.scores if name not in GROUPS]
+        if strange or len(set(self.scores)) != len(self.scores):
+            raise ValueError(f"scores are {', '.join(self.scores)}; give some of {', '.join(GROUPS)}, each once, or none")
+        for name in self.objectives:
+            if name not in self.measured:
+                missing = "repeats of 2 or more" if name in REPEATED else f"{group_of(name)} among the scores"
+                raise ValueError(f"objective {name} is not measured; it needs {missing}")
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The scores that each candidate gets, by name."""
+        repeated = tuple(REPEATED) if self.repeats > 1 else ()
+        return (*ALWAYS, *repeated, *(name for group in GROUPS if group in self.scores for name in GROUPS[group]))
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "task_options": self.task_options.to_json(), "objectives": list(self.objectives)}
+        lists = {"objectives": list(self.objectives), "scores": list(self.scores)}
+        return {**asdict(self), "task_options": self.task_options.to_json(), **lists}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "StudyConfig":
         options = TaskOptions.from_json(data["task_options"])
-        return cls(**{**data, "task_options": options, "objectives": tuple(data["objectives"])})
+        # A study of a version that measured nothing besides goes on doing so.
+        tuples = {"objectives": tuple(data["objectives"]), "scores": tuple(data.get("scores", ()))}
+        return cls(**{**data, "task_options": options, **tuples})

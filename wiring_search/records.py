@@ -3,6 +3,7 @@
 study --PackJob--> pool --> worker --PackResult--> study --> results store.
 """
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -50,7 +51,8 @@ class PackJob:
 
     number: the pack's place in the schedule. data_seed: the order of the minibatches (the same for every pack of a
     study, so that a candidate's numbers do not depend on the pack it happened to be in).
-    states: one entry a candidate, the training state of an earlier rung or None to start afresh.
+    states: one entry a candidate, the training state of an earlier rung or None to start afresh. scores: groups out of
+    `score_names.GROUPS` to measure afterwards. repeats: trainings a candidate, see `config.StudyConfig`.
     """
 
     number: int
@@ -58,6 +60,8 @@ class PackJob:
     candidates: tuple[Candidate, ...]
     data_seed: int
     states: tuple[bytes | None, ...] = ()
+    scores: tuple[str, ...] = ()
+    repeats: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ class Outcome:
     parameters: trainable numbers. latency_us: microseconds a time step, one sample at a time, on the fused kernel.
     train_seconds: this candidate's share of the pack's training time. state: its training state, to be given back as
     `PackJob.states` (weights of the best epoch among it). message: why, when the status is not ok. synapses: connections, those
-    of a memory or a layered CfC too.
+    of a memory or a layered CfC too. scores: further ones by name, NaN where they could not be measured; score_seconds:
+    this candidate's share of the time that they took.
     """
 
     status: Status
@@ -82,6 +87,12 @@ class Outcome:
     curve: tuple[float, ...] = ()
     state: bytes | None = None
     message: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    score_seconds: float = 0.0
+
+    def score(self, name: str) -> float:
+        """A score by its name, NaN where there is none."""
+        return float(self.scores[name] if name in self.scores else getattr(self, name, math.nan))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wiring_search.config import OBJECTIVES
 from wiring_search.pareto import is_front
 from wiring_search.records import Status
+from wiring_search.score_names import OBJECTIVES, minimised
 from wiring_search.store import Store
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def front(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.Dat
     Raises ValueError for a column that is no objective.
     """
     finished = candidates(table)
-    mask = is_front(_points(finished, objectives))
+    mask = is_front(minimised_points(finished, objectives))
     return finished[mask].sort_values(["synapses", "error", "trial"]).reset_index(drop=True)
 
 
@@ -44,7 +44,7 @@ def compared(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.
 
     baselines = table[table["baseline"] != ""].sort_values(["synapses", "error", "baseline"])
     rows = pandas.concat([front(table, objectives), baselines], ignore_index=True)
-    return rows.assign(on_front=is_front(_points(rows, objectives)))
+    return rows.assign(on_front=is_front(minimised_points(rows, objectives)))
 
 
 def answer(table: "pandas.DataFrame", metric: str) -> str:
@@ -67,8 +67,10 @@ def answer(table: "pandas.DataFrame", metric: str) -> str:
 
 def hypervolume_reference(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
     """A corner just beyond the worst finished candidate, for hypervolumes within one study."""
-    points = _points(candidates(table), objectives)
-    return points.max(axis=0) * 1.01 + 1e-9 if len(points) else np.full(len(objectives), math.nan)
+    points = minimised_points(candidates(table), objectives)
+    points = points[np.isfinite(points).all(axis=1)]
+    worst = points.max(axis=0, initial=-math.inf)
+    return worst + 0.01 * np.abs(worst) + 1e-9 if len(points) else np.full(len(objectives), math.nan)
 
 
 def export(store: Store) -> list[Path]:
@@ -90,9 +92,13 @@ def export(store: Store) -> list[Path]:
     return paths
 
 
-def _points(rows: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
-    """(rows, objectives) float64."""
+def minimised_points(rows: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
+    """(rows, objectives) float64, smaller is better; NaN where a score is absent. Raises ValueError for a column that is no
+    objective, or was not measured."""
     unknown = [name for name in objectives if name not in OBJECTIVES]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no objective; known: {', '.join(OBJECTIVES)}")
-    return rows[list(objectives)].astype(float).to_numpy().reshape(-1, len(objectives))
+    absent = [name for name in objectives if name not in rows]
+    if absent:
+        raise ValueError(f"{absent[0]} was not measured in this study; it has {', '.join(n for n in OBJECTIVES if n in rows)}")
+    return minimised(objectives, rows[list(objectives)].astype(float).to_numpy().reshape(-1, len(objectives)))

@@ -11,7 +11,7 @@ import math
 import platform
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,12 @@ from wiring_search import __version__
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Status
+from wiring_search.score_names import ALWAYS
 
 if TYPE_CHECKING:
     import pandas
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "results.sqlite"
 _SCORES = ("error", "synapses", "parameters", "latency_us", "train_seconds")
 
@@ -69,6 +70,8 @@ _trials = sql.Table(
     sql.Column("parameters", sql.Integer),
     sql.Column("latency_us", sql.Float),
     sql.Column("train_seconds", sql.Float),
+    sql.Column("score_seconds", sql.Float),
+    sql.Column("scores", sql.JSON),
     sql.Column("curve", sql.JSON),
     sql.Column("state", sql.LargeBinary),
     sql.Column("worker", sql.String),
@@ -112,6 +115,8 @@ class Trial:
     synapses: int | None = None
     latency_us: float | None = None
     train_seconds: float | None = None
+    score_seconds: float | None = None
+    scores: dict[str, float] = field(default_factory=dict)
     curve: tuple[float, ...] = ()
 
     @property
@@ -149,6 +154,7 @@ class Store:
     def __init__(self, folder: Path, engine: sql.Engine) -> None:
         self.folder = folder
         self._engine = engine
+        _bring_up_to_date(engine)
         with engine.connect() as connection:
             row = connection.execute(sql.select(_study)).one()
         if row.schema != SCHEMA:
@@ -227,7 +233,7 @@ class Store:
         """Write outcomes by trial number, and repeat them in the rows of their duplicates: all or none."""
         with self._engine.begin() as connection:
             for number, outcome in outcomes.items():
-                scores, state = _scores(outcome, worker), _trained(outcome)
+                scores, state = _scores(outcome, worker) | _measured(outcome), _trained(outcome)
                 connection.execute(sql.update(_trials).where(_trials.c.trial == number).values(**scores, **state))
                 connection.execute(sql.update(_trials).where(_trials.c.duplicate_of == number).values(**scores))
 
@@ -289,8 +295,9 @@ class Store:
         import pandas
 
         trials, dimensions = self.trials(), list(self.config.space["dimensions"])
+        further = [name for name in self.config.measured if name not in ALWAYS]
         columns = [
-            *("trial", "rung", "status", "wiring_id", "seed", *_SCORES, self.facts["metric"]),
+            *("trial", "rung", "status", "wiring_id", "seed", *_SCORES, self.facts["metric"], *further, "score_seconds"),
             *("epochs", "pack", "duplicate_of", "message", "baseline"),
             *(f"p.{name}" for name in dimensions),
         ]
@@ -304,7 +311,7 @@ class Store:
         of_all = {
             "status": row.status.value,
             "seed": self.config.seed,
-            **{name: row.score(name) for name in _SCORES},
+            **{name: row.score(name) for name in (*_SCORES, *self.config.measured, "score_seconds")},
             self.facts["metric"]: row.score("metric"),
             "epochs": self.config.epochs,
             "message": row.message,
@@ -349,6 +356,16 @@ def _engine(folder: Path) -> sql.Engine:
     return engine
 
 
+def _bring_up_to_date(engine: sql.Engine) -> None:
+    """A store of schema 1 lacks what candidates are scored on besides."""
+    with engine.begin() as connection:
+        if connection.execute(sql.select(_study.c.schema)).scalar_one() == 1:
+            for column in (_trials.c.score_seconds, _trials.c.scores):
+                kind = column.type.compile(engine.dialect)
+                connection.execute(sql.text(f"ALTER TABLE trials ADD COLUMN {column.name} {kind}"))
+            connection.execute(sql.update(_study).values(schema=SCHEMA))
+
+
 def _trial(row: Any) -> Trial:
     return Trial(
         trial=row.trial,
@@ -366,12 +383,14 @@ def _trial(row: Any) -> Trial:
         synapses=row.synapses,
         latency_us=row.latency_us,
         train_seconds=row.train_seconds,
+        score_seconds=row.score_seconds,
+        scores={name: math.nan if value is None else value for name, value in (row.scores or {}).items()},
         curve=_curve(row.curve),
     )
 
 
 def _score(row: Trial | Baseline, name: str) -> float:
-    value = getattr(row, name)
+    value = row.scores.get(name) if isinstance(row, Trial) and name in row.scores else getattr(row, name, None)
     return math.nan if value is None else float(value)
 
 
@@ -390,6 +409,12 @@ def _scores(outcome: Outcome, worker: str) -> dict[str, Any]:
         "worker": worker,
         "finished": _now(),
     }
+
+
+def _measured(outcome: Outcome) -> dict[str, Any]:
+    """JSON knows no NaN: a score that could not be measured is null."""
+    scores = {name: value if math.isfinite(value) else None for name, value in outcome.scores.items()}
+    return {"scores": scores, "score_seconds": outcome.score_seconds}
 
 
 def _trained(outcome: Outcome) -> dict[str, Any]:

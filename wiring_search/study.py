@@ -18,6 +18,7 @@ from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, PackJob, PackResult, Rung, Status
 from wiring_search.sampling import Sampler
+from wiring_search.score_names import minimised
 from wiring_search.store import Store, Trial
 from workers.pool import Pool
 
@@ -168,7 +169,8 @@ class _Asking:
     def _objectives(self, outcome: Outcome) -> tuple[float, ...] | None:
         if outcome.status is not Status.OK:
             return None
-        return tuple(float(getattr(outcome, name)) for name in self._config.objectives)
+        objectives = self._config.objectives
+        return tuple(map(float, minimised(objectives, [outcome.score(name) for name in objectives])))
 
 
 def _trains(trial: Trial) -> bool:
@@ -190,6 +192,8 @@ def _known(trials: list[Trial]) -> dict[int, Outcome] | None:
             t.score("latency_us"),
             t.score("train_seconds"),
             t.curve,
+            scores=t.scores,
+            score_seconds=t.score("score_seconds"),
         )
         for t in to_train
     }
@@ -197,7 +201,8 @@ def _known(trials: list[Trial]) -> dict[int, Outcome] | None:
 
 def _job(config: StudyConfig, number: int, trials: list[Trial]) -> PackJob:
     candidates: list[Candidate] = [trial.candidate for trial in trials if _trains(trial) and trial.candidate is not None]
-    return PackJob(number, Rung(0, config.epochs, config.batch_size), tuple(candidates), config.seed)
+    rung = Rung(0, config.epochs, config.batch_size)
+    return PackJob(number, rung, tuple(candidates), config.seed, scores=config.scores, repeats=config.repeats)
 
 
 def _write(store: Store, trials: list[Trial], result: PackResult) -> dict[int, Outcome]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiring_search.pareto import hypervolume
 from wiring_search.records import Status
-from wiring_search.results import answer, candidates, compared, front, hypervolume_reference
+from wiring_search.results import answer, candidates, compared, front, hypervolume_reference, minimised_points
 from wiring_search.store import Store, Trial
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _history(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> list[dic
     """The best error and the hypervolume after each trial that finished well."""
     reference = hypervolume_reference(table, objectives)
     finished = candidates(table)
-    points = finished[list(objectives)].astype(float).to_numpy()
+    points = minimised_points(finished, objectives)
     errors = finished["error"].to_numpy()
     stops = range(len(finished)) if len(finished) <= 400 else sorted({round(i) for i in _spaced(len(finished) - 1, 400)})
     return [

@@ -1,0 +1,60 @@
+"""The scores by name: what each says, in which unit, and which way it is good.
+
+Inside, every objective is minimised: `minimised` turns a score around where more is better, and nobody else does.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """sign: 1 where smaller is better, −1 where larger is, 0 where neither is and it cannot be an objective."""
+
+    sentence: str
+    sign: int
+    unit: str = ""
+
+
+# What every candidate has.
+ALWAYS = {
+    "error": Score("on the validation split at the best epoch: 1 − accuracy, 1 − F1 or mean squared error; mean over repeats", 1),
+    "synapses": Score("connections, sensory ones and those of a memory included, each once", 1),
+    "parameters": Score("everything that is trained, input map and readout too", 1),
+    "latency_us": Score("a time step, one sample at a time, on the CPU kernel", 1, "µs"),
+}
+# What is measured besides, after training, by groups that can be asked for.
+GROUPS = {
+    "memory": {
+        "memory": Score("accuracy at recalling a bit of k steps ago, learned afresh: area over log k, 0 (chance) to 1", -1),
+        "memory_lag": Score("the longest k that is recalled, and every shorter one", -1, "steps"),
+    },
+    "dynamics": {
+        "expressivity": Score("length of the trained network's trajectory over that of a neural ODE of equal width", -1),
+        "gradient_slope": Score(
+            "of the logarithm of ‖∂ last state/∂ earlier state‖ over the lag; 0 carries furthest", 0, "a step"
+        ),
+        "kernel_rank": Score("how many different inputs the states tell apart linearly", -1),
+    },
+    "robustness": {
+        "robustness": Score("mean over shifts of the input of clean error over shifted error, 1: nothing lost", -1),
+    },
+}
+# What repeats of a candidate, other initial weights, add.
+REPEATED = {
+    "error_se": Score("standard error of the error, over repeats", 0),
+    "error_upper": Score("upper end of the one-sided 95 % confidence interval of the error, over repeats", 1),
+}
+SCORES = {**ALWAYS, **REPEATED, **{name: score for group in GROUPS.values() for name, score in group.items()}}
+OBJECTIVES = tuple(name for name, score in SCORES.items() if score.sign)
+
+
+def group_of(name: str) -> str | None:
+    """The group that a score belongs to, None for those that need not be asked for."""
+    return next((group for group, scores in GROUPS.items() if name in scores), None)
+
+
+def minimised(objectives: tuple[str, ...], values: np.ndarray) -> np.ndarray:
+    """values: (…, objectives) as they are shown. The same, each turned so that smaller is better."""
+    return np.asarray(values, float) * np.array([SCORES[name].sign for name in objectives], float)

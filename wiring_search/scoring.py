@@ -1,0 +1,118 @@
+"""What a worker does with a job: train its candidates, with repeats if asked for, then measure the scores besides the error.
+
+A repeat is the same candidate from other initial weights; all repeats of a candidate are members of the pack, which makes
+them cheap. The error is their mean, its curve and the weights that are kept are those of the first; one repeat that
+diverges makes the candidate diverged, for a mean over those that did not would flatter it. What is measured afterwards is measured on
+the weights of the best epoch, on all candidates of the pack at once; only `memory` trains, on a task of its own.
+
+A measure that fails costs its own scores and nothing else: they are NaN, and the candidate's message says why.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from wiring_search.candidate import Candidate
+from wiring_search.records import Outcome, PackJob, PackResult, Status
+from wiring_search.score_names import GROUPS
+from wiring_search.scores import robustness
+from wiring_search.scores.gradient import gradient_flow
+from wiring_search.scores.memory import recall_scores
+from wiring_search.scores.rank import kernel_rank
+from wiring_search.scores.repeats import mean, standard_error, upper_bound
+from wiring_search.scores.trained import trained_packs
+from wiring_search.scores.trajectory import expressivity
+from wiring_search.tasks.task import Task
+from wiring_search.training import Progress, elapsed_of, train
+
+# So many validation sequences show how far gradients reach: one tile of the kernel.
+_SHOWN = 16
+
+Scores = dict[str, np.ndarray]
+
+
+def train_and_score(task: Task, job: PackJob, progress: Progress | None = None) -> PackResult:
+    """Train the job's candidates for its rung and measure all that it asks for. Never raises for what a candidate does."""
+    result = train(task, _repeated(job), progress)
+    outcomes = [_together(result.outcomes[p :: len(job.candidates)]) for p in range(len(job.candidates))]
+    return replace(result, outcomes=tuple(_scored(task, job, outcomes)))
+
+
+def _repeated(job: PackJob) -> PackJob:
+    """All candidates, then all of them again with the next seeds, and so on."""
+    copies = [replace(candidate, seed=candidate.seed + r) for r in range(job.repeats) for candidate in job.candidates]
+    states = job.states and tuple(job.states) + (None,) * (len(copies) - len(job.states))
+    return replace(job, candidates=tuple(copies), states=states)
+
+
+def _together(repeats: Sequence[Outcome]) -> Outcome:
+    """One outcome of a candidate's repeats."""
+    if len(repeats) == 1:
+        return repeats[0]
+    seconds = sum(outcome.train_seconds for outcome in repeats)
+    failed = next((outcome for outcome in repeats if outcome.status is not Status.OK), None)
+    if failed is not None:
+        lost = sum(outcome.status is not Status.OK for outcome in repeats)
+        return replace(failed, train_seconds=seconds, message=f"{lost} of {len(repeats)} repeats: {failed.message}")
+    errors = np.array([outcome.error for outcome in repeats])
+    metric = float(np.mean([outcome.metric for outcome in repeats]))
+    scores = {"error_se": float(standard_error(errors)), "error_upper": float(upper_bound(errors))}
+    return replace(repeats[0], error=float(mean(errors)), metric=metric, train_seconds=seconds, scores=scores)
+
+
+def _scored(task: Task, job: PackJob, outcomes: list[Outcome]) -> list[Outcome]:
+    places = [p for p, outcome in enumerate(outcomes) if outcome.status is Status.OK]
+    candidates = [job.candidates[p] for p in places]
+    states = [outcomes[p].state or b"" for p in places]
+    for group in job.scores if places else ():
+        started = time.perf_counter()
+        found, fault = _measured(group, task, candidates, states, job.data_seed)
+        share = (time.perf_counter() - started) / len(places)
+        for member, p in enumerate(places):
+            scores = {name: float(values[member]) for name, values in found.items()}
+            was = outcomes[p]
+            message = "; ".join(filter(None, (was.message, fault)))
+            outcomes[p] = replace(was, scores={**was.scores, **scores}, score_seconds=was.score_seconds + share, message=message)
+    return outcomes
+
+
+def _measured(group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> tuple[Scores, str]:
+    """The scores of a group, (candidates,) each, and what went wrong."""
+    try:
+        return _MEASURES[group](task, candidates, states, seed), ""
+    except Exception as failure:
+        nothing = {name: np.full(len(candidates), math.nan) for name in GROUPS[group]}
+        return nothing, f"{group} could not be measured: {type(failure).__name__}: {failure}"
+
+
+def _memory(task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
+    recalled = recall_scores(candidates, seed=seed)
+    return {"memory": recalled.area, "memory_lag": recalled.longest}
+
+
+def _dynamics(task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
+    found = {name: np.full(len(candidates), math.nan) for name in GROUPS["dynamics"]}
+    x = np.ascontiguousarray(task.valid.x[:_SHOWN])
+    elapsed = elapsed_of(task.valid)[:_SHOWN]
+    for places, pack in trained_packs(task, candidates, states):
+        found["expressivity"][places] = expressivity(pack, seed=seed)
+        found["gradient_slope"][places] = gradient_flow(pack, x, elapsed, seed=seed).slopes
+        found["kernel_rank"][places] = kernel_rank(pack, seed=seed)
+    return found
+
+
+def _robustness(task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
+    found = np.full(len(candidates), math.nan)
+    for places, pack in trained_packs(task, candidates, states):
+        found[places] = robustness.score(task, robustness.robustness(task, pack, seed))
+    return {"robustness": found}
+
+
+_MEASURES: dict[str, Callable[[Task, list[Candidate], list[bytes], int], Scores]] = {
+    "memory": _memory,
+    "dynamics": _dynamics,
+    "robustness": _robustness,
+}
