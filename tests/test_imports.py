@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "score_names", "drawing", "ncps_wirings"},
     {"solvers", "neurons", "kernels"},
-    {"network", "pack", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
+    {"network", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
     {"config", "training", "pruning", "baselines"},
     {"scores"},
     {"search_spaces", "workers", "store", "sampling"},

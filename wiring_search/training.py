@@ -22,7 +22,8 @@ import torch
 from wiring_search.candidate import Candidate
 from wiring_search.kernels import cpu
 from wiring_search.kernels.layout import Kind, kind_of
-from wiring_search.pack import Pack, initial_weights, layout_of
+from wiring_search.latency import latencies_us
+from wiring_search.pack import Pack, layout_of
 from wiring_search.records import Outcome, PackJob, PackResult, Status
 from wiring_search.tasks.task import Split, Task
 from wiring_search.topologies import ncp
@@ -30,7 +31,6 @@ from wiring_search.topologies import ncp
 Progress = Callable[[int, int], None]
 
 _EVALUATION_BATCH = 512
-_LATENCY_STEPS, _LATENCY_REPEATS = 64, 7
 
 
 def train(task: Task, job: PackJob, progress: Progress | None = None) -> PackResult:
@@ -73,23 +73,6 @@ def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], N
         told(f"{neuron}, {solver}, memory {memory}", number, len(apart))
         candidate = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else 1, memory)
         Pack([candidate], 2, 1).train_step(x, np.ones((1, 1), np.float32), True, lambda y: y.flatten(1).sum(dim=1))
-
-
-def latency_us(candidate: Candidate, features: int, outputs: int) -> float:
-    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several runs of the fused
-    kernel."""
-    layout = layout_of((candidate,), features, outputs)
-    params = initial_weights(layout, 0, candidate.seed)
-    x = np.zeros((1, _LATENCY_STEPS, features), np.float32)
-    elapsed = np.ones((1, _LATENCY_STEPS), np.float32)
-    state = np.zeros((1, layout.state_size), np.float32)
-    quickest = math.inf
-    with cpu.one_thread():  # one sample is work for one core: waking others would be what is measured
-        for _ in range(_LATENCY_REPEATS):
-            start = time.perf_counter()
-            cpu.forward(layout, params, x, elapsed, state, True)
-            quickest = min(quickest, time.perf_counter() - start)
-    return quickest / _LATENCY_STEPS * 1e6
 
 
 def _train_pack(task: Task, job: PackJob, progress: Progress | None) -> tuple[Outcome, ...]:
@@ -152,11 +135,18 @@ def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tenso
         # NaN compares false with everything: an output that is not finite must count as a failure, not as class 0.
         finite = predictions.isfinite().all(dim=-1)
         each = torch.where(finite, (predictions.argmax(dim=-1) != target).float(), torch.nan)
-    if task.every_step and split.lengths is not None:
-        valid = torch.arange(split.x.shape[1]) < torch.from_numpy(split.lengths[rows])[:, None]
+    if task.every_step and not (split.lengths is None and split.scored is None):
+        valid = torch.from_numpy(_counted(split, rows))
         each = torch.where(valid, each, torch.zeros_like(each))
         return each.flatten(1).sum(dim=1), float(valid.sum())
     return each.flatten(1).sum(dim=1), float(each[0].numel())
+
+
+def _counted(split: Split, rows: np.ndarray | slice) -> np.ndarray:
+    """(rows, T) bool: the valid steps whose targets are scored."""
+    steps = split.x.shape[1]
+    valid = np.ones((1, steps), bool) if split.lengths is None else np.arange(steps) < split.lengths[rows, None]
+    return valid if split.scored is None else valid & split.scored[rows]
 
 
 def elapsed_of(split: Split) -> np.ndarray:
@@ -204,7 +194,7 @@ def _outcome(task: Task, pack: Pack, record: _Record, p: int, seconds: float) ->
     shared = {
         "parameters": pack.layout.true_parameters(p),
         "synapses": pack.layout.synapses(p),
-        "latency_us": latency_us(candidate, task.features, task.outputs),
+        "latency_us": float(latencies_us(candidate, task.features, task.outputs).min()),
         "train_seconds": seconds,
         "curve": tuple(record.curves[p]),
     }

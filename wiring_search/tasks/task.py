@@ -18,12 +18,14 @@ class Split:
     x: (n, T, F) float32. y: int64 class ids, (n,) or (n, T) with every step; or float32 values, (n, O) or (n, T, O).
     elapsed: (n, T) float32 time units since the previous step, or None for 1.0 everywhere.
     lengths: (n,) int64 valid steps of each sample (the rest is padding), or None where all T are valid.
+    scored: (n, T) bool, of targets at every step those that count in losses and errors, or None for all valid ones.
     """
 
     x: np.ndarray
     y: np.ndarray
     elapsed: np.ndarray | None = None
     lengths: np.ndarray | None = None
+    scored: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.x)

@@ -1,0 +1,125 @@
+"""Robustness: how much of its error a trained network keeps when its data shift.
+
+    relative error under a shift = error on the validation split / error on the shifted validation split, in 0 … 1
+    robustness = the mean of it over all shifts
+
+1 is a network that does not mind, 0 one that is lost. It is a ratio, so read it beside the error: who knows nothing has
+nothing to lose. Shifts, levels in brackets (`shifts` says what each does):
+
+    noise        on every input [share of the feature's spread on the training split]
+    drop-told    samples are missing, the elapsed time says so [share]
+    drop-hidden  the same samples are missing, the elapsed time does not say so [share]
+    duration     the process takes so many times as long. With times: the same inputs by another clock. Without, the
+                 sensor keeps its rate: every second step, or straight lines between the steps
+    length       the process waits at its first step before it starts [times as long]
+    channels     so many features of each sample stand at their training mean [count]
+
+Levels are those usual for sequences; the training and the test split are never scored. Random shifts draw the same
+numbers for each level, told or hidden, so that levels differ by nothing else.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from wiring_search.pack import Pack
+from wiring_search.scores.shifts import (
+    dropped,
+    every_second,
+    interpolated,
+    lengthened,
+    lengths_of,
+    noisy,
+    paced,
+    without_channels,
+)
+from wiring_search.tasks.task import Split, Task
+from wiring_search.training import validation_errors
+
+CLEAN = "clean"
+# Families in the order of tables and pictures: what a level means, and the level at which nothing is shifted.
+FAMILIES: dict[str, tuple[str, float]] = {
+    "noise": ("noise, in spreads of the feature", 0.0),
+    "drop-told": ("share of samples missing, time told", 0.0),
+    "drop-hidden": ("share of samples missing, time hidden", 0.0),
+    "duration": ("times as slow", 1.0),
+    "length": ("times as long, waiting first", 1.0),
+    "channels": ("features missing", 0.0),
+}
+_NOISE, _DROPPED, _CHANNELS = (0.05, 0.1, 0.2, 0.35), (0.1, 0.3, 0.5), (0.1, 0.3)
+_FASTER, _SLOWER = 0.5, (2, 4)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """family: a name out of FAMILIES. level: how much of it. apply: shifts a split, which stays as it is."""
+
+    family: str
+    level: float
+    apply: Callable[[Split], Split]
+
+    @property
+    def name(self) -> str:
+        return f"{self.family} {self.level:g}"
+
+
+def shifts(task: Task, seed: int = 0) -> list[Shift]:
+    """All shifts that mean something for a task; where there is one feature, it is never missing."""
+    means, spread = _moments(task.train)
+    for_noise, for_drops, for_channels = ((seed, number) for number in range(3))
+    result = [Shift("noise", sigma, partial(noisy, spread=spread, sigma=sigma, seed=for_noise)) for sigma in _NOISE]
+    for family, told in (("drop-told", True), ("drop-hidden", False)):
+        result += [Shift(family, p, partial(dropped, share=p, told=told, seed=for_drops)) for p in _DROPPED]
+    if task.valid.elapsed is None:
+        result.append(Shift("duration", _FASTER, every_second))
+        result += [Shift("duration", k, partial(interpolated, factor=k, every_step=task.every_step)) for k in _SLOWER]
+    else:
+        result += [Shift("duration", factor, partial(paced, factor=factor)) for factor in (_FASTER, *_SLOWER)]
+    result.append(Shift("length", 2, partial(lengthened, every_step=task.every_step)))
+    counts = sorted({max(1, round(share * task.features)) for share in _CHANNELS} - {task.features})
+    return result + [Shift("channels", n, partial(without_channels, means=means, count=n, seed=for_channels)) for n in counts]
+
+
+def robustness(task: Task, pack: Pack, seed: int = 0) -> dict[str, np.ndarray]:
+    """Errors (P,) of a trained pack on the validation split by shift: `CLEAN` first, then every one of `shifts`."""
+    errors = {CLEAN: validation_errors(task, task.valid, pack)}
+    for shift in shifts(task, seed):
+        errors[shift.name] = validation_errors(task, shift.apply(task.valid), pack)
+    return errors
+
+
+def relative_errors(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The clean error over each shifted one, 0 … 1, (P,) by shift. 1 where the shift does not harm (or happens to help), 0
+    where an output stops being finite; NaN where the clean error is no number.
+
+    Both are held above what the split can tell from 0, so that a network without any error is not lost with its first
+    one: half a miss, or what single precision makes of the targets.
+    """
+    least = _resolution(task)
+    clean = np.maximum(errors[CLEAN], least)
+    return {
+        name: np.where(np.isnan(clean), np.nan, np.where(np.isfinite(of), np.minimum(clean / np.maximum(of, least), 1.0), 0.0))
+        for name, of in errors.items()
+        if name != CLEAN
+    }
+
+
+def score(task: Task, errors: dict[str, np.ndarray]) -> np.ndarray:
+    """`robustness` as one number a candidate, (P,): the mean over shifts of `relative_errors`."""
+    return np.mean(list(relative_errors(task, errors).values()), axis=0)
+
+
+def _resolution(task: Task) -> float:
+    split = task.valid
+    if task.kind == "regression":
+        return float(np.finfo(np.float32).eps * np.mean(np.square(split.y, dtype=np.float64)))
+    return 0.5 / float(lengths_of(split).sum() if task.every_step else len(split))
+
+
+def _moments(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread (F,) of each feature over all valid steps."""
+    valid = np.arange(split.x.shape[1]) < lengths_of(split)[:, None]
+    x = split.x[valid].astype(np.float64)
+    return x.mean(axis=0), x.std(axis=0)
