@@ -1,5 +1,7 @@
 """Reading the files of real data sets as they are published: tables whose faults are named by file and line."""
 
+import warnings
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,20 +20,22 @@ def read_table(path: Path, names: list[str], separator: str = ",", header: bool 
     """
     import pandas
 
+    faults = (ValueError, pandas.errors.ParserWarning, EOFError, OSError, zlib.error)  # pandas' own faults are ValueErrors
     try:
-        table = pandas.read_csv(
-            path,
-            sep=separator,
-            header=0 if header else None,
-            keep_default_na=False,
-            na_values=["", missing],
-            low_memory=False,
-            skip_blank_lines=False,
-        )
-    except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError, EOFError, OSError) as cause:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pandas.errors.ParserWarning)  # rows longer than the header, which it would cut
+            table = pandas.read_csv(
+                path,
+                sep=separator,
+                header=0 if header else None,
+                index_col=False,
+                keep_default_na=False,
+                na_values=["", missing],
+                low_memory=False,
+                skip_blank_lines=False,
+            )
+    except faults as cause:
         raise ValueError(f"{path} cannot be read as a table: {str(cause).strip()}; is it the original file?") from cause
-    if not isinstance(table.index, pandas.RangeIndex):
-        raise ValueError(f"{path} has more fields in a row than columns; is it the original file?")
     if not header and len(table.columns) != len(names):
         raise ValueError(
             f"{path} has {len(table.columns)} fields in a row where {len(names)} are wanted; is it the original file?"

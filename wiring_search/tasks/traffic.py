@@ -76,8 +76,8 @@ def read(path: Path) -> "pandas.DataFrame":
 
 def _clean(table: "pandas.DataFrame") -> tuple[dict[str, Split], dict[str, Split]]:
     """Splits, and the same with the number of weekday and hour as the only input."""
-    possible = (table["temp"] > _COLDEST_K) & (table["rain_1h"] < _MOST_RAIN_MM)
-    table[_WEATHER] = table[_WEATHER].where(possible).ffill().bfill()
+    table["temp"] = table["temp"].where(table["temp"] > _COLDEST_K).ffill().bfill()
+    table["rain_1h"] = table["rain_1h"].where(table["rain_1h"] < _MOST_RAIN_MM).ffill().bfill()
     table["holiday"] = table.groupby("day")["holiday"].transform("any")
     table = table.sort_values("time", kind="stable").drop_duplicates("time")
     angle = 2 * np.pi * table["hour"] / 24
