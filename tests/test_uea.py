@@ -51,6 +51,7 @@ def test_the_archives_test_file_tests_and_a_fifth_of_each_class_validates(tmp_pa
     task = _write(tmp_path, lines, asked_lines, _header())
     assert (task.kind, task.outputs, task.metric, task.every_step) == ("classification", 3, "accuracy", False)
     assert task.train.x.shape == (32, 7, 2) and task.train.lengths is None and task.train.elapsed is None
+    known = {part: getattr(task, part) for part in ("train", "valid", "test")}
     # Both parts have one scale, so the rank of the counting value is the number of the series.
     ranks = np.concatenate([known[part].x[:, 0, 0] for part in ("train", "valid")]).argsort().argsort()
     train, valid = ranks[:32], ranks[32:]
@@ -145,7 +146,7 @@ def test_classes_may_be_named_by_the_lines_alone(tmp_path: Path) -> None:
         (_header(times=True), "(1,2),(2,3):(1,2),(3,3):up", "line 10: dimensions have different time stamps"),
         (_header(times=True), "(noon,2):(noon,3):up", "line 10: time stamps such as 'noon'"),
         (_header("@classLabel false"), "1,2:3,4:up", "nothing to learn"),
-        (_header(dimensions=None).replace("@data", "@dada"), "", "line 7: '@dada' where a line with @ of the header"),
+        (_header(dimensions=None).replace("@data", "@dada"), "", "line 8: '1,2:3,4:up' where a line with @ of the header"),
         (_header().replace("@data\n", ""), "", "line 8: '1,2:3,4:up' where a line with @ of the header"),
         (_header().replace("@dimensions 2", "@dimensions two"), "1:1:up", "@dimensions is 'two'; give a number"),
         (_header("@targetLabel true"), "1,2:3,4:warm", "line 10: the target is 'warm' where a finite number"),

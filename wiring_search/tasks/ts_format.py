@@ -12,10 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-_KNOWN = {
-    *("problemname", "timestamps", "missing", "univariate", "dimension", "dimensions", "equallength", "serieslength"),
-    *("classlabel", "targetlabel"),
-}
 _OUTSIDE_BRACKETS = re.compile(r":(?![^(]*\))")  # a date has colons of its own
 _PAIR = re.compile(r"\(([^()]*),([^(),]*)\)")
 _MISSING = ("?", "nan")
@@ -45,10 +41,7 @@ class TsFile:
 
 def read(path: Path) -> TsFile:
     """Raises ValueError, with the number of the line, for what does not follow the format."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as cause:
-        raise ValueError(f"{path} is not text in utf-8: {cause}") from cause
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()  # comments may be of any encoding
     header, start = _header(path, lines)
     kind, labels = _labels(path, header)
     dimensions = _dimensions(path, header)
@@ -56,7 +49,7 @@ def read(path: Path) -> TsFile:
     for number, line in enumerate(lines[start:], start=start + 1):
         if line.strip() and not line.startswith("#"):
             try:
-                series.append(_series(line.strip(), header.get("timestamps") == "true", dimensions, number))
+                series.append(_series(line.strip(), _is(header, "timestamps"), dimensions, number))
             except ValueError as fault:
                 raise ValueError(f"{path.name}, line {number}: {fault}") from fault
             dimensions = dimensions or series[0].values.shape[1]
@@ -84,29 +77,31 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], int]:
     """What the header says, and how many lines there are up to @data."""
     header: dict[str, str] = {}
     for place, line in enumerate(lines, start=1):
-        word, _, rest = line.strip().partition(" ")
-        name = word[1:].lower()
-        if name == "data" and word.startswith("@"):
+        name, *rest = line.split(None, 1) or ["#"]
+        if name.lower() == "@data":
             return header, place
-        if line.strip() and not line.startswith("#"):
-            if not word.startswith("@") or name not in _KNOWN:
-                raise ValueError(f"{path.name}, line {place}: {line.strip()[:40]!r} where a line with @ of the header is wanted")
-            header[name] = rest.strip() if name == "classlabel" else rest.strip().lower()
+        if name.startswith("@"):
+            header[name[1:].lower()] = "".join(rest).strip()
+        elif not name.startswith("#"):
+            raise ValueError(f"{path.name}, line {place}: {line.strip()[:40]!r} where a line with @ of the header is wanted")
     raise ValueError(f"{path.name} has no line @data; it is no .ts file, or not a whole one")
 
 
+def _is(header: dict[str, str], name: str) -> bool:
+    return header.get(name, "").lower().split()[:1] == ["true"]
+
+
 def _labels(path: Path, header: dict[str, str]) -> tuple[str, tuple[str, ...]]:
-    labelled, *names = header.get("classlabel", "false").split() or ["false"]
-    if labelled.lower() == "true":
-        return "classification", tuple(names)
-    if header.get("targetlabel", "false").split()[:1] == ["true"]:
+    if _is(header, "classlabel"):
+        return "classification", tuple(header["classlabel"].split()[1:])
+    if _is(header, "targetlabel"):
         return "regression", ()
     raise ValueError(f"{path.name} has neither @classLabel true nor @targetLabel true: there is nothing to learn")
 
 
 def _dimensions(path: Path, header: dict[str, str]) -> int | None:
     """As the header says; None where it does not."""
-    if header.get("univariate") == "true":
+    if _is(header, "univariate"):
         return 1
     text = header.get("dimensions", header.get("dimension"))
     if text is not None and not (text.isdecimal() and int(text) > 0):
