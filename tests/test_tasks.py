@@ -123,7 +123,7 @@ def test_linear_baseline_is_ordinary_least_squares() -> None:
 
 
 def test_every_task_is_known_by_name_and_near_names_are_offered() -> None:
-    assert set(TASKS) == {"digits", "pixel-digits", "half-cheetah", "occupancy", "parity", "parity-dense", "csv"}
+    assert {"digits", "pixel-digits", "half-cheetah", "occupancy", "parity", "parity-dense", "csv", "uea"} <= set(TASKS)
     with pytest.raises(ValueError, match="did you mean 'pixel-digits'"):
         load("pixel-digit")
     text = describe(load("digits"))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from packs import random_wiring
+from sklearn.metrics import f1_score
 
 from wiring_search import training
 from wiring_search.candidate import Candidate
@@ -83,6 +84,36 @@ def test_errors_are_those_of_the_network_with_the_best_weights(kind: str, every_
         assert outcome.metric == pytest.approx(1 - outcome.error if kind == "classification" else outcome.error)
         assert outcome.parameters == sum(p.numel() for p in network.parameters())
         assert outcome.latency_us > 0 and outcome.train_seconds > 0
+
+
+@pytest.mark.parametrize("lengths", [False, True])
+def test_f1_adds_up_over_batches(lengths: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "_EVALUATION_BATCH", 7)
+    task = replace(_task("classification", True, lengths), metric="f1", class_weights=(0.1, 1.6))
+    candidates = _candidates()
+    for candidate, outcome in zip(candidates, training.train(task, _job(candidates)).outcomes, strict=True):
+        network = LiquidNetwork(candidate.wiring, 3, 2, steps=2, every_step=True)
+        flat = torch.from_numpy(training.load_state(outcome.state)["best_weights"])
+        torch.nn.utils.vector_to_parameters(flat, network.parameters())
+        own = task.valid.lengths if lengths else np.full(len(task.valid), 6)
+        y = network(torch.from_numpy(task.valid.x), lengths=torch.from_numpy(own))[0].detach().numpy().argmax(-1)
+        valid = np.arange(6) < own[:, None]
+        assert outcome.metric == pytest.approx(f1_score(task.valid.y[valid], y[valid]), abs=1e-6) and outcome.metric > 0
+        assert outcome.error == pytest.approx(1 - outcome.metric)
+
+
+def test_class_weights_weigh_the_loss_and_not_the_error() -> None:
+    task = replace(_task("classification", True), class_weights=(0.1, 1.6))
+    rows, predictions = np.arange(5, 25), torch.randn(2, 20, 6, 2, generator=torch.Generator().manual_seed(0))
+    loss = training.loss_of(task, task.train, rows)(predictions)
+    y, weights = torch.from_numpy(task.train.y[rows]).flatten(), torch.tensor([0.1, 1.6])
+    each = torch.nn.functional.cross_entropy
+    expected = [each(p.flatten(0, 1), y, weight=weights, reduction="none").mean() for p in predictions]
+    assert torch.allclose(loss, torch.stack(expected))
+    plain = replace(task, class_weights=None)
+    for scored in (task, plain):
+        wrong, count = training.wrongness(scored, task.train, rows, predictions, for_training=False)
+        assert torch.equal(wrong / count, (predictions.argmax(-1).flatten(1) != y).float().mean(dim=1))
 
 
 def test_the_same_job_gives_the_same_outcomes_with_any_mates() -> None:

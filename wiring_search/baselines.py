@@ -27,7 +27,7 @@ from torch import nn
 from wiring_search import pruning, training
 from wiring_search.candidate import Candidate
 from wiring_search.pack import LARGEST_GRADIENT_NORM
-from wiring_search.records import Outcome, PackJob, Rung, Status
+from wiring_search.records import Outcome, PackJob, Rung, Status, value_of
 from wiring_search.tasks.task import Split, Task
 from wiring_search.topologies import auto_ncp, fully_connected
 
@@ -317,7 +317,7 @@ def train(
     if math.isnan(curve[-1]):
         message = f"loss, gradient or output stopped being finite in epoch {len(curve)}"
         return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
-    return Outcome(Status.OK, best, 1.0 - best if task.metric == "accuracy" else best, state=weights, **shared)
+    return Outcome(Status.OK, best, value_of(task.metric, best), state=weights, **shared)
 
 
 @torch.no_grad()
@@ -325,9 +325,11 @@ def validation_error(task: Task, network: RecurrentNetwork, tensors: "_Tensors")
     total, weight = 0.0, 0.0
     for start in range(0, len(task.valid), _EVALUATION_BATCH):
         rows = np.arange(start, min(start + _EVALUATION_BATCH, len(task.valid)))
-        wrong, count = training.wrongness(task, task.valid, rows, _as_pack(task, network(*tensors.at(rows))), for_training=False)
-        total += float(wrong.double().sum())
-        weight += count
+        wrong, weights = training.wrongness(
+            task, task.valid, rows, _as_pack(task, network(*tensors.at(rows))), for_training=False
+        )
+        total += float(wrong)
+        weight += float(weights)
     return total / weight
 
 

@@ -300,6 +300,8 @@ def _train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":
 
 
 def _show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
+    from wiring_search.records import value_of
+
     metric, objectives = run.metric, objectives or run.config.objectives
     scores = [*dict.fromkeys([metric, "error"]), "synapses", "parameters", "latency_us"]
     title = f"Pareto front: {', '.join(objectives)} (validation split)"
@@ -318,8 +320,7 @@ def _show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
             "joint front: yes where no candidate and no trained baseline is as good in everything and better in something"
         )
     for name, error in run.baselines.items():
-        value = f"{1 - error:.4g}" if metric == "accuracy" else f"{error:.4g}"
-        console.print(f"baseline {name}: {metric} {value}")
+        console.print(f"baseline {name}: {metric} {value_of(metric, error):.4g}")
     console.print(run.answer(), soft_wrap=True)
 
 

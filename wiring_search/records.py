@@ -35,6 +35,14 @@ _SENTENCES = {
 }
 
 
+SHARES = ("accuracy", "f1")
+
+
+def value_of(metric: str, error: float) -> float:
+    """A task's own metric from its error: accuracy and F1 are shares, 1 − error; any other metric is the error itself."""
+    return 1.0 - error if metric in SHARES else error
+
+
 @dataclass(frozen=True, slots=True)
 class Rung:
     """A training budget. number: 0 for the first. epochs: passes over the training split. batch_size: samples a
@@ -69,7 +77,7 @@ class Outcome:
     """What training one candidate gave.
 
     error: the task's error on the validation split at the best epoch, smaller is better; NaN when diverged or crashed.
-    metric: the task's own metric there (accuracy, mse …). curve: validation error after each epoch.
+    metric: the task's own metric there (accuracy, f1, mse). curve: validation error after each epoch.
     parameters: trainable numbers. latency_us: microseconds a time step, one sample at a time, on the fused kernel.
     train_seconds: this candidate's share of the pack's training time. state: its training state, to be given back as
     `PackJob.states` (weights of the best epoch among it). message: why, when the status is not ok. synapses: connections, those

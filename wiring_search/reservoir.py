@@ -159,6 +159,12 @@ def misses(predictions: np.ndarray, targets: np.ndarray) -> float:
     return float(np.mean(predictions.argmax(axis=-1) != targets.argmax(axis=-1)))
 
 
+def missing_f1(predictions: np.ndarray, targets: np.ndarray) -> float:
+    """1 − F1 of class 1 where it has the largest output, targets one-hot."""
+    found, there = predictions.argmax(axis=-1) == 1, targets.argmax(axis=-1) == 1
+    return float(np.sum(found != there) / (np.sum(found) + np.sum(there)))
+
+
 def fit_ridge(
     states: np.ndarray,
     targets: np.ndarray,
@@ -193,12 +199,12 @@ def fit_ridge(
 
 
 def score(reservoir: Reservoir, task: Task, regularisation: float | Sequence[float] = REGULARISATIONS) -> float:
-    """The error on the validation split (1 − accuracy, or mse) with a ridge readout fitted on the training split.
+    """The error on the validation split (1 − accuracy, 1 − F1, or mse) with a ridge readout fitted on the training split.
 
     The same number that training gives for a candidate: per step, or at the last valid step, as the task asks. Of
     several regularisations that with the least error counts, as a candidate's best epoch does.
     """
-    error = misses if task.kind == "classification" else mean_squared_error
+    error = {"accuracy": misses, "f1": missing_f1, "mse": mean_squared_error}[task.metric]
     valid = _rows(reservoir, task, task.valid)
     readout = fit_ridge(*_rows(reservoir, task, task.train), regularisation, valid, error)
     return error(readout.predict(valid[0]), valid[1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wiring_search.pareto import is_front
-from wiring_search.records import Status
+from wiring_search.records import SHARES, Status
 from wiring_search.score_names import OBJECTIVES, minimised
 from wiring_search.store import Store
 
@@ -50,16 +50,16 @@ def compared(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.
 def answer(table: "pandas.DataFrame", metric: str) -> str:
     """One sentence: the smallest wiring that is nearly as good as the best one.
 
-    Nearly: within 0.01 of the best accuracy, or within 1 % of the best error otherwise.
+    Nearly: within 0.01 of the best accuracy or F1, or within 1 % of the best error otherwise.
     """
     finished = candidates(table)
     if finished.empty:
         return "No candidate has finished training yet."
     best = finished.sort_values(["error", "synapses"]).iloc[0]
-    slack = NEAR if metric == "accuracy" else NEAR * best["error"]
+    slack = NEAR if metric in SHARES else NEAR * best["error"]
     small = finished[finished["error"] <= best["error"] + slack + 1e-12].sort_values(["synapses", "error"]).iloc[0]
     what = f"The best candidate, trial {best['trial']}, has {metric} {best[metric]:.4g} with {best['synapses']} synapses"
-    within = "0.01 of it" if metric == "accuracy" else "1 % of it"
+    within = "0.01 of it" if metric in SHARES else "1 % of it"
     if small["trial"] == best["trial"]:
         return f"{what}; no smaller wiring comes within {within}."
     return f"{what}; the smallest wiring within {within}, trial {small['trial']}, has {small['synapses']} ({metric} {small[metric]:.4g})."

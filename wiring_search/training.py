@@ -24,7 +24,7 @@ from wiring_search.kernels import cpu
 from wiring_search.kernels.layout import Kind, kind_of
 from wiring_search.latency import latencies_us
 from wiring_search.pack import Pack, layout_of
-from wiring_search.records import Outcome, PackJob, PackResult, Status
+from wiring_search.records import Outcome, PackJob, PackResult, Status, value_of
 from wiring_search.tasks.task import Split, Task
 from wiring_search.topologies import ncp
 
@@ -94,52 +94,60 @@ def _train_pack(task: Task, job: PackJob, progress: Progress | None) -> tuple[Ou
 
 
 def validation_errors(task: Task, split: Split, pack: Pack) -> np.ndarray:
-    """The error of every candidate of the pack on a split: 1 − accuracy, or mse. Shape (candidates,)."""
+    """The error of every candidate of the pack on a split: 1 − accuracy, 1 − F1, or mse. Shape (candidates,)."""
     return _validate(task, split, pack)[0]
 
 
 def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndarray]:
     """Errors, and whether the solvers were stable on the whole split; both (candidates,)."""
-    total, weight = np.zeros(len(pack.candidates)), 0.0
+    total, weight = np.zeros((2, len(pack.candidates)))
     stable = np.ones(len(pack.candidates), bool)
     elapsed = elapsed_of(split)
     for start in range(0, len(split), _EVALUATION_BATCH):
         rows = slice(start, start + _EVALUATION_BATCH)
         y, kept_to_range = pack.predict_checked(np.ascontiguousarray(split.x[rows]), elapsed[rows], task.every_step)
         stable &= kept_to_range
-        wrong, count = wrongness(task, split, rows, torch.from_numpy(y), for_training=False)
+        wrong, weights = wrongness(task, split, rows, torch.from_numpy(y), for_training=False)
         total += wrong.double().numpy()
-        weight += count
+        weight += weights.double().numpy()
     return total / weight, stable
 
 
 def loss_of(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
     def loss(predictions: torch.Tensor) -> torch.Tensor:
-        wrong, count = wrongness(task, split, rows, predictions, for_training=True)
-        return wrong / count
+        wrong, weights = wrongness(task, split, rows, predictions, for_training=True)
+        return wrong / weights
 
     return loss
 
 
-def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tensor, float]:
-    """Cross entropy (training) or misses (scoring), or squared errors: summed a candidate, and how many were summed."""
+def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sums whose ratio is the loss or the error, both (candidates,); those of batches may be added up first.
+
+    Cross entropy (training) or misses (scoring), or squared errors, over their number. For F1, misses over positives found
+    and positives there are: 1 − F1 = 1 − 2 tp / (2 tp + fp + fn) = (fp + fn) / ((tp + fp) + (tp + fn)).
+    """
     target = torch.from_numpy(np.array(split.y[rows]))  # a copy: a worker's task is read-only
     if not task.every_step:
         predictions = predictions[:, :, 0]
     if task.kind == "regression":
         each = (predictions - target).square().mean(dim=-1)
     elif for_training:
-        target = target.expand(len(predictions), *target.shape).unsqueeze(-1)
-        each = -predictions.log_softmax(dim=-1).gather(-1, target).squeeze(-1)
+        classes = target.expand(len(predictions), *target.shape).unsqueeze(-1)
+        each = -predictions.log_softmax(dim=-1).gather(-1, classes).squeeze(-1)
+        if task.class_weights is not None:
+            each = each * torch.tensor(task.class_weights, dtype=each.dtype)[target]
     else:
         # NaN compares false with everything: an output that is not finite must count as a failure, not as class 0.
         finite = predictions.isfinite().all(dim=-1)
         each = torch.where(finite, (predictions.argmax(dim=-1) != target).float(), torch.nan)
+    weights = torch.ones_like(each)
+    if task.metric == "f1" and not for_training:
+        weights = (predictions.argmax(dim=-1) == 1).float() + (target == 1).float()
     if task.every_step and not (split.lengths is None and split.scored is None):
-        valid = torch.from_numpy(_counted(split, rows))
-        each = torch.where(valid, each, torch.zeros_like(each))
-        return each.flatten(1).sum(dim=1), float(valid.sum())
-    return each.flatten(1).sum(dim=1), float(each[0].numel())
+        counted = torch.from_numpy(_counted(split, rows))
+        each, weights = (torch.where(counted, values, torch.zeros_like(values)) for values in (each, weights))
+    return each.flatten(1).sum(dim=1), weights.flatten(1).sum(dim=1)
 
 
 def _counted(split: Split, rows: np.ndarray | slice) -> np.ndarray:
@@ -205,10 +213,9 @@ def _outcome(task: Task, pack: Pack, record: _Record, p: int, seconds: float) ->
             message = f"the {candidate.solver} solver with {candidate.steps} steps left the admissible range in epoch {epoch}"
         return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
     error = record.best[p]
-    metric = 1.0 - error if task.metric == "accuracy" else error
     buffer = io.BytesIO()
     np.savez(buffer, best_weights=record.weights[p], **pack.state(p))
-    return Outcome(Status.OK, error, metric, state=buffer.getvalue(), **shared)
+    return Outcome(Status.OK, error, value_of(task.metric, error), state=buffer.getvalue(), **shared)
 
 
 def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:

@@ -4,8 +4,8 @@ const byTrial = new Map(data.trials.map(t => [t.trial, t]));
 const onFront = new Set(data.front);
 const finished = data.trials.filter(t => t.status === "ok");
 const compared = data.compared.filter(b => b.status === "ok");
-const isAccuracy = data.metric === "accuracy";
-const errorName = isAccuracy ? "error (1 − accuracy)" : "error (" + data.metric + ")";
+const isShare = data.metric === "accuracy" || data.metric === "f1";
+const errorName = isShare ? "error (1 − " + data.metric + ")" : "error (" + data.metric + ")";
 
 const show = (x, digits = 3) => x === null || x === undefined ? "–"
   : Number.isInteger(x) ? x.toLocaleString("en") : Number(x.toPrecision(digits)).toString();
@@ -138,14 +138,14 @@ function frontChart(host) {
   const dots = [...finished, ...compared];
   const errors = dots.map(t => t.error), worst = Math.max(...errors);
   const x = scale(dots.map(t => t.synapses), box.left, box.right);
-  const y = scale([...errors.map(e => isAccuracy ? Math.max(e, .002) : e), ...baselines.map(([, e]) => e).filter(e => e <= worst * 1.5)], box.bottom, box.top);
+  const y = scale([...errors.map(e => isShare ? Math.max(e, .002) : e), ...baselines.map(([, e]) => e).filter(e => e <= worst * 1.5)], box.bottom, box.top);
   const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "size against error"});
   axes(svg, x, y, box, "synapses", errorName);
   for (const [name, error] of baselines.filter(([, e]) => y.holds(e))) {
     svg.append(element("line", {class: "baseline-line", x1: box.left, x2: box.right, y1: y(error), y2: y(error)}),
       element("text", {class: "baseline-label", x: box.right, y: y(error) - 5, "text-anchor": "end"}, `${name} (${show(error)})`));
   }
-  const at = t => [x(t.synapses), y(isAccuracy ? Math.max(t.error, .002) : t.error)];
+  const at = t => [x(t.synapses), y(isShare ? Math.max(t.error, .002) : t.error)];
   const stairs = data.front.map(n => byTrial.get(n)).sort((a, b) => a.synapses - b.synapses || b.error - a.error);
   svg.append(element("path", {class: "front-line", d: steps(stairs.map(at))}));
   const order = [...finished].sort((a, b) => onFront.has(a.trial) - onFront.has(b.trial) || a.synapses - b.synapses);
@@ -208,7 +208,7 @@ const scoreColumns = [
   {key: "trial", name: "trial"}, {key: "metric", name: data.metric}, {key: "error", name: "error"}, {key: "synapses", name: "synapses"},
   {key: "parameters", name: "parameters"}, {key: "latency_us", name: "µs a step"}, {key: "train_seconds", name: "train s"},
 ];
-if (!isAccuracy) scoreColumns.splice(1, 1);
+if (!isShare) scoreColumns.splice(1, 1);
 const dimensions = [...new Set(data.trials.flatMap(t => Object.keys(t.params)))];
 const isText = name => data.trials.some(t => typeof t.params[name] === "string");
 const dimensionColumns = dimensions.map(name => ({key: "p." + name, name: name.replaceAll("_", " "), text: isText(name)}));
@@ -218,7 +218,7 @@ document.getElementById("kicker").textContent = `${data.task} · ${data.finished
 const best = finished.reduce((a, b) => a && a.error <= b.error ? a : b, null);
 const tiles = best ? [[show(best.metric, 4), "best " + data.metric + " (validation)"], [show(best.synapses), "its synapses"],
   [show(data.front.length), "candidates on the front"], [show(Math.min(...finished.map(t => t.synapses))), "synapses of the smallest"],
-  ...Object.entries(data.baselines).slice(0, 2).map(([name, e]) => [show(isAccuracy ? 1 - e : e, 4), `${name} (${data.metric})`])] : [];
+  ...Object.entries(data.baselines).slice(0, 2).map(([name, e]) => [show(isShare ? 1 - e : e, 4), `${name} (${data.metric})`])] : [];
 document.getElementById("tiles").append(...tiles.map(([value, name]) => element("div", {}, element("b", {}, value), element("span", {}, name))));
 
 frontChart(document.getElementById("chart-front"));

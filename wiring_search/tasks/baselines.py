@@ -1,12 +1,14 @@
 """Trivial rules that every score is shown beside: a liquid network that loses to one of them has learned nothing
 worth its size.
 
-Each is fitted on the training split and returns its error on another split: 1 − accuracy, or mean squared error.
+Each is fitted on the training split and returns its error on another split: 1 − accuracy, 1 − F1, or mean squared error.
 """
 
 import numpy as np
 
 from wiring_search.tasks.task import Split
+
+_CHUNK = 8192
 
 
 def majority(train: Split, split: Split) -> float:
@@ -51,6 +53,51 @@ def logistic(train: Split, split: Split) -> float:
 
     model = LogisticRegression(max_iter=500).fit(train.x.reshape(len(train), -1), train.y)
     return float(np.mean(model.predict(split.x.reshape(len(split), -1)) != split.y))
+
+
+def linear_classes(train: Split, split: Split) -> float:
+    """Least squares from one step (or a whole sequence, where one class a sequence is asked for) to classes one-hot; the
+    largest output counts."""
+    (inputs, classes), (others, truth) = _steps(train), _steps(split)
+    targets = np.eye(classes.max() + 1)[classes]
+    gram, seen = 1e-4 * len(inputs) * np.eye(inputs.shape[1]), 0.0
+    for start in range(0, len(inputs), _CHUNK):  # float64 for a chunk at a time: there may be a hundred million inputs
+        chunk = inputs[start : start + _CHUNK].astype(np.float64)
+        gram += chunk.T @ chunk
+        seen += chunk.T @ targets[start : start + _CHUNK]
+    return float(np.mean((others @ np.linalg.solve(gram, seen)).argmax(axis=1) != truth))
+
+
+def nearest(train: Split, split: Split) -> float:
+    """The target of the nearest training sequence (Euclid, the padding included): misses, or squared errors."""
+    known, asked = (part.x.reshape(len(part), -1).astype(np.float64) for part in (train, split))
+    distances = (known**2).sum(axis=1) - 2 * asked @ known.T
+    found = train.y[distances.argmin(axis=1)]
+    wrong = found != split.y if np.issubdtype(split.y.dtype, np.integer) else (found - split.y) ** 2
+    return float(np.mean(wrong))
+
+
+def group_mean(train: Split, split: Split) -> float:
+    """The mean training target of each value of the first input, where that names a group; of all, for a new one."""
+    groups, places = np.unique(train.x[:, :, 0], return_inverse=True)
+    targets, places = train.y[:, :, 0].astype(np.float64).ravel(), places.ravel()
+    means = np.bincount(places, targets) / np.bincount(places)
+    asked = np.minimum(np.searchsorted(groups, split.x[:, :, 0]), len(groups) - 1)
+    known = groups[asked] == split.x[:, :, 0]
+    return float(np.mean((np.where(known, means[asked], targets.mean()) - split.y[:, :, 0]) ** 2))
+
+
+def missing_f1(found: np.ndarray, there: np.ndarray) -> float:
+    """1 − F1 of class 1. Raises ValueError where there is none."""
+    if not (there == 1).any():
+        raise ValueError("no step of class 1 to be found: F1 is not defined")
+    return float(np.sum((found == 1) != (there == 1)) / (np.sum(found == 1) + np.sum(there == 1)))
+
+
+def _steps(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs (rows, …) with a column of ones, and classes (rows,): one row a step, or a sequence."""
+    rows = split.x.reshape(split.y.size, -1)
+    return np.concatenate([rows, np.ones((len(rows), 1), rows.dtype)], axis=1), split.y.ravel()
 
 
 def _lagged(split: Split, lags: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 The protocol of the LTC paper (Hasani et al., AAAI 2021, table 6): traces 0–4 for validation, 5–14 for test, 15–24 for
 training; windows of 32 frames, stride 10; no scaling; mean squared error over all dimensions. 970 train, 485
-validation, 970 test windows.
+validation, 970 test windows. Traces are kept apart, so this is the clean protocol too: `--protocol paper` is the same.
 """
 
 import numpy as np

@@ -33,15 +33,23 @@ class TaskOptions:
         return cls(**{**data, "inputs": tuple(data.get("inputs", ()))})
 
 
-def folder_of_files(options: TaskOptions, task: str, files: list[str], address: str) -> Path:
-    """The folder given as `data`, once all `files` are in it; a ValueError that says where to get them otherwise."""
+def folder_of_files(options: TaskOptions, task: str, files: list[str], address: str, gzipped: bool = False) -> Path:
+    """The folder given as `data`, once all `files` are in it; a ValueError that says where to get them otherwise.
+    gzipped: a file may have .gz behind its name instead (`plain_or_gzipped`)."""
     where = f"they come from {address}"
     if options.data is None:
         raise ValueError(f"task {task} reads a folder of files; give it with --data DIR ({files[0]} …; {where})")
     folder = Path(options.data)
     if not folder.is_dir():
         raise ValueError(f"--data {options.data} is not a folder; task {task} needs one with {files[0]} … ({where})")
-    missing = [name for name in files if not (folder / name).is_file()]
+    paths = [plain_or_gzipped(folder / name) if gzipped else folder / name for name in files]
+    missing = [name for name, path in zip(files, paths, strict=True) if not path.is_file()]
     if missing:
         raise ValueError(f"{folder} has no {missing[0]} ({len(missing)} of {len(files)} files missing); {where}")
     return folder
+
+
+def plain_or_gzipped(path: Path) -> Path:
+    """The file, or the one with .gz behind its name where only that is there."""
+    packed = path.with_name(path.name + ".gz")
+    return packed if packed.is_file() and not path.is_file() else path

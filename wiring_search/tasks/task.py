@@ -36,21 +36,24 @@ class Task:
     """name: as on the command line. kind: what the targets are. every_step: a target at each step, or one a sequence.
 
     outputs: readout size (classes, or target dimensions). metric: the name of the task's own metric: "accuracy" for
-    classification (error = 1 − accuracy), "mse" for regression (error = mse).
+    classification (error = 1 − accuracy), or "f1" of class 1 where that class is rare (error = 1 − F1); "mse" for
+    regression (error = mse).
     baselines: trivial rules and their *error on the validation split* by name, to stand beside every score.
-    source: where the data come from, one sentence.
+    source: where the data come from, one sentence. class_weights: what a sample of each class counts in the training loss,
+    None for all the same; errors are never weighted.
     """
 
     name: str
     kind: Literal["classification", "regression"]
     every_step: bool
     outputs: int
-    metric: Literal["accuracy", "mse"]
+    metric: Literal["accuracy", "f1", "mse"]
     train: Split
     valid: Split
     test: Split
     baselines: dict[str, float]
     source: str
+    class_weights: tuple[float, ...] | None = None
 
     @property
     def features(self) -> int:
