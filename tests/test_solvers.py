@@ -15,6 +15,7 @@ from wiring_search.candidate import SOLVERS
 from wiring_search.kernels.layout import Kind, PackLayout
 from wiring_search.network import LiquidNetwork
 from wiring_search.neurons import NEURONS
+from wiring_search.neurons.bounds import SLACK, within_bounds
 from wiring_search.neurons.connections import Connections
 from wiring_search.neurons.ltc import EPSILON
 from wiring_search.solver_accuracy import TOLERANCE, compare, fine_solution, report
@@ -249,3 +250,27 @@ def test_what_cannot_be_judged_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(solver_accuracy, "_MOST_STEPS", 32)
     with pytest.raises(ValueError, match="no fine solution with 32 sub-steps"):
         report(LiquidNetwork(WIRING), x, elapsed)
+
+
+def test_bounds_are_kept_give_or_take_a_slack_on_either_side() -> None:
+    made, p, _, _ = _cell("ct-rnn")
+    values = {name: value.numpy() for name, value in p.items()}
+    tau, rnn = values["tau"], NEURONS["ct-rnn"]
+
+    def kept(least: np.ndarray, greatest: np.ndarray, memory: str = "none") -> bool:
+        return within_bounds(rnn, memory, made, values, least, greatest)
+
+    reach = tau + SLACK * 2 * tau
+    assert kept(-0.999 * reach, 0.999 * reach)
+    for neuron in range(made.neurons):
+        one = np.arange(made.neurons) == neuron
+        assert not kept(-tau, np.where(one, 1.001 * reach, tau)) and not kept(np.where(one, -1.001 * reach, -tau), tau)
+        assert not kept(-tau, np.where(one, np.nan, tau)) and not kept(np.where(one, -np.inf, -tau), tau)
+    # A memory may start neurons from anywhere in (−1, 1), which is more than a short time constant allows.
+    values["tau"] = tau = 0.1 * values["tau"] / values["tau"].max()
+    assert kept(-np.ones_like(tau), np.ones_like(tau), "state") and not kept(-np.ones_like(tau), tau, "input")
+    assert not kept(-np.ones_like(tau), np.full_like(tau, 1.2), "state")
+    # Without a leak there are no bounds: what is finite is within them.
+    neural_ode = NEURONS["neural-ode"]
+    for greatest, expected in ((1e30, True), (np.inf, False)):
+        assert within_bounds(neural_ode, "none", made, values, tau, np.full_like(tau, greatest)) is expected

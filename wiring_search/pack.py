@@ -16,11 +16,10 @@ from wiring_search.kernels import adam, cpu
 from wiring_search.kernels.layout import PackLayout, kind_of
 from wiring_search.network import inverse_softplus
 from wiring_search.neurons import NEURONS, initial_parameters
+from wiring_search.neurons.bounds import within_bounds
 from wiring_search.solvers import TABLEAUX
 
 LARGEST_GRADIENT_NORM = 1.0
-# How far an explicit solver may stray beyond the admissible range, as a share of its width, before it counts as unstable.
-_SLACK = 0.05
 
 # (P, B, T or 1, O) predictions -> (P,) losses, one a candidate
 Loss = Callable[[torch.Tensor], torch.Tensor]
@@ -69,20 +68,15 @@ class Pack:
         """`predict`, and whether each candidate kept to what its equation allows (candidates,): an explicit solver with
         steps that are too long leaves the admissible range, finite as its numbers may still be."""
         y, _, kept = cpu.forward(self.layout, self._effective, x, elapsed, self._rest(x), every_step)
-        bounds = NEURONS[self.layout.kind.neuron].bounds
-        if bounds is None or self.layout.kind.solver not in TABLEAUX:
-            return y, np.ones(len(self.candidates), bool)
-        least, greatest = cpu.extremes(self.layout, kept)
-        # The memory may start neurons from anywhere in (−1, 1).
-        reach = 1.0 if self.layout.kind.memory == "state" else 0.0
+        dynamics = NEURONS[self.layout.kind.neuron]
         stable = np.ones(len(self.candidates), bool)
+        if dynamics.bounds is None or self.layout.kind.solver not in TABLEAUX:
+            return y, stable
+        least, greatest = cpu.extremes(self.layout, kept)
         for p, (states, made) in enumerate(zip(self.layout.states, self.layout.connections, strict=True)):
             own = {name: self._effective[at] for name, at in self.layout.slices[p].items()}
-            low, high = bounds(made, own)
-            low, high = np.minimum(low, -reach), np.maximum(high, reach)
-            slack = _SLACK * (high - low)
-            inside = slice(states.start, states.start + made.neurons)
-            stable[p] = bool((least[inside] >= low - slack).all() and (greatest[inside] <= high + slack).all())
+            neurons = slice(states.start, states.start + made.neurons)
+            stable[p] = within_bounds(dynamics, self.layout.kind.memory, made, own, least[neurons], greatest[neurons])
         return y, stable
 
     def train_step(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss: Loss) -> np.ndarray:

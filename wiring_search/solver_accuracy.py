@@ -25,6 +25,7 @@ from wiring_search.candidate import SOLVERS, Candidate
 from wiring_search.kernels.reference import apply_map
 from wiring_search.network import LiquidNetwork
 from wiring_search.neurons import NEURONS
+from wiring_search.neurons.bounds import within_bounds
 from wiring_search.neurons.memory import remember
 from wiring_search.solvers import TABLEAUX
 
@@ -32,8 +33,6 @@ from wiring_search.solvers import TABLEAUX
 # (RK4's own error is then about a fifteenth of it.)
 TOLERANCE = 1e-9
 _FIRST_STEPS, _MOST_STEPS = 16, 1 << 14
-# How far a state may stray beyond its bounds, as a share of their distance, before the solver counts as unstable.
-SLACK = 0.05
 
 # The state (B, neurons) after `elapsed` (B, 1) from v (B, neurons) with the sensory values u (B, sensory) held.
 Advance = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -46,7 +45,7 @@ class SolverReport:
 
     terminal_error: ‖v − v*‖ / ‖v*‖ of the final states of all samples together. worst_error: the greatest ‖v − v*‖ of any
     sample after any time step over the root mean square of ‖v*‖. stable: every state after every time step is finite
-    and within the bounds of the exact solution (`Dynamics.bounds`, where there are any), give or take SLACK.
+    and within the bounds of the exact solution (`Dynamics.bounds`, where there are any), give or take `bounds.SLACK`.
     """
 
     solver: str
@@ -195,21 +194,13 @@ def judge(network: LiquidNetwork, states: torch.Tensor, truth: torch.Tensor, sol
         function_evaluations=function_evaluations(solver, steps),
         terminal_error=float((v[:, -1] - exact[:, -1]).norm() / final),
         worst_error=float((v - exact).norm(dim=2).max() / usual),
-        stable=_within_bounds(network, v),
+        stable=_stable(network, v),
     )
 
 
-def _within_bounds(network: LiquidNetwork, v: torch.Tensor) -> bool:
+def _stable(network: LiquidNetwork, v: torch.Tensor) -> bool:
     """v: (B, T, neurons)."""
-    if not bool(v.isfinite().all()):
-        return False
     kind = network.layout.kind
-    bounds = NEURONS[kind.neuron].bounds
-    if bounds is None:
-        return True
     values = {name: value.detach().double().cpu().numpy() for name, value in network.effective().items()}
-    low, high = (torch.from_numpy(bound) for bound in bounds(network.layout.connections[0], values))
-    if kind.memory == "state":  # the memory may start neurons from anywhere in (−1, 1)
-        low, high = low.clamp(max=-1.0), high.clamp(min=1.0)
-    slack = SLACK * (high - low)
-    return bool(((v.cpu() >= low - slack) & (v.cpu() <= high + slack)).all())
+    extremes = v.amin(dim=(0, 1)).cpu().numpy(), v.amax(dim=(0, 1)).cpu().numpy()
+    return within_bounds(NEURONS[kind.neuron], kind.memory, network.layout.connections[0], values, *extremes)
