@@ -152,11 +152,20 @@ def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tenso
         # NaN compares false with everything: an output that is not finite must count as a failure, not as class 0.
         finite = predictions.isfinite().all(dim=-1)
         each = torch.where(finite, (predictions.argmax(dim=-1) != target).float(), torch.nan)
-    if task.every_step and split.lengths is not None:
-        valid = torch.arange(split.x.shape[1]) < torch.from_numpy(split.lengths[rows])[:, None]
-        each = torch.where(valid, each, torch.zeros_like(each))
-        return each.flatten(1).sum(dim=1), float(valid.sum())
+    counted = _counted(split, rows) if task.every_step else None
+    if counted is not None:
+        each = torch.where(counted, each, torch.zeros_like(each))
+        return each.flatten(1).sum(dim=1), float(counted.sum())
     return each.flatten(1).sum(dim=1), float(each[0].numel())
+
+
+def _counted(split: Split, rows: np.ndarray | slice) -> torch.Tensor | None:
+    """Which steps of these samples count, (n, T) bool; None for all."""
+    counted = None if split.scored is None else split.scored[rows]
+    if split.lengths is not None:
+        valid = np.arange(split.x.shape[1]) < split.lengths[rows, None]
+        counted = valid if counted is None else valid & counted
+    return None if counted is None else torch.from_numpy(np.array(counted))
 
 
 def elapsed_of(split: Split) -> np.ndarray:
