@@ -123,7 +123,10 @@ def test_linear_baseline_is_ordinary_least_squares() -> None:
 
 
 def test_every_task_is_known_by_name_and_near_names_are_offered() -> None:
-    assert {"digits", "pixel-digits", "half-cheetah", "occupancy", "parity", "parity-dense", "csv", "uea"} <= set(TASKS)
+    generated = {"parity", "parity-dense", "recall", "copy", "adding"}
+    assert {"digits", "pixel-digits", "permuted-pixel-digits", "half-cheetah", "occupancy", "csv", "uea"} | generated <= set(
+        TASKS
+    )
     with pytest.raises(ValueError, match="did you mean 'pixel-digits'"):
         load("pixel-digit")
     text = describe(load("digits"))

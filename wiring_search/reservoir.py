@@ -327,12 +327,13 @@ def _squared_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _rows(reservoir: Reservoir, task: Task, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """States (rows, neurons) and targets (rows, outputs): one row a sample, or a valid step of one."""
+    """States (rows, neurons) and targets (rows, outputs): one row a sample, or a step of one that counts."""
     elapsed = np.ones(split.x.shape[:2]) if split.elapsed is None else np.asarray(split.elapsed, float)
     valid = np.ones(elapsed.shape, bool)
     if split.lengths is not None:
         valid = np.arange(elapsed.shape[1]) < split.lengths[:, None]
     states = reservoir.states(split.x, np.where(valid, elapsed, 0.0), task.every_step)
-    y = split.y[valid] if task.every_step else split.y
+    counted = valid if split.scored is None else valid & split.scored
+    y = split.y[counted] if task.every_step else split.y
     targets = np.eye(task.outputs)[y] if task.kind == "classification" else y
-    return (states[valid] if task.every_step else states), targets
+    return (states[counted] if task.every_step else states), targets

@@ -144,17 +144,19 @@ def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tenso
     weights = torch.ones_like(each)
     if task.metric == "f1" and not for_training:
         weights = (predictions.argmax(dim=-1) == 1).float() + (target == 1).float()
-    if task.every_step and not (split.lengths is None and split.scored is None):
-        counted = torch.from_numpy(_counted(split, rows))
+    counted = _counted(split, rows) if task.every_step else None
+    if counted is not None:
         each, weights = (torch.where(counted, values, torch.zeros_like(values)) for values in (each, weights))
     return each.flatten(1).sum(dim=1), weights.flatten(1).sum(dim=1)
 
 
-def _counted(split: Split, rows: np.ndarray | slice) -> np.ndarray:
-    """(rows, T) bool: the valid steps whose targets are scored."""
-    steps = split.x.shape[1]
-    valid = np.ones((1, steps), bool) if split.lengths is None else np.arange(steps) < split.lengths[rows, None]
-    return valid if split.scored is None else valid & split.scored[rows]
+def _counted(split: Split, rows: np.ndarray | slice) -> torch.Tensor | None:
+    """Which steps of these samples count, (n, T) bool; None for all."""
+    counted = None if split.scored is None else split.scored[rows]
+    if split.lengths is not None:
+        valid = np.arange(split.x.shape[1]) < split.lengths[rows, None]
+        counted = valid if counted is None else valid & counted
+    return None if counted is None else torch.from_numpy(np.array(counted))
 
 
 def elapsed_of(split: Split) -> np.ndarray:

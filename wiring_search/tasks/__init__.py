@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from wiring_search.tasks import (
     activity,
+    adding,
+    copy_memory,
     digits,
     gesture,
     half_cheetah,
@@ -14,6 +16,7 @@ from wiring_search.tasks import (
     parity,
     person,
     power,
+    recall,
     smnist,
     table,
     traffic,
@@ -41,6 +44,7 @@ _DIR = "--data DIR"
 TASKS: dict[str, Entry] = {
     "digits": Entry(digits.load_rows, "handwritten digits row by row: 8 steps of 8 features, 10 classes"),
     "pixel-digits": Entry(digits.load_pixels, "the same pixel by pixel: 64 steps of 1 feature; long-range memory"),
+    "permuted-pixel-digits": Entry(digits.load_permuted_pixels, "the same in a fixed random order of pixels"),
     "half-cheetah": Entry(half_cheetah.load, "next observation of a simulated runner: 32 steps of 17 features", _DIR, True),
     "occupancy": Entry(occupancy.load, "is the room occupied: 16 steps of 5 features, 2 classes", _DIR, True),
     "gesture": Entry(gesture.load, "phase of a gesture from hands and wrists: 32 steps of 32 features, 5 classes", _DIR, True),
@@ -55,6 +59,9 @@ TASKS: dict[str, Entry] = {
     "uea": Entry(uea.load, "a data set of the UEA/UCR archive (.ts): a class or a number a series", "--data DIR or FILE"),
     "parity": Entry(parity.load_events, "is the number of ones odd, from runs of bits: up to 32 irregular steps, 2 classes"),
     "parity-dense": Entry(parity.load_dense, "the same bit by bit: up to 31 regular steps of 1 feature"),
+    "recall": Entry(recall.load, "the bits of 1, 2, 4 … up to --lag steps ago, at each step: 1 feature"),
+    "copy": Entry(copy_memory.load, "five symbols to be told again after --lag blanks: 10 features, 8 classes"),
+    "adding": Entry(adding.load, "the sum of two marked numbers among --lag: 2 features"),
     "csv": Entry(table.load, "your own table: one row a step, a class or a number to tell", "--data FILE --target COLUMN"),
 }
 
@@ -78,6 +85,8 @@ def describe(task: Task) -> str:
     sizes = ", ".join(f"{len(getattr(task, part)):,} {part}" for part in ("train", "valid", "test"))
     asked = "each step" if task.every_step else "the last step"
     error = {"accuracy": "1 − accuracy", "f1": "1 − F1", "mse": "mean squared error"}[task.metric]
+    if task.train.scored is not None:
+        asked = f"{task.train.scored.sum(axis=1).mean():g} of them"
     lines = [
         f"{task.name}: {task.kind}, {task.time_steps} steps of {task.features} features, {task.outputs} outputs at {asked}",
         f"sequences: {sizes}; error: {error}",

@@ -13,14 +13,19 @@ _CHUNK = 8192
 
 def majority(train: Split, split: Split) -> float:
     """Always the most frequent class of the training split."""
-    classes, counts = np.unique(train.y, return_counts=True)
-    return float(np.mean(split.y != classes[counts.argmax()]))
+    classes, counts = np.unique(train.counted, return_counts=True)
+    return float(np.mean(split.counted != classes[counts.argmax()]))
 
 
 def mean(train: Split, split: Split) -> float:
     """Always the mean target of the training split."""
-    middle = train.y.reshape(-1, train.y.shape[-1]).mean(axis=0, dtype=np.float64)
-    return float(np.mean((split.y - middle) ** 2))
+    middle = train.counted.reshape(-1, train.y.shape[-1]).mean(axis=0, dtype=np.float64)
+    return float(np.mean((split.counted - middle) ** 2))
+
+
+def constant(split: Split, value: float) -> float:
+    """Always the same number."""
+    return float(np.mean((split.counted - value) ** 2, dtype=np.float64))
 
 
 def persistence(split: Split) -> float:

@@ -1,8 +1,8 @@
 """Parity of a bit stream, also called XOR: has the stream an odd number of ones? Asked for once, at its end.
 
 The task of the ODE-LSTM paper (Lechner and Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time
-Series", 2020): 2 to 31 bits, drawn uniformly, padded to 32 steps. `parity-dense` reads one bit a step, each 1/32 time
-units long. `parity` reads events: a step a run of equal bits, its length / 32 as the time elapsed; there the count of
+Series", 2020): 2 to 31 bits (or up to the lag asked for), drawn uniformly, padded to one step more. `parity-dense` reads
+one bit a step, each 1/32 time units long. `parity` reads events: a step a run of equal bits, its length / 32 as the time elapsed; there the count of
 ones is in the times alone, which are no feature: a network must know about time to know the answer.
 
 Bits are 0 or 1. Streams are drawn from a fixed seed, as many for training as asked for and a tenth of that for
@@ -13,13 +13,13 @@ half of the cases (the published accuracy of LTC on events, 49.11 %, is that of 
 import numpy as np
 
 from wiring_search.tasks import baselines
+from wiring_search.tasks.generated import lag_of, splits
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
 
-STEPS = 32
+BITS_A_TIME_UNIT = 32
 _SHORTEST, _LONGEST = 2, 31
 _SEED = 1234984
-_LEAST_SAMPLES = 100
 
 
 def load_events(options: TaskOptions) -> Task:
@@ -30,23 +30,23 @@ def load_dense(options: TaskOptions) -> Task:
     return _task("parity-dense", dense, options)
 
 
-def streams(samples: int, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Bits (samples, 32) int64, 0 beyond their end, and how many of them are valid (samples,) int64."""
+def streams(samples: int, seed: tuple[int, ...], longest: int = _LONGEST) -> tuple[np.ndarray, np.ndarray]:
+    """Bits (samples, longest + 1) int64, 0 beyond their end, and how many of them are valid (samples,) int64."""
     rng = np.random.default_rng(seed)
-    lengths = rng.integers(_SHORTEST, _LONGEST + 1, samples)
-    bits = rng.integers(0, 2, (samples, STEPS))
-    return np.where(np.arange(STEPS) < lengths[:, None], bits, 0), lengths
+    lengths = rng.integers(_SHORTEST, longest + 1, samples)
+    bits = rng.integers(0, 2, (samples, longest + 1))
+    return np.where(np.arange(longest + 1) < lengths[:, None], bits, 0), lengths
 
 
 def dense(bits: np.ndarray, lengths: np.ndarray) -> Split:
     """A step a bit."""
-    valid = np.arange(STEPS) < lengths[:, None]
-    return _split(bits, np.where(valid, 1 / STEPS, 0.0), lengths, bits)
+    valid = np.arange(bits.shape[1]) < lengths[:, None]
+    return _split(bits, np.where(valid, 1 / BITS_A_TIME_UNIT, 0.0), lengths, bits)
 
 
 def events(bits: np.ndarray, lengths: np.ndarray) -> Split:
     """A step a run of equal bits, the last one included."""
-    steps = np.arange(STEPS)
+    steps = np.arange(bits.shape[1])
     starts = (steps < lengths[:, None]) & ((steps == 0) | (bits != np.roll(bits, 1, axis=1)))
     rows, firsts = np.nonzero(starts)
     counts = starts.sum(axis=1)
@@ -56,7 +56,7 @@ def events(bits: np.ndarray, lengths: np.ndarray) -> Split:
     ends = np.where(last, lengths[rows], np.roll(firsts, -1))
     values, elapsed = np.zeros_like(bits), np.zeros(bits.shape)
     values[rows, places] = bits[rows, firsts]
-    elapsed[rows, places] = (ends - firsts) / STEPS
+    elapsed[rows, places] = (ends - firsts) / BITS_A_TIME_UNIT
     return _split(values, elapsed, counts, bits)
 
 
@@ -70,18 +70,16 @@ def _split(values: np.ndarray, elapsed: np.ndarray, lengths: np.ndarray, bits: n
 
 
 def _task(name: str, form, options: TaskOptions) -> Task:
-    if options.samples < _LEAST_SAMPLES:
-        raise ValueError(f"--samples is {options.samples}; task {name} needs {_LEAST_SAMPLES} or more")
-    sizes = {"train": options.samples, "valid": options.samples // 10, "test": options.samples // 10}
-    splits = {part: form(*streams(size, (_SEED, number))) for number, (part, size) in enumerate(sizes.items())}
-    train, valid = splits["train"], splits["valid"]
+    longest = lag_of(name, options, _LONGEST, least=_SHORTEST)
+    parts = splits(name, options, _SEED, lambda samples, seed: form(*streams(samples, seed, longest)))
+    train, valid = parts["train"], parts["valid"]
     return Task(
         name=name,
         kind="classification",
         every_step=False,
         outputs=2,
         metric="accuracy",
-        **splits,
+        **parts,
         baselines={
             "majority class": baselines.majority(train, valid),
             "logistic regression on counts": baselines.logistic(_counts(train), _counts(valid)),
@@ -92,6 +90,6 @@ def _task(name: str, form, options: TaskOptions) -> Task:
 
 def _counts(split: Split) -> Split:
     """The numbers of ones, of zeros and of steps in place of the sequence, (n, 1, 3)."""
-    ones = STEPS * (split.x[:, :, 0] * split.elapsed).sum(axis=1)
-    zeros = STEPS * split.elapsed.sum(axis=1) - ones
+    ones = BITS_A_TIME_UNIT * (split.x[:, :, 0] * split.elapsed).sum(axis=1)
+    zeros = BITS_A_TIME_UNIT * split.elapsed.sum(axis=1) - ones
     return Split(np.stack([ones, zeros, split.lengths], axis=1)[:, None], split.y)

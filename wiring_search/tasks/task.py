@@ -18,7 +18,7 @@ class Split:
     x: (n, T, F) float32. y: int64 class ids, (n,) or (n, T) with every step; or float32 values, (n, O) or (n, T, O).
     elapsed: (n, T) float32 time units since the previous step, or None for 1.0 everywhere.
     lengths: (n,) int64 valid steps of each sample (the rest is padding), or None where all T are valid.
-    scored: (n, T) bool, of targets at every step those that count in losses and errors, or None for all valid ones.
+    scored: (n, T) bool, with every step: the steps whose targets count, in training too; or None for all valid ones.
     """
 
     x: np.ndarray
@@ -29,6 +29,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    @property
+    def counted(self) -> np.ndarray:
+        """The targets that count: y, or its scored steps one after another."""
+        return self.y if self.scored is None else self.y[self.scored]
 
 
 @dataclass(frozen=True, eq=False)

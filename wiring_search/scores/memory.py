@@ -1,0 +1,249 @@
+"""Long-term memory of a candidate: a score for a search, and a suite for what it found.
+
+Both train candidates from scratch on generated tasks and judge them on sequences that neither trained them nor chose
+their epoch. An error e between guessing (chance c) and perfection becomes a *share*, 1 − e / c: for yes and no that is
+2 · accuracy − 1. A candidate's *area* on a task is the area under its shares over log2(lag), by trapezoids, divided by
+that of perfection; its *longest* lag is the longest it has solved together with all shorter ones.
+
+`recall_scores` is the score: delayed recall (`wiring_search.tasks.recall`) asks for all lags at once, so one short
+training gives a curve. `suite` is the thorough one, several tasks, lags and seeds.
+
+What is not told by the motor neurons is not seen: recall of K lags needs about K motor neurons to be perfect, for it is
+one linear readout a lag. A candidate with fewer scores less, however much its other neurons remember.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from wiring_search.candidate import Candidate
+from wiring_search.pack import Pack
+from wiring_search.records import Outcome, PackJob, Rung, Status
+from wiring_search.tasks import Task, TaskOptions, load, recall
+from wiring_search.training import load_state, train, validation_errors
+
+LAGS = (4, 8, 16, 32)
+_RECALL_LEARNING_RATE = 0.02
+_TEST_BATCH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A task of the suite. chance: the error of guessing. solved: the largest error that counts as solved. fixed: its one
+    lag, where that cannot be chosen."""
+
+    chance: float
+    solved: float
+    fixed: int | None = None
+
+
+CHALLENGES: dict[str, Challenge] = {
+    "recall": Challenge(chance=1 / 2, solved=0.05),
+    "copy": Challenge(chance=7 / 8, solved=0.01),
+    "adding": Challenge(chance=1 / 6, solved=0.01),
+    "parity": Challenge(chance=1 / 2, solved=0.01),
+    "parity-dense": Challenge(chance=1 / 2, solved=0.01),
+    "pixel-digits": Challenge(chance=9 / 10, solved=0.1, fixed=64),
+    "permuted-pixel-digits": Challenge(chance=9 / 10, solved=0.1, fixed=64),
+}
+TASKS = ("recall", "copy", "adding", "parity-dense")
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """area: 0 (nothing) … 1 (every lag). longest: the longest lag solved, 0 for none. accuracies: by lag. All NaN for a
+    candidate whose training diverged."""
+
+    area: float
+    longest: float
+    accuracies: dict[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A candidate (its place among those given) on a task at a lag, over several seeds of its weights.
+
+    tried, solved: seeds. metric: "accuracy" or "mse", on the test split; mean and spread (standard deviation, NaN for a
+    single seed) are those of the seeds that did not diverge. chance: the metric of guessing.
+    """
+
+    candidate: int
+    task: str
+    lag: int
+    tried: int
+    solved: int
+    metric: str
+    mean: float
+    spread: float
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A candidate on a task over all lags. longest: the longest lag that most seeds solved, and all shorter ones; 0 for
+    none. area: of the mean over seeds; NaN where at some lag all of them diverged."""
+
+    candidate: int
+    task: str
+    longest: int
+    area: float
+
+
+# told(done, count, doing): trainings done of so many, and what is under way
+Told = Callable[[int, int, str], None]
+
+
+def recall_scores(candidates: Sequence[Candidate], seed: int = 0, longest: int = 16, streams: int = 2048) -> list[Recall]:
+    """How far back each candidate can tell random bits, after a short training side by side.
+
+    One pass over `streams` streams of 2 × `longest` steps in minibatches of 16, lags 1, 2, 4 … `longest`. All train with
+    one learning rate, 0.02: the rate that a search finds for its task says nothing about memory. seed: the order of the
+    streams. A candidate's scores do not depend on the others. The default costs 8 to 9 % of training a pack for 60
+    epochs on digits; twice the streams separate neurons no better.
+    """
+    task = load("recall", TaskOptions(samples=streams, lag=longest))
+    trained = tuple(replace(candidate, learning_rate=_RECALL_LEARNING_RATE) for candidate in candidates)
+    outcomes = train(task, PackJob(0, Rung(0, 1, 16), trained, seed)).outcomes
+    scores = []
+    for candidate, outcome in zip(trained, outcomes, strict=True):
+        errors = test_errors(task, candidate, outcome)
+        accuracies = {lag: 1.0 - error for lag, error in errors.items()}
+        if outcome.status is not Status.OK:
+            scores.append(Recall(math.nan, math.nan, accuracies))
+        else:
+            scores.append(recall_of(accuracies))
+    return scores
+
+
+def recall_of(accuracies: dict[int, float]) -> Recall:
+    """Area and longest lag of a curve of accuracies by lag, in ascending order."""
+    challenge = CHALLENGES["recall"]
+    errors = {lag: 1.0 - accuracy for lag, accuracy in accuracies.items()}
+    solved = {lag: error <= challenge.solved for lag, error in errors.items()}
+    return Recall(area(errors, challenge.chance), longest_solved(solved), accuracies)
+
+
+def suite(
+    candidates: Sequence[Candidate],
+    tasks: Sequence[str] = TASKS,
+    lags: Sequence[int] = LAGS,
+    seeds: int = 3,
+    epochs: int = 20,
+    samples: int = 4000,
+    told: Told = lambda done, count, doing: None,
+) -> list[Row]:
+    """Train every candidate on every task at every lag from several seeds, and judge it on the test split.
+
+    All candidates × seeds of a task and lag are trained side by side, as they are but for the seed of their weights, in
+    minibatches of 16; the best epoch on the validation split is the one judged. recall is trained once, up to the
+    longest lag, and has rows for its whole ladder; pixel-digits have one lag, 64, and samples of their own. Rows come by
+    candidate, task and lag. Raises ValueError for an unknown task, and where there is nothing to do.
+    """
+    _check(candidates, tasks, lags, seeds, epochs)
+    copies = tuple(replace(candidate, seed=seed) for candidate in candidates for seed in range(seeds))
+    trainings = [(name, lag) for name in tasks for lag in _trained_lags(name, lags)]
+    rows = []
+    for done, (name, lag) in enumerate(trainings):
+        doing = f"{name}, lag {lag}"
+        told(done, len(trainings), doing)
+        task = load(name, TaskOptions(samples=samples, lag=lag))
+
+        def epoch_told(epoch: int, of: int, done: int = done, doing: str = doing) -> None:
+            told(done, len(trainings), f"{doing}: epoch {epoch} of {of}")
+
+        outcomes = train(task, PackJob(0, Rung(0, epochs, 16), copies, data_seed=0), epoch_told).outcomes
+        errors = [test_errors(task, copy, outcome, lag) for copy, outcome in zip(copies, outcomes, strict=True)]
+        for number in range(len(candidates)):
+            rows += _rows(number, name, errors[number * seeds : (number + 1) * seeds])
+    told(len(trainings), len(trainings), "done")
+    return sorted(rows, key=lambda row: (row.candidate, tasks.index(row.task), row.lag))
+
+
+def standings(rows: Iterable[Row]) -> list[Standing]:
+    """Rows of a suite, summed up over lags."""
+    curves: dict[tuple[int, str], list[Row]] = {}
+    for row in rows:
+        curves.setdefault((row.candidate, row.task), []).append(row)
+    found = []
+    for (candidate, task), curve in curves.items():
+        solved = {row.lag: 2 * row.solved > row.tried for row in curve}
+        errors = {row.lag: row.mean if row.metric == "mse" else 1.0 - row.mean for row in curve}
+        found.append(Standing(candidate, task, longest_solved(solved), area(errors, CHALLENGES[task].chance)))
+    return found
+
+
+def area(errors: dict[int, float], chance: float) -> float:
+    """The area under the shares 1 − error / chance over log2(lag), 0 … 1; of a single lag, its share. NaN stays NaN.
+
+    A curve that is worse than chance as a whole counts as 0.
+    """
+    lags = np.array(sorted(errors))
+    shares = 1.0 - np.array([errors[int(lag)] for lag in lags]) / chance
+    if len(lags) == 1:
+        return float(np.maximum(shares[0], 0.0))
+    octaves = np.log2(lags)
+    return float(np.maximum(np.trapezoid(shares, octaves) / (octaves[-1] - octaves[0]), 0.0))
+
+
+def longest_solved(solved: dict[int, bool]) -> int:
+    """The longest lag that is solved and has no unsolved one below it; 0 for none."""
+    longest = 0
+    for lag in sorted(solved):
+        if not solved[lag]:
+            break
+        longest = lag
+    return longest
+
+
+def test_errors(task: Task, candidate: Candidate, outcome: Outcome, lag: int = 0) -> dict[int, float]:
+    """Errors on the test split with the weights of the best epoch, by lag: all lags of recall, else `lag` alone. NaN
+    where the training failed."""
+    lags = recall.ladder(task.time_steps // 2) if task.name == "recall" else (lag,)
+    if outcome.status is not Status.OK:
+        return dict.fromkeys(lags, math.nan)
+    state = load_state(outcome.state)
+    pack = Pack([candidate], task.features, task.outputs, [{**state, "weights": state["best_weights"]}])
+    if task.name != "recall":
+        return {lag: float(validation_errors(task, task.test, pack)[0])}
+    x = task.test.x
+    batches = [x[start : start + _TEST_BATCH] for start in range(0, len(x), _TEST_BATCH)]
+    y = np.concatenate([pack.predict(part, np.ones(part.shape[:2], np.float32), True) for part in batches], axis=1)
+    return dict(zip(lags, recall.sign_errors(y, task.test)[0].tolist(), strict=True))
+
+
+def _rows(candidate: int, task: str, errors: list[dict[int, float]]) -> list[Row]:
+    """errors: by lag, one dictionary a seed."""
+    challenge = CHALLENGES[task]
+    metric = "mse" if task == "adding" else "accuracy"
+    rows = []
+    for lag in errors[0]:
+        each = np.array([error[lag] for error in errors])
+        finite = each[np.isfinite(each)]
+        mean = float(finite.mean()) if len(finite) else math.nan
+        spread = float(finite.std(ddof=1)) if len(finite) > 1 else math.nan
+        solved = int((finite <= challenge.solved).sum())
+        told = (mean, challenge.chance) if metric == "mse" else (1.0 - mean, 1.0 - challenge.chance)
+        rows.append(Row(candidate, task, lag, len(each), solved, metric, told[0], spread, told[1]))
+    return rows
+
+
+def _trained_lags(task: str, lags: Sequence[int]) -> list[int]:
+    if CHALLENGES[task].fixed is not None:
+        return [CHALLENGES[task].fixed]
+    return [max(lags)] if task == "recall" else sorted(set(lags))
+
+
+def _check(candidates: Sequence[Candidate], tasks: Sequence[str], lags: Sequence[int], seeds: int, epochs: int) -> None:
+    for task in tasks:
+        if task not in CHALLENGES:
+            raise ValueError(f"{task!r} is no task of the memory suite; its tasks are {', '.join(CHALLENGES)}")
+    for name, given in {"candidates": candidates, "tasks": tasks, "lags": lags}.items():
+        if not given:
+            raise ValueError(f"no {name} are given; give one or more")
+    if min(lags) < 2:
+        raise ValueError(f"lags has {min(lags)}; give lags of 2 steps or more")
+    for name, value in {"seeds": seeds, "epochs": epochs}.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}; give 1 or more")

@@ -1,0 +1,47 @@
+"""Copy memory: read five symbols, wait, and write them down again in the same order.
+
+The classic of long-term memory (Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997; in
+this form Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural networks", ICML 2016), kept short: five symbols out
+of eight, then as many blanks as the lag says, then five markers, at each of which a symbol is told. So each is told lag + 5
+steps after it was read. A step is one of ten tokens, one-hot: 0 the blank, 1 … 8 the symbols, 9 the marker. Only the
+five markers are scored; a guess is right in one of eight cases.
+"""
+
+import numpy as np
+
+from wiring_search.tasks import baselines
+from wiring_search.tasks.generated import lag_of, splits
+from wiring_search.tasks.options import TaskOptions
+from wiring_search.tasks.task import Split, Task
+
+SYMBOLS, LENGTH = 8, 5
+BLANK, MARKER, TOKENS = 0, SYMBOLS + 1, SYMBOLS + 2
+_LAG = 16
+_SEED = 202
+
+
+def load(options: TaskOptions) -> Task:
+    lag = lag_of("copy", options, _LAG)
+    parts = splits("copy", options, _SEED, lambda samples, seed: sequences(samples, seed, lag))
+    return Task(
+        name="copy",
+        kind="classification",
+        every_step=True,
+        outputs=SYMBOLS,
+        metric="accuracy",
+        **parts,
+        baselines={"always the same symbol": baselines.majority(parts["train"], parts["valid"])},
+        source=f"{LENGTH} random symbols from a fixed seed, {lag} blanks",
+    )
+
+
+def sequences(samples: int, seed: tuple[int, ...], lag: int) -> Split:
+    """x: (samples, lag + 10, 10); y: (samples, lag + 10), symbols from 0 on at the markers."""
+    symbols = np.random.default_rng(seed).integers(0, SYMBOLS, (samples, LENGTH))
+    steps = 2 * LENGTH + lag
+    tokens = np.full((samples, steps), BLANK)
+    tokens[:, :LENGTH] = symbols + 1
+    tokens[:, -LENGTH:] = MARKER
+    y = np.zeros((samples, steps), np.int64)
+    y[:, -LENGTH:] = symbols
+    return Split(np.eye(TOKENS, dtype=np.float32)[tokens], y, scored=tokens == MARKER)
