@@ -14,6 +14,7 @@ LAYERS = [
     {"network", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
     {"config", "training", "pruning", "baselines"},
     {"scores"},
+    {"scoring"},
     {"search_spaces", "workers", "store", "sampling"},
     {"study", "results", "report"},
     {"run"},

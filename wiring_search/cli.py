@@ -3,6 +3,7 @@
 Heavy libraries are imported inside the commands, so that `--help` answers at once.
 """
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ app = typer.Typer(
 _WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 130
 console = Console(highlight=False, width=_WIDTH)
 errors = Console(stderr=True, highlight=False)
+# Shown beside error and size where they were measured.
+_FURTHER = ("error_se", "memory", "expressivity", "robustness")
 
 # Typer carries a click of its own in some versions, and uses the installed one in others; this is the one it raises.
 _UsageFault = typer.BadParameter.__base__
@@ -68,7 +71,7 @@ def search(
     trials: Annotated[int, typer.Option(help="Candidates to train.")] = 64,
     sampler: Annotated[str, typer.Option(help="tpe, nsga2, nsga3, gp, qmc or random.")] = "tpe",
     objectives: Annotated[
-        str, typer.Option(help="What to minimise, by commas: error, synapses, parameters, latency_us.")
+        str, typer.Option(help="What to be good at, by commas: error, synapses, parameters, latency_us, memory, expressivity, …")
     ] = "error,synapses",
     epochs: Annotated[int, typer.Option(help="Passes over the training split for each candidate.")] = 60,
     batch_size: Annotated[int, typer.Option(help="Sequences a minibatch.")] = 64,
@@ -89,6 +92,10 @@ def search(
     protocol: Annotated[
         str, typer.Option(help="Real data: clean splits that do not overlap, or those of the paper, to compare with it.")
     ] = "clean",
+    scores: Annotated[
+        str, typer.Option(help="What to measure besides, by commas: memory, dynamics, robustness; or none. See `scores`.")
+    ] = "memory,dynamics,robustness",
+    repeats: Annotated[int, typer.Option(help="Trainings of each candidate, from other initial weights, side by side.")] = 1,
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Train the usual networks afterwards too, to compare with.")
     ] = False,
@@ -124,6 +131,8 @@ def search(
         seed=seed,
         pack_size=pack_size,
         ahead=ahead,
+        scores=() if scores == "none" else _names(scores),
+        repeats=repeats,
     )
     folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
     _go(config, folder, workers, address, quiet, baselines)
@@ -218,6 +227,16 @@ def show(
 
 
 @app.command()
+def scores() -> None:
+    """List the scores of a candidate: what each says, and which can be objectives."""
+    from wiring_search.score_names import SCORES, group_of
+
+    better = {1: "smaller", -1: "larger", 0: "not an objective"}
+    rows = [[name, group_of(name) or "", s.unit, better[s.sign], s.sentence] for name, s in SCORES.items()]
+    _table(["score", "group", "unit", "better", "what it says"], rows)
+
+
+@app.command()
 def tasks() -> None:
     """List the tasks, and what each needs."""
     from wiring_search.tasks import TASKS
@@ -278,6 +297,8 @@ def _go(
     if baselines:
         done = _train_baselines(folder, (), quiet)
     _show_front(done)
+    if config.scores:
+        console.print(f"Measuring scores took {done.score_share():.0%} of the time that training took.")
     console.print(f"\nReport: {_plain(str(done.report))}", soft_wrap=True)
 
 
@@ -303,12 +324,13 @@ def _show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
     from wiring_search.records import value_of
 
     metric, objectives = run.metric, objectives or run.config.objectives
-    scores = [*dict.fromkeys([metric, "error"]), "synapses", "parameters", "latency_us"]
-    title = f"Pareto front: {', '.join(objectives)} (validation split)"
     compared = run.compared(objectives)
+    scores = list(dict.fromkeys([metric, "error", "synapses", "parameters", "latency_us", *_FURTHER, *objectives]))
+    scores = [name for name in scores if name in compared]
+    title = f"Pareto front: {', '.join(objectives)} (validation split)"
     kinds = ["neuron"] if "p.neuron" in compared else []
     rows = [
-        [_name(row), *(_kind(row) for _ in kinds), *(_number(row[name]) for name in scores), _standing(row)]
+        [_name(row), *(_kind(row) for _ in kinds), *(_number(row[name]) for name in scores), _standing(row, objectives)]
         for _, row in compared.iterrows()
     ]
     trials = int((compared["baseline"] == "").sum())
@@ -325,7 +347,9 @@ def _show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
 
 
 def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
 
 
 def _kind(row: "pandas.Series") -> str:
@@ -338,8 +362,12 @@ def _name(row: "pandas.Series") -> str:
     return f"baseline {row['baseline']}" if row["baseline"] else str(row["trial"])
 
 
-def _standing(row: "pandas.Series") -> str:
-    return row["status"] if row["status"] != "ok" else "yes" if row["on_front"] else "no"
+def _standing(row: "pandas.Series", objectives: tuple[str, ...]) -> str:
+    if row["status"] != "ok":
+        return row["status"]
+    if any(math.isnan(row[name]) for name in objectives):
+        return "not measured"
+    return "yes" if row["on_front"] else "no"
 
 
 def _table(columns: list[str], rows: list[list[str]], title: str | None = None, section: int = 0) -> None:
@@ -349,7 +377,7 @@ def _table(columns: list[str], rows: list[list[str]], title: str | None = None, 
 
     table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     for i, name in enumerate(columns):
-        numbers = bool(rows) and all(row[i][:1].isdigit() for row in rows)
+        numbers = bool(rows) and all(row[i][:1] in "0123456789-–" for row in rows)
         longest = max((len(row[i]) for row in rows), default=0)
         table.add_column(
             name, justify="right" if numbers else "left", no_wrap=numbers, min_width=longest if longest < 27 else None

@@ -77,6 +77,12 @@ class Run:
         """The front and the baselines that were trained, and whether each lies on their joint front (`on_front`)."""
         return results.compared(self.table(), objectives or self.config.objectives)
 
+    def score_share(self) -> float:
+        """Time that measuring scores took over the time that training took, NaN where nothing was trained."""
+        table = self.table()
+        trained = float(table["train_seconds"][table["baseline"] == ""].sum())
+        return float(table["score_seconds"].sum()) / trained if trained else float("nan")
+
     def answer(self) -> str:
         """One sentence: how small a wiring is enough."""
         with closing(Store.open(self.folder)) as store:
@@ -222,17 +228,18 @@ def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, w
 def _pool(
     task: Task, workers: int | None, address: str | None, kinds: "list[Kind]", told: Callable[[str, int, int], None]
 ) -> "Pool":
-    from wiring_search.training import train, warm_up
+    from wiring_search.scoring import train_and_score
+    from wiring_search.training import warm_up
 
     # Compile once, here: workers then find the kernels in the cache instead of compiling them side by side.
     warm_up(kinds, told)
     if workers == 0:
         from workers.inline import InlinePool
 
-        return InlinePool(train, task)
+        return InlinePool(train_and_score, task)
     from workers.ray_pool import RayPool
 
-    return RayPool(train, task, workers, address)
+    return RayPool(train_and_score, task, workers, address)
 
 
 def _facts(task: Task) -> dict[str, Any]:

@@ -89,8 +89,11 @@ def _measured(group: str, task: Task, candidates: list[Candidate], states: list[
 
 
 def _memory(task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
-    recalled = recall_scores(candidates, seed=seed)
-    return {"memory": recalled.area, "memory_lag": recalled.longest}
+    recalled = recall_scores(candidates, seed)
+    return {
+        "memory": np.array([found.area for found in recalled]),
+        "memory_lag": np.array([found.longest for found in recalled], float),
+    }
 
 
 def _dynamics(task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
