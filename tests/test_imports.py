@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "drawing", "ncps_wirings"},
     {"solvers", "neurons", "kernels"},
-    {"network", "pack", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
+    {"network", "backbone_cfc", "pack", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
     {"config", "training", "pruning", "baselines"},
     {"scores"},
     {"search_spaces", "workers", "store", "sampling"},
@@ -24,7 +24,7 @@ ONLY_IN = {"ray": {"workers"}, "optuna": {"sampling"}}
 NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)
-    - {"solvers", "neurons", "kernels", "network", "pack", "interop", "training", "baselines", "workers"}
+    - {"solvers", "neurons", "kernels", "network", "backbone_cfc", "pack", "interop", "training", "baselines", "workers"}
     - {"solver_accuracy", "hypersolver"},
     "pandas": {
         "wiring",
