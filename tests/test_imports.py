@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
     {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "score_names", "drawing", "ncps_wirings"},
     {"solvers", "neurons", "kernels"},
-    {"network", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
+    {"network", "backbone_cfc", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
     {"config", "training", "pruning", "baselines"},
     {"scores"},
     {"scoring"},
@@ -25,7 +25,7 @@ ONLY_IN = {"ray": {"workers"}, "optuna": {"sampling"}}
 NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)
-    - {"solvers", "neurons", "kernels", "network", "pack", "interop", "training", "baselines", "workers"}
+    - {"solvers", "neurons", "kernels", "network", "backbone_cfc", "pack", "interop", "training", "baselines", "workers"}
     - {"solver_accuracy", "hypersolver"},
     "pandas": {
         "wiring",

@@ -97,10 +97,6 @@ def test_networks_go_to_ncps_and_back(positive: str) -> None:
 
 
 def test_what_has_no_counterpart_is_refused() -> None:
-    with pytest.raises(ValueError, match="dense backbone"):
-        from_ncps(CfC(5, 4))
-    with pytest.raises(ValueError, match="proj_size"):
-        from_ncps(CfC(5, ncps.wirings.AutoNCP(12, 3), proj_size=2))
     with pytest.raises(ValueError, match="all 9 neurons"):
         from_ncps(CfC(5, ncps.wirings.FullyConnected(9, 2)))
     with pytest.raises(ValueError, match="ct-rnn/euler/none has no counterpart"):
@@ -171,6 +167,7 @@ MODULES = {
         for memory in (False, True)
     },
     "cfc of one layer": lambda: CfC(7, ncps.wirings.FullyConnected(9)),
+    "cfc with a projection": lambda: CfC(7, ncps.wirings.NCP(9, 5, 3, 4, 3, 4, 3, seed=1), proj_size=2, mixed_memory=True),
 }
 
 

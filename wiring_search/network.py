@@ -85,13 +85,9 @@ class LiquidNetwork(nn.Module):
         lengths: (batch,) valid steps of each sample; later ones are held. Raises ValueError for shapes and values
         that do not fit.
         """
-        self._check(x)
-        elapsed = self._elapsed(x, elapsed, lengths)
-        shape = len(x), self.layout.state_size
-        if state is None:
-            state = x.new_zeros(shape)
-        elif tuple(state.shape) != shape:
-            raise ValueError(f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = {shape}")
+        require_features(x, self.layout.features)
+        elapsed = elapsed_of(x, elapsed, lengths)
+        state = state_of(x, state, self.layout.state_size)
         values = [getattr(self, name) for name in self.layout.shapes[0]]
         fits = not self.use_reference and autograd.can_fuse((x, elapsed, state, *values))
         kernel = autograd.fused if fits else autograd.by_reference
@@ -116,32 +112,47 @@ class LiquidNetwork(nn.Module):
             f"synapses={w.synapse_count}, {', '.join(self.layout.kind)}, steps={self.layout.steps[0]}"
         )
 
-    def _check(self, x: torch.Tensor) -> None:
-        features = self.layout.features
-        if x.ndim != 3 or x.shape[2] != features or 0 in x.shape:
-            raise ValueError(f"x has shape {tuple(x.shape)}; give (batch, time, {features}), none of them 0")
 
-    def _elapsed(self, x, elapsed, lengths) -> torch.Tensor:
-        shape = x.shape[:2]
-        if elapsed is None and lengths is None:
-            return x.new_ones(shape)
-        if elapsed is None:
-            elapsed = 1.0
-        if not isinstance(elapsed, torch.Tensor):
-            elapsed = x.new_full(shape, float(elapsed))
-        if elapsed.shape != shape:
-            raise ValueError(f"elapsed has shape {tuple(elapsed.shape)}; give one number or (batch, time) = {tuple(shape)}")
-        elapsed = elapsed.to(x.dtype)
-        if not bool((elapsed >= 0).all()):
-            raise ValueError("elapsed has a negative or NaN entry; times since the previous step are 0 or more")
-        if lengths is None:
-            return elapsed
-        if lengths.shape != shape[:1] or not bool(((lengths >= 0) & (lengths <= shape[1])).all()):
-            raise ValueError(
-                f"lengths are {lengths.tolist()}; give one a sample, each from 0 to {shape[1]} (the time steps of x)"
-            )
-        valid = torch.arange(shape[1], device=x.device) < lengths[:, None]
-        return torch.where(valid, elapsed, torch.zeros_like(elapsed))
+def require_features(x: torch.Tensor, features: int) -> None:
+    """Raises ValueError where x is not (batch, time, features), or has nothing in it."""
+    if x.ndim != 3 or x.shape[2] != features or 0 in x.shape:
+        raise ValueError(f"x has shape {tuple(x.shape)}; give (batch, time, {features}), none of them 0")
+
+
+def state_of(x: torch.Tensor, state: torch.Tensor | None, size: int) -> torch.Tensor:
+    """The state to start from, (batch, size): what is given, or zeros. Raises ValueError for another shape."""
+    shape = len(x), size
+    if state is None:
+        return x.new_zeros(shape)
+    if tuple(state.shape) != shape:
+        raise ValueError(f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = {shape}")
+    return state
+
+
+def elapsed_of(x: torch.Tensor, elapsed: torch.Tensor | float | None, lengths: torch.Tensor | None) -> torch.Tensor:
+    """(batch, time) Time since the previous step, in the dtype of x, 0 behind the end of a sample.
+
+    elapsed: one number or (batch, time), ≥ 0, 1.0 by default. lengths: (batch,) valid steps of each sample, all by
+    default. Raises ValueError for shapes and values that do not fit.
+    """
+    shape = x.shape[:2]
+    if elapsed is None and lengths is None:
+        return x.new_ones(shape)
+    if elapsed is None:
+        elapsed = 1.0
+    if not isinstance(elapsed, torch.Tensor):
+        elapsed = x.new_full(shape, float(elapsed))
+    if elapsed.shape != shape:
+        raise ValueError(f"elapsed has shape {tuple(elapsed.shape)}; give one number or (batch, time) = {tuple(shape)}")
+    elapsed = elapsed.to(x.dtype)
+    if not bool((elapsed >= 0).all()):
+        raise ValueError("elapsed has a negative or NaN entry; times since the previous step are 0 or more")
+    if lengths is None:
+        return elapsed
+    if lengths.shape != shape[:1] or not bool(((lengths >= 0) & (lengths <= shape[1])).all()):
+        raise ValueError(f"lengths are {lengths.tolist()}; give one a sample, each from 0 to {shape[1]} (the time steps of x)")
+    valid = torch.arange(shape[1], device=x.device) < lengths[:, None]
+    return torch.where(valid, elapsed, torch.zeros_like(elapsed))
 
 
 def inverse_softplus(value: torch.Tensor) -> torch.Tensor:

@@ -23,7 +23,7 @@ import torch
 
 from wiring_search.candidate import SOLVERS, Candidate
 from wiring_search.kernels.reference import apply_map
-from wiring_search.network import LiquidNetwork
+from wiring_search.network import LiquidNetwork, elapsed_of, require_features, state_of
 from wiring_search.neurons import NEURONS
 from wiring_search.neurons.bounds import within_bounds
 from wiring_search.neurons.memory import remember
@@ -159,14 +159,10 @@ def walk(
 ) -> Iterator[Visit]:
     """One time step after the other of a network whose neurons go on by `advance` (`kernels.reference` with the solver
     left open). Arguments and their ValueErrors: as of `LiquidNetwork.forward`."""
-    network._check(x)
-    elapsed = network._elapsed(x, elapsed, lengths)
+    require_features(x, network.layout.features)
+    elapsed = elapsed_of(x, elapsed, lengths)
+    state = state_of(x, state, network.layout.state_size)
     own, memory, neurons = network.effective(), network.layout.kind.memory, network.wiring.neurons
-    shape = len(x), network.layout.state_size
-    if state is None:
-        state = x.new_zeros(shape)
-    elif tuple(state.shape) != shape:
-        raise ValueError(f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = {shape}")
     v, c = state[:, :neurons], state[:, neurons:]
     x = torch.where((elapsed > 0)[:, :, None], x, torch.zeros_like(x))
     for t in range(x.shape[1]):

@@ -32,7 +32,7 @@ def initial_parameters(neuron: str, shapes: Shapes, made: Connections, seed: int
     result = {}
     for name, shape in shapes.items():
         if name.startswith("memory_"):
-            values = _initial_memory(rng, name, shape)
+            values = initial_memory(rng, name, shape)
         elif name in ("input_b", "output_b"):
             values = np.zeros(shape)
         elif name in ("input_w", "output_w"):
@@ -48,7 +48,8 @@ def _initial_map(rng: np.random.Generator, name: str, shape: tuple[int, ...]) ->
     return rng.uniform(-bound, bound, shape)
 
 
-def _initial_memory(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def initial_memory(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """memory_x, memory_h or memory_b as `ncps` starts them, the 1 that it adds to a forget gate included."""
     cells = shape[0] // 4
     if name == "memory_b":
         bias = rng.uniform(-0.1, 0.1, shape)

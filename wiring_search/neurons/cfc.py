@@ -18,6 +18,7 @@ the ff heads between layers, and its recurrent synapses, skips and polarities ar
 three roles is one layer there, densely recurrent.)
 """
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -28,7 +29,7 @@ from wiring_search.neurons.dynamics import Dynamics, sums_onto
 from wiring_search.wiring import Wiring
 
 DEFAULT, NO_GATE, PURE = 0, 1, 2
-_HEADS = {DEFAULT: ("ff1", "ff2", "time_a", "time_b"), NO_GATE: ("ff1", "ff2", "time_a", "time_b"), PURE: ("ff1",)}
+HEADS = {DEFAULT: ("ff1", "ff2", "time_a", "time_b"), NO_GATE: ("ff1", "ff2", "time_a", "time_b"), PURE: ("ff1",)}
 
 
 def _swept(ends: tuple[int, int, int]) -> list[range]:
@@ -65,7 +66,7 @@ def _columns(rows: list[tuple[int, int, bool]]) -> tuple[np.ndarray, np.ndarray,
 
 
 def _shapes(variant: int, made: Connections) -> dict[str, tuple[int, ...]]:
-    heads = _HEADS[variant]
+    heads = HEADS[variant]
     biases = ("ff1_b", "w_tau", "amplitude") if variant == PURE else tuple(f"{head}_b" for head in heads)
     return {
         **{name: (made.neurons,) for name in biases},
@@ -103,17 +104,29 @@ def _advance(
                 + sums_onto(u, made.sensory_pre, made.sensory_post, made.neurons, p[f"sensory_{name}_w"])
                 + p[f"{name}_b"]
             )[:, low:high]
-            for name in _HEADS[variant]
+            for name in HEADS[variant]
         }
-        if variant == PURE:
-            decay = torch.exp(-elapsed * (p["w_tau"][low:high].abs() + head["ff1"].abs()))
-            new = p["amplitude"][low:high] * (1.0 - decay * head["ff1"])
-        else:
-            first, second = torch.tanh(head["ff1"]), torch.tanh(head["ff2"])
-            s = torch.sigmoid(head["time_a"] * elapsed + head["time_b"])
-            new = first + s * second if variant == NO_GATE else (1.0 - s) * first + s * second
+        own = (p["w_tau"][low:high], p["amplitude"][low:high]) if variant == PURE else ()
+        new = closed_form(variant, head, elapsed, *own)
         v = torch.cat([v[:, :low], new, v[:, high:]], dim=1)
     return v
+
+
+def closed_form(
+    variant: int,
+    head: Mapping[str, torch.Tensor],
+    elapsed: torch.Tensor,
+    w_tau: torch.Tensor | None = None,
+    amplitude: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """h' (B, neurons) after `elapsed` (B, 1), from the heads (B, neurons) by name. w_tau, amplitude: (neurons,), of
+    pure neurons alone."""
+    if variant == PURE:
+        decay = torch.exp(-elapsed * (w_tau.abs() + head["ff1"].abs()))
+        return amplitude * (1.0 - decay * head["ff1"])
+    first, second = torch.tanh(head["ff1"]), torch.tanh(head["ff2"])
+    s = torch.sigmoid(head["time_a"] * elapsed + head["time_b"])
+    return first + s * second if variant == NO_GATE else (1.0 - s) * first + s * second
 
 
 def _neuron(variant: int, layered: bool) -> Dynamics:
