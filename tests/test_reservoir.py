@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from packs import random_wiring
 from sklearn.linear_model import Ridge
+from sklearn.metrics import f1_score
 
 from wiring_search import tasks
 from wiring_search.reservoir import (
@@ -17,6 +18,7 @@ from wiring_search.reservoir import (
     kernel_quality,
     memory_capacity,
     memory_curve,
+    missing_f1,
     score,
     spectral_radius,
 )
@@ -207,6 +209,15 @@ def _made_up(kind: str, every_step: bool, lengths: bool) -> Task:
 
     outputs, metric = (2, "accuracy") if kind == "classification" else (1, "mse")
     return Task("made up", kind, every_step, outputs, metric, split(60, 0), split(40, 1), _Sealed(), {}, "")
+
+
+def test_f1_is_told_where_the_task_asks_for_it() -> None:
+    found, there = RNG.standard_normal((50, 2)), np.eye(2)[RNG.integers(0, 2, 50)]
+    assert missing_f1(found, there) == pytest.approx(1 - f1_score(there[:, 1], found.argmax(axis=1)))
+    task = _made_up("classification", True, False)
+    reservoir = Reservoir(SPARSE, seed=1)
+    as_f1, as_accuracy = score(reservoir, replace(task, metric="f1"), 0.01), score(reservoir, task, 0.01)
+    assert 0 < as_f1 < 1 and as_f1 != as_accuracy
 
 
 @pytest.mark.parametrize("kind", ["classification", "regression"])
