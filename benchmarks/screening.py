@@ -19,7 +19,7 @@ for _library in ("OPENBLAS", "MKL", "OMP", "NUMBA"):
 
 import numpy as np  # noqa: E402  (the numbers of threads are read on import)
 
-from search_spaces import FloatRange, Infeasible, IntRange, Space, load  # noqa: E402
+from search_spaces import Space, load  # noqa: E402
 from wiring_search.candidate import Candidate  # noqa: E402
 from wiring_search.kernels.layout import Kind, kind_of  # noqa: E402
 from wiring_search.pack import Pack  # noqa: E402
@@ -28,6 +28,7 @@ from wiring_search.scores.gradient import gradient_flow  # noqa: E402
 from wiring_search.scores.proxies import PROXIES, proxies  # noqa: E402
 from wiring_search.scores.rank import kernel_rank  # noqa: E402
 from wiring_search.scores.trajectory import latent_trajectories, neural_ode_length, trajectory_lengths  # noqa: E402
+from wiring_search.screening import sampled  # noqa: E402
 from wiring_search.training import warm_up  # noqa: E402
 
 PARTS = 512
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def screen(space: str, count: int, features: int, first: int) -> tuple[float, dict[str, np.ndarray]]:
-    """Seconds and proxies of the candidates number first … first + count − 1."""
+    """Seconds and proxies of `count` candidates, drawn from the seed `first`."""
     chosen = load(space)
     warm_up({kind_of(candidate) for candidate in candidates(chosen, 64, 0)} | {Kind("neural-ode", "heun")})
     start = time.perf_counter()
@@ -68,33 +69,7 @@ def on_two_cores(given: argparse.Namespace) -> float:
 
 
 def candidates(space: Space, count: int, first: int) -> list[Candidate]:
-    """Uniform draws; infeasible ones are drawn anew."""
-    made = []
-    for number in range(first, first + count):
-        rng = np.random.default_rng(number)
-        while True:
-            try:
-                made.append(space.build(point(space, rng), seed=number))
-                break
-            except Infeasible:
-                continue
-    return made
-
-
-def point(space: Space, rng: np.random.Generator) -> dict[str, int | float | str]:
-    drawn: dict[str, int | float | str] = {}
-    for name in space.dimensions:
-        place = space.alternative(name, drawn)
-        if place is None:
-            continue
-        match space.alternatives(name)[place]:
-            case IntRange(low=low, high=high):
-                drawn[name] = int(rng.integers(low, high + 1))
-            case FloatRange(low=low, high=high):
-                drawn[name] = float(rng.uniform(low, high))
-            case choice:
-                drawn[name] = choice.values[rng.integers(len(choice.values))]
-    return drawn
+    return [candidate for _, candidate in sampled(space, count, first)]
 
 
 def parts(space: Space, features: int) -> None:

@@ -25,6 +25,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from wiring_search import topologies
 from wiring_search.candidate import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS, Candidate
 from wiring_search.wiring import Wiring
@@ -167,6 +169,15 @@ class Space:
             if all(point.get(parent) in values for parent, values in dimension.when.items()):
                 return place
         return None
+
+    def draw(self, rng: np.random.Generator) -> Point:
+        """A point, uniform in each dimension (in its logarithm where the range is logarithmic), feasible or not."""
+        point: Point = {}
+        for name in self.dimensions:
+            place = self.alternative(name, point)
+            if place is not None:
+                point[name] = _drawn(self.alternatives(name)[place], rng)
+        return point
 
     def build(self, point: Point, seed: int) -> Candidate:
         """The candidate at this point. seed: of its initial weights.
@@ -411,6 +422,20 @@ def _check_ends(low: float, high: float, log: bool) -> None:
         raise ValueError(f"low is {low:g} and high {high:g}; low must not exceed high")
     if log and low <= 0:
         raise ValueError(f"low is {low:g} on a logarithmic scale; give a number above 0")
+
+
+def _drawn(dimension: Dimension, rng: np.random.Generator) -> Value:
+    match dimension:
+        case IntRange(low=low, high=high, log=True):
+            # Every whole number owns the stretch from half below to half above it.
+            return int(np.clip(round(math.exp(rng.uniform(math.log(low - 0.5), math.log(high + 0.5)))), low, high))
+        case IntRange(low=low, high=high):
+            return int(rng.integers(low, high + 1))
+        case FloatRange(low=low, high=high, log=log):
+            return math.exp(rng.uniform(math.log(low), math.log(high))) if log else float(rng.uniform(low, high))
+        case Choice(values=values):
+            return values[rng.integers(len(values))]
+    raise TypeError(f"{dimension!r} is no dimension")
 
 
 def _dynamics(point: Point) -> tuple[str, str]:

@@ -16,7 +16,7 @@ LAYERS = [
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "sampling"},
-    {"study", "results", "report"},
+    {"study", "screening", "results", "report"},
     {"run"},
     {"progress", "cli"},
 ]

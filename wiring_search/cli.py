@@ -162,6 +162,57 @@ def baselines(
 
 
 @app.command()
+def screen(
+    task: Annotated[str, typer.Option(help="What is to be learned; `wiring-search tasks` lists them.")] = "digits",
+    space: Annotated[str, typer.Option(help="What may vary: a preset or your own .toml file.")] = "default",
+    samples: Annotated[int, typer.Option(min=1, help="Random candidates to look at.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the sample and of initial weights.")] = 0,
+    data: Annotated[str | None, typer.Option(help="Folder or file of tasks that read one.")] = None,
+    inputs: Annotated[str, typer.Option(help="csv: input columns, by commas.")] = "",
+    target: Annotated[str | None, typer.Option(help="csv: the column to tell.")] = None,
+    workers: Workers = None,
+    address: Address = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables; with a study in it, that study is judged too.")] = None,
+    best: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
+    quiet: Quiet = False,
+) -> None:
+    """Rank thousands of random candidates without training, by expressivity, gradient and kernel rank at initialisation.
+
+    In a folder with a study (its task and space count then), also how well each of them foretold what training found.
+
+    [bold]Example[/]: wiring-search screen --task digits --samples 10000 --out results/digits
+    """
+    from wiring_search import run
+    from wiring_search.progress import counted
+    from wiring_search.store import exists
+    from wiring_search.tasks import TaskOptions
+
+    folder = out or Path("results") / f"screen-{task}-{Path(space).stem}-{seed}"
+    given = run.study_config(task, space, TaskOptions(data, _names(inputs), target), seed=seed)
+    config = run.Run(folder).config if exists(folder) and _left_out("task", "space", "data", "seed") else given
+    with counted("screening", "candidates", console, quiet) as told:
+        found = run.screen(config, folder, samples, workers, address, told)
+    names = ["synapses", "parameters", "expressivity", "gradient_slope", "kernel_rank", "merit"]
+    rows = [[row["candidate_id"], *(_number(row[name]) for name in names)] for _, row in found.table.head(best).iterrows()]
+    _table(["candidate", *names], rows, f"The best {len(rows)} of {len(found.table)} by merit, at initialisation")
+    if found.trust is None:
+        console.print("No trial has been trained there: whether this says anything about the task is not known yet.")
+    else:
+        rows = [[row.proxy, row.score, *map(_number, (row.correlation, row.low, row.high)), str(row.n)] for row in found.trust.itertuples()]
+        _table(["proxy", "trained score", "rank correlation", "95 % low", "high", "trials"], rows, "How well proxies foretold")
+        console.print("An interval that contains 0: that proxy says nothing about that score here.")
+    console.print(f"Tables: {_plain(str(folder / 'screen.csv'))}", soft_wrap=True)
+
+
+def _left_out(*names: str) -> bool:
+    """Whether none of these options was given on the command line."""
+    import click
+
+    context = click.get_current_context()
+    return all(context.get_parameter_source(name).name == "DEFAULT" for name in names)
+
+
+@app.command()
 def front(
     out: Folder,
     objectives: Annotated[str, typer.Option(help="Other objectives than the search's, by commas.")] = "",

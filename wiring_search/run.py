@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from wiring_search.kernels.layout import Kind
     from wiring_search.study import Watcher
-    from workers.pool import Pool
+    from workers.pool import Pool, Train
 
 
 @dataclass(frozen=True)
@@ -206,15 +206,97 @@ def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: Baseline
     return Run(folder)
 
 
+@dataclass(frozen=True)
+class Screened:
+    """table: the sample, best first (`screening.screen`). trust: rank correlations of each proxy with each score of the study
+    in the same folder (`screening.trust`), None where there is none."""
+
+    table: "pandas.DataFrame"
+    trust: "pandas.DataFrame | None"
+
+
+def screen(
+    config: StudyConfig,
+    out: str | Path,
+    samples: int,
+    workers: int | None = None,
+    address: str | None = None,
+    told: Callable[[int, int], None] = lambda done, count: None,
+) -> Screened:
+    """Rank random candidates of the configuration's space by what can be told without training; nothing is trained.
+
+    Writes screen.parquet and screen.csv into `out`; where that holds a study of the same task and space, also how well each
+    proxy foretold its scores: proxies.csv and proxies.png. workers, address: as for `search`. told(done, count): called after
+    each pack. Raises ValueError for fewer than one sample, and where `out` holds a study of another task or space.
+    """
+    from wiring_search import screening
+
+    if samples < 1:
+        raise ValueError(f"samples is {samples}; give 1 or more")
+    folder = Path(out)
+    if exists(folder):
+        _refuse_another_subject(folder, config)
+    task = tasks.load(config.task, config.task_options)
+    space = search_spaces.Space.from_json(config.space)
+    pool = _pool(screening.screen_pack, task, workers, address, [*_kinds(space), *screening.REFERENCES], lambda *kernel: None)
+    try:
+        table = screening.screen(space, samples, config.seed, pool, told)
+    finally:
+        pool.close()
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(folder / "screen.parquet", index=False)
+    table.to_csv(folder / "screen.csv", index=False)
+    trust = _trust(folder, task, config.seed) if exists(folder) else None
+    if trust is not None:
+        trust.to_csv(folder / "proxies.csv", index=False)
+        screening.draw_trust(trust).savefig(folder / "proxies.png", dpi=150)
+    return Screened(table, trust)
+
+
+def _trust(folder: Path, task: Task, seed: int) -> "pandas.DataFrame | None":
+    import numpy as np
+
+    from wiring_search.records import Status
+    from wiring_search.screening import trust
+
+    with closing(Store.open(folder)) as store:
+        trials = [trial for trial in store.trials() if trial.status is Status.OK]
+        names = [name for name in store.config.measured if name not in ("synapses", "parameters", "latency_us", "error_se")]
+    if not trials:
+        return None
+    scores = {name: np.array([trial.score(name) for trial in trials]) for name in names}
+    return trust([trial.candidate for trial in trials if trial.candidate], scores, task.features, seed)
+
+
+def _refuse_another_subject(folder: Path, config: StudyConfig) -> None:
+    with closing(Store.open(folder)) as store:
+        old = store.config
+    for name in ("task", "task_options", "space"):
+        if getattr(old, name) != getattr(config, name):
+            raise ValueError(
+                f"{folder} holds a study of another {name.replace('_', ' ')}; leave task and space out to screen for that study, or "
+                "choose another folder with --out"
+            )
+
+
+def _kinds(space: "search_spaces.Space") -> "list[Kind]":
+    from wiring_search.kernels.layout import Kind
+
+    return [Kind(*dynamics) for dynamics in space.dynamics()]
+
+
 def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, watch: "Watcher | None") -> Run:
     from wiring_search import study
-    from wiring_search.kernels.layout import Kind
+    from wiring_search.scoring import train_and_score
 
     watch = watch or (lambda event: None)
     with closing(Store.open(folder)) as store, store.owned():
         watch(study.TaskLoaded(tasks.describe(task)))
-        kinds = [Kind(*dynamics) for dynamics in search_spaces.Space.from_json(store.config.space).dynamics()]
-        pool = _pool(task, workers, address, kinds, lambda *kernel: watch(study.KernelPrepared(*kernel)))
+        kinds = _kinds(search_spaces.Space.from_json(store.config.space))
+        if "dynamics" in store.config.scores:
+            kinds += REFERENCES
+        told = lambda *kernel: watch(study.KernelPrepared(*kernel))  # noqa: E731
+        pool = _pool(train_and_score, task, workers, address, kinds, told)
         try:
             study.search(store.config, store, pool, watch)
             store.end()
@@ -226,9 +308,8 @@ def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, w
 
 
 def _pool(
-    task: Task, workers: int | None, address: str | None, kinds: "list[Kind]", told: Callable[[str, int, int], None]
+    train: "Train", task: Task, workers: int | None, address: str | None, kinds: "list[Kind]", told: Callable[[str, int, int], None]
 ) -> "Pool":
-    from wiring_search.scoring import train_and_score
     from wiring_search.training import warm_up
 
     # Compile once, here: workers then find the kernels in the cache instead of compiling them side by side.
@@ -236,10 +317,10 @@ def _pool(
     if workers == 0:
         from workers.inline import InlinePool
 
-        return InlinePool(train_and_score, task)
+        return InlinePool(train, task)
     from workers.ray_pool import RayPool
 
-    return RayPool(train_and_score, task, workers, address)
+    return RayPool(train, task, workers, address)
 
 
 def _facts(task: Task) -> dict[str, Any]:
