@@ -16,7 +16,7 @@ LAYERS = [
     {"scores"},
     {"search_spaces", "workers", "store", "sampling"},
     {"study", "results", "report"},
-    {"run"},
+    {"run", "examine"},
     {"progress", "cli"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

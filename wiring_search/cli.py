@@ -43,6 +43,9 @@ Address = Annotated[
     str | None,
     typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster to use, such as auto or ray://host:10001. Default: a local Ray."),
 ]
+Trials = Annotated[
+    list[int] | None, typer.Option("--trial", help="A trial's number, as in the tables; may be given again. Default: the front.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")]
 
 
@@ -215,6 +218,90 @@ def show(
     path = picture or out / f"trial-{trial}.png"
     wiring.draw().figure.savefig(path, dpi=150)
     console.print(f"Picture: {_plain(str(path))}")
+
+
+@app.command()
+def robustness(out: Folder, trial: Trials = None, quiet: Quiet = False) -> None:
+    """How much worse trained candidates become when their data shift: noise, missing samples, another pace …
+
+    Writes OUT/robustness.csv and OUT/robustness.png. Validation split; nothing is trained.
+    """
+    from wiring_search import examine
+    from wiring_search.progress import counted
+
+    with counted(console, "shifted errors", quiet) as told:
+        table = examine.robustness(out, tuple(trial or ()), told)
+    clean = table[table["family"] == "clean"]
+    families = [name for name in dict.fromkeys(table["family"]) if name != "clean"]
+    shares = table.pivot_table("relative", "trial", "family", "mean", dropna=False)
+    shifted = table[table["family"] != "clean"].groupby("trial")["error"].mean()
+    rows = [
+        [str(row["trial"]), str(row["synapses"])]
+        + [_number(value) for value in (row["error"], shifted[row["trial"]], row["robustness"])]
+        + [f"{shares.loc[row['trial'], family]:.3f}" for family in families]
+        for _, row in clean.iterrows()
+    ]
+    columns = ["trial", "synapses", "error", "shifted error", "robustness", *families]
+    _table(columns, rows, "Robustness: clean error over error under shift (1: no harm)")
+    console.print(
+        "shifted error, robustness: means over all shifts; families: over their levels. Who knows little has little to lose."
+    )
+    console.print(f"Table: {_plain(str(out / examine.ROBUSTNESS_TABLE))}", soft_wrap=True)
+    console.print(f"Picture: {_plain(str(out / examine.ROBUSTNESS_PICTURE))}", soft_wrap=True)
+
+
+@app.command()
+def cost(out: Folder, trial: Trials = None) -> None:
+    """What candidates cost to run and to train. Latency is measured now, one sample at a time, on one core."""
+    from wiring_search import examine
+
+    costs = examine.costs(out, tuple(trial or ()))
+    names = ["synapses", "parameters", "state_size", "function_evaluations", "synapse_updates"]
+    rows = [
+        [str(number), *(str(getattr(of, name)) for name in names)]
+        + [f"{of.training_bytes / 1024:.0f}", f"{of.latency_us.quickest:.2f}"]
+        + [f"{of.latency_us.median:.2f} ({of.latency_us.lower:.2f} to {of.latency_us.upper:.2f})"]
+        for number, of in costs.items()
+    ]
+    columns = ["trial", "synapses", "parameters", "state", "evaluations", "updates", "KiB to train", "µs, quickest", "µs, median"]
+    _table(columns, rows, "Costs; evaluations, updates and latency (with its quartiles) are of one time step")
+
+
+@app.command()
+def repeat(
+    out: Folder,
+    trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
+    seeds: Annotated[int, typer.Option(help="Wirings, initialisations and orders of the data: so many of each.")] = 5,
+    quiet: Quiet = False,
+) -> None:
+    """Train a candidate again with other seeds: its mean error, and what the spread comes from.
+
+    All combinations are trained, with the budget of the search. Writes OUT/repeat-N.csv.
+    """
+    from wiring_search import examine
+    from wiring_search.progress import counted
+
+    plan = examine.design(out, trial, seeds)
+    if not quiet:
+        sizes = f"{len(plan.wirings)} wirings × {len(plan.init_seeds)} initialisations × {len(plan.data_seeds)} orders"
+        console.print(f"Training trial {trial} again, {plan.trainings} times: {sizes}")
+    with counted(console, "trainings", quiet) as told:
+        found = examine.repeat(out, trial, seeds, told)
+    console.print(f"[bold]trial {trial}[/]: error {found.searched:.4g} in the search (one draw, and chosen for it)")
+    console.print(
+        f"  again, its own wiring: {found.mean:.4g} ± {found.standard_error:.2g} (mean and standard error over "
+        f"{len(plan.init_seeds)} initialisations); the expected error is below {found.upper:.4g} with 95 % confidence",
+        soft_wrap=True,
+    )
+    try:
+        split = found.split
+    except ValueError as reason:
+        console.print(f"  no split of the variance: {_plain(str(reason))}", soft_wrap=True)
+        return
+    rows = [[name, f"{getattr(split, name) ** 0.5:.2g}", f"{share:.0%}"] for name, share in split.shares.items()]
+    _table(["what varies", "standard deviation of the error", "share of the variance"], rows)
+    if len(plan.wirings) == 1:
+        console.print("There is one wiring at this point of the space, so it has no share.")
 
 
 @app.command()
