@@ -290,7 +290,8 @@ def repeat(
     console.print(f"[bold]trial {trial}[/]: error {found.searched:.4g} in the search (one draw, and chosen for it)")
     console.print(
         f"  again, its own wiring: {found.mean:.4g} ± {found.standard_error:.2g} (mean and standard error over "
-        f"{len(plan.init_seeds)} initialisations); the expected error is below {found.upper:.4g} with 95 % confidence",
+        f"{len(plan.init_seeds)} initialisations); the expected error is below {found.upper:.4g} with 95 % confidence; a single "
+        f"training is off by {found.spread:.2g} (standard deviation)",
         soft_wrap=True,
     )
     try:
@@ -300,6 +301,7 @@ def repeat(
         return
     rows = [[name, f"{getattr(split, name) ** 0.5:.2g}", f"{share:.0%}"] for name, share in split.shares.items()]
     _table(["what varies", "standard deviation of the error", "share of the variance"], rows)
+    console.print("residual: what an order of the data does to one network and not to another.")
     if len(plan.wirings) == 1:
         console.print("There is one wiring at this point of the space, so it has no share.")
 

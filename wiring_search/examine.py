@@ -117,7 +117,8 @@ class Repeats:
     failed; the first wiring is the trial's own. searched: its error in the search, one draw, and chosen for being good.
 
     mean, standard_error, upper: of the trial's own wiring over initialisations, each averaged over the orders; `upper`
-    lies above the expected error with 95 % confidence. NaN where fewer than two initialisations finished.
+    lies above the expected error with 95 % confidence. spread: standard deviation of a single training of that wiring. NaN
+    where fewer than two initialisations finished.
     """
 
     trial: int
@@ -126,6 +127,7 @@ class Repeats:
     mean: float
     standard_error: float
     upper: float
+    spread: float
 
     @property
     def split(self) -> "VarianceSplit":
@@ -185,8 +187,8 @@ def repeat(out: str | Path, trial: int, seeds: int = 5, told: Told = lambda done
         for (w, i, d), error in np.ndenumerate(errors)
     ]
     pandas.DataFrame(rows).to_csv(folder / f"repeat-{trial}.csv", index=False)
-    own = errors[0].mean(axis=1)
-    own = own[np.isfinite(own)]
+    finished = errors[0][np.isfinite(errors[0]).all(axis=1)]
+    own = finished.mean(axis=1)
     known = len(own) > 1
     return Repeats(
         trial=trial,
@@ -195,6 +197,7 @@ def repeat(out: str | Path, trial: int, seeds: int = 5, told: Told = lambda done
         mean=float(repeats.mean(own)) if known else math.nan,
         standard_error=float(repeats.standard_error(own)) if known else math.nan,
         upper=float(repeats.upper_bound(own)) if known else math.nan,
+        spread=float(finished.std(ddof=1)) if known else math.nan,
     )
 
 
