@@ -17,7 +17,7 @@ LAYERS = [
     {"scoring"},
     {"search_spaces", "workers", "store", "sampling"},
     {"study", "screening", "results", "report"},
-    {"run"},
+    {"run", "examine"},
     {"progress", "cli"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

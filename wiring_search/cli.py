@@ -46,6 +46,9 @@ Address = Annotated[
     str | None,
     typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster to use, such as auto or ray://host:10001. Default: a local Ray."),
 ]
+Trials = Annotated[
+    list[int] | None, typer.Option("--trial", help="A trial's number, as in the tables; may be given again. Default: the front.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")]
 
 
@@ -175,6 +178,7 @@ def screen(
     out: Annotated[Path | None, typer.Option(help="Folder for the tables; with a study in it, that study is judged too.")] = None,
     best: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
     quiet: Quiet = False,
+    context: typer.Context = None,  # type: ignore[assignment]
 ) -> None:
     """Rank thousands of random candidates without training, by expressivity, gradient and kernel rank at initialisation.
 
@@ -189,8 +193,8 @@ def screen(
 
     folder = out or Path("results") / f"screen-{task}-{Path(space).stem}-{seed}"
     given = run.study_config(task, space, TaskOptions(data, _names(inputs), target), seed=seed)
-    config = run.Run(folder).config if exists(folder) and _left_out("task", "space", "data", "seed") else given
-    with counted("screening", "candidates", console, quiet) as told:
+    config = run.Run(folder).config if exists(folder) and _left_out(context, "task", "space", "data", "seed") else given
+    with counted(console, "candidates", quiet) as told:
         found = run.screen(config, folder, samples, workers, address, told)
     names = ["synapses", "parameters", "expressivity", "gradient_slope", "kernel_rank", "merit"]
     rows = [[row["candidate_id"], *(_number(row[name]) for name in names)] for _, row in found.table.head(best).iterrows()]
@@ -198,17 +202,17 @@ def screen(
     if found.trust is None:
         console.print("No trial has been trained there: whether this says anything about the task is not known yet.")
     else:
-        rows = [[row.proxy, row.score, *map(_number, (row.correlation, row.low, row.high)), str(row.n)] for row in found.trust.itertuples()]
+        rows = [
+            [row.proxy, row.score, *map(_number, (row.correlation, row.low, row.high)), str(row.n)]
+            for row in found.trust.itertuples()
+        ]
         _table(["proxy", "trained score", "rank correlation", "95 % low", "high", "trials"], rows, "How well proxies foretold")
         console.print("An interval that contains 0: that proxy says nothing about that score here.")
     console.print(f"Tables: {_plain(str(folder / 'screen.csv'))}", soft_wrap=True)
 
 
-def _left_out(*names: str) -> bool:
+def _left_out(context: typer.Context, *names: str) -> bool:
     """Whether none of these options was given on the command line."""
-    import click
-
-    context = click.get_current_context()
     return all(context.get_parameter_source(name).name == "DEFAULT" for name in names)
 
 
@@ -285,6 +289,92 @@ def scores() -> None:
     better = {1: "smaller", -1: "larger", 0: "not an objective"}
     rows = [[name, group_of(name) or "", s.unit, better[s.sign], s.sentence] for name, s in SCORES.items()]
     _table(["score", "group", "unit", "better", "what it says"], rows)
+
+
+@app.command()
+def robustness(out: Folder, trial: Trials = None, quiet: Quiet = False) -> None:
+    """How much worse trained candidates become when their data shift: noise, missing samples, another pace …
+
+    Writes OUT/robustness.csv and OUT/robustness.png. Validation split; nothing is trained.
+    """
+    from wiring_search import examine
+    from wiring_search.progress import counted
+
+    with counted(console, "shifted errors", quiet) as told:
+        table = examine.robustness(out, tuple(trial or ()), told)
+    clean = table[table["family"] == "clean"]
+    families = [name for name in dict.fromkeys(table["family"]) if name != "clean"]
+    shares = table.pivot_table("relative", "trial", "family", "mean", dropna=False)
+    shifted = table[table["family"] != "clean"].groupby("trial")["error"].mean()
+    rows = [
+        [str(row["trial"]), str(row["synapses"])]
+        + [_number(value) for value in (row["error"], shifted[row["trial"]], row["robustness"])]
+        + [f"{shares.loc[row['trial'], family]:.3f}" for family in families]
+        for _, row in clean.iterrows()
+    ]
+    columns = ["trial", "synapses", "error", "shifted error", "robustness", *families]
+    _table(columns, rows, "Robustness: clean error over error under shift (1: no harm)")
+    console.print(
+        "shifted error, robustness: means over all shifts; families: over their levels. Who knows little has little to lose."
+    )
+    console.print(f"Table: {_plain(str(out / examine.ROBUSTNESS_TABLE))}", soft_wrap=True)
+    console.print(f"Picture: {_plain(str(out / examine.ROBUSTNESS_PICTURE))}", soft_wrap=True)
+
+
+@app.command()
+def cost(out: Folder, trial: Trials = None) -> None:
+    """What candidates cost to run and to train. Latency is measured now, one sample at a time, on one core."""
+    from wiring_search import examine
+
+    costs = examine.costs(out, tuple(trial or ()))
+    names = ["synapses", "parameters", "state_size", "function_evaluations", "synapse_updates"]
+    rows = [
+        [str(number), *(str(getattr(of, name)) for name in names)]
+        + [f"{of.training_bytes / 1024:.0f}", f"{of.latency_us.quickest:.2f}"]
+        + [f"{of.latency_us.median:.2f} ({of.latency_us.lower:.2f} to {of.latency_us.upper:.2f})"]
+        for number, of in costs.items()
+    ]
+    columns = ["trial", "synapses", "parameters", "state", "evaluations", "updates", "KiB to train", "µs, quickest", "µs, median"]
+    _table(columns, rows, "Costs; evaluations, updates and latency (with its quartiles) are of one time step")
+
+
+@app.command()
+def repeat(
+    out: Folder,
+    trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
+    seeds: Annotated[int, typer.Option(help="Wirings, initialisations and orders of the data: so many of each.")] = 5,
+    quiet: Quiet = False,
+) -> None:
+    """Train a candidate again with other seeds: its mean error, and what the spread comes from.
+
+    All combinations are trained, with the budget of the search. Writes OUT/repeat-N.csv.
+    """
+    from wiring_search import examine
+    from wiring_search.progress import counted
+
+    plan = examine.design(out, trial, seeds)
+    if not quiet:
+        sizes = f"{len(plan.wirings)} wirings × {len(plan.init_seeds)} initialisations × {len(plan.data_seeds)} orders"
+        console.print(f"Training trial {trial} again, {plan.trainings} times: {sizes}")
+    with counted(console, "trainings", quiet) as told:
+        found = examine.repeat(out, trial, seeds, told)
+    console.print(f"[bold]trial {trial}[/]: error {found.searched:.4g} in the search (one draw, and chosen for it)")
+    console.print(
+        f"  again, its own wiring: {found.mean:.4g} ± {found.standard_error:.2g} (mean and standard error over "
+        f"{len(plan.init_seeds)} initialisations); the expected error is below {found.upper:.4g} with 95 % confidence; a single "
+        f"training is off by {found.spread:.2g} (standard deviation)",
+        soft_wrap=True,
+    )
+    try:
+        split = found.split
+    except ValueError as reason:
+        console.print(f"  no split of the variance: {_plain(str(reason))}", soft_wrap=True)
+        return
+    rows = [[name, f"{getattr(split, name) ** 0.5:.2g}", f"{share:.0%}"] for name, share in split.shares.items()]
+    _table(["what varies", "standard deviation of the error", "share of the variance"], rows)
+    console.print("residual: what an order of the data does to one network and not to another.")
+    if len(plan.wirings) == 1:
+        console.print("There is one wiring at this point of the space, so it has no share.")
 
 
 @app.command()

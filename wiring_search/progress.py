@@ -1,7 +1,7 @@
 """What a search shows while it runs: a live bar in a terminal, a line now and then elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -56,6 +56,32 @@ def baselines_shown(console: Console, quiet: bool = False) -> Iterator[BaselineW
             bar.update(task, completed=event.done, total=event.count, **news)
 
         yield watch
+
+
+@contextmanager
+def counted(console: Console, what: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function (done, count) to be told of anything that is done piece by piece. what: the pieces, in the plural."""
+    if quiet:
+        yield lambda done, count: None
+        return
+    if not console.is_terminal:
+        yield _counted_lines(console, what)
+        return
+    with Progress(*_columns(), console=console) as bar:
+        task = bar.add_task(what, total=None, news="")
+        yield lambda done, count: bar.update(task, completed=done, total=count)
+
+
+def _counted_lines(console: Console, what: str) -> Callable[[int, int], None]:
+    last = time.monotonic()
+
+    def told(done: int, count: int) -> None:
+        nonlocal last
+        if done == count or time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            console.print(f"{done} of {count} {what}", highlight=False, soft_wrap=True)
+
+    return told
 
 
 def _baseline_lines(console: Console) -> BaselineWatcher:

@@ -230,6 +230,7 @@ def screen(
     each pack. Raises ValueError for fewer than one sample, and where `out` holds a study of another task or space.
     """
     from wiring_search import screening
+    from wiring_search.scores.trajectory import REFERENCE
 
     if samples < 1:
         raise ValueError(f"samples is {samples}; give 1 or more")
@@ -238,7 +239,7 @@ def screen(
         _refuse_another_subject(folder, config)
     task = tasks.load(config.task, config.task_options)
     space = search_spaces.Space.from_json(config.space)
-    pool = _pool(screening.screen_pack, task, workers, address, [*_kinds(space), *screening.REFERENCES], lambda *kernel: None)
+    pool = _pool(screening.screen_pack, task, workers, address, [*_kinds(space), REFERENCE], lambda *kernel: None)
     try:
         table = screening.screen(space, samples, config.seed, pool, told)
     finally:
@@ -287,6 +288,7 @@ def _kinds(space: "search_spaces.Space") -> "list[Kind]":
 
 def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, watch: "Watcher | None") -> Run:
     from wiring_search import study
+    from wiring_search.scores.trajectory import REFERENCE
     from wiring_search.scoring import train_and_score
 
     watch = watch or (lambda event: None)
@@ -294,7 +296,7 @@ def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, w
         watch(study.TaskLoaded(tasks.describe(task)))
         kinds = _kinds(search_spaces.Space.from_json(store.config.space))
         if "dynamics" in store.config.scores:
-            kinds += REFERENCES
+            kinds.append(REFERENCE)
         told = lambda *kernel: watch(study.KernelPrepared(*kernel))  # noqa: E731
         pool = _pool(train_and_score, task, workers, address, kinds, told)
         try:
@@ -308,7 +310,12 @@ def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, w
 
 
 def _pool(
-    train: "Train", task: Task, workers: int | None, address: str | None, kinds: "list[Kind]", told: Callable[[str, int, int], None]
+    train: "Train",
+    task: Task,
+    workers: int | None,
+    address: str | None,
+    kinds: "list[Kind]",
+    told: Callable[[str, int, int], None],
 ) -> "Pool":
     from wiring_search.training import warm_up
 

@@ -21,7 +21,6 @@ import numpy as np
 
 from search_spaces import Infeasible, Space
 from wiring_search.candidate import Candidate
-from wiring_search.kernels.layout import Kind
 from wiring_search.pack import layout_of
 from wiring_search.records import Outcome, PackJob, PackResult, Rung, Status
 from wiring_search.scores.proxies import PROXIES, proxies
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
-# Kinds that the measures themselves run: the neural ODEs of equal width.
-REFERENCES = (Kind("neural-ode", "heun"),)
 _PACK = 128
 # Points in a row that are infeasible or seen before, after which a space counts as used up.
 _GIVE_UP_AFTER = 1000

@@ -82,33 +82,42 @@ def shifts(task: Task, seed: int = 0) -> list[Shift]:
     return result + [Shift("channels", n, partial(without_channels, means=means, count=n, seed=for_channels)) for n in counts]
 
 
-def robustness(task: Task, pack: Pack, seed: int = 0) -> dict[str, np.ndarray]:
-    """Errors (P,) of a trained pack on the validation split by shift: `CLEAN` first, then every one of `shifts`."""
+def robustness(
+    task: Task, pack: Pack, seed: int = 0, told: Callable[[int, int], None] = lambda done, count: None
+) -> dict[str, np.ndarray]:
+    """Errors (P,) of a trained pack on the validation split by shift: `CLEAN` first, then every one of `shifts`.
+
+    told(done, count): called after each of them.
+    """
+    chosen = shifts(task, seed)
     errors = {CLEAN: validation_errors(task, task.valid, pack)}
-    for shift in shifts(task, seed):
+    for done, shift in enumerate(chosen, start=1):
         errors[shift.name] = validation_errors(task, shift.apply(task.valid), pack)
+        told(done, len(chosen))
     return errors
 
 
-def relative_errors(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The clean error over each shifted one, 0 … 1, (P,) by shift. 1 where the shift does not harm (or happens to help), 0
-    where an output stops being finite; NaN where the clean error is no number.
+def times_clean(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Each error over the clean one, (P,) by name; infinite where an output stops being finite, NaN where the clean error
+    is no number.
 
     Both are held above what the split can tell from 0, so that a network without any error is not lost with its first
     one: half a miss, or what single precision makes of the targets.
     """
     least = _resolution(task)
     clean = np.maximum(errors[CLEAN], least)
-    return {
-        name: np.where(np.isnan(clean), np.nan, np.where(np.isfinite(of), np.minimum(clean / np.maximum(of, least), 1.0), 0.0))
-        for name, of in errors.items()
-        if name != CLEAN
-    }
+    return {name: np.where(np.isnan(of), np.inf, np.maximum(of, least)) / clean for name, of in errors.items()}
+
+
+def relative_errors(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The clean error over each shifted one, 0 … 1, (P,) by shift: 1 where the shift does not harm (or happens to help)."""
+    return {name: np.minimum(1.0, 1.0 / times) for name, times in times_clean(task, errors).items() if name != CLEAN}
 
 
 def score(task: Task, errors: dict[str, np.ndarray]) -> np.ndarray:
     """`robustness` as one number a candidate, (P,): the mean over shifts of `relative_errors`."""
-    return np.mean(list(relative_errors(task, errors).values()), axis=0)
+    relative = list(relative_errors(task, errors).values())
+    return sum(relative) / len(relative)  # one after the other: numpy's mean adds up in an order that depends on P
 
 
 def _resolution(task: Task) -> float:
