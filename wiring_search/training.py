@@ -69,9 +69,9 @@ def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], N
     apart: dict[tuple[str, ...], Kind] = {}
     for kind in kinds:
         apart.setdefault(cpu.compiled_apart(kind), kind)
-    for number, (neuron, solver, memory) in enumerate(apart.values(), start=1):
-        told(f"{neuron}, {solver}, memory {memory}", number, len(apart))
-        candidate = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else 1, memory)
+    for number, kind in enumerate(apart.values(), start=1):
+        told(f"{kind.neuron}, {kind.solver}, memory {kind.memory}", number, len(apart))
+        candidate = Candidate(wiring, kind.neuron, kind.solver, 0 if kind.solver == "closed-form" else 1, kind.memory)
         Pack([candidate], 2, 1).train_step(x, np.ones((1, 1), np.float32), True, lambda y: y.flatten(1).sum(dim=1))
 
 
