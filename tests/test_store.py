@@ -1,5 +1,6 @@
 """The store: rows go in whole and come out the same, one driver at a time, readable while a search runs."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +31,8 @@ def test_trials_come_back_as_they_went_in(tmp_path: Path) -> None:
     scores = {"error": 0.25, "metric": 0.75, "parameters": 30, "synapses": 13, "latency_us": 1.5, "train_seconds": 2.5}
     again = Store.open(tmp_path / "run")
     assert again.trials(0) == [
-        replace(RUNNING, status=Status.OK, curve=(0.5, 0.25), **scores),
-        replace(TWIN, **scores),
+        replace(RUNNING, status=Status.OK, curve=(0.5, 0.25), score_seconds=0.0, **scores),
+        replace(TWIN, score_seconds=0.0, **scores),
         IMPOSSIBLE,
     ]
     assert again.state(0) == b"weights" and again.state(2) is None
@@ -118,7 +119,7 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
     with sqlalchemy.create_engine(f"sqlite:///{tmp_path / FILE}").begin() as connection:
         connection.execute(sqlalchemy.text("UPDATE study SET schema = 99"))
     mine.close()
-    with pytest.raises(ValueError, match="schema 99; this version reads schema 1"):
+    with pytest.raises(ValueError, match="schema 99; this version reads schema 2"):
         Store.open(tmp_path)
 
 
@@ -134,3 +135,26 @@ def test_config_goes_through_json_and_checks_itself() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             config(**given)
+
+
+def test_further_scores_come_back_and_a_missing_one_is_nan(tmp_path: Path) -> None:
+    mine = store(tmp_path, scores=("memory",))
+    mine.asked(0, [RUNNING, TWIN], {})
+    mine.finished({0: replace(OUTCOME, scores={"memory": 0.5, "memory_lag": math.nan}, score_seconds=0.25)}, "me")
+    for trial, row in zip(Store.open(tmp_path).trials(), mine.table().itertuples(), strict=True):
+        assert trial.score("memory") == row.memory == 0.5 and trial.score("score_seconds") == row.score_seconds == 0.25
+        assert math.isnan(trial.score("memory_lag")) and math.isnan(row.memory_lag)
+
+
+def test_a_store_of_the_first_schema_is_read_and_gone_on_with(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    mine.asked(0, [RUNNING], {})
+    mine.close()
+    with sqlalchemy.create_engine(f"sqlite:///{tmp_path / FILE}").begin() as connection:
+        for column in ("scores", "score_seconds"):
+            connection.execute(sqlalchemy.text(f"ALTER TABLE trials DROP COLUMN {column}"))
+        old = {name: value for name, value in mine.config.to_json().items() if name not in ("scores", "repeats")}
+        connection.execute(sqlalchemy.text("UPDATE study SET schema = 1, config = :config"), {"config": json.dumps(old)})
+    again = Store.open(tmp_path)
+    again.finished({0: OUTCOME}, "me")
+    assert again.config == mine.config and again.trials()[0].error == 0.25

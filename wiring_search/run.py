@@ -21,6 +21,7 @@ from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Rung
 from wiring_search.report import FILE as REPORT
 from wiring_search.report import write_report
+from wiring_search.score_names import OBJECTIVES
 from wiring_search.store import Store, Trial, exists
 from wiring_search.tasks import Task, TaskOptions
 
@@ -262,7 +263,8 @@ def _trust(folder: Path, task: Task, seed: int) -> "pandas.DataFrame | None":
 
     with closing(Store.open(folder)) as store:
         trials = [trial for trial in store.trials() if trial.status is Status.OK]
-        names = [name for name in store.config.measured if name not in ("synapses", "parameters", "latency_us", "error_se")]
+        sizes = ("synapses", "parameters", "latency_us")
+        names = [name for name in store.config.measured if name in OBJECTIVES and name not in sizes]
     if not trials:
         return None
     scores = {name: np.array([trial.score(name) for trial in trials]) for name in names}

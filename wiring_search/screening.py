@@ -15,6 +15,7 @@ trained trials of a study, Spearman's rank correlation of each proxy with each t
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def screen(space: Space, samples: int, seed: int, pool: Pool, told: Told = lambd
     number, ended = 0, False
     while True:
         while not ended and len(waiting) < 3 * pool.workers:
-            batch = [pair for pair, _ in zip(drawn, range(_PACK), strict=False)]
+            batch = list(islice(drawn, _PACK))
             ended = len(batch) < _PACK
             if batch:
                 waiting[number] = batch
@@ -108,15 +109,17 @@ def merit(table: "pandas.DataFrame") -> "pandas.Series":
 def trust(candidates: list[Candidate], trained: dict[str, np.ndarray], features: int, seed: int) -> "pandas.DataFrame":
     """One row a proxy and trained score: rank correlation, its 95 % interval (low, high), and over how many candidates.
 
-    trained: scores by name, (candidates,) each. A gradient slope counts by its distance from 0. Pairs that are not finite
-    are left out; with fewer than four of them, or where one side never changes, there is no correlation, NaN.
+    trained: scores by name, (candidates,) each. A gradient slope counts by its distance from 0. The number of synapses
+    stands among the proxies: one that does no better than counting is not worth its time. Pairs that are not finite are
+    left out; with fewer than four of them, or where one side never changes, there is no correlation, NaN.
     """
     import pandas
 
     found = proxies(candidates, features, seed)
-    found["gradient_slope"] = np.abs(found["gradient_slope"])
+    found["|gradient_slope|"] = np.abs(found.pop("gradient_slope"))
+    found["synapses"] = np.array([layout_of((c,), features, 1).synapses(0) for c in candidates], float)
     rows = [
-        {"proxy": "|gradient_slope|" if name == "gradient_slope" else name, "score": score, **rank_correlation(values, scores)}
+        {"proxy": name, "score": score, **rank_correlation(values, scores)}
         for name, values in found.items()
         for score, scores in trained.items()
     ]

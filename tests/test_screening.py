@@ -1,0 +1,111 @@
+"""Screening: the sample is what was asked for, correlations are scipy's, and the command says how far to trust them."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from studies import tiny_task
+
+import search_spaces
+from search_spaces import Choice, FloatRange, IntRange, Space
+from wiring_search.run import Run, screen, search, study_config
+from wiring_search.scores.proxies import PROXIES, proxies
+from wiring_search.screening import merit, rank_correlation, sampled, screen_pack
+from wiring_search.screening import screen as screened
+from workers.inline import InlinePool
+
+SMALL = search_spaces.load("small")
+
+
+def test_a_sample_has_as_many_different_feasible_candidates_as_asked_for_and_depends_on_the_seed_alone() -> None:
+    points = list(sampled(SMALL, 40, 0))
+    assert len({candidate.candidate_id for _, candidate in points}) == 40
+    assert points == list(sampled(SMALL, 40, 0)) and points != list(sampled(SMALL, 40, 1))
+    assert points[:10] == list(sampled(SMALL, 10, 0))
+
+
+def test_a_small_space_gives_what_it_has() -> None:
+    sizes = dict.fromkeys(("inter", "command", "motor", "sensory_fanout", "inter_fanout", "motor_fanin"), Choice((2,)))
+    space = Space("ncp", {"sensory": IntRange(1, 3), **sizes, "recurrent_synapses": Choice((0,))})
+    assert len(list(sampled(space, 50, 0))) == 3
+
+
+def test_draws_fill_their_ranges_evenly() -> None:
+    """Kolmogorov–Smirnov against the distribution that the range promises."""
+    space = Space("fully_connected", {"sensory": IntRange(1, 20), "neurons": IntRange(4, 64, log=True), "motor": Choice((2,)),
+                                      "learning_rate": FloatRange(0.001, 0.1, log=True)})  # fmt: skip
+    rng = np.random.default_rng(0)
+    points = [space.draw(rng) for _ in range(2000)]
+    rates = np.log([point["learning_rate"] for point in points])
+    assert stats.kstest(rates, stats.uniform(np.log(0.001), np.log(100)).cdf).pvalue > 0.01
+    sizes = np.array([point["neurons"] for point in points])
+    assert sizes.min() == 4 and sizes.max() == 64 and 0.45 < (sizes <= 16).mean() < 0.55
+    counts = np.bincount([point["sensory"] for point in points], minlength=21)[1:]
+    assert stats.chisquare(counts).pvalue > 0.01
+
+
+def test_the_table_holds_every_candidate_once_with_its_own_proxies() -> None:
+    task = tiny_task()
+    told: list[tuple[int, int]] = []
+    table = screened(SMALL, 150, 3, InlinePool(screen_pack, task), lambda done, count: told.append((done, count)))
+    assert len(table) == 150 and told[-1] == (150, 150) and table["merit"].is_monotonic_decreasing
+    row = table.iloc[7]
+    point = {name: row[f"p.{name}"] for name in SMALL.dimensions}
+    candidate = SMALL.build({name: value.item() for name, value in point.items()}, 3)
+    assert candidate.candidate_id == row["candidate_id"] and candidate.wiring.synapse_count == row["synapses"]
+    again = proxies([candidate], task.features, 3)
+    assert {name: float(again[name][0]) for name in PROXIES} == {name: row[name] for name in PROXIES}
+
+
+def test_merit_rewards_each_proxy_and_punishes_what_is_not_finite() -> None:
+    import pandas
+
+    table = pandas.DataFrame({"expressivity": [1.0, 2.0, np.nan], "gradient_slope": [-0.5, 0.1, 0.2], "kernel_rank": [3, 9, 5]})
+    assert list(merit(table).rank()) == [1.0, 3.0, 2.0] or merit(table).idxmax() == 1
+    assert merit(table)[1] == pytest.approx(1.0) or merit(table)[1] > merit(table)[[0, 2]].max()
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_rank_correlation_is_scipys(n: int) -> None:
+    rng = np.random.default_rng(n)
+    a = rng.standard_normal(n).round(1)
+    b = a + rng.standard_normal(n)
+    found = rank_correlation(np.append(a, np.nan), np.append(b, 1.0))
+    assert found["correlation"] == pytest.approx(stats.spearmanr(a, b).statistic) and found["n"] == n
+    assert -1 <= found["low"] < found["correlation"] < found["high"] <= 1
+
+
+def test_the_interval_covers_as_often_as_it_says() -> None:
+    """Of independent pairs ρ is 0; the interval must contain it in about 95 of 100 cases."""
+    rng = np.random.default_rng(0)
+    covered = [rank["low"] <= 0 <= rank["high"] for rank in (rank_correlation(*rng.standard_normal((2, 30))) for _ in range(800))]
+    assert 0.925 < np.mean(covered) < 0.975
+
+
+def test_nothing_to_correlate_is_nan() -> None:
+    for a, b in (([1.0, 2, 3], [3.0, 2, 1]), ([1.0] * 6, [1.0, 2, 3, 4, 5, 6])):
+        assert np.isnan(rank_correlation(np.array(a), np.array(b))["correlation"])
+
+
+def test_screening_beside_a_study_says_what_the_proxies_foretold(tmp_path) -> None:
+    config = study_config("digits", "small", trials=6, epochs=1, pack_size=3, ahead=2, scores=("robustness",))
+    run = search(config, tmp_path, workers=0)
+    found = screen(config, tmp_path, 20, workers=0)
+    assert len(found.table) == 20 and {"screen.csv", "screen.parquet", "proxies.csv", "proxies.png"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+    assert found.trust is not None and set(found.trust["proxy"]) == {
+        "expressivity",
+        "|gradient_slope|",
+        "kernel_rank",
+        "synapses",
+    }
+    assert set(found.trust["score"]) == {"error", "robustness"}
+    ok = run.table()
+    ok = ok[ok["status"] == "ok"]
+    by_size = found.trust.set_index(["proxy", "score"]).loc[("synapses", "error")]
+    assert by_size["correlation"] == pytest.approx(stats.spearmanr(ok["synapses"].astype(float), ok["error"]).statistic)
+    with pytest.raises(ValueError, match="holds a study of another space"):
+        screen(study_config("digits", "default"), tmp_path, 5, workers=0)
+    with pytest.raises(ValueError, match="samples is 0; give 1 or more"):
+        screen(config, tmp_path, 0, workers=0)
+    assert Run(tmp_path).score_share() > 0
