@@ -12,7 +12,7 @@ LAYERS = [
     {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "drawing", "ncps_wirings"},
     {"solvers", "neurons", "kernels"},
     {"network", "backbone_cfc", "pack", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
-    {"config", "training", "pruning", "baselines"},
+    {"config", "training", "pruning", "reservoir_baselines", "baselines"},
     {"scores"},
     {"search_spaces", "workers", "store", "sampling"},
     {"study", "results", "report"},
