@@ -9,7 +9,7 @@ import pytest
 import torch
 from studies import FACTS, config, fake_train, tiny_task
 
-from wiring_search import baselines, training
+from wiring_search import baselines, reservoir_baselines, training
 from wiring_search.baselines import CELLS, UNITS, RecurrentNetwork
 from wiring_search.records import Outcome, PackJob, Rung, Status
 from wiring_search.run import BaselineDone, Run, train_baselines
@@ -300,6 +300,51 @@ def test_pruned_networks_are_baselines_of_their_size() -> None:
     (alone,) = baselines.train_all(task, ("pruned-ltc-10",), rung, 0)
     assert _timeless(alone.outcome) == _timeless(trained[1].outcome)
     assert set(baselines.PRUNED) <= set(baselines.known(task))
+
+
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_reservoirs_are_scored_with_their_readout_alone(kind: str, every_step: bool, timed: bool) -> None:
+    task, rung = _task(kind, every_step, timed), Rung(0, 5, 16)
+    told = []
+    (trained,) = baselines.train_all(task, ("reservoir-16",), rung, 4, lambda *event: told.append(event))
+    outcome = trained.outcome
+    assert told == [("reservoir-16", 1, 1)] and outcome.status is Status.OK and outcome.curve == (outcome.error,)
+    assert outcome.parameters == task.outputs * (16 + 1) and outcome.synapses == 16 * 10 + 16
+    assert outcome.metric == (1 - outcome.error if kind == "classification" else outcome.error)
+    fixed, readout = reservoir_baselines.reservoir(task, "reservoir-16", 4), reservoir_baselines.load_readout(outcome.state)
+    wrong = []
+    for sample in range(len(task.valid)):  # one after the other, without its padding
+        valid = slice(None if task.valid.lengths is None else task.valid.lengths[sample])
+        elapsed = None if task.valid.elapsed is None else task.valid.elapsed[sample : sample + 1, valid]
+        states = fixed.states(task.valid.x[sample : sample + 1, valid], elapsed)[0]
+        y, target = readout.predict(states if every_step else states[-1:]), task.valid.y[sample]
+        target = target[valid] if every_step else target[None]
+        wrong += list(y.argmax(-1) != target) if kind == "classification" else list(((y - target) ** 2).mean(-1))
+    assert outcome.error == pytest.approx(np.mean(wrong), rel=1e-9)
+    (again,), (other,) = (baselines.train_all(task, ("reservoir-16",), rung, seed) for seed in (4, 5))
+    assert _timeless(again.outcome) == _timeless(outcome) and other.outcome.state != outcome.state
+    assert outcome.latency_us > 0 and outcome.train_seconds > 0
+
+
+@pytest.mark.parametrize("name", reservoir_baselines.RESERVOIRS)
+@pytest.mark.parametrize("features", [1, 8, 40])
+def test_a_reservoir_is_as_its_name_says(name: str, features: int) -> None:
+    task = replace(_task(), outputs=50, train=Split(np.zeros((1, 2, features), np.float32), np.zeros(1, int)))
+    fixed, neurons = reservoir_baselines.reservoir(task, name, 1), int(name.rpartition("-")[2])
+    assert fixed.wiring.neurons == neurons and fixed.wiring.sensory == features
+    assert len(fixed.wiring.synapses) == 10 * neurons and len(fixed.wiring.sensory_synapses) == max(neurons, features)
+    assert np.abs(np.linalg.eigvals(fixed.recurrent)).max() == pytest.approx(0.9) and fixed.leak == 0.3
+    assert baselines.chosen(task, ("reservoir",)) == tuple(reservoir_baselines.RESERVOIRS)
+
+
+def test_a_readout_that_is_not_finite_is_diverged() -> None:
+    task = _task("regression")
+    task.train.y[3] = np.inf
+    with np.errstate(invalid="ignore"):
+        outcome = reservoir_baselines.train(task, reservoir_baselines.reservoir(task, "reservoir-16", 0))
+    assert outcome.status is Status.DIVERGED and np.isnan(outcome.error) and "not finite" in outcome.message
 
 
 def _ended(folder: Path) -> Store:

@@ -12,7 +12,7 @@ LAYERS = [
     {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "score_names", "drawing", "ncps_wirings"},
     {"solvers", "neurons", "kernels"},
     {"network", "backbone_cfc", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
-    {"config", "training", "pruning", "baselines"},
+    {"config", "training", "pruning", "reservoir_baselines", "baselines"},
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "sampling"},

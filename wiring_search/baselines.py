@@ -1,15 +1,17 @@
 """Baselines that are trained: the usual recurrent networks, and the liquid wirings that a person would take unasked.
 
-A wiring that was searched for is worth it only where it beats them at its size. Each is trained exactly as a candidate
-is (`wiring_search.training`): the same epochs, minibatches and order of samples, Adam with a learning rate of 0.01,
-gradients clipped to norm 1, scored on the validation split at its best epoch; the test split is never read.
+A wiring that was searched for is worth it only where it beats them at its size. Each that learns by gradients is
+trained exactly as a candidate is (`wiring_search.training`): the same epochs, minibatches and order of samples, Adam
+with a learning rate of 0.01, gradients clipped to norm 1, scored on the validation split at its best epoch; the test
+split is never read.
 
 Recurrent networks, each of 4, 8, 16 and 32 units with a linear readout: `rnn` (tanh), `gru` and `lstm`, torch's own,
 which are told the times as one more feature where a task has times; `ct-gru` and `gru-d`, whose state decays over
 time by itself. Liquid ones, of LTC neurons: `auto-ncp` with a motor neuron an output, and `dense-ltc`, fully connected
 and all neurons read out, which is how the LTC paper uses them; `pruned-ltc`, made from a dense network of 24 neurons by
 removing synapses step by step down to so many per cent (`wiring_search.pruning`), retrained for half the epochs after
-each step.
+each step. And one of which nothing but the readout is fitted, in closed form: `reservoir`
+(`wiring_search.reservoir_baselines`).
 """
 
 import io
@@ -24,10 +26,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from wiring_search import pruning, training
+from wiring_search import pruning, reservoir_baselines, training
 from wiring_search.candidate import Candidate
 from wiring_search.pack import LARGEST_GRADIENT_NORM
 from wiring_search.records import Outcome, PackJob, Rung, Status, value_of
+from wiring_search.reservoir_baselines import RESERVOIRS
 from wiring_search.tasks.task import Split, Task
 from wiring_search.topologies import auto_ncp, fully_connected
 
@@ -195,7 +198,7 @@ class RecurrentNetwork(nn.Module):
 
 def known(task: Task) -> tuple[str, ...]:
     """The names of all baselines of a task: cell or topology, and number of units."""
-    return (*(f"{cell}-{units}" for cell in CELLS for units in UNITS), *liquid(task, seed=0), *PRUNED)
+    return (*(f"{cell}-{units}" for cell in CELLS for units in UNITS), *liquid(task, seed=0), *PRUNED, *RESERVOIRS)
 
 
 def chosen(task: Task, only: Collection[str]) -> tuple[str, ...]:
@@ -230,7 +233,7 @@ def liquid(task: Task, seed: int) -> dict[str, Candidate]:
 def train_all(
     task: Task, names: Collection[str], rung: Rung, seed: int, told: Told = lambda name, epoch, epochs: None
 ) -> Iterator[Trained]:
-    """Train the baselines of these names one after another, the liquid ones as one pack at the end; each when it is
+    """Train the baselines of these names one after another, the liquid ones as one pack; each when it is
     done. seed: the study's, of initial weights and of the order of the data."""
     for name in names:
         if name.rpartition("-")[0] in CELLS:
@@ -246,6 +249,11 @@ def train_all(
     wanted = [name for name in PRUNED if name in names]
     if wanted:
         yield from _pruned(task, wanted, rung, seed, lambda: told(", ".join(wanted), 1, rung.epochs))
+    for name in RESERVOIRS:
+        if name in names:
+            told(name, 1, 1)
+            fixed = reservoir_baselines.reservoir(task, name, seed)
+            yield Trained(name, reservoir_baselines.train(task, fixed), f"process {os.getpid()}")
 
 
 def _pruned(task: Task, names: Collection[str], rung: Rung, seed: int, told: Callable[[], None]) -> Iterator[Trained]:

@@ -155,7 +155,8 @@ def baselines(
     only: Annotated[str, typer.Option(help="Some of them, by commas: lstm, gru-d-16 … Default: all.")] = "",
     quiet: Quiet = False,
 ) -> None:
-    """Train the usual networks (RNN, GRU, LSTM, CT-GRU, GRU-D, AutoNCP, dense LTC) on the task of a search.
+    """Train the usual networks (RNN, GRU, LSTM, CT-GRU, GRU-D; AutoNCP, dense and pruned LTC; reservoirs) on the task
+    of a search.
 
     They get its budget, stand below its front, and are drawn in its report. What is trained is not trained again.
     """

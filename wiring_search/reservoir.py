@@ -25,6 +25,9 @@ REGULARISATIONS = (1e-6, 1e-4, 1e-2, 1.0, 100.0)
 # freedom).
 _CHANCE = 15.1
 
+# Samples that run at once: what they hold fits a cache, four times as quick as thousands together.
+_CHUNK = 256
+
 Error = Callable[[np.ndarray, np.ndarray], float]
 
 
@@ -204,10 +207,15 @@ def score(reservoir: Reservoir, task: Task, regularisation: float | Sequence[flo
     The same number that training gives for a candidate: per step, or at the last valid step, as the task asks. Of
     several regularisations that with the least error counts, as a candidate's best epoch does.
     """
+    return fit(reservoir, task, regularisation)[1]
+
+
+def fit(reservoir: Reservoir, task: Task, regularisation: float | Sequence[float] = REGULARISATIONS) -> tuple[Readout, float]:
+    """The readout that `score` judges, and its score."""
     error = {"accuracy": misses, "f1": missing_f1, "mse": mean_squared_error}[task.metric]
     valid = _rows(reservoir, task, task.valid)
     readout = fit_ridge(*_rows(reservoir, task, task.train), regularisation, valid, error)
-    return error(readout.predict(valid[0]), valid[1])
+    return readout, error(readout.predict(valid[0]), valid[1])
 
 
 def memory_curve(reservoir: Reservoir, delays: int | None = None, length: int | None = None, seed: int = 0) -> np.ndarray:
@@ -332,7 +340,9 @@ def _rows(reservoir: Reservoir, task: Task, split: Split) -> tuple[np.ndarray, n
     valid = np.ones(elapsed.shape, bool)
     if split.lengths is not None:
         valid = np.arange(elapsed.shape[1]) < split.lengths[:, None]
-    states = reservoir.states(split.x, np.where(valid, elapsed, 0.0), task.every_step)
+    elapsed = np.where(valid, elapsed, 0.0)
+    chunks = [slice(start, start + _CHUNK) for start in range(0, len(split.x), _CHUNK)]
+    states = np.concatenate([reservoir.states(split.x[chunk], elapsed[chunk], task.every_step) for chunk in chunks])
     counted = valid if split.scored is None else valid & split.scored
     y = split.y[counted] if task.every_step else split.y
     targets = np.eye(task.outputs)[y] if task.kind == "classification" else y
