@@ -1,7 +1,7 @@
 """What a search shows while it runs: a live bar in a terminal, a line now and then elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -56,6 +56,32 @@ def baselines_shown(console: Console, quiet: bool = False) -> Iterator[BaselineW
             bar.update(task, completed=event.done, total=event.count, **news)
 
         yield watch
+
+
+@contextmanager
+def steps_shown(name: str, console: Console, quiet: bool = False) -> Iterator[Callable[[int, int, str], None]]:
+    """The same for work of so many equal steps, told as (done, count, what is under way)."""
+    if quiet:
+        yield lambda done, count, doing: None
+        return
+    if not console.is_terminal:
+        yield _step_lines(name, console)
+        return
+    with Progress(*_columns(), console=console) as bar:
+        task = bar.add_task(name, total=None, news="loading")
+        yield lambda done, count, doing: bar.update(task, completed=done, total=count, news=doing)
+
+
+def _step_lines(name: str, console: Console) -> Callable[[int, int, str], None]:
+    last = 0.0
+
+    def told(done: int, count: int, doing: str) -> None:
+        nonlocal last
+        if done == count or time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            console.print(f"{done} of {count} {name} · {doing}", highlight=False, soft_wrap=True)
+
+    return told
 
 
 def _baseline_lines(console: Console) -> BaselineWatcher:

@@ -9,7 +9,7 @@
 The command line is a thin layer over this.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     import pandas
 
     from wiring_search.kernels.layout import Kind
+    from wiring_search.scores.memory import Told
     from wiring_search.study import Watcher
     from workers.pool import Pool
+
+MEMORY_CSV, MEMORY_PICTURE = "memory.csv", "memory.png"
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,47 @@ def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: Baseline
             results.export(store)
             write_report(store)
     return Run(folder)
+
+
+def memory(
+    out: str | Path,
+    numbers: Sequence[int],
+    tasks: Sequence[str] = (),
+    lags: Sequence[int] = (),
+    seeds: int = 3,
+    epochs: int = 10,
+    samples: int = 4000,
+    told: "Told" = lambda done, count, doing: None,
+) -> "tuple[pandas.DataFrame, pandas.DataFrame]":
+    """The long-term memory of some trials of a study (`scores.memory.suite`): a row a trial, task and lag, and a row a trial
+    and task, the longest lag solved and the area under the curve. Writes memory.csv and memory.png into the run folder.
+
+    numbers: of the trials; tasks, lags: the suite's usual ones where empty. told: called as the suite goes on. Raises
+    ValueError for trials that do not exist or were never trained, and for an unknown task.
+    """
+    import pandas
+
+    from wiring_search.report.memory import write_memory_plot
+    from wiring_search.scores.memory import LAGS, TASKS, standings, suite
+
+    run = Run(Path(out))
+    numbers = list(dict.fromkeys(numbers))
+    candidates = [run.trial(number).candidate for number in numbers]
+    for number, candidate in zip(numbers, candidates, strict=True):
+        if candidate is None:
+            raise ValueError(f"trial {number} of {out} has no candidate, its parameters were infeasible; choose another")
+    rows = suite(candidates, tasks or TASKS, lags or LAGS, seeds, epochs, samples, told)
+    columns = ("task", "lag", "tried", "solved", "metric", "mean", "spread", "chance")
+    table = pandas.DataFrame(
+        [{"trial": numbers[row.candidate], **{name: getattr(row, name) for name in columns}} for row in rows]
+    )
+    table.to_csv(run.folder / MEMORY_CSV, index=False)
+    write_memory_plot(table, run.folder / MEMORY_PICTURE)
+    columns = ("task", "longest", "area", "spread")
+    found = standings(rows)
+    return table, pandas.DataFrame(
+        [{"trial": numbers[one.candidate], **{name: getattr(one, name) for name in columns}} for one in found]
+    )
 
 
 def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, watch: "Watcher | None") -> Run:

@@ -1,9 +1,10 @@
 """Parity of a bit stream, also called XOR: has the stream an odd number of ones? Asked for once, at its end.
 
 The task of the ODE-LSTM paper (Lechner and Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time
-Series", 2020): 2 to 31 bits (or up to the lag asked for), drawn uniformly, padded to one step more. `parity-dense` reads
-one bit a step, each 1/32 time units long. `parity` reads events: a step a run of equal bits, its length / 32 as the time elapsed; there the count of
-ones is in the times alone, which are no feature: a network must know about time to know the answer.
+Series", 2020): 2 to 31 bits (or up to the lag asked for), drawn uniformly, padded to one step more. `parity-dense`
+reads one bit a step, each 1/32 time units long. `parity` reads events: a step a run of equal bits, its length / 32 as
+the time elapsed; there the count of ones is in the times alone, which are no feature: a network must know about time
+to know the answer.
 
 Bits are 0 or 1. Streams are drawn from a fixed seed, as many for training as asked for and a tenth of that for
 validation and for test; only streams of a few bits occur in two splits. Always giving the same answer is right in
