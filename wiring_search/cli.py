@@ -379,6 +379,44 @@ def repeat(
 
 
 @app.command()
+def memory(
+    out: Folder,
+    trial: Annotated[list[int], typer.Option(help="A trial's number, as in the tables; give the option again for more.")],
+    tasks: Annotated[
+        str, typer.Option(help="By commas: recall, copy, adding, parity, parity-dense, pixel-digits, permuted-pixel-digits.")
+    ] = "recall,copy,adding,parity-dense",
+    lags: Annotated[str, typer.Option(help="Steps to remember over, by commas.")] = "4,8,16,32",
+    seeds: Annotated[int, typer.Option(help="Seeds of the weights for each trial.")] = 3,
+    epochs: Annotated[int, typer.Option(help="Passes over the training split of each task.")] = 10,
+    samples: Annotated[int, typer.Option(help="Training sequences of each task.")] = 4000,
+    quiet: Quiet = False,
+) -> None:
+    """How far back can trials of a search remember? Trains each anew on tasks of long-term memory.
+
+    Writes memory.csv and memory.png into the run folder.
+
+    [bold]Example[/]
+
+      wiring-search memory results/mine --trial 4 --trial 17 --tasks recall,copy --lags 4,8,16
+    """
+    from wiring_search import examine
+    from wiring_search.progress import counted
+
+    steps = _whole_numbers("--lags", lags)
+    with counted(console, "memory trainings", quiet) as told:
+        rows, standings = examine.memory(out, trial, _names(tasks), steps, seeds, epochs, samples, told)
+    cells = [
+        [str(row.trial), row.task, str(row.lag), f"{row.solved} of {row.tried}", _spread(row.metric, row.mean, row.spread)]
+        for row in rows.itertuples()
+    ]
+    _table(["trial", "task", "lag", "seeds that solved it", "on the test split"], cells, "Long-term memory")
+    cells = [[str(row.trial), row.task, str(row.longest), _spread("", row.area, row.spread)] for row in standings.itertuples()]
+    _table(["trial", "task", "longest lag solved", "area (0 … 1)"], cells)
+    console.print(f"Table: {_plain(str(out / examine.MEMORY_TABLE))}", soft_wrap=True)
+    console.print(f"Picture: {_plain(str(out / examine.MEMORY_PICTURE))}", soft_wrap=True)
+
+
+@app.command()
 def tasks() -> None:
     """List the tasks, and what each needs."""
     from wiring_search.tasks import TASKS
@@ -549,6 +587,19 @@ def _range(dimension: dict | None) -> str:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in _names(text))
+    except ValueError:
+        raise ValueError(f"{option} is {text!r}; give whole numbers by commas, such as 4,8,16") from None
+
+
+def _spread(metric: str, mean: float, spread: float) -> str:
+    if mean != mean:
+        return "diverged"
+    return f"{metric} {mean:.3g}".strip() + ("" if spread != spread else f" ± {spread:.2g}")
 
 
 def _plain(text: str) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wiring_search.scores.cost import Cost
     from wiring_search.scores.repeats import VarianceSplit
 
+MEMORY_TABLE, MEMORY_PICTURE = "memory.csv", "memory.png"
 ROBUSTNESS_TABLE, ROBUSTNESS_PICTURE = "robustness.csv", "robustness.png"
 Told = Callable[[int, int], None]
 
@@ -92,6 +93,45 @@ def _rows(task: tasks.Task, chosen: list[Trial], errors: dict[str, np.ndarray], 
         for place, trial in enumerate(chosen)
         for name, (family, level) in kinds.items()
     ]
+
+
+def memory(
+    out: str | Path,
+    numbers: Sequence[int],
+    tasks: Sequence[str] = (),
+    lags: Sequence[int] = (),
+    seeds: int = 3,
+    epochs: int = 10,
+    samples: int = 4000,
+    told: Callable[[int, int, str], None] = lambda done, count, doing: None,
+) -> "tuple[pandas.DataFrame, pandas.DataFrame]":
+    """The long-term memory of some trials of a study (`scores.memory.suite`): a row a trial, task and lag, and a row a trial
+    and task, the longest lag solved and the area under the curve. Writes memory.csv and memory.png into the run folder.
+
+    numbers: of the trials; tasks, lags: the suite's usual ones where empty. told: called as the suite goes on. Raises
+    ValueError for trials that do not exist or were never trained, and for an unknown task.
+    """
+    import pandas
+
+    from wiring_search.report.memory import write_memory_plot
+    from wiring_search.scores.memory import LAGS, TASKS, standings, suite
+
+    folder = Path(out)
+    numbers = list(dict.fromkeys(numbers))
+    with closing(Store.open(folder)) as store:
+        candidates = [trial.candidate for trial in _with_candidate(store, numbers)]
+    rows = suite(candidates, tasks or TASKS, lags or LAGS, seeds, epochs, samples, told)
+    columns = ("task", "lag", "tried", "solved", "metric", "mean", "spread", "chance")
+    table = pandas.DataFrame(
+        [{"trial": numbers[row.candidate], **{name: getattr(row, name) for name in columns}} for row in rows]
+    )
+    table.to_csv(folder / MEMORY_TABLE, index=False)
+    write_memory_plot(table, folder / MEMORY_PICTURE)
+    columns = ("task", "longest", "area", "spread")
+    found = standings(rows)
+    return table, pandas.DataFrame(
+        [{"trial": numbers[one.candidate], **{name: getattr(one, name) for name in columns}} for one in found]
+    )
 
 
 def costs(out: str | Path, trials: Sequence[int] = ()) -> "dict[int, Cost]":

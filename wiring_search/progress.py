@@ -59,27 +59,28 @@ def baselines_shown(console: Console, quiet: bool = False) -> Iterator[BaselineW
 
 
 @contextmanager
-def counted(console: Console, what: str, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function (done, count) to be told of anything that is done piece by piece. what: the pieces, in the plural."""
+def counted(console: Console, what: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
+    """Gives a function (done, count, doing="") to be told of anything that is done piece by piece. what: the pieces, in the
+    plural."""
     if quiet:
-        yield lambda done, count: None
+        yield lambda done, count, doing="": None
         return
     if not console.is_terminal:
         yield _counted_lines(console, what)
         return
     with Progress(*_columns(), console=console) as bar:
         task = bar.add_task(what, total=None, news="")
-        yield lambda done, count: bar.update(task, completed=done, total=count)
+        yield lambda done, count, doing="": bar.update(task, completed=done, total=count, news=doing)
 
 
-def _counted_lines(console: Console, what: str) -> Callable[[int, int], None]:
+def _counted_lines(console: Console, what: str) -> Callable[..., None]:
     last = time.monotonic()
 
-    def told(done: int, count: int) -> None:
+    def told(done: int, count: int, doing: str = "") -> None:
         nonlocal last
         if done == count or time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            console.print(f"{done} of {count} {what}", highlight=False, soft_wrap=True)
+            console.print(f"{done} of {count} {what}{' · ' if doing else ''}{doing}", highlight=False, soft_wrap=True)
 
     return told
 

@@ -63,32 +63,59 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A candidate (its place among those given) on a task at a lag, over several seeds of its weights.
-
-    tried, solved: seeds. metric: "accuracy" or "mse", on the test split; mean and spread (standard deviation, NaN for a
-    single seed) are those of the seeds that did not diverge. chance: the metric of guessing.
-    """
+    """A candidate (its place among those given) on a task at a lag. errors: on the test split, one a seed of the weights,
+    NaN for one that diverged."""
 
     candidate: int
     task: str
     lag: int
-    tried: int
-    solved: int
-    metric: str
-    mean: float
-    spread: float
-    chance: float
+    errors: tuple[float, ...]
+
+    @property
+    def tried(self) -> int:
+        """Seeds."""
+        return len(self.errors)
+
+    @property
+    def solved(self) -> int:
+        """Seeds that solved it."""
+        return sum(error <= CHALLENGES[self.task].solved for error in self.errors)
+
+    @property
+    def metric(self) -> str:
+        """What `mean` and `chance` are: "accuracy" or "mse"."""
+        return "mse" if self.task == "adding" else "accuracy"
+
+    @property
+    def mean(self) -> float:
+        """Over the seeds that did not diverge, NaN where all did."""
+        return self._metric(_mean(self.errors))
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation over these seeds, NaN for fewer than two."""
+        return _spread(self.errors)
+
+    @property
+    def chance(self) -> float:
+        """Of guessing."""
+        return self._metric(CHALLENGES[self.task].chance)
+
+    def _metric(self, error: float) -> float:
+        return error if self.metric == "mse" else 1.0 - error
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A candidate on a task over all lags. longest: the longest lag that most seeds solved, and all shorter ones; 0 for
-    none. area: of the mean over seeds; NaN where at some lag all of them diverged."""
+    none. area, spread: mean and standard deviation over the seeds that diverged nowhere; NaN for none, or fewer than
+    two."""
 
     candidate: int
     task: str
     longest: int
     area: float
+    spread: float
 
 
 # told(done, count, doing): trainings done of so many, and what is under way
@@ -108,7 +135,7 @@ def recall_scores(candidates: Sequence[Candidate], seed: int = 0, longest: int =
     outcomes = train(task, PackJob(0, Rung(0, 1, 16), trained, seed)).outcomes
     scores = []
     for candidate, outcome in zip(trained, outcomes, strict=True):
-        errors = test_errors(task, candidate, outcome)
+        errors = held_out_errors(task, candidate, outcome)
         accuracies = {lag: 1.0 - error for lag, error in errors.items()}
         if outcome.status is not Status.OK:
             scores.append(Recall(math.nan, math.nan, accuracies))
@@ -130,7 +157,7 @@ def suite(
     tasks: Sequence[str] = TASKS,
     lags: Sequence[int] = LAGS,
     seeds: int = 3,
-    epochs: int = 20,
+    epochs: int = 10,
     samples: int = 4000,
     told: Told = lambda done, count, doing: None,
 ) -> list[Row]:
@@ -154,9 +181,10 @@ def suite(
             told(done, len(trainings), f"{doing}: epoch {epoch} of {of}")
 
         outcomes = train(task, PackJob(0, Rung(0, epochs, 16), copies, data_seed=0), epoch_told).outcomes
-        errors = [test_errors(task, copy, outcome, lag) for copy, outcome in zip(copies, outcomes, strict=True)]
+        errors = [held_out_errors(task, copy, outcome, lag) for copy, outcome in zip(copies, outcomes, strict=True)]
         for number in range(len(candidates)):
-            rows += _rows(number, name, errors[number * seeds : (number + 1) * seeds])
+            own = errors[number * seeds : (number + 1) * seeds]
+            rows += [Row(number, name, each, tuple(error[each] for error in own)) for each in own[0]]
     told(len(trainings), len(trainings), "done")
     return sorted(rows, key=lambda row: (row.candidate, tasks.index(row.task), row.lag))
 
@@ -169,8 +197,10 @@ def standings(rows: Iterable[Row]) -> list[Standing]:
     found = []
     for (candidate, task), curve in curves.items():
         solved = {row.lag: 2 * row.solved > row.tried for row in curve}
-        errors = {row.lag: row.mean if row.metric == "mse" else 1.0 - row.mean for row in curve}
-        found.append(Standing(candidate, task, longest_solved(solved), area(errors, CHALLENGES[task].chance)))
+        lags = [row.lag for row in curve]
+        by_seed = zip(*(row.errors for row in curve), strict=True)
+        areas = [area(dict(zip(lags, errors, strict=True)), CHALLENGES[task].chance) for errors in by_seed]
+        found.append(Standing(candidate, task, longest_solved(solved), _mean(areas), _spread(areas)))
     return found
 
 
@@ -197,7 +227,7 @@ def longest_solved(solved: dict[int, bool]) -> int:
     return longest
 
 
-def test_errors(task: Task, candidate: Candidate, outcome: Outcome, lag: int = 0) -> dict[int, float]:
+def held_out_errors(task: Task, candidate: Candidate, outcome: Outcome, lag: int = 0) -> dict[int, float]:
     """Errors on the test split with the weights of the best epoch, by lag: all lags of recall, else `lag` alone. NaN
     where the training failed."""
     lags = recall.ladder(task.time_steps // 2) if task.name == "recall" else (lag,)
@@ -213,20 +243,14 @@ def test_errors(task: Task, candidate: Candidate, outcome: Outcome, lag: int = 0
     return dict(zip(lags, recall.sign_errors(y, task.test)[0].tolist(), strict=True))
 
 
-def _rows(candidate: int, task: str, errors: list[dict[int, float]]) -> list[Row]:
-    """errors: by lag, one dictionary a seed."""
-    challenge = CHALLENGES[task]
-    metric = "mse" if task == "adding" else "accuracy"
-    rows = []
-    for lag in errors[0]:
-        each = np.array([error[lag] for error in errors])
-        finite = each[np.isfinite(each)]
-        mean = float(finite.mean()) if len(finite) else math.nan
-        spread = float(finite.std(ddof=1)) if len(finite) > 1 else math.nan
-        solved = int((finite <= challenge.solved).sum())
-        told = (mean, challenge.chance) if metric == "mse" else (1.0 - mean, 1.0 - challenge.chance)
-        rows.append(Row(candidate, task, lag, len(each), solved, metric, told[0], spread, told[1]))
-    return rows
+def _mean(values: Sequence[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.mean(finite)) if finite else math.nan
+
+
+def _spread(values: Sequence[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return float(np.std(finite, ddof=1)) if len(finite) > 1 else math.nan
 
 
 def _trained_lags(task: str, lags: Sequence[int]) -> list[int]:
