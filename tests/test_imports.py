@@ -12,10 +12,10 @@ LAYERS = [
     {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "drawing", "ncps_wirings"},
     {"solvers", "neurons", "kernels"},
     {"network", "pack", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
-    {"config", "training", "pruning", "baselines"},
+    {"config", "training", "pruning", "baselines", "solver_choice"},
     {"scores"},
     {"search_spaces", "workers", "store", "sampling"},
-    {"study", "results", "report"},
+    {"study", "results", "report", "trained"},
     {"run"},
     {"progress", "cli"},
 ]
@@ -25,7 +25,7 @@ NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)
     - {"solvers", "neurons", "kernels", "network", "pack", "interop", "training", "baselines", "workers"}
-    - {"solver_accuracy", "hypersolver"},
+    - {"solver_accuracy", "hypersolver", "solver_choice", "trained"},
     "pandas": {
         "wiring",
         "topologies",

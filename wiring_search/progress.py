@@ -1,7 +1,7 @@
 """What a search shows while it runs: a live bar in a terminal, a line now and then elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -42,38 +42,40 @@ def shown(config: StudyConfig, console: Console, quiet: bool = False) -> Iterato
 @contextmanager
 def baselines_shown(console: Console, quiet: bool = False) -> Iterator[BaselineWatcher]:
     """The same while baselines train, one after another."""
+    with counted("baselines", console, quiet) as told:
+        yield lambda event: told(_doing(event), event.done, event.count)
+
+
+@contextmanager
+def counted(things: str, console: Console, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """Gives told(news, done, count): so many of these things are done."""
     if quiet:
-        yield lambda event: None
+        yield lambda news, done, count: None
         return
     if not console.is_terminal:
-        yield _baseline_lines(console)
+        yield _counted_lines(things, console)
         return
     with Progress(*_columns(), console=console) as bar:
-        task = bar.add_task("baselines", total=None, news="loading the data")
-
-        def watch(event: BaselineDone | BaselineEpoch) -> None:
-            news = {"news": _doing(event)} if isinstance(event, BaselineEpoch) else {}
-            bar.update(task, completed=event.done, total=event.count, **news)
-
-        yield watch
+        task = bar.add_task(things, total=None, news="loading the data")
+        yield lambda news, done, count: bar.update(task, completed=done, total=count, news=news)
 
 
-def _baseline_lines(console: Console) -> BaselineWatcher:
+def _counted_lines(things: str, console: Console) -> Callable[[str, int, int], None]:
     last = 0.0
 
-    def watch(event: BaselineDone | BaselineEpoch) -> None:
+    def told(news: str, done: int, count: int) -> None:
         nonlocal last
-        finished = isinstance(event, BaselineDone) and event.done == event.count
-        if not finished and time.monotonic() - last < _SECONDS_BETWEEN_LINES:
+        if done < count and time.monotonic() - last < _SECONDS_BETWEEN_LINES:
             return
         last = time.monotonic()
-        news = _doing(event) if isinstance(event, BaselineEpoch) else f"{event.name}: error {event.outcome.error:.4g}"
-        console.print(f"{event.done} of {event.count} baselines · {news}", highlight=False, soft_wrap=True)
+        console.print(f"{done} of {count} {things} · {news}", highlight=False, soft_wrap=True)
 
-    return watch
+    return told
 
 
-def _doing(event: BaselineEpoch) -> str:
+def _doing(event: BaselineDone | BaselineEpoch) -> str:
+    if isinstance(event, BaselineDone):
+        return f"{event.name}: error {event.outcome.error:.4g}"
     return f"{event.names}: epoch {event.epoch} of {event.epochs}"
 
 

@@ -85,10 +85,7 @@ class Run:
     def trial(self, number: int) -> Trial:
         """Raises ValueError where there is no such trial."""
         with closing(Store.open(self.folder)) as store:
-            trials = store.trials()
-        if not 0 <= number < len(trials):
-            raise ValueError(f"{self.folder} has no trial {number}; its trials are 0 to {len(trials) - 1}")
-        return trials[number]
+            return store.trial(number)
 
     def write_files(self) -> None:
         """Tables and report, from the store as it is now."""
@@ -198,6 +195,51 @@ def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: Baseline
             results.export(store)
             write_report(store)
     return Run(folder)
+
+
+@dataclass(frozen=True)
+class SolverComparison:
+    """table: one row a solver, see `wiring_search.solver_choice.Alternative`. answer: what it says, in a few sentences.
+    csv, picture: where both were written."""
+
+    table: "pandas.DataFrame"
+    answer: str
+    csv: Path
+    picture: Path
+
+
+def compare_solvers(
+    out: str | Path,
+    trial: int,
+    samples: int = 64,
+    hyper: bool = True,
+    told: Callable[[str, int, int], None] = lambda what, done, count: None,
+) -> SolverComparison:
+    """Run the trained network of a trial of the study in `out` with every solver that its neurons have, and write what is
+    found into the folder. The rest: see `wiring_search.solver_choice.alternatives`.
+
+    Raises ValueError where there is no such trained network, and for neurons that are no differential equation.
+    """
+    from wiring_search.report import solvers
+    from wiring_search.solver_accuracy import require_ode
+    from wiring_search.solver_choice import alternatives
+    from wiring_search.trained import trained_network
+
+    folder = Path(out)
+    with closing(Store.open(folder)) as store:
+        config, network = store.config, trained_network(store, trial)
+    require_ode(network)  # before the data are looked for
+    task = tasks.load(config.task, config.task_options)
+    rows = alternatives(network, task, samples, hyper, config.seed, told)
+    found = SolverComparison(
+        solvers.table(rows, task.metric),
+        solvers.sentences(rows, task.metric),
+        folder / f"trial-{trial}-solvers.csv",
+        folder / f"trial-{trial}-solvers.png",
+    )
+    found.table.to_csv(found.csv, index=False)
+    solvers.draw(rows, found.picture, f"{config.task}, trial {trial}: one network, many solvers", task.metric)
+    return found
 
 
 def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, watch: "Watcher | None") -> Run:
