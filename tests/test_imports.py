@@ -12,11 +12,11 @@ LAYERS = [
     {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "score_names", "drawing", "ncps_wirings"},
     {"solvers", "neurons", "kernels"},
     {"network", "backbone_cfc", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
-    {"config", "training", "pruning", "reservoir_baselines", "baselines"},
+    {"config", "training", "pruning", "reservoir_baselines", "baselines", "solver_choice"},
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "sampling"},
-    {"study", "screening", "results", "report"},
+    {"study", "screening", "results", "report", "trained"},
     {"run", "examine"},
     {"progress", "cli"},
 ]
@@ -26,7 +26,7 @@ NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)
     - {"solvers", "neurons", "kernels", "network", "backbone_cfc", "pack", "interop", "training", "baselines", "workers"}
-    - {"solver_accuracy", "hypersolver"},
+    - {"solver_accuracy", "hypersolver", "solver_choice", "trained"},
     "pandas": {
         "wiring",
         "topologies",

@@ -19,7 +19,6 @@ import math
 import os
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -272,18 +271,7 @@ def _pruned(task: Task, names: Collection[str], rung: Rung, seed: int, told: Cal
     yield from (Trained(name, by_share[PRUNED[name]].outcome, worker) for name in names)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """These networks are too small to share: on busy cores, threads that wait for each other take ten times as long."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@_one_thread()
+@training.one_torch_thread()
 def train(
     task: Task,
     network: RecurrentNetwork,
@@ -301,7 +289,7 @@ def train(
     for epoch in range(rung.epochs):
         finite = True
         for rows in training.minibatches(len(task.train), job, epoch):
-            loss = training.loss_of(task, task.train, rows)(_as_pack(task, network(*data.at(rows))))[0]
+            loss = training.loss_of(task, task.train, rows)(training.as_pack(task, network(*data.at(rows))))[0]
             optimiser.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT_NORM)
@@ -334,7 +322,7 @@ def validation_error(task: Task, network: RecurrentNetwork, tensors: "_Tensors")
     for start in range(0, len(task.valid), _EVALUATION_BATCH):
         rows = np.arange(start, min(start + _EVALUATION_BATCH, len(task.valid)))
         wrong, weights = training.wrongness(
-            task, task.valid, rows, _as_pack(task, network(*tensors.at(rows))), for_training=False
+            task, task.valid, rows, training.as_pack(task, network(*tensors.at(rows))), for_training=False
         )
         total += float(wrong)
         weight += float(weights)
@@ -377,11 +365,6 @@ class _Tensors:
     def at(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         index = torch.from_numpy(rows)
         return self.x[index], self.elapsed[index], self.lengths[index]
-
-
-def _as_pack(task: Task, y: torch.Tensor) -> torch.Tensor:
-    """Outputs of one network as those of a pack of one: (1, B, T or 1, O)."""
-    return y[None] if task.every_step else y[None, :, None]
 
 
 def _stored(network: RecurrentNetwork) -> bytes:

@@ -417,6 +417,45 @@ def memory(
 
 
 @app.command()
+def solvers(
+    out: Folder,
+    trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
+    samples: Annotated[int, typer.Option(min=1, help="Validation sequences that a solver's own errors are measured on.")] = 64,
+    hyper: Annotated[bool, typer.Option(help="Fit hypersolvers, on training sequences, and compare them too.")] = True,
+    quiet: Quiet = False,
+) -> None:
+    """Run the trained network of a trial with other solvers: what each costs, how true it is, how good at the task.
+
+    For neurons that are a differential equation (ltc, ct-rnn, neural-ode). Nothing is trained again.
+    """
+    from wiring_search import examine
+    from wiring_search.progress import counted
+    from wiring_search.run import Run
+
+    with counted(console, "solvers", quiet) as told:
+        found = examine.solvers(out, trial, samples, hyper, told)
+    scores = dict.fromkeys([Run(out).metric, "error"])
+    rows = [
+        [
+            row["solver"],
+            str(row["steps"]),
+            str(row["function_evaluations"]),
+            *(_finite(row[name], 2) for name in ("terminal_error", "worst_error")),
+            "yes" if row["stable"] else "no",
+            *(_finite(row[name], 4) for name in scores),
+            "trained with" if row["trained_with"] else "fine solution" if row["fine"] else "",
+        ]
+        for _, row in found.table.iterrows()
+    ]
+    title = f"Trial {trial} with other solvers (validation split)"
+    _table(["solver", "steps", "evaluations", "terminal error", "worst error", "stable", *scores, ""], rows, title)
+    console.print("evaluations: of the right-hand side, one time step; a hypersolver's correction comes on top, once a sub-step")
+    console.print("terminal and worst error: of the neurons' states, relative to the fine solution of the same weights")
+    console.print(_plain(found.answer), soft_wrap=True)
+    console.print(f"\nTable: {_plain(str(found.csv))}\nPicture: {_plain(str(found.picture))}", soft_wrap=True)
+
+
+@app.command()
 def tasks() -> None:
     """List the tasks, and what each needs."""
     from wiring_search.tasks import TASKS
@@ -530,6 +569,10 @@ def _number(value: object) -> str:
     if isinstance(value, float):
         return "–" if math.isnan(value) else f"{value:.4g}"
     return str(value)
+
+
+def _finite(value: float, digits: int) -> str:
+    return f"{value:.{digits}g}" if math.isfinite(value) else "–"
 
 
 def _kind(row: "pandas.Series") -> str:

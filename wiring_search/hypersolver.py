@@ -17,8 +17,10 @@ LTC take the semi-implicit base, which always is stable (`benchmarks/solvers.py`
 
 import copy
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -32,6 +34,15 @@ from wiring_search.solver_accuracy import FineSolution, SolverReport, fine_solut
 ORDERS = {"euler": 1, "heun": 2, "semi-implicit": 1}
 # Of the solution that is fitted to: far below what any correction leaves.
 _TOLERANCE = 1e-6
+
+
+class _Course(NamedTuple):
+    """A fine solution within every time step where time passes, float64. elapsed: (N, 1). u: (N, sensory), held. states: (N,
+    parts + 1, neurons), at both ends of the time step and between."""
+
+    elapsed: torch.Tensor
+    u: torch.Tensor
+    states: torch.Tensor
 
 
 class Correction(nn.Module):
@@ -146,11 +157,34 @@ def fit(
     Raises ValueError as `Hypersolved` and `solver_accuracy.fine_solution` do, for fewer than 1 iterations, and where no
     time ever passes.
     """
+    return next(fit_each(network, x, elapsed, [(base, steps)], hidden, iterations, batch, learning_rate, seed))
+
+
+def fit_each(
+    network: LiquidNetwork,
+    x: torch.Tensor,
+    elapsed: torch.Tensor | float | None,
+    choices: Sequence[tuple[str, int]],
+    hidden: int = 32,
+    iterations: int = 1000,
+    batch: int = 512,
+    learning_rate: float = 0.01,
+    seed: int = 0,
+) -> Iterator[Hypersolved]:
+    """The same for one (base, steps) of `choices` after the other; the fine solution, most of the time, is found once."""
     if iterations < 1 or batch < 1:
         raise ValueError(f"iterations is {iterations} and batch is {batch}; give 1 or more of each")
-    solved = Hypersolved(network, base, steps, hidden, seed)
-    h, v, slope, u, residual = _residuals(solved, network, x, elapsed)
-    correction, weight = solved.correction, h ** (ORDERS[base] + 1)
+    unfitted = [Hypersolved(network, base, steps, hidden, seed) for base, steps in choices]
+    course = _course(network, x, elapsed, math.lcm(*(solved.steps for solved in unfitted)))
+    for solved in unfitted:
+        yield _fitted(solved, _residuals(solved, course), iterations, batch, learning_rate, seed)
+
+
+def _fitted(
+    solved: Hypersolved, residuals: list[torch.Tensor], iterations: int, batch: int, learning_rate: float, seed: int
+) -> Hypersolved:
+    h, v, slope, u, residual = residuals
+    correction, weight = solved.correction, h ** (ORDERS[solved.base] + 1)
     seen = torch.cat([h, v, slope, u], dim=1)
     spread = seen.std(dim=0, correction=0)
     correction.centre.copy_(seen.mean(dim=0))
@@ -172,28 +206,36 @@ def fit(
     return solved
 
 
-def _residuals(
-    solved: Hypersolved, network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | float | None
-) -> list[torch.Tensor]:
-    """h (N, 1), v, the base's mean slope (N, neurons), u (N, sensory) and the residual (N, neurons) of every sub-step on the
-    fine solution where time passes; found in float64, given in the network's dtype."""
-    # One sub-step of the hypersolver by RK4 with sub-steps no longer than the fine solution needs.
-    fine = stepper(network, "rk4", math.ceil(fine_solution(network, x, elapsed, _TOLERANCE).steps / solved.steps))
-    exact = copy.deepcopy(solved).double()
-    own, order, rows = exact.cell.effective(), ORDERS[solved.base], []
+def _course(network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | float | None, parts: int) -> _Course:
+    """By RK4 with sub-steps no longer than the fine solution needs."""
+    fine = stepper(network, "rk4", math.ceil(fine_solution(network, x, elapsed, _TOLERANCE).steps / parts))
+    rows = []
 
     def advance(v: torch.Tensor, u: torch.Tensor, elapsed: torch.Tensor) -> torch.Tensor:
-        for _ in range(solved.steps):
-            h = elapsed / solved.steps
-            stepped, after = exact.base_step(own, v, u, h), fine(v, u, h)
-            rows.append((h, v, (stepped - v) / h, u, (after - stepped) / h ** (order + 1)))
-            v = after
-        return v
+        states = [v]
+        for _ in range(parts):
+            states.append(fine(states[-1], u, elapsed / parts))
+        rows.append((elapsed, u, torch.stack(states, dim=1)))
+        return states[-1]
 
     with torch.no_grad():
-        passes = [visit.passes for visit in walk(exact.cell, advance, x.double(), elapsed) for _ in range(solved.steps)]
+        passes = [visit.passes for visit in walk(copy.deepcopy(network).double(), advance, x.double(), elapsed)]
     kept = torch.cat(passes)[:, 0]
     if not bool(kept.any()):
         raise ValueError("elapsed is 0 everywhere; where no time passes there is nothing to fit")
-    dtype = next(network.parameters()).dtype
-    return [torch.cat(column)[kept].to(dtype) for column in zip(*rows, strict=True)]
+    return _Course(*(torch.cat(column)[kept] for column in zip(*rows, strict=True)))
+
+
+def _residuals(solved: Hypersolved, course: _Course) -> list[torch.Tensor]:
+    """h (N, 1), v, the base's mean slope (N, neurons), u (N, sensory) and the residual (N, neurons) of every sub-step along
+    the course; found in float64, given in the network's dtype."""
+    exact = copy.deepcopy(solved).double()
+    own, h, stride = exact.cell.effective(), course.elapsed / solved.steps, (course.states.shape[1] - 1) // solved.steps
+    rows = []
+    with torch.no_grad():
+        for step in range(solved.steps):
+            v, after = course.states[:, step * stride], course.states[:, (step + 1) * stride]
+            stepped = exact.base_step(own, v, course.u, h)
+            rows.append((h, v, (stepped - v) / h, course.u, (after - stepped) / h ** (ORDERS[solved.base] + 1)))
+    dtype = next(solved.cell.parameters()).dtype
+    return [torch.cat(column).to(dtype) for column in zip(*rows, strict=True)]

@@ -42,20 +42,8 @@ def shown(config: StudyConfig, console: Console, quiet: bool = False) -> Iterato
 @contextmanager
 def baselines_shown(console: Console, quiet: bool = False) -> Iterator[BaselineWatcher]:
     """The same while baselines train, one after another."""
-    if quiet:
-        yield lambda event: None
-        return
-    if not console.is_terminal:
-        yield _baseline_lines(console)
-        return
-    with Progress(*_columns(), console=console) as bar:
-        task = bar.add_task("baselines", total=None, news="loading the data")
-
-        def watch(event: BaselineDone | BaselineEpoch) -> None:
-            news = {"news": _doing(event)} if isinstance(event, BaselineEpoch) else {}
-            bar.update(task, completed=event.done, total=event.count, **news)
-
-        yield watch
+    with counted(console, "baselines", quiet) as told:
+        yield lambda event: told(event.done, event.count, _doing(event))
 
 
 @contextmanager
@@ -85,22 +73,9 @@ def _counted_lines(console: Console, what: str) -> Callable[..., None]:
     return told
 
 
-def _baseline_lines(console: Console) -> BaselineWatcher:
-    last = 0.0
-
-    def watch(event: BaselineDone | BaselineEpoch) -> None:
-        nonlocal last
-        finished = isinstance(event, BaselineDone) and event.done == event.count
-        if not finished and time.monotonic() - last < _SECONDS_BETWEEN_LINES:
-            return
-        last = time.monotonic()
-        news = _doing(event) if isinstance(event, BaselineEpoch) else f"{event.name}: error {event.outcome.error:.4g}"
-        console.print(f"{event.done} of {event.count} baselines · {news}", highlight=False, soft_wrap=True)
-
-    return watch
-
-
-def _doing(event: BaselineEpoch) -> str:
+def _doing(event: BaselineDone | BaselineEpoch) -> str:
+    if isinstance(event, BaselineDone):
+        return f"{event.name}: error {event.outcome.error:.4g}"
     return f"{event.names}: epoch {event.epoch} of {event.epochs}"
 
 

@@ -48,21 +48,23 @@ def compared(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.
 
 
 def answer(table: "pandas.DataFrame", metric: str) -> str:
-    """One sentence: the smallest wiring that is nearly as good as the best one.
-
-    Nearly: within 0.01 of the best accuracy or F1, or within 1 % of the best error otherwise.
-    """
+    """One sentence: the smallest wiring that is `nearly` as good as the best one."""
     finished = candidates(table)
     if finished.empty:
         return "No candidate has finished training yet."
     best = finished.sort_values(["error", "synapses"]).iloc[0]
-    slack = NEAR if metric in SHARES else NEAR * best["error"]
-    small = finished[finished["error"] <= best["error"] + slack + 1e-12].sort_values(["synapses", "error"]).iloc[0]
+    greatest, within = nearly(best["error"], metric)
+    small = finished[finished["error"] <= greatest].sort_values(["synapses", "error"]).iloc[0]
     what = f"The best candidate, trial {best['trial']}, has {metric} {best[metric]:.4g} with {best['synapses']} synapses"
-    within = "0.01 of it" if metric in SHARES else "1 % of it"
     if small["trial"] == best["trial"]:
         return f"{what}; no smaller wiring comes within {within}."
     return f"{what}; the smallest wiring within {within}, trial {small['trial']}, has {small['synapses']} ({metric} {small[metric]:.4g})."
+
+
+def nearly(error: float, metric: str) -> tuple[float, str]:
+    """The greatest error that is nearly as good as this one, and how that is told: within 0.01 of an accuracy or F1, within
+    1 % of any other error."""
+    return (error + NEAR + 1e-12, "0.01 of it") if metric in SHARES else (error * (1 + NEAR) + 1e-12, "1 % of it")
 
 
 def hypervolume_reference(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:

@@ -92,10 +92,7 @@ class Run:
     def trial(self, number: int) -> Trial:
         """Raises ValueError where there is no such trial."""
         with closing(Store.open(self.folder)) as store:
-            trials = store.trials()
-        if not 0 <= number < len(trials):
-            raise ValueError(f"{self.folder} has no trial {number}; its trials are 0 to {len(trials) - 1}")
-        return trials[number]
+            return store.trial(number)
 
     def write_files(self) -> None:
         """Tables and report, from the store as it is now."""

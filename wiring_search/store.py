@@ -284,6 +284,13 @@ class Store:
         with self._engine.connect() as connection:
             return [_trial(row) for row in connection.execute(query)]
 
+    def trial(self, number: int) -> Trial:
+        """Raises ValueError where there is no such trial."""
+        trials = self.trials()
+        if not 0 <= number < len(trials):
+            raise ValueError(f"{self.folder} has no trial {number}; its trials are 0 to {len(trials) - 1}")
+        return trials[number]
+
     def state(self, trial: int) -> bytes | None:
         """The training state that a trial ended with."""
         with self._engine.connect() as connection:

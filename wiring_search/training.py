@@ -14,8 +14,10 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numba
 import numpy as np
 import torch
 
@@ -75,6 +77,19 @@ def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], N
         Pack([candidate], 2, 1).train_step(x, np.ones((1, 1), np.float32), True, lambda y: y.flatten(1).sum(dim=1))
 
 
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Tensors of small networks are too small to share: on busy cores, threads that wait for each other take ten times as
+    long."""
+    numba.get_num_threads()  # starts numba's threads: done later, inside the block, that would set torch's number anew
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _train_pack(task: Task, job: PackJob, progress: Progress | None) -> tuple[Outcome, ...]:
     states = [None if state is None else load_state(state) for state in job.states]
     pack = Pack(job.candidates, task.features, task.outputs, states)
@@ -98,19 +113,44 @@ def validation_errors(task: Task, split: Split, pack: Pack) -> np.ndarray:
     return _validate(task, split, pack)[0]
 
 
+def network_error(task: Task, split: Split, network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> float:
+    """The same of a network, outputs as the task asks for them, (B, T, O) or (B, O), from x (B, T, F) and elapsed (B, T)."""
+
+    def predict(x: np.ndarray, elapsed: np.ndarray) -> torch.Tensor:
+        with torch.no_grad():
+            return as_pack(task, network(torch.from_numpy(x), torch.from_numpy(elapsed)))
+
+    return float(_errors(task, split, predict)[0])
+
+
+def as_pack(task: Task, y: torch.Tensor) -> torch.Tensor:
+    """Outputs of one network as those of a pack of one: (1, B, T or 1, O)."""
+    return y[None] if task.every_step else y[None, :, None]
+
+
 def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndarray]:
     """Errors, and whether the solvers were stable on the whole split; both (candidates,)."""
-    total, weight = np.zeros((2, len(pack.candidates)))
     stable = np.ones(len(pack.candidates), bool)
-    elapsed = elapsed_of(split)
+
+    def predict(x: np.ndarray, elapsed: np.ndarray) -> torch.Tensor:
+        nonlocal stable
+        y, kept_to_range = pack.predict_checked(x, elapsed, task.every_step)
+        stable &= kept_to_range
+        return torch.from_numpy(y)
+
+    return _errors(task, split, predict), stable
+
+
+def _errors(task: Task, split: Split, predict: Callable[[np.ndarray, np.ndarray], torch.Tensor]) -> np.ndarray:
+    """The error of each candidate whose outputs `predict` tells, as a pack does, from x and elapsed."""
+    total, weight, elapsed = 0.0, 0.0, elapsed_of(split)
     for start in range(0, len(split), _EVALUATION_BATCH):
         rows = slice(start, start + _EVALUATION_BATCH)
-        y, kept_to_range = pack.predict_checked(np.ascontiguousarray(split.x[rows]), elapsed[rows], task.every_step)
-        stable &= kept_to_range
-        wrong, weights = wrongness(task, split, rows, torch.from_numpy(y), for_training=False)
-        total += wrong.double().numpy()
-        weight += weights.double().numpy()
-    return total / weight, stable
+        # A copy: a worker's task is read-only.
+        wrong, weights = wrongness(task, split, rows, predict(np.array(split.x[rows]), elapsed[rows]), for_training=False)
+        total = total + wrong.double().numpy()
+        weight = weight + weights.double().numpy()
+    return total / weight
 
 
 def loss_of(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
