@@ -18,7 +18,7 @@ from wiring_search.run import Run, search, study_config
 from wiring_search.store import Store, exists
 from wiring_search.tasks import TaskOptions
 
-TIMES = ["latency_us", "train_seconds"]
+TIMES = ["latency_us", "train_seconds", "score_seconds"]
 SMALL = ["search", "--task", "digits", "--space", "small", "--epochs", "2", "--pack-size", "3", "--ahead", "3"]
 
 

@@ -1,0 +1,3 @@
+from wiring_search.cli import main
+
+main()

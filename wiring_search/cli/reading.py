@@ -1,0 +1,132 @@
+"""Commands that read: a run folder (front, show, report), and what there is to choose from (tasks, spaces, scores)."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wiring_search.cli.options import Folder, app, console, names_in
+from wiring_search.cli.tables import plain, print_table, show_front
+
+
+@app.command()
+def front(
+    out: Folder,
+    objectives: Annotated[str, typer.Option(help="Other objectives than the search's, by commas.")] = "",
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, all columns, on standard output.")] = False,
+) -> None:
+    """Show the Pareto front of a search, finished or running."""
+    from wiring_search.run import Run
+
+    asked = names_in(objectives) or None
+    if csv:
+        Run(out).front(asked).to_csv(sys.stdout, index=False)
+    else:
+        show_front(Run(out), asked)
+
+
+@app.command()
+def show(
+    out: Folder,
+    trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
+    picture: Annotated[Path | None, typer.Option(help="Where to draw the wiring. Default: OUT/trial-N.png.")] = None,
+) -> None:
+    """Show one trial: its numbers, and a picture of its wiring."""
+    from wiring_search.run import Run
+
+    found = Run(out).trial(trial)
+    metric = Run(out).metric
+    console.print(f"[bold]trial {trial}[/]: {found.status.value} ({found.status.sentence})")
+    if found.message:
+        console.print(plain(found.message))
+    if found.candidate is None:
+        return
+    wiring = found.candidate.wiring
+    lines = {
+        "wiring": f"{wiring.wiring_id}: {wiring.sensory} sensory nodes, {wiring.inter} inter, {wiring.command} command, "
+        f"{wiring.motor} motor neurons",
+        "synapses": f"{found.score('synapses'):.0f} (of the wiring: {wiring.synapse_count}, "
+        f"{len(wiring.sensory_synapses)} of them sensory)",
+        "parameters": f"{found.score('parameters'):.0f}",
+        metric: f"{found.score('metric'):.4g} (error {found.score('error'):.4g}, validation)",
+        "latency": f"{found.score('latency_us'):.3g} µs a step",
+        "neuron": f"{found.candidate.neuron}, {found.candidate.solver} solver, {found.candidate.steps} steps, "
+        f"memory {found.candidate.memory}, gradient {found.candidate.gradient}",
+        "learning rate": f"{found.candidate.learning_rate:.4g}",
+        "point": ", ".join(
+            f"{name} {value}" if isinstance(value, str) else f"{name} {value:.4g}" for name, value in found.params.items()
+        ),
+    }
+    for name, value in lines.items():
+        console.print(f"  {name:14} {plain(value)}")
+    path = picture or out / f"trial-{trial}.png"
+    wiring.draw().figure.savefig(path, dpi=150)
+    console.print(f"Picture: {plain(str(path))}")
+
+
+@app.command()
+def report(out: Folder) -> None:
+    """Write tables and the HTML report again, from the store as it is now (also while a search runs)."""
+    from wiring_search.run import Run
+
+    run = Run(out)
+    run.write_files()
+    console.print(f"Report: {plain(str(run.report))}")
+
+
+@app.command()
+def tasks() -> None:
+    """List the tasks, and what each needs."""
+    from wiring_search.tasks import TASKS
+
+    print_table(["task", "what is learned", "needs"], [[name, entry.summary, entry.needs] for name, entry in TASKS.items()])
+
+
+@app.command()
+def spaces() -> None:
+    """List the search spaces, and what varies in each. Your own is a .toml file, see examples/space.toml."""
+    import search_spaces
+
+    flat = {name: space.to_json() for name, space in search_spaces.SPACES.items() if not space.conditional}
+    names = dict.fromkeys(name for space in flat.values() for name in space["dimensions"])
+    rows = [[name, *(_range(space["dimensions"].get(name)) for space in flat.values())] for name in names]
+    print_table(["dimension", *flat], rows, title="Neural Circuit Policies of LTC neurons")
+    console.print("What must hold: " + "; ".join(flat["default"]["constraints"]))
+    for name, space in search_spaces.SPACES.items():
+        if space.conditional:
+            console.print()
+            rows = [row for dimension, given in space.to_json()["dimensions"].items() for row in _alternatives(dimension, given)]
+            print_table(["dimension", name, "where"], rows, title="Neuron, solver, memory and topology searched too")
+            console.print(
+                "Of several rows, the first one counts whose condition holds; where none does, there is no such dimension."
+            )
+            console.print("What must hold, where all that is named exists: " + "; ".join(space.constraints))
+
+
+@app.command()
+def scores() -> None:
+    """List the scores of a candidate: what each says, and which can be objectives."""
+    from wiring_search.score_names import SCORES, group_of
+
+    better = {1: "smaller", -1: "larger", 0: "not an objective"}
+    rows = [[name, group_of(name) or "", s.unit, better[s.sign], s.sentence] for name, s in SCORES.items()]
+    print_table(["score", "group", "unit", "better", "what it says"], rows)
+
+
+def _alternatives(name: str, given: dict | list[dict]) -> list[list[str]]:
+    """Rows of a dimension that depends on others: what it may be, and where."""
+    alternatives = given if isinstance(given, list) else [given]
+    where = ["; ".join(f"{parent}: {', '.join(map(str, v))}" for parent, v in a.get("when", {}).items()) for a in alternatives]
+    return [
+        ["" if place else name, _range(a), where[place] or ("otherwise" if place else "always")]
+        for place, a in enumerate(alternatives)
+    ]
+
+
+def _range(dimension: dict | None) -> str:
+    if dimension is None:
+        return "–"
+    if "choices" in dimension:
+        return ", ".join(map(str, dimension["choices"]))
+    return f"{dimension['low']} to {dimension['high']}{', log' if dimension.get('log') else ''}"

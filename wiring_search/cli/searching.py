@@ -1,0 +1,218 @@
+"""Commands that train, or choose what to train: search, resume, baselines, screen."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wiring_search.cli.options import Address, Folder, Quiet, Workers, app, console, errors, names_in
+from wiring_search.cli.tables import number, plain, print_table, show_front
+
+if TYPE_CHECKING:
+    from wiring_search.config import StudyConfig
+    from wiring_search.run import Run
+
+
+@app.command()
+def search(
+    task: Annotated[str, typer.Option(help="What to learn; `wiring-search tasks` lists them.")] = "digits",
+    space: Annotated[
+        str, typer.Option(help="What may vary: a preset (`wiring-search spaces`) or your own .toml file.")
+    ] = "default",
+    trials: Annotated[int, typer.Option(help="Candidates to train.")] = 64,
+    sampler: Annotated[str, typer.Option(help="tpe, nsga2, nsga3, gp, qmc or random.")] = "tpe",
+    objectives: Annotated[
+        str, typer.Option(help="What to be good at, by commas: error, synapses, parameters, latency_us, memory, expressivity, …")
+    ] = "error,synapses",
+    epochs: Annotated[int, typer.Option(help="Passes over the training split for each candidate.")] = 60,
+    batch_size: Annotated[int, typer.Option(help="Sequences a minibatch.")] = 64,
+    seed: Annotated[int, typer.Option(help="Of everything random: the same seed gives the same table.")] = 0,
+    pack_size: Annotated[int, typer.Option(help="Candidates trained side by side.")] = 8,
+    ahead: Annotated[int, typer.Option(help="Packs asked for before the first is finished; not fewer than workers.")] = 4,
+    workers: Workers = None,
+    address: Address = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder. Default: results/TASK-SPACE-SEED.")] = None,
+    data: Annotated[str | None, typer.Option(help="Folder or file of tasks that read one.")] = None,
+    inputs: Annotated[str, typer.Option(help="csv: input columns, by commas. Default: all but the target.")] = "",
+    target: Annotated[str | None, typer.Option(help="csv: the column to tell.")] = None,
+    kind: Annotated[str, typer.Option(help="csv: auto, classification or regression.")] = "auto",
+    window: Annotated[int, typer.Option(help="csv: rows a sequence.")] = 32,
+    stride: Annotated[int, typer.Option(help="csv: rows from one sequence's start to the next.")] = 8,
+    samples: Annotated[int, typer.Option(help="Generated tasks: training sequences to draw.")] = 20_000,
+    lag: Annotated[int | None, typer.Option(min=1, help="Tasks of long-term memory: steps to remember over.")] = None,
+    protocol: Annotated[
+        str, typer.Option(help="Real data: clean splits that do not overlap, or those of the paper, to compare with it.")
+    ] = "clean",
+    scores: Annotated[
+        str, typer.Option(help="What to measure besides, by commas: memory, dynamics, robustness; or none. See `scores`.")
+    ] = "memory,dynamics,robustness",
+    repeats: Annotated[int, typer.Option(help="Trainings of each candidate, from other initial weights, side by side.")] = 1,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Train the usual networks afterwards too, to compare with.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Search wirings for a task. A folder that holds the same search is gone on with.
+
+    [bold]Examples[/]
+
+      wiring-search search --task digits --trials 64
+
+      wiring-search search --task csv --data own.csv --inputs a,b --target y
+
+      wiring-search search --task half-cheetah --data DIR --space wide --objectives error,synapses,latency_us
+    """
+    from wiring_search import run
+    from wiring_search.tasks import TaskOptions
+
+    if kind not in ("auto", "classification", "regression"):
+        raise ValueError(f"--kind is {kind!r}; give auto, classification or regression")
+    if protocol not in ("clean", "paper"):
+        raise ValueError(f"--protocol is {protocol!r}; give clean or paper")
+    options = TaskOptions(data, names_in(inputs), target, kind, window, stride, samples, lag, protocol)  # type: ignore[arg-type]
+    config = run.study_config(
+        task,
+        space,
+        options,
+        trials=trials,
+        sampler=sampler,
+        objectives=names_in(objectives),
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        pack_size=pack_size,
+        ahead=ahead,
+        scores=() if scores == "none" else names_in(scores),
+        repeats=repeats,
+    )
+    folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
+    _go(config, folder, workers, address, quiet, baselines)
+
+
+@app.command()
+def resume(out: Folder, workers: Workers = None, address: Address = None, quiet: Quiet = False) -> None:
+    """Go on with a search that was stopped, killed or interrupted. Nothing finished is trained again."""
+    from wiring_search.run import Run
+
+    _go(Run(out).config, out, workers, address, quiet)
+
+
+@app.command()
+def baselines(
+    out: Folder,
+    only: Annotated[str, typer.Option(help="Some of them, by commas: lstm, gru-d-16 … Default: all.")] = "",
+    quiet: Quiet = False,
+) -> None:
+    """Train the usual networks (RNN, GRU, LSTM, CT-GRU, GRU-D; AutoNCP, dense and pruned LTC; reservoirs) on the task
+    of a search.
+
+    They get its budget, stand below its front, and are drawn in its report. What is trained is not trained again.
+    """
+    done = _train_baselines(out, names_in(only), quiet)
+    show_front(done)
+    console.print(f"\nReport: {plain(str(done.report))}", soft_wrap=True)
+
+
+@app.command()
+def screen(
+    task: Annotated[str, typer.Option(help="What is to be learned; `wiring-search tasks` lists them.")] = "digits",
+    space: Annotated[str, typer.Option(help="What may vary: a preset or your own .toml file.")] = "default",
+    samples: Annotated[int, typer.Option(min=1, help="Random candidates to look at.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the sample and of initial weights.")] = 0,
+    data: Annotated[str | None, typer.Option(help="Folder or file of tasks that read one.")] = None,
+    inputs: Annotated[str, typer.Option(help="csv: input columns, by commas.")] = "",
+    target: Annotated[str | None, typer.Option(help="csv: the column to tell.")] = None,
+    workers: Workers = None,
+    address: Address = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the tables; with a study in it, that study is judged too.")] = None,
+    best: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
+    quiet: Quiet = False,
+    context: typer.Context = None,  # type: ignore[assignment]
+) -> None:
+    """Rank thousands of random candidates without training, by expressivity, gradient and kernel rank at initialisation.
+
+    In a folder with a study (its task and space count then), also how well each of them foretold what training found.
+
+    [bold]Example[/]: wiring-search screen --task digits --samples 10000 --out results/digits
+    """
+    from wiring_search import run
+    from wiring_search.progress import counted
+    from wiring_search.store import exists
+    from wiring_search.tasks import TaskOptions
+
+    folder = out or Path("results") / f"screen-{task}-{Path(space).stem}-{seed}"
+    given = run.study_config(task, space, TaskOptions(data, names_in(inputs), target), seed=seed)
+    config = run.Run(folder).config if exists(folder) and _left_out(context, "task", "space", "data", "seed") else given
+    with counted(console, "candidates", quiet) as told:
+        found = run.screen(config, folder, samples, workers, address, told)
+    names = ["synapses", "parameters", "expressivity", "gradient_slope", "kernel_rank", "merit"]
+    rows = [[row["candidate_id"], *(number(row[name]) for name in names)] for _, row in found.table.head(best).iterrows()]
+    print_table(["candidate", *names], rows, f"The best {len(rows)} of {len(found.table)} by merit, at initialisation")
+    if found.trust is None:
+        console.print("No trial has been trained there: whether this says anything about the task is not known yet.")
+    else:
+        rows = [
+            [row.proxy, row.score, *map(number, (row.correlation, row.low, row.high)), str(row.n)]
+            for row in found.trust.itertuples()
+        ]
+        print_table(
+            ["proxy", "trained score", "rank correlation", "95 % low", "high", "trials"], rows, "How well proxies foretold"
+        )
+        console.print("An interval that contains 0: that proxy says nothing about that score here.")
+    console.print(f"Tables: {plain(str(folder / 'screen.csv'))}", soft_wrap=True)
+
+
+def _go(
+    config: "StudyConfig", folder: Path, workers: int | None, address: str | None, quiet: bool, baselines: bool = False
+) -> None:
+    from wiring_search import run
+    from wiring_search.progress import shown
+    from wiring_search.store import exists
+
+    if exists(folder) and run.Run(folder).ended:
+        start = f"The search in {folder} has ended; this is what it found."
+    else:
+        start = f"{'Going on with' if exists(folder) else 'Searching into'} {folder} (stop with Ctrl-C, nothing is lost)"
+    if not quiet:
+        console.print(plain(start), soft_wrap=True)
+        busy, cores = config.ahead, workers or os.cpu_count() or 1
+        if cores > busy:
+            console.print(f"Only {busy} of {cores} workers will be busy at once; a new search with --ahead {cores + 1} uses all.")
+    try:
+        with shown(config, console, quiet) as watch:
+            done = run.search(config, folder, workers, address, watch)
+    except KeyboardInterrupt:
+        errors.print(
+            f"\nStopped. What is finished is kept; go on with:  wiring-search resume {plain(str(folder))}", soft_wrap=True
+        )
+        raise typer.Exit(130) from None
+    if baselines:
+        done = _train_baselines(folder, (), quiet)
+    show_front(done)
+    if config.scores:
+        console.print(f"Measuring scores took {done.score_share():.0%} of the time that training took.")
+    console.print(f"\nReport: {plain(str(done.report))}", soft_wrap=True)
+
+
+def _train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":
+    from wiring_search import run
+    from wiring_search.progress import baselines_shown
+
+    task = run.Run(folder).config.task
+    if not quiet:
+        console.print(
+            f"Training baselines on {task} into {plain(str(folder))} (stop with Ctrl-C, nothing is lost)", soft_wrap=True
+        )
+    try:
+        with baselines_shown(console, quiet) as watch:
+            return run.train_baselines(folder, only, watch)
+    except KeyboardInterrupt:
+        again = f"wiring-search baselines {plain(str(folder))}"
+        errors.print(f"\nStopped. What is finished is kept; go on with:  {again}", soft_wrap=True)
+        raise typer.Exit(130) from None
+
+
+def _left_out(context: typer.Context, *names: str) -> bool:
+    """Whether none of these options was given on the command line."""
+    return all(context.get_parameter_source(name).name == "DEFAULT" for name in names)

@@ -1,0 +1,97 @@
+"""Tables on the console, and the front, which several commands end with."""
+
+import math
+from typing import TYPE_CHECKING
+
+from wiring_search.cli.options import console
+
+if TYPE_CHECKING:
+    import pandas
+
+    from wiring_search.run import Run
+
+# Shown beside error and size where they were measured.
+_FURTHER = ("error_se", "memory", "expressivity", "robustness")
+
+
+def show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
+    from wiring_search.records import value_of
+
+    metric, objectives = run.metric, objectives or run.config.objectives
+    compared = run.compared(objectives)
+    scores = list(dict.fromkeys([metric, "error", "synapses", "parameters", "latency_us", *_FURTHER, *objectives]))
+    scores = [name for name in scores if name in compared]
+    title = f"Pareto front: {', '.join(objectives)} (validation split)"
+    kinds = ["neuron"] if "p.neuron" in compared else []
+    rows = [
+        [_name(row), *(_kind(row) for _ in kinds), *(number(row[name]) for name in scores), _standing(row, objectives)]
+        for _, row in compared.iterrows()
+    ]
+    trials = int((compared["baseline"] == "").sum())
+    if len(compared) == trials:
+        print_table(["trial", *kinds, *scores], [row[:-1] for row in rows], title)
+    else:
+        print_table(["trial", *kinds, *scores, "joint front"], rows, title, section=trials)
+        console.print(
+            "joint front: yes where no candidate and no trained baseline is as good in everything and better in something"
+        )
+    for name, error in run.baselines.items():
+        console.print(f"baseline {name}: {metric} {value_of(metric, error):.4g}")
+    console.print(run.answer(), soft_wrap=True)
+
+
+def print_table(columns: list[str], rows: list[list[str]], title: str | None = None, section: int = 0) -> None:
+    """section: a line is drawn below so many rows."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for i, name in enumerate(columns):
+        numbers = bool(rows) and all(row[i][:1] in "0123456789-–" for row in rows)
+        longest = max((len(row[i]) for row in rows), default=0)
+        table.add_column(
+            name, justify="right" if numbers else "left", no_wrap=numbers, min_width=longest if longest < 27 else None
+        )
+    for number, row in enumerate(rows, start=1):
+        table.add_row(*(plain(cell) for cell in row), end_section=number == section)
+    console.print(table)
+
+
+def number(value: object) -> str:
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
+def finite(value: float, digits: int) -> str:
+    return f"{value:.{digits}g}" if math.isfinite(value) else "–"
+
+
+def with_spread(metric: str, mean: float, spread: float) -> str:
+    if mean != mean:
+        return "diverged"
+    return f"{metric} {mean:.3g}".strip() + ("" if spread != spread else f" ± {spread:.2g}")
+
+
+def plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _kind(row: "pandas.Series") -> str:
+    """Neuron and memory; nothing for a baseline."""
+    chosen = [row["p.neuron"], row.get("p.memory", "none")]
+    return "+".join(name for name in chosen if isinstance(name, str) and name != "none")
+
+
+def _name(row: "pandas.Series") -> str:
+    return f"baseline {row['baseline']}" if row["baseline"] else str(row["trial"])
+
+
+def _standing(row: "pandas.Series", objectives: tuple[str, ...]) -> str:
+    if row["status"] != "ok":
+        return row["status"]
+    if any(math.isnan(row[name]) for name in objectives):
+        return "not measured"
+    return "yes" if row["on_front"] else "no"
