@@ -48,7 +48,8 @@ def test_help_teaches_and_is_quick() -> None:
     start = time.perf_counter()
     text = _run("--help")
     assert time.perf_counter() - start < 2.5
-    for command in ("search", "resume", "baselines", "front", "report", "show", "memory", "tasks", "spaces"):
+    known = "search resume baselines screen front report show scores robustness cost repeat memory solvers tasks spaces"
+    for command in known.split():
         assert re.search(rf"\b{command}\b", text)
     assert "wiring-search search --task csv --data own.csv" in _run("search", "--help")
 
@@ -78,6 +79,26 @@ def test_front_and_show(ended: Path, tmp_path: Path) -> None:
     assert "parameters" in _run("front", ended, "--objectives", "error,parameters")
     text = _run("show", ended, "--trial", 0, "--picture", tmp_path / "wiring.png")
     assert "synapses" in text and (tmp_path / "wiring.png").stat().st_size > 5000
+
+
+def test_solvers_are_a_choice_after_training(ended: Path) -> None:
+    trial = Run(ended).trial(0)
+    text = _run("solvers", ended, "--trial", 0, "--samples", 4, "--no-hyper")
+    assert re.search(rf"semi-implicit +{trial.candidate.steps} .*{trial.metric:.4g} .*trained with", text)
+    assert re.search(r"rk4 .* fine solution", text) and "Trained with semi-implicit" in text and "solvers · " in text
+    table = pandas.read_csv(ended / "trial-0-solvers.csv")
+    assert table["error"][table["trained_with"]].tolist() == [trial.error]
+    assert not table["solver"].str.startswith("hyper-").any() and table["function_evaluations"].min() == 1
+    assert (ended / "trial-0-solvers.png").stat().st_size > 20_000
+    assert "has no trial 99" in _run("solvers", ended, "--trial", 99, rc=2)
+
+
+@pytest.mark.slow
+def test_hypersolvers_stand_beside_their_bases(ended: Path) -> None:
+    text = _run("solvers", ended, "--trial", 1, "--samples", 4, "--quiet")
+    table = pandas.read_csv(ended / "trial-1-solvers.csv").set_index(["solver", "steps"])["terminal_error"]
+    assert table["hyper-semi-implicit", 2] < table["semi-implicit", 2]
+    assert "hyper-semi-implicit" in text and "solvers · " not in text
 
 
 def test_baselines_are_trained_once_and_stand_below_the_front(ended: Path, tmp_path: Path) -> None:
@@ -123,6 +144,7 @@ def test_other_settings_are_refused_with_what_differs(ended: Path) -> None:
         (["front", "nowhere"], "nowhere holds no study"),
         (["resume", "nowhere"], "nowhere holds no study"),
         (["baselines", "nowhere"], "nowhere holds no study"),
+        (["solvers", "nowhere", "--trial", "0"], "nowhere holds no study"),
         (["serach"], "No such command 'serach'"),
     ],
 )

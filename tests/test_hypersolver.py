@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from wiring_search.hypersolver import Hypersolved, fit
+from wiring_search.hypersolver import Hypersolved, fit, fit_each
 from wiring_search.network import LiquidNetwork
 from wiring_search.solver_accuracy import compare, fine_solution
 from wiring_search.topologies import ncp
@@ -102,6 +102,17 @@ def test_the_same_seed_gives_the_same_fit() -> None:
     assert torch.equal(torch.randn(1), drawn)
     assert all(torch.equal(again[name], value) for name, value in first.items())
     assert not torch.equal(other["correction.layers.0.weight"], first["correction.layers.0.weight"])
+
+
+def test_several_fitted_together_are_those_fitted_alone() -> None:
+    """Apart from the fine solution's own error, whose sub-steps are shared differently."""
+    net, data = LiquidNetwork(WIRING, seed=3), _data(0, 4, 3)
+    choices = [("euler", 2), ("semi-implicit", 3), ("heun", 1)]
+    together = list(fit_each(net, *data, choices, iterations=5))
+    assert [(solved.base, solved.steps) for solved in together] == choices
+    for solved, (base, steps) in zip(together, choices, strict=True):
+        alone = fit(net, *data, base, steps, iterations=5).state_dict()
+        assert all(torch.allclose(alone[name], value, rtol=1e-3, atol=1e-5) for name, value in solved.state_dict().items())
 
 
 def test_its_state_dict_carries_all_of_it() -> None:

@@ -64,7 +64,7 @@ def draw(rows: "Sequence[Alternative]", path: Path, title: str, metric: str) -> 
     figure.suptitle(title)
     left.set(yscale="log", ylabel="relative to the fine solution", title="terminal error of the solver")
     _curves(left, rows, "terminal_error", _beyond(rows, "terminal_error"))
-    least = min((row.terminal_error for row in rows if row.terminal_error > 0), default=0.1)
+    least = min((row.terminal_error for row in rows if 0 < row.terminal_error < math.inf), default=0.1)
     left.set_ylim(bottom=10.0 ** math.floor(math.log10(least)))
     right.set(ylabel="1 − accuracy" if metric == "accuracy" else metric, title="error of the task on its validation split")
     _curves(right, rows, "error", 1.0 if metric == "accuracy" else _beyond(rows, "error"))
@@ -72,7 +72,7 @@ def draw(rows: "Sequence[Alternative]", path: Path, title: str, metric: str) -> 
     if math.isfinite(fine.error):
         right.axhline(fine.error, color=_INK, linestyle=":", linewidth=1, label="fine solution", zorder=1)
     lines, names = right.get_legend_handles_labels()
-    marks = _marks()
+    marks = _marks(any(row.solver.startswith("hyper-") for row in rows))
     figure.legend([*lines, *marks], [*names, *(mark.get_label() for mark in marks)], loc="outside right center", frameon=False)
     figure.savefig(path, dpi=150)
 
@@ -105,13 +105,13 @@ def _curves(ax: "Axes", rows: "Sequence[Alternative]", name: str, highest: float
     ax.grid(color="#e3e5e8", linewidth=0.8, zorder=0)
 
 
-def _marks() -> list:
+def _marks(hyper: bool) -> list:
     """What the markers mean, for the legend."""
     from matplotlib.lines import Line2D
 
     looks = {
         "trained with": {"marker": "o", "markersize": 14, "markerfacecolor": "none"},
-        "hypersolver": {"marker": "*", "markersize": 10},
+        **({"hypersolver": {"marker": "*", "markersize": 10}} if hyper else {}),
         "stable": {"marker": "o"},
         "not stable;\nat the edge: far beyond": {"marker": "o", "markerfacecolor": "white"},
     }
