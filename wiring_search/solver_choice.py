@@ -20,9 +20,9 @@ import torch
 
 from wiring_search.candidate import SOLVERS, Candidate
 from wiring_search.hypersolver import ORDERS, fit_each
-from wiring_search.kernels import adjoint
 from wiring_search.kernels.layout import kind_of
 from wiring_search.network import LiquidNetwork
+from wiring_search.records import value_of
 from wiring_search.solver_accuracy import SolverReport, compare, fine_solution, judge, require_ode
 from wiring_search.tasks.task import Split, Task
 from wiring_search.training import elapsed_of, network_error, one_torch_thread
@@ -57,13 +57,12 @@ class Alternative:
 
 
 def with_solver(network: LiquidNetwork, solver: str, steps: int = 0) -> LiquidNetwork:
-    """A copy with the same weights and another solver. steps: sub-steps a time step, 0 for the closed form.
+    """A copy with the same weights and another solver, back-propagating through it. steps: sub-steps a time step, 0 for the
+    closed form.
 
     Raises ValueError for a solver or a number of steps that its neurons cannot have."""
     kind = network.layout.kind
     chosen = Candidate(network.wiring, kind.neuron, solver, steps, kind.memory)
-    if network.gradient == "adjoint":
-        adjoint.require(kind_of(chosen))
     other = copy.deepcopy(network)
     other.layout = replace(network.layout, steps=(steps,), kind=kind_of(chosen))
     return other
@@ -92,7 +91,7 @@ def alternatives(
     if samples < 1:
         raise ValueError(f"samples is {samples}; give 1 or more sequences to measure on")
     network = copy.deepcopy(network)
-    network.every_step, network.gradient = task.every_step, "bptt"
+    network.every_step = task.every_step
     x, elapsed = _drawn(task.valid, samples, seed)
     kind, own = network.layout.kind, network.layout.steps[0]
     choices = _choices(kind.neuron, own)
@@ -101,7 +100,7 @@ def alternatives(
 
     def note(report: SolverReport, runs: Callable, trained_with: bool = False, fine: bool = False) -> None:
         error = network_error(task, task.valid, lambda x, elapsed: runs(x, elapsed)[0])
-        metric = 1.0 - error if task.metric == "accuracy" else error
+        metric = value_of(task.metric, error)
         rows.append(Alternative(**asdict(report), error=error, metric=metric, trained_with=trained_with, fine=fine))
 
     told(0, len(choices) + len(fitted) + 1, "fine solution")

@@ -33,6 +33,7 @@ def trained_network(store: Store, trial: int, every_step: bool = True) -> Liquid
         steps=candidate.steps,
         memory=candidate.memory,
         every_step=every_step,
+        gradient=candidate.gradient,
         seed=candidate.seed,
     )
     weights = torch.from_numpy(load_state(state)["best_weights"])
