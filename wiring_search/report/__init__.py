@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from wiring_search.pareto import hypervolume
 from wiring_search.records import Status
 from wiring_search.results import answer, candidates, compared, front, hypervolume_reference, minimised_points
+from wiring_search.score_names import ALWAYS, SCORES
 from wiring_search.store import Store, Trial
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def page(data: dict[str, Any]) -> str:
 def report_data(store: Store) -> dict[str, Any]:
     """Everything the page shows, as plain data."""
     config, table, trials = store.config, store.table(), store.trials()
+    further = [name for name in config.measured if name not in ALWAYS]
+    comparable = [name for name in config.measured if SCORES[name].sign]
     best = front(table, config.objectives)
     on_front = [int(number) for number in best["trial"]]
     finished = candidates(table).sort_values("error")
@@ -63,13 +66,15 @@ def report_data(store: Store) -> dict[str, Any]:
         "source": store.facts.get("source", ""),
         "metric": store.facts["metric"],
         "objectives": list(config.objectives),
+        "scores": [{"name": name, "unit": SCORES[name].unit, "sign": SCORES[name].sign} for name in comparable],
+        "further": further,
         "baselines": store.facts.get("baselines", {}),
         "compared": _compared(table, store.facts["metric"], config.objectives),
         "answer": answer(table, store.facts["metric"]),
         "finished": len(finished),
         "settings": _settings(store),
         "front": on_front,
-        "trials": [_row(trial) for trial in trials],
+        "trials": [_row(trial, further) for trial in trials],
         "wirings": {number: _wiring(trials[number]) for number in shown},
         "history": _history(table, config.objectives),
         "states": _states(trials),
@@ -92,8 +97,8 @@ def _settings(store: Store) -> dict[str, str]:
     }
 
 
-def _row(trial: Trial) -> dict[str, Any]:
-    names = ("error", "metric", "synapses", "parameters", "latency_us", "train_seconds")
+def _row(trial: Trial, further: list[str]) -> dict[str, Any]:
+    names = ("error", "metric", "synapses", "parameters", "latency_us", "train_seconds", *further)
     scores = {name: _finite(trial.score(name)) for name in names}
     rounded = {name: value if isinstance(value, str) else float(f"{value:.4g}") for name, value in trial.params.items()}
     return {"trial": trial.trial, "status": trial.status.value, **scores, "params": rounded, "message": trial.message}

@@ -103,7 +103,8 @@ function facts(name, t) {
 function tellTrial(t) {
   const params = Object.entries(t.params).map(([name, value]) => `${name.replaceAll("_", " ")} ${show(value)}`).join(", ");
   const picture = data.wirings[t.trial] ? [wiringPicture(data.wirings[t.trial])] : [];
-  return [...picture, facts(`trial ${t.trial}`, t), element("p", {}, params)];
+  const further = data.further.filter(name => t[name] !== null).map(name => `${name.replaceAll("_", " ")} ${show(t[name])}`).join(", ");
+  return [...picture, facts(`trial ${t.trial}`, t), ...(further ? [element("p", {}, further)] : []), element("p", {}, params)];
 }
 
 const tellBaseline = b => [facts("baseline " + b.name, b), element("p", {}, b.front === "yes" ? "It lies on the joint front." : "It does not lie on the joint front.")];
@@ -130,36 +131,59 @@ document.addEventListener("scroll", closeTip, {passive: true});
 
 // ---- charts
 
-function frontChart(host) {
+const scores = new Map(data.scores.map(s => [s.name, s]));
+const worth = (name, t) => scores.get(name).sign * t[name];
+const titled = name => name === "error" ? errorName : name.replaceAll("_", " ") + (scores.get(name).unit ? ` (${scores.get(name).unit})` : "");
+
+// Those that no other one dominates in two scores, from the best in the first to the best in the second.
+function stairsOf(trials, first, second) {
+  const sorted = [...trials].sort((a, b) => worth(first, a) - worth(first, b) || worth(second, a) - worth(second, b));
+  let best = Infinity;
+  return sorted.filter(t => worth(second, t) < best && (best = worth(second, t), true));
+}
+
+function picker(name, chosen, choose) {
+  const list = element("select", {"aria-label": name}, ...[...scores.keys()].map(key => element("option", {value: key}, key.replaceAll("_", " "))));
+  list.value = chosen;
+  list.addEventListener("change", () => choose(list.value));
+  return element("label", {}, name + " ", list);
+}
+
+function frontChart(host, across = "synapses", up = "error") {
+  host.replaceChildren();
   if (!finished.length) return host.append("No candidate has finished yet.");
+  if (scores.size > 2) host.append(element("div", {class: "pickers"},
+    picker("up", up, key => frontChart(host, across, key)), picker("across", across, key => frontChart(host, key, up))));
   const width = Math.max(320, Math.min(1040, host.clientWidth - 32)), height = width < 500 ? 340 : 430;
   const box = {left: 52, right: width - 12, top: 28, bottom: height - 46};
-  const baselines = Object.entries(data.baselines).filter(([, e]) => e > 0);
-  const dots = [...finished, ...compared];
-  const errors = dots.map(t => t.error), worst = Math.max(...errors);
-  const x = scale(dots.map(t => t.synapses), box.left, box.right);
-  const y = scale([...errors.map(e => isShare ? Math.max(e, .002) : e), ...baselines.map(([, e]) => e).filter(e => e <= worst * 1.5)], box.bottom, box.top);
-  const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "size against error"});
-  axes(svg, x, y, box, "synapses", errorName);
+  const baselines = up === "error" ? Object.entries(data.baselines).filter(([, e]) => e > 0) : [];
+  const drawn = t => t[across] !== null && t[up] !== null && t[across] !== undefined && t[up] !== undefined;
+  const trials = finished.filter(drawn), diamonds = compared.filter(drawn), dots = [...trials, ...diamonds];
+  if (!dots.length) return host.append("Nothing was measured there.");
+  const level = value => up === "error" && isShare ? Math.max(value, .002) : value;
+  const levels = dots.map(t => level(t[up])), highest = Math.max(...levels);
+  const x = scale(dots.map(t => t[across]), box.left, box.right);
+  const y = scale([...levels, ...baselines.map(([, e]) => e).filter(e => e <= highest * 1.5)], box.bottom, box.top);
+  const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${up} against ${across}`});
+  axes(svg, x, y, box, titled(across), titled(up));
   for (const [name, error] of baselines.filter(([, e]) => y.holds(e))) {
     svg.append(element("line", {class: "baseline-line", x1: box.left, x2: box.right, y1: y(error), y2: y(error)}),
       element("text", {class: "baseline-label", x: box.right, y: y(error) - 5, "text-anchor": "end"}, `${name} (${show(error)})`));
   }
-  const at = t => [x(t.synapses), y(isShare ? Math.max(t.error, .002) : t.error)];
-  const stairs = data.front.map(n => byTrial.get(n)).sort((a, b) => a.synapses - b.synapses || b.error - a.error);
-  svg.append(element("path", {class: "front-line", d: steps(stairs.map(at))}));
-  const order = [...finished].sort((a, b) => onFront.has(a.trial) - onFront.has(b.trial) || a.synapses - b.synapses);
+  const at = t => [x(t[across]), y(level(t[up]))];
+  if (across !== up) svg.append(element("path", {class: "front-line", d: steps(stairsOf(trials, across, up).map(at))}));
+  const order = [...trials].sort((a, b) => onFront.has(a.trial) - onFront.has(b.trial) || a[across] - b[across]);
   for (const t of order) {
     const [cx, cy] = at(t), best = onFront.has(t.trial);
     const point = element("g", {class: "point" + (best ? " front" : ""), tabindex: best ? 0 : -1, role: "img", "data-trial": t.trial,
-      "aria-label": `trial ${t.trial}: ${show(t.synapses)} synapses, error ${show(t.error)}`},
+      "aria-label": `trial ${t.trial}: ${show(t[across])} ${across}, ${up} ${show(t[up])}`},
     element("circle", {cx, cy, r: best ? 6 : 4.5}));
     svg.append(withTip(point, () => tellTrial(t)));
   }
-  for (const b of compared) {
+  for (const b of diamonds) {
     const [cx, cy] = at(b), r = 6;
     const point = element("g", {class: "point compared" + (b.front === "yes" ? " front" : ""), tabindex: 0, role: "img", "data-baseline": b.name,
-      "aria-label": `baseline ${b.name}: ${show(b.synapses)} synapses, error ${show(b.error)}`},
+      "aria-label": `baseline ${b.name}: ${show(b[across])} ${across}, ${up} ${show(b[up])}`},
     element("path", {d: `M${cx - r},${cy}L${cx},${cy - r}L${cx + r},${cy}L${cx},${cy + r}Z`}));
     svg.append(withTip(point, () => tellBaseline(b)));
   }
@@ -207,6 +231,7 @@ function table(host, columns, rows) {
 const scoreColumns = [
   {key: "trial", name: "trial"}, {key: "metric", name: data.metric}, {key: "error", name: "error"}, {key: "synapses", name: "synapses"},
   {key: "parameters", name: "parameters"}, {key: "latency_us", name: "µs a step"}, {key: "train_seconds", name: "train s"},
+  ...data.further.map(name => ({key: name, name: name.replaceAll("_", " ")})),
 ];
 if (!isShare) scoreColumns.splice(1, 1);
 const dimensions = [...new Set(data.trials.flatMap(t => Object.keys(t.params)))];
@@ -226,7 +251,7 @@ const frontRows = data.front.map(n => ({...flat(byTrial.get(n)), class: best && 
 table(document.getElementById("table-front"), [...scoreColumns, ...dimensionColumns], frontRows);
 if (data.compared.length) {
   document.getElementById("compared").hidden = document.getElementById("note-compared").hidden = false;
-  table(document.getElementById("table-compared"), [{key: "name", name: "baseline", text: true}, ...scoreColumns.filter(c => c.key !== "trial"),
+  table(document.getElementById("table-compared"), [{key: "name", name: "baseline", text: true}, ...scoreColumns.filter(c => c.key !== "trial" && !data.further.includes(c.key)),
     {key: "front", name: "joint front", text: true}, {key: "status", name: "status", text: true}],
   data.compared.map(b => ({...b, class: "baseline"})));
 }
