@@ -65,6 +65,21 @@ def test_robustness_of_the_front(folder: Path, run) -> None:
     assert (folder / "robustness.png").stat().st_size > 20_000
 
 
+def test_dynamics_before_and_after_training(folder: Path, run) -> None:
+    text = run("dynamics", folder)
+    table = pandas.read_csv(folder / "dynamics.csv")
+    front = Run(folder).front()
+    assert table["trial"].tolist() == np.repeat(front["trial"], 2).tolist()
+    assert table["stage"].tolist() == ["fresh", "trained"] * len(front)
+    trained = table[table["stage"] == "trained"]
+    for name in ("expressivity", "gradient_slope", "kernel_rank"):  # what the search has measured on the same weights
+        assert trained[name].to_numpy() == pytest.approx(front[name].to_numpy(float))
+    assert (table[table["stage"] == "fresh"]["expressivity"].to_numpy() != trained["expressivity"].to_numpy()).all()
+    assert (table["tau_lower"] <= table["tau_median"]).all() and (table["tau_median"] <= table["tau_upper"]).all()
+    assert "gradient_slope" in text and (folder / "dynamics.png").stat().st_size > 20_000
+    assert "has no trial 99" in run("dynamics", folder, "--trial", 99, rc=2)
+
+
 def test_robustness_of_any_kinds_together_in_the_order_asked_for(folder: Path) -> None:
     trials = [trial for trial in Run(folder).table()["trial"].tolist() if Run(folder).trial(trial).status is Status.OK][::-1]
     assert len({Run(folder).trial(trial).candidate.neuron for trial in trials}) == 2

@@ -39,6 +39,26 @@ def robustness(out: Folder, trial: Trials = None, quiet: Quiet = False) -> None:
 
 
 @app.command()
+def dynamics(out: Folder, trial: Trials = None) -> None:
+    """How trained candidates move, before and after training: trajectories, gradient through time, time constants.
+
+    Writes OUT/dynamics.csv and OUT/dynamics.png. Nothing is trained.
+    """
+    from wiring_search import examine
+
+    table = examine.dynamics(out, tuple(trial or ()))
+    names = ["expressivity", "gradient_slope", "gradient", "kernel_rank", "tau_lower", "tau_median", "tau_upper"]
+    rows = [[str(row["trial"]), row["stage"], *(number(row[name]) for name in names)] for _, row in table.iterrows()]
+    print_table(["trial", "stage", *names], rows, "Dynamics")
+    console.print(
+        "gradient: what the slope (of ln ‖∂ last state/∂ state k steps earlier‖ over k) means for sequences of this length"
+    )
+    console.print("tau: time constants of the states, in units of elapsed time: quartiles")
+    console.print(f"Table: {plain(str(out / examine.DYNAMICS_TABLE))}", soft_wrap=True)
+    console.print(f"Picture: {plain(str(out / examine.DYNAMICS_PICTURE))}", soft_wrap=True)
+
+
+@app.command()
 def cost(out: Folder, trial: Trials = None) -> None:
     """What candidates cost to run and to train. Latency is measured now, one sample at a time, on one core."""
     from wiring_search import examine

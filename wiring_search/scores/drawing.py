@@ -35,16 +35,24 @@ def draw_trajectories(paths: Sequence[np.ndarray], labels: Sequence[str], ax: "A
     return _legend(ax)
 
 
-def draw_gradient_flow(flow: GradientFlow, labels: Sequence[str], ax: "Axes | None" = None) -> "Axes":
-    """The norm at every lag as dots, the fitted slope as a line; 1 keeps everything. Raises ValueError for more than eight
-    candidates, or another number of labels."""
+def draw_gradient_flow(flow: GradientFlow, labels: Sequence[str], ax: "Axes | None" = None, line_style: str = "-") -> "Axes":
+    """The norm at every lag as dots, the fitted slope as a line; 1 keeps everything. line_style: matplotlib's, so that two
+    flows of the same candidates can share axes and colours. Raises ValueError for more than eight candidates, or another
+    number of labels."""
     ax = _axes(ax, (6.5, 4.2), len(flow.log_norms), len(labels))
     lags = np.arange(flow.log_norms.shape[1])
     ax.axhline(0, color=_FAINT, linewidth=0.8)
     for norms, slope, verdict, label, colour in zip(*flow, labels, _COLOURS, strict=False):
         line = norms.mean() + slope * (lags - lags.mean())
         ax.plot(lags, norms / np.log(10), ".", color=colour, markersize=5)
-        ax.plot(lags, line / np.log(10), color=colour, linewidth=1.2, label=f"{label}: {slope:+.3f} a step, {verdict}")
+        ax.plot(
+            lags,
+            line / np.log(10),
+            color=colour,
+            linewidth=1.2,
+            linestyle=line_style,
+            label=f"{label}: {slope:+.3f} a step, {verdict}",
+        )
     ax.yaxis.set_major_formatter(lambda exponent, _: f"$10^{{{exponent:g}}}$")
     ax.yaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="lag k, time steps", ylabel=r"$\|\partial s_T / \partial s_{T-k}\|_F \, / \sqrt{n}$")
