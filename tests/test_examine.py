@@ -10,7 +10,7 @@ import pytest
 import studies
 
 import search_spaces
-from wiring_search import cli, examine, study
+from wiring_search import cli, examine, study, tasks
 from wiring_search.records import Status
 from wiring_search.run import Run, search, study_config
 from wiring_search.scores.robustness import FAMILIES
@@ -135,7 +135,7 @@ def test_faults_end_in_one_sentence(folder: Path, run, arguments: list, message:
 
 
 def test_trials_without_a_network_are_refused_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examine.tasks, "load", lambda *_: studies.tiny_task())
+    monkeypatch.setattr(tasks, "load", lambda *_: studies.tiny_task())
     space = search_spaces.load("wide").to_json()
     with closing(studies.store(tmp_path / "run", trials=16, sampler="random", space=space)) as store:
         study.search(store.config, store, InlinePool(studies.fake_train, studies.tiny_task()))

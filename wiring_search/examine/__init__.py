@@ -1,0 +1,33 @@
+"""Candidates of a run folder looked at again: how robust, how costly, how they move and remember, how much of their error is
+luck, and what other solvers make of their weights.
+
+Everything but the suite of memory, which has tasks of its own, is measured on the validation split; the test split stays
+sealed. Like `wiring_search.run`, this is where store, task and scores are put together; the command line is a thin layer
+over it.
+"""
+
+from wiring_search.examine.moved import DYNAMICS_PICTURE, DYNAMICS_TABLE, dynamics
+from wiring_search.examine.remembered import MEMORY_PICTURE, MEMORY_TABLE, memory
+from wiring_search.examine.repeated import Design, Repeats, design, repeat
+from wiring_search.examine.shifted import ROBUSTNESS_PICTURE, ROBUSTNESS_TABLE, robustness
+from wiring_search.examine.solved import SolverComparison, solvers
+from wiring_search.examine.spent import costs
+
+__all__ = [
+    "DYNAMICS_PICTURE",
+    "DYNAMICS_TABLE",
+    "MEMORY_PICTURE",
+    "MEMORY_TABLE",
+    "ROBUSTNESS_PICTURE",
+    "ROBUSTNESS_TABLE",
+    "Design",
+    "Repeats",
+    "SolverComparison",
+    "costs",
+    "design",
+    "dynamics",
+    "memory",
+    "repeat",
+    "robustness",
+    "solvers",
+]
