@@ -123,7 +123,7 @@ def _wired_like(network: LiquidNetwork) -> LTC | CfC:
         )
     if kind.memory == "input" or not (kind.neuron in _CFC_MODES or kind[:2] == ("ltc", "semi-implicit")):
         raise ValueError(
-            f"a network of kind {'/'.join(kind)} has no counterpart in ncps; ltc/semi-implicit and the layered CfCs have, with memory "
+            f"a network of kind {'/'.join(kind[:3])} has no counterpart in ncps; ltc/semi-implicit and the layered CfCs have, with memory "
             "none or state"
         )
     return _ltc_like(network) if kind.neuron == "ltc" else _wired_cfc_like(network)
