@@ -7,7 +7,7 @@ settings (dead or aliased dimensions) are recognised as one candidate and traine
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 from wiring_search.wiring import Wiring
@@ -92,4 +92,4 @@ class Candidate:
         return cls(**{**data, "wiring": Wiring.from_json(data["wiring"])})
 
     def _settings(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(replace(self)).items() if name != "wiring"}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "wiring"}
