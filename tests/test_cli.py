@@ -230,13 +230,23 @@ def test_a_killed_driver_loses_and_repeats_nothing(how: str, tmp_path: Path) -> 
     assert Run(tmp_path / "cut").table().drop(columns=TIMES).equals(Run(tmp_path / "whole").table().drop(columns=TIMES))
 
 
+def _below(ancestor: int) -> dict[int, str]:
+    """Processes that this one has started, and those that they have: what else runs on the machine is not ours to kill."""
+    listing = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
+    parents = {int(pid): int(parent) for pid, parent, _ in rows}
+    found = {ancestor}
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {int(pid): name for pid, _, name in rows if int(pid) in found}
+
+
 @pytest.mark.slow
 @pytest.mark.ray
 def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
     process = _start(tmp_path / "cut", 18, 2)
     _until_finished(process, tmp_path / "cut", 3)
-    listing = subprocess.run(["ps", "-eo", "pid,sess,args"], capture_output=True, text=True, check=True).stdout
-    workers = [int(line.split()[0]) for line in listing.splitlines() if "ray::" in line and "_Worker" in line]
+    workers = [pid for pid, name in _below(process.pid).items() if "ray::" in name and "_Worker" in name]
     assert workers
     os.kill(workers[0], signal.SIGKILL)
     out, err = process.communicate(timeout=200)
