@@ -1,6 +1,6 @@
 """Mixed memory where it decides: parity of a bit stream, told as runs of equal bits with irregular times between them.
 
-    python benchmarks/long_memory.py            (about five minutes on two cores)
+    python benchmarks/long_memory.py            (about seven minutes on two cores)
 
 The task `parity` (its docstring has the source), 40,000 streams for training, 4,000 each for validation and test;
 dense LTC networks of 32 neurons, without memory and with an LSTM whose output is their initial state; three seeds
@@ -17,7 +17,7 @@ from wiring_search.tasks import TaskOptions, load
 from wiring_search.topologies import fully_connected
 from wiring_search.training import load_state, train, validation_errors
 
-NEURONS, STEPS, EPOCHS, BATCH, LEARNING_RATE, SEEDS = 32, 3, 30, 64, 0.01, (0, 1, 2)
+NEURONS, STEPS, EPOCHS, BATCH, LEARNING_RATE, SEEDS = 32, 3, 60, 64, 0.01, (0, 1, 2)
 
 
 def main() -> None:

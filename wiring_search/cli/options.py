@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 # Into a file or a pipe, tables are as wide as they need to be; rich would fold them to 80 columns.
-_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 130
+_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 200
 console = Console(highlight=False, width=_WIDTH)
 errors = Console(stderr=True, highlight=False)
 

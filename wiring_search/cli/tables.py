@@ -12,14 +12,20 @@ if TYPE_CHECKING:
 
 # Shown beside error and size where they were measured.
 _FURTHER = ("error_se", "memory", "expressivity", "robustness")
+# Characters a line that a console must have to show all the usual scores, and the further ones too.
+_USUAL, _WIDE = 100, 150
 
 
 def show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
-    from wiring_search.records import value_of
+    from wiring_search.records import SHARES, value_of
 
     metric, objectives = run.metric, objectives or run.config.objectives
     compared = run.compared(objectives)
-    scores = list(dict.fromkeys([metric, "error", "synapses", "parameters", "latency_us", *_FURTHER, *objectives]))
+    usual = ("error", "synapses", "parameters", "latency_us") if console.width >= _USUAL else ("error", "synapses")
+    further = _FURTHER if console.width >= _WIDE else ()
+    scores = list(dict.fromkeys([metric, *usual, *further, *objectives]))
+    if metric not in SHARES:  # an mse is the error itself
+        scores.remove("error")
     scores = [name for name in scores if name in compared]
     title = f"Pareto front: {', '.join(objectives)} (validation split)"
     kinds = ["neuron"] if "p.neuron" in compared else []
