@@ -78,6 +78,21 @@ def test_a_measure_that_fails_costs_its_own_scores_and_says_why(digits, monkeypa
         assert outcome.message == "robustness could not be measured: RuntimeError: no such luck"
 
 
+def test_a_candidate_that_cannot_be_measured_costs_its_pack_mates_nothing(digits, monkeypatch) -> None:
+    measure = scoring._MEASURES["dynamics"]
+
+    def fails_with_the_second(task, candidates, states, seed):
+        if CANDIDATES[1] in candidates:
+            raise RuntimeError("no such luck")
+        return measure(task, candidates, states, seed)
+
+    whole = train_and_score(digits, _job(scores=("dynamics",))).outcomes
+    monkeypatch.setitem(scoring._MEASURES, "dynamics", fails_with_the_second)
+    first, second, third = train_and_score(digits, _job(scores=("dynamics",))).outcomes
+    assert (first.scores, third.scores) == (whole[0].scores, whole[2].scores) and first.message == third.message == ""
+    assert math.isnan(second.score("kernel_rank")) and "no such luck" in second.message
+
+
 def test_candidates_of_several_kinds_are_scored_side_by_side(digits) -> None:
     mixed = (CANDIDATES[0], replace(CANDIDATES[1], neuron="cfc", solver="closed-form", steps=0), CANDIDATES[2])
     found = train_and_score(digits, _job(mixed, scores=("dynamics",))).outcomes

@@ -69,23 +69,28 @@ def _scored(task: Task, job: PackJob, outcomes: list[Outcome]) -> list[Outcome]:
     states = [outcomes[p].state or b"" for p in places]
     for group in job.scores if places else ():
         started = time.perf_counter()
-        found, fault = _measured(group, task, candidates, states, job.data_seed)
+        found, faults = _measured(group, task, candidates, states, job.data_seed)
         share = (time.perf_counter() - started) / len(places)
         for member, p in enumerate(places):
             scores = {name: float(values[member]) for name, values in found.items()}
             was = outcomes[p]
-            message = "; ".join(filter(None, (was.message, fault)))
+            message = "; ".join(filter(None, (was.message, faults[member])))
             outcomes[p] = replace(was, scores={**was.scores, **scores}, score_seconds=was.score_seconds + share, message=message)
     return outcomes
 
 
-def _measured(group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> tuple[Scores, str]:
-    """The scores of a group, (candidates,) each, and what went wrong."""
+def _measured(group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> tuple[Scores, list[str]]:
+    """The scores of a group, (candidates,) each, and what went wrong with each candidate. Where the pack fails as a whole, they
+    are measured one by one, so that none costs the others anything."""
     try:
-        return _MEASURES[group](task, candidates, states, seed), ""
-    except Exception as failure:
+        return _MEASURES[group](task, candidates, states, seed), [""] * len(candidates)
+    except Exception as failure:  # whatever it is, the training that it follows must not be lost
+        if len(candidates) > 1:
+            alone = [_measured(group, task, [c], [state], seed) for c, state in zip(candidates, states, strict=True)]
+            found = {name: np.concatenate([scores[name] for scores, _ in alone]) for name in GROUPS[group]}
+            return found, [fault for _, (fault,) in alone]
         nothing = {name: np.full(len(candidates), math.nan) for name in GROUPS[group]}
-        return nothing, f"{group} could not be measured: {type(failure).__name__}: {failure}"
+        return nothing, [f"{group} could not be measured: {type(failure).__name__}: {failure}"]
 
 
 def _memory(task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:

@@ -116,6 +116,7 @@ def baselines(
 
 @app.command()
 def screen(
+    context: typer.Context,
     task: Annotated[str, typer.Option(help="What is to be learned; `wiring-search tasks` lists them.")] = "digits",
     space: Annotated[str, typer.Option(help="What may vary: a preset or your own .toml file.")] = "default",
     samples: Annotated[int, typer.Option(min=1, help="Random candidates to look at.")] = 10_000,
@@ -128,7 +129,6 @@ def screen(
     out: Annotated[Path | None, typer.Option(help="Folder for the tables; with a study in it, that study is judged too.")] = None,
     best: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
     quiet: Quiet = False,
-    context: typer.Context = None,  # type: ignore[assignment]
 ) -> None:
     """Rank thousands of random candidates without training, by expressivity, gradient and kernel rank at initialisation.
 
