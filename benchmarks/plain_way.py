@@ -7,13 +7,16 @@ The same space, windows, batch size, epochs and optimiser as
 
     wiring-search search --task half-cheetah --data DIR --trials 128 --batch-size 128
 
-which prints its candidates a minute; this prints the plain way's. Both use all cores, a trial one of them.
+which prints its candidates a minute; this prints the plain way's. Both use all cores, a trial one of them. With --minutes
+it stops after that time, and --points writes error and synapses of every finished trial: `benchmarks/equal_time.py` compares.
 """
 
 import argparse
+import json
 import os
 import tempfile
 import time
+from pathlib import Path
 
 import torch
 from ncps.torch import LTC
@@ -30,6 +33,8 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--data", required=True, help="folder of the half-cheetah traces")
     arguments.add_argument("--trials", type=int, default=2 * CORES)
+    arguments.add_argument("--minutes", type=float, help="stop after so long, however many trials that are")
+    arguments.add_argument("--points", help="a JSON file for the errors and synapses of the finished trials")
     arguments.add_argument("--epochs", type=int, default=60)
     arguments.add_argument("--batch-size", type=int, default=128)
     given = arguments.parse_args()
@@ -50,13 +55,18 @@ def main() -> None:
         results = tune.Tuner(
             tune.with_resources(trainable, {"cpu": 1}),
             tune_config=tune.TuneConfig(
-                num_samples=given.trials,
+                num_samples=-1 if given.minutes else given.trials,
+                time_budget_s=given.minutes and given.minutes * 60,
+                max_concurrent_trials=CORES,
                 search_alg=OptunaSearch(propose, metric=["error", "synapses"], mode=["min", "min"], seed=0),
             ),
             run_config=tune.RunConfig(storage_path=folder, verbose=0),
         ).fit()
     minutes = (time.perf_counter() - start) / 60
-    errors = sorted(result.metrics["error"] for result in results if result.metrics and "error" in result.metrics)
+    found = [result.metrics for result in results if result.metrics and "error" in result.metrics]
+    if given.points:
+        Path(given.points).write_text(json.dumps([(metrics["error"], metrics["synapses"]) for metrics in found]))
+    errors = sorted(metrics["error"] for metrics in found)
     print(
         f"plain way: {len(errors)} trials in {minutes:.2f} minutes on {CORES} cores, {len(errors) / minutes:.3f} candidates a minute"
     )

@@ -1,9 +1,11 @@
 """What defines a study: with the same configuration and seed, the same table comes out, whoever trains and however
 often it stops."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from wiring_search.records import Rung
 from wiring_search.score_names import ALWAYS, GROUPS, OBJECTIVES, REPEATED, group_of
 from wiring_search.tasks.options import TaskOptions
 
@@ -13,7 +15,19 @@ SAMPLERS = {
     "nsga3": "NSGA-III: evolution towards spread reference points, for three objectives and more",
     "gp": "Gaussian process: few, expensive trials",
     "qmc": "quasi-random: covers the space evenly",
+    "evolution": "steady-state evolution of the wirings themselves: synapses and layers of front wirings mutate and cross",
     "random": "random: the baseline every sampler is compared with",
+}
+PRUNING = {
+    "none": "every candidate gets the full budget",
+    "halving": "asynchronous successive halving: the better 1/eta of all seen at a rung go on, and every member of its front",
+    "median": "the better half of all seen at a rung go on, and every member of its front",
+    "one-epoch": "all candidates train for one epoch, then the best of them for the full budget (Egele et al. 2023)",
+}
+CUT_AS = {
+    "pruned": "as pruned: worse than all that got the full budget",
+    "left-out": "not at all",
+    "low-fidelity": "with their scores at the rung that they reached",
 }
 
 
@@ -27,6 +41,12 @@ class StudyConfig:
     must be finished; more let more workers be busy at once, fewer let the sampler know more. Both are part of the
     study: they change what the sampler sees. scores: groups out of `score_names.GROUPS` that are measured after training.
     repeats: trainings of each candidate, from other initial weights, side by side in its pack; the error is their mean.
+
+    pruning: a name out of PRUNING; eta, first_epochs: each rung has eta times the epochs of the one below, the first at least
+    first_epochs (0: three rungs). cut_as: a name out of CUT_AS, how the sampler hears of a candidate that did not get the full
+    budget. asynchronous: packs are told in the order in which they come back, which keeps all workers busy; otherwise in
+    the order in which they were asked for, which makes the table a function of the seed alone. inherit: children of the sampler
+    "evolution" start with their parent's weights where synapses survive.
 
     Raises ValueError for unknown names, for counts below 1, and for an objective whose group is not among the scores.
     """
@@ -45,6 +65,12 @@ class StudyConfig:
     ahead: int = 4
     scores: tuple[str, ...] = tuple(GROUPS)
     repeats: int = 1
+    pruning: str = "none"
+    eta: int = 3
+    first_epochs: int = 0
+    cut_as: str = "pruned"
+    asynchronous: bool = False
+    inherit: bool = True
 
     def __post_init__(self) -> None:
         for name in ("trials", "epochs", "batch_size", "pack_size", "ahead", "repeats"):
@@ -53,8 +79,13 @@ class StudyConfig:
                 raise ValueError(f"{name} is {value!r}; give a whole number, 1 or more")
         if not isinstance(self.seed, int) or self.seed < 0:
             raise ValueError(f"seed is {self.seed!r}; give a whole number, 0 or more")
-        if self.sampler not in SAMPLERS:
-            raise ValueError(f"sampler is {self.sampler!r}; known: {', '.join(SAMPLERS)}")
+        for name, known in (("sampler", SAMPLERS), ("pruning", PRUNING), ("cut_as", CUT_AS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; known: {', '.join(known)}")
+        if not isinstance(self.eta, int) or self.eta < 2:
+            raise ValueError(f"eta is {self.eta!r}; give a whole number, 2 or more")
+        if not isinstance(self.first_epochs, int) or not 0 <= self.first_epochs <= self.epochs:
+            raise ValueError(f"first_epochs is {self.first_epochs!r}; give a whole number up to epochs ({self.epochs}), 0: a default")
         unknown = [name for name in self.objectives if name not in OBJECTIVES]
         if unknown or not self.objectives or len(set(self.objectives)) != len(self.objectives):
             raise ValueError(
@@ -73,6 +104,21 @@ class StudyConfig:
         """The scores that each candidate gets, by name."""
         repeated = tuple(REPEATED) if self.repeats > 1 else ()
         return (*ALWAYS, *repeated, *(name for group in GROUPS if group in self.scores for name in GROUPS[group]))
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The training budgets, the last one the full budget."""
+        match self.pruning:
+            case "none":
+                ends = [self.epochs]
+            case "one-epoch":
+                ends = sorted({1, self.epochs})
+            case _:
+                first = self.first_epochs or math.ceil(self.epochs / self.eta**2)
+                ends = [self.epochs]
+                while ends[0] > first:
+                    ends.insert(0, max(first, math.ceil(ends[0] / self.eta)))
+        return tuple(Rung(r, end, self.batch_size, ends[r - 1] if r else 0) for r, end in enumerate(ends))
 
     def to_json(self) -> dict[str, Any]:
         lists = {"objectives": list(self.objectives), "scores": list(self.scores)}

@@ -4,6 +4,7 @@ study --PackJob--> pool --> worker --PackResult--> study --> results store.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,6 +16,7 @@ class Status(StrEnum):
 
     RUNNING = "running"
     OK = "ok"
+    PRUNED = "pruned"
     DIVERGED = "diverged"
     INFEASIBLE = "infeasible"
     DUPLICATE = "duplicate"
@@ -28,6 +30,7 @@ class Status(StrEnum):
 _SENTENCES = {
     Status.RUNNING: "asked, not finished yet",
     Status.OK: "trained for its whole budget",
+    Status.PRUNED: "cut at a rung below the full budget, where others did better; its scores are those of that rung",
     Status.DIVERGED: "its loss or gradients stopped being finite; its pack mates went on",
     Status.INFEASIBLE: "its parameters break a constraint of the space; it was never trained",
     Status.DUPLICATE: "equal to an earlier trial; that trial's scores are repeated, nothing was trained",
@@ -37,6 +40,15 @@ _SENTENCES = {
 
 SHARES = ("accuracy", "f1")
 
+# Told after every minibatch and measure: epochs done, epochs to do. False asks the trainer to stop; it then gives back what it
+# has at the end of the last whole epoch.
+Beat = Callable[[int, int], bool]
+
+
+def no_beat(done: int, to_do: int) -> bool:
+    """Nobody listens, and nobody stops."""
+    return True
+
 
 def value_of(metric: str, error: float) -> float:
     """A task's own metric from its error: accuracy and F1 are shares, 1 − error; any other metric is the error itself."""
@@ -45,12 +57,13 @@ def value_of(metric: str, error: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A training budget. number: 0 for the first. epochs: passes over the training split. batch_size: samples a
-    step."""
+    """A training budget. number: 0 for the first. epochs: passes over the training split, those of earlier rungs included.
+    batch_size: samples a step. start: epochs that are done already; training goes on from there, out of `PackJob.states`."""
 
     number: int
     epochs: int
     batch_size: int
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,7 @@ class PackJob:
 
     number: the pack's place in the schedule. data_seed: the order of the minibatches (the same for every pack of a
     study, so that a candidate's numbers do not depend on the pack it happened to be in).
-    states: one entry a candidate, the training state of an earlier rung or None to start afresh. scores: groups out of
+    states: one entry a candidate, the training state of an earlier rung, weights that it inherits, or None to start afresh. scores: groups out of
     `score_names.GROUPS` to measure afterwards. repeats: trainings a candidate, see `config.StudyConfig`.
     """
 
@@ -105,8 +118,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class PackResult:
-    """The outcomes of a job, in the order of its candidates. worker: who trained it, for the log."""
+    """The outcomes of a job, in the order of its candidates. worker: who trained it, for the log.
+
+    stopped_at: None where the job was trained to its end; else the epoch after which it was asked to stop. The states of the
+    outcomes then go on from there, with `Rung.start` set to it, and their scores mean nothing.
+    """
 
     number: int
     outcomes: tuple[Outcome, ...]
     worker: str = field(default="", compare=False)
+    stopped_at: int | None = None

@@ -4,28 +4,34 @@ Ray."""
 from collections.abc import Callable
 from typing import Protocol
 
-from wiring_search.records import PackJob, PackResult
+from wiring_search.records import Beat, PackJob, PackResult
 from wiring_search.tasks.task import Task
 
-# `wiring_search.training.train`, or a stand-in for tests.
-Train = Callable[[Task, PackJob], PackResult]
+# `wiring_search.scoring.train_and_score`, or a stand-in for tests.
+Train = Callable[[Task, PackJob, Beat], PackResult]
 
 
 class Pool(Protocol):
-    """Every job submitted comes back once, in any order. A job whose worker fails comes back too, its candidates
-    crashed."""
+    """Every job submitted comes back once, in any order. A candidate that kills or hangs its worker comes back crashed, and its
+    pack mates trained: a pool may train the candidates of a job apart, since their numbers do not depend on it."""
 
     @property
     def workers(self) -> int:
-        """How many jobs are worked on at once."""
+        """How many jobs are worked on at once, now."""
         ...
 
     def submit(self, job: PackJob) -> None: ...
 
-    def next_done(self) -> PackResult:
-        """The next finished job; waits for it. Raises RuntimeError where none was submitted."""
+    def next_done(self, timeout: float | None = None) -> PackResult | None:
+        """The next finished job; waits for it, up to `timeout` seconds, after which it is None. Raises RuntimeError where none
+        was submitted."""
+        ...
+
+    def stop(self) -> None:
+        """Ask all jobs under way to stop at their next beat: they come back stopped (`PackResult.stopped_at`), or finished where
+        they were done. Jobs that were not begun are forgotten, and do not come back."""
         ...
 
     def close(self) -> None:
-        """Stop all work; results not fetched are lost. May be called twice."""
+        """Stop all work at once; results not fetched are lost. May be called twice."""
         ...
