@@ -9,7 +9,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = [
-    {"wiring_search", "wiring", "topologies", "candidate", "records", "pareto", "score_names", "drawing", "ncps_wirings"},
+    {
+        "wiring_search",
+        "wiring",
+        "topologies",
+        "candidate",
+        "records",
+        "pareto",
+        "score_names",
+        "events",
+        "drawing",
+        "ncps_wirings",
+    },
     {"solvers", "neurons", "kernels"},
     {"network", "backbone_cfc", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
     {"config", "training", "pruning", "reservoir_baselines", "baselines", "solver_choice"},

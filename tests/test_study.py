@@ -11,9 +11,10 @@ from studies import config, fake_train, store, tiny_task
 
 from search_spaces import Choice, Space
 from wiring_search.config import SAMPLERS
+from wiring_search.events import Exhausted, PackDone
 from wiring_search.records import PackJob, PackResult, Status
 from wiring_search.store import Store
-from wiring_search.study import Exhausted, PackDone, search
+from wiring_search.study import search
 from workers.inline import InlinePool
 
 

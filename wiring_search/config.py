@@ -85,7 +85,9 @@ class StudyConfig:
         if not isinstance(self.eta, int) or self.eta < 2:
             raise ValueError(f"eta is {self.eta!r}; give a whole number, 2 or more")
         if not isinstance(self.first_epochs, int) or not 0 <= self.first_epochs <= self.epochs:
-            raise ValueError(f"first_epochs is {self.first_epochs!r}; give a whole number up to epochs ({self.epochs}), 0: a default")
+            raise ValueError(
+                f"first_epochs is {self.first_epochs!r}; give a whole number up to epochs ({self.epochs}), 0: a default"
+            )
         unknown = [name for name in self.objectives if name not in OBJECTIVES]
         if unknown or not self.objectives or len(set(self.objectives)) != len(self.objectives):
             raise ValueError(

@@ -18,9 +18,9 @@ from rich.progress import (
 )
 
 from wiring_search.config import StudyConfig
+from wiring_search.events import Event, Exhausted, KernelPrepared, PackDone, TaskLoaded, Watcher
 from wiring_search.records import Outcome, Status
 from wiring_search.run import BaselineDone, BaselineEpoch, BaselineWatcher
-from wiring_search.study import Event, Exhausted, KernelPrepared, PackDone, TaskLoaded, Watcher
 
 _SECONDS_BETWEEN_LINES = 5.0
 

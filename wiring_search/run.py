@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas
 
     from wiring_search.kernels.layout import Kind
-    from wiring_search.study import Watcher
+    from wiring_search.events import Watcher
     from workers.pool import Pool, Train
 
 
@@ -149,7 +149,7 @@ def search(
     settings.
 
     workers: Ray actors, one a core by default; 0 trains in this process, without Ray. address: a Ray cluster to use.
-    watch: called with the events of `wiring_search.study`. Tables and report are written at the end, also after an
+    watch: called with the events of `wiring_search.events`. Tables and report are written at the end, also after an
     interrupt. Raises ValueError for settings that do not fit, and where `out` holds a study with other settings.
     """
     folder = Path(out)
@@ -286,17 +286,17 @@ def _kinds(space: "search_spaces.Space") -> "list[Kind]":
 
 
 def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, watch: "Watcher | None") -> Run:
-    from wiring_search import study
+    from wiring_search import events, study
     from wiring_search.scores.trajectory import REFERENCE
     from wiring_search.scoring import train_and_score
 
     watch = watch or (lambda event: None)
     with closing(Store.open(folder)) as store, store.owned():
-        watch(study.TaskLoaded(tasks.describe(task)))
+        watch(events.TaskLoaded(tasks.describe(task)))
         kinds = _kinds(search_spaces.Space.from_json(store.config.space))
         if "dynamics" in store.config.scores:
             kinds.append(REFERENCE)
-        told = lambda *kernel: watch(study.KernelPrepared(*kernel))  # noqa: E731
+        told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
         pool = _pool(train_and_score, task, workers, address, kinds, told)
         try:
             study.search(store.config, store, pool, watch)

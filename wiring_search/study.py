@@ -10,12 +10,12 @@ An infeasible point is told at once and never trained; a candidate equal to an e
 gets its scores.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from search_spaces import Infeasible, Space
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
+from wiring_search.events import Exhausted, PackDone, Watcher
 from wiring_search.records import Outcome, PackJob, PackResult, Rung, Status
 from wiring_search.sampling import Sampler
 from wiring_search.score_names import minimised
@@ -24,42 +24,6 @@ from workers.pool import Pool
 
 # Points in a row that are infeasible or seen before, after which a space counts as used up.
 _GIVE_UP_AFTER = 300
-
-
-@dataclass(frozen=True)
-class TaskLoaded:
-    """The search is about to begin. description: sizes and baselines of its task, a few lines."""
-
-    description: str
-
-
-@dataclass(frozen=True)
-class KernelPrepared:
-    """A kernel is about to be compiled, or loaded where it was before. kind: what for; number: 1 to count."""
-
-    kind: str
-    number: int
-    count: int
-
-
-@dataclass(frozen=True)
-class PackDone:
-    """Told to whoever watches: this pack's outcomes by trial are in the store. `restored`: they were there already."""
-
-    pack: int
-    outcomes: dict[int, Outcome]
-    restored: bool = False
-
-
-@dataclass(frozen=True)
-class Exhausted:
-    """The space gave no new feasible point any more; the study ends with fewer trials than asked for."""
-
-    trained: int
-
-
-Event = TaskLoaded | KernelPrepared | PackDone | Exhausted
-Watcher = Callable[[Event], None]
 
 
 def search(config: StudyConfig, store: Store, pool: Pool, watch: Watcher = lambda event: None) -> None:
