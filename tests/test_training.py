@@ -1,5 +1,6 @@
 """Training a pack through a rung: scores are what an independent computation gives, failures are told and contained."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -130,20 +131,62 @@ def test_training_learns() -> None:
     assert outcome.error < 0.25 < 0.4 < outcome.curve[0] + 0.1
 
 
-def test_progress_is_told_after_each_epoch() -> None:
+def test_every_minibatch_and_epoch_is_a_beat() -> None:
     told = []
     training.train(_task(), _job(_candidates(1)), lambda done, total: told.append((done, total)))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert told == [(epoch + (beat == 3), 4) for epoch in range(4) for beat in range(4)]
 
 
-def test_states_go_on_where_they_stopped() -> None:
-    task, candidates = _task(), _candidates()
-    first = training.train(task, _job(candidates)).outcomes
-    job = replace(_job(candidates), rung=Rung(1, 2, 16), states=tuple(o.state for o in first))
-    second = training.train(task, job).outcomes
-    assert all(after.curve[0] <= before.curve[0] for before, after in zip(first, second, strict=True))
-    steps = [int(training.load_state(o.state)["step"][0]) for o in (first[0], second[0])]
-    assert steps == [4 * 3, 6 * 3]
+@pytest.mark.parametrize("memory", ["none", "state"])
+def test_rung_by_rung_is_as_in_one_go(memory: str) -> None:
+    """Bit for bit, and in other packs each time."""
+    task = _task()
+    candidates = tuple(replace(candidate, memory=memory) for candidate in _candidates(4))
+    straight = training.train(task, _job(candidates, epochs=6)).outcomes
+    states: list[bytes | None] = [None] * 4
+    for number, (end, packs) in enumerate([(1, [[0, 1], [2, 3]]), (4, [[3, 0, 2], [1]]), (6, [[1, 2, 0, 3]])]):
+        found: dict[int, Outcome] = {}
+        for places in packs:
+            job = PackJob(9, Rung(number, end, 16), tuple(candidates[p] for p in places), 7, tuple(states[p] for p in places))
+            found |= zip(places, training.train(task, job).outcomes, strict=True)
+        states = [found[p].state for p in range(4)]
+    assert [_timeless(found[p]) for p in range(4)] == [_timeless(outcome) for outcome in straight]
+
+
+@pytest.mark.parametrize("beats", [0, 1, 5, 11, 20])
+def test_a_training_that_is_stopped_goes_on_as_if_it_never_had(beats: int) -> None:
+    task, candidates = _task(), (*_candidates(2), Candidate(_candidates()[2].wiring, "cfc", "closed-form", 0, seed=3))
+    straight = training.train(task, _job(candidates, epochs=6)).outcomes
+    left = beats
+
+    def beat(done: int, to_do: int) -> bool:
+        nonlocal left
+        left -= 1
+        return left >= 0
+
+    job = _job(candidates, epochs=6)
+    stopped = training.train(task, job, beat)
+    # The cfc is trained after the other two: there it had not begun.
+    assert stopped.stopped_at == 0 and {o.status for o in stopped.outcomes} == {Status.RUNNING}
+    whole = training.train(task, replace(job, states=tuple(o.state for o in stopped.outcomes)))
+    assert whole.stopped_at is None
+    assert [_timeless(o) for o in whole.outcomes] == [_timeless(o) for o in straight]
+    again = training.train(task, replace(job, states=tuple(o.state for o in whole.outcomes)), lambda done, to_do: False)
+    assert again.stopped_at is None, "what is finished has nothing to stop"
+
+
+def test_the_others_go_on_when_a_member_leaves_the_pack() -> None:
+    """Compared with packs in which nobody was lost, for losses at different times."""
+    task, candidates = _task(), _candidates(4)
+    healthy = training.train(task, _job(candidates, epochs=8)).outcomes
+    for rate in (3.0, 1e30):
+        wild = replace(candidates[1], solver="euler", steps=1, learning_rate=rate)
+        explicit = [replace(c, solver="euler", steps=6) for c in candidates]
+        alone = [training.train(task, _job((c,), epochs=8)).outcomes[0] for c in explicit]
+        mixed = training.train(task, _job((explicit[0], wild, *explicit[2:]), epochs=8)).outcomes
+        assert mixed[1].status is Status.DIVERGED and math.isnan(mixed[1].curve[-1])
+        assert [_timeless(mixed[p]) for p in (0, 2, 3)] == [_timeless(alone[p]) for p in (0, 2, 3)]
+    assert all(outcome.status is Status.OK for outcome in healthy)
 
 
 def test_a_diverged_candidate_is_told_and_its_mates_are_not_touched() -> None:
@@ -164,16 +207,29 @@ def test_who_fails_alone_is_crashed_and_the_others_finish(monkeypatch: pytest.Mo
     healthy = training.train(task, _job(candidates)).outcomes
 
     class Fragile(Pack):
+        fault = ZeroDivisionError("no such luck")
+
         def __init__(self, those, *rest) -> None:
             if candidates[1] in those:
-                raise MemoryError("no room")
+                raise self.fault
             super().__init__(those, *rest)
 
     monkeypatch.setattr(training, "Pack", Fragile)
     outcomes = training.train(task, _job(candidates)).outcomes
     assert [o.status for o in outcomes] == [Status.OK, Status.CRASHED, Status.OK]
-    assert outcomes[1].message == "MemoryError: no room"
+    assert outcomes[1].message == "ZeroDivisionError: no such luck"
     assert _timeless(outcomes[0]) == _timeless(healthy[0]) and _timeless(outcomes[2]) == _timeless(healthy[2])
+
+
+@pytest.mark.parametrize("fault", [MemoryError("no room"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_a_pack_that_is_too_large_is_given_back(fault: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(training, "Pack", full)
+    with pytest.raises(MemoryError, match="3 candidates side by side: "):
+        training.train(_task(), _job(_candidates()))
+    assert training.train(_task(), _job(_candidates(1))).outcomes[0].status is Status.CRASHED
 
 
 def test_an_interrupt_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:

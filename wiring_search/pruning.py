@@ -258,5 +258,6 @@ def _trained(task: Task, candidate: Candidate, state: State | None, rung: Rung, 
             f"{mend if outcome.status is Status.DIVERGED else ''}"
         )
     arrays = load_state(outcome.state)
-    weights = arrays.pop("best_weights")
-    return Pruned(candidate, outcome.error, before, {**arrays, "weights": weights}, outcome)
+    # The next round trains afresh from these weights, and has a record of its own.
+    going_on = {"weights": arrays["best_weights"], **{name: arrays[name] for name in ("first", "second", "step")}}
+    return Pruned(candidate, outcome.error, before, going_on, outcome)

@@ -4,8 +4,8 @@ study --PackJob--> pool --> worker --PackResult--> study --> results store.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from wiring_search.candidate import Candidate
@@ -71,9 +71,10 @@ class PackJob:
     """Candidates that one worker trains side by side on the same minibatches.
 
     number: the pack's place in the schedule. data_seed: the order of the minibatches (the same for every pack of a
-    study, so that a candidate's numbers do not depend on the pack it happened to be in).
-    states: one entry a candidate, the training state of an earlier rung, weights that it inherits, or None to start afresh. scores: groups out of
-    `score_names.GROUPS` to measure afterwards. repeats: trainings a candidate, see `config.StudyConfig`.
+    study, so that a candidate's numbers do not depend on the pack it happened to be in). states: one entry a candidate,
+    the training state of an earlier rung, weights that it inherits, or None to start afresh; none at all where all do.
+    scores: groups out of `score_names.GROUPS` to measure afterwards. repeats: trainings a candidate, see
+    `config.StudyConfig`.
     """
 
     number: int
@@ -83,6 +84,11 @@ class PackJob:
     states: tuple[bytes | None, ...] = ()
     scores: tuple[str, ...] = ()
     repeats: int = 1
+
+    def part(self, places: Sequence[int]) -> "PackJob":
+        """The same job of some of its candidates, whose numbers do not depend on the others."""
+        states = tuple(self.states[p] for p in places) if self.states else ()
+        return replace(self, candidates=tuple(self.candidates[p] for p in places), states=states)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from wiring_search.tasks import Task, TaskOptions
 if TYPE_CHECKING:
     import pandas
 
-    from wiring_search.kernels.layout import Kind
     from wiring_search.events import Watcher
+    from wiring_search.kernels.layout import Kind
     from workers.pool import Pool, Train
 
 

@@ -8,6 +8,7 @@ the weights of the best epoch, on all candidates of the pack at once; only `memo
 A measure that fails costs its own scores and nothing else: they are NaN, and the candidate's message says why.
 """
 
+import io
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from wiring_search.candidate import Candidate
-from wiring_search.records import Outcome, PackJob, PackResult, Status
+from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status, no_beat
 from wiring_search.score_names import GROUPS
 from wiring_search.scores import robustness
 from wiring_search.scores.gradient import gradient_flow
@@ -26,7 +27,7 @@ from wiring_search.scores.repeats import mean, standard_error, upper_bound
 from wiring_search.scores.trained import trained_packs
 from wiring_search.scores.trajectory import expressivity
 from wiring_search.tasks.task import Task
-from wiring_search.training import Progress, elapsed_of, train
+from wiring_search.training import elapsed_of, load_state, train
 
 # So many validation sequences show how far gradients reach: one tile of the kernel.
 _SHOWN = 16
@@ -34,18 +35,40 @@ _SHOWN = 16
 Scores = dict[str, np.ndarray]
 
 
-def train_and_score(task: Task, job: PackJob, progress: Progress | None = None) -> PackResult:
-    """Train the job's candidates for its rung and measure all that it asks for. Never raises for what a candidate does."""
-    result = train(task, _repeated(job), progress)
+def train_and_score(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+    """Train the job's candidates for its rung and measure all that it asks for. Never raises for what a candidate does; raises
+    MemoryError as `training.train` does. A training that was asked to stop is not measured."""
+    result = train(task, _repeated(job), beat)
     outcomes = [_together(result.outcomes[p :: len(job.candidates)]) for p in range(len(job.candidates))]
-    return replace(result, outcomes=tuple(_scored(task, job, outcomes)))
+    if result.stopped_at is None:
+        outcomes = _scored(task, job, outcomes, beat)
+    return replace(result, outcomes=tuple(outcomes))
 
 
 def _repeated(job: PackJob) -> PackJob:
     """All candidates, then all of them again with the next seeds, and so on."""
     copies = [replace(candidate, seed=candidate.seed + r) for r in range(job.repeats) for candidate in job.candidates]
-    states = job.states and tuple(job.states) + (None,) * (len(copies) - len(job.states))
-    return replace(job, candidates=tuple(copies), states=states)
+    if job.repeats == 1 or not job.states:
+        return replace(job, candidates=tuple(copies))
+    apart = [_apart(state, job.repeats) for state in job.states]
+    return replace(job, candidates=tuple(copies), states=tuple(states[r] for r in range(job.repeats) for states in apart))
+
+
+def _apart(state: bytes | None, repeats: int) -> list[bytes | None]:
+    """The states of a candidate's repeats out of the one that was kept; inherited weights are the first one's alone."""
+    arrays = {} if state is None else load_state(state)
+    return [state, *(arrays[f"repeat_{r}"].tobytes() if f"repeat_{r}" in arrays else None for r in range(1, repeats))]
+
+
+def _kept(states: Sequence[bytes | None]) -> bytes | None:
+    """One state for all repeats: the first one's, with the others as bytes in it."""
+    first, *others = states
+    if first is None:
+        return None
+    further = {f"repeat_{r}": np.frombuffer(state or b"", np.uint8) for r, state in enumerate(others, start=1)}
+    buffer = io.BytesIO()
+    np.savez(buffer, **{**load_state(first), **further})
+    return buffer.getvalue()
 
 
 def _together(repeats: Sequence[Outcome]) -> Outcome:
@@ -53,6 +76,10 @@ def _together(repeats: Sequence[Outcome]) -> Outcome:
     if len(repeats) == 1:
         return repeats[0]
     seconds = sum(outcome.train_seconds for outcome in repeats)
+    state = _kept([outcome.state for outcome in repeats])
+    if any(outcome.status is Status.RUNNING for outcome in repeats):
+        whole = state if all(outcome.state is not None for outcome in repeats) else None
+        return replace(repeats[0], status=Status.RUNNING, state=whole, train_seconds=seconds)
     failed = next((outcome for outcome in repeats if outcome.status is not Status.OK), None)
     if failed is not None:
         lost = sum(outcome.status is not Status.OK for outcome in repeats)
@@ -60,14 +87,15 @@ def _together(repeats: Sequence[Outcome]) -> Outcome:
     errors = np.array([outcome.error for outcome in repeats])
     metric = float(np.mean([outcome.metric for outcome in repeats]))
     scores = {"error_se": float(standard_error(errors)), "error_upper": float(upper_bound(errors))}
-    return replace(repeats[0], error=float(mean(errors)), metric=metric, train_seconds=seconds, scores=scores)
+    return replace(repeats[0], error=float(mean(errors)), metric=metric, train_seconds=seconds, scores=scores, state=state)
 
 
-def _scored(task: Task, job: PackJob, outcomes: list[Outcome]) -> list[Outcome]:
+def _scored(task: Task, job: PackJob, outcomes: list[Outcome], beat: Beat) -> list[Outcome]:
     places = [p for p, outcome in enumerate(outcomes) if outcome.status is Status.OK]
     candidates = [job.candidates[p] for p in places]
     states = [outcomes[p].state or b"" for p in places]
     for group in job.scores if places else ():
+        beat(job.rung.epochs, job.rung.epochs)
         started = time.perf_counter()
         found, faults = _measured(group, task, candidates, states, job.data_seed)
         share = (time.perf_counter() - started) / len(places)

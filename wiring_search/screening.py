@@ -23,7 +23,7 @@ import numpy as np
 from search_spaces import Infeasible, Space
 from wiring_search.candidate import Candidate
 from wiring_search.pack import layout_of
-from wiring_search.records import Outcome, PackJob, PackResult, Rung, Status
+from wiring_search.records import Beat, Outcome, PackJob, PackResult, Rung, Status, no_beat
 from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.tasks.task import Task
 from workers.pool import Pool
@@ -41,7 +41,7 @@ Point = dict[str, Any]
 Told = Callable[[int, int], None]
 
 
-def screen_pack(task: Task, job: PackJob) -> PackResult:
+def screen_pack(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     """The job's candidates with their proxies as scores; nothing is trained, so there is no error."""
     found = proxies(job.candidates, task.features, job.data_seed)
     outcomes = []

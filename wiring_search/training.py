@@ -1,21 +1,24 @@
 """A pack through a rung: minibatches, validation after each epoch, scores. The one place that catches what goes wrong.
 
-Every candidate of a pack sees the same minibatches in the same order, drawn from the job's data seed. After each
-epoch the validation split is scored, and the weights of a candidate's best epoch are kept: that is early stopping,
-and the score of that epoch is the candidate's. The test split is never read here.
+Every candidate of a pack sees the same minibatches in the same order, drawn from the job's data seed and the number of
+the epoch. After each epoch the validation split is scored, and the weights of a candidate's best epoch are kept: that is
+early stopping, and the score of that epoch is the candidate's. The test split is never read here.
 
-A candidate whose loss, gradient or validation output stops being finite is *diverged*: frozen, and its pack mates
-train on. Should the pack fail as a whole (no memory, say), its candidates are trained one by one, and whoever fails
-alone is *crashed*.
+A training state holds all that going on needs: weights, moments, epochs done, the curve so far. So a candidate that is
+trained rung by rung, in other packs each time, stopped and gone on with, learns bit for bit what it would learn in one go.
+
+A candidate whose loss, gradient or validation output stops being finite is *diverged*: it leaves the pack, and its pack
+mates train on. Should the pack fail as a whole, its candidates are trained one by one, and whoever fails alone is
+*crashed*; only when memory runs out are several candidates given back to the pool, which has smaller packs.
 """
 
 import io
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -26,39 +29,51 @@ from wiring_search.kernels import cpu
 from wiring_search.kernels.layout import Kind, kind_of
 from wiring_search.latency import latencies_us
 from wiring_search.pack import Pack, layout_of
-from wiring_search.records import Outcome, PackJob, PackResult, Status, value_of
+from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status, no_beat, value_of
 from wiring_search.tasks.task import Split, Task
 from wiring_search.topologies import ncp
-
-Progress = Callable[[int, int], None]
 
 _EVALUATION_BATCH = 512
 
 
-def train(task: Task, job: PackJob, progress: Progress | None = None) -> PackResult:
+def train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     """Train the job's candidates for its rung and score them.
 
-    progress(done, all): called after each epoch. Never raises for what a candidate does; a keyboard interrupt goes
-    through.
+    beat: see `records.Beat`. Never raises for what a candidate does; a keyboard interrupt goes through. Raises MemoryError
+    where several candidates together need more memory than there is.
     """
-    worker = f"process {os.getpid()}"
-    parts = _by_kind(job)
-    if len(parts) > 1:
-        found: dict[int, Outcome] = {}
-        for places, part in parts:
-            found |= zip(places, train(task, part, progress).outcomes, strict=True)
-        return PackResult(job.number, tuple(found[place] for place in range(len(job.candidates))), worker)
+    results: dict[int, Outcome] = {}
+    stops = []
+    for places, part in _alike(job):
+        outcomes, stopped_at = _train_alike(task, part, beat)
+        results |= zip(places, outcomes, strict=True)
+        stops += [] if stopped_at is None else [stopped_at]
+    ordered = tuple(results[place] for place in range(len(job.candidates)))
+    return PackResult(job.number, ordered, f"process {os.getpid()}", min(stops, default=None))
+
+
+def _train_alike(task: Task, job: PackJob, beat: Beat) -> tuple[tuple[Outcome, ...], int | None]:
+    """The outcomes of candidates that one kernel call can run, and the epoch at which they were asked to stop."""
     try:
-        return PackResult(job.number, _train_pack(task, job, progress), worker)
+        return _train_pack(task, job, beat)
     except Exception as failure:
         if len(job.candidates) == 1:
-            return PackResult(job.number, (_crashed(task, job.candidates[0], failure),), worker)
-    alone = [train(task, part) for part in _one_by_one(job)]
-    return PackResult(job.number, tuple(result.outcomes[0] for result in alone), worker)
+            return (_crashed(task, job.candidates[0], failure),), None
+        if _out_of_memory(failure):
+            raise MemoryError(f"{len(job.candidates)} candidates side by side: {failure}") from failure
+    alone = [_train_alike(task, job.part([place]), beat) for place in range(len(job.candidates))]
+    stops = [stopped_at for _, stopped_at in alone if stopped_at is not None]
+    return tuple(outcome for (outcome,), _ in alone), min(stops, default=None)
+
+
+def _out_of_memory(failure: Exception) -> bool:
+    """Torch has no class for it on the CPU, only words."""
+    return isinstance(failure, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(failure)
 
 
 def load_state(state: bytes) -> dict[str, np.ndarray]:
-    """The arrays of `Outcome.state`: a pack's training state, and `best_weights`, those of the best epoch."""
+    """The arrays of `Outcome.state`: `Pack.state`, and `best_weights`, those of the best epoch; `epochs` done, and the
+    `curve` of validation errors after each of them."""
     with np.load(io.BytesIO(state)) as arrays:
         return dict(arrays)
 
@@ -90,22 +105,36 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _train_pack(task: Task, job: PackJob, progress: Progress | None) -> tuple[Outcome, ...]:
+def _train_pack(task: Task, job: PackJob, beat: Beat) -> tuple[tuple[Outcome, ...], int | None]:
     states = [None if state is None else load_state(state) for state in job.states]
-    pack = Pack(job.candidates, task.features, task.outputs, states)
-    record = _Record.start(len(job.candidates))
-    elapsed = elapsed_of(task.train)
-    started = time.perf_counter()
-    for epoch in range(job.rung.epochs):
+    whole = pack = Pack(job.candidates, task.features, task.outputs, states)
+    members = np.arange(len(job.candidates))
+    record = _Record.of(states or [None] * len(job.candidates))
+    elapsed, start = elapsed_of(task.train), _epochs_of(job.states[0] if job.states else None)
+    stopped_at = None
+    for epoch in range(start, job.rung.epochs):
+        began, before = time.perf_counter(), [pack.state(p) for p in range(len(members))]
         for rows in minibatches(len(task.train), job, epoch):
+            if beat(epoch, job.rung.epochs) is False:
+                stopped_at = epoch
+                break
             x = np.ascontiguousarray(task.train.x[rows])
             pack.train_step(x, elapsed[rows], task.every_step, loss_of(task, task.train, rows))
-        record.note(pack, *_validate(task, task.valid, pack))
-        if progress is not None:
-            progress(epoch + 1, job.rung.epochs)
-    seconds = time.perf_counter() - started
-    work = np.array([_synapse_updates(candidate) for candidate in job.candidates])
-    return tuple(_outcome(task, pack, record, p, seconds * float(work[p] / work.sum())) for p in range(len(job.candidates)))
+        if stopped_at is not None:
+            pack = Pack(pack.candidates, task.features, task.outputs, before)
+            break
+        record.note(pack, members, *_validate(task, task.valid, pack), time.perf_counter() - began)
+        beat(epoch + 1, job.rung.epochs)
+        if not pack.alive.all():
+            # Whoever is lost costs nothing any more; the others go on exactly as they would have.
+            left = np.flatnonzero(pack.alive)
+            members = members[left]
+            if len(members) == 0:
+                break
+            kept = [pack.state(p) for p in left]
+            pack = Pack([pack.candidates[p] for p in left], task.features, task.outputs, kept)
+    alive = {place: pack.state(p) for p, place in enumerate(members.tolist())}
+    return tuple(_outcome(task, whole, record, p, alive.get(p), stopped_at) for p in range(len(job.candidates))), stopped_at
 
 
 def validation_errors(task: Task, split: Split, pack: Pack) -> np.ndarray:
@@ -209,55 +238,75 @@ def elapsed_of(split: Split) -> np.ndarray:
 
 
 def minibatches(samples: int, job: PackJob, epoch: int) -> Iterator[np.ndarray]:
-    order = np.random.default_rng((job.data_seed, job.rung.number, epoch)).permutation(samples)
+    order = np.random.default_rng((job.data_seed, 0, epoch)).permutation(samples)
     for start in range(0, samples, job.rung.batch_size):
         yield order[start : start + job.rung.batch_size]
 
 
 @dataclass
 class _Record:
-    """What the epochs so far have shown: validation errors, each candidate's best epoch and its weights, and in which
-    epoch (from 1) its solver was found unstable."""
+    """What the epochs so far have shown: validation errors, each candidate's best epoch and its weights, in which epoch
+    (from 1) its solver was found unstable, and seconds spent on it."""
 
     curves: list[list[float]]
     best: list[float]
     weights: list[np.ndarray | None]
     unstable: dict[int, int]
+    seconds: np.ndarray
 
     @classmethod
-    def start(cls, candidates: int) -> "_Record":
-        return cls([[] for _ in range(candidates)], [math.inf] * candidates, [None] * candidates, {})
+    def of(cls, states: Sequence[dict[str, np.ndarray] | None]) -> "_Record":
+        """Of candidates that go on from these states; inherited weights have no past."""
+        curves = [state["curve"].tolist() if state and "curve" in state else [] for state in states]
+        weights = [state["best_weights"] if state and curve else None for state, curve in zip(states, curves, strict=True)]
+        return cls(curves, [min(curve, default=math.inf) for curve in curves], weights, {}, np.zeros(len(states)))
 
-    def note(self, pack: Pack, errors: np.ndarray, stable: np.ndarray) -> None:
+    def note(self, pack: Pack, members: np.ndarray, errors: np.ndarray, stable: np.ndarray, seconds: float) -> None:
+        """members: the place of each of the pack's candidates. seconds: what the epoch took."""
         pack.alive &= np.isfinite(errors)
-        for p in np.flatnonzero(pack.alive & ~stable):
-            self.unstable[int(p)] = len(self.curves[p]) + 1
+        unstable = pack.alive & ~stable
         pack.alive &= stable
-        for p, error in enumerate(errors):
-            self.curves[p].append(float(error) if pack.alive[p] else math.nan)
-            if pack.alive[p] and error < self.best[p]:
-                self.best[p], self.weights[p] = float(error), pack.weights(p)
+        work = np.array([_synapse_updates(candidate) for candidate in pack.candidates])
+        self.seconds[members] += seconds * work / work.sum()
+        for p, (place, error) in enumerate(zip(members.tolist(), errors, strict=True)):
+            self.curves[place].append(float(error) if pack.alive[p] else math.nan)
+            if unstable[p]:
+                self.unstable[place] = len(self.curves[place])
+            if pack.alive[p] and error < self.best[place]:
+                self.best[place], self.weights[place] = float(error), pack.weights(p)
 
 
-def _outcome(task: Task, pack: Pack, record: _Record, p: int, seconds: float) -> Outcome:
-    candidate = pack.candidates[p]
+def _outcome(
+    task: Task, whole: Pack, record: _Record, p: int, state: dict[str, np.ndarray] | None, stopped_at: int | None
+) -> Outcome:
+    """state: where its training stands, None where it diverged."""
+    candidate, curve = whole.candidates[p], record.curves[p]
     shared = {
-        "parameters": pack.layout.true_parameters(p),
-        "synapses": pack.layout.synapses(p),
-        "latency_us": float(latencies_us(candidate, task.features, task.outputs).min()),
-        "train_seconds": seconds,
-        "curve": tuple(record.curves[p]),
+        "parameters": whole.layout.true_parameters(p),
+        "synapses": whole.layout.synapses(p),
+        "latency_us": float(latencies_us(candidate, task.features, task.outputs).min()) if stopped_at is None else math.nan,
+        "train_seconds": float(record.seconds[p]),
+        "curve": tuple(curve),
     }
-    if not pack.alive[p]:
-        epoch = 1 + next(i for i, error in enumerate(record.curves[p]) if math.isnan(error))
-        message = f"loss, gradient or output stopped being finite in epoch {epoch}"
+    if state is None:
+        message = f"loss, gradient or output stopped being finite in epoch {len(curve)}"
         if p in record.unstable:
-            message = f"the {candidate.solver} solver with {candidate.steps} steps left the admissible range in epoch {epoch}"
+            message = (
+                f"the {candidate.solver} solver with {candidate.steps} steps left the admissible range in epoch {len(curve)}"
+            )
         return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
-    error = record.best[p]
+    best = {} if record.weights[p] is None else {"best_weights": record.weights[p]}
     buffer = io.BytesIO()
-    np.savez(buffer, best_weights=record.weights[p], **pack.state(p))
+    np.savez(buffer, **state, **best, epochs=np.array(len(curve)), curve=np.array(curve))
+    if stopped_at is not None and len(curve) <= stopped_at:
+        return Outcome(Status.RUNNING, math.nan, math.nan, state=buffer.getvalue(), **shared)
+    error = record.best[p]
     return Outcome(Status.OK, error, value_of(task.metric, error), state=buffer.getvalue(), **shared)
+
+
+def _epochs_of(state: bytes | None) -> int:
+    """Epochs that a training state has behind it."""
+    return 0 if state is None else int(load_state(state).get("epochs", 0))
 
 
 def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:
@@ -267,22 +316,14 @@ def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:
     return Outcome(Status.CRASHED, math.nan, math.nan, latency_us=math.nan, train_seconds=0.0, message=message, **size)
 
 
-def _one_by_one(job: PackJob) -> list[PackJob]:
-    return [_part(job, [place]) for place in range(len(job.candidates))]
-
-
-def _by_kind(job: PackJob) -> list[tuple[list[int], PackJob]]:
-    """A kernel call runs one kind of neuron, solver and memory: a mixed job is as many packs, with the places of their
-    candidates."""
-    places: dict[Kind, list[int]] = {}
-    for place, candidate in enumerate(job.candidates):
-        places.setdefault(kind_of(candidate), []).append(place)
-    return [(chosen, _part(job, chosen)) for chosen in places.values()]
-
-
-def _part(job: PackJob, places: list[int]) -> PackJob:
+def _alike(job: PackJob) -> list[tuple[list[int], PackJob]]:
+    """A kernel call runs one kind of neuron, solver and memory, and an epoch is the same for all who see it: a mixed job is as
+    many packs, with the places of their candidates."""
     states = job.states or (None,) * len(job.candidates)
-    return replace(job, candidates=tuple(job.candidates[p] for p in places), states=tuple(states[p] for p in places))
+    places: dict[tuple[Kind, int], list[int]] = {}
+    for place, (candidate, state) in enumerate(zip(job.candidates, states, strict=True)):
+        places.setdefault((kind_of(candidate), _epochs_of(state)), []).append(place)
+    return [(chosen, job.part(chosen)) for chosen in places.values()]
 
 
 def _synapse_updates(candidate: Candidate) -> int:
