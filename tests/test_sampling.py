@@ -11,7 +11,7 @@ import pytest
 from search_spaces import SPACES, Infeasible, Space
 from search_spaces.space import Point
 from wiring_search.config import SAMPLERS
-from wiring_search.sampling import Sampler
+from wiring_search.sampling import Proposal, Sampler
 
 LIQUID = SPACES["liquid"]
 Asked = Sequence[tuple[Point, dict]]
@@ -32,12 +32,13 @@ def _walk(
     sampler, asked = Sampler(name, LIQUID, 2, seed), []
     for number in range(count):
         if number < len(before):
-            sampler.put_back(*before[number])
+            sampler.put_back(number, Proposal(*before[number]))
             asked.append(before[number])
         else:
             if number == len(before) and state is not None:
                 sampler.set_state(state)
-            asked.append(sampler.ask(number))
+            proposal = sampler.ask(number)
+            asked.append((proposal.point, proposal.attrs))
         if number >= lag:
             sampler.tell(number - lag, _score(LIQUID, asked[number - lag][0]))
     return asked, sampler.state()
@@ -83,7 +84,7 @@ def test_a_flat_space_is_asked_for_as_ever() -> None:
     for name in ("tpe", "nsga2", "qmc", "random"):
         sampler = Sampler(name, space, 2, 3)
         for number in range(30):
-            point, attrs = sampler.ask(number)
+            point, attrs = (proposal := sampler.ask(number)).point, proposal.attrs
             assert "unused" not in attrs and list(point) == list(space.dimensions)
             sampler.tell(number, None if _score(space, point) is None else (1 / point["inter"], float(number)))
         found[name] = [point[key] for key in ("sensory", "inter", "command", "wiring_seed")]

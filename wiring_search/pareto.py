@@ -23,16 +23,27 @@ def is_front(points: ArrayLike) -> np.ndarray:
     return result
 
 
-def rank(points: ArrayLike) -> np.ndarray:
-    """Non-dominated rank: 0 on the front, 1 on the front of the rest, … (n,) int64; −1 for rows that are not finite."""
+def rank(points: ArrayLike, enough: int | None = None) -> np.ndarray:
+    """Non-dominated rank: 0 on the front, 1 on the front of the rest, … (n,) int64; −1 for rows that are not finite.
+
+    enough: whole ranks until so many points have one; the others are −1 too.
+    """
     points = _checked(points)
     ranks = np.full(len(points), -1)
     left = np.flatnonzero(np.isfinite(points).all(axis=1))
-    level = 0
-    while len(left):
+    if points.shape[1] <= 2 and len(left):
+        unique, back = np.unique(points[left], axis=0, return_inverse=True)
+        ranks[left] = _piles(unique)[back.reshape(-1)]
+        if enough is not None:
+            counts = np.bincount(ranks[left]).cumsum()
+            ranks[ranks > np.searchsorted(counts, enough)] = -1
+        return ranks
+    level, ranked = 0, 0
+    while len(left) and (enough is None or ranked < enough):
         front = is_front(points[left])
         ranks[left[front]] = level
-        left, level = left[~front], level + 1
+        level, ranked = level + 1, ranked + int(front.sum())
+        left = left[~front]
     return ranks
 
 
@@ -68,6 +79,20 @@ def _sweep(points: np.ndarray) -> np.ndarray:
             place += 1
         rises[first:place], falls[first:place] = [rise], [fall]
     return kept
+
+
+def _piles(points: np.ndarray) -> np.ndarray:
+    """The ranks of distinct rows of one or two numbers, sorted by row, in n log n (as in patience sorting).
+
+    Among earlier rows only a last number that is as small dominates, and the least of each rank rises with the rank.
+    """
+    least: list[float] = []
+    ranks = np.empty(len(points), np.int64)
+    for i, last in enumerate(points[:, -1].tolist()):
+        level = bisect_right(least, last)
+        least[level : level + 1] = [last]
+        ranks[i] = level
+    return ranks
 
 
 def _elimination(points: np.ndarray) -> np.ndarray:

@@ -9,29 +9,52 @@ earlier ones have fallen. TPE then models each group of dimensions that exist to
 that exist everywhere, and draws the others at random. The evolutionary and quasi-random samplers draw all dimensions, and
 what does not exist at the point stays with the sampler, noted in its attributes: so a child inherits it, and a sequence
 stays one sequence.
+
+A trial that was pruned is not finished: it may be promoted yet. To the sampler it shows what it has come to so far, in the
+way that the study chose (`config.CUT_AS`), until its next rung says more.
 """
 
+import copy
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import Choice, FloatRange, IntRange, Space
 from search_spaces.space import Dimension, Point, Value
+from wiring_search.candidate import Candidate
+from wiring_search.config import StudyConfig
 
 _POPULATION = 24
 _DRAW_ALL = ("nsga2", "nsga3", "qmc")
 _UNUSED = "unused"  # the attribute of what was drawn and does not exist at the point
 
 
-class Sampler:
-    """name: out of `config.SAMPLERS`. objectives: how many numbers, all minimised, a trial is told with."""
+@dataclass(frozen=True)
+class Proposal:
+    """What a sampler proposes. point: of the space, or as much of one as says what the candidate is. attrs: what the sampler noted
+    with it, plain data. candidate: where it is not the point's, but a child of others."""
 
-    def __init__(self, name: str, space: Space, objectives: int, seed: int) -> None:
+    point: Point
+    attrs: dict[str, Any]
+    candidate: Candidate | None = None
+
+
+def sampler_of(config: StudyConfig, space: Space) -> "Sampler":
+    """The sampler that the study chose."""
+    return Sampler(config.sampler, space, len(config.objectives), config.seed, config.cut_as)
+
+
+class Sampler:
+    """name: one of Optuna's out of `config.SAMPLERS`. objectives: how many numbers, all minimised, a trial is told with. cut_as:
+    out of `config.CUT_AS`."""
+
+    def __init__(self, name: str, space: Space, objectives: int, seed: int, cut_as: str = "pruned") -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._name, self._seed, self._space = name, seed, space
         self._dimensions = {
@@ -40,12 +63,13 @@ class Sampler:
             for place, dimension in enumerate(space.alternatives(name))
         }
         self._distributions = {key: _distribution(dimension) for key, dimension in self._dimensions.items()}
-        self._storage = optuna.storages.InMemoryStorage()
+        self._storage = _Storage()
+        self._cut_as = cut_as
         self._study = optuna.create_study(storage=self._storage, directions=["minimize"] * objectives)
         self._id = self._storage.get_study_id_from_name(self._study.study_name)
 
-    def ask(self, number: int) -> tuple[Point, dict[str, Any]]:
-        """The next point, which is trial `number`, and what the sampler noted with it."""
+    def ask(self, number: int) -> Proposal:
+        """The next point, which is trial `number`."""
         self._study.sampler = _optuna_sampler(self._name, self._seed, number, self._space.conditional)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -61,11 +85,12 @@ class Sampler:
         attrs = self._storage.get_trial(trial._trial_id).system_attrs
         used = self._keys(point)
         unused = {key: value for key, value in trial.params.items() if key not in used}
-        return point, {**attrs, _UNUSED: unused} if unused else attrs
+        return Proposal(point, {**attrs, _UNUSED: unused} if unused else attrs)
 
-    def put_back(self, params: Point, attrs: dict[str, Any]) -> None:
-        """A point of an earlier run in place of an ask."""
-        drawn = {**self._keys(params), **attrs.get(_UNUSED, {})}
+    def put_back(self, number: int, proposal: Proposal) -> None:
+        """A proposal of an earlier run in place of an ask."""
+        attrs = proposal.attrs
+        drawn = {**self._keys(proposal.point), **attrs.get(_UNUSED, {})}
         distributions = {key: distribution for key, distribution in self._distributions.items() if key in drawn}
         self._study.add_trial(
             optuna.trial.create_trial(
@@ -81,12 +106,23 @@ class Sampler:
         places = {name: self._space.alternative(name, point) for name in point}
         return {_key(self._space, name, place): point[name] for name, place in places.items() if place is not None}
 
-    def tell(self, number: int, values: Sequence[float] | None) -> None:
-        """The scores of a trial; None, or a NaN among them: it failed."""
-        if values is None or any(math.isnan(value) for value in values):
-            self._study.tell(number, state=TrialState.FAIL)
-        else:
-            self._study.tell(number, list(values))
+    def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
+        """The scores of a trial; None, or one among them that is not finite: it failed. final: at the full budget; otherwise it may
+        be told again."""
+        failed = values is None or not all(map(math.isfinite, values))
+        if failed or final:
+            self._storage.for_now.pop(number, None)
+            self._study.tell(number, None if failed else list(values), state=TrialState.FAIL if failed else None)
+            return
+        # The state and the values that Optuna would have given to a trial that ends like this.
+        state, shown = {
+            "pruned": (TrialState.PRUNED, None),
+            "left-out": (TrialState.FAIL, None),
+            "low-fidelity": (TrialState.COMPLETE, list(values)),
+        }[self._cut_as]
+        trial = copy.copy(self._storage.get_trial(self._storage.get_trial_id_from_study_id_trial_number(self._id, number)))
+        trial.state, trial.values = state, shown
+        self._storage.for_now[number] = trial
 
     def state(self) -> dict[str, Any]:
         """What the sampler keeps beside its trials (parents of a generation, place in a sequence): plain data."""
@@ -95,6 +131,23 @@ class Sampler:
     def set_state(self, state: dict[str, Any]) -> None:
         for key, value in state.items():
             self._storage.set_study_system_attr(self._id, key, value)
+
+
+class _Storage(optuna.storages.InMemoryStorage):
+    """for_now: how trials that are under way are shown to samplers, by number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.for_now: dict[int, FrozenTrial] = {}
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        if not self.for_now or states == (TrialState.WAITING,):
+            return super().get_all_trials(study_id, deepcopy, states)
+        trials = [self.for_now.get(trial.number, trial) for trial in super().get_all_trials(study_id, deepcopy=False)]
+        chosen = trials if states is None else [trial for trial in trials if trial.state in states]
+        return copy.deepcopy(chosen) if deepcopy else chosen
 
 
 def _key(space: Space, name: str, place: int) -> str:

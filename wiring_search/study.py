@@ -1,121 +1,208 @@
-"""A study: candidates are asked for, packed, trained by a pool, written to the store, and told to the sampler.
+"""A study: candidates are asked for, packed, trained by a pool rung by rung, written to the store, and told to the sampler.
 
-    ask pack k ─► store ─► pool ─► store ─► tell pack k ─► ask pack k + ahead …
+    ask pack k ─► store ─► pool ─► store ─► tell pack k ─► promote or ask pack k + ahead …
 
-The order of asks and tells is fixed: pack k + ahead is asked for when packs up to k, and no others, have been told.
-Results may arrive in any order from any number of workers; the sampler, and so the table, does not notice. Resuming
-is the same walk again, where an ask or a result that the store knows is taken from there.
+`ahead` packs are under way at once. A pack holds candidates that are new, or those that are promoted to a higher rung
+(`halving`). In a synchronous study packs are told in the order of their numbers, however they come back: the sampler, and so
+the table, does not notice how many workers there are. In an asynchronous one they are told as they come back, and nobody
+waits for a slow pack.
+
+Resuming is the same walk again, where an ask, a promotion or a result that the store knows is taken from there, each when
+it was first made: after as many packs had been told. A pack that had been stopped goes on from its checkpoint.
 
 An infeasible point is told at once and never trained; a candidate equal to an earlier one is not trained again, it
 gets its scores.
 """
 
-from dataclasses import replace
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from search_spaces import Infeasible, Space
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
-from wiring_search.events import Exhausted, PackDone, Watcher
-from wiring_search.records import Outcome, PackJob, PackResult, Rung, Status
-from wiring_search.sampling import Sampler
-from wiring_search.score_names import minimised
-from wiring_search.store import Store, Trial
+from wiring_search.events import Exhausted, PackDone, PackStarted, PoolSeen, Stopped, Watcher
+from wiring_search.halving import Ladder
+from wiring_search.records import Outcome, PackJob, PackResult, Status
+from wiring_search.sampling import Proposal, sampler_of
+from wiring_search.score_names import group_of, minimised
+from wiring_search.stopping import Until
+from wiring_search.store import Store, StoredPack, Trial
 from workers.pool import Pool
 
 # Points in a row that are infeasible or seen before, after which a space counts as used up.
 _GIVE_UP_AFTER = 300
+# So long a pack may take to come back when the search is asked to stop; schedulers give thirty seconds.
+_SECONDS_TO_STOP = 20.0
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def search(config: StudyConfig, store: Store, pool: Pool, watch: Watcher = lambda event: None) -> None:
-    """Run the study to its end, from wherever the store says it stands.
+def search(
+    config: StudyConfig,
+    store: Store,
+    pool: Pool,
+    watch: Watcher = lambda event: None,
+    until: Until = lambda: None,
+) -> bool:
+    """Run the study to its end, from wherever the store says it stands. Returns whether it got there.
 
-    Raises whatever the pool raises when it cannot go on; what was finished until then is in the store.
+    until: asked now and then; where it gives a reason, packs under way are stopped and their states written down, within about
+    twenty seconds. Raises whatever the pool raises when it cannot go on; what was finished until then is in the store.
     """
-    asking = _Asking(config, store)
-    packs: dict[int, list[Trial]] = {}
-    results: dict[int, dict[int, Outcome]] = {}
-    asked = told = 0
+    walk = _Walk(config, store)
+    stored = {pack.number: pack for pack in store.packs()}
+    under_way: dict[int, _Pack] = {}
+    known: dict[int, dict[int, Outcome]] = {}
+    reason = None
     while True:
-        while asked < told + config.ahead and not asking.ended:
-            packs[asked] = trials = asking.pack(asked)
-            known = _known(trials)
-            if known is None:
-                pool.submit(_job(config, asked, trials))
+        while len(under_way) < config.ahead and reason is None:
+            number = walk.asked
+            pack = walk.again(stored[number]) if number in stored else walk.next_pack(len(under_way))
+            if pack is None:
+                break
+            under_way[number] = pack
+            found = store.outcomes(number) if number in stored and stored[number].place is not None else None
+            if found is None and pack.members:
+                pool.submit(_job(config, store, pack))
+                watch(PackStarted(number, pack.rung, pack.members))
             else:
-                results[asked] = known
-                if known:
-                    watch(PackDone(asked, known, restored=True))
-            asked += 1
-        if told == asked:
+                known[number] = found or {}
+                if found:
+                    watch(PackDone(number, found, restored=True, rung=pack.rung))
+            reason = until()
+        if not under_way or reason is not None:
             break
-        while told not in results:
-            result = pool.next_done()
-            results[result.number] = _write(store, packs[result.number], result)
-            watch(PackDone(result.number, results[result.number]))
-        asking.tell(packs.pop(told), results.pop(told))
-        told += 1
-    if asking.trained < config.trials:
-        watch(Exhausted(asking.trained))
+        number = _next_to_tell(config, under_way, known, stored)
+        if number is None:
+            result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
+            if result is not None:
+                known |= _write(config, store, under_way, result, watch)
+            watch(PoolSeen(pool.workers, max(len(under_way) - len(known) - pool.workers, 0)))
+            reason = until()
+        else:
+            walk.tell(under_way.pop(number), known.pop(number))
+    if reason is not None:
+        _stop(config, store, pool, {n: pack for n, pack in under_way.items() if n not in known}, watch)
+        watch(Stopped(reason))
+    elif walk.trained < config.trials:
+        watch(Exhausted(walk.trained))
+    return reason is None
 
 
-class _Asking:
-    """The sampler's side of the walk: makes packs, or takes them from the store, and remembers which candidates there
-    were."""
+@dataclass(frozen=True)
+class _Pack:
+    """members: trials that train in it, in order; trials: those that were asked for with it, the ones that never train too."""
+
+    number: int
+    rung: int
+    members: tuple[int, ...]
+    trials: tuple[Trial, ...] = ()
+
+
+def _next_to_tell(
+    config: StudyConfig, under_way: dict[int, _Pack], known: dict[int, dict[int, Outcome]], stored: dict[int, StoredPack]
+) -> int | None:
+    """The pack whose outcomes the walk goes on with; None: it is not back yet."""
+    if not config.asynchronous:
+        first = min(under_way)
+        return first if first in known else None
+    # As they came back, in an earlier run first; a pack with nothing to train has no place and waits for nobody.
+    places = {number: stored[number].place if number in stored else None for number in known}
+    return min(known, key=lambda number: -1 if not under_way[number].members else places[number] or 0, default=None)
+
+
+class _Walk:
+    """Makes packs, or takes them from the store; tells the sampler and the ladder, and remembers which candidates there were."""
 
     def __init__(self, config: StudyConfig, store: Store) -> None:
         self._config, self._store = config, store
         self._space = Space.from_json(config.space)
-        self._sampler = Sampler(config.sampler, self._space, len(config.objectives), config.seed)
-        self._stored = store.packs()
+        self._sampler = sampler_of(config, self._space)
+        self._ladder = Ladder(config.rungs, _share(config), config.pack_size, together=config.pruning == "one-epoch")
         self._next = 0
         self._seen: dict[str, int] = {}
-        self._values: dict[int, tuple[float, ...] | None] = {}
+        self._told: dict[int, tuple[tuple[float, ...] | None, bool]] = {}
+        self.asked = self.told = 0
         self.trained = 0
         self.ended = False
 
-    def pack(self, number: int) -> list[Trial]:
-        """The trials of the next pack, in the store already or written to it now."""
+    def next_pack(self, under_way: int) -> _Pack | None:
+        """The next pack, written to the store; None where there is nothing to do until another one is told.
+
+        The highest rung with a full pack waiting comes first; then new candidates; at the end packs that are not full.
+        """
+        promoted = self._ladder.next_pack(self.ended, under_way)
+        if promoted is not None:
+            pack = _Pack(self.asked, *promoted)
+            self._store.asked(pack.number, pack.rung, pack.members, (), {"told": self.told})
+            return self._taken(pack)
+        if self.ended:
+            return None
         wanted = min(self._config.pack_size, self._config.trials - self.trained)
-        if number < self._stored:
-            trials = self._store.trials(number)
-            for trial in trials:
-                self._sampler.put_back(trial.params, trial.sampler_attrs)
-                self._note(trial)
-            self._sampler.set_state(self._store.sampler_state(number))
-        else:
-            trials = self._ask(number, wanted)
-            self._store.asked(number, trials, self._sampler.state())
-        to_train = sum(_trains(trial) for trial in trials)
-        self.trained += to_train
-        self.ended = self.trained >= self._config.trials or to_train < wanted
-        return trials
+        trials = tuple(self._ask(wanted))
+        pack = _Pack(self.asked, 0, tuple(trial.trial for trial in trials if _trains(trial)), trials)
+        state = {"told": self.told, "sampler": self._sampler.state()}
+        self._store.asked(pack.number, 0, pack.members, trials, state)
+        self.ended = len(pack.members) < wanted
+        return self._taken(pack)
 
-    def tell(self, trials: list[Trial], outcomes: dict[int, Outcome]) -> None:
-        """A pack's scores, in the order of its trials. (Infeasible trials have been told.)"""
+    def again(self, stored: StoredPack) -> _Pack | None:
+        """The same from the store; None where it was made only after more packs had been told."""
+        state = self._store.sampler_state(stored.number)
+        if state["told"] > self.told:
+            return None
+        if stored.rung:
+            return self._taken(_Pack(stored.number, stored.rung, stored.members))
+        trials = tuple(self._store.trials(stored.number))
         for trial in trials:
-            if trial.status is Status.INFEASIBLE:
-                continue
-            if trial.duplicate_of is None:
-                self._values[trial.trial] = self._objectives(outcomes[trial.trial])
-            else:
-                self._values[trial.trial] = self._values[trial.duplicate_of]
-            self._sampler.tell(trial.trial, self._values[trial.trial])
+            self._sampler.put_back(trial.trial, Proposal(trial.params, trial.sampler_attrs, trial.candidate))
+            self._note(trial)
+        self._sampler.set_state(state["sampler"])
+        wanted = min(self._config.pack_size, self._config.trials - self.trained)
+        self.ended = len(stored.members) < wanted
+        return self._taken(_Pack(stored.number, 0, stored.members, trials))
 
-    def _ask(self, pack: int, wanted: int) -> list[Trial]:
+    def _taken(self, pack: _Pack) -> _Pack:
+        self.asked += 1
+        if pack.rung:
+            self._ladder.promoted(pack.rung, pack.members)
+        else:
+            self.trained += len(pack.members)
+            self.ended = self.ended or self.trained >= self._config.trials
+        return pack
+
+    def tell(self, pack: _Pack, outcomes: dict[int, Outcome]) -> None:
+        """A pack's scores, in the order of its trials. (Infeasible trials have been told.)"""
+        final = pack.rung == len(self._config.rungs) - 1
+        for number in pack.members:
+            values = self._objectives(outcomes[number])
+            self._ladder.seen(pack.rung, number, values)
+            self._tell(number, values, final)
+        for trial in pack.trials:
+            if trial.duplicate_of is not None:
+                self._tell(trial.trial, *self._told.get(trial.duplicate_of, (None, True)))
+        self.told += 1
+
+    def _tell(self, number: int, values: tuple[float, ...] | None, final: bool) -> None:
+        self._sampler.tell(number, values, final)
+        self._told[number] = values, final
+
+    def _ask(self, wanted: int) -> list[Trial]:
         trials: list[Trial] = []
-        in_vain = 0
-        while sum(_trains(trial) for trial in trials) < wanted and in_vain < _GIVE_UP_AFTER:
-            params, attrs = self._sampler.ask(self._next)
-            trial = self._trial(pack, params, attrs)
-            in_vain = 0 if _trains(trial) else in_vain + 1
+        trained = in_vain = 0
+        while trained < wanted and in_vain < _GIVE_UP_AFTER:
+            trial = self._trial(self._sampler.ask(self._next))
+            trains = _trains(trial)
+            trained, in_vain = trained + trains, 0 if trains else in_vain + 1
             self._note(trial)
             trials.append(trial)
         return trials
 
-    def _trial(self, pack: int, params: dict, attrs: dict) -> Trial:
-        trial = Trial(self._next, pack, 0, Status.RUNNING, params, None, None, "", attrs)
+    def _trial(self, proposal: Proposal) -> Trial:
+        trial = Trial(self._next, self.asked, 0, Status.RUNNING, proposal.point, None, None, "", proposal.attrs)
         try:
-            candidate = self._space.build(params, self._config.seed)
+            candidate = proposal.candidate or self._space.build(proposal.point, self._config.seed)
         except Infeasible as reason:
             return replace(trial, status=Status.INFEASIBLE, message=str(reason))
         original = self._seen.get(candidate.candidate_id)
@@ -131,46 +218,77 @@ class _Asking:
             self._seen[trial.candidate.candidate_id] = trial.trial
 
     def _objectives(self, outcome: Outcome) -> tuple[float, ...] | None:
-        if outcome.status is not Status.OK:
+        if outcome.status not in (Status.OK, Status.PRUNED):
             return None
         objectives = self._config.objectives
-        return tuple(map(float, minimised(objectives, [outcome.score(name) for name in objectives])))
+        values = tuple(map(float, minimised(objectives, [outcome.score(name) for name in objectives])))
+        return values if all(map(math.isfinite, values)) else None
+
+
+def _share(config: StudyConfig) -> float:
+    """Of those that finish a rung, how many go on to the next one."""
+    return {"median": 1 / 2, "one-epoch": 1 / config.eta**2}.get(config.pruning, 1 / config.eta)
 
 
 def _trains(trial: Trial) -> bool:
     return trial.candidate is not None and trial.duplicate_of is None
 
 
-def _known(trials: list[Trial]) -> dict[int, Outcome] | None:
-    """The outcomes of a pack that is finished in the store (or has nothing to train), else None."""
-    to_train = [trial for trial in trials if _trains(trial)]
-    if any(trial.status is Status.RUNNING for trial in to_train):
-        return None
-    return {
-        t.trial: Outcome(
-            t.status,
-            t.score("error"),
-            t.score("metric"),
-            t.parameters or 0,
-            t.synapses or 0,
-            t.score("latency_us"),
-            t.score("train_seconds"),
-            t.curve,
-            scores=t.scores,
-            score_seconds=t.score("score_seconds"),
-        )
-        for t in to_train
-    }
+def _job(config: StudyConfig, store: Store, pack: _Pack) -> PackJob:
+    candidates: Sequence[Candidate]
+    rung = config.rungs[pack.rung]
+    states: Sequence[bytes | None]
+    if pack.rung:
+        candidates, states = store.candidates(pack.members), store.states(pack.members)
+    else:
+        training = [trial for trial in pack.trials if _trains(trial)]
+        candidates = [trial.candidate for trial in training if trial.candidate is not None]
+        states = [_inherited(config, store, trial) for trial in training]
+    stopped = store.checkpointed(pack.number)
+    states = [stopped.get(trial, state) for trial, state in zip(pack.members, states, strict=True)]
+    kept = tuple(states) if any(state is not None for state in states) else ()
+    return PackJob(pack.number, rung, tuple(candidates), config.seed, kept, _measured(config, pack.rung), config.repeats)
 
 
-def _job(config: StudyConfig, number: int, trials: list[Trial]) -> PackJob:
-    candidates: list[Candidate] = [trial.candidate for trial in trials if _trains(trial) and trial.candidate is not None]
-    rung = Rung(0, config.epochs, config.batch_size)
-    return PackJob(number, rung, tuple(candidates), config.seed, scores=config.scores, repeats=config.repeats)
+def _inherited(config: StudyConfig, store: Store, trial: Trial) -> bytes | None:
+    """What a child starts with: its parent's weights, where the parent has been trained."""
+    return None
 
 
-def _write(store: Store, trials: list[Trial], result: PackResult) -> dict[int, Outcome]:
-    numbers = [trial.trial for trial in trials if _trains(trial)]
-    outcomes = dict(zip(numbers, result.outcomes, strict=True))
-    store.finished(outcomes, result.worker)
-    return outcomes
+def _measured(config: StudyConfig, rung: int) -> tuple[str, ...]:
+    """The groups of scores to measure: all of them at the full budget, below it those that decide who goes on."""
+    if rung == len(config.rungs) - 1:
+        return config.scores
+    return tuple(group for group in config.scores if group in {group_of(name) for name in config.objectives})
+
+
+def _write(
+    config: StudyConfig, store: Store, under_way: dict[int, _Pack], result: PackResult, watch: Watcher
+) -> dict[int, dict[int, Outcome]]:
+    """Outcomes by pack and trial, once they are in the store; of a pack that was stopped, where it stands is."""
+    pack = under_way[result.number]
+    outcomes = dict(zip(pack.members, result.outcomes, strict=True))
+    if result.stopped_at is not None:
+        store.checkpoint(pack.number, {trial: o.state for trial, o in outcomes.items() if o.state is not None})
+        return {}
+    if pack.rung < len(config.rungs) - 1:
+        outcomes = {t: replace(o, status=Status.PRUNED) if o.status is Status.OK else o for t, o in outcomes.items()}
+    store.finished(pack.number, outcomes, result.worker)
+    watch(PackDone(pack.number, outcomes, rung=pack.rung))
+    return {pack.number: outcomes}
+
+
+def _stop(config: StudyConfig, store: Store, pool: Pool, under_way: dict[int, _Pack], watch: Watcher) -> None:
+    """Packs under way are stopped, and what they have come to is written down; those that take too long begin their rung again
+    when the study is gone on with."""
+    pool.stop()
+    end = time.monotonic() + _SECONDS_TO_STOP
+    left = sum(bool(pack.members) for pack in under_way.values())
+    while left and time.monotonic() < end:
+        try:
+            result = pool.next_done(min(_SECONDS_BETWEEN_LOOKS, max(end - time.monotonic(), 0.0)))
+        except RuntimeError:
+            return  # nothing is under way any more
+        if result is not None:
+            _write(config, store, under_way, result, watch)
+            left -= 1
