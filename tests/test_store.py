@@ -1,10 +1,10 @@
 """The store: rows go in whole and come out the same, one driver at a time, readable while a search runs."""
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy
 from studies import config, store
@@ -12,11 +12,12 @@ from studies import config, store
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Status
-from wiring_search.store import FILE, Baseline, Store, Trial, exists
+from wiring_search.store import FILE, Baseline, Store, StoredPack, Trial, exists
 from wiring_search.tasks import TaskOptions
 from wiring_search.topologies import ncp
 
 CANDIDATE = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
+OTHER = Candidate(CANDIDATE.wiring, steps=3)
 RUNNING = Trial(0, 0, 0, Status.RUNNING, {"inter": 3}, CANDIDATE, None, "", {"note": 1})
 TWIN = replace(RUNNING, trial=1, status=Status.DUPLICATE, duplicate_of=0)
 IMPOSSIBLE = Trial(2, 0, 0, Status.INFEASIBLE, {"inter": 1}, None, None, "no", {})
@@ -25,9 +26,13 @@ OUTCOME = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weight
 
 def test_trials_come_back_as_they_went_in(tmp_path: Path) -> None:
     mine = store(tmp_path / "run")
-    mine.asked(0, [RUNNING, TWIN, IMPOSSIBLE], {"generation": 3})
-    assert mine.trials() == [RUNNING, TWIN, IMPOSSIBLE] and mine.packs() == 1 and mine.sampler_state(0) == {"generation": 3}
-    mine.finished({0: OUTCOME}, "me")
+    mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {"generation": 3})
+    assert (
+        mine.trials() == [RUNNING, TWIN, IMPOSSIBLE]
+        and mine.packs() == [StoredPack(0, 0, (0,), None)]
+        and mine.sampler_state(0) == {"generation": 3}
+    )
+    mine.finished(0, {0: OUTCOME}, "me")
     scores = {"error": 0.25, "metric": 0.75, "parameters": 30, "synapses": 13, "latency_us": 1.5, "train_seconds": 2.5}
     again = Store.open(tmp_path / "run")
     assert again.trials(0) == [
@@ -41,8 +46,8 @@ def test_trials_come_back_as_they_went_in(tmp_path: Path) -> None:
 
 def test_diverged_scores_are_nan_in_the_table(tmp_path: Path) -> None:
     mine = store(tmp_path)
-    mine.asked(0, [RUNNING], {})
-    mine.finished({0: Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (0.5, math.nan), None, "why")}, "me")
+    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.finished(0, {0: Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (0.5, math.nan), None, "why")}, "me")
     row = mine.table().iloc[0]
     assert row["status"] == "diverged" and math.isnan(row["error"]) and row["message"] == "why" and row["synapses"] == 13
     assert [math.isnan(value) for value in mine.trials()[0].curve] == [False, True]
@@ -56,7 +61,7 @@ def test_table_has_the_promised_columns(tmp_path: Path) -> None:
 
 def test_baselines_come_back_as_they_went_in_and_once(tmp_path: Path) -> None:
     mine = store(tmp_path)
-    mine.asked(0, [RUNNING, IMPOSSIBLE], {})
+    mine.asked(0, 0, [0], [RUNNING, IMPOSSIBLE], {})
     mine.baseline_finished("lstm-4", OUTCOME, "me")
     lost = Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (math.nan,), None, "why")
     mine.baseline_finished("gru-4", lost, "me")
@@ -69,24 +74,15 @@ def test_baselines_come_back_as_they_went_in_and_once(tmp_path: Path) -> None:
     table = mine.table()
     assert table["baseline"].tolist() == ["", "", "lstm-4", "gru-4"] and table["synapses"].tolist()[2:] == [13, 13]
     assert table["trial"].isna().tolist() == [False, False, True, True] and table["p.inter"].tolist()[:2] == [3, 1]
-    assert [t.trial for t in mine.trials()] == [0, 2] and mine.packs() == 1
-
-
-def test_a_store_from_before_there_were_baselines_takes_them(tmp_path: Path) -> None:
-    mine = store(tmp_path)
-    with sqlalchemy.create_engine(f"sqlite:///{tmp_path / FILE}").begin() as connection:
-        connection.execute(sqlalchemy.text("DROP TABLE baselines"))
-    assert mine.baselines() == [] and mine.table().empty
-    mine.baseline_finished("lstm-4", OUTCOME, "me")
-    assert [b.name for b in Store.open(tmp_path).baselines()] == ["lstm-4"] and len(mine.table()) == 1
+    assert [t.trial for t in mine.trials()] == [0, 2] and len(mine.packs()) == 1
 
 
 def test_a_pack_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     mine = store(tmp_path)
-    mine.asked(0, [RUNNING], {})
+    mine.asked(0, 0, [0], [RUNNING], {})
     with pytest.raises(sqlalchemy.exc.IntegrityError):
-        mine.asked(1, [replace(RUNNING, trial=1), RUNNING], {})
-    assert mine.packs() == 1 and len(mine.trials()) == 1
+        mine.asked(1, 0, [1, 0], [replace(RUNNING, trial=1), RUNNING], {})
+    assert len(mine.packs()) == 1 and len(mine.trials()) == 1
 
 
 def test_one_driver_at_a_time(tmp_path: Path) -> None:
@@ -114,15 +110,6 @@ def test_a_store_cut_short_while_it_was_made_is_no_study(tmp_path: Path) -> None
     assert exists(tmp_path)
 
 
-def test_another_schema_is_refused(tmp_path: Path) -> None:
-    mine = store(tmp_path)
-    with sqlalchemy.create_engine(f"sqlite:///{tmp_path / FILE}").begin() as connection:
-        connection.execute(sqlalchemy.text("UPDATE study SET schema = 99"))
-    mine.close()
-    with pytest.raises(ValueError, match="schema 99; this version reads schema 2"):
-        Store.open(tmp_path)
-
-
 def test_config_goes_through_json_and_checks_itself() -> None:
     full = config(task_options=TaskOptions(data="x", inputs=("a",)), objectives=("error", "latency_us"), seed=4)
     assert StudyConfig.from_json(full.to_json()) == full
@@ -139,22 +126,121 @@ def test_config_goes_through_json_and_checks_itself() -> None:
 
 def test_further_scores_come_back_and_a_missing_one_is_nan(tmp_path: Path) -> None:
     mine = store(tmp_path, scores=("memory",))
-    mine.asked(0, [RUNNING, TWIN], {})
-    mine.finished({0: replace(OUTCOME, scores={"memory": 0.5, "memory_lag": math.nan}, score_seconds=0.25)}, "me")
+    mine.asked(0, 0, [0], [RUNNING, TWIN], {})
+    mine.finished(0, {0: replace(OUTCOME, scores={"memory": 0.5, "memory_lag": math.nan}, score_seconds=0.25)}, "me")
     for trial, row in zip(Store.open(tmp_path).trials(), mine.table().itertuples(), strict=True):
         assert trial.score("memory") == row.memory == 0.5 and trial.score("score_seconds") == row.score_seconds == 0.25
         assert math.isnan(trial.score("memory_lag")) and math.isnan(row.memory_lag)
 
 
-def test_a_store_of_the_first_schema_is_read_and_gone_on_with(tmp_path: Path) -> None:
-    mine = store(tmp_path)
-    mine.asked(0, [RUNNING], {})
-    mine.close()
-    with sqlalchemy.create_engine(f"sqlite:///{tmp_path / FILE}").begin() as connection:
-        for column in ("scores", "score_seconds"):
-            connection.execute(sqlalchemy.text(f"ALTER TABLE trials DROP COLUMN {column}"))
-        old = {name: value for name, value in mine.config.to_json().items() if name not in ("scores", "repeats")}
-        connection.execute(sqlalchemy.text("UPDATE study SET schema = 1, config = :config"), {"config": json.dumps(old)})
+def test_a_promoted_trial_goes_through_its_rungs(tmp_path: Path) -> None:
+    mine = store(tmp_path, epochs=9, pruning="halving")
+    other = replace(RUNNING, trial=2, candidate=OTHER, candidate_id=None, wiring_id=None)
+    mine.asked(0, 0, [0], [RUNNING, TWIN], {})
+    mine.asked(1, 0, [2], [other], {})
+    cut = replace(OUTCOME, status=Status.PRUNED, scores={"memory": 0.5}, score_seconds=0.5)
+    mine.finished(1, {2: replace(cut, state=b"other")}, "me")
+    mine.finished(0, {0: cut}, "me")
+    assert [t.status for t in mine.trials()] == ["pruned", "duplicate", "pruned"]
+    mine.asked(2, 1, [2, 0], [], {"generation": 1})
+    assert [t.status for t in mine.trials()] == ["running", "duplicate", "running"] and mine.states([2, 0]) == [
+        b"other",
+        b"weights",
+    ]
+    assert mine.candidates([2, 0]) == [OTHER, CANDIDATE]
+    better = replace(OUTCOME, error=0.125, train_seconds=4.0, score_seconds=1.0, curve=(0.5, 0.25, 0.125), state=b"more")
+    mine.finished(2, {0: better, 2: replace(better, status=Status.DIVERGED, error=math.nan, state=None)}, "you")
     again = Store.open(tmp_path)
-    again.finished({0: OUTCOME}, "me")
-    assert again.config == mine.config and again.trials()[0].error == 0.25
+    first, twin, second = again.trials()
+    assert first == replace(
+        RUNNING,
+        rung=1,
+        status=Status.OK,
+        **{"error": 0.125, "metric": 0.75, "parameters": 30, "synapses": 13, "latency_us": 1.5},
+        **{"train_seconds": 6.5, "score_seconds": 1.5, "curve": better.curve},
+    )
+    assert twin.status is Status.DUPLICATE and (twin.rung, twin.error, twin.train_seconds) == (1, 0.125, 6.5)
+    assert second.status is Status.DIVERGED and second.error is None and again.states([0, 2]) == [b"more", None]
+    assert again.packs() == [StoredPack(0, 0, (0,), 1), StoredPack(1, 0, (2,), 0), StoredPack(2, 1, (2, 0), 2)]
+    assert list(again.outcomes(2)) == [2, 0] and again.outcomes(2)[0] == replace(better, state=None, curve=())
+    assert again.outcomes(0) == {0: replace(cut, state=None, curve=())} and again.table()["epochs"].tolist() == [3, 3, 3]
+    history = again.history()
+    assert history[["trial", "rung", "epochs"]].to_numpy().tolist() == [[0, 0, 1], [0, 1, 3], [2, 0, 1], [2, 1, 3]]
+    assert history["train_seconds"].tolist() == [2.5, 4.0, 2.5, 4.0] and history["worker"].tolist() == ["me", "you"] * 2
+
+
+def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.finished(0, {0: replace(OUTCOME, scores={"memory": 0.5})}, "me")
+    mine.asked(1, 0, [], [replace(TWIN, pack=1)], {})
+    twin = mine.trials()[1]
+    assert twin.status is Status.DUPLICATE and (twin.error, twin.train_seconds, twin.scores) == (0.25, 2.5, {"memory": 0.5})
+
+
+def test_a_pack_is_finished_once_with_its_own_outcomes(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    mine.asked(0, 0, [0], [RUNNING, TWIN], {})
+    for pack, outcomes, message in (
+        (1, {0: OUTCOME}, "pack 1 .* was never asked for"),
+        (0, {1: OUTCOME}, r"has the members \[0\]; there are outcomes of \[1\]"),
+        (0, {}, r"has the members \[0\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            mine.finished(pack, outcomes, "me")
+    assert mine.trials() == [RUNNING, TWIN] and mine.packs()[0].place is None and mine.outcomes(0) == {}
+    mine.finished(0, {0: OUTCOME}, "me")
+    with pytest.raises(ValueError, match="pack 0 .* is finished"):
+        mine.finished(0, {0: OUTCOME}, "me")
+    assert mine.trial(0).train_seconds == 2.5
+
+
+def test_a_promoted_trial_must_be_there(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    with pytest.raises(ValueError, match="a member that was never asked for"):
+        mine.asked(0, 1, [7], [], {})
+    assert mine.packs() == []
+
+
+def test_a_checkpoint_lasts_until_its_pack_is_finished(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    assert mine.checkpointed(0) == {}
+    mine.checkpoint(0, {0: b"early", 1: b"gone"})
+    mine.checkpoint(0, {0: b"late"})
+    assert Store.open(tmp_path).checkpointed(0) == {0: b"late"} and mine.checkpointed(1) == {}
+    mine.finished(0, {0: OUTCOME}, "me")
+    assert mine.checkpointed(0) == {}
+
+
+def test_trials_without_candidates_say_all_else(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
+    light = mine.trials(candidates=False)
+    assert light == [replace(RUNNING, candidate=None), replace(TWIN, candidate=None), IMPOSSIBLE]
+    assert light[0].candidate_id == CANDIDATE.candidate_id and [t.trains for t in light] == [True, False, False]
+    for missing in (2, 3):
+        with pytest.raises(ValueError, match=f"trial {missing} .* has no candidate"):
+            mine.candidates([0, missing])
+
+
+def test_parents_are_told_in_the_table(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    mine.asked(0, 0, [0], [replace(RUNNING, sampler_attrs={"parents": [12, 15]}), TWIN], {})
+    assert mine.table()["parents"].tolist() == ["12+15", ""]
+
+
+def test_a_workers_last_words_may_be_anything(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.finished(0, {0: replace(OUTCOME, status=Status.CRASHED, message="a\0b\udcffc", error=math.inf)}, "me")
+    assert mine.trial(0).message == "a\N{REPLACEMENT CHARACTER}b?c" and mine.trial(0).error is None
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
+    mine = store(tmp_path)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    counts = {"parameters": np.int64(7), "synapses": np.int64(5)}
+    mine.finished(0, {0: replace(OUTCOME, **counts, error=np.float32(0.5), scores={"memory": np.float32(0.25)})}, "me")
+    trial = mine.trial(0)
+    assert (trial.parameters, trial.synapses, trial.error, trial.scores) == (7, 5, 0.5, {"memory": 0.25})

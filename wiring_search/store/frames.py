@@ -1,0 +1,76 @@
+"""A study as tables: one row a trial and one a trained baseline, or one a trial and rung."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from wiring_search.config import StudyConfig
+from wiring_search.score_names import ALWAYS
+from wiring_search.store.rows import Baseline, Trial
+
+if TYPE_CHECKING:
+    import pandas
+
+_SCORES = ("error", "synapses", "parameters", "latency_us", "train_seconds")
+
+
+def table(config: StudyConfig, metric: str, trials: Sequence[Trial], baselines: Sequence[Baseline]) -> "pandas.DataFrame":
+    """One row a trial, scores and parameters as columns, then one row a trained baseline, which has a name in the column
+    `baseline` and nothing in those that are about trials. epochs: of the rung that the row has reached. parents: the trials
+    that it comes from, such as 12+15, where the sampler knows; empty for others."""
+    import pandas
+
+    dimensions = list(config.space["dimensions"])
+    columns = [
+        *("trial", "rung", "status", "wiring_id", "seed", *_SCORES, metric, *_further(config), "score_seconds"),
+        *("epochs", "pack", "duplicate_of", "message", "baseline", "parents"),
+        *(f"p.{name}" for name in dimensions),
+    ]
+    rows = [_trial(config, metric, row) for row in trials] + [_baseline(config, metric, row) for row in baselines]
+    # Whole numbers stay so, also where some rows have none.
+    whole = ["trial", "rung", "synapses", "parameters", "pack", "duplicate_of"]
+    whole += [f"p.{name}" for name in dimensions if all(isinstance(t.params.get(name, 0), int) for t in trials)]
+    return pandas.DataFrame(rows, columns=columns).astype(dict.fromkeys(whole, "Int64"))
+
+
+def history(config: StudyConfig, metric: str, rows: Sequence[Any]) -> "pandas.DataFrame":
+    """One row a trial and rung that it has finished, by trial and rung; its times are those of the rung alone."""
+    import pandas
+
+    columns = ["trial", "rung", "pack", "epochs", "status", *_SCORES, metric, *_further(config), "score_seconds"]
+    columns += ["message", "worker", "finished"]
+    flat = [{**row, metric: row["metric"], **(row["scores"] or {})} for row in rows]
+    numbers = dict.fromkeys(["error", "latency_us", "train_seconds", metric, *_further(config), "score_seconds"], "float64")
+    return pandas.DataFrame(flat, columns=columns).astype(numbers)
+
+
+def _further(config: StudyConfig) -> list[str]:
+    return [name for name in config.measured if name not in ALWAYS]
+
+
+def _of_all(config: StudyConfig, metric: str, row: Trial | Baseline) -> dict[str, Any]:
+    return {
+        "status": row.status.value,
+        "seed": config.seed,
+        **{name: row.score(name) for name in (*_SCORES, *config.measured, "score_seconds")},
+        metric: row.score("metric"),
+        "message": row.message,
+    }
+
+
+def _trial(config: StudyConfig, metric: str, row: Trial) -> dict[str, Any]:
+    return {
+        **_of_all(config, metric, row),
+        "trial": row.trial,
+        "rung": row.rung,
+        "wiring_id": row.wiring_id,
+        "epochs": config.rungs[row.rung].epochs,
+        "pack": row.pack,
+        "duplicate_of": row.duplicate_of,
+        "baseline": "",
+        "parents": "+".join(map(str, row.sampler_attrs.get("parents") or ())),
+        **{f"p.{name}": value for name, value in row.params.items()},
+    }
+
+
+def _baseline(config: StudyConfig, metric: str, row: Baseline) -> dict[str, Any]:
+    return {**_of_all(config, metric, row), "epochs": config.epochs, "baseline": row.name, "parents": ""}

@@ -1,0 +1,85 @@
+"""Stores of earlier schemas are brought up to date when they are opened, step by step from the first schema on.
+
+A step says what it changes in SQL of its own: the tables of `wiring_search.store.tables` are those of the last schema, which
+no earlier step may know.
+"""
+
+import json
+
+import sqlalchemy as sql
+
+from wiring_search.store.tables import SCHEMA
+
+
+def bring_up_to_date(connection: sql.Connection) -> None:
+    """Take all steps that this store lacks; the caller's transaction makes it all of them or none.
+
+    Raises ValueError for a schema that this version does not know.
+    """
+    schema = connection.execute(sql.text("SELECT schema FROM study")).scalar_one()
+    if not 1 <= schema <= SCHEMA:
+        raise ValueError(f"it was written with store schema {schema}; this version reads schema {SCHEMA}, and earlier ones")
+    for step in _STEPS[schema - 1 :]:
+        step(connection)
+    if schema < SCHEMA:
+        connection.execute(sql.text("UPDATE study SET schema = :schema"), {"schema": SCHEMA})
+
+
+def _scores_besides(connection: sql.Connection) -> None:
+    """1 to 2: what candidates are scored on besides."""
+    connection.execute(sql.text("ALTER TABLE trials ADD COLUMN score_seconds FLOAT"))
+    connection.execute(sql.text("ALTER TABLE trials ADD COLUMN scores JSON"))
+
+
+def _rungs_of_budget(connection: sql.Connection) -> None:
+    """2 to 3: packs know their members, their rung (all had the full budget), and in which order they finished (then, that of
+    asking); what each rung gave is kept; baselines have an order."""
+    for statement in _RUNGS_OF_BUDGET.split(";"):
+        connection.execute(sql.text(statement))
+    config = json.loads(connection.execute(sql.text("SELECT config FROM study")).scalar_one())
+    connection.execute(
+        sql.text(
+            f"INSERT INTO rungs SELECT trial, 0, pack, :epochs, status, message, synapses, {_SCORES} FROM trials "
+            "WHERE status NOT IN ('running', 'infeasible', 'duplicate')"
+        ),
+        {"epochs": config["epochs"]},
+    )
+    members: dict[int, list[int]] = {pack: [] for (pack,) in connection.execute(sql.text("SELECT pack FROM packs ORDER BY pack"))}
+    under_way = set()
+    trained = "SELECT pack, trial, status FROM trials WHERE status NOT IN ('infeasible', 'duplicate') ORDER BY trial"
+    for pack, trial, status in connection.execute(sql.text(trained)):
+        members[pack].append(trial)
+        if status == "running":
+            under_way.add(pack)
+    places = {pack: place for place, pack in enumerate(pack for pack in members if pack not in under_way)}
+    if members:
+        connection.execute(
+            sql.text("UPDATE packs SET members = :members, place = :place WHERE pack = :pack"),
+            [{"pack": pack, "members": json.dumps(trials), "place": places.get(pack)} for pack, trials in members.items()],
+        )
+
+
+_SCORES = "error, metric, parameters, latency_us, train_seconds, score_seconds, scores, worker, finished"
+_RUNGS_OF_BUDGET = """
+ALTER TABLE packs ADD COLUMN rung INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE packs ADD COLUMN members TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE packs ADD COLUMN place INTEGER;
+CREATE UNIQUE INDEX ix_packs_place ON packs (place);
+CREATE INDEX ix_trials_duplicate_of ON trials (duplicate_of);
+CREATE TABLE rungs (
+    trial INTEGER NOT NULL, rung INTEGER NOT NULL, pack INTEGER NOT NULL, epochs INTEGER NOT NULL, status VARCHAR NOT NULL,
+    message VARCHAR NOT NULL, synapses INTEGER, error DOUBLE, metric DOUBLE, parameters INTEGER, latency_us DOUBLE,
+    train_seconds DOUBLE, score_seconds DOUBLE, scores TEXT, worker VARCHAR, finished VARCHAR, PRIMARY KEY (trial, rung)
+);
+CREATE INDEX ix_rungs_pack ON rungs (pack);
+CREATE TABLE checkpoints (pack INTEGER NOT NULL, trial INTEGER NOT NULL, state BLOB NOT NULL, PRIMARY KEY (pack, trial));
+CREATE TABLE IF NOT EXISTS baselines (
+    name VARCHAR NOT NULL PRIMARY KEY, status VARCHAR NOT NULL, synapses INTEGER NOT NULL, message VARCHAR NOT NULL, error FLOAT,
+    metric FLOAT, parameters INTEGER, latency_us FLOAT, train_seconds FLOAT, curve JSON, state BLOB, worker VARCHAR,
+    finished VARCHAR
+);
+ALTER TABLE baselines ADD COLUMN place INTEGER;
+UPDATE baselines SET place = rowid;
+CREATE UNIQUE INDEX ix_baselines_place ON baselines (place)
+"""
+_STEPS = (_scores_besides, _rungs_of_budget)

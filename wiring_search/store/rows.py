@@ -1,0 +1,202 @@
+"""The rows of a store as values, and what of an outcome stands in which column."""
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from wiring_search.candidate import Candidate
+from wiring_search.records import Outcome, Status
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial as it stands: what it has not (yet) got is None, scores until a rung is finished.
+
+    rung: the last one that it has finished, 0 before. candidate: None where infeasible, and where the store was asked for trials
+    without their candidates; candidate_id, wiring_id: its identities, None where infeasible. train_seconds, score_seconds: of
+    all its rungs. The other scores, and the curve, are those of its last rung.
+    """
+
+    trial: int
+    pack: int
+    rung: int
+    status: Status
+    params: dict[str, Any]
+    candidate: Candidate | None
+    duplicate_of: int | None
+    message: str
+    sampler_attrs: dict[str, Any]
+    error: float | None = None
+    metric: float | None = None
+    parameters: int | None = None
+    synapses: int | None = None
+    latency_us: float | None = None
+    train_seconds: float | None = None
+    score_seconds: float | None = None
+    scores: dict[str, float] = field(default_factory=dict)
+    curve: tuple[float, ...] = ()
+    candidate_id: str | None = None
+    wiring_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.candidate is not None and self.candidate_id is None:
+            object.__setattr__(self, "candidate_id", self.candidate.candidate_id)
+            object.__setattr__(self, "wiring_id", self.candidate.wiring.wiring_id)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is trained at all: it is feasible, and no duplicate."""
+        return self.candidate_id is not None and self.duplicate_of is None
+
+    def score(self, name: str) -> float:
+        """A score by its name, NaN where there is none."""
+        value = self.scores[name] if name in self.scores else getattr(self, name, None)
+        return math.nan if value is None else float(value)
+
+
+@dataclass(frozen=True)
+class StoredPack:
+    """One pack. members: the trials that train in it, in order. place: which finished pack it was, counted from 0 in the order
+    of finishing; None while it is under way."""
+
+    number: int
+    rung: int
+    members: tuple[int, ...]
+    place: int | None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One network that was trained to be compared with; see `wiring_search.baselines`."""
+
+    name: str
+    status: Status
+    synapses: int
+    message: str
+    error: float | None
+    metric: float | None
+    parameters: int
+    latency_us: float | None
+    train_seconds: float | None
+    curve: tuple[float, ...]
+
+    def score(self, name: str) -> float:
+        """A score by its name, NaN where there is none."""
+        value = getattr(self, name, None)
+        return math.nan if value is None else float(value)
+
+
+def asked_row(trial: Trial) -> dict[str, Any]:
+    """The columns of a trial that was asked for."""
+    return {
+        "trial": trial.trial,
+        "pack": trial.pack,
+        "rung": trial.rung,
+        "status": trial.status.value,
+        "params": trial.params,
+        "candidate": trial.candidate.to_json() if trial.candidate else None,
+        "candidate_id": trial.candidate_id,
+        "wiring_id": trial.wiring_id,
+        "duplicate_of": trial.duplicate_of,
+        "message": text(trial.message),
+        "sampler_attrs": trial.sampler_attrs,
+        "asked": now(),
+    }
+
+
+def trial_of(row: Any) -> Trial:
+    """A row of trials; without its candidate where that was not asked for."""
+    candidate = row._mapping.get("candidate")
+    return Trial(
+        trial=row.trial,
+        pack=row.pack,
+        rung=row.rung,
+        status=Status(row.status),
+        params=row.params,
+        candidate=Candidate.from_json(candidate) if candidate else None,
+        duplicate_of=row.duplicate_of,
+        message=row.message,
+        sampler_attrs=row.sampler_attrs,
+        error=row.error,
+        metric=row.metric,
+        parameters=row.parameters,
+        synapses=row.synapses,
+        latency_us=row.latency_us,
+        train_seconds=row.train_seconds,
+        score_seconds=row.score_seconds,
+        scores=_with_nan(row.scores),
+        curve=curve_of(row.curve),
+        candidate_id=row.candidate_id,
+        wiring_id=row.wiring_id,
+    )
+
+
+def outcome_of(row: Any) -> Outcome:
+    """A row of rungs: neither curve nor state are kept there."""
+
+    def number(value: float | None) -> float:
+        return math.nan if value is None else value
+
+    return Outcome(
+        Status(row.status),
+        number(row.error),
+        number(row.metric),
+        row.parameters or 0,
+        row.synapses or 0,
+        number(row.latency_us),
+        number(row.train_seconds),
+        message=row.message,
+        scores=_with_nan(row.scores),
+        score_seconds=row.score_seconds or 0.0,
+    )
+
+
+def scores_row(outcome: Outcome, worker: str) -> dict[str, Any]:
+    """The columns of scores, in the tables of all that trains. Databases and JSON know no NaN that all agree on: it is null."""
+    return {
+        "status": outcome.status.value,
+        "message": text(outcome.message),
+        "error": _finite(outcome.error),
+        "metric": _finite(outcome.metric),
+        "parameters": int(outcome.parameters),
+        "synapses": int(outcome.synapses),
+        "latency_us": _finite(outcome.latency_us),
+        "train_seconds": _finite(outcome.train_seconds),
+        "worker": text(worker),
+        "finished": now(),
+    }
+
+
+def measured_row(outcome: Outcome) -> dict[str, Any]:
+    """The columns of what candidates are scored on besides."""
+    return {
+        "scores": {name: _finite(value) for name, value in outcome.scores.items()},
+        "score_seconds": _finite(outcome.score_seconds),
+    }
+
+
+def trained_row(outcome: Outcome) -> dict[str, Any]:
+    """The columns of what is left of the training itself."""
+    return {"curve": [_finite(value) for value in outcome.curve], "state": outcome.state}
+
+
+def curve_of(stored: list[float | None] | None) -> tuple[float, ...]:
+    return tuple(math.nan if value is None else value for value in stored or ())
+
+
+def text(value: str) -> str:
+    """Text that every database takes: a worker's last words may hold anything, also NUL and broken characters."""
+    return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _with_nan(scores: dict[str, float | None] | None) -> dict[str, float]:
+    return {name: math.nan if value is None else value for name, value in (scores or {}).items()}
