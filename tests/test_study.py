@@ -1,7 +1,9 @@
 """The study: one table from any number of workers, in any order, stopped anywhere; nothing trained twice."""
 
+import math
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -11,8 +13,10 @@ from studies import config, fake_train, store, tiny_task
 
 from search_spaces import Choice, Space
 from wiring_search.config import SAMPLERS
-from wiring_search.events import Exhausted, PackDone
+from wiring_search.events import Exhausted, PackDone, PackStarted, Stopped
 from wiring_search.records import PackJob, PackResult, Status
+from wiring_search.results import front
+from wiring_search.sampling import Sampler
 from wiring_search.store import Store
 from wiring_search.study import search
 from workers.inline import InlinePool
@@ -26,7 +30,7 @@ class Shuffled(InlinePool):
         self._random, self._left = random.Random(seed), fail_after
         self.trained: Counter[str] = Counter()
 
-    def next_done(self) -> PackResult:
+    def next_done(self, timeout=None) -> PackResult:
         if self._left == 0:
             raise KeyboardInterrupt
         self._left = None if self._left is None else self._left - 1
@@ -127,12 +131,157 @@ def test_duplicates_repeat_scores_and_a_used_up_space_ends_the_search(tmp_path: 
 def test_watchers_hear_of_every_trained_trial_once(tmp_path: Path) -> None:
     mine, heard = store(tmp_path), []
     search(mine.config, mine, Shuffled(), heard.append)
-    assert all(isinstance(event, PackDone) and not event.restored for event in heard)
+    started = [event.pack for event in heard if isinstance(event, PackStarted)]
+    heard = [event for event in heard if isinstance(event, PackDone)]
+    assert not any(event.restored for event in heard) and sorted(started) == sorted(event.pack for event in heard)
     numbers = [number for event in heard for number in event.outcomes]
     assert sorted(numbers) == [t.trial for t in mine.trials() if t.status in (Status.OK, Status.DIVERGED)]
     replay: list[PackDone] = []
     search(mine.config, mine, Shuffled(fail_after=0), replay.append)
     assert all(event.restored for event in replay) and len(replay) == len(heard)
+
+
+RUNGS = {"epochs": 9, "trials": 45, "pack_size": 4, "ahead": 3}
+PRUNING = ["halving", "median", "one-epoch"]
+
+
+class Stoppable(Shuffled):
+    """Asked to stop, it gives back what it has as stopped, one epoch into the rung."""
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def next_done(self, timeout=None) -> PackResult:
+        result = super().next_done()
+        if not getattr(self, "_stopped", False):
+            return result
+        outcomes = [replace(o, status=Status.RUNNING, state=b"under way") for o in result.outcomes]
+        return replace(result, outcomes=tuple(outcomes), stopped_at=1)
+
+
+@pytest.mark.parametrize("pruning", PRUNING)
+def test_a_pruned_study_trains_each_rung_once_and_few_to_the_end(pruning: str, tmp_path: Path) -> None:
+    pool = Shuffled()
+    mine = store(tmp_path, pruning=pruning, **RUNGS)
+    assert search(mine.config, mine, pool)
+    rungs, table = [rung.epochs for rung in mine.config.rungs], mine.table()
+    history = mine.history()
+    assert not history.duplicated(["trial", "rung"]).any() and len(history) == sum(pool.trained.values())
+    counts = history.groupby("rung").size().tolist()
+    assert counts[0] == 45 and len(counts) == len(rungs) and counts == sorted(counts, reverse=True) and counts[-1] < 30
+    trained = table[table["status"].isin(["ok", "pruned", "diverged"])]
+    assert len(trained) == 45 and (trained["epochs"] == [rungs[r] for r in trained["rung"]]).all()
+    assert (table["status"] == "ok").sum() == (history[history["rung"] == len(rungs) - 1]["status"] == "ok").sum() > 2
+    assert set(table["status"][table["rung"] < len(rungs) - 1]) <= {"pruned", "diverged", "infeasible", "duplicate"}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("pruning", PRUNING)
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_a_pruned_study_stopped_anywhere_ends_well(sampler: str, pruning: str, asynchronous: bool, tmp_path: Path) -> None:
+    """Killed, or stopped and written down, again and again: each candidate trains once a rung; a synchronous study ends with the
+    same table as one that nothing happened to."""
+    given = {**RUNGS, "pruning": pruning, "sampler": sampler, "asynchronous": asynchronous}
+    straight = _run(tmp_path / "whole", Shuffled(99), **given)
+    mine = store(tmp_path / "cut", **given)
+    for attempt in range(40):
+        pool, again = Stoppable(attempt, fail_after=attempt % 4 if attempt % 2 else None), Store.open(tmp_path / "cut")
+        asked = iter(range(3 + 7 * attempt))
+        try:
+            ended = search(
+                again.config, again, pool, until=lambda asked=asked: None if next(asked, None) is not None else "enough"
+            )
+        except KeyboardInterrupt:
+            ended = False
+        if ended:
+            break
+    else:
+        raise AssertionError("never came to an end")
+    history = mine.history()
+    assert not history.duplicated(["trial", "rung"]).any() and (history.groupby("rung").size().iloc[0]) == 45
+    if not asynchronous:
+        assert mine.table().equals(straight)
+
+
+def test_what_was_stopped_goes_on_from_its_states(tmp_path: Path) -> None:
+    mine, heard = store(tmp_path, pruning="halving", **RUNGS), []
+    reasons = iter([None] * 8 + ["fifteen minutes are over"] * 9)
+    assert not search(mine.config, mine, Stoppable(), heard.append, until=lambda: next(reasons))
+    assert heard[-1] == Stopped("fifteen minutes are over")
+    stopped = [pack for pack in mine.packs() if mine.checkpointed(pack.number)]
+    assert stopped and all(pack.place is None for pack in stopped)
+
+    class Noting(Shuffled):
+        def submit(self, job: PackJob) -> None:
+            states.setdefault(job.number, job.states)
+            super().submit(job)
+
+    states: dict[int, tuple] = {}
+    assert search(mine.config, mine, Noting())
+    for pack in stopped:
+        assert states[pack.number] == (b"under way",) * len(pack.members) and not mine.checkpointed(pack.number)
+    promoted = [pack for pack in mine.packs() if pack.rung and pack.number not in {p.number for p in stopped}]
+    assert all(set(states[pack.number]) == {b"state"} for pack in promoted if pack.number in states)
+
+
+def test_an_asynchronous_study_waits_for_nobody(tmp_path: Path) -> None:
+    """The first pack comes back last; everything else has been asked for, trained and promoted by then."""
+
+    class Slow(InlinePool):
+        def next_done(self, timeout=None) -> PackResult:
+            self._jobs.rotate(-1 if self._jobs[0].number == 0 and len(self._jobs) > 1 else 0)
+            order.append(self._jobs[0].number)
+            return super().next_done()
+
+    order: list[int] = []
+    mine = store(tmp_path, pruning="halving", asynchronous=True, **RUNGS)
+    search(mine.config, mine, Slow(fake_train, tiny_task()))
+    packs = mine.packs()
+    assert max(packs, key=lambda pack: pack.place).number in (0, len(packs) - 1) and order.index(0) > len(order) * 0.7
+    assert (mine.history()["rung"] == 2).sum() > 2
+
+
+def test_more_trials_than_before_are_gone_on_with(tmp_path: Path) -> None:
+    """What was asked for and promoted stays as it was, whatever the study would ask for now."""
+    mine = store(tmp_path, pruning="halving", **RUNGS)
+    search(mine.config, mine, Shuffled())
+    before = mine.history()
+    longer = replace(mine.config, trials=70)
+    search(longer, mine, Shuffled())
+    after = mine.history()
+    kept = after.merge(before[["trial", "rung"]], on=["trial", "rung"]).sort_values(["trial", "rung"], ignore_index=True)
+    assert kept.equals(before.sort_values(["trial", "rung"], ignore_index=True))
+    assert (after["rung"] == 0).sum() == 70 and not after.duplicated(["trial", "rung"]).any()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("objective", ["error", "latency_us", "memory"])
+@pytest.mark.parametrize("pruning", ["none", "halving"])
+def test_no_objective_that_is_not_finite_reaches_the_sampler(
+    pruning: str, objective: str, value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(task, job, beat):
+        result = fake_train(task, job)
+        outcomes = [replace(o, scores={"memory": 0.5}) for o in result.outcomes]
+        bad = [
+            replace(o, scores={"memory": value}) if objective == "memory" else replace(o, **{objective: value}) for o in outcomes
+        ]
+        return replace(result, outcomes=tuple(b if p % 2 else o for p, (o, b) in enumerate(zip(outcomes, bad, strict=True))))
+
+    told, original = [], Sampler.tell
+
+    def tell(self, number, values, final=True):
+        told.append(values)
+        original(self, number, values, final)
+
+    monkeypatch.setattr(Sampler, "tell", tell)
+    given = {"objectives": ("error", "latency_us", "memory"), "scores": ("memory",), "pruning": pruning, "epochs": 9}
+    mine = store(tmp_path, **given)
+    search(mine.config, mine, InlinePool(spoilt, tiny_task()))
+    assert len(told) >= 20 and all(values is None or all(map(math.isfinite, values)) for values in told)
+    table = mine.table()
+    assert not (table["status"] == "running").any()
+    assert set(table["trial"][table["status"] == "ok"]) >= set(front(table, mine.config.objectives)["trial"])
 
 
 def test_packs_are_asked_for_no_further_ahead_than_said(tmp_path: Path) -> None:
@@ -144,7 +293,7 @@ def test_packs_are_asked_for_no_further_ahead_than_said(tmp_path: Path) -> None:
             self.most = max(self.most, self.submitted - self.told)
             super().submit(job)
 
-        def next_done(self) -> PackResult:
+        def next_done(self, timeout=None) -> PackResult:
             self.told += 1
             return super().next_done()
 

@@ -142,9 +142,9 @@ class _Walk:
         wanted = min(self._config.pack_size, self._config.trials - self.trained)
         trials = tuple(self._ask(wanted))
         pack = _Pack(self.asked, 0, tuple(trial.trial for trial in trials if _trains(trial)), trials)
-        state = {"told": self.told, "sampler": self._sampler.state()}
-        self._store.asked(pack.number, 0, pack.members, trials, state)
         self.ended = len(pack.members) < wanted
+        state = {"told": self.told, "exhausted": self.ended, "sampler": self._sampler.state()}
+        self._store.asked(pack.number, 0, pack.members, trials, state)
         return self._taken(pack)
 
     def again(self, stored: StoredPack) -> _Pack | None:
@@ -159,8 +159,7 @@ class _Walk:
             self._sampler.put_back(trial.trial, Proposal(trial.params, trial.sampler_attrs, trial.candidate))
             self._note(trial)
         self._sampler.set_state(state["sampler"])
-        wanted = min(self._config.pack_size, self._config.trials - self.trained)
-        self.ended = len(stored.members) < wanted
+        self.ended = state["exhausted"]
         return self._taken(_Pack(stored.number, 0, stored.members, trials))
 
     def _taken(self, pack: _Pack) -> _Pack:

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from wiring_search.records import PackJob, PackResult
+from wiring_search.records import PackJob, PackResult, no_beat
 from wiring_search.tasks.task import Task
 from workers.pool import Train
 
@@ -19,10 +19,13 @@ class InlinePool:
     def submit(self, job: PackJob) -> None:
         self._jobs.append(job)
 
-    def next_done(self) -> PackResult:
+    def next_done(self, timeout: float | None = None) -> PackResult:
         if not self._jobs:
             raise RuntimeError("no job was submitted; submit one before asking for a result")
-        return self._train(self._task, self._jobs.popleft())
+        return self._train(self._task, self._jobs.popleft(), no_beat)
+
+    def stop(self) -> None:
+        self._jobs.clear()
 
     def close(self) -> None:
         self._jobs.clear()

@@ -46,11 +46,19 @@ def _rungs_of_budget(connection: sql.Connection) -> None:
     )
     members: dict[int, list[int]] = {pack: [] for (pack,) in connection.execute(sql.text("SELECT pack FROM packs ORDER BY pack"))}
     under_way = set()
-    trained = "SELECT pack, trial, status FROM trials WHERE status NOT IN ('infeasible', 'duplicate') ORDER BY trial"
-    for pack, trial, status in connection.execute(sql.text(trained)):
+    query = "SELECT pack, trial, status FROM trials WHERE status NOT IN ('infeasible', 'duplicate') ORDER BY trial"
+    for pack, trial, status in connection.execute(sql.text(query)):
         members[pack].append(trial)
         if status == "running":
             under_way.add(pack)
+    # A pack was asked for when fewer than `ahead` were under way; it was the last one where it is smaller than it was to be.
+    trained = 0
+    for pack, state in connection.execute(sql.text("SELECT pack, sampler_state FROM packs ORDER BY pack")).all():
+        exhausted = len(members[pack]) < min(config["pack_size"], config["trials"] - trained)
+        noted = {"told": max(pack - config["ahead"] + 1, 0), "exhausted": exhausted, "sampler": json.loads(state)}
+        update = sql.text("UPDATE packs SET sampler_state = :state WHERE pack = :pack")
+        connection.execute(update, {"state": json.dumps(noted), "pack": pack})
+        trained += len(members[pack])
     places = {pack: place for place, pack in enumerate(pack for pack in members if pack not in under_way)}
     if members:
         connection.execute(
