@@ -8,7 +8,7 @@ import numpy as np
 
 import search_spaces
 from wiring_search.config import StudyConfig
-from wiring_search.records import Outcome, PackJob, PackResult, Status
+from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status, no_beat
 from wiring_search.store import Store
 from wiring_search.tasks.task import Split, Task
 
@@ -37,12 +37,12 @@ def store(folder: Path, **given: object) -> Store:
     return Store.create(folder, config(**given), FACTS)
 
 
-def fake_train(task: Task, job: PackJob) -> PackResult:
+def fake_train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     """Scores that are a function of the candidate alone, best at a learning rate of 0.02; every seventh diverges."""
     return PackResult(job.number, tuple(_outcome(candidate) for candidate in job.candidates), "fake")
 
 
-def slow_train(task: Task, job: PackJob) -> PackResult:
+def slow_train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     time.sleep(0.05)
     return fake_train(task, job)
 
