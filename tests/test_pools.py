@@ -1,27 +1,43 @@
-"""Both pools keep one contract; the Ray pool also outlives its workers."""
+"""Both pools keep one contract: jobs come back once, whatever becomes of those who train them."""
 
+import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packs import random_wiring
 from studies import fake_train, slow_train, tiny_task
 
 from wiring_search.candidate import Candidate
-from wiring_search.records import PackJob, PackResult, Rung, Status
+from wiring_search.records import Beat, PackJob, PackResult, Rung, Status, no_beat
 from wiring_search.tasks.task import Task
 from workers.inline import InlinePool
-from workers.pool import Pool
+from workers.limits import Limits, parts
+from workers.pool import Pool, Train
+from workers.slices import LOSSES, TRIES, Board, join
+
+EPOCHS = 4
 
 
-def _jobs(count: int) -> list[PackJob]:
-    import numpy as np
-
+def _jobs(count: int, candidates: int = 2) -> list[PackJob]:
+    """The place of a candidate in all jobs is its seed, so that a trainer can tell them apart."""
     rng = np.random.default_rng(0)
-    return [PackJob(k, Rung(0, 1, 4), tuple(Candidate(random_wiring(rng)) for _ in range(2)), 0) for k in range(count)]
+    return [
+        PackJob(
+            k,
+            Rung(0, EPOCHS, 4),
+            tuple(Candidate(random_wiring(rng), seed=k * candidates + place) for place in range(candidates)),
+            0,
+        )
+        for k in range(count)
+    ]
 
 
 def _same(result: PackResult, job: PackJob) -> bool:
@@ -29,10 +45,17 @@ def _same(result: PackResult, job: PackJob) -> bool:
     return repr(result.outcomes) == repr(fake_train(tiny_task(), job).outcomes)
 
 
+def _all_of(pool: Pool, jobs: list[PackJob]) -> dict[int, PackResult]:
+    for job in jobs:
+        pool.submit(job)
+    found = [pool.next_done() for _ in jobs]
+    assert sorted(result.number for result in found if result) == sorted(job.number for job in jobs)
+    assert pool.waiting == pool.under_way == 0
+    return {result.number: result for result in found if result}
+
+
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[None]:
-    import logging
-
     import ray
 
     # Workers find the stand-in trainers of this folder there.
@@ -42,40 +65,48 @@ def local_ray() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.ray)])
-def pool(request: pytest.FixtureRequest) -> Iterator[Pool]:
-    if request.param == "inline":
-        made: Pool = InlinePool(slow_train, tiny_task())
-    else:
-        request.getfixturevalue("local_ray")
-        made = _ray_pool(slow_train, 2)
-    yield made
-    made.close()
-
-
-def _ray_pool(train, workers: int) -> Pool:
+def _ray_pool(train: Train, workers: int | None = 2, **given) -> Pool:
     from workers.ray_pool import RayPool
 
-    return RayPool(train, tiny_task(), workers)
+    return RayPool(train, tiny_task(), workers, **given)
 
 
-def test_every_job_comes_back_once(pool: Pool) -> None:
-    jobs = _jobs(5)
-    for job in jobs:
-        pool.submit(job)
-    results = [pool.next_done() for _ in jobs]
-    assert sorted(result.number for result in results) == [0, 1, 2, 3, 4]
-    for result in results:
-        assert _same(result, jobs[result.number])
-
-
-def test_nothing_submitted_is_said(pool: Pool) -> None:
-    with pytest.raises(RuntimeError, match="no job was submitted"):
+def _until_up(pool: Pool, workers: int) -> None:
+    """Keeps it busy until so many workers are up."""
+    while pool.workers < workers:
+        pool.submit(_jobs(1)[0])
         pool.next_done()
 
 
-def test_jobs_can_be_submitted_in_between(pool: Pool) -> None:
-    first, second, third = _jobs(3)
+@pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.ray)])
+def pool_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Train], Pool]]:
+    """Makes a pool of either kind around a trainer."""
+    made: list[Pool] = []
+    if request.param == "ray":
+        request.getfixturevalue("local_ray")
+
+    def make(train: Train) -> Pool:
+        made.append(InlinePool(train, tiny_task()) if request.param == "inline" else _ray_pool(train))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        pool.close()
+
+
+def test_every_job_comes_back_once(pool_of) -> None:
+    jobs = _jobs(5)
+    for number, result in _all_of(pool_of(slow_train), jobs).items():
+        assert _same(result, jobs[number]) and result.stopped_at is None
+
+
+def test_nothing_submitted_is_said(pool_of) -> None:
+    with pytest.raises(RuntimeError, match="no job was submitted"):
+        pool_of(slow_train).next_done()
+
+
+def test_jobs_can_be_submitted_in_between(pool_of) -> None:
+    pool, (first, second, third) = pool_of(slow_train), _jobs(3)
     pool.submit(first)
     pool.submit(second)
     done = {pool.next_done().number}
@@ -83,78 +114,331 @@ def test_jobs_can_be_submitted_in_between(pool: Pool) -> None:
     assert done | {pool.next_done().number, pool.next_done().number} == {0, 1, 2}
 
 
-def test_closing_twice_is_harmless(pool: Pool) -> None:
+def test_closing_twice_is_harmless(pool_of) -> None:
+    pool = pool_of(slow_train)
     pool.submit(_jobs(1)[0])
     pool.close()
     pool.close()
 
 
+def test_waiting_ends_with_the_timeout(pool_of) -> None:
+    pool, jobs = pool_of(_a_quarter_second), _jobs(4)
+    for job in jobs:
+        pool.submit(job)
+    assert pool.waiting + pool.under_way == 4
+    found, empty = [], 0
+    while len(found) < 4:
+        result = pool.next_done(timeout=0.0)
+        found += [result.number] if result else []
+        empty += result is None
+    assert sorted(found) == [0, 1, 2, 3] and (empty > 0 or isinstance(pool, InlinePool))
+
+
+def _a_quarter_second(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+    time.sleep(0.25)
+    return fake_train(task, job)
+
+
+@dataclass(frozen=True)
+class _Raising:
+    """Raises for slices with any of these seeds."""
+
+    seeds: tuple[int, ...]
+
+    def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+        if any(candidate.seed in self.seeds for candidate in job.candidates):
+            raise ArithmeticError("it cannot be counted")
+        return fake_train(task, job)
+
+
+def test_only_those_that_fail_alone_are_crashed(pool_of) -> None:
+    jobs = _jobs(3, candidates=5)
+    results = _all_of(pool_of(_Raising((3, 5))), jobs)
+    _only_these_crashed(jobs, results, (3, 5), "ArithmeticError: it cannot be counted")
+
+
+def _only_these_crashed(jobs: list[PackJob], results: dict[int, PackResult], seeds: tuple[int, ...], why: str) -> None:
+    for job in jobs:
+        expected = fake_train(tiny_task(), job).outcomes
+        for candidate, outcome, good in zip(job.candidates, results[job.number].outcomes, expected, strict=True):
+            if candidate.seed in seeds:
+                assert outcome.status is Status.CRASHED and f"failed {TRIES} times" in outcome.message and why in outcome.message
+            else:
+                assert repr(outcome) == repr(good)
+
+
+@dataclass(frozen=True)
+class _Narrow:
+    """Has memory for `most` candidates, and notes how many it was given."""
+
+    most: int
+    notes: Path
+
+    def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+        with self.notes.open("a") as notes:
+            notes.write(f"{len(job.candidates)} ")
+        if len(job.candidates) > self.most:
+            raise MemoryError(f"{len(job.candidates)} candidates side by side")
+        return fake_train(task, job)
+
+
+def test_memory_that_runs_out_halves_the_slice_and_is_remembered(pool_of, tmp_path: Path) -> None:
+    pool, jobs = pool_of(_Narrow(3, tmp_path / "notes")), _jobs(6, candidates=8)
+    results = _all_of(pool, jobs[:4]) | _all_of(pool, jobs[4:])
+    for job in jobs:
+        assert _same(results[job.number], job)
+    tried = [int(size) for size in (tmp_path / "notes").read_text().split()]
+    assert max(tried[-8:]) <= 3  # the last two jobs were never tried whole
+    assert tried.count(8) <= 2  # one a worker, before the first of them has failed
+
+
+@dataclass(frozen=True)
+class _Stoppable:
+    """Epochs of 0.05 s for a candidate each, with a beat after each; states say how many were done. begun: made with the first."""
+
+    begun: Path
+
+    def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+        for epoch in range(EPOCHS * 100):
+            time.sleep(0.05)
+            self.begun.touch()
+            if not beat(epoch, EPOCHS * 100):
+                outcomes = fake_train(task, job).outcomes
+                return PackResult(job.number, outcomes, stopped_at=epoch)
+        raise AssertionError("nobody stopped it")
+
+
+def test_stopping_brings_back_what_was_begun_and_forgets_the_rest(pool_of, tmp_path: Path) -> None:
+    pool = pool_of(_Stoppable(tmp_path / "begun"))
+    for job in _jobs(6):
+        pool.submit(job)
+    if isinstance(pool, InlinePool):  # it is stopped from within, as by a signal
+        signal.signal(signal.SIGALRM, lambda number, frame: pool.stop())
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+    else:
+        while not (tmp_path / "begun").exists():
+            assert pool.next_done(timeout=0.05) is None
+        pool.stop()
+    found = []
+    while pool.under_way or pool.waiting:
+        result = pool.next_done(timeout=5.0)
+        found += [result] if result else []
+    assert 1 <= len(found) <= pool.workers and all(result.stopped_at is not None for result in found)
+    pool.submit(_jobs(1)[0])
+    with pytest.raises(RuntimeError, match="no job was submitted"):
+        pool.next_done()
+
+
+@dataclass(frozen=True)
 class _Deadly:
-    """Kills its worker on the job with number 1, as often as `deaths` says (counted in a file, since workers die)."""
+    """Kills its worker when one of these seeds is among its candidates, as often as `deaths` says (counted in a file, since
+    workers die)."""
 
-    def __init__(self, notes: Path, deaths: int) -> None:
-        self.notes, self.deaths = notes, deaths
+    seeds: tuple[int, ...]
+    notes: Path
+    deaths: int = 1000
 
-    def __call__(self, task: Task, job: PackJob) -> PackResult:
-        if job.number == 1:
+    def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+        if any(candidate.seed in self.seeds for candidate in job.candidates):
             with self.notes.open("a") as notes:
                 notes.write("x")
             if len(self.notes.read_text()) <= self.deaths:
                 os.kill(os.getpid(), signal.SIGKILL)
-        return slow_train(task, job)
+        return fake_train(task, job)
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("deaths", [1, 3])
-def test_a_killed_worker_is_replaced_and_its_job_tried_again(deaths: int, tmp_path: Path, local_ray: None) -> None:
-    pool, jobs = _ray_pool(_Deadly(tmp_path / "notes", deaths), 2), _jobs(4)
-    for job in jobs:
-        pool.submit(job)
-    results = {result.number: result for result in (pool.next_done() for _ in jobs)}
+def test_a_worker_killed_once_costs_nobody_anything(tmp_path: Path, local_ray: None) -> None:
+    pool, jobs = _ray_pool(_Deadly((2,), tmp_path / "notes", deaths=1)), _jobs(4)
+    results = _all_of(pool, jobs)
     pool.close()
-    for job in jobs:
-        if job.number == 1 and deaths == 3:
-            assert {o.status for o in results[1].outcomes} == {Status.CRASHED} and len(results[1].outcomes) == 2
-            assert "its worker failed 3 times" in results[1].outcomes[0].message
-        else:
-            assert _same(results[job.number], job)
+    assert all(_same(results[job.number], job) for job in jobs)
 
 
 @pytest.mark.ray
-def test_the_task_arrives_and_workers_keep_to_one_core(local_ray: None) -> None:
-    pool = _ray_pool(_report_threads, 2)
-    pool.submit(_jobs(1)[0])
-    worker = pool.next_done().worker
+@pytest.mark.slow
+def test_a_candidate_that_kills_its_worker_is_found(tmp_path: Path, local_ray: None) -> None:
+    pool, jobs = _ray_pool(_Deadly((5,), tmp_path / "notes")), _jobs(3, candidates=4)
+    results = _all_of(pool, jobs)
     pool.close()
-    assert worker == "tiny 1 1"
+    _only_these_crashed(jobs, results, (5,), "ActorDiedError")
+    assert len((tmp_path / "notes").read_text()) == 2 + TRIES  # with three others, with one, alone
 
 
-def _report_threads(task: Task, job: PackJob) -> PackResult:
+@dataclass(frozen=True)
+class _Hanging:
+    """Hangs when this seed is among its candidates: asleep with no beat, or with its whole process stopped."""
+
+    seed: int
+    stops_its_process: bool
+
+    def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+        for step in range(30):  # 1.5 s: longer than the patience, but it beats
+            time.sleep(0.05)
+            beat(step, 30)
+        if any(candidate.seed == self.seed for candidate in job.candidates):
+            if self.stops_its_process:
+                os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(1000)
+        return fake_train(task, job)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize("stops_its_process", [False, True])
+def test_a_candidate_that_hangs_is_found_by_its_missing_beats(stops_its_process: bool, local_ray: None) -> None:
+    pool, jobs = _ray_pool(_Hanging(1, stops_its_process), patience=1.0), _jobs(2)
+    results = _all_of(pool, jobs)
+    pool.close()
+    _only_these_crashed(jobs, results, (1,), "it hung, with no beat for 1 s")
+
+
+@pytest.mark.ray
+def test_workers_share_one_copy_of_the_task_and_keep_to_their_cores(local_ray: None) -> None:
+    pool, jobs = _ray_pool(_report), _jobs(4)
+    _until_up(pool, 2)
+    seen = [result.worker.split(" ") for result in _all_of(pool, jobs).values()]
+    pool.close()
+    assert len({pid for pid, *_ in seen}) == 2
+    assert {tuple(rest) for _, *rest in seen} == {tuple(seen[0][1:])}  # the same place in the same shared memory
+    assert seen[0][2:] == ["False", "tiny", "1", "1"]
+
+
+def _report(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+    """pid, file and offset in shared memory of the task's inputs, whether they can be written, its name, threads."""
     import numba
     import torch
 
-    return PackResult(
-        job.number, fake_train(task, job).outcomes, f"{task.name} {numba.get_num_threads()} {torch.get_num_threads()}"
-    )
+    time.sleep(0.3)  # so that both workers get some
+    x = task.train.x
+    address = x.ctypes.data
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, _, offset, _, inode, *_ = line.split()
+        start, end = (int(number, 16) for number in span.split("-"))
+        if start <= address < end:
+            place = f"{inode}:{int(offset, 16) + address - start}"
+    threads = f"{numba.get_num_threads()} {torch.get_num_threads()}"
+    told = f"{os.getpid()} {place} {x.flags.writeable} {task.name} {threads}"
+    return PackResult(job.number, fake_train(task, job).outcomes, told)
 
 
 @pytest.mark.ray
 def test_workers_work_at_once(local_ray: None) -> None:
-    pool = _ray_pool(_half_a_second, 2)
-    for job in _jobs(2):  # the workers' own start is not what is measured
-        pool.submit(job)
-    for _ in range(2):
-        pool.next_done()
+    pool = _ray_pool(_half_a_second)
+    _until_up(pool, 2)  # the workers' own start is not what is measured
     start = time.perf_counter()
-    for job in _jobs(4):
-        pool.submit(job)
-    for _ in range(4):
-        pool.next_done()
+    _all_of(pool, _jobs(4))
     seconds = time.perf_counter() - start
     pool.close()
     assert 1.0 <= seconds < 1.8
 
 
-def _half_a_second(task: Task, job: PackJob) -> PackResult:
+def _half_a_second(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     time.sleep(0.5)
     return fake_train(task, job)
+
+
+@pytest.mark.ray
+def test_what_a_local_ray_has_no_room_for_is_refused(local_ray: None) -> None:
+    with pytest.raises(ValueError, match="3 workers need a core each, and this Ray cluster has 2; give --workers 2"):
+        _ray_pool(fake_train, 3)
+    with pytest.raises(ValueError, match="1 workers need 4 cores each, and this Ray cluster has 2; give each less"):
+        _ray_pool(fake_train, None, cpus=4)
+    with pytest.raises(ValueError, match="patience is 0"):
+        _ray_pool(fake_train, 1, patience=0)
+
+
+@pytest.mark.ray
+def test_workers_that_cannot_start_are_said(local_ray: None) -> None:
+    pool = _ray_pool(_Unreadable())
+    pool.submit(_jobs(1)[0])
+    with pytest.raises(RuntimeError, match="no worker starts.*cannot be read here"):
+        pool.next_done()
+    pool.close()
+
+
+def _cannot_be_read() -> None:
+    raise ImportError("cannot be read here")
+
+
+class _Unreadable:
+    """A trainer that cannot be unpickled."""
+
+    def __reduce__(self):
+        return _cannot_be_read, ()
+
+
+# The board and the limits, without any pool.
+
+
+@given(st.data())
+def test_whatever_happens_to_slices_every_job_comes_back_whole(data: st.DataObject) -> None:
+    board, jobs = Board(), _jobs(data.draw(st.integers(1, 3)), data.draw(st.integers(1, 6)))
+    poison = data.draw(st.sets(st.integers(0, 17)))
+    results, out = {}, []
+    for job in jobs:
+        board.add(job)
+
+    def note(done: PackResult | None) -> None:
+        if done is not None:
+            assert done.number not in results
+            results[done.number] = done
+
+    while board.queued or out:
+        if board.queued and (not out or data.draw(st.booleans())):
+            piece = board.take(data.draw(st.integers(1, 4)), data.draw(st.none() | st.integers(1, 4)))
+            assert piece is not None
+            out.append(piece)
+            continue
+        piece = out.pop(data.draw(st.integers(0, len(out) - 1)))
+        part = board.job(piece)
+        if any(candidate.seed in poison for candidate in part.candidates):
+            note(board.failed(piece, "poison"))
+        elif piece.losses < LOSSES and data.draw(st.integers(0, 3)) == 0:
+            note(board.lost(piece, "its node went"))
+        elif len(piece.places) > 1 and data.draw(st.integers(0, 3)) == 0:
+            note(board.too_large(piece))
+        else:
+            note(board.finished(piece, fake_train(tiny_task(), part)))
+    assert board.waiting == board.under_way == 0
+    _only_these_crashed(jobs, results, tuple(poison), "poison")
+
+
+def test_a_slice_under_which_nodes_keep_going_is_suspected_in_the_end() -> None:
+    board = Board()
+    board.add(_jobs(1, candidates=2)[0])
+    sizes = []
+    while board.queued:
+        piece = board.take()
+        sizes.append(len(piece.places))
+        result = board.lost(piece, "its node went")
+    assert sizes.count(2) == LOSSES + 1 and {outcome.status for outcome in result.outcomes} == {Status.CRASHED}
+
+
+def test_a_stopped_job_is_as_far_as_its_slowest_slice() -> None:
+    board, (job, never) = Board(), _jobs(2, candidates=4)
+    states = (b"a", b"b", b"c", b"d")
+    job = PackJob(job.number, Rung(1, 9, 4, start=3), job.candidates, 0, states)
+    board.add(job)
+    board.add(never)
+    first, second = board.take(parts=4), board.take(parts=4)
+    assert board.stop() == [] and board.take() is None
+    assert board.finished(first, fake_train(tiny_task(), board.job(first))) is None
+    whole = board.failed(second, "died while it was stopped")
+    assert whole.stopped_at == 3 and whole.outcomes[0].status is not Status.RUNNING
+    assert [(o.status, o.state) for o in whole.outcomes[1:]] == [(Status.RUNNING, state) for state in states[1:]]
+    halves = [PackResult(job.number, whole.outcomes[:2], "w"), PackResult(job.number, whole.outcomes[2:], "v", stopped_at=5)]
+    assert join(job, [((2, 3), halves[1]), ((0, 1), halves[0])]) == PackResult(job.number, whole.outcomes, "v, w", stopped_at=5)
+
+
+def test_slices_are_as_large_as_speed_and_memory_allow() -> None:
+    assert [parts(speed, 10.0) for speed in (10.0, 9.0, 7.0, 5.0, 3.4, 1.0)] == [1, 1, 1, 2, 3, 10]
+    learned = Limits()
+    assert learned.most("small", 1e9) is None
+    learned.measured(1, 10**8)
+    learned.measured(10, 2 * 10**8)
+    learned.measured(5, 10**9)  # a smaller slice says less
+    assert learned.most("small", 1e9) == 40 and learned.most("tiny", 1.0) == 1
+    learned.did_not_fit("small", 17)
+    learned.did_not_fit("small", 30)
+    assert learned.most("small", 1e9) == 8 and learned.most("large", 1e9) == 40

@@ -1,31 +1,75 @@
 """The inline pool: jobs are trained in the calling process, when their result is asked for. No Ray; easy to debug."""
 
+import math
+import time
 from collections import deque
 
-from wiring_search.records import PackJob, PackResult, no_beat
+from wiring_search.records import PackJob, PackResult
 from wiring_search.tasks.task import Task
+from workers.limits import Limits, out_of_memory
 from workers.pool import Train
+from workers.slices import Board
+
+_HERE = "here"
 
 
 class InlinePool:
-    """See `workers.pool.Pool`."""
+    """See `workers.pool.Pool`. What it cannot do: outlive a candidate that kills or hangs its process."""
 
     workers = 1
 
     def __init__(self, train: Train, task: Task) -> None:
         self._train, self._task = train, task
-        self._jobs: deque[PackJob] = deque()
+        self._board, self._limits = Board(), Limits()
+        self._ready: deque[PackResult] = deque()
+        self._stopping = False
+
+    @property
+    def waiting(self) -> int:
+        return 0 if self._stopping else self._board.waiting
+
+    @property
+    def under_way(self) -> int:
+        return self._board.under_way + len(self._ready)
 
     def submit(self, job: PackJob) -> None:
-        self._jobs.append(job)
+        self._board.add(job)
 
-    def next_done(self, timeout: float | None = None) -> PackResult:
-        if not self._jobs:
-            raise RuntimeError("no job was submitted; submit one before asking for a result")
-        return self._train(self._task, self._jobs.popleft(), no_beat)
+    def next_done(self, timeout: float | None = None) -> PackResult | None:
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            if self._stopping:
+                self._ready.extend(self._board.stop())
+            if self._ready:
+                return self._ready.popleft()
+            if not self._board.queued:
+                raise RuntimeError("no job was submitted; submit one before asking for a result")
+            self._train_next()
+            if not self._ready and time.monotonic() >= end:
+                return None
 
     def stop(self) -> None:
-        self._jobs.clear()
+        # May be called in the middle of anything, by a signal's handler: the rest is done when a result is asked for.
+        self._stopping = True
 
     def close(self) -> None:
-        self._jobs.clear()
+        self._board.clear()
+        self._ready.clear()
+
+    def _train_next(self) -> None:
+        piece = self._board.take(most=self._limits.most(_HERE, math.inf))
+        if piece is None:
+            return
+        try:
+            done = self._board.finished(piece, self._train(self._task, self._board.job(piece), self._beat))
+        except Exception as failure:
+            if out_of_memory(failure) and len(piece.places) > 1:
+                self._limits.did_not_fit(_HERE, len(piece.places))
+                done = self._board.too_large(piece)
+            else:
+                done = self._board.failed(piece, f"{type(failure).__name__}: {failure}")
+        if done is not None:
+            self._ready.append(done)
+
+    def _beat(self, done: int, to_do: int) -> bool:
+        return not self._stopping

@@ -17,7 +17,17 @@ class Pool(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many jobs are worked on at once, now."""
+        """How many pieces are worked on at once, now; on a cluster 0 until the first worker is up."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """Jobs submitted that no worker has begun."""
+        ...
+
+    @property
+    def under_way(self) -> int:
+        """Jobs that were begun and have not come back."""
         ...
 
     def submit(self, job: PackJob) -> None: ...
@@ -29,7 +39,10 @@ class Pool(Protocol):
 
     def stop(self) -> None:
         """Ask all jobs under way to stop at their next beat: they come back stopped (`PackResult.stopped_at`), or finished where
-        they were done. Jobs that were not begun are forgotten, and do not come back."""
+        they were done. Jobs that were not begun are forgotten, and do not come back; so are those submitted later. A candidate of
+        a job under way that nobody had begun has the status running, and its state as it was given.
+
+        May be called from a signal's handler, or from within a beat."""
         ...
 
     def close(self) -> None:
