@@ -180,6 +180,16 @@ def test_sensory_nodes_that_were_features_go_on_as_a_projection() -> None:
     assert (again[before.slices[0]["input_w"]] == 1).all() and not again[before.slices[0]["input_b"]].any()
 
 
+def test_a_weight_of_one_feature_does_not_go_to_another() -> None:
+    """As many sensory nodes as features: the node that was the second feature's and is now the first's starts afresh."""
+    wiring = ncp(FEATURES, 6, 4, 2, 2, 2, 4, 2, seed=1)
+    parent = _candidate(wiring)
+    at = layout_of((parent,), FEATURES, OUTPUTS).slices[0]
+    weights, (_, best) = _inherited(parent, parent, Origins(tuple(range(12)), (1, None, 2)))["weights"], _trained(parent)
+    assert weights[at["input_w"]].tolist() == [1.0, 1.0, best[at["input_w"]][2]]
+    assert weights[at["input_b"]].tolist() == [0.0, 0.0, best[at["input_b"]][2]]
+
+
 def test_another_solver_inherits_all_another_neuron_nothing_another_memory_the_rest() -> None:
     wiring = ncp(4, 6, 4, 2, 2, 2, 4, 2, seed=1)
     parent, same = _candidate(wiring), Origins.same(wiring)
@@ -188,13 +198,14 @@ def test_another_solver_inherits_all_another_neuron_nothing_another_memory_the_r
     other = _candidate(wiring, "ct-rnn", seed=3)
     fresh = initial_weights(layout_of((other,), FEATURES, OUTPUTS), 0, 3)
     assert np.array_equal(_inherited(parent, other, same)["weights"], fresh)
-    remembering = _candidate(wiring, "ltc", "state", seed=3)
-    layout = layout_of((remembering,), FEATURES, OUTPUTS)
-    weights = _inherited(parent, remembering, same)["weights"]
-    fresh, before = initial_weights(layout, 0, 3), layout_of((parent,), FEATURES, OUTPUTS)
-    for name, at in layout.slices[0].items():
-        expected = fresh[at] if name.startswith("memory_") else best[before.slices[0][name]]
-        assert np.array_equal(weights[at], expected), name
+    for had, memory in (("none", "state"), ("state", "input"), ("input", "state"), ("state", "none")):
+        parent, child = _candidate(wiring, "ltc", had), _candidate(wiring, "ltc", memory, seed=3)
+        before, layout = layout_of((parent,), FEATURES, OUTPUTS), layout_of((child,), FEATURES, OUTPUTS)
+        weights, best = _inherited(parent, child, same)["weights"], _trained(parent)[1]
+        fresh, theirs = initial_weights(layout, 0, 3), before.slices[0]
+        for name, at in layout.slices[0].items():
+            inherits = name in theirs and not name.startswith("memory_")
+            assert np.array_equal(weights[at], best[theirs[name]] if inherits else fresh[at]), (name, memory)
 
 
 def test_another_parents_state_is_refused() -> None:
