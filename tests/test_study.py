@@ -22,22 +22,32 @@ from wiring_search.study import search
 from workers.inline import InlinePool
 
 
-class Shuffled(InlinePool):
-    """Results in a random order, as from many workers; notes what was trained, and fails after so many jobs."""
+class Shuffled:
+    """A pool whose results come in a random order, as from many workers; notes what was trained, and fails after so many jobs."""
+
+    workers, waiting = 1, 0
 
     def __init__(self, seed: int = 0, fail_after: int | None = None) -> None:
-        super().__init__(fake_train, tiny_task())
         self._random, self._left = random.Random(seed), fail_after
+        self._jobs: list[PackJob] = []
         self.trained: Counter[str] = Counter()
 
-    def next_done(self, timeout=None) -> PackResult:
+    def submit(self, job: PackJob) -> None:
+        self._jobs.append(job)
+
+    def next_done(self, timeout: float | None = None) -> PackResult:
         if self._left == 0:
             raise KeyboardInterrupt
         self._left = None if self._left is None else self._left - 1
-        self._jobs.rotate(self._random.randrange(len(self._jobs)))
-        for candidate in self._jobs[0].candidates:
-            self.trained[candidate.candidate_id] += 1
-        return super().next_done()
+        job = self._jobs.pop(self.chosen())
+        self.trained.update(candidate.candidate_id for candidate in job.candidates)
+        return fake_train(tiny_task(), job)
+
+    def chosen(self) -> int:
+        return self._random.randrange(len(self._jobs))
+
+    def stop(self) -> None:
+        pass
 
 
 def _run(folder: Path, pool: InlinePool | None = None, **given: object) -> pandas.DataFrame:
@@ -227,15 +237,15 @@ def test_what_was_stopped_goes_on_from_its_states(tmp_path: Path) -> None:
 def test_an_asynchronous_study_waits_for_nobody(tmp_path: Path) -> None:
     """The first pack comes back last; everything else has been asked for, trained and promoted by then."""
 
-    class Slow(InlinePool):
-        def next_done(self, timeout=None) -> PackResult:
-            self._jobs.rotate(-1 if self._jobs[0].number == 0 and len(self._jobs) > 1 else 0)
-            order.append(self._jobs[0].number)
-            return super().next_done()
+    class Slow(Shuffled):
+        def chosen(self) -> int:
+            place = next((p for p, job in enumerate(self._jobs) if job.number), 0)
+            order.append(self._jobs[place].number)
+            return place
 
     order: list[int] = []
     mine = store(tmp_path, pruning="halving", asynchronous=True, **RUNGS)
-    search(mine.config, mine, Slow(fake_train, tiny_task()))
+    search(mine.config, mine, Slow())
     packs = mine.packs()
     assert max(packs, key=lambda pack: pack.place).number in (0, len(packs) - 1) and order.index(0) > len(order) * 0.7
     assert (mine.history()["rung"] == 2).sum() > 2
@@ -285,7 +295,7 @@ def test_no_objective_that_is_not_finite_reaches_the_sampler(
 
 
 def test_packs_are_asked_for_no_further_ahead_than_said(tmp_path: Path) -> None:
-    class Counting(InlinePool):
+    class Counting(Shuffled):
         submitted = told = most = 0
 
         def submit(self, job: PackJob) -> None:
@@ -293,11 +303,11 @@ def test_packs_are_asked_for_no_further_ahead_than_said(tmp_path: Path) -> None:
             self.most = max(self.most, self.submitted - self.told)
             super().submit(job)
 
-        def next_done(self, timeout=None) -> PackResult:
+        def next_done(self, timeout: float | None = None) -> PackResult:
             self.told += 1
             return super().next_done()
 
-    pool = Counting(fake_train, tiny_task())
+    pool = Counting()
     _run(tmp_path, pool, ahead=3)
     assert pool.most == 3
 

@@ -78,7 +78,7 @@ def search(
             result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
             if result is not None:
                 known |= _write(config, store, under_way, result, watch)
-            watch(PoolSeen(pool.workers, max(len(under_way) - len(known) - pool.workers, 0)))
+            watch(PoolSeen(pool.workers, pool.waiting))
             reason = until()
         else:
             walk.tell(under_way.pop(number), known.pop(number))
