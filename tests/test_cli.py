@@ -14,7 +14,7 @@ import numpy as np
 import pandas
 import pytest
 
-from wiring_search.run import Run, search, study_config
+from wiring_search.run import ONE_PROCESS, Run, search, study_config
 from wiring_search.store import Store, exists
 from wiring_search.tasks import TaskOptions
 
@@ -168,7 +168,7 @@ def test_an_own_table_and_space_from_python(tmp_path: Path) -> None:
     example = Path(__file__).resolve().parents[1] / "examples" / "space.toml"
     options = TaskOptions(data=str(tmp_path / "own.csv"), inputs=("a", "b"), target="y", window=16, stride=4)
     config = study_config("csv", str(example), options, trials=4, epochs=40, pack_size=2)
-    run = search(config, tmp_path / "run", workers=0)
+    run = search(config, tmp_path / "run", ONE_PROCESS)
     assert run.front()["error"].min() < 0.7 < run.baselines["mean"] and run.report.is_file()
     assert "mse" in run.answer()
 

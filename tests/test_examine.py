@@ -12,7 +12,7 @@ import studies
 import search_spaces
 from wiring_search import cli, examine, study, tasks
 from wiring_search.records import Status
-from wiring_search.run import Run, search, study_config
+from wiring_search.run import ONE_PROCESS, Run, search, study_config
 from wiring_search.scores.robustness import FAMILIES
 from wiring_search.store import Store
 from wiring_search.tasks import TaskOptions
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         'steps = { low = 1, high = 2, when = { neuron = ["ltc"] } }\nlearning_rate = 0.03\nwiring_seed = { low = 0, high = 7 }\n'
     )
     options = TaskOptions(data=str(data), target="y", window=8, stride=4)
-    search(study_config("csv", str(space), options, trials=6, epochs=2, pack_size=3), path, workers=0)
+    search(study_config("csv", str(space), options, trials=6, epochs=2, pack_size=3), path, ONE_PROCESS)
     return path
 
 

@@ -17,7 +17,7 @@ from wiring_search.candidate import Candidate
 from wiring_search.pack import Pack
 from wiring_search.records import PackJob, Rung
 from wiring_search.report.memory import write_memory_plot
-from wiring_search.run import search, study_config
+from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.scores import memory
 from wiring_search.tasks import TaskOptions, baselines, copy_memory, load, recall
 from wiring_search.tasks.adding import sequences as adding_sequences
@@ -284,7 +284,7 @@ def _run(*arguments: object, rc: int = 0) -> str:
 
 def test_trials_of_a_search_from_the_command_line(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    search(study_config("digits", "small", trials=3, epochs=1, pack_size=3, ahead=1), folder, workers=0)
+    search(study_config("digits", "small", trials=3, epochs=1, pack_size=3, ahead=1), folder, ONE_PROCESS)
     small = ("--tasks", "recall,copy", "--lags", "2,4", "--seeds", 2, "--epochs", 1, "--samples", 100)
     text = _run("memory", folder, "--trial", 2, "--trial", 0, *small)
     assert "3 of 3 memory trainings" in text and "longest lag solved" in text and "of 2" in text

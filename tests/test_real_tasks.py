@@ -16,7 +16,7 @@ import real_files
 from sklearn.linear_model import Ridge
 from sklearn.metrics import f1_score
 
-from wiring_search.run import search, study_config
+from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.tasks import TASKS, Split, Task, TaskOptions, baselines, describe, load, smnist, splits
 
 WRITERS: dict[str, Callable[[Path], object]] = {
@@ -442,7 +442,7 @@ def test_records_too_short_are_told(tmp_path: Path) -> None:
 
 def test_a_search_on_irregular_times(folders: dict[str, Path], tmp_path: Path) -> None:
     options = TaskOptions(data=str(folders["person"]))
-    run = search(study_config("person", "small", options, trials=2, epochs=1), tmp_path / "run", workers=0)
+    run = search(study_config("person", "small", options, trials=2, epochs=1), tmp_path / "run", ONE_PROCESS)
     table = run.table()
     assert (table["status"] == "ok").all() and table["accuracy"].between(0, 1).all() and "majority class" in run.baselines
 

@@ -7,7 +7,7 @@ from studies import tiny_task
 
 import search_spaces
 from search_spaces import Choice, FloatRange, IntRange, Space
-from wiring_search.run import Run, screen, search, study_config
+from wiring_search.run import ONE_PROCESS, Run, screen, search, study_config
 from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.screening import merit, rank_correlation, sampled, screen_pack
 from wiring_search.screening import screen as screened
@@ -87,8 +87,8 @@ def test_nothing_to_correlate_is_nan() -> None:
 
 def test_screening_beside_a_study_says_what_the_proxies_foretold(tmp_path) -> None:
     config = study_config("digits", "small", trials=6, epochs=1, pack_size=3, ahead=2, scores=("robustness",))
-    run = search(config, tmp_path, workers=0)
-    found = screen(config, tmp_path, 20, workers=0)
+    run = search(config, tmp_path, ONE_PROCESS)
+    found = screen(config, tmp_path, 20, ONE_PROCESS)
     assert len(found.table) == 20 and {"screen.csv", "screen.parquet", "proxies.csv", "proxies.png"} <= {
         path.name for path in tmp_path.iterdir()
     }
@@ -104,7 +104,7 @@ def test_screening_beside_a_study_says_what_the_proxies_foretold(tmp_path) -> No
     by_size = found.trust.set_index(["proxy", "score"]).loc[("synapses", "error")]
     assert by_size["correlation"] == pytest.approx(stats.spearmanr(ok["synapses"].astype(float), ok["error"]).statistic)
     with pytest.raises(ValueError, match="holds a study of another space"):
-        screen(study_config("digits", "default"), tmp_path, 5, workers=0)
+        screen(study_config("digits", "default"), tmp_path, 5, ONE_PROCESS)
     with pytest.raises(ValueError, match="samples is 0; give 1 or more"):
-        screen(config, tmp_path, 0, workers=0)
+        screen(config, tmp_path, 0, ONE_PROCESS)
     assert Run(tmp_path).score_share() > 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from wiring_search.run import search, study_config
+from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.tasks import Task, TaskOptions, load, ts_format
 
 HEADER = """# a comment: with, all (signs)
@@ -207,5 +207,5 @@ def test_a_search_on_unequal_lengths_and_times(tmp_path: Path) -> None:
     lines = [line(label) for label in ("up", "down") for _ in range(10)]
     _write(tmp_path, lines, lines[:3], _header(times=True))
     config = study_config("uea", "small", TaskOptions(data=str(tmp_path)), trials=2, epochs=1)
-    table = search(config, tmp_path / "run", workers=0).table()
+    table = search(config, tmp_path / "run", ONE_PROCESS).table()
     assert (table["status"] == "ok").all() and table["accuracy"].between(0, 1).all()

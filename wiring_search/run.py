@@ -9,19 +9,23 @@
 The command line is a thin layer over this.
 """
 
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import search_spaces
 from wiring_search import results, tasks
+from wiring_search.budget import Budget, Meter
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Rung
 from wiring_search.report import FILE as REPORT
 from wiring_search.report import write_report
 from wiring_search.score_names import OBJECTIVES
+from wiring_search.stopping import Until, stopped_by_signals
 from wiring_search.store import Store, Trial, exists
 from wiring_search.tasks import Task, TaskOptions
 
@@ -102,6 +106,24 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What a search runs on. workers: Ray actors, as many as there is room for by default; 0 trains in this process, without Ray.
+    address: a Ray cluster to use, None for a local Ray. cpus: cores a worker; gpus: its share of a GPU. patience: seconds
+    without a sign of life from its training loop, after which a worker counts as hung."""
+
+    workers: int | None = None
+    address: str | None = None
+    cpus: int = 1
+    gpus: float = 0.0
+    patience: float = 300.0
+
+
+ALL_CORES = Resources()
+ONE_PROCESS = Resources(workers=0)
+UNLIMITED = Budget()
+
+
+@dataclass(frozen=True)
 class BaselineEpoch:
     """Told while baselines train: this one, or the liquid ones together, has finished an epoch. done: how many of `count`
     are in the store, those of earlier calls included."""
@@ -141,35 +163,49 @@ def study_config(task: str, space: str = "default", options: TaskOptions | None 
 def search(
     config: StudyConfig,
     out: str | Path,
-    workers: int | None = None,
-    address: str | None = None,
+    resources: Resources = ALL_CORES,
+    budget: Budget = UNLIMITED,
     watch: "Watcher | None" = None,
+    store: str | None = None,
 ) -> Run:
     """Run a study into the folder `out`, or go on with the one that is there if it was asked for with the same
     settings.
 
-    workers: Ray actors, one a core by default; 0 trains in this process, without Ray. address: a Ray cluster to use.
-    watch: called with the events of `wiring_search.events`. Tables and report are written at the end, also after an
-    interrupt. Raises ValueError for settings that do not fit, and where `out` holds a study with other settings.
+    budget: of this call; when it is spent, and at Ctrl-C or SIGTERM, packs under way are written down, and `resume` goes on from
+    there. watch: called with the events of `wiring_search.events`. store: the URL of a PostgreSQL database that keeps the
+    results; a SQLite file in the folder by default. Tables and report are written at the end, also after an interrupt.
+    Raises ValueError for settings that do not fit, and where `out` holds a study with other settings.
     """
     folder = Path(out)
     if exists(folder):
         _refuse_other_settings(folder, config)
-        return resume(folder, workers, address, watch)
+        return resume(folder, resources, budget, watch)
     task = tasks.load(config.task, config.task_options)
-    Store.create(folder, config, _facts(task)).close()
-    return _go_on(folder, task, workers, address, watch)
+    Store.create(folder, config, _facts(task), store).close()
+    return _go_on(folder, task, resources, budget, watch)
 
 
-def resume(out: str | Path, workers: int | None = None, address: str | None = None, watch: "Watcher | None" = None) -> Run:
-    """Go on with the study in `out`; one that has ended only has its tables and report written again."""
+def resume(
+    out: str | Path,
+    resources: Resources = ALL_CORES,
+    budget: Budget = UNLIMITED,
+    watch: "Watcher | None" = None,
+    trials: int | None = None,
+) -> Run:
+    """Go on with the study in `out`; one that has ended only has its tables and report written again.
+
+    trials: a new number of candidates for the study. Raises ValueError for fewer than it has trained.
+    """
     folder = Path(out)
     with closing(Store.open(folder)) as store:
+        if trials is not None and trials != store.config.trials:
+            with store.owned():
+                store.ask_for(trials)
         config, ended = store.config, store.ended
     if ended:
         Run(folder).write_files()
         return Run(folder)
-    return _go_on(folder, tasks.load(config.task, config.task_options), workers, address, watch)
+    return _go_on(folder, tasks.load(config.task, config.task_options), resources, budget, watch)
 
 
 def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: BaselineWatcher = lambda event: None) -> Run:
@@ -217,14 +253,13 @@ def screen(
     config: StudyConfig,
     out: str | Path,
     samples: int,
-    workers: int | None = None,
-    address: str | None = None,
+    resources: Resources = ALL_CORES,
     told: Callable[[int, int], None] = lambda done, count: None,
 ) -> Screened:
     """Rank random candidates of the configuration's space by what can be told without training; nothing is trained.
 
     Writes screen.parquet and screen.csv into `out`; where that holds a study of the same task and space, also how well each
-    proxy foretold its scores: proxies.csv and proxies.png. workers, address: as for `search`. told(done, count): called after
+    proxy foretold its scores: proxies.csv and proxies.png. resources: as for `search`. told(done, count): called after
     each pack. Raises ValueError for fewer than one sample, and where `out` holds a study of another task or space.
     """
     from wiring_search import screening
@@ -237,7 +272,7 @@ def screen(
         _refuse_another_subject(folder, config)
     task = tasks.load(config.task, config.task_options)
     space = search_spaces.Space.from_json(config.space)
-    pool = _pool(screening.screen_pack, task, workers, address, [*_kinds(space), REFERENCE], lambda *kernel: None)
+    pool = _pool(screening.screen_pack, task, resources, [*_kinds(space), REFERENCE], lambda *kernel: None)
     try:
         table = screening.screen(space, samples, config.seed, pool, told)
     finally:
@@ -285,7 +320,7 @@ def _kinds(space: "search_spaces.Space") -> "list[Kind]":
     return [Kind(*dynamics) for dynamics in space.dynamics()]
 
 
-def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, watch: "Watcher | None") -> Run:
+def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch: "Watcher | None") -> Run:
     from wiring_search import events, study
     from wiring_search.scores.trajectory import REFERENCE
     from wiring_search.scoring import train_and_score
@@ -297,10 +332,11 @@ def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, w
         if "dynamics" in store.config.scores:
             kinds.append(REFERENCE)
         told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
-        pool = _pool(train_and_score, task, workers, address, kinds, told)
+        pool = _pool(train_and_score, task, resources, kinds, told)
         try:
-            study.search(store.config, store, pool, watch)
-            store.end()
+            with _asked_to_stop(pool, Meter(budget)) as until:
+                if study.search(store.config, store, pool, watch, until):
+                    store.end()
         finally:
             pool.close()
             results.export(store)
@@ -308,11 +344,31 @@ def _go_on(folder: Path, task: Task, workers: int | None, address: str | None, w
     return Run(folder)
 
 
+@contextmanager
+def _asked_to_stop(pool: "Pool", meter: Meter) -> Iterator[Until]:
+    """Gives the function that says why to stop. A pool that trains in this process hears of it in the midst of a pack."""
+    alarm = None
+    if math.isfinite(meter.left()):
+        alarm = threading.Timer(meter.left() + 0.1, pool.stop)
+        alarm.daemon = True
+        alarm.start()
+
+    def until() -> str | None:
+        meter.workers(pool.workers)
+        return heard() or meter.spent()
+
+    with stopped_by_signals(pool.stop) as heard:
+        try:
+            yield until
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+
+
 def _pool(
     train: "Train",
     task: Task,
-    workers: int | None,
-    address: str | None,
+    resources: Resources,
     kinds: "list[Kind]",
     told: Callable[[str, int, int], None],
 ) -> "Pool":
@@ -320,13 +376,13 @@ def _pool(
 
     # Compile once, here: workers then find the kernels in the cache instead of compiling them side by side.
     warm_up(kinds, told)
-    if workers == 0:
+    if resources.workers == 0:
         from workers.inline import InlinePool
 
         return InlinePool(train, task)
     from workers.ray_pool import RayPool
 
-    return RayPool(train, task, workers, address)
+    return RayPool(train, task, **asdict(resources))
 
 
 def _facts(task: Task) -> dict[str, Any]:

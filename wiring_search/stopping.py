@@ -10,10 +10,10 @@ Until = Callable[[], str | None]
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[Until]:
+def stopped_by_signals(told: Callable[[], None]) -> Iterator[Until]:
     """Inside the block, Ctrl-C and SIGTERM (what schedulers send before they take a machine away) do not end the process but
-    make the given function say so. A second one ends it at once. (Signals reach the main thread alone; in others nothing is heard.)
-    """
+    make the given function say so; a second one ends it at once. told: called within the signal's handler. Signals reach the
+    main thread alone; in others nothing is heard."""
     heard: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
@@ -23,6 +23,7 @@ def stopped_by_signals() -> Iterator[Until]:
         if heard:
             raise KeyboardInterrupt
         heard.append(number)
+        told()
 
     before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

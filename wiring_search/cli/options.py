@@ -32,6 +32,13 @@ Address = Annotated[
     str | None,
     typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster to use, such as auto or ray://host:10001. Default: a local Ray."),
 ]
+WorkerCpus = Annotated[int, typer.Option("--worker-cpus", min=1, help="Cores of each worker.")]
+WorkerGpus = Annotated[float, typer.Option("--worker-gpus", min=0.0, help="Share of a GPU that each worker claims.")]
+Patience = Annotated[
+    float, typer.Option(min=1.0, help="Seconds without a sign of life from its training, after which a worker counts as hung.")
+]
+Minutes = Annotated[float | None, typer.Option(help="Stop after so much wall time; `resume` goes on.")]
+CoreHours = Annotated[float | None, typer.Option(help="Stop after so many core-hours, of all workers together.")]
 Trials = Annotated[
     list[int] | None, typer.Option("--trial", help="A trial's number, as in the tables; may be given again. Default: the front.")
 ]

@@ -1,17 +1,40 @@
 """Commands that train, or choose what to train: search, resume, baselines, screen."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wiring_search.cli.options import Address, Folder, Quiet, Workers, app, console, errors, names_in
+from wiring_search.cli.options import (
+    Address,
+    CoreHours,
+    Folder,
+    Minutes,
+    Patience,
+    Quiet,
+    WorkerCpus,
+    WorkerGpus,
+    Workers,
+    app,
+    console,
+    errors,
+    names_in,
+)
 from wiring_search.cli.tables import number, plain, print_table, show_front
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wiring_search.config import StudyConfig
-    from wiring_search.run import Run
+    from wiring_search.events import Watcher
+    from wiring_search.run import Resources, Run
+
+# Trials of a search that ends by its budget.
+_NO_END = 1_000_000
+# What a process that was ended by this signal would have returned, as shells count.
+_EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 
 
 @app.command()
@@ -20,19 +43,45 @@ def search(
     space: Annotated[
         str, typer.Option(help="What may vary: a preset (`wiring-search spaces`) or your own .toml file.")
     ] = "default",
-    trials: Annotated[int, typer.Option(help="Candidates to train.")] = 64,
-    sampler: Annotated[str, typer.Option(help="tpe, nsga2, nsga3, gp, qmc or random.")] = "tpe",
+    trials: Annotated[
+        int | None, typer.Option(help="Candidates to train. Default: 64, or as many as --minutes or --core-hours allow.")
+    ] = None,
+    sampler: Annotated[str, typer.Option(help="tpe, nsga2, nsga3, gp, qmc, evolution or random.")] = "tpe",
     objectives: Annotated[
         str, typer.Option(help="What to be good at, by commas: error, synapses, parameters, latency_us, memory, expressivity, …")
     ] = "error,synapses",
-    epochs: Annotated[int, typer.Option(help="Passes over the training split for each candidate.")] = 60,
+    epochs: Annotated[int, typer.Option(help="Passes over the training split: the full budget of a candidate.")] = 60,
+    pruning: Annotated[
+        str, typer.Option(help="Who gets the full budget: none (all do), halving, median, or one-epoch and then the best.")
+    ] = "none",
+    eta: Annotated[
+        int, typer.Option(help="Halving: each rung has so many times the epochs of the one below, and 1/eta go on.")
+    ] = 3,
+    first_epochs: Annotated[int, typer.Option(help="Epochs of the first rung. Default: three rungs.")] = 0,
+    cut_as: Annotated[
+        str,
+        typer.Option(help="How the sampler hears of who was cut: pruned, left-out, or low-fidelity, with their scores so far."),
+    ] = "pruned",
+    asynchronous: Annotated[
+        bool, typer.Option("--asynchronous", help="Wait for no slow pack. The table then depends on who was quicker.")
+    ] = False,
+    inherit: Annotated[bool, typer.Option(help="Sampler evolution: children start with their parent's weights.")] = True,
     batch_size: Annotated[int, typer.Option(help="Sequences a minibatch.")] = 64,
     seed: Annotated[int, typer.Option(help="Of everything random: the same seed gives the same table.")] = 0,
     pack_size: Annotated[int, typer.Option(help="Candidates trained side by side.")] = 8,
     ahead: Annotated[int, typer.Option(help="Packs asked for before the first is finished; not fewer than workers.")] = 4,
+    minutes: Minutes = None,
+    core_hours: CoreHours = None,
     workers: Workers = None,
     address: Address = None,
+    worker_cpus: WorkerCpus = 1,
+    worker_gpus: WorkerGpus = 0.0,
+    patience: Patience = 300.0,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: results/TASK-SPACE-SEED.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(help="A PostgreSQL database for the results, postgresql://…; default: a SQLite file in the folder."),
+    ] = None,
     data: Annotated[str | None, typer.Option(help="Folder or file of tasks that read one.")] = None,
     inputs: Annotated[str, typer.Option(help="csv: input columns, by commas. Default: all but the target.")] = "",
     target: Annotated[str | None, typer.Option(help="csv: the column to tell.")] = None,
@@ -62,8 +111,11 @@ def search(
       wiring-search search --task csv --data own.csv --inputs a,b --target y
 
       wiring-search search --task half-cheetah --data DIR --space wide --objectives error,synapses,latency_us
+
+      wiring-search search --task digits --pruning halving --sampler evolution --minutes 15
     """
     from wiring_search import run
+    from wiring_search.budget import Budget
     from wiring_search.tasks import TaskOptions
 
     if kind not in ("auto", "classification", "regression"):
@@ -75,7 +127,7 @@ def search(
         task,
         space,
         options,
-        trials=trials,
+        trials=trials or (_NO_END if minutes or core_hours else 64),
         sampler=sampler,
         objectives=names_in(objectives),
         epochs=epochs,
@@ -85,17 +137,41 @@ def search(
         ahead=ahead,
         scores=() if scores == "none" else names_in(scores),
         repeats=repeats,
+        pruning=pruning,
+        eta=eta,
+        first_epochs=first_epochs,
+        cut_as=cut_as,
+        asynchronous=asynchronous,
+        inherit=inherit,
     )
     folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
-    _go(config, folder, workers, address, quiet, baselines)
+    resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
+    budget = Budget(minutes, core_hours)
+    _go(config, folder, resources, quiet, lambda watch: run.search(config, folder, resources, budget, watch, store), baselines)
 
 
 @app.command()
-def resume(out: Folder, workers: Workers = None, address: Address = None, quiet: Quiet = False) -> None:
+def resume(
+    out: Folder,
+    trials: Annotated[int | None, typer.Option(help="Candidates to train in all, if it is to be another number.")] = None,
+    minutes: Minutes = None,
+    core_hours: CoreHours = None,
+    workers: Workers = None,
+    address: Address = None,
+    worker_cpus: WorkerCpus = 1,
+    worker_gpus: WorkerGpus = 0.0,
+    patience: Patience = 300.0,
+    quiet: Quiet = False,
+) -> None:
     """Go on with a search that was stopped, killed or interrupted. Nothing finished is trained again."""
-    from wiring_search.run import Run
+    from wiring_search import run
+    from wiring_search.budget import Budget
 
-    _go(Run(out).config, out, workers, address, quiet)
+    config = run.Run(out).config
+    config = config if trials is None else replace(config, trials=trials)
+    resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
+    budget = Budget(minutes, core_hours)
+    _go(config, out, resources, quiet, lambda watch: run.resume(out, resources, budget, watch, trials))
 
 
 @app.command()
@@ -145,7 +221,7 @@ def screen(
     given = run.study_config(task, space, TaskOptions(data, names_in(inputs), target), seed=seed)
     config = run.Run(folder).config if exists(folder) and _left_out(context, "task", "space", "data", "seed") else given
     with counted(console, "candidates", quiet) as told:
-        found = run.screen(config, folder, samples, workers, address, told)
+        found = run.screen(config, folder, samples, run.Resources(workers, address), told)
     names = ["synapses", "parameters", "expressivity", "gradient_slope", "kernel_rank", "merit"]
     rows = [[row["candidate_id"], *(number(row[name]) for name in names)] for _, row in found.table.head(best).iterrows()]
     print_table(["candidate", *names], rows, f"The best {len(rows)} of {len(found.table)} by merit, at initialisation")
@@ -164,9 +240,16 @@ def screen(
 
 
 def _go(
-    config: "StudyConfig", folder: Path, workers: int | None, address: str | None, quiet: bool, baselines: bool = False
+    config: "StudyConfig",
+    folder: Path,
+    resources: "Resources",
+    quiet: bool,
+    go: "Callable[[Watcher], Run]",
+    baselines: bool = False,
 ) -> None:
+    """Show what `go` tells while it runs a search, and what it found."""
     from wiring_search import run
+    from wiring_search.events import Event, Stopped
     from wiring_search.progress import shown
     from wiring_search.store import exists
 
@@ -176,23 +259,36 @@ def _go(
         start = f"{'Going on with' if exists(folder) else 'Searching into'} {folder} (stop with Ctrl-C, nothing is lost)"
     if not quiet:
         console.print(plain(start), soft_wrap=True)
-        busy, cores = config.ahead, workers or os.cpu_count() or 1
+        busy, cores = config.ahead, resources.workers or os.cpu_count() or 1
         if cores > busy:
             console.print(f"Only {busy} of {cores} workers will be busy at once; a new search with --ahead {cores + 1} uses all.")
+    stops: list[str] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Stopped):
+            stops.append(event.reason)
+        show(event)
+
     try:
-        with shown(config, console, quiet) as watch:
-            done = run.search(config, folder, workers, address, watch)
+        with shown(config, console, quiet) as show:
+            done = go(watch)
     except KeyboardInterrupt:
-        errors.print(
-            f"\nStopped. What is finished is kept; go on with:  wiring-search resume {plain(str(folder))}", soft_wrap=True
-        )
+        _say_how_to_go_on(folder)
         raise typer.Exit(130) from None
-    if baselines:
+    if baselines and not stops:
         done = _train_baselines(folder, (), quiet)
     show_front(done)
     if config.scores:
         console.print(f"Measuring scores took {done.score_share():.0%} of the time that training took.")
     console.print(f"\nReport: {plain(str(done.report))}", soft_wrap=True)
+    if stops:
+        _say_how_to_go_on(folder, stops[0])
+        raise typer.Exit(_EXIT_CODES.get(stops[0], 0))
+
+
+def _say_how_to_go_on(folder: Path, reason: str = "") -> None:
+    why = f": {reason}" if reason else ""
+    errors.print(f"\nStopped{why}. What is done is kept; go on with:  wiring-search resume {plain(str(folder))}", soft_wrap=True)
 
 
 def _train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":
