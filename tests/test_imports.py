@@ -27,7 +27,7 @@ LAYERS = [
     {"config", "training", "inheritance", "pruning", "reservoir_baselines", "baselines", "solver_choice"},
     {"scores"},
     {"scoring"},
-    {"search_spaces", "workers", "store", "sampling"},
+    {"search_spaces", "workers", "store", "sampling", "evolution"},
     {"study", "screening", "results", "report", "trained"},
     {"run", "examine"},
     {"progress", "cli"},
