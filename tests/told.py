@@ -50,7 +50,7 @@ def events(config: StudyConfig, workers: int = 2, seed: int = 0) -> Iterator[Eve
             if rng.uniform() < 0.05:
                 found[trial] = outcome(math.nan, synapses, Status.DIVERGED)
                 continue
-            error = difficulty * (60 / config.rungs[rung].epochs) ** 0.1 * 30 ** 0.3 / synapses**0.3
+            error = difficulty * (60 / config.rungs[rung].epochs) ** 0.1 * 30**0.3 / synapses**0.3
             found[trial] = outcome(error, synapses, Status.OK if rung == last else Status.PRUNED)
             good.append((error, trial, difficulty, synapses))
         yield PackDone(pack, found, rung=rung)
