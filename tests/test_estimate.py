@@ -10,7 +10,7 @@ from wiring_search import run, tasks
 from wiring_search.estimate import Cost, estimate, extrapolated, typical
 from wiring_search.kernels.cpu import one_thread
 from wiring_search.kernels.layout import Kind
-from wiring_search.training import warm_up
+from wiring_search.training import one_torch_thread, warm_up
 
 
 def test_arithmetic() -> None:
@@ -48,7 +48,7 @@ def test_a_search_takes_as_long_as_was_said(scores: tuple[str, ...], epochs: int
     config = run.study_config("digits", "small", trials=32, epochs=epochs, sampler="random", scores=scores, seed=5)
     warm_up([Kind(*kind) for kind in Space.from_json(config.space).dynamics()])
     before = estimate(tasks.load("digits"), config, workers=1)
-    with one_thread():
+    with one_torch_thread(), one_thread():
         table = run.search(config, tmp_path / "run", workers=0).table()
     took = table["train_seconds"].sum() + table["score_seconds"].sum()
     # Others may use the machine meanwhile: what would be said afterwards counts too.
