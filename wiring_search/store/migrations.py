@@ -11,18 +11,26 @@ import sqlalchemy as sql
 from wiring_search.store.tables import SCHEMA
 
 
+def is_up_to_date(connection: sql.Connection) -> bool:
+    return _schema(connection) == SCHEMA
+
+
 def bring_up_to_date(connection: sql.Connection) -> None:
     """Take all steps that this store lacks; the caller's transaction makes it all of them or none.
 
     Raises ValueError for a schema that this version does not know.
     """
-    schema = connection.execute(sql.text("SELECT schema FROM study")).scalar_one()
+    schema = _schema(connection)
     if not 1 <= schema <= SCHEMA:
         raise ValueError(f"it was written with store schema {schema}; this version reads schema {SCHEMA}, and earlier ones")
     for step in _STEPS[schema - 1 :]:
         step(connection)
     if schema < SCHEMA:
         connection.execute(sql.text("UPDATE study SET schema = :schema"), {"schema": SCHEMA})
+
+
+def _schema(connection: sql.Connection) -> int:
+    return connection.execute(sql.text("SELECT schema FROM study")).scalar_one()
 
 
 def _scores_besides(connection: sql.Connection) -> None:
