@@ -27,12 +27,12 @@ LAYERS = [
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "sampling"},
-    {"study", "screening", "results", "report", "trained"},
+    {"study", "screening", "mirror", "results", "report", "trained"},
     {"run", "examine"},
     {"progress", "cli"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
-ONLY_IN = {"ray": {"workers"}, "optuna": {"sampling"}}
+ONLY_IN = {"ray": {"workers"}, "optuna": {"sampling", "mirror"}}
 NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)

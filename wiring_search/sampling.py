@@ -58,11 +58,11 @@ class Sampler:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._name, self._seed, self._space = name, seed, space
         self._dimensions = {
-            _key(space, name, place): dimension
+            key_of(space, name, place): dimension
             for name in space.dimensions
             for place, dimension in enumerate(space.alternatives(name))
         }
-        self._distributions = {key: _distribution(dimension) for key, dimension in self._dimensions.items()}
+        self._distributions = {key: distribution_of(dimension) for key, dimension in self._dimensions.items()}
         self._storage = _Storage()
         self._cut_as = cut_as
         self._study = optuna.create_study(storage=self._storage, directions=["minimize"] * objectives)
@@ -78,7 +78,7 @@ class Sampler:
             for name in self._space.dimensions:
                 place = self._space.alternative(name, point)
                 if place is not None:
-                    key = _key(self._space, name, place)
+                    key = key_of(self._space, name, place)
                     point[name] = _suggest(trial, key, self._dimensions[key])
         if trial.number != number:
             raise RuntimeError(f"trial {trial.number} was asked for where trial {number} was due")
@@ -104,7 +104,7 @@ class Sampler:
     def _keys(self, point: Point) -> dict[str, Value]:
         """The point under the names that Optuna knows."""
         places = {name: self._space.alternative(name, point) for name in point}
-        return {_key(self._space, name, place): point[name] for name, place in places.items() if place is not None}
+        return {key_of(self._space, name, place): point[name] for name, place in places.items() if place is not None}
 
     def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
         """The scores of a trial; None, or one among them that is not finite: it failed. final: at the full budget; otherwise it may
@@ -150,7 +150,7 @@ class _Storage(optuna.storages.InMemoryStorage):
         return copy.deepcopy(chosen) if deepcopy else chosen
 
 
-def _key(space: Space, name: str, place: int) -> str:
+def key_of(space: Space, name: str, place: int) -> str:
     """What Optuna calls an alternative of a dimension: it knows no two ranges by one name."""
     return name if len(space.alternatives(name)) == 1 else f"{name}:{place}"
 
@@ -166,7 +166,7 @@ def _suggest(trial: optuna.Trial, key: str, dimension: Dimension) -> Value:
     raise TypeError(f"{dimension!r} is no dimension")
 
 
-def _distribution(dimension: Dimension) -> BaseDistribution:
+def distribution_of(dimension: Dimension) -> BaseDistribution:
     match dimension:
         case IntRange(low, high, log):
             return IntDistribution(low, high, log=log)

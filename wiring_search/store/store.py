@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _NOT_TRIAL = ("state", "worker", "finished", "asked")
 # What duplicates repeat of the trial that they are equal to.
 _TIMES = ("train_seconds", "score_seconds")
+_TIMES_OF_ALL = sql.select(TRIALS.c.trial, TRIALS.c.asked, TRIALS.c.finished)
 _REPEATED = (
     *("rung", "message", "error", "metric", "parameters", "synapses", "latency_us", *_TIMES, "scores"),
     *("worker", "finished"),
@@ -322,6 +323,11 @@ class Store:
         with self._reading() as connection:
             rows = connection.execute(sql.select(TRIALS.c.trial, column).where(TRIALS.c.trial.in_(list(trials))))
             return {trial: value for trial, value in rows}
+
+    def times(self) -> dict[int, tuple[str, str | None]]:
+        """When each trial was asked for, and when it finished its last rung: ISO 8601, UTC."""
+        with self._reading() as connection:
+            return {row.trial: (row.asked, row.finished) for row in connection.execute(_TIMES_OF_ALL)}
 
     def table(self) -> "pandas.DataFrame":
         """One row a trial, then one a trained baseline; see `wiring_search.store.frames`, and `wiring_search.results` for what
