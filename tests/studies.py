@@ -29,12 +29,13 @@ def config(**given: object) -> StudyConfig:
         "pack_size": 3,
         "ahead": 2,
         "scores": (),
+        "inherit": False,  # the trainer's states are no weights
     }
     return StudyConfig(**{**settings, **given})
 
 
-def store(folder: Path, **given: object) -> Store:
-    return Store.create(folder, config(**given), FACTS)
+def store(folder: Path, facts: dict = FACTS, **given: object) -> Store:
+    return Store.create(folder, config(**given), facts)
 
 
 def fake_train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:

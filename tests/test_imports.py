@@ -21,19 +21,24 @@ LAYERS = [
         "drawing",
         "ncps_wirings",
         "mutation",
+        "halving",
+        "budget",
+        "durations",
+        "stopping",
     },
     {"solvers", "neurons", "kernels"},
     {"network", "backbone_cfc", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
     {"config", "training", "inheritance", "pruning", "reservoir_baselines", "baselines", "solver_choice"},
     {"scores"},
     {"scoring"},
-    {"search_spaces", "workers", "store", "sampling", "evolution"},
-    {"study", "screening", "results", "report", "trained"},
+    {"search_spaces", "workers", "store", "evolution"},
+    {"sampling", "study", "screening", "mirror", "results", "report", "trained"},
+    {"tally", "estimate"},
     {"run", "examine"},
     {"progress", "cli"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
-ONLY_IN = {"ray": {"workers"}, "optuna": {"sampling"}}
+ONLY_IN = {"ray": {"workers"}, "optuna": {"sampling", "mirror"}}
 NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)

@@ -1,13 +1,15 @@
-"""The store: rows go in whole and come out the same, one driver at a time, readable while a search runs."""
+"""The store: rows go in whole and come out the same, one driver at a time, in a file and in PostgreSQL."""
 
+import itertools
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy
-from studies import config, store
+from studies import FACTS, config, store
 
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
@@ -24,8 +26,27 @@ IMPOSSIBLE = Trial(2, 0, 0, Status.INFEASIBLE, {"inter": 1}, None, None, "no", {
 OUTCOME = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weights")
 
 
-def test_trials_come_back_as_they_went_in(tmp_path: Path) -> None:
-    mine = store(tmp_path / "run")
+_NUMBERS = itertools.count()
+Make = Callable[..., Store]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Makes a study in a folder, in either of the databases that stores can be in."""
+    if request.param == "sqlite":
+        return store
+    server = request.getfixturevalue("postgres")
+    return lambda folder, **given: Store.create(folder, config(**given), FACTS, server.url)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder of its own for a study; no two have the same name, as studies in one database have not."""
+    return tmp_path / f"run-{next(_NUMBERS)}"
+
+
+def test_trials_come_back_as_they_went_in(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {"generation": 3})
     assert (
         mine.trials() == [RUNNING, TWIN, IMPOSSIBLE]
@@ -34,7 +55,7 @@ def test_trials_come_back_as_they_went_in(tmp_path: Path) -> None:
     )
     mine.finished(0, {0: OUTCOME}, "me")
     scores = {"error": 0.25, "metric": 0.75, "parameters": 30, "synapses": 13, "latency_us": 1.5, "train_seconds": 2.5}
-    again = Store.open(tmp_path / "run")
+    again = Store.open(place)
     assert again.trials(0) == [
         replace(RUNNING, status=Status.OK, curve=(0.5, 0.25), score_seconds=0.0, **scores),
         replace(TWIN, score_seconds=0.0, **scores),
@@ -44,8 +65,8 @@ def test_trials_come_back_as_they_went_in(tmp_path: Path) -> None:
     assert again.config == config()
 
 
-def test_diverged_scores_are_nan_in_the_table(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_diverged_scores_are_nan_in_the_table(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING], {})
     mine.finished(0, {0: Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (0.5, math.nan), None, "why")}, "me")
     row = mine.table().iloc[0]
@@ -59,13 +80,13 @@ def test_table_has_the_promised_columns(tmp_path: Path) -> None:
     assert [name for name in names if name.startswith("p.")] == [f"p.{name}" for name in config().space["dimensions"]]
 
 
-def test_baselines_come_back_as_they_went_in_and_once(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_baselines_come_back_as_they_went_in_and_once(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING, IMPOSSIBLE], {})
     mine.baseline_finished("lstm-4", OUTCOME, "me")
     lost = Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (math.nan,), None, "why")
     mine.baseline_finished("gru-4", lost, "me")
-    first, second = Store.open(tmp_path).baselines()
+    first, second = Store.open(place).baselines()
     assert first == Baseline("lstm-4", Status.OK, 13, "", 0.25, 0.75, 30, 1.5, 2.5, (0.5, 0.25))
     assert second.status is Status.DIVERGED and math.isnan(second.score("error")) and math.isnan(second.curve[0])
     assert mine.baseline_state("lstm-4") == b"weights" and mine.baseline_state("gru-4") is None
@@ -77,30 +98,30 @@ def test_baselines_come_back_as_they_went_in_and_once(tmp_path: Path) -> None:
     assert [t.trial for t in mine.trials()] == [0, 2] and len(mine.packs()) == 1
 
 
-def test_a_pack_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_a_pack_is_written_whole_or_not_at_all(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING], {})
     with pytest.raises(sqlalchemy.exc.IntegrityError):
         mine.asked(1, 0, [1, 0], [replace(RUNNING, trial=1), RUNNING], {})
     assert len(mine.packs()) == 1 and len(mine.trials()) == 1
 
 
-def test_one_driver_at_a_time(tmp_path: Path) -> None:
-    mine, other = store(tmp_path), Store.open(tmp_path)
+def test_one_driver_at_a_time(place: Path, make: Make) -> None:
+    mine, other = make(place), Store.open(place)
     with mine.owned(), pytest.raises(ValueError, match="another search is running"), other.owned():
         pass
     with other.owned():
         assert other.trials() == []
 
 
-def test_there_is_one_study_a_folder(tmp_path: Path) -> None:
-    assert not exists(tmp_path)
+def test_there_is_one_study_a_folder(place: Path, make: Make) -> None:
+    assert not exists(place)
     with pytest.raises(ValueError, match="holds no study"):
-        Store.open(tmp_path)
-    store(tmp_path)
-    assert exists(tmp_path)
+        Store.open(place)
+    make(place)
+    assert exists(place)
     with pytest.raises(ValueError, match="holds a study already"):
-        store(tmp_path)
+        make(place)
 
 
 def test_a_store_cut_short_while_it_was_made_is_no_study(tmp_path: Path) -> None:
@@ -124,17 +145,17 @@ def test_config_goes_through_json_and_checks_itself() -> None:
             config(**given)
 
 
-def test_further_scores_come_back_and_a_missing_one_is_nan(tmp_path: Path) -> None:
-    mine = store(tmp_path, scores=("memory",))
+def test_further_scores_come_back_and_a_missing_one_is_nan(place: Path, make: Make) -> None:
+    mine = make(place, scores=("memory",))
     mine.asked(0, 0, [0], [RUNNING, TWIN], {})
     mine.finished(0, {0: replace(OUTCOME, scores={"memory": 0.5, "memory_lag": math.nan}, score_seconds=0.25)}, "me")
-    for trial, row in zip(Store.open(tmp_path).trials(), mine.table().itertuples(), strict=True):
+    for trial, row in zip(Store.open(place).trials(), mine.table().itertuples(), strict=True):
         assert trial.score("memory") == row.memory == 0.5 and trial.score("score_seconds") == row.score_seconds == 0.25
         assert math.isnan(trial.score("memory_lag")) and math.isnan(row.memory_lag)
 
 
-def test_a_promoted_trial_goes_through_its_rungs(tmp_path: Path) -> None:
-    mine = store(tmp_path, epochs=9, pruning="halving")
+def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> None:
+    mine = make(place, epochs=9, pruning="halving")
     other = replace(RUNNING, trial=2, candidate=OTHER, candidate_id=None, wiring_id=None)
     mine.asked(0, 0, [0], [RUNNING, TWIN], {})
     mine.asked(1, 0, [2], [other], {})
@@ -150,7 +171,7 @@ def test_a_promoted_trial_goes_through_its_rungs(tmp_path: Path) -> None:
     assert mine.candidates([2, 0]) == [OTHER, CANDIDATE]
     better = replace(OUTCOME, error=0.125, train_seconds=4.0, score_seconds=1.0, curve=(0.5, 0.25, 0.125), state=b"more")
     mine.finished(2, {0: better, 2: replace(better, status=Status.DIVERGED, error=math.nan, state=None)}, "you")
-    again = Store.open(tmp_path)
+    again = Store.open(place)
     first, twin, second = again.trials()
     assert first == replace(
         RUNNING,
@@ -169,8 +190,8 @@ def test_a_promoted_trial_goes_through_its_rungs(tmp_path: Path) -> None:
     assert history["train_seconds"].tolist() == [2.5, 4.0, 2.5, 4.0] and history["worker"].tolist() == ["me", "you"] * 2
 
 
-def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING], {})
     mine.finished(0, {0: replace(OUTCOME, scores={"memory": 0.5})}, "me")
     mine.asked(1, 0, [], [replace(TWIN, pack=1)], {})
@@ -178,8 +199,8 @@ def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(tmp_path: Path) 
     assert twin.status is Status.DUPLICATE and (twin.error, twin.train_seconds, twin.scores) == (0.25, 2.5, {"memory": 0.5})
 
 
-def test_a_pack_is_finished_once_with_its_own_outcomes(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_a_pack_is_finished_once_with_its_own_outcomes(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING, TWIN], {})
     for pack, outcomes, message in (
         (1, {0: OUTCOME}, "pack 1 .* was never asked for"),
@@ -195,26 +216,26 @@ def test_a_pack_is_finished_once_with_its_own_outcomes(tmp_path: Path) -> None:
     assert mine.trial(0).train_seconds == 2.5
 
 
-def test_a_promoted_trial_must_be_there(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_a_promoted_trial_must_be_there(place: Path, make: Make) -> None:
+    mine = make(place)
     with pytest.raises(ValueError, match="a member that was never asked for"):
         mine.asked(0, 1, [7], [], {})
     assert mine.packs() == []
 
 
-def test_a_checkpoint_lasts_until_its_pack_is_finished(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_a_checkpoint_lasts_until_its_pack_is_finished(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING], {})
     assert mine.checkpointed(0) == {}
     mine.checkpoint(0, {0: b"early", 1: b"gone"})
     mine.checkpoint(0, {0: b"late"})
-    assert Store.open(tmp_path).checkpointed(0) == {0: b"late"} and mine.checkpointed(1) == {}
+    assert Store.open(place).checkpointed(0) == {0: b"late"} and mine.checkpointed(1) == {}
     mine.finished(0, {0: OUTCOME}, "me")
     assert mine.checkpointed(0) == {}
 
 
-def test_trials_without_candidates_say_all_else(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_trials_without_candidates_say_all_else(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
     light = mine.trials(candidates=False)
     assert light == [replace(RUNNING, candidate=None), replace(TWIN, candidate=None), IMPOSSIBLE]
@@ -224,21 +245,21 @@ def test_trials_without_candidates_say_all_else(tmp_path: Path) -> None:
             mine.candidates([0, missing])
 
 
-def test_parents_are_told_in_the_table(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_parents_are_told_in_the_table(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [replace(RUNNING, sampler_attrs={"parents": [12, 15]}), TWIN], {})
     assert mine.table()["parents"].tolist() == ["12+15", ""]
 
 
-def test_a_workers_last_words_may_be_anything(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_a_workers_last_words_may_be_anything(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING], {})
     mine.finished(0, {0: replace(OUTCOME, status=Status.CRASHED, message="a\0b\udcffc", error=math.inf)}, "me")
     assert mine.trial(0).message == "a\N{REPLACEMENT CHARACTER}b?c" and mine.trial(0).error is None
 
 
-def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
-    mine = store(tmp_path)
+def test_numbers_of_numpy_are_numbers(place: Path, make: Make) -> None:
+    mine = make(place)
     mine.asked(0, 0, [0], [RUNNING], {})
     counts = {"parameters": np.int64(7), "synapses": np.int64(5)}
     mine.finished(0, {0: replace(OUTCOME, **counts, error=np.float32(0.5), scores={"memory": np.float32(0.25)})}, "me")

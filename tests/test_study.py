@@ -9,16 +9,19 @@ from pathlib import Path
 import optuna
 import pandas
 import pytest
-from studies import config, fake_train, store, tiny_task
+from studies import FACTS, config, fake_train, store, tiny_task
 
 from search_spaces import Choice, Space
 from wiring_search.config import SAMPLERS
 from wiring_search.events import Exhausted, PackDone, PackStarted, Stopped
 from wiring_search.records import PackJob, PackResult, Status
 from wiring_search.results import front
-from wiring_search.sampling import Sampler
+from wiring_search.sampling import OptunaSampler
+from wiring_search.scoring import train_and_score
 from wiring_search.store import Store
 from wiring_search.study import search
+from wiring_search.tasks import load
+from wiring_search.tasks.task import Split, Task
 from workers.inline import InlinePool
 
 
@@ -151,6 +154,7 @@ def test_watchers_hear_of_every_trained_trial_once(tmp_path: Path) -> None:
     assert all(event.restored for event in replay) and len(replay) == len(heard)
 
 
+TIMES = ["latency_us", "train_seconds"]
 RUNGS = {"epochs": 9, "trials": 45, "pack_size": 4, "ahead": 3}
 PRUNING = ["halving", "median", "one-epoch"]
 
@@ -187,7 +191,7 @@ def test_a_pruned_study_trains_each_rung_once_and_few_to_the_end(pruning: str, t
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("pruning", PRUNING)
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+@pytest.mark.parametrize("sampler", ["tpe", "evolution"])
 def test_a_pruned_study_stopped_anywhere_ends_well(sampler: str, pruning: str, asynchronous: bool, tmp_path: Path) -> None:
     """Killed, or stopped and written down, again and again: each candidate trains once a rung; a synchronous study ends with the
     same table as one that nothing happened to."""
@@ -234,6 +238,48 @@ def test_what_was_stopped_goes_on_from_its_states(tmp_path: Path) -> None:
     assert all(set(states[pack.number]) == {b"state"} for pack in promoted if pack.number in states)
 
 
+@pytest.mark.slow
+def test_children_inherit_what_the_sampler_had_heard_of(tmp_path: Path) -> None:
+    """Really trained, stopped and gone on with: results that came early change nothing."""
+
+    class Training(Shuffled):
+        def next_done(self, timeout: float | None = None) -> PackResult:
+            if self._left == 0:
+                raise KeyboardInterrupt
+            self._left = None if self._left is None else self._left - 1
+            job = self._jobs.pop(self.chosen())
+            inherited.extend(job.states if job.rung.number == 0 else ())
+            return train_and_score(digits, job)
+
+    digits, inherited = few_digits(), []
+    given = {
+        "facts": {**FACTS, "features": 8, "outputs": 10},
+        **RUNGS,
+        "epochs": 4,
+        "trials": 60,
+        "pruning": "halving",
+        "sampler": "evolution",
+        "inherit": True,
+    }
+    straight = _run(tmp_path / "whole", Training(1), **given).drop(columns=TIMES)
+    assert any(state is not None for state in inherited) and straight["parents"].str.len().gt(0).sum() > 10
+    mine = store(tmp_path / "cut", **given)
+    for attempt in range(12):
+        try:
+            search(mine.config, mine, Training(attempt + 2, fail_after=3 + 2 * attempt))
+        except KeyboardInterrupt:
+            continue
+        break
+    assert attempt > 2 and mine.table().drop(columns=TIMES).equals(straight)
+    assert not _run(tmp_path / "afresh", Training(1), **{**given, "inherit": False}).drop(columns=TIMES).equals(straight)
+
+
+def few_digits() -> Task:
+    digits = load("digits")
+    train, valid = (Split(split.x[:60], split.y[:60]) for split in (digits.train, digits.valid))
+    return replace(digits, train=train, valid=valid)
+
+
 def test_an_asynchronous_study_waits_for_nobody(tmp_path: Path) -> None:
     """The first pack comes back last; everything else has been asked for, trained and promoted by then."""
 
@@ -278,13 +324,13 @@ def test_no_objective_that_is_not_finite_reaches_the_sampler(
         ]
         return replace(result, outcomes=tuple(b if p % 2 else o for p, (o, b) in enumerate(zip(outcomes, bad, strict=True))))
 
-    told, original = [], Sampler.tell
+    told, original = [], OptunaSampler.tell
 
     def tell(self, number, values, final=True):
         told.append(values)
         original(self, number, values, final)
 
-    monkeypatch.setattr(Sampler, "tell", tell)
+    monkeypatch.setattr(OptunaSampler, "tell", tell)
     given = {"objectives": ("error", "latency_us", "memory"), "scores": ("memory",), "pruning": pruning, "epochs": 9}
     mine = store(tmp_path, **given)
     search(mine.config, mine, InlinePool(spoilt, tiny_task()))

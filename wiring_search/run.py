@@ -10,10 +10,11 @@ The command line is a thin layer over this.
 """
 
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -334,6 +335,7 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
         told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
         pool = _pool(train_and_score, task, resources, kinds, told)
         try:
+            _estimate(task, store, resources, budget, watch)
             with _asked_to_stop(pool, Meter(budget)) as until:
                 if study.search(store.config, store, pool, watch, until):
                     store.end()
@@ -342,6 +344,17 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
             results.export(store)
             write_report(store)
     return Run(folder)
+
+
+def _estimate(task: Task, store: Store, resources: Resources, budget: Budget, watch: "Watcher") -> None:
+    """Tell how long the rest is going to take, while the workers start; of a search that ends by its budget that is known."""
+    from wiring_search.estimate import estimate
+
+    finished = sum(len(pack.members) for pack in store.packs() if pack.rung == 0 and pack.place is not None)
+    left = store.config.trials - finished
+    if left > 0 and budget == UNLIMITED:
+        workers = max((os.cpu_count() or 1) if resources.workers is None else resources.workers, 1)
+        watch(estimate(task, replace(store.config, trials=left), workers))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Optuna as the sampler: it is asked for points and told scores, in memory, by one owner.
+"""Samplers: evolution of wirings, and Optuna, which is asked for points and told scores, in memory, by one owner.
 
 The randomness of an ask comes from (study seed, number of the trial) alone. So a point can be put back from the store
 instead of being asked for again, and the sampler goes on exactly as if it had never stopped; what samplers keep
@@ -19,8 +19,9 @@ import math
 import warnings
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
@@ -29,6 +30,7 @@ from search_spaces import Choice, FloatRange, IntRange, Space
 from search_spaces.space import Dimension, Point, Value
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
+from wiring_search.evolution import Evolution
 
 _POPULATION = 24
 _DRAW_ALL = ("nsga2", "nsga3", "qmc")
@@ -45,24 +47,90 @@ class Proposal:
     candidate: Candidate | None = None
 
 
-def sampler_of(config: StudyConfig, space: Space) -> "Sampler":
+class Sampler(Protocol):
+    """What a study sees of a sampler. It asks, notes what is going to train, and tells, in one order; or puts back what was asked
+    for in an earlier run, in the same order. remembers_candidates: whether a promoted one is to be noted again."""
+
+    remembers_candidates: bool
+
+    def ask(self, number: int) -> Proposal:
+        """What to try next, as trial `number`."""
+        ...
+
+    def put_back(self, number: int, proposal: Proposal) -> None:
+        """A proposal of an earlier run in place of an ask."""
+        ...
+
+    def note(self, number: int, candidate: Candidate) -> None:
+        """This trial trains now: for the first time, or (where candidates are remembered) for a higher rung."""
+        ...
+
+    def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
+        """The scores of a trial, all minimised; None, or one among them that is not finite: it failed. final: at the full budget;
+        otherwise it may be told again."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What the sampler keeps beside its trials: plain data, to be stored with them."""
+        ...
+
+    def set_state(self, state: dict[str, Any]) -> None: ...
+
+
+def sampler_of(config: StudyConfig, space: Space) -> Sampler:
     """The sampler that the study chose."""
-    return Sampler(config.sampler, space, len(config.objectives), config.seed, config.cut_as)
+    if config.sampler == "evolution":
+        return EvolutionSampler(space, config.seed)
+    return OptunaSampler(config.sampler, space, len(config.objectives), config.seed, config.cut_as)
 
 
-class Sampler:
+class EvolutionSampler:
+    """Children of the best wirings so far, see `evolution`; random points of the space now and then. seed: the study's."""
+
+    remembers_candidates = True
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self._space, self._seed = space, seed
+        self._evolution = Evolution(space, seed)
+
+    def ask(self, number: int) -> Proposal:
+        born = self._evolution.ask(number)
+        if born is None:
+            return Proposal(self._space.draw(np.random.default_rng((self._seed, number))), {})
+        attrs = {"parents": list(born.parents), "moves": list(born.moves), "origins": born.origins.to_json()}
+        return Proposal(born.params, attrs, born.candidate)
+
+    def put_back(self, number: int, proposal: Proposal) -> None:
+        """Nothing to do: what counts is noted."""
+
+    def note(self, number: int, candidate: Candidate) -> None:
+        self._evolution.note(number, candidate)
+
+    def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
+        self._evolution.tell(number, values)
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """It has none."""
+
+
+class OptunaSampler:
     """name: one of Optuna's out of `config.SAMPLERS`. objectives: how many numbers, all minimised, a trial is told with. cut_as:
     out of `config.CUT_AS`."""
+
+    remembers_candidates = False
 
     def __init__(self, name: str, space: Space, objectives: int, seed: int, cut_as: str = "pruned") -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._name, self._seed, self._space = name, seed, space
         self._dimensions = {
-            _key(space, name, place): dimension
+            key_of(space, name, place): dimension
             for name in space.dimensions
             for place, dimension in enumerate(space.alternatives(name))
         }
-        self._distributions = {key: _distribution(dimension) for key, dimension in self._dimensions.items()}
+        self._distributions = {key: distribution_of(dimension) for key, dimension in self._dimensions.items()}
         self._storage = _Storage()
         self._cut_as = cut_as
         self._study = optuna.create_study(storage=self._storage, directions=["minimize"] * objectives)
@@ -78,7 +146,7 @@ class Sampler:
             for name in self._space.dimensions:
                 place = self._space.alternative(name, point)
                 if place is not None:
-                    key = _key(self._space, name, place)
+                    key = key_of(self._space, name, place)
                     point[name] = _suggest(trial, key, self._dimensions[key])
         if trial.number != number:
             raise RuntimeError(f"trial {trial.number} was asked for where trial {number} was due")
@@ -101,10 +169,13 @@ class Sampler:
             )
         )
 
+    def note(self, number: int, candidate: Candidate) -> None:
+        """Nothing to do: Optuna knows points, not candidates."""
+
     def _keys(self, point: Point) -> dict[str, Value]:
         """The point under the names that Optuna knows."""
         places = {name: self._space.alternative(name, point) for name in point}
-        return {_key(self._space, name, place): point[name] for name, place in places.items() if place is not None}
+        return {key_of(self._space, name, place): point[name] for name, place in places.items() if place is not None}
 
     def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
         """The scores of a trial; None, or one among them that is not finite: it failed. final: at the full budget; otherwise it may
@@ -150,7 +221,7 @@ class _Storage(optuna.storages.InMemoryStorage):
         return copy.deepcopy(chosen) if deepcopy else chosen
 
 
-def _key(space: Space, name: str, place: int) -> str:
+def key_of(space: Space, name: str, place: int) -> str:
     """What Optuna calls an alternative of a dimension: it knows no two ranges by one name."""
     return name if len(space.alternatives(name)) == 1 else f"{name}:{place}"
 
@@ -166,7 +237,7 @@ def _suggest(trial: optuna.Trial, key: str, dimension: Dimension) -> Value:
     raise TypeError(f"{dimension!r} is no dimension")
 
 
-def _distribution(dimension: Dimension) -> BaseDistribution:
+def distribution_of(dimension: Dimension) -> BaseDistribution:
     match dimension:
         case IntRange(low, high, log):
             return IntDistribution(low, high, log=log)

@@ -120,9 +120,10 @@ class _Walk:
         self._space = Space.from_json(config.space)
         self._sampler = sampler_of(config, self._space)
         self._ladder = Ladder(config.rungs, _share(config), config.pack_size, together=config.pruning == "one-epoch")
+        self._last = len(config.rungs) - 1
         self._next = 0
         self._seen: dict[str, int] = {}
-        self._told: dict[int, tuple[tuple[float, ...] | None, bool]] = {}
+        self._told: dict[int, tuple[tuple[float, ...] | None, int]] = {}  # values, and the rung where they were found
         self.asked = self.told = 0
         self.trained = 0
         self.ended = False
@@ -166,6 +167,9 @@ class _Walk:
         self.asked += 1
         if pack.rung:
             self._ladder.promoted(pack.rung, pack.members)
+            if self._sampler.remembers_candidates:
+                for number, candidate in zip(pack.members, self._store.candidates(pack.members), strict=True):
+                    self._sampler.note(number, candidate)
         else:
             self.trained += len(pack.members)
             self.ended = self.ended or self.trained >= self._config.trials
@@ -173,19 +177,18 @@ class _Walk:
 
     def tell(self, pack: _Pack, outcomes: dict[int, Outcome]) -> None:
         """A pack's scores, in the order of its trials. (Infeasible trials have been told.)"""
-        final = pack.rung == len(self._config.rungs) - 1
         for number in pack.members:
             values = self._objectives(outcomes[number])
             self._ladder.seen(pack.rung, number, values)
-            self._tell(number, values, final)
+            self._tell(number, values, pack.rung)
         for trial in pack.trials:
             if trial.duplicate_of is not None:
-                self._tell(trial.trial, *self._told.get(trial.duplicate_of, (None, True)))
+                self._tell(trial.trial, *self._told.get(trial.duplicate_of, (None, self._last)))
         self.told += 1
 
-    def _tell(self, number: int, values: tuple[float, ...] | None, final: bool) -> None:
-        self._sampler.tell(number, values, final)
-        self._told[number] = values, final
+    def _tell(self, number: int, values: tuple[float, ...] | None, rung: int) -> None:
+        self._sampler.tell(number, values, rung == self._last)
+        self._told[number] = values, rung
 
     def _ask(self, wanted: int) -> list[Trial]:
         trials: list[Trial] = []
@@ -199,7 +202,10 @@ class _Walk:
         return trials
 
     def _trial(self, proposal: Proposal) -> Trial:
-        trial = Trial(self._next, self.asked, 0, Status.RUNNING, proposal.point, None, None, "", proposal.attrs)
+        attrs = proposal.attrs
+        if parents := attrs.get("parents"):
+            attrs = {**attrs, "inherits": [parents[0], self._told[parents[0]][1]]}
+        trial = Trial(self._next, self.asked, 0, Status.RUNNING, proposal.point, None, None, "", attrs)
         try:
             candidate = proposal.candidate or self._space.build(proposal.point, self._config.seed)
         except Infeasible as reason:
@@ -215,6 +221,7 @@ class _Walk:
             self._sampler.tell(trial.trial, None)
         elif trial.duplicate_of is None and trial.candidate is not None:
             self._seen[trial.candidate.candidate_id] = trial.trial
+            self._sampler.note(trial.trial, trial.candidate)
 
     def _objectives(self, outcome: Outcome) -> tuple[float, ...] | None:
         if outcome.status not in (Status.OK, Status.PRUNED):
@@ -238,7 +245,7 @@ def _job(config: StudyConfig, store: Store, pack: _Pack) -> PackJob:
     rung = config.rungs[pack.rung]
     states: Sequence[bytes | None]
     if pack.rung:
-        candidates, states = store.candidates(pack.members), store.states(pack.members)
+        candidates, states = store.candidates(pack.members), store.states(pack.members, pack.rung - 1)
     else:
         training = [trial for trial in pack.trials if _trains(trial)]
         candidates = [trial.candidate for trial in training if trial.candidate is not None]
@@ -250,8 +257,18 @@ def _job(config: StudyConfig, store: Store, pack: _Pack) -> PackJob:
 
 
 def _inherited(config: StudyConfig, store: Store, trial: Trial) -> bytes | None:
-    """What a child starts with: its parent's weights, where the parent has been trained."""
-    return None
+    """What a child starts with: the weights of its first parent, as they were at the rung that the sampler had heard of."""
+    if not config.inherit or "inherits" not in trial.sampler_attrs or trial.candidate is None:
+        return None
+    from wiring_search.inheritance import inherited_state
+    from wiring_search.mutation import Origins
+
+    parent, rung = trial.sampler_attrs["inherits"]
+    (candidate,), (state,) = store.candidates([parent]), store.states([parent], rung)
+    if state is None:
+        return None
+    origins = Origins.from_json(trial.sampler_attrs["origins"])
+    return inherited_state(candidate, state, trial.candidate, origins, store.facts["features"], store.facts["outputs"])
 
 
 def _measured(config: StudyConfig, rung: int) -> tuple[str, ...]:

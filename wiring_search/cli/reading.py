@@ -76,6 +76,25 @@ def report(out: Folder) -> None:
 
 
 @app.command()
+def mirror(
+    out: Folder,
+    storage: Annotated[
+        str, typer.Option(help="An Optuna storage: sqlite:///FILE, postgresql://USER@HOST/DATABASE, or a journal file's path.")
+    ],
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the search has ended.")] = False,
+) -> None:
+    """Copy the trials of a search, finished or running, into an Optuna storage, for optuna-dashboard."""
+    from contextlib import closing
+
+    from wiring_search.mirror import mirror as copy
+    from wiring_search.store import Store
+
+    with closing(Store.open(out)) as store:
+        written = copy(store, storage, follow)
+    console.print(f"{written} trials written. Look at them with: optuna-dashboard {plain(storage)}", soft_wrap=True)
+
+
+@app.command()
 def tasks() -> None:
     """List the tasks, and what each needs."""
     from wiring_search.tasks import TASKS

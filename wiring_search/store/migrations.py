@@ -11,18 +11,26 @@ import sqlalchemy as sql
 from wiring_search.store.tables import SCHEMA
 
 
+def is_up_to_date(connection: sql.Connection) -> bool:
+    return _schema(connection) == SCHEMA
+
+
 def bring_up_to_date(connection: sql.Connection) -> None:
     """Take all steps that this store lacks; the caller's transaction makes it all of them or none.
 
     Raises ValueError for a schema that this version does not know.
     """
-    schema = connection.execute(sql.text("SELECT schema FROM study")).scalar_one()
+    schema = _schema(connection)
     if not 1 <= schema <= SCHEMA:
         raise ValueError(f"it was written with store schema {schema}; this version reads schema {SCHEMA}, and earlier ones")
     for step in _STEPS[schema - 1 :]:
         step(connection)
     if schema < SCHEMA:
         connection.execute(sql.text("UPDATE study SET schema = :schema"), {"schema": SCHEMA})
+
+
+def _schema(connection: sql.Connection) -> int:
+    return connection.execute(sql.text("SELECT schema FROM study")).scalar_one()
 
 
 def _scores_besides(connection: sql.Connection) -> None:
@@ -44,6 +52,7 @@ def _rungs_of_budget(connection: sql.Connection) -> None:
         ),
         {"epochs": config["epochs"]},
     )
+    connection.execute(sql.text("UPDATE trials SET state = NULL"))  # a column that no later schema has
     members: dict[int, list[int]] = {pack: [] for (pack,) in connection.execute(sql.text("SELECT pack FROM packs ORDER BY pack"))}
     under_way = set()
     query = "SELECT pack, trial, status FROM trials WHERE status NOT IN ('infeasible', 'duplicate') ORDER BY trial"
@@ -67,7 +76,7 @@ def _rungs_of_budget(connection: sql.Connection) -> None:
         )
 
 
-_SCORES = "error, metric, parameters, latency_us, train_seconds, score_seconds, scores, worker, finished"
+_SCORES = "error, metric, parameters, latency_us, train_seconds, score_seconds, scores, state, worker, finished"
 _RUNGS_OF_BUDGET = """
 ALTER TABLE packs ADD COLUMN rung INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE packs ADD COLUMN members TEXT NOT NULL DEFAULT '[]';
@@ -77,7 +86,7 @@ CREATE INDEX ix_trials_duplicate_of ON trials (duplicate_of);
 CREATE TABLE rungs (
     trial INTEGER NOT NULL, rung INTEGER NOT NULL, pack INTEGER NOT NULL, epochs INTEGER NOT NULL, status VARCHAR NOT NULL,
     message VARCHAR NOT NULL, synapses INTEGER, error DOUBLE, metric DOUBLE, parameters INTEGER, latency_us DOUBLE,
-    train_seconds DOUBLE, score_seconds DOUBLE, scores TEXT, worker VARCHAR, finished VARCHAR, PRIMARY KEY (trial, rung)
+    train_seconds DOUBLE, score_seconds DOUBLE, scores TEXT, state BLOB, worker VARCHAR, finished VARCHAR, PRIMARY KEY (trial, rung)
 );
 CREATE INDEX ix_rungs_pack ON rungs (pack);
 CREATE TABLE checkpoints (pack INTEGER NOT NULL, trial INTEGER NOT NULL, state BLOB NOT NULL, PRIMARY KEY (pack, trial));

@@ -1,31 +1,61 @@
-"""Where a study's tables are: in an SQLite file of its run folder."""
+"""Where a study's tables are: in an SQLite file of its run folder, or where a small file in the folder points to."""
 
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
 
+from wiring_search.store import postgres
+from wiring_search.store.faults import told
+from wiring_search.store.postgres import Server
 from wiring_search.store.tables import STUDY
 
 FILE = "results.sqlite"
+POINTER = "store.url"  # two lines: the URL of a database, the name of the study in it
 
 
 def exists(folder: Path) -> bool:
-    """Whether `folder` holds a study: a search killed while it made the store has left none."""
-    if not (folder / FILE).is_file():
+    """Whether `folder` holds a study: a search killed while it made the store has left none.
+
+    Raises StoreFault where that cannot be told: its server is gone, or its file is damaged.
+    """
+    if server_of(folder) is None and not (folder / FILE).is_file():
         return False
     engine = engine_of(folder)
     try:
-        with engine.connect() as connection:
-            return (
-                sql.inspect(connection).has_table("study") and connection.execute(sql.select(STUDY.c.schema)).first() is not None
-            )
+        return holds_study(folder, engine)
     finally:
         engine.dispose()
 
 
+def holds_study(folder: Path, engine: sql.Engine) -> bool:
+    """Whether the study's one row is there; `folder` is for the message of a fault."""
+    with told(folder), engine.connect() as connection:
+        return sql.inspect(connection).has_table("study") and connection.execute(sql.select(STUDY.c.schema)).first() is not None
+
+
+def server_of(folder: Path) -> Server | None:
+    """The server that the folder points to; None where it keeps its study itself."""
+    try:
+        lines = (folder / POINTER).read_text(encoding="utf-8").split("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if len(lines) < 2:
+        raise ValueError(f"{folder / POINTER} is damaged; its lines are the URL of a database, and the name of the study in it")
+    return Server(lines[0], lines[1])
+
+
+def point(folder: Path, server: Server) -> None:
+    """Make `folder` one whose study is on that server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{POINTER}.part"
+    partial.write_text(f"{server.url}\n{server.study}\n", encoding="utf-8")
+    partial.replace(folder / POINTER)
+
+
 def engine_of(folder: Path) -> sql.Engine:
-    return _sqlite(folder / FILE)
+    server = server_of(folder)
+    return _sqlite(folder / FILE) if server is None else postgres.engine_of(server)
 
 
 def _sqlite(file: Path) -> sql.Engine:

@@ -178,7 +178,7 @@ def measured_row(outcome: Outcome) -> dict[str, Any]:
 
 def trained_row(outcome: Outcome) -> dict[str, Any]:
     """The columns of what is left of the training itself."""
-    return {"curve": [_finite(value) for value in outcome.curve], "state": outcome.state}
+    return {"curve": [_finite(value) for value in outcome.curve]}
 
 
 def curve_of(stored: list[float | None] | None) -> tuple[float, ...]:

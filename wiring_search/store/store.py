@@ -3,19 +3,23 @@
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
-from filelock import FileLock, Timeout
 
 from wiring_search import __version__
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Status
 from wiring_search.store import frames
-from wiring_search.store.migrations import bring_up_to_date
-from wiring_search.store.places import FILE, engine_of, exists
+from wiring_search.store.faults import told
+from wiring_search.store.leases import file_held, refuse_lost, session_held
+from wiring_search.store.migrations import bring_up_to_date, is_up_to_date
+from wiring_search.store.places import FILE, engine_of, exists, holds_study, point, server_of
+from wiring_search.store.postgres import Server, make_schema
+from wiring_search.store.postgres import engine_of as engine_on
 from wiring_search.store.rows import (
     Baseline,
     StoredPack,
@@ -34,9 +38,11 @@ from wiring_search.store.tables import BASELINES, CHECKPOINTS, METADATA, PACKS, 
 if TYPE_CHECKING:
     import pandas
 
-_NOT_TRIAL = ("state", "worker", "finished", "asked")
+_NOT_TRIAL = ("worker", "finished", "asked")
+_NOT_RUNG = [column for column in RUNGS.columns if column.name != "state"]
 # What duplicates repeat of the trial that they are equal to.
 _TIMES = ("train_seconds", "score_seconds")
+_TIMES_OF_ALL = sql.select(TRIALS.c.trial, TRIALS.c.asked, TRIALS.c.finished)
 _REPEATED = (
     *("rung", "message", "error", "metric", "parameters", "synapses", "latency_us", *_TIMES, "scores"),
     *("worker", "finished"),
@@ -50,14 +56,8 @@ class Store:
         self.folder = folder
         self._engine = engine
         self._writer = engine.execution_options(writes=True)
-        with self._reading() as connection:
-            schema = connection.execute(sql.select(STUDY.c.schema)).scalar_one()
-        if schema != SCHEMA:
-            with self._writing() as connection:
-                try:
-                    bring_up_to_date(connection)
-                except ValueError as fault:
-                    raise ValueError(f"{folder} cannot be read: {fault}") from None
+        self._lease: sql.Connection | None = None
+        self._bring_up_to_date()
         with self._reading() as connection:
             row = connection.execute(sql.select(STUDY)).one()
         self.config = StudyConfig.from_json(row.config)
@@ -67,16 +67,23 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path, config: StudyConfig, facts: dict[str, Any], url: str | None = None) -> "Store":
-        """A new study in `folder`. facts: what tables and reports say about the task (metric, baselines …).
+        """A new study in `folder`. facts: what tables and reports say about the task (metric, baselines …). url: of a PostgreSQL
+        database to keep it in, under the folder's name; without it, a file in the folder.
 
-        Raises ValueError where the folder holds a study already.
+        Raises ValueError where the folder holds a study already, or the database one of that name.
         """
         if exists(folder):
             raise ValueError(f"{folder} holds a study already; resume it, or choose another folder")
+        if url is not None:
+            server = Server(url, folder.resolve().name)
+            _refuse_taken(folder, server)
+            point(folder, server)
         folder.mkdir(parents=True, exist_ok=True)
         engine = engine_of(folder)
         row = {"schema": SCHEMA, "config": config.to_json(), "facts": facts, "versions": _versions(), "created": now()}
-        with engine.execution_options(writes=True).begin() as connection:
+        with told(folder), engine.execution_options(writes=True).begin() as connection:
+            if url is not None:
+                make_schema(connection, server.study)
             METADATA.create_all(connection)
             connection.execute(sql.insert(STUDY), row)
         return cls(folder, engine)
@@ -84,38 +91,71 @@ class Store:
     @classmethod
     def open(cls, folder: Path) -> "Store":
         """The study in `folder`, brought up to date where it was written by an earlier version. Raises ValueError where there
-        is none."""
+        is none, StoreFault where it cannot be read."""
         if not exists(folder):
-            raise ValueError(f"{folder} holds no study ({FILE} is not there); name a folder that `wiring-search search` wrote")
+            server = server_of(folder)
+            missing = f"{FILE} is not there" if server is None else f"there is no {server}"
+            raise ValueError(f"{folder} holds no study ({missing}); name a folder that `wiring-search search` wrote")
         return cls(folder, engine_of(folder))
+
+    @classmethod
+    def attach(cls, folder: Path, url: str, name: str | None = None) -> "Store":
+        """Make `folder` one of a study that is in a PostgreSQL database already, such as on another machine. name: the
+        study's, by default the folder's. Raises ValueError where the folder holds a study, or the database none of that name.
+        """
+        if exists(folder):
+            raise ValueError(f"{folder} holds a study already; choose another folder")
+        server = Server(url, name or folder.resolve().name)
+        if not _is_there(folder, server):
+            raise ValueError(f"there is no {server}; name one that `wiring-search search` wrote there")
+        point(folder, server)
+        return cls.open(folder)
 
     def close(self) -> None:
         self._engine.dispose()
 
     @contextmanager
     def owned(self) -> Iterator[None]:
-        """Be the only driver of this study; a dead driver's hold ends with it. Raises ValueError where another one
-        lives."""
-        lock = FileLock(self.folder / "driver.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise ValueError(f"another search is running on {self.folder}; wait for it, or choose another folder") from None
-        try:
-            yield
-        finally:
-            lock.release()
+        """Be the only driver of this study; a dead driver's hold ends with it. Raises ValueError where another one lives,
+        naming it."""
+        server = server_of(self.folder)
+        if server is None:
+            with file_held(self.folder):
+                yield
+            return
+        with session_held(self.folder, server.study, self._engine) as self._lease:
+            try:
+                yield
+            finally:
+                self._lease = None
 
     @contextmanager
     def _writing(self) -> Iterator[sql.Connection]:
-        """A transaction: all that is written in it, or nothing."""
-        with self._writer.begin() as connection:
-            yield connection
+        """A transaction: all that is written in it, or nothing. It goes over the connection that holds the study, where one
+        does, so it fails where the hold was lost."""
+        with told(self.folder):
+            if self._lease is None:
+                with self._writer.begin() as connection:
+                    yield connection
+            else:
+                refuse_lost(self.folder, self._lease)
+                with self._lease.begin():
+                    yield self._lease
 
     @contextmanager
     def _reading(self) -> Iterator[sql.Connection]:
-        with self._engine.connect() as connection:
+        with told(self.folder), self._engine.connect() as connection:
             yield connection
+
+    def _bring_up_to_date(self) -> None:
+        with self._reading() as connection:
+            if is_up_to_date(connection):
+                return
+        with self._writing() as connection:
+            try:
+                bring_up_to_date(connection)
+            except ValueError as fault:
+                raise ValueError(f"{self.folder} cannot be read: {fault}") from None
 
     def asked(self, pack: int, rung: int, members: Sequence[int], trials: Iterable[Trial], sampler_state: dict[str, Any]) -> None:
         """Write a pack that was asked for, all of it or nothing: the pack, the trials that are new, and that the others of its
@@ -151,8 +191,10 @@ class Store:
             if not outcomes:
                 return
             of_rung = {"pack": pack, "rung": rung, "epochs": self.config.rungs[rung].epochs}
-            connection.execute(sql.insert(RUNGS), [{**row, **of_rung, "trial": trial} for trial, row in scores.items()])
-            own = (*_REPEATED, "status", "curve", "state")
+            states = {trial: outcome.state for trial, outcome in outcomes.items()}
+            history = [{**row, **of_rung, "trial": trial, "state": states[trial]} for trial, row in scores.items()]
+            connection.execute(sql.insert(RUNGS), history)
+            own = (*_REPEATED, "status", "curve")
             rows = {trial: {**scores[trial], **trained_row(outcome), "rung": rung} for trial, outcome in outcomes.items()}
             connection.execute(_update(own, TRIALS.c.trial), [_new(trial, row, own) for trial, row in rows.items()])
             connection.execute(
@@ -194,7 +236,7 @@ class Store:
         """Write a baseline's outcome. Raises ValueError where it was written before."""
         with self._writing() as connection:
             place = connection.execute(sql.select(sql.func.coalesce(sql.func.max(BASELINES.c.place), -1) + 1)).scalar_one()
-            row = {**scores_row(outcome, worker), **trained_row(outcome), "name": name, "place": place}
+            row = {**scores_row(outcome, worker), **trained_row(outcome), "state": outcome.state, "name": name, "place": place}
             try:
                 connection.execute(sql.insert(BASELINES), row)
             except sql.exc.IntegrityError:
@@ -211,6 +253,16 @@ class Store:
         """The training state that a baseline ended with."""
         with self._reading() as connection:
             return connection.execute(sql.select(BASELINES.c.state).where(BASELINES.c.name == name)).scalar_one_or_none()
+
+    def ask_for(self, trials: int) -> None:
+        """Let the study go on until so many candidates are trained. Raises ValueError for fewer than have been asked for."""
+        with self._writing() as connection:
+            asked = connection.execute(sql.select(PACKS.c.members).where(PACKS.c.rung == 0)).scalars()
+            least = sum(len(members) for members in asked)
+            if trials < least:
+                raise ValueError(f"trials is {trials}, but {self.folder} has asked for {least} already; give {least} or more")
+            self.config = replace(self.config, trials=trials)
+            connection.execute(sql.update(STUDY).values(config=self.config.to_json(), ended=None))
 
     def end(self) -> None:
         """Note that the study has run to its end."""
@@ -239,7 +291,7 @@ class Store:
         way."""
         with self._reading() as connection:
             members = connection.execute(sql.select(PACKS.c.members).where(PACKS.c.pack == pack)).scalar_one()
-            found = {row.trial: outcome_of(row) for row in connection.execute(sql.select(RUNGS).where(RUNGS.c.pack == pack))}
+            found = {row.trial: outcome_of(row) for row in connection.execute(sql.select(*_NOT_RUNG).where(RUNGS.c.pack == pack))}
         return {trial: found[trial] for trial in members} if found else {}
 
     def trials(self, pack: int | None = None, candidates: bool = True) -> list[Trial]:
@@ -266,25 +318,30 @@ class Store:
 
     def candidates(self, trials: Sequence[int]) -> list[Candidate]:
         """The candidates of these trials, in their order. Raises ValueError for a trial that has none."""
-        found = self._of_trials(TRIALS.c.candidate, trials)
+        with self._reading() as connection:
+            query = sql.select(TRIALS.c.trial, TRIALS.c.candidate).where(TRIALS.c.trial.in_(list(trials)))
+            found = {trial: candidate for trial, candidate in connection.execute(query)}
         for trial in trials:
             if found.get(trial) is None:
                 raise ValueError(f"trial {trial} of {self.folder} has no candidate: it is infeasible, or was never asked for")
         return [Candidate.from_json(found[trial]) for trial in trials]
 
-    def states(self, trials: Sequence[int]) -> list[bytes | None]:
-        """The training states that these trials ended their last rung with, in their order."""
-        found = self._of_trials(TRIALS.c.state, trials)
+    def states(self, trials: Sequence[int], rung: int | None = None) -> list[bytes | None]:
+        """The training states that these trials ended a rung with, the last one by default, in their order."""
+        query = sql.select(RUNGS.c.trial, RUNGS.c.state).where(RUNGS.c.trial.in_(list(trials)))
+        if rung is None:
+            of = RUNGS.alias()
+            last = sql.select(sql.func.max(of.c.rung)).where(of.c.trial == RUNGS.c.trial).scalar_subquery()
+            query = query.where(RUNGS.c.rung == last)
+        else:
+            query = query.where(RUNGS.c.rung == rung)
+        with self._reading() as connection:
+            found = {trial: state for trial, state in connection.execute(query)}
         return [found.get(trial) for trial in trials]
 
     def state(self, trial: int) -> bytes | None:
         """The training state that a trial ended its last rung with."""
         return self.states([trial])[0]
-
-    def _of_trials(self, column: sql.Column, trials: Sequence[int]) -> dict[int, Any]:
-        with self._reading() as connection:
-            rows = connection.execute(sql.select(TRIALS.c.trial, column).where(TRIALS.c.trial.in_(list(trials))))
-            return {trial: value for trial, value in rows}
 
     def table(self) -> "pandas.DataFrame":
         """One row a trial, then one a trained baseline; see `wiring_search.store.frames`, and `wiring_search.results` for what
@@ -294,8 +351,21 @@ class Store:
     def history(self) -> "pandas.DataFrame":
         """One row a trial and rung that it has finished."""
         with self._reading() as connection:
-            rows = connection.execute(sql.select(RUNGS).order_by(RUNGS.c.trial, RUNGS.c.rung)).mappings().all()
+            rows = connection.execute(sql.select(*_NOT_RUNG).order_by(RUNGS.c.trial, RUNGS.c.rung)).mappings().all()
         return frames.history(self.config, self.facts["metric"], rows)
+
+
+def _is_there(folder: Path, server: Server) -> bool:
+    engine = engine_on(server)
+    try:
+        return holds_study(folder, engine)
+    finally:
+        engine.dispose()
+
+
+def _refuse_taken(folder: Path, server: Server) -> None:
+    if _is_there(folder, server):
+        raise ValueError(f"there is a {server} already; give the folder another name, or go on with that study by Store.attach")
 
 
 def _repeat_known(connection: sql.Connection, rows: Sequence[dict[str, Any]]) -> None:

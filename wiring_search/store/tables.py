@@ -77,7 +77,6 @@ TRIALS = sql.Table(
     sql.Column("score_seconds", sql.Double),
     sql.Column("scores", Plain),
     sql.Column("curve", Plain),
-    sql.Column("state", sql.LargeBinary),
     sql.Column("worker", sql.String),
     sql.Column("finished", sql.String),
 )
@@ -94,6 +93,7 @@ RUNGS = sql.Table(
     *_scores(),
     sql.Column("score_seconds", sql.Double),
     sql.Column("scores", Plain),
+    sql.Column("state", sql.LargeBinary),
     sql.Column("worker", sql.String),
     sql.Column("finished", sql.String),
 )
