@@ -29,14 +29,14 @@ def _edges(wiring: Wiring, origins: Origins) -> dict[tuple, int]:
 
 
 def _check_origins(parent: Wiring, child: Child) -> None:
-    """Each node comes from another one of its role, in the same order."""
+    """Each node comes from another one of its role."""
     origins = child.origins
     assert len(origins.neurons) == child.wiring.neurons and len(origins.sensory) == child.wiring.sensory
     for i, at in enumerate(origins.neurons):
         assert at is None or parent.roles[at] == child.wiring.roles[i]
     for found in origins:
         old = [at for at in found if at is not None]
-        assert old == sorted(set(old))
+        assert len(old) == len(set(old))
 
 
 @pytest.mark.parametrize("made", MADE)
@@ -150,6 +150,29 @@ def test_crossing_keeps_what_both_have_and_takes_the_rest_from_either(made: str)
         assert sum(inherited) >= 0.7 * child.synapse_count
     same = cross(a, a, LIMITS, rng)
     assert same is not None and same[0].wiring == a and same[0].origins == same[1].origins == Origins.same(a)
+
+
+def test_relatives_are_crossed_by_what_they_have_in_common() -> None:
+    """A wiring that lost its first inter neuron and the one it comes from agree in everything else, once that is known."""
+    rng, a = np.random.default_rng(9), ncp(4, 7, 4, 2, 2, 2, 4, 2, seed=1)
+    fixed = Limits(sensory=(4, 4), command=(4, 4), motor=(2, 2))
+    while True:
+        b, _, origins = mutate(a, fixed, rng, among=("shrink",))
+        if a.motor + a.command not in origins.neurons:
+            break
+    known, unknown = [], []
+    for _ in range(20):
+        for alike, kept in ((origins, known), (None, unknown)):
+            crossed = cross(a, b, LIMITS, rng, alike)
+            assert crossed is not None
+            of_a, of_b = crossed
+            _check_origins(a, of_a)
+            _check_origins(b, of_b)
+            kept.append(survivors(a, of_a.wiring, of_a.origins) / a.synapse_count)
+            if alike:
+                twins = [origins.neurons[at] for at in of_b.origins.neurons if at is not None]
+                assert twins == [at for at in of_a.origins.neurons if at in origins.neurons]
+    assert np.mean(known) > 0.85 > 0.75 > np.mean(unknown)
 
 
 def test_equal_seeds_give_equal_children() -> None:

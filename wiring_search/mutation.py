@@ -5,13 +5,13 @@ command and command → motor in an NCP), within `Limits`. Where it leaves a neu
 (synapses), or the loose ends are tied up by new synapses (neurons). What became of every neuron is told (`Origins`), so that
 weights can follow their synapses.
 
-(Steps as in NEAT, Stanley and Miikkulainen, "Evolving neural networks through augmenting topologies", Evolutionary
-Computation 2002, but in both directions. Neurons of a layer are matched by their place in it, which every move keeps in
-order.)
+(As in NEAT, where relatives are crossed by matching the neurons that have a common origin: Stanley and Miikkulainen,
+"Evolving neural networks through augmenting topologies", Evolutionary Computation 2002; but networks shrink, too.)
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy as np
 from wiring_search.wiring import Wiring
 
 Roles = tuple[str, str]  # roles of a synapse's two ends
-Node = tuple[str, int]  # role, and place among the nodes of that role; places of new nodes lie beyond those of the parent
+Node = tuple[str, int]  # role, and place among the parent's nodes of that role; new nodes have places beyond
 Pair = tuple[Node, Node]
 T = TypeVar("T")
 
@@ -97,6 +97,7 @@ def mutate(
     names = [name for name in MOVES if name in among]
     weights = np.array([MOVES[name] for name in names])
     draft, moves = _draft(wiring, limits), []
+    before = _numbers(draft)
     for _ in range(times):
         for k in rng.choice(len(names), len(names), replace=False, p=weights / weights.sum()):
             changed = draft.copied()
@@ -105,16 +106,21 @@ def mutate(
                 draft = changed
                 moves.append(done)
                 break
-    return Child(_settled(draft), tuple(moves), _origins(draft, wiring))
+    return Child(_settled(draft), tuple(moves), _origins(draft, before))
 
 
-def cross(a: Wiring, b: Wiring, limits: Limits, rng: np.random.Generator) -> tuple[Child, Child] | None:
+def cross(
+    a: Wiring, b: Wiring, limits: Limits, rng: np.random.Generator, alike: Origins | None = None
+) -> tuple[Child, Child] | None:
     """One wiring out of two, as a child of `a` and as a child of `b`; None where they do not go together.
 
-    Each layer is as large as in one of the two. What both have is kept; a synapse that only one has is kept by chance, or
-    always where the other has not both its ends. Only pairs of roles that may be joined in `a`.
+    alike: for every neuron and sensory node of b, which of a's it is; None for others, which are matched by their order in
+    their layers, as all are by default. Each layer has the nodes that it has in one of the two. What both have is kept; a
+    synapse that only one has is kept by chance, or always where the other has not both its ends. Only pairs of roles that may
+    be joined in `a`.
     """
-    draft, other = _draft(a, limits), _draft(b, limits)
+    draft = _draft(a, limits)
+    other = _draft(b, limits, _matched(a, b, alike or Origins((None,) * b.neurons, (None,) * b.sensory)))
     nodes = {role: (draft, other)[rng.integers(2)].nodes[role] for role in ROLES}
     if not limits.neurons[0] <= sum(len(nodes[role]) for role in ROLES[1:]) <= limits.neurons[1]:
         nodes = draft.nodes
@@ -129,7 +135,8 @@ def cross(a: Wiring, b: Wiring, limits: Limits, rng: np.random.Generator) -> tup
     if not _tied_up(child, rng):
         return None
     made = _settled(child)
-    return Child(made, ("cross",), _origins(child, a)), Child(made, ("cross",), _origins(child, b))
+    of_a, of_b = (_origins(child, _numbers(parent)) for parent in (draft, other))
+    return Child(made, ("cross",), of_a), Child(made, ("cross",), of_b)
 
 
 def joined_roles(wiring: Wiring, recurrent: bool) -> frozenset[Roles]:
@@ -172,34 +179,55 @@ class _Draft:
         return sum(len(self.nodes[role]) for role in ROLES[1:])
 
 
-def _draft(wiring: Wiring, limits: Limits) -> _Draft:
-    counts = {role: getattr(wiring, role) for role in ROLES}
-    nodes = {role: [(role, place) for place in range(count)] for role, count in counts.items()}
+def _draft(wiring: Wiring, limits: Limits, places: dict[str, list[int]] | None = None) -> _Draft:
+    """places: what its nodes are called; by default, their places."""
+    places = places or {role: list(range(getattr(wiring, role))) for role in ROLES}
+    nodes = {role: [(role, place) for place in found] for role, found in places.items()}
     numbered = [*nodes["motor"], *nodes["command"], *nodes["inter"]]
     synapses = {(nodes["sensory"][pre], numbered[post]): polarity for pre, post, polarity in wiring.sensory_synapses}
     synapses |= {(numbered[pre], numbered[post]): polarity for pre, post, polarity in wiring.synapses}
-    return _Draft(nodes, synapses, joined_roles(wiring, limits.recurrent), max(counts.values()))
+    return _Draft(nodes, synapses, joined_roles(wiring, limits.recurrent), max(map(len, nodes.values())))
+
+
+def _matched(a: Wiring, b: Wiring, alike: Origins) -> dict[str, list[int]]:
+    """The nodes of b by role, called as those of a that they are matched with, or by places beyond."""
+    places = {}
+    for role in ROLES:
+        first, start = (_starts(wiring)[role] for wiring in (a, b))
+        known = (alike.sensory if role == "sensory" else alike.neurons)[start : start + getattr(b, role)]
+        found = [None if at is None else at - first for at in known]
+        free = chain((place for place in range(getattr(a, role)) if place not in found), count(getattr(a, role)))
+        places[role] = [next(free) if place is None else place for place in found]
+    return places
+
+
+def _starts(wiring: Wiring) -> dict[str, int]:
+    """The number of the first node of each role."""
+    return {"sensory": 0, "motor": 0, "command": wiring.motor, "inter": wiring.motor + wiring.command}
+
+
+def _numbers(draft: _Draft) -> dict[Node, int]:
+    """What its nodes are called in a wiring: sensory nodes and neurons each from 0."""
+    nodes = draft.nodes
+    neurons = (*nodes["motor"], *nodes["command"], *nodes["inter"])
+    return {node: number for found in (nodes["sensory"], neurons) for number, node in enumerate(found)}
 
 
 def _settled(draft: _Draft) -> Wiring:
-    nodes = draft.nodes
-    number = {node: i for i, node in enumerate((*nodes["motor"], *nodes["command"], *nodes["inter"]))}
-    sensory = {node: i for i, node in enumerate(nodes["sensory"])}
+    number = _numbers(draft)
+    synapses = [(pre[0], number[pre], number[post], polarity) for (pre, post), polarity in draft.synapses.items()]
     return Wiring(
-        **{role: len(found) for role, found in nodes.items()},
-        sensory_synapses=tuple((sensory[a], number[b], p) for (a, b), p in draft.synapses.items() if a in sensory),
-        synapses=tuple((number[a], number[b], p) for (a, b), p in draft.synapses.items() if a in number),
+        **{role: len(found) for role, found in draft.nodes.items()},
+        sensory_synapses=tuple(found for role, *found in synapses if role == "sensory"),
+        synapses=tuple(found for role, *found in synapses if role != "sensory"),
     )
 
 
-def _origins(draft: _Draft, parent: Wiring) -> Origins:
-    starts = {"motor": 0, "command": parent.motor, "inter": parent.motor + parent.command, "sensory": 0}
-
-    def told(*roles: str) -> tuple[int | None, ...]:
-        found = ((role, place) for role in roles for _, place in draft.nodes[role])
-        return tuple(starts[role] + place if place < getattr(parent, role) else None for role, place in found)
-
-    return Origins(told("motor", "command", "inter"), told("sensory"))
+def _origins(draft: _Draft, numbers: dict[Node, int]) -> Origins:
+    """numbers: what its nodes are called in the parent."""
+    nodes = draft.nodes
+    neurons = (*nodes["motor"], *nodes["command"], *nodes["inter"])
+    return Origins(tuple(numbers.get(node) for node in neurons), tuple(numbers.get(node) for node in nodes["sensory"]))
 
 
 def _roles(pair: Pair) -> Roles:
