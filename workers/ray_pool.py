@@ -220,8 +220,9 @@ class RayPool:
         starting = len(self._hands) - self.workers
         wanted = sum(room(node.cpus, node.gpus, self._cpus, self._gpus) for node in self._nodes.values())
         if self._wanted is None:
-            # Never more than there is room for: on a cluster that grows with demand, every one that waits would add a node.
-            wanted = min(wanted, len(self._hands) + max(0, free_room(self._cpus, self._gpus) - starting))
+            # Never more than there is room for: on a cluster that grows with demand, every one that waits would add a node. But one
+            # in any case, for a cluster that has no node yet.
+            wanted = max(1, min(wanted, len(self._hands) + max(0, free_room(self._cpus, self._gpus) - starting)))
         else:
             wanted = self._wanted
         for _ in range(wanted - len(self._hands)):

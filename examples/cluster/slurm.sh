@@ -1,0 +1,44 @@
+#!/bin/bash
+# A search on a Slurm allocation: `sbatch examples/cluster/slurm.sh`. One Ray node a machine, the driver on the first.
+# Submitted again after the time limit, it goes on from where it was stopped.
+#SBATCH --job-name=wiring-search
+#SBATCH --nodes=4
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=32
+#SBATCH --time=08:00:00
+#SBATCH --signal=B:TERM@120
+#SBATCH --output=wiring-search-%j.log
+set -euo pipefail
+
+OUT=${OUT:-results/sweep}                     # on a file system that all nodes share
+SEARCH=${SEARCH:---task digits --space default --trials 100000}
+source "${VENV:-.venv}/bin/activate"          # on the shared file system too
+export RAY_AUTH_MODE=disabled                 # the allocation's network is ours alone; else see docs/cluster.md
+
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | awk '{print $1}')
+port=$((20000 + SLURM_JOB_ID % 20000))        # so that two jobs on one machine do not meet
+
+srun --nodes=1 --ntasks=1 --nodelist="$head" --overlap \
+    ray start --head --node-ip-address="$address" --port="$port" --num-cpus="$SLURM_CPUS_PER_TASK" \
+    --include-dashboard=false --block &
+for try in $(seq 60); do                      # until the head answers
+    ray health-check --address "$address:$port" >/dev/null 2>&1 && break
+    sleep 1
+done
+if (( SLURM_JOB_NUM_NODES > 1 )); then
+    srun --nodes=$((SLURM_JOB_NUM_NODES - 1)) --ntasks=$((SLURM_JOB_NUM_NODES - 1)) --exclude="$head" --overlap \
+        ray start --address="$address:$port" --num-cpus="$SLURM_CPUS_PER_TASK" --block &
+fi
+
+# On the machine of the batch script, which is the first one. Slurm's warning before the time limit is passed on to the search, which
+# writes down where its packs stand.
+if [[ -e "$OUT" ]]; then
+    wiring-search resume "$OUT" --address "$address:$port" &
+else
+    # shellcheck disable=SC2086
+    wiring-search search $SEARCH --address "$address:$port" --out "$OUT" &
+fi
+search=$!
+trap 'kill -TERM "$search"' TERM
+wait "$search" || wait "$search"              # a signal ends the first wait, the search the second
