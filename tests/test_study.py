@@ -360,15 +360,13 @@ def test_packs_are_asked_for_no_further_ahead_than_said(tmp_path: Path) -> None:
 
 def test_optuna_is_told_failures_as_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = []
-    original = optuna.Study.tell
-    monkeypatch.setattr(
-        optuna.Study,
-        "tell",
-        lambda self, trial, values=None, state=None, **k: (
-            told.append((trial, values, state)),
-            original(self, trial, values, state=state, **k),
-        )[1],
-    )
+    original = optuna.storages.InMemoryStorage.set_trial_state_values
+
+    def tell(self, trial_id, state, values=None):
+        told.append((self.get_trial_number_from_id(trial_id), values, state))
+        return original(self, trial_id, state, values)
+
+    monkeypatch.setattr(optuna.storages.InMemoryStorage, "set_trial_state_values", tell)
     table = _run(tmp_path).set_index("trial")
     assert [number for number, *_ in told] == sorted(number for number, *_ in told) or (table["status"] == "infeasible").any()
     for number, values, state in told:

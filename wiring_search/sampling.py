@@ -181,9 +181,12 @@ class OptunaSampler:
         """The scores of a trial; None, or one among them that is not finite: it failed. final: at the full budget; otherwise it may
         be told again."""
         failed = values is None or not all(map(math.isfinite, values))
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
         if failed or final:
+            # What `Study.tell` does, but for a deep copy of the trial; samplers without constraints do nothing after a trial.
             self._storage.for_now.pop(number, None)
-            self._study.tell(number, None if failed else list(values), state=TrialState.FAIL if failed else None)
+            state = TrialState.FAIL if failed else TrialState.COMPLETE
+            self._storage.set_trial_state_values(trial_id, state, None if failed else list(values))
             return
         # The state and the values that Optuna would have given to a trial that ends like this.
         state, shown = {
@@ -191,7 +194,7 @@ class OptunaSampler:
             "left-out": (TrialState.FAIL, None),
             "low-fidelity": (TrialState.COMPLETE, list(values)),
         }[self._cut_as]
-        trial = copy.copy(self._storage.get_trial(self._storage.get_trial_id_from_study_id_trial_number(self._id, number)))
+        trial = copy.copy(self._storage.get_trial(trial_id))
         trial.state, trial.values = state, shown
         self._storage.for_now[number] = trial
 

@@ -16,8 +16,8 @@ gets its scores.
 
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from search_spaces import Infeasible, Space
 from wiring_search.candidate import Candidate
@@ -122,7 +122,7 @@ class _Walk:
         self._ladder = Ladder(config.rungs, _share(config), config.pack_size, together=config.pruning == "one-epoch")
         self._last = len(config.rungs) - 1
         self._next = 0
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str | None, int] = {}
         self._told: dict[int, tuple[tuple[float, ...] | None, int]] = {}  # values, and the rung where they were found
         self.asked = self.told = 0
         self.trained = 0
@@ -142,7 +142,7 @@ class _Walk:
             return None
         wanted = min(self._config.pack_size, self._config.trials - self.trained)
         trials = tuple(self._ask(wanted))
-        pack = _Pack(self.asked, 0, tuple(trial.trial for trial in trials if _trains(trial)), trials)
+        pack = _Pack(self.asked, 0, tuple(trial.trial for trial in trials if trial.trains), trials)
         self.ended = len(pack.members) < wanted
         state = {"told": self.told, "exhausted": self.ended, "sampler": self._sampler.state()}
         self._store.asked(pack.number, 0, pack.members, trials, state)
@@ -155,7 +155,7 @@ class _Walk:
             return None
         if stored.rung:
             return self._taken(_Pack(stored.number, stored.rung, stored.members))
-        trials = tuple(self._store.trials(stored.number))
+        trials = tuple(self._store.trials(stored.number, candidates=self._sampler.remembers_candidates))
         for trial in trials:
             self._sampler.put_back(trial.trial, Proposal(trial.params, trial.sampler_attrs, trial.candidate))
             self._note(trial)
@@ -195,7 +195,7 @@ class _Walk:
         trained = in_vain = 0
         while trained < wanted and in_vain < _GIVE_UP_AFTER:
             trial = self._trial(self._sampler.ask(self._next))
-            trains = _trains(trial)
+            trains = trial.trains
             trained, in_vain = trained + trains, 0 if trains else in_vain + 1
             self._note(trial)
             trials.append(trial)
@@ -203,25 +203,24 @@ class _Walk:
 
     def _trial(self, proposal: Proposal) -> Trial:
         attrs = proposal.attrs
-        if parents := attrs.get("parents"):
+        if self._config.inherit and (parents := attrs.get("parents")):
             attrs = {**attrs, "inherits": [parents[0], self._told[parents[0]][1]]}
-        trial = Trial(self._next, self.asked, 0, Status.RUNNING, proposal.point, None, None, "", attrs)
         try:
             candidate = proposal.candidate or self._space.build(proposal.point, self._config.seed)
         except Infeasible as reason:
-            return replace(trial, status=Status.INFEASIBLE, message=str(reason))
-        original = self._seen.get(candidate.candidate_id)
-        if original is not None:
-            return replace(trial, status=Status.DUPLICATE, candidate=candidate, duplicate_of=original)
-        return replace(trial, candidate=candidate)
+            return Trial(self._next, self.asked, 0, Status.INFEASIBLE, proposal.point, None, None, str(reason), attrs)
+        trial = Trial(self._next, self.asked, 0, Status.RUNNING, proposal.point, candidate, None, "", attrs)
+        original = self._seen.get(trial.candidate_id)
+        return trial if original is None else replace(trial, status=Status.DUPLICATE, duplicate_of=original)
 
     def _note(self, trial: Trial) -> None:
         self._next = trial.trial + 1
         if trial.status is Status.INFEASIBLE:
             self._sampler.tell(trial.trial, None)
-        elif trial.duplicate_of is None and trial.candidate is not None:
-            self._seen[trial.candidate.candidate_id] = trial.trial
-            self._sampler.note(trial.trial, trial.candidate)
+        elif trial.trains:
+            self._seen[trial.candidate_id] = trial.trial
+            if trial.candidate is not None:
+                self._sampler.note(trial.trial, trial.candidate)
 
     def _objectives(self, outcome: Outcome) -> tuple[float, ...] | None:
         if outcome.status not in (Status.OK, Status.PRUNED):
@@ -236,39 +235,35 @@ def _share(config: StudyConfig) -> float:
     return {"median": 1 / 2, "one-epoch": 1 / config.eta**2}.get(config.pruning, 1 / config.eta)
 
 
-def _trains(trial: Trial) -> bool:
-    return trial.candidate is not None and trial.duplicate_of is None
-
-
 def _job(config: StudyConfig, store: Store, pack: _Pack) -> PackJob:
-    candidates: Sequence[Candidate]
     rung = config.rungs[pack.rung]
-    states: Sequence[bytes | None]
+    known = {trial.trial: trial.candidate for trial in pack.trials}
+    asked = [known[trial] for trial in pack.members if known.get(trial) is not None]
+    candidates = asked if len(asked) == len(pack.members) else store.candidates(pack.members)
     if pack.rung:
-        candidates, states = store.candidates(pack.members), store.states(pack.members, pack.rung - 1)
+        states = store.states(pack.members, pack.rung - 1)
     else:
-        training = [trial for trial in pack.trials if _trains(trial)]
-        candidates = [trial.candidate for trial in training if trial.candidate is not None]
-        states = [_inherited(config, store, trial) for trial in training]
+        attrs = {trial.trial: trial.sampler_attrs for trial in pack.trials}
+        states = [_inherited(store, c, attrs[trial]) for trial, c in zip(pack.members, candidates, strict=True)]
     stopped = store.checkpointed(pack.number)
     states = [stopped.get(trial, state) for trial, state in zip(pack.members, states, strict=True)]
     kept = tuple(states) if any(state is not None for state in states) else ()
     return PackJob(pack.number, rung, tuple(candidates), config.seed, kept, _measured(config, pack.rung), config.repeats)
 
 
-def _inherited(config: StudyConfig, store: Store, trial: Trial) -> bytes | None:
+def _inherited(store: Store, child: Candidate, attrs: dict[str, Any]) -> bytes | None:
     """What a child starts with: the weights of its first parent, as they were at the rung that the sampler had heard of."""
-    if not config.inherit or "inherits" not in trial.sampler_attrs or trial.candidate is None:
+    if "inherits" not in attrs:
         return None
     from wiring_search.inheritance import inherited_state
     from wiring_search.mutation import Origins
 
-    parent, rung = trial.sampler_attrs["inherits"]
+    parent, rung = attrs["inherits"]
     (candidate,), (state,) = store.candidates([parent]), store.states([parent], rung)
     if state is None:
         return None
-    origins = Origins.from_json(trial.sampler_attrs["origins"])
-    return inherited_state(candidate, state, trial.candidate, origins, store.facts["features"], store.facts["outputs"])
+    origins = Origins.from_json(attrs["origins"])
+    return inherited_state(candidate, state, child, origins, store.facts["features"], store.facts["outputs"])
 
 
 def _measured(config: StudyConfig, rung: int) -> tuple[str, ...]:
