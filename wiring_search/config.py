@@ -122,6 +122,11 @@ class StudyConfig:
                     ends.insert(0, max(first, math.ceil(ends[0] / self.eta)))
         return tuple(Rung(r, end, self.batch_size, ends[r - 1] if r else 0) for r, end in enumerate(ends))
 
+    @property
+    def share(self) -> float:
+        """Of those that finish a rung, how many go on to the next one; front members that are spared come on top."""
+        return {"none": 1.0, "median": 1 / 2, "one-epoch": 1 / self.eta**2}.get(self.pruning, 1 / self.eta)
+
     def to_json(self) -> dict[str, Any]:
         lists = {"objectives": list(self.objectives), "scores": list(self.scores)}
         return {**asdict(self), "task_options": self.task_options.to_json(), **lists}

@@ -76,14 +76,17 @@ def hypervolume_reference(table: "pandas.DataFrame", objectives: tuple[str, ...]
 
 
 def export(store: Store) -> list[Path]:
-    """Write trials.parquet, trials.csv and front.csv into the run folder, each whole or not at all; their paths."""
-    table = store.table()
+    """Write trials.parquet, trials.csv and front.csv into the run folder, and rungs.csv where there are several, each whole or not
+    at all; their paths."""
+    table, history = store.table(), store.history()
     best = front(table, store.config.objectives)
     writers = {
         "trials.parquet": lambda path: table.to_parquet(path, index=False),
         "trials.csv": lambda path: table.to_csv(path, index=False),
         "front.csv": lambda path: best.to_csv(path, index=False),
     }
+    if len(store.config.rungs) > 1:
+        writers["rungs.csv"] = lambda path: history.to_csv(path, index=False)
     paths = []
     for name, write in writers.items():
         path = store.folder / name

@@ -119,7 +119,7 @@ class _Walk:
         self._config, self._store = config, store
         self._space = Space.from_json(config.space)
         self._sampler = sampler_of(config, self._space)
-        self._ladder = Ladder(config.rungs, _share(config), config.pack_size, together=config.pruning == "one-epoch")
+        self._ladder = Ladder(config.rungs, config.share, config.pack_size, together=config.pruning == "one-epoch")
         self._last = len(config.rungs) - 1
         self._next = 0
         self._seen: dict[str | None, int] = {}
@@ -228,11 +228,6 @@ class _Walk:
         objectives = self._config.objectives
         values = tuple(map(float, minimised(objectives, [outcome.score(name) for name in objectives])))
         return values if all(map(math.isfinite, values)) else None
-
-
-def _share(config: StudyConfig) -> float:
-    """Of those that finish a rung, how many go on to the next one."""
-    return {"median": 1 / 2, "one-epoch": 1 / config.eta**2}.get(config.pruning, 1 / config.eta)
 
 
 def _job(config: StudyConfig, store: Store, pack: _Pack) -> PackJob:

@@ -30,8 +30,7 @@ _MOST_OBJECTIVES, _LARGEST_FRONT = 3, 300
 
 def shares(config: StudyConfig) -> tuple[float, ...]:
     """Of all candidates, those that are expected to train at each rung; front members that are spared come on top."""
-    share = 1 / {"none": 1, "median": 2}.get(config.pruning, config.eta)
-    return tuple(share**rung.number for rung in config.rungs)
+    return tuple(config.share**rung.number for rung in config.rungs)
 
 
 def expected_epochs(config: StudyConfig) -> float:

@@ -1,7 +1,7 @@
 """Commands that train, or choose what to train: search, resume, baselines, screen."""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ from wiring_search.cli.options import (
     Address,
     CoreHours,
     Folder,
+    Log,
     Minutes,
     Patience,
     Quiet,
@@ -27,6 +28,7 @@ from wiring_search.cli.tables import number, plain, print_table, show_front
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wiring_search.budget import Budget
     from wiring_search.config import StudyConfig
     from wiring_search.events import Watcher
     from wiring_search.run import Resources, Run
@@ -97,6 +99,7 @@ def search(
         str, typer.Option(help="What to measure besides, by commas: memory, dynamics, robustness; or none. See `scores`.")
     ] = "memory,dynamics,robustness",
     repeats: Annotated[int, typer.Option(help="Trainings of each candidate, from other initial weights, side by side.")] = 1,
+    log: Log = "",
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Train the usual networks afterwards too, to compare with.")
     ] = False,
@@ -147,7 +150,8 @@ def search(
     folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
     budget = Budget(minutes, core_hours)
-    _go(config, folder, resources, quiet, lambda watch: run.search(config, folder, resources, budget, watch, store), baselines)
+    show = _Show(config, folder, resources, budget, quiet, names_in(log))
+    _go(show, lambda watch: run.search(config, folder, resources, budget, watch, store), baselines)
 
 
 @app.command()
@@ -161,6 +165,7 @@ def resume(
     worker_cpus: WorkerCpus = 1,
     worker_gpus: WorkerGpus = 0.0,
     patience: Patience = 300.0,
+    log: Log = "",
     quiet: Quiet = False,
 ) -> None:
     """Go on with a search that was stopped, killed or interrupted. Nothing finished is trained again."""
@@ -171,7 +176,8 @@ def resume(
     config = config if trials is None else replace(config, trials=trials)
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
     budget = Budget(minutes, core_hours)
-    _go(config, out, resources, quiet, lambda watch: run.resume(out, resources, budget, watch, trials))
+    show = _Show(config, out, resources, budget, quiet, names_in(log))
+    _go(show, lambda watch: run.resume(out, resources, budget, watch, trials))
 
 
 @app.command()
@@ -239,27 +245,34 @@ def screen(
     console.print(f"Tables: {plain(str(folder / 'screen.csv'))}", soft_wrap=True)
 
 
-def _go(
-    config: "StudyConfig",
-    folder: Path,
-    resources: "Resources",
-    quiet: bool,
-    go: "Callable[[Watcher], Run]",
-    baselines: bool = False,
-) -> None:
+@dataclass(frozen=True)
+class _Show:
+    """What a search looks like while it runs. logs: names of loggers."""
+
+    config: "StudyConfig"
+    folder: Path
+    resources: "Resources"
+    budget: "Budget"
+    quiet: bool
+    logs: tuple[str, ...]
+
+
+def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False) -> None:
     """Show what `go` tells while it runs a search, and what it found."""
     from wiring_search import run
     from wiring_search.events import Event, Stopped
+    from wiring_search.logs import loggers
     from wiring_search.progress import shown
     from wiring_search.store import exists
 
-    if exists(folder) and run.Run(folder).ended:
+    config, folder = show.config, show.folder
+    if exists(folder) and run.Run(folder).ended and run.Run(folder).config.trials == config.trials:
         start = f"The search in {folder} has ended; this is what it found."
     else:
         start = f"{'Going on with' if exists(folder) else 'Searching into'} {folder} (stop with Ctrl-C, nothing is lost)"
-    if not quiet:
+    if not show.quiet:
         console.print(plain(start), soft_wrap=True)
-        busy, cores = config.ahead, resources.workers or os.cpu_count() or 1
+        busy, cores = config.ahead, show.resources.workers or os.cpu_count() or 1
         if cores > busy:
             console.print(f"Only {busy} of {cores} workers will be busy at once; a new search with --ahead {cores + 1} uses all.")
     stops: list[str] = []
@@ -267,16 +280,20 @@ def _go(
     def watch(event: Event) -> None:
         if isinstance(event, Stopped):
             stops.append(event.reason)
-        show(event)
+        seen(event)
+        log(event)
 
     try:
-        with shown(config, console, quiet) as show:
+        with (
+            shown(config, console, show.quiet, show.budget) as seen,
+            loggers(show.logs, folder, config, lambda text: errors.print(plain(text), soft_wrap=True)) as log,
+        ):
             done = go(watch)
     except KeyboardInterrupt:
         _say_how_to_go_on(folder)
         raise typer.Exit(130) from None
     if baselines and not stops:
-        done = _train_baselines(folder, (), quiet)
+        done = _train_baselines(folder, (), show.quiet)
     show_front(done)
     if config.scores:
         console.print(f"Measuring scores took {done.score_share():.0%} of the time that training took.")
