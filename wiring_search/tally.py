@@ -22,6 +22,8 @@ from wiring_search.score_names import minimised
 
 # Seconds that "now" means in throughput.
 _NOW = 60.0
+# Candidates of which so many tell what share of them goes on.
+_MANY = 32
 # The hypervolume's reference is the worst of so many candidates, the first with the full budget.
 _REFERENCE_FROM = 8
 # Above these a hypervolume is no by-work: its cost grows with a power of the front's size.
@@ -30,7 +32,7 @@ _MOST_OBJECTIVES, _LARGEST_FRONT = 3, 300
 
 def shares(config: StudyConfig) -> tuple[float, ...]:
     """Of all candidates, those that are expected to train at each rung; front members that are spared come on top."""
-    share = 1 / {"none": 1, "median": 2}.get(config.pruning, config.eta)
+    share = 1 / {"none": 1, "median": 2, "one-epoch": config.eta**2}.get(config.pruning, config.eta)
     return tuple(share**rung.number for rung in config.rungs)
 
 
@@ -165,27 +167,44 @@ class Tally:
 
     def work_to_do(self) -> float:
         """Epochs of one candidate that are still expected, those under way included."""
-        expected, still = 0.0, 0.0
-        for count, share in zip(self.rungs, self._shares, strict=True):
-            # As many as planned, or as there are already where more went on.
-            expected = max(share * self.config.trials, count.trained + count.running)
+        expected, still = float(self.config.trials), 0.0
+        for count, share in zip(self.rungs, self._shares[1:] + (0.0,), strict=True):
+            expected = max(expected, count.trained + count.running)
             still += (expected - count.trained) * (count.rung.epochs - count.rung.start)
+            # As many go on as planned, or more where more of many did: front members are spared.
+            planned = share / self._shares[count.rung.number]
+            expected *= max(planned, count.promoted / count.trained) if count.trained >= _MANY else planned
         return still
 
     def seconds_left(self) -> float | None:
-        """Until the search ends, from the rate of the work so far, and until its budget does; None while nothing is known."""
+        """Until the search ends, by its work or by its budget; None while nothing is known."""
+        left = min(self._by_work(), self.meter.left())
+        return left if math.isfinite(left) else None
+
+    @property
+    def ends_by_budget(self) -> bool:
+        """Whether its budget ends the search before all trials are trained, as far as is known."""
+        return self.meter.left() < self._by_work()
+
+    @property
+    def progress(self) -> float:
+        """How far the search is, 0 to 1: of its candidates, or of its budget where that ends it."""
+        left = self.meter.left()
+        if left < self._by_work():
+            return self.meter.seconds / max(self.meter.seconds + left, 1e-9)
+        return self.decided / self.config.trials
+
+    def _by_work(self) -> float:
+        """Seconds that the work still takes at the rate so far, or as was estimated; inf where neither is known."""
         to_do = self.work_to_do()
-        by_work = math.inf
-        if self._done_here and self._began is not None:
+        running = 0.0 if self._began is None else max(self._clock() - self._began, 1e-3)
+        if self._done_here:
             # What is under way is half done, on average.
             half = self._work_under_way() / 2
-            rate = (self._done_here + half) / max(self._clock() - self._began, 1e-3)
-            by_work = max(to_do - half, 0.0) / rate
-        elif self.estimated is not None:
-            share = to_do / max(expected_epochs(self.config) * self.config.trials, 1e-9)
-            by_work = max(self.estimated.seconds * share - (self._clock() - self._began if self._began is not None else 0.0), 0.0)
-        left = min(by_work, self.meter.left())
-        return left if math.isfinite(left) else None
+            return max(to_do - half, 0.0) * running / (self._done_here + half)
+        if self.estimated is None:
+            return math.inf
+        return max(self.estimated.seconds - running, 0.0)
 
     def hypervolume(self) -> float | None:
         """What the front with the full budget dominates, below a reference that stays: the worst of the first candidates with

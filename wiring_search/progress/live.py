@@ -66,7 +66,13 @@ class View:
 
     def frame(self) -> RenderableType:
         with self._lock:
-            parts = [self._head(), Text(self._times(), style="dim"), Text(), self._rungs(), self._facts()]
+            parts = [
+                self._head(),
+                Text(self._times(), style="dim", no_wrap=True, overflow="ellipsis"),
+                Text(),
+                self._rungs(),
+                self._facts(),
+            ]
             if not self.over and self._tally.front.trials:
                 # Below what stands above: a line for the names, and one to spare.
                 room = self._console.height - len(self._tally.rungs) - 10
@@ -79,7 +85,7 @@ class View:
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1)
         grid.add_column(no_wrap=True)
-        bar = ProgressBar(total=tally.config.trials, completed=tally.decided)
+        bar = ProgressBar(total=1.0, completed=tally.progress)
         grid.add_row(Text(tally.config.task, style="bold"), bar, candidates(tally))
         return grid
 

@@ -3,7 +3,7 @@
 import math
 
 from wiring_search import durations
-from wiring_search.events import Estimated, Event, Exhausted, KernelPrepared, Stopped, TaskLoaded
+from wiring_search.events import Estimated, Event, Exhausted, KernelPrepared, TaskLoaded
 from wiring_search.tally import Tally
 
 
@@ -20,8 +20,6 @@ def said(event: Event) -> str | None:
             return f"It will take about {durations.told(event.seconds)} on {on}, {hours(event.core_hours)} core-hours."
         case Exhausted():
             return f"The space gives no new feasible candidate any more; the search ends with {event.trained} of them."
-        case Stopped():
-            return f"Stopping: {event.reason}. What is finished is kept."
     return None
 
 
@@ -30,7 +28,8 @@ def hours(core_hours: float) -> str:
 
 
 def candidates(tally: Tally) -> str:
-    text = f"{tally.decided} of {tally.config.trials} candidates"
+    whole = "" if tally.ends_by_budget else f" of {tally.config.trials}"
+    text = f"{tally.decided}{whole} candidates"
     return f"{text} · {tally.full} with the full budget" if len(tally.rungs) > 1 else text
 
 
