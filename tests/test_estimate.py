@@ -50,7 +50,7 @@ def test_a_search_takes_as_long_as_was_said(scores: tuple[str, ...], epochs: int
     warm_up([Kind(*kind) for kind in Space.from_json(config.space).dynamics()])
     before = estimate(tasks.load("digits"), config, workers=1)
     with one_torch_thread(), one_thread():
-        table = run.search(config, tmp_path / "run", workers=0).table()
+        table = run.search(config, tmp_path / "run", run.Resources(workers=0)).table()
     took = table["train_seconds"].sum() + table["score_seconds"].sum()
     # Others may use the machine meanwhile: what would be said afterwards counts too.
     said = sorted([before.seconds, estimate(tasks.load("digits"), config, workers=1).seconds])

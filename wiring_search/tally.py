@@ -43,12 +43,13 @@ def expected_epochs(config: StudyConfig) -> float:
 
 @dataclass
 class RungCount:
-    """trained: candidates that finished this rung, well or not; promoted: those of them that went on; running: in packs that
-    were submitted and are not back."""
+    """trained: candidates that finished this rung, well or not; promoted: those of them that went on; share: the one over the
+    other when last somebody did; running: in packs that were submitted and are not back."""
 
     rung: Rung
     trained: int = 0
     promoted: int = 0
+    share: float = 0.0
     running: int = 0
     diverged: int = 0
     crashed: int = 0
@@ -173,7 +174,7 @@ class Tally:
             still += (expected - count.trained) * (count.rung.epochs - count.rung.start)
             # As many go on as planned, or more where more of many did: front members are spared.
             planned = share / self._shares[count.rung.number]
-            expected *= max(planned, count.promoted / count.trained) if count.trained >= _MANY else planned
+            expected *= max(planned, count.share) if count.trained >= _MANY else planned
         return still
 
     def seconds_left(self) -> float | None:
@@ -221,7 +222,7 @@ class Tally:
         self._under_way[event.pack] = event.rung, len(event.trials)
         self.rungs[event.rung].running += len(event.trials)
         if event.rung:
-            self.rungs[event.rung - 1].promoted += len(event.trials)
+            self._promoted(event.rung - 1, len(event.trials))
 
     def _done(self, event: PackDone) -> None:
         started = self._under_way.pop(event.pack, None)
@@ -229,7 +230,7 @@ class Tally:
         if started is not None:
             count.running -= started[1]
         elif event.rung:
-            self.rungs[event.rung - 1].promoted += len(event.outcomes)
+            self._promoted(event.rung - 1, len(event.outcomes))
         count.trained += len(event.outcomes)
         self.results += len(event.outcomes)
         work = len(event.outcomes) * (count.rung.epochs - count.rung.start)
@@ -243,6 +244,11 @@ class Tally:
             self._recent.add(now, decided, work)
         for trial, outcome in event.outcomes.items():
             self._note(trial, outcome, event.rung)
+
+    def _promoted(self, rung: int, trials: int) -> None:
+        count = self.rungs[rung]
+        count.promoted += trials
+        count.share = count.promoted / max(count.trained, count.promoted)
 
     def _note(self, trial: int, outcome: Outcome, rung: int) -> None:
         count, last = self.rungs[rung], len(self.rungs) - 1
