@@ -195,8 +195,12 @@ def test_time_left_before_anything_is_known_and_under_a_budget() -> None:
     tally.take(Estimated(240.0, 0.1))
     assert tally.seconds_left() == pytest.approx(240)
     tally.take(PackStarted(0, 0, tuple(range(8))))
+    tally.take(PoolSeen(0, 1))
+    clock.now += 30  # workers start, nothing is trained
+    assert tally.seconds_left() == pytest.approx(240)
+    tally.take(PoolSeen(2, 0))
     clock.now += 40
-    assert tally.seconds_left() == pytest.approx(200)
+    assert tally.seconds_left() == pytest.approx(200) and tally.meter.core_hours == pytest.approx(80 / 3600)
 
 
 def test_a_search_that_its_budget_ends_has_a_bar_of_time() -> None:
@@ -287,6 +291,16 @@ def test_the_front_is_as_long_as_the_terminal_allows(height: int) -> None:
     rows = lines[place + 1 :]
     assert len(lines) <= max(height, 12) and 1 <= len(rows) <= 8 and rows[0].split()[0] == "0"
     assert len(rows) == 1 or rows[-1].split()[0] == "49"
+
+
+def test_before_training_the_screen_says_what_happens() -> None:
+    for events, words in (
+        ([KernelPrepared("ltc", 1, 2)], "preparing"),
+        ([PackStarted(0, 0, (1, 2)), PoolSeen(0, 1)], "starting the workers"),
+        ([Estimated(240, 0.1), PackStarted(0, 0, (1, 2)), PoolSeen(2, 1)], "about 4 min left"),
+    ):
+        lines, _ = _screen(80, events)
+        assert re.fullmatch(rf"1 s so far · {words}( · less than 0.01 core-hours)? *", lines[1])
 
 
 def test_below_the_full_budget_the_screen_says_so() -> None:

@@ -112,7 +112,8 @@ class Tally:
     """
 
     def __init__(self, config: StudyConfig, budget: Budget | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.config, self.meter = config, Meter(budget or Budget(), clock)
+        self.config = config
+        self.meter = Meter(budget or Budget(), clock)  # from the first pack on: kernels that are compiled before cost no budget
         self.rungs = [RungCount(rung) for rung in config.rungs]
         self.front, self.at = Front(config.objectives), 0
         self.best: tuple[int, float] | None = None  # trial, error
@@ -123,13 +124,20 @@ class Tally:
         self.estimated: Estimated | None = None
         self.reference: np.ndarray | None = None
         self._clock, self._shares = clock, shares(config)
-        self._began: float | None = None
+        self._start = clock()
+        self._submitted: float | None = None  # when the first pack was
+        self._began: float | None = None  # when a worker was there for it
         self._under_way: dict[int, tuple[int, int]] = {}
         self._candidates = 0
         self._done_here = 0.0
         self._recent = _Recent()
         self._first_full: list[np.ndarray] = []
         self._volume: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return self._clock() - self._start
 
     @property
     def decided(self) -> int:
@@ -148,6 +156,7 @@ class Tally:
             case PoolSeen():
                 self.workers, self.waiting = event.workers, event.waiting
                 self.meter.workers(event.workers)
+                self._begin()
             case Estimated():
                 self.estimated = event
 
@@ -217,8 +226,10 @@ class Tally:
         return self._volume
 
     def _started(self, event: PackStarted) -> None:
-        if self._began is None:
-            self._began = self._clock()
+        if self._submitted is None:
+            self._submitted, self.meter = self._clock(), Meter(self.meter.budget, self._clock)
+            self.meter.workers(self.workers or 0)
+        self._begin()
         self._under_way[event.pack] = event.rung, len(event.trials)
         self.rungs[event.rung].running += len(event.trials)
         if event.rung:
@@ -236,7 +247,7 @@ class Tally:
         work = len(event.outcomes) * (count.rung.epochs - count.rung.start)
         if not event.restored:
             now = self._clock()
-            self._began = now if self._began is None else self._began
+            self._began = self._began or self._submitted or now
             decided = len(event.outcomes) if event.rung == 0 else 0
             self.trained += len(event.outcomes)
             self._candidates += decided
@@ -244,6 +255,10 @@ class Tally:
             self._recent.add(now, decided, work)
         for trial, outcome in event.outcomes.items():
             self._note(trial, outcome, event.rung)
+
+    def _begin(self) -> None:
+        if self._began is None and self._submitted is not None and self.workers:
+            self._began = self._clock()
 
     def _promoted(self, rung: int, trials: int) -> None:
         count = self.rungs[rung]

@@ -62,7 +62,7 @@ class View:
                 if volume is not None:
                     self._trend.add(volume)
         if (text := said(event)) is not None:
-            self._console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+            self._console.print(text, style="dim", markup=False, highlight=False)
 
     def frame(self) -> RenderableType:
         with self._lock:
@@ -91,14 +91,23 @@ class View:
 
     def _times(self) -> str:
         tally, budget = self._tally, self._tally.meter.budget
+        took = max(tally.seconds if budget.minutes is None else tally.meter.seconds, 1)
         whole = "so far" if budget.minutes is None else f"of {durations.told(60 * budget.minutes)}"
         of = "" if budget.core_hours is None else f" of {budget.core_hours:g}"
         parts = [
-            f"{durations.told(max(tally.meter.seconds, 1))} {whole}",
-            None if self.over else time_left(tally) or ("starting the workers" if tally.results == 0 else None),
+            f"{durations.told(took)} {whole}",
+            None if self.over else self._doing() or time_left(tally),
             f"{hours(tally.meter.core_hours)}{of} core-hours" if tally.workers is not None else None,
         ]
         return " · ".join(part for part in parts if part)
+
+    def _doing(self) -> str | None:
+        """What happens before anything is trained."""
+        if self._tally.trained:
+            return None
+        if not any(count.running for count in self._tally.rungs):
+            return "preparing"
+        return None if self._tally.workers else "starting the workers"
 
     def _rungs(self) -> RenderableType:
         """A line a rung; columns that have nothing to tell are not there."""
