@@ -140,6 +140,11 @@ class Tally:
         return self._clock() - self._start
 
     @property
+    def started(self) -> bool:
+        """Whether a pack was submitted: before, the budget is not running."""
+        return self._submitted is not None
+
+    @property
     def decided(self) -> int:
         return self.rungs[0].trained
 
@@ -200,7 +205,7 @@ class Tally:
     def progress(self) -> float:
         """How far the search is, 0 to 1: of its candidates, or of its budget where that ends it."""
         left = self.meter.left()
-        if left < self._by_work():
+        if self.started and left < self._by_work():
             return self.meter.seconds / max(self.meter.seconds + left, 1e-9)
         return self.decided / self.config.trials
 

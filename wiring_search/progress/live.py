@@ -91,8 +91,9 @@ class View:
 
     def _times(self) -> str:
         tally, budget = self._tally, self._tally.meter.budget
-        took = max(tally.seconds if budget.minutes is None else tally.meter.seconds, 1)
-        whole = "so far" if budget.minutes is None else f"of {durations.told(60 * budget.minutes)}"
+        of_time = budget.minutes is not None and tally.started
+        took = max(tally.meter.seconds if of_time else tally.seconds, 1)
+        whole = f"of {durations.told(60 * budget.minutes)}" if of_time else "so far"
         of = "" if budget.core_hours is None else f" of {budget.core_hours:g}"
         parts = [
             f"{durations.told(took)} {whole}",

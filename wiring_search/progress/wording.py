@@ -48,14 +48,14 @@ def time_left(tally: Tally) -> str | None:
     return None if seconds is None else f"about {durations.told(seconds)} left"
 
 
-def news(tally: Tally) -> str:
-    """One line: where the search stands."""
+def news(tally: Tally, over: bool = False) -> str:
+    """One line: where the search stands. over: it does not go on."""
     rates = tally.candidates_a_minute()
     parts = [
         candidates(tally),
         None if rates is None else f"{rates[1]:.0f} candidates a minute",
         best(tally),
         f"{tally.failed} failed" if tally.failed else None,
-        time_left(tally) if tally.decided < tally.config.trials or len(tally.rungs) > 1 else None,
+        None if over else time_left(tally),
     ]
     return " · ".join(part for part in parts if part)
