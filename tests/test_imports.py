@@ -34,11 +34,18 @@ LAYERS = [
     {"search_spaces", "workers", "store", "evolution"},
     {"sampling", "study", "screening", "mirror", "results", "report", "trained"},
     {"tally", "estimate"},
+    {"logs"},
     {"run", "examine"},
     {"progress", "cli"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
-ONLY_IN = {"ray": {"workers"}, "optuna": {"sampling", "mirror"}}
+ONLY_IN = {
+    "ray": {"workers"},
+    "optuna": {"sampling", "mirror"},
+    "tensorboard": {"logs"},
+    "mlflow": {"logs"},
+    "wandb": {"logs"},
+}
 NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)

@@ -20,6 +20,7 @@ from wiring_search.kernels.cpu import one_thread
 from wiring_search.kernels.layout import kind_of
 from wiring_search.pack import Pack
 from wiring_search.records import PackJob, Rung
+from wiring_search.score_names import group_of
 from wiring_search.scoring import train_and_score
 from wiring_search.screening import sampled
 from wiring_search.tally import expected_epochs, shares
@@ -37,11 +38,12 @@ _STEPS = 40
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one core, the mean over candidates. epoch: one training of one of them for one epoch. rung: what follows at the
-    end of each rung, its latency and its scores."""
+    """Seconds of one core, the mean over candidates. epoch: one training of one of them for one epoch. below, full: what follows
+    at the end of a rung, latency and scores, where it is not the last and where it is."""
 
     epoch: float
-    rung: float
+    below: float
+    full: float
 
 
 def estimate(task: Task, config: StudyConfig, workers: int) -> Estimated:
@@ -57,7 +59,8 @@ def extrapolated(cost: Cost, config: StudyConfig, workers: int) -> Estimated:
     """Raises ValueError for less than one worker."""
     if workers < 1:
         raise ValueError(f"workers is {workers}; give 1 or more")
-    each = cost.epoch * config.repeats * expected_epochs(config) + cost.rung * sum(shares(config))
+    *early, last = shares(config)
+    each = cost.epoch * config.repeats * expected_epochs(config) + cost.below * sum(early) + cost.full * last
     busy = min(workers, config.ahead, math.ceil(config.trials / config.pack_size))
     seconds = config.trials * each / busy
     return Estimated(seconds, seconds * workers / 3600)
@@ -74,7 +77,10 @@ def measured(task: Task, config: StudyConfig) -> Cost:
                 seconds += _epoch_seconds(task, alike, config.batch_size)
                 count += len(alike)
         middle = len(candidates) // 2
-        return Cost(seconds / count, _rung_seconds(task, candidates[middle : middle + _SCORED], config))
+        scored = candidates[middle : middle + _SCORED]
+        deciding = tuple(group for group in config.scores if group in {group_of(name) for name in config.objectives})
+        below = _rung_seconds(task, scored, deciding) if len(config.rungs) > 1 else 0.0
+        return Cost(seconds / count, below, _rung_seconds(task, scored, config.scores))
 
 
 def typical(space: Space, count: int, seed: int) -> list[Candidate]:
@@ -122,10 +128,10 @@ def _step_seconds(task: Task, pack: Pack, rows: np.ndarray) -> float:
     return time.perf_counter() - began
 
 
-def _rung_seconds(task: Task, candidates: list[Candidate], config: StudyConfig) -> float:
+def _rung_seconds(task: Task, candidates: list[Candidate], scores: tuple[str, ...]) -> float:
     """A candidate's share of what a worker does besides training them: all that it takes, less the training."""
     small = replace(task, train=_first(task.train, _FEW), valid=_first(task.valid, _SHOWN))
-    job = PackJob(0, Rung(0, 1, _FEW), tuple(candidates), config.seed, scores=config.scores)
+    job = PackJob(0, Rung(0, 1, _FEW), tuple(candidates), 0, scores=scores)
     began = time.perf_counter()
     outcomes = train_and_score(small, job).outcomes
     besides = time.perf_counter() - began - sum(outcome.train_seconds for outcome in outcomes)

@@ -22,6 +22,8 @@ from wiring_search.score_names import minimised
 
 # Seconds that "now" means in throughput.
 _NOW = 60.0
+# Candidates of which so many tell what share of them goes on.
+_MANY = 32
 # The hypervolume's reference is the worst of so many candidates, the first with the full budget.
 _REFERENCE_FROM = 8
 # Above these a hypervolume is no by-work: its cost grows with a power of the front's size.
@@ -40,12 +42,13 @@ def expected_epochs(config: StudyConfig) -> float:
 
 @dataclass
 class RungCount:
-    """trained: candidates that finished this rung, well or not; promoted: those of them that went on; running: in packs that
-    were submitted and are not back."""
+    """trained: candidates that finished this rung, well or not; promoted: those of them that went on; share: the one over the
+    other when last somebody did; running: in packs that were submitted and are not back."""
 
     rung: Rung
     trained: int = 0
     promoted: int = 0
+    share: float = 0.0
     running: int = 0
     diverged: int = 0
     crashed: int = 0
@@ -108,7 +111,8 @@ class Tally:
     """
 
     def __init__(self, config: StudyConfig, budget: Budget | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.config, self.meter = config, Meter(budget or Budget(), clock)
+        self.config = config
+        self.meter = Meter(budget or Budget(), clock)  # from the first pack on: kernels that are compiled before cost no budget
         self.rungs = [RungCount(rung) for rung in config.rungs]
         self.front, self.at = Front(config.objectives), 0
         self.best: tuple[int, float] | None = None  # trial, error
@@ -119,13 +123,25 @@ class Tally:
         self.estimated: Estimated | None = None
         self.reference: np.ndarray | None = None
         self._clock, self._shares = clock, shares(config)
-        self._began: float | None = None
+        self._start = clock()
+        self._submitted: float | None = None  # when the first pack was
+        self._began: float | None = None  # when a worker was there for it
         self._under_way: dict[int, tuple[int, int]] = {}
         self._candidates = 0
         self._done_here = 0.0
         self._recent = _Recent()
         self._first_full: list[np.ndarray] = []
         self._volume: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return self._clock() - self._start
+
+    @property
+    def started(self) -> bool:
+        """Whether a pack was submitted: before, the budget is not running."""
+        return self._submitted is not None
 
     @property
     def decided(self) -> int:
@@ -144,6 +160,7 @@ class Tally:
             case PoolSeen():
                 self.workers, self.waiting = event.workers, event.waiting
                 self.meter.workers(event.workers)
+                self._begin()
             case Estimated():
                 self.estimated = event
 
@@ -164,27 +181,44 @@ class Tally:
 
     def work_to_do(self) -> float:
         """Epochs of one candidate that are still expected, those under way included."""
-        expected, still = 0.0, 0.0
-        for count, share in zip(self.rungs, self._shares, strict=True):
-            # As many as planned, or as there are already where more went on.
-            expected = max(share * self.config.trials, count.trained + count.running)
+        expected, still = float(self.config.trials), 0.0
+        for count, share in zip(self.rungs, self._shares[1:] + (0.0,), strict=True):
+            expected = max(expected, count.trained + count.running)
             still += (expected - count.trained) * (count.rung.epochs - count.rung.start)
+            # As many go on as planned, or more where more of many did: front members are spared.
+            planned = share / self._shares[count.rung.number]
+            expected *= max(planned, count.share) if count.trained >= _MANY else planned
         return still
 
     def seconds_left(self) -> float | None:
-        """Until the search ends, from the rate of the work so far, and until its budget does; None while nothing is known."""
+        """Until the search ends, by its work or by its budget; None while nothing is known."""
+        left = min(self._by_work(), self.meter.left())
+        return left if math.isfinite(left) else None
+
+    @property
+    def ends_by_budget(self) -> bool:
+        """Whether its budget ends the search before all trials are trained, as far as is known."""
+        return self.meter.left() < self._by_work()
+
+    @property
+    def progress(self) -> float:
+        """How far the search is, 0 to 1: of its candidates, or of its budget where that ends it."""
+        left = self.meter.left()
+        if self.started and left < self._by_work():
+            return self.meter.seconds / max(self.meter.seconds + left, 1e-9)
+        return self.decided / self.config.trials
+
+    def _by_work(self) -> float:
+        """Seconds that the work still takes at the rate so far, or as was estimated; inf where neither is known."""
         to_do = self.work_to_do()
-        by_work = math.inf
-        if self._done_here and self._began is not None:
+        running = 0.0 if self._began is None else max(self._clock() - self._began, 1e-3)
+        if self._done_here:
             # What is under way is half done, on average.
             half = self._work_under_way() / 2
-            rate = (self._done_here + half) / max(self._clock() - self._began, 1e-3)
-            by_work = max(to_do - half, 0.0) / rate
-        elif self.estimated is not None:
-            share = to_do / max(expected_epochs(self.config) * self.config.trials, 1e-9)
-            by_work = max(self.estimated.seconds * share - (self._clock() - self._began if self._began is not None else 0.0), 0.0)
-        left = min(by_work, self.meter.left())
-        return left if math.isfinite(left) else None
+            return max(to_do - half, 0.0) * running / (self._done_here + half)
+        if self.estimated is None:
+            return math.inf
+        return max(self.estimated.seconds - running, 0.0)
 
     def hypervolume(self) -> float | None:
         """What the front with the full budget dominates, below a reference that stays: the worst of the first candidates with
@@ -196,12 +230,14 @@ class Tally:
         return self._volume
 
     def _started(self, event: PackStarted) -> None:
-        if self._began is None:
-            self._began = self._clock()
+        if self._submitted is None:
+            self._submitted, self.meter = self._clock(), Meter(self.meter.budget, self._clock)
+            self.meter.workers(self.workers or 0)
+        self._begin()
         self._under_way[event.pack] = event.rung, len(event.trials)
         self.rungs[event.rung].running += len(event.trials)
         if event.rung:
-            self.rungs[event.rung - 1].promoted += len(event.trials)
+            self._promoted(event.rung - 1, len(event.trials))
 
     def _done(self, event: PackDone) -> None:
         started = self._under_way.pop(event.pack, None)
@@ -209,13 +245,13 @@ class Tally:
         if started is not None:
             count.running -= started[1]
         elif event.rung:
-            self.rungs[event.rung - 1].promoted += len(event.outcomes)
+            self._promoted(event.rung - 1, len(event.outcomes))
         count.trained += len(event.outcomes)
         self.results += len(event.outcomes)
         work = len(event.outcomes) * (count.rung.epochs - count.rung.start)
         if not event.restored:
             now = self._clock()
-            self._began = now if self._began is None else self._began
+            self._began = self._began or self._submitted or now
             decided = len(event.outcomes) if event.rung == 0 else 0
             self.trained += len(event.outcomes)
             self._candidates += decided
@@ -223,6 +259,15 @@ class Tally:
             self._recent.add(now, decided, work)
         for trial, outcome in event.outcomes.items():
             self._note(trial, outcome, event.rung)
+
+    def _begin(self) -> None:
+        if self._began is None and self._submitted is not None and self.workers:
+            self._began = self._clock()
+
+    def _promoted(self, rung: int, trials: int) -> None:
+        count = self.rungs[rung]
+        count.promoted += trials
+        count.share = count.promoted / max(count.trained, count.promoted)
 
     def _note(self, trial: int, outcome: Outcome, rung: int) -> None:
         count, last = self.rungs[rung], len(self.rungs) - 1

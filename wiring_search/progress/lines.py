@@ -18,7 +18,7 @@ def lines(tally: Tally, console: Console) -> Iterator[Watcher]:
     try:
         yield watch
     finally:
-        watch.tell()
+        watch.tell(over=True)
 
 
 class _Lines:
@@ -34,10 +34,10 @@ class _Lines:
         if isinstance(event, PackDone) and not event.restored and time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
             self.tell()
 
-    def tell(self) -> None:
+    def tell(self, over: bool = False) -> None:
         if self._tally.results > self._told:
             self._last, self._told = time.monotonic(), self._tally.results
-            self._print(news(self._tally))
+            self._print(news(self._tally, over or self._tally.work_to_do() == 0))
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -62,11 +62,17 @@ class View:
                 if volume is not None:
                     self._trend.add(volume)
         if (text := said(event)) is not None:
-            self._console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+            self._console.print(text, style="dim", markup=False, highlight=False)
 
     def frame(self) -> RenderableType:
         with self._lock:
-            parts = [self._head(), Text(self._times(), style="dim"), Text(), self._rungs(), self._facts()]
+            parts = [
+                self._head(),
+                Text(self._times(), style="dim", no_wrap=True, overflow="ellipsis"),
+                Text(),
+                self._rungs(),
+                self._facts(),
+            ]
             if not self.over and self._tally.front.trials:
                 # Below what stands above: a line for the names, and one to spare.
                 room = self._console.height - len(self._tally.rungs) - 10
@@ -79,20 +85,30 @@ class View:
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1)
         grid.add_column(no_wrap=True)
-        bar = ProgressBar(total=tally.config.trials, completed=tally.decided)
+        bar = ProgressBar(total=1.0, completed=tally.progress)
         grid.add_row(Text(tally.config.task, style="bold"), bar, candidates(tally))
         return grid
 
     def _times(self) -> str:
         tally, budget = self._tally, self._tally.meter.budget
-        whole = "so far" if budget.minutes is None else f"of {durations.told(60 * budget.minutes)}"
+        of_time = budget.minutes is not None and tally.started
+        took = max(tally.meter.seconds if of_time else tally.seconds, 1)
+        whole = f"of {durations.told(60 * budget.minutes)}" if of_time else "so far"
         of = "" if budget.core_hours is None else f" of {budget.core_hours:g}"
         parts = [
-            f"{durations.told(max(tally.meter.seconds, 1))} {whole}",
-            None if self.over else time_left(tally) or ("starting the workers" if tally.results == 0 else None),
+            f"{durations.told(took)} {whole}",
+            None if self.over else self._doing() or time_left(tally),
             f"{hours(tally.meter.core_hours)}{of} core-hours" if tally.workers is not None else None,
         ]
         return " · ".join(part for part in parts if part)
+
+    def _doing(self) -> str | None:
+        """What happens before anything is trained."""
+        if self._tally.trained:
+            return None
+        if not any(count.running for count in self._tally.rungs):
+            return "preparing"
+        return None if self._tally.workers else "starting the workers"
 
     def _rungs(self) -> RenderableType:
         """A line a rung; columns that have nothing to tell are not there."""

@@ -3,7 +3,7 @@
 import math
 
 from wiring_search import durations
-from wiring_search.events import Estimated, Event, Exhausted, KernelPrepared, Stopped, TaskLoaded
+from wiring_search.events import Estimated, Event, Exhausted, KernelPrepared, TaskLoaded
 from wiring_search.tally import Tally
 
 
@@ -20,8 +20,6 @@ def said(event: Event) -> str | None:
             return f"It will take about {durations.told(event.seconds)} on {on}, {hours(event.core_hours)} core-hours."
         case Exhausted():
             return f"The space gives no new feasible candidate any more; the search ends with {event.trained} of them."
-        case Stopped():
-            return f"Stopping: {event.reason}. What is finished is kept."
     return None
 
 
@@ -30,7 +28,8 @@ def hours(core_hours: float) -> str:
 
 
 def candidates(tally: Tally) -> str:
-    text = f"{tally.decided} of {tally.config.trials} candidates"
+    whole = "" if tally.ends_by_budget else f" of {tally.config.trials}"
+    text = f"{tally.decided}{whole} candidates"
     return f"{text} · {tally.full} with the full budget" if len(tally.rungs) > 1 else text
 
 
@@ -49,14 +48,14 @@ def time_left(tally: Tally) -> str | None:
     return None if seconds is None else f"about {durations.told(seconds)} left"
 
 
-def news(tally: Tally) -> str:
-    """One line: where the search stands."""
+def news(tally: Tally, over: bool = False) -> str:
+    """One line: where the search stands. over: it does not go on."""
     rates = tally.candidates_a_minute()
     parts = [
         candidates(tally),
         None if rates is None else f"{rates[1]:.0f} candidates a minute",
         best(tally),
         f"{tally.failed} failed" if tally.failed else None,
-        time_left(tally) if tally.decided < tally.config.trials or len(tally.rungs) > 1 else None,
+        None if over else time_left(tally),
     ]
     return " · ".join(part for part in parts if part)
