@@ -57,7 +57,7 @@ class Postgres:
 
     def stop(self) -> None:
         """As when the power fails: no connection is told."""
-        if self.process is not None:
+        if self.process is not None and self.process.poll() is None:
             number = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
             os.kill(number, signal.SIGQUIT)
             self.process.wait()

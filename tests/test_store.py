@@ -2,18 +2,24 @@
 
 import itertools
 import math
+import platform
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy
+from drivers import driving, holding
 from studies import FACTS, config, store
 
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Status
+from wiring_search.results import front
+from wiring_search.run import Run
 from wiring_search.store import FILE, Baseline, Store, StoredPack, Trial, exists
 from wiring_search.tasks import TaskOptions
 from wiring_search.topologies import ncp
@@ -265,3 +271,47 @@ def test_numbers_of_numpy_are_numbers(place: Path, make: Make) -> None:
     mine.finished(0, {0: replace(OUTCOME, **counts, error=np.float32(0.5), scores={"memory": np.float32(0.25)})}, "me")
     trial = mine.trial(0)
     assert (trial.parameters, trial.synapses, trial.error, trial.scores) == (7, 5, 0.5, {"memory": 0.25})
+
+
+def test_a_holder_is_named_and_its_hold_dies_with_it(place: Path, make: Make) -> None:
+    mine = make(place)
+    with holding(place) as process:
+        named = rf"another search is running on {place} \(.*process {process.pid} on {platform.node()}.* since 20"
+        with pytest.raises(ValueError, match=named), mine.owned():
+            pass
+        process.kill()
+        process.wait()
+        _until(lambda: _owns(mine))
+        mine.asked(0, 0, [0], [RUNNING], {})
+
+
+def test_a_study_is_read_while_another_process_writes_it(place: Path, make: Make) -> None:
+    """Every look shows whole packs: those that are asked for, running or finished all three."""
+    mine = make(place)
+    sizes = []
+    with driving(place) as process:
+        while len(sizes) < 20 or sizes[-1] == sizes[0]:
+            table = Run(place).table()
+            assert len(table) % 3 == 0 and set(table["status"][:-3]) <= {"ok"} and table["status"][-3:].nunique() <= 1
+            assert len(front(table, ("error", "synapses"))) == sum(table["status"] == "ok")
+            sizes.append(len(table))
+            assert process.poll() is None
+    assert sizes == sorted(sizes)
+    _until(lambda: _owns(mine))
+    packs = mine.packs()
+    assert [p.place for p in packs[:-1]] == list(range(len(packs) - 1)) and len(mine.trials()) == 3 * len(packs)
+
+
+def _owns(mine: Store) -> bool:
+    with suppress(ValueError), mine.owned():
+        return True
+    return False
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    """A server takes a moment to notice that a client is dead."""
+    for _ in range(100):
+        if reached():
+            return
+        time.sleep(0.05)
+    raise AssertionError("never came true")

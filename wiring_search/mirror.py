@@ -52,15 +52,15 @@ def mirror(store: Store, storage_url: str, follow: bool = False) -> int:
     with _told(storage_url):
         storage = _storage(storage_url)
         study = _study(store, storage, name, storage_url)
-        write = _Tables(storage, study).write if isinstance(storage, RDBStorage) else _Calls(storage, study).write
-        there = {trial.number: _standing(trial) for trial in storage.get_all_trials(study, deepcopy=False)}
+        copy = _Tables(storage, study) if isinstance(storage, RDBStorage) else _Calls(storage, study)
+        there = copy.there()
         written = 0
         while True:
             began = time.monotonic()
             ended = store.ended is not None
             changed = [trial for trial in _trials(store, ended) if there.get(trial.number) != _standing(trial)]
             for start in range(0, len(changed), _AT_ONCE):
-                write(changed[start : start + _AT_ONCE], len(there))
+                copy.write(changed[start : start + _AT_ONCE], len(there))
                 there |= {trial.number: _standing(trial) for trial in changed[start : start + _AT_ONCE]}
             written += len(changed)
             if ended or not follow:
@@ -191,6 +191,10 @@ class _Calls:
     def __init__(self, storage: BaseStorage, study: int) -> None:
         self._storage, self._study = storage, study
 
+    def there(self) -> dict[int, _Standing]:
+        """How the trials stand in the mirror, by number."""
+        return {trial.number: _standing(trial) for trial in self._storage.get_all_trials(self._study, deepcopy=False)}
+
     def write(self, trials: Sequence[FrozenTrial], there: int) -> None:
         """Trials by number; those from number `there` on are new."""
         for trial in trials:
@@ -215,6 +219,22 @@ class _Tables:
         metadata.reflect(self._engine, only=["trials", "trial_params", "trial_values", "trial_user_attributes"])
         self._trials, self._params = metadata.tables["trials"], metadata.tables["trial_params"]
         self._values, self._attributes = metadata.tables["trial_values"], metadata.tables["trial_user_attributes"]
+
+    def there(self) -> dict[int, _Standing]:
+        """How the trials stand in the mirror, by number."""
+        status, rung = (self._attributes.alias() for _ in range(2))
+
+        def said(attributes: sql.Alias, key: str) -> sql.ColumnElement[bool]:
+            return (attributes.c.trial_id == self._trials.c.trial_id) & (attributes.c.key == key)
+
+        rows = self._trials.outerjoin(status, said(status, "status")).outerjoin(rung, said(rung, "rung"))
+        query = sql.select(self._trials.c.number, self._trials.c.state, status.c.value_json, rung.c.value_json)
+        query = query.select_from(rows).where(self._trials.c.study_id == self._study)
+        with self._engine.connect() as connection:
+            return {
+                number: (TrialState[state], json.loads(status or '""'), json.loads(rung or "-1"))
+                for number, state, status, rung in connection.execute(query)
+            }
 
     def write(self, trials: Sequence[FrozenTrial], there: int) -> None:
         """Trials by number, all of them or none; those from number `there` on are new."""

@@ -2,6 +2,7 @@
 folder."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,14 +88,24 @@ def export(store: Store) -> list[Path]:
     }
     if len(store.config.rungs) > 1:
         writers["rungs.csv"] = lambda path: history.to_csv(path, index=False)
-    paths = []
-    for name, write in writers.items():
-        path = store.folder / name
-        partial = path.with_suffix(path.suffix + ".part")
+    return [_write_whole(store.folder / name, write) for name, write in writers.items()]
+
+
+def _write_whole(path: Path, write: Callable[[Path], None]) -> Path:
+    """Write beside, then put in place: a reader finds the old file or the new one. Raises ValueError where the disk does not
+    take it, and leaves the old one."""
+    partial = path.with_suffix(path.suffix + ".part")
+    try:
         write(partial)
         partial.replace(path)
-        paths.append(path)
-    return paths
+    except OSError as fault:
+        raise ValueError(
+            f"{path} cannot be written ({fault}); free some space or make the folder writable, then `wiring-search report "
+            f"{path.parent}`. The study itself is safe in its store"
+        ) from fault
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
 
 
 def minimised_points(rows: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:

@@ -19,7 +19,8 @@ def exists(folder: Path) -> bool:
 
     Raises StoreFault where that cannot be told: its server is gone, or its file is damaged.
     """
-    if server_of(folder) is None and not (folder / FILE).is_file():
+    file = folder / FILE
+    if server_of(folder) is None and (not file.is_file() or file.stat().st_size == 0):
         return False
     engine = engine_of(folder)
     try:

@@ -33,8 +33,8 @@ class Server:
             raise ValueError(f"a store by URL is PostgreSQL's, not {url.drivername}'s: postgresql://user@host/database")
         if url.password is not None or {"password", "sslpassword"} & set(url.query):
             raise ValueError(
-                f"the URL {url} holds a password, and would stand in the run folder for all to read; leave it out, and give the "
-                "password by PGPASSWORD or ~/.pgpass"
+                f"the URL {url.set(query={})} holds a password, and would stand in the run folder for all to read; leave it out, and "
+                "give the password by PGPASSWORD or ~/.pgpass"
             )
         if not self.study or len(self.study.encode()) > _LONGEST_NAME or self.study.startswith("pg_"):
             raise ValueError(
