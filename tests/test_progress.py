@@ -12,7 +12,6 @@ import studies
 import told
 from rich.console import Console
 
-from wiring_search import study
 from wiring_search.budget import Budget, Meter
 from wiring_search.durations import told as duration
 from wiring_search.events import (
@@ -115,9 +114,6 @@ def test_shares_and_work_of_each_pruning() -> None:
     assert shares(studies.config(epochs=8, pruning="median", eta=3))[1] == 0.5
     assert expected_epochs(studies.config(epochs=31, pruning="one-epoch", eta=3)) == pytest.approx(1 + 30 / 9)
     assert expected_epochs(studies.config(epochs=31)) == 31
-    for pruning in ("halving", "median", "one-epoch"):
-        config = studies.config(epochs=60, pruning=pruning, eta=3)
-        assert shares(config)[1] == pytest.approx(study._share(config))
 
 
 def test_counts_by_rung_are_those_of_a_recount() -> None:

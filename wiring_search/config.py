@@ -46,7 +46,7 @@ class StudyConfig:
     first_epochs (0: three rungs). cut_as: a name out of CUT_AS, how the sampler hears of a candidate that did not get the full
     budget. asynchronous: packs are told in the order in which they come back, which keeps all workers busy; otherwise in
     the order in which they were asked for, which makes the table a function of the seed alone. inherit: children of the sampler
-    "evolution" start with their parent's weights where synapses survive.
+    "evolution" start with their parent's weights where synapses survive (not with repeats, whose point is other weights).
 
     Raises ValueError for unknown names, for counts below 1, and for an objective whose group is not among the scores.
     """

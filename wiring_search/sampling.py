@@ -31,6 +31,7 @@ from search_spaces.space import Dimension, Point, Value
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
 from wiring_search.evolution import Evolution
+from wiring_search.mutation import Origins
 
 _POPULATION = 24
 _DRAW_ALL = ("nsga2", "nsga3", "qmc")
@@ -92,8 +93,14 @@ class EvolutionSampler:
     def __init__(self, space: Space, seed: int) -> None:
         self._space, self._seed = space, seed
         self._evolution = Evolution(space, seed)
+        self._asked: tuple[int, dict[str, Any]] = (-1, {})
 
     def ask(self, number: int) -> Proposal:
+        proposal = self._proposed(number)
+        self.put_back(number, proposal)
+        return proposal
+
+    def _proposed(self, number: int) -> Proposal:
         born = self._evolution.ask(number)
         if born is None:
             return Proposal(self._space.draw(np.random.default_rng((self._seed, number))), {})
@@ -101,10 +108,15 @@ class EvolutionSampler:
         return Proposal(born.params, attrs, born.candidate)
 
     def put_back(self, number: int, proposal: Proposal) -> None:
-        """Nothing to do: what counts is noted."""
+        """Whose child it is counts when it is noted, which is next."""
+        self._asked = number, proposal.attrs
 
     def note(self, number: int, candidate: Candidate) -> None:
-        self._evolution.note(number, candidate)
+        asked, attrs = self._asked
+        if asked == number and "origins" in attrs:
+            self._evolution.note(number, candidate, attrs["parents"], Origins.from_json(attrs["origins"]))
+        else:
+            self._evolution.note(number, candidate)
 
     def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
         self._evolution.tell(number, values)

@@ -203,7 +203,7 @@ class _Walk:
 
     def _trial(self, proposal: Proposal) -> Trial:
         attrs = proposal.attrs
-        if self._config.inherit and (parents := attrs.get("parents")):
+        if self._config.inherit and self._config.repeats == 1 and (parents := attrs.get("parents")):
             attrs = {**attrs, "inherits": [parents[0], self._told[parents[0]][1]]}
         try:
             candidate = proposal.candidate or self._space.build(proposal.point, self._config.seed)
