@@ -204,7 +204,8 @@ def _got(address: str) -> dict:
     raise AssertionError(f"{address} does not answer")
 
 
-@pytest.mark.parametrize("storage_url", ["sqlite", "journal"], indirect=True)
+@pytest.mark.slow
+@pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 def test_the_real_dashboard_shows_the_study(tmp_path: Path, storage_url: str) -> None:
     mine = _study(tmp_path / "run")
     mirror(mine, storage_url)
@@ -221,3 +222,12 @@ def test_the_real_dashboard_shows_the_study(tmp_path: Path, storage_url: str) ->
         first = _got(f"{address}/api/studies/{summary['study_id']}")["trials"][0]
         assert first["state"] == "Complete" and first["values"] == [0.25, 13]
         assert {attr["key"] for attr in first["user_attrs"]} >= {"status", "rung", "error", "accuracy", "latency_us"}
+
+
+def test_the_command_mirrors_a_run_folder(tmp_path: Path) -> None:
+    _study(tmp_path / "run").close()
+    url = f"sqlite:///{tmp_path / 'mirror.db'}"
+    command = [sys.executable, "-m", "wiring_search.cli", "mirror", tmp_path / "run", "--storage", url]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == f"5 trials written. Look at them with: optuna-dashboard {url}\n"
+    assert len(_loaded(url, "run").trials) == 5

@@ -1,7 +1,7 @@
 """Stores in a real PostgreSQL: many studies in one database, found by a small file, held by one driver, lost by nobody."""
 
 import math
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,12 @@ from drivers import holding
 from postgres import Postgres, running
 from studies import FACTS, config
 from test_store import OUTCOME, RUNNING, TWIN
+from test_study import Shuffled
 
 from wiring_search.records import Status
 from wiring_search.store import Store, StoreFault, exists
 from wiring_search.store.places import POINTER
+from wiring_search.study import search
 
 
 def test_a_database_holds_many_studies(tmp_path: Path, postgres: Postgres) -> None:
@@ -150,3 +152,21 @@ def test_a_user_without_rights_is_told(tmp_path: Path, postgres: Postgres) -> No
     postgres.run("GRANT CREATE ON DATABASE studies TO guest")
     Store.create(tmp_path / "run", config(), FACTS, url).close()
     assert exists(tmp_path / "run")
+
+
+@pytest.mark.parametrize("pruning", ["none", "halving"])
+def test_a_search_that_stops_and_goes_on_gives_the_same_table_as_in_a_file(
+    tmp_path: Path, postgres: Postgres, pruning: str
+) -> None:
+    given = config(pruning=pruning, epochs=9, sampler="nsga2", trials=30)
+    there, here = tmp_path / f"searched-{pruning}", tmp_path / "file"
+    for folder, url, stops in ((here, None, [None]), (there, postgres.url, [2, 3, None])):
+        Store.create(folder, given, FACTS, url).close()
+        for seed, stop in enumerate(stops):
+            ending = pytest.raises(KeyboardInterrupt) if stop else nullcontext()
+            with ending, closing(Store.open(folder)) as mine, mine.owned():
+                search(mine.config, mine, Shuffled(seed, stop))
+    one, other = Store.open(here), Store.open(there)
+    assert other.table().equals(one.table()) and len(one.table()) >= 30
+    times = ["worker", "finished"]
+    assert other.history().drop(columns=times).equals(one.history().drop(columns=times))

@@ -88,10 +88,10 @@ def export(store: Store) -> list[Path]:
     }
     if len(store.config.rungs) > 1:
         writers["rungs.csv"] = lambda path: history.to_csv(path, index=False)
-    return [_write_whole(store.folder / name, write) for name, write in writers.items()]
+    return [write_whole(store.folder / name, write) for name, write in writers.items()]
 
 
-def _write_whole(path: Path, write: Callable[[Path], None]) -> Path:
+def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     """Write beside, then put in place: a reader finds the old file or the new one. Raises ValueError where the disk does not
     take it, and leaves the old one."""
     partial = path.with_suffix(path.suffix + ".part")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiring_search.pareto import hypervolume
 from wiring_search.records import Status
-from wiring_search.results import answer, candidates, compared, front, hypervolume_reference, minimised_points
+from wiring_search.results import answer, candidates, compared, front, hypervolume_reference, minimised_points, write_whole
 from wiring_search.score_names import ALWAYS, SCORES
 from wiring_search.store import Store, Trial
 
@@ -27,12 +27,9 @@ _MOST_WIRINGS = 300
 
 
 def write_report(store: Store) -> Path:
-    """Write the report into the run folder, whole or not at all; its path."""
-    path = store.folder / FILE
-    partial = path.with_suffix(".part")
-    partial.write_text(page(report_data(store)), encoding="utf-8")
-    partial.replace(path)
-    return path
+    """Write the report into the run folder, whole or not at all; its path. Raises ValueError where the disk does not take it."""
+    text = page(report_data(store))
+    return write_whole(store.folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def page(data: dict[str, Any]) -> str:

@@ -21,11 +21,12 @@ _LOCK = "driver.lock"
 _HOLDER = "driver.txt"  # beside the lock: whoever tries to take a locked file empties it
 
 _TAKE = sql.text("SELECT pg_try_advisory_lock(:key)")
-# A host that vanishes takes its session with it after a minute, not after the hours that are usual.
-_NOTICE = (
-    "SET tcp_keepalives_idle = 30",
-    "SET tcp_keepalives_interval = 10",
-    "SET tcp_keepalives_count = 3",
+# A host that vanishes takes its session with it after a minute, not after the hours that are usual; a session that is silent while
+# packs train is not ended for that.
+_NOTICE = sql.text(
+    "SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES ('tcp_keepalives_idle', '30'), "
+    "('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', '0')) AS settings (name, wanted) "
+    "USING (name)"
 )
 _WHO = sql.text(
     "SELECT application_name, to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS since "
@@ -78,8 +79,7 @@ def session_held(folder: Path, study: str, engine: sql.Engine) -> Iterator[sql.C
 def _take(connection: sql.Connection, key: int) -> tuple[bool, str]:
     """Try to hold; whether that went well, and otherwise who holds."""
     with connection.begin():
-        for setting in _NOTICE:
-            connection.exec_driver_sql(setting)
+        connection.execute(_NOTICE)
         if connection.execute(_TAKE, {"key": key}).scalar_one():
             return True, ""
         row = connection.execute(_WHO, {"key": key}).first()

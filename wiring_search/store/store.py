@@ -42,7 +42,6 @@ _NOT_TRIAL = ("worker", "finished", "asked")
 _NOT_RUNG = [column for column in RUNGS.columns if column.name != "state"]
 # What duplicates repeat of the trial that they are equal to.
 _TIMES = ("train_seconds", "score_seconds")
-_TIMES_OF_ALL = sql.select(TRIALS.c.trial, TRIALS.c.asked, TRIALS.c.finished)
 _REPEATED = (
     *("rung", "message", "error", "metric", "parameters", "synapses", "latency_us", *_TIMES, "scores"),
     *("worker", "finished"),
@@ -342,6 +341,12 @@ class Store:
     def state(self, trial: int) -> bytes | None:
         """The training state that a trial ended its last rung with."""
         return self.states([trial])[0]
+
+    def times(self) -> dict[int, tuple[str, str | None]]:
+        """When each trial was asked for, and when it finished its last rung: ISO 8601, UTC."""
+        with self._reading() as connection:
+            rows = connection.execute(sql.select(TRIALS.c.trial, TRIALS.c.asked, TRIALS.c.finished))
+            return {row.trial: (row.asked, row.finished) for row in rows}
 
     def table(self) -> "pandas.DataFrame":
         """One row a trial, then one a trained baseline; see `wiring_search.store.frames`, and `wiring_search.results` for what
