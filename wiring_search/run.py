@@ -27,7 +27,7 @@ from wiring_search.report import FILE as REPORT
 from wiring_search.report import write_report
 from wiring_search.score_names import OBJECTIVES
 from wiring_search.stopping import Until, stopped_by_signals
-from wiring_search.store import Store, Trial, exists
+from wiring_search.store import Store, StoreFault, Trial, exists
 from wiring_search.tasks import Task, TaskOptions
 
 if TYPE_CHECKING:
@@ -195,14 +195,15 @@ def resume(
 ) -> Run:
     """Go on with the study in `out`; one that has ended only has its tables and report written again.
 
-    trials: a new number of candidates for the study. Raises ValueError for fewer than it has trained.
+    trials: a new number of candidates for the study. Raises ValueError for fewer than it has asked for. (A study in PostgreSQL is
+    taken up on another machine by `Store.attach`.)
     """
     folder = Path(out)
-    with closing(Store.open(folder)) as store:
-        if trials is not None and trials != store.config.trials:
-            with store.owned():
-                store.ask_for(trials)
-        config, ended = store.config, store.ended
+    with closing(Store.open(folder)) as opened:
+        if trials is not None and trials != opened.config.trials:
+            with opened.owned():
+                opened.ask_for(trials)
+        config, ended = opened.config, opened.ended
     if ended:
         Run(folder).write_files()
         return Run(folder)
@@ -339,10 +340,15 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
             with _asked_to_stop(pool, Meter(budget)) as until:
                 if study.search(store.config, store, pool, watch, until):
                     store.end()
+        except StoreFault:
+            raise  # what is left to read of it would not be written either
+        except BaseException:
+            Run(folder).write_files()
+            raise
         finally:
             pool.close()
-            results.export(store)
-            write_report(store)
+        results.export(store)
+        write_report(store)
     return Run(folder)
 
 

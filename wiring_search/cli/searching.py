@@ -165,13 +165,19 @@ def resume(
     worker_cpus: WorkerCpus = 1,
     worker_gpus: WorkerGpus = 0.0,
     patience: Patience = 300.0,
+    store: Annotated[
+        str | None, typer.Option(help="The PostgreSQL database that keeps the study, on a machine that has no OUT yet.")
+    ] = None,
     log: Log = "",
     quiet: Quiet = False,
 ) -> None:
     """Go on with a search that was stopped, killed or interrupted. Nothing finished is trained again."""
     from wiring_search import run
     from wiring_search.budget import Budget
+    from wiring_search.store import Store, exists
 
+    if store is not None and not exists(out):
+        Store.attach(out, store).close()
     config = run.Run(out).config
     config = config if trials is None else replace(config, trials=trials)
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
