@@ -293,8 +293,9 @@ def test_a_search_on_a_running_cluster(tmp_path: Path) -> None:
         assert any("Ray runtime started" in line for line in head.stdout)
         text = _run(*SMALL, "--trials", 6, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "run")
         assert "6 of 6 candidates" in text
-        too_many = ["--trials", 6, "--workers", 3, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "many"]
-        assert "this Ray cluster has 2" in _run(*SMALL, *too_many, rc=2)
+        # More workers than the cluster has cores: it does with those that it has room for, and would use more if nodes joined.
+        more = ["--trials", 6, "--workers", 3, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "more"]
+        assert "6 of 6 candidates" in _run(*SMALL, *more)
         # A search that names no cluster has a Ray of its own, whoever else runs one here: it has room for three.
         assert "3 of 3 candidates" in _run(*SMALL, "--trials", 3, "--workers", 3, "--out", tmp_path / "own")
     finally:

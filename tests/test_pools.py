@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -336,6 +336,38 @@ def test_workers_work_at_once(local_ray: None) -> None:
 def _half_a_second(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     time.sleep(0.5)
     return fake_train(task, job)
+
+
+@pytest.mark.ray
+def test_ten_thousand_empty_trials_cost_little_time_and_no_memory(local_ray: None) -> None:
+    pool, jobs = _ray_pool(_empty), _jobs(1, candidates=20) * 500
+    _until_up(pool, 2)
+    seconds, grown = _seconds_and_bytes(pool, jobs)
+    pool.close()
+    assert 10_000 / seconds > 1000  # the study has its share of the time that a trial may take, 3.3 ms
+    assert grown / 10_000 < 2000
+
+
+def _seconds_and_bytes(pool: Pool, jobs: list[PackJob]) -> tuple[float, int]:
+    started, before = time.perf_counter(), 0
+    for place, job in enumerate(jobs):
+        pool.submit(job)
+        if place >= 4:
+            pool.next_done()
+        if place == 20:
+            before = _resident()
+    for _ in range(4):
+        pool.next_done()
+    return time.perf_counter() - started, _resident() - before
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _empty(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+    blank = fake_train(task, job).outcomes[0]
+    return PackResult(job.number, tuple(replace(blank, state=os.urandom(4000)) for _ in job.candidates))
 
 
 @pytest.mark.ray

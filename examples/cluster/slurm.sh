@@ -11,7 +11,8 @@
 set -euo pipefail
 
 OUT=${OUT:-results/sweep}                     # on a file system that all nodes share
-SEARCH=${SEARCH:---task digits --space default --trials 100000}
+# Packs under way at once: two for each of the 128 cores.
+SEARCH=${SEARCH:---task digits --space default --trials 100000 --ahead 256 --asynchronous}
 source "${VENV:-.venv}/bin/activate"          # on the shared file system too
 export RAY_AUTH_MODE=disabled                 # the allocation's network is ours alone; else see docs/cluster.md
 
