@@ -103,15 +103,11 @@ def test_unknown_names_and_missing_packages_are_named_at_once(tmp_path: Path, mo
 
 
 class _Failing:
-    """Takes the first rows, and no more."""
-
     def __init__(self, folder: Path, config: StudyConfig) -> None:
-        self.calls = 0
+        pass
 
     def write(self, rows: Sequence[logs.Row]) -> None:
-        self.calls += 1
-        if self.calls > 1:
-            raise ConnectionError("server gone\nwith details")
+        raise ConnectionError("server gone\nwith details")
 
     def close(self) -> None:
         raise AssertionError("it is not called any more")
@@ -201,3 +197,13 @@ def test_wandb_has_the_values_in_its_file(tmp_path: Path, monkeypatch: pytest.Mo
         last |= {item.key or "/".join(item.nested_key): float(item.value_json) for item in record.history.item}
     for name, value in _expected(config).items():
         assert last[name] == pytest.approx(value)
+
+
+@pytest.mark.slow
+def test_wandb_does_not_ask_for_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb", reason="wandb is not installed")
+    for name in ("WANDB_MODE", "WANDB_API_KEY", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (heard,) = _logged(["wandb"], tmp_path / "run", told.halving(16), list(told.events(told.halving(16))))
+    assert heard.startswith("log wandb is switched off") and "nobody is logged in; run `wandb login` first" in heard

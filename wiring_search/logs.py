@@ -241,6 +241,9 @@ class Wandb:
     def __init__(self, folder: Path, config: StudyConfig) -> None:
         import wandb
 
+        # It would ask for a key in the midst of the live view, and wait.
+        if os.environ.get("WANDB_MODE", "online") == "online" and not wandb.login(prompt=False, verify=False):
+            raise RuntimeError("nobody is logged in; run `wandb login` first, or set WANDB_MODE=offline")
         folder.mkdir(parents=True, exist_ok=True)
         known = folder / "wandb-run"
         if not known.exists():
