@@ -138,6 +138,13 @@ def test_other_settings_are_refused_with_what_differs(ended: Path) -> None:
         (["search", "--task", "half-cheetah"], "--data DIR"),
         (["search", "--trials", "0"], "trials is 0"),
         (["search", "--sampler", "cma"], "known: tpe, nsga2"),
+        (["search", "--pruning", "halve"], "pruning is 'halve'; known: none, halving, median, one-epoch"),
+        (["search", "--pruning", "halving", "--eta", "1"], "eta is 1; give a whole number, 2 or more"),
+        (["search", "--pruning", "halving", "--first-epochs", "61"], "give a whole number up to epochs (60)"),
+        (["search", "--cut-as", "lost"], "known: pruned, left-out, low-fidelity"),
+        (["search", "--minutes", "0"], "minutes is 0.0; give a number above 0"),
+        (["search", "--log", "tensorbord"], "tensorboard"),
+        (["search", "--store", "mysql://host/db"], "postgresql://"),
         (["search", "--objectives", "error,speed"], "give one or more of error, synapses"),
         (["search", "--trials", "many"], "Invalid value for '--trials'"),
         (["search", "--workers", "-1"], "Invalid value for '--workers'"),
@@ -153,6 +160,21 @@ def test_faults_end_in_one_sentence(arguments: list[str], message: str, tmp_path
     text = _run(*arguments, *out, rc=2)
     assert message in text and text.startswith("error: ")
     assert not (tmp_path / "run").exists()
+
+
+def test_halving_with_evolution_and_more_trials_later(tmp_path: Path) -> None:
+    search = [*SMALL[:5], "--epochs", 9, "--pack-size", 4, "--pruning", "halving", "--sampler", "evolution", "--scores", "none"]
+    text = _run(*search, "--trials", 30, "--workers", 0, "--out", tmp_path / "run")
+    assert "30 of 30 candidates" in text and re.search(r"It will take about .* core-hours", text)
+    table = Run(tmp_path / "run").table()
+    assert set(table["status"]) >= {"ok", "pruned"} and table["parents"].str.len().gt(0).any()
+    assert set(pandas.read_csv(tmp_path / "run" / "rungs.csv")["rung"]) == {0, 1, 2}
+    assert "but" in _run("resume", tmp_path / "run", "--trials", 10, rc=2)
+    assert "34 of 34 candidates" in _run("resume", tmp_path / "run", "--trials", 34, "--workers", 0)
+    longer = Run(tmp_path / "run").table()
+    assert longer["status"].isin(["ok", "pruned", "diverged"]).sum() == 34
+    same = ["trial", "wiring_id", "p.learning_rate", "parents"]
+    assert longer[same].head(len(table)).equals(table[same])
 
 
 def test_a_missing_trial_is_named(ended: Path) -> None:

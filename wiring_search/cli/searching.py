@@ -130,7 +130,7 @@ def search(
         task,
         space,
         options,
-        trials=trials or (_NO_END if minutes or core_hours else 64),
+        trials=trials if trials is not None else _NO_END if minutes or core_hours else 64,
         sampler=sampler,
         objectives=names_in(objectives),
         epochs=epochs,
