@@ -1,5 +1,6 @@
 """A bar in a terminal, or a line now and then elsewhere, of anything that is done piece by piece."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ def counted(console: Console, what: str, quiet: bool = False) -> Iterator[Callab
 
 
 def _counted_lines(console: Console, what: str) -> Callable[..., None]:
-    last = time.monotonic()
+    last = -math.inf  # the first line at once: what may take long says what it is
 
     def told(done: int, count: int, doing: str = "") -> None:
         nonlocal last
