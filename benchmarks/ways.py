@@ -111,7 +111,7 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
             if isinstance(event, PackDone):
                 rung = config.rungs[event.rung]
                 candidates = store.candidates(list(event.outcomes))
-                spent += sum(work(candidate) for candidate in candidates) * (rung.epochs - rung.start)
+                spent += sum(candidate.updates for candidate in candidates) * (rung.epochs - rung.start)
 
         search(config, store, InlinePool(train_and_score, task), watch, lambda: "spent" if spent > allowed else None)
         table = store.table()
@@ -146,11 +146,6 @@ def retrained(task, config: StudyConfig, candidates, seed: int) -> list[float]:
     return [o.error for o in train(task, PackJob(0, Rung(0, config.epochs, config.batch_size), jobs, seed)).outcomes]
 
 
-def work(candidate) -> int:
-    """Synapse updates a sample and time step."""
-    return len(candidate.wiring.synapses) * max(candidate.steps, 1) + len(candidate.wiring.sensory_synapses)
-
-
 def mean_work(config: StudyConfig, epochs: int) -> float:
     """Of a random candidate of the space."""
     from itertools import islice
@@ -159,7 +154,7 @@ def mean_work(config: StudyConfig, epochs: int) -> float:
     from wiring_search.screening import sampled
 
     drawn = islice(sampled(Space.from_json(config.space), 200, 0), 200)
-    return float(np.mean([work(candidate) for _, candidate in drawn])) * epochs
+    return float(np.mean([candidate.updates for _, candidate in drawn])) * epochs
 
 
 if __name__ == "__main__":

@@ -83,6 +83,11 @@ class Candidate:
         settings = {**self._settings(), "wiring": self.wiring.wiring_id}
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def updates(self) -> int:
+        """Synapse updates a sample and time step: what training it costs, up to a factor."""
+        return len(self.wiring.synapses) * max(self.steps, 1) + len(self.wiring.sensory_synapses)
+
     def to_json(self) -> dict[str, Any]:
         """A plain dictionary that `json.dumps` takes; `from_json` reads it back to an equal candidate."""
         return {**self._settings(), "wiring": self.wiring.to_json()}

@@ -127,6 +127,12 @@ class StudyConfig:
         """Of those that finish a rung, how many go on to the next one; front members that are spared come on top."""
         return {"none": 1.0, "median": 1 / 2, "one-epoch": 1 / self.eta**2}.get(self.pruning, 1 / self.eta)
 
+    def groups_at(self, rung: int) -> tuple[str, ...]:
+        """The groups of scores that are measured there: all of them at the full budget, below it those that decide who goes on."""
+        if rung == len(self.rungs) - 1:
+            return self.scores
+        return tuple(group for group in self.scores if group in {group_of(name) for name in self.objectives})
+
     def to_json(self) -> dict[str, Any]:
         lists = {"objectives": list(self.objectives), "scores": list(self.scores)}
         return {**asdict(self), "task_options": self.task_options.to_json(), **lists}

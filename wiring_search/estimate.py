@@ -20,7 +20,6 @@ from wiring_search.kernels.cpu import one_thread
 from wiring_search.kernels.layout import kind_of
 from wiring_search.pack import Pack
 from wiring_search.records import PackJob, Rung
-from wiring_search.score_names import group_of
 from wiring_search.scoring import train_and_score
 from wiring_search.screening import sampled
 from wiring_search.tally import expected_epochs, shares
@@ -78,24 +77,18 @@ def measured(task: Task, config: StudyConfig) -> Cost:
                 count += len(alike)
         middle = len(candidates) // 2
         scored = candidates[middle : middle + _SCORED]
-        deciding = tuple(group for group in config.scores if group in {group_of(name) for name in config.objectives})
-        below = _rung_seconds(task, scored, deciding) if len(config.rungs) > 1 else 0.0
+        below = _rung_seconds(task, scored, config.groups_at(0)) if len(config.rungs) > 1 else 0.0
         return Cost(seconds / count, below, _rung_seconds(task, scored, config.scores))
 
 
 def typical(space: Space, count: int, seed: int) -> list[Candidate]:
     """So many random candidates, cheap ones first: the middle ones of equal parts of a larger sample ordered by cost. Fewer where
     the space has no more."""
-    drawn = sorted((candidate for _, candidate in sampled(space, _DRAWN, seed)), key=_updates)
+    drawn = sorted((candidate for _, candidate in sampled(space, _DRAWN, seed)), key=lambda candidate: candidate.updates)
     if not drawn:
         raise ValueError("the space has no feasible candidate among those drawn; loosen its constraints")
     places = {int((i + 0.5) * len(drawn) / count) for i in range(count)}
     return [drawn[place] for place in sorted(places)]
-
-
-def _updates(candidate: Candidate) -> int:
-    """Synapse updates a sample and time step: what a candidate costs, up to a factor."""
-    return len(candidate.wiring.synapses) * max(candidate.steps, 1) + len(candidate.wiring.sensory_synapses)
 
 
 def _alike(candidates: list[Candidate]) -> list[list[Candidate]]:

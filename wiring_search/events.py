@@ -74,7 +74,8 @@ class Exhausted:
 
 @dataclass(frozen=True)
 class Stopped:
-    """The search stops before its end, and can be gone on with. reason: a few words."""
+    """The search stops before its end, and can be gone on with; packs under way are about to be written down, or come back.
+    reason: a few words."""
 
     reason: str
 

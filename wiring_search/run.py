@@ -326,6 +326,7 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
     from wiring_search import events, study
     from wiring_search.scores.trajectory import REFERENCE
     from wiring_search.scoring import train_and_score
+    from wiring_search.training import one_torch_thread
 
     watch = watch or (lambda event: None)
     with closing(Store.open(folder)) as store, store.owned():
@@ -337,7 +338,7 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
         pool = _pool(train_and_score, task, resources, kinds, told)
         try:
             _estimate(task, store, resources, budget, watch)
-            with _asked_to_stop(pool, Meter(budget)) as until:
+            with one_torch_thread(), _asked_to_stop(pool, Meter(budget)) as until:
                 if study.search(store.config, store, pool, watch, until):
                     store.end()
         except StoreFault:

@@ -26,7 +26,7 @@ from wiring_search.events import Exhausted, PackDone, PackStarted, PoolSeen, Sto
 from wiring_search.halving import Ladder
 from wiring_search.records import Outcome, PackJob, PackResult, Status
 from wiring_search.sampling import Proposal, sampler_of
-from wiring_search.score_names import group_of, minimised
+from wiring_search.score_names import minimised
 from wiring_search.stopping import Until
 from wiring_search.store import Store, StoredPack, Trial
 from workers.pool import Pool
@@ -83,8 +83,8 @@ def search(
         else:
             walk.tell(under_way.pop(number), known.pop(number))
     if reason is not None:
-        _stop(config, store, pool, {n: pack for n, pack in under_way.items() if n not in known}, watch)
         watch(Stopped(reason))
+        _stop(config, store, pool, {n: pack for n, pack in under_way.items() if n not in known}, watch)
     elif walk.trained < config.trials:
         watch(Exhausted(walk.trained))
     return reason is None
@@ -243,7 +243,7 @@ def _job(config: StudyConfig, store: Store, pack: _Pack) -> PackJob:
     stopped = store.checkpointed(pack.number)
     states = [stopped.get(trial, state) for trial, state in zip(pack.members, states, strict=True)]
     kept = tuple(states) if any(state is not None for state in states) else ()
-    return PackJob(pack.number, rung, tuple(candidates), config.seed, kept, _measured(config, pack.rung), config.repeats)
+    return PackJob(pack.number, rung, tuple(candidates), config.seed, kept, config.groups_at(pack.rung), config.repeats)
 
 
 def _inherited(store: Store, child: Candidate, attrs: dict[str, Any]) -> bytes | None:
@@ -259,13 +259,6 @@ def _inherited(store: Store, child: Candidate, attrs: dict[str, Any]) -> bytes |
         return None
     origins = Origins.from_json(attrs["origins"])
     return inherited_state(candidate, state, child, origins, store.facts["features"], store.facts["outputs"])
-
-
-def _measured(config: StudyConfig, rung: int) -> tuple[str, ...]:
-    """The groups of scores to measure: all of them at the full budget, below it those that decide who goes on."""
-    if rung == len(config.rungs) - 1:
-        return config.scores
-    return tuple(group for group in config.scores if group in {group_of(name) for name in config.objectives})
 
 
 def _write(

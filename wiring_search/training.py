@@ -266,7 +266,7 @@ class _Record:
         pack.alive &= np.isfinite(errors)
         unstable = pack.alive & ~stable
         pack.alive &= stable
-        work = np.array([_synapse_updates(candidate) for candidate in pack.candidates])
+        work = np.array([candidate.updates for candidate in pack.candidates])
         self.seconds[members] += seconds * work / work.sum()
         for p, (place, error) in enumerate(zip(members.tolist(), errors, strict=True)):
             self.curves[place].append(float(error) if pack.alive[p] else math.nan)
@@ -324,8 +324,3 @@ def _alike(job: PackJob) -> list[tuple[list[int], PackJob]]:
     for place, (candidate, state) in enumerate(zip(job.candidates, states, strict=True)):
         places.setdefault((kind_of(candidate), _epochs_of(state)), []).append(place)
     return [(chosen, job.part(chosen)) for chosen in places.values()]
-
-
-def _synapse_updates(candidate: Candidate) -> int:
-    """Synapse updates a sample and time step: what training a candidate costs, up to a factor."""
-    return len(candidate.wiring.synapses) * max(candidate.steps, 1) + len(candidate.wiring.sensory_synapses)
