@@ -8,6 +8,7 @@ and how long it takes to open it again and walk to its end.
 """
 
 import argparse
+import json
 import os
 import resource
 import tempfile
@@ -37,6 +38,7 @@ def main() -> None:
     arguments.add_argument("--pruning", choices=[*PRUNING], default="none")
     arguments.add_argument("--workers", type=int, default=os.cpu_count())
     arguments.add_argument("--states", action="store_true", help="workers send training states of the usual size, too")
+    arguments.add_argument("--json", action="store_true", help="one line of figures")
     given = arguments.parse_args()
 
     config = StudyConfig(
@@ -68,10 +70,24 @@ def main() -> None:
             search(config, store, pool)
             walked = time.perf_counter() - start
             infeasible = sum(trial.status is Status.INFEASIBLE for trial in store.trials(candidates=False))
+    found = {
+        "trials": given.trials,
+        "infeasible": infeasible,
+        "seconds": seconds,
+        "trials_a_second": given.trials / seconds,
+        "memory_kb_a_trial": grown / trials / 1024,
+        "peak_mb": peak() / 2**20,
+        "store_kb_a_trial": size / trials / 1024,
+        "reload_seconds": opened,
+        "walk_seconds": walked,
+    }
+    if given.json:
+        print(json.dumps(found))
+        return
     print(f"{given.sampler}, {given.pruning}: {given.trials:,} trials trained ({infeasible:,} infeasible besides)")
     print(f"{given.trials / seconds:,.0f} trials a second ({seconds:.1f} s, {given.workers} workers, packs of {given.pack_size})")
-    print(f"driver: {grown / trials / 1024:.2f} KB a trial ({grown / 2**20:.0f} MB), at most {peak() / 2**20:.0f} MB in all")
-    print(f"store: {size / trials / 1024:.1f} KB a trial; read again in {opened:.2f} s, gone on with in {walked:.2f} s")
+    print(f"driver: {found['memory_kb_a_trial']:.2f} KB a trial, at most {found['peak_mb']:.0f} MB in all")
+    print(f"store: {found['store_kb_a_trial']:.1f} KB a trial; read again in {opened:.2f} s, gone on with in {walked:.2f} s")
 
 
 def warm_up(config: StudyConfig, folder: Path, pool: RayPool) -> None:

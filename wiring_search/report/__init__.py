@@ -69,6 +69,7 @@ def report_data(store: Store) -> dict[str, Any]:
         "compared": _compared(table, store.facts["metric"], config.objectives),
         "answer": answer(table, store.facts["metric"]),
         "finished": len(finished),
+        "pruned": int((table["status"] == Status.PRUNED.value).sum()),
         "settings": _settings(store),
         "front": on_front,
         "trials": [_row(trial, further) for trial in trials],

@@ -239,7 +239,11 @@ const isText = name => data.trials.some(t => typeof t.params[name] === "string")
 const dimensionColumns = dimensions.map(name => ({key: "p." + name, name: name.replaceAll("_", " "), text: isText(name)}));
 const flat = t => ({...t, ...Object.fromEntries(Object.entries(t.params).map(([k, v]) => ["p." + k, v]))});
 
-document.getElementById("kicker").textContent = `${data.task} · ${data.finished} candidates trained · ${data.source}`;
+document.getElementById("kicker").textContent = [
+  data.task,
+  data.pruned ? `${data.finished} candidates trained to the end, ${data.pruned} pruned before` : `${data.finished} candidates trained`,
+  data.source,
+].join(" · ");
 const best = finished.reduce((a, b) => a && a.error <= b.error ? a : b, null);
 const tiles = best ? [[show(best.metric, 4), "best " + data.metric + " (validation)"], [show(best.synapses), "its synapses"],
   [show(data.front.length), "candidates on the front"], [show(Math.min(...finished.map(t => t.synapses))), "synapses of the smallest"],
