@@ -1,6 +1,5 @@
 """Drivers that are killed anywhere, and clocks that jump: one table all the same, nothing lost, nothing twice."""
 
-import itertools
 import random
 import time
 from collections import Counter

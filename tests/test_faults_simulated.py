@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import search_spaces
 from simulated_pool import SimulatedPool
 from studies import fake_train, store, tiny_task
 
+import search_spaces
 from wiring_search.records import PackJob
 from wiring_search.study import search
 
