@@ -58,8 +58,8 @@ def test_drivers_killed_anywhere(sampler: str, workers: int, asynchronous: bool,
         seconds = _undisturbed(whole, workers, **given)
         while True:
             process = started(cut, workers, notes, **given)
-            # Some die while they start, most on their way, none gets far.
-            process.join(seconds * (chance.uniform(0, 0.05) if chance.random() < 0.25 else chance.uniform(0.05, 0.6)))
+            # The first dies before there is a pack, most on their way; none gets far.
+            process.join(seconds * chance.uniform(0.02, 0.6) if exists(cut) else chance.uniform(0.02, 0.2))
             if phases.total() == KILLS:
                 process.join(120)
             if process.exitcode is not None:
