@@ -102,8 +102,7 @@ class Run:
     def write_files(self) -> None:
         """Tables and report, from the store as it is now."""
         with closing(Store.open(self.folder)) as store:
-            results.export(store)
-            write_report(store)
+            _write_files(store)
 
 
 @dataclass(frozen=True)
@@ -237,8 +236,7 @@ def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: Baseline
                 done += 1
                 watch(BaselineDone(result.name, result.outcome, done, len(names)))
         finally:
-            results.export(store)
-            write_report(store)
+            _write_files(store)
     return Run(folder)
 
 
@@ -348,9 +346,20 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
             raise
         finally:
             pool.close()
+        _write_files(store)
+    return Run(folder)
+
+
+def _write_files(store: Store) -> None:
+    """Tables and report. Raises StoreFault where there is no room for them."""
+    try:
         results.export(store)
         write_report(store)
-    return Run(folder)
+    except OSError as fault:
+        raise StoreFault(
+            f"tables and report of {store.folder} cannot be written ({fault}). What was found is safe in the store; free some space, "
+            f"then `wiring-search resume {store.folder}` goes on"
+        ) from fault
 
 
 def _estimate(task: Task, store: Store, resources: Resources, budget: Budget, watch: "Watcher") -> None:

@@ -1,0 +1,195 @@
+"""The command line stopped in every way: by schedulers, from the keyboard, by its budget, by kill, by a full disk."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pandas
+import pytest
+from processes import workers_below
+
+from wiring_search.run import Run
+from wiring_search.store import Store, exists
+
+pytestmark = pytest.mark.slow
+
+TIMES = ["latency_us", "train_seconds", "score_seconds"]
+SMALL = ["search", "--task", "digits", "--space", "small", "--trials", 6, "--epochs", 36, "--pack-size", 3, "--ahead", 2]
+SMALL += ["--pruning", "halving", "--scores", "none"]
+WORKERS = [0, pytest.param(2, marks=pytest.mark.ray)]
+
+
+def _start(*arguments: object, before: Callable[[], None] = lambda: None) -> subprocess.Popen:
+    def begin() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process of a shell ignores it, and so would this
+        before()
+
+    command = [sys.executable, "-m", "wiring_search.cli", *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    settings = {**os.environ, "COLUMNS": "200"}
+    return subprocess.Popen(command, **pipes, env=settings, start_new_session=True, preexec_fn=begin)
+
+
+def _end(process: subprocess.Popen, rc: int = 0, timeout: float = 200.0) -> str:
+    """What it said on standard error."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == rc and "Traceback" not in err, out + err
+    return err
+
+
+def _run(*arguments: object, rc: int = 0) -> str:
+    return _end(_start(*arguments), rc)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> pandas.DataFrame:
+    """Of a search that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    _run(*SMALL, "--workers", 0, "--out", folder)
+    return _table(folder)
+
+
+def _table(folder: Path) -> pandas.DataFrame:
+    found = Run(folder)
+    assert found.ended
+    return found.table().drop(columns=TIMES)
+
+
+def _until_training(process: subprocess.Popen, folder: Path, workers: int) -> None:
+    """Until packs are with workers that are up, and a little more."""
+    end = time.monotonic() + 100
+    while not (exists(folder) and _packs(folder) and len(workers_below(process.pid)) == workers):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.05)
+    time.sleep(2.5 if workers else 0.3)
+
+
+def _packs(folder: Path) -> int:
+    with closing(Store.open(folder)) as store:
+        return len(store.packs())
+
+
+def _checkpointed(folder: Path) -> set[int]:
+    """Packs that were stopped under way."""
+    with closing(Store.open(folder)) as store:
+        packs = {pack.number for pack in store.packs() if store.checkpointed(pack.number)}
+        assert store.ended is None
+    return packs
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_sigterm_writes_down_packs_under_way(workers: int, table: pandas.DataFrame, tmp_path: Path) -> None:
+    process = _start(*SMALL, "--workers", workers, "--out", tmp_path / "run")
+    _until_training(process, tmp_path / "run", workers)
+    start = time.monotonic()
+    process.terminate()
+    said = _end(process, 143, 30)
+    print(f"SIGTERM with {workers} workers: {time.monotonic() - start:.1f} s")
+    assert f"Stopped: SIGTERM. What is done is kept; go on with:  wiring-search resume {tmp_path / 'run'}" in said
+    assert _checkpointed(tmp_path / "run")
+    _run("resume", tmp_path / "run", "--workers", 0)
+    assert _table(tmp_path / "run").equals(table)
+
+
+@pytest.mark.ray
+def test_a_worker_that_hangs_does_not_hold_up_sigterm_nor_a_second_ctrl_c(table: pandas.DataFrame, tmp_path: Path) -> None:
+    """A worker's process is stopped, so that it hears nothing. Schedulers give thirty seconds; who presses twice gets none."""
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        process = _start(*(SMALL if code == 143 else ("resume", tmp_path / "run")), *_two(tmp_path / "run", code == 143))
+        _until_training(process, tmp_path / "run", 2)
+        before, stopped = _checkpointed(tmp_path / "run"), workers_below(process.pid)
+        for pid in stopped[: 1 if code == 143 else 2]:
+            os.kill(pid, signal.SIGSTOP)
+        start = time.monotonic()
+        process.send_signal(number)
+        if number is signal.SIGINT:
+            time.sleep(1.0)
+            process.send_signal(number)
+        said = _end(process, code, 30)
+        print(f"{number.name} with a hung worker: {time.monotonic() - start:.1f} s")
+        assert f"go on with:  wiring-search resume {tmp_path / 'run'}" in said
+        assert time.monotonic() - start < (30 if code == 143 else 10)
+        assert not any(_lives(pid) for pid in stopped)
+        assert _checkpointed(tmp_path / "run") >= before
+    _run("resume", tmp_path / "run", "--workers", 0)
+    assert _table(tmp_path / "run").equals(table)
+
+
+def _two(folder: Path, new: bool) -> list[object]:
+    return ["--workers", 2, *(["--out", folder] if new else [])]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return "(" in Path(f"/proc/{pid}/stat").read_text() and Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs_again_and_again(table: pandas.DataFrame, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = _start(*SMALL, "--workers", 0, "--out", folder)
+    _until_training(process, folder, 0)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert f"Stopped: SIGINT. What is done is kept; go on with:  wiring-search resume {folder}" in _end(process, 130, 30)
+    assert _checkpointed(folder)
+    for _ in range(2):
+        said = _run("resume", folder, "--workers", 0, "--minutes", 0.01)
+        assert "of its budget are over. What is done is kept; go on with:  wiring-search resume" in said
+        assert _checkpointed(folder)
+    _run("resume", folder, "--workers", 0)
+    assert _table(folder).equals(table)
+
+
+@pytest.mark.ray
+def test_a_killed_driver_goes_on_rung_by_rung(table: pandas.DataFrame, tmp_path: Path) -> None:
+    """With Ray, once while the first packs train and twice after promotions."""
+    folder = tmp_path / "run"
+    for life in range(3):
+        process = _start(*(("resume", folder) if life else SMALL), *_two(folder, life == 0))
+        end = time.monotonic() + 100
+        while not (exists(folder) and _packs(folder) > (0, 2, 3)[life] and workers_below(process.pid)):
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+    _run("resume", folder, "--workers", 2)
+    assert _table(folder).equals(table)
+
+
+@pytest.fixture(params=["file system", "limit"])
+def full(request: pytest.FixtureRequest, tmp_path: Path):
+    """A folder in which there is room for a store and not for all of a search, how to start a process there, and a function that
+    makes room."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    if request.param == "limit":
+        yield folder, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (160 * 1024, resource.RLIM_INFINITY)), lambda: None
+        return
+    mount = ["mount", "-t", "tmpfs", "-o", "size=260k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("file systems cannot be mounted here")
+    yield folder, lambda: None, lambda: subprocess.run(["mount", "-o", "remount,size=16m", str(folder)], check=True)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_gone_on_with(full, table: pandas.DataFrame) -> None:
+    folder, limited, make_room = full
+    said = _end(_start(*SMALL, "--workers", 0, "--out", folder / "run", before=limited), 2)
+    print(said)
+    assert said.startswith("error: ") and len(said.strip().splitlines()) == 1 and "full" in said and "resume" in said
+    make_room()
+    with closing(Store.open(folder / "run")) as store:
+        assert store.ended is None and store.packs()
+    _run("resume", folder / "run", "--workers", 0)
+    assert _table(folder / "run").equals(table)

@@ -1,0 +1,78 @@
+"""Drivers that are killed anywhere, and clocks that jump: one table all the same, nothing lost, nothing twice."""
+
+import random
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pandas
+import pytest
+from doomed import phase_in, prepare, started
+
+from wiring_search.records import Status
+from wiring_search.store import Store, exists
+
+KILLS = 25
+STUDY = {"epochs": 9, "pack_size": 4, "ahead": 3, "pruning": "halving"}
+
+
+def _ended_well(folder: Path) -> None:
+    """Every pack that was asked for is finished, every trial trained each rung up to its last one once, and none is under way."""
+    with closing(Store.open(folder)) as store:
+        packs, history, trials = store.packs(), store.history(), store.trials()
+        assert store.ended is not None
+    assert not any(trial.status is Status.RUNNING for trial in trials)
+    assert sorted(pack.place for pack in packs if pack.members) == list(range(sum(bool(pack.members) for pack in packs)))
+    trained = [(trial, pack.rung) for pack in packs for trial in pack.members]
+    assert sorted(trained) == list(zip(history["trial"], history["rung"], strict=True)) and len(set(trained)) == len(trained)
+    reached = Counter(trial for trial, _ in trained)
+    assert {trial.trial: trial.rung + 1 for trial in trials if trial.trains} == reached and len(reached) == store.config.trials
+
+
+def _found(folder: Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """Its table, and its history without when things were finished."""
+    with closing(Store.open(folder)) as store:
+        return store.table(), store.history().drop(columns="finished")
+
+
+def _undisturbed(folder: Path, workers: int, **given: object) -> float:
+    """Seconds that a driver takes for it."""
+    start = time.perf_counter()
+    process = started(folder, workers, folder.with_suffix(".phase"), **given)
+    process.join(120)
+    assert process.exitcode == 0
+    return time.perf_counter() - start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["synchronous", "asynchronous"])
+@pytest.mark.parametrize(("sampler", "workers"), [("tpe", 0), ("evolution", 3)])
+def test_drivers_killed_anywhere(sampler: str, workers: int, asynchronous: bool, tmp_path: Path) -> None:
+    """Studies, one after the other, until all kills are spent; each goes to its end."""
+    prepare()
+    chance, phases, before_the_first, studies = random.Random(7), Counter(), 0, 0
+    while phases.total() < KILLS:
+        given = {**STUDY, "trials": 45 * max(workers, 1), "sampler": sampler, "asynchronous": asynchronous, "seed": studies}
+        whole, cut, notes = (tmp_path / f"{name}{studies}" for name in ("whole", "cut", "notes"))
+        seconds = _undisturbed(whole, workers, **given)
+        while True:
+            process = started(cut, workers, notes, **given)
+            # The first dies before there is a pack, most on their way; none gets far.
+            process.join(seconds * chance.uniform(0.02, 0.6) if exists(cut) else chance.uniform(0.02, 0.2))
+            if phases.total() == KILLS:
+                process.join(120)
+            if process.exitcode is not None:
+                break
+            process.kill()
+            process.join()
+            phases[phase_in(notes)] += 1
+            before_the_first += not (exists(cut) and Store.open(cut).packs())
+        assert process.exitcode == 0
+        _ended_well(whole)
+        _ended_well(cut)
+        if not asynchronous:
+            assert all(mine.equals(other) for mine, other in zip(_found(cut), _found(whole), strict=True))
+        studies += 1
+    print(f"{phases.total()} kills in {studies} studies: {dict(phases)}; before the first pack: {before_the_first}")
+    assert len(phases) >= 4 and before_the_first >= 1
