@@ -53,12 +53,15 @@ def main() -> None:
     arguments.add_argument("--task", choices=[*REFERENCES], default="digits")
     arguments.add_argument("--data", help="folder of tasks that read one")
     arguments.add_argument("--space", default="default")
-    arguments.add_argument("--out", help="a JSON file for all that was found")
+    arguments.add_argument("--out", help="a JSON file for all that was found; what is in it already is not run again")
     given = arguments.parse_args()
 
     ways = [name.strip() for name in given.ways.split(";")] if given.ways else list(WAYS)
-    runs = [(way, seed, vars(given)) for seed in range(given.seeds) for way in ways]
     found: dict[str, list[dict]] = {way: [] for way in ways}
+    if given.out and Path(given.out).exists():
+        found |= json.loads(Path(given.out).read_text())
+    done = {(way, result["seed"]) for way, results in found.items() for result in results}
+    runs = [(way, seed, vars(given)) for seed in range(given.seeds) for way in ways if (way, seed) not in done]
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         for number, (way, result) in enumerate(pool.imap_unordered(run, runs), start=1):
             found[way].append(result)
@@ -122,6 +125,7 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
     afresh = retrained(task, config, members, seed=zlib.crc32(way.encode()) % 1000 + 5000 + seed)
     reference = REFERENCES[given["task"]]
     return way, {
+        "seed": seed,
         "hypervolume": volume(best["error"], best["synapses"], reference),
         "afresh": volume(afresh, best["synapses"], reference),
         "trials": int((table["status"].isin(["ok", "pruned", "diverged"])).sum()),

@@ -29,8 +29,10 @@ POPULATION = 32
 STARTERS = 24
 _IMMIGRANTS = 0.1  # share of random points among the later ones
 _CROSSED = 0.3  # share of children with two parents
-_SETTINGS = 0.2  # share of moves that change a setting instead of the wiring
-_ENOUGH = 0.6  # probability that a move is the last one
+_SETTINGS = 0.2  # share of children one of whose settings changes
+_MOST_MOVES = 1 / 3  # of a child, as a share of its parent's synapses
+# A child goes one way: anywhere, to be smaller, or to be larger.
+_WAYS = (tuple(MOVES), ("remove", "shrink"), ("add", "grow"))
 _TRIES = 8  # children in a row that were seen before
 _STEP = 0.15  # standard deviation of a step, as a share of its range
 _STREAM = 0xE70  # keeps these draws apart from others with the same seed and number
@@ -118,20 +120,22 @@ class Evolution:
         number = self._parent(rng)
         child = self._candidates[number]
         parents, wiring, origins = (number,), child.wiring, Origins.same(child.wiring)
-        moves = int(rng.geometric(_ENOUGH))
-        of_settings = int(rng.binomial(moves, _SETTINGS))
+        # Few moves mostly, many now and then (a power law, as in Doerr et al., "Fast genetic algorithms", GECCO 2017): with single
+        # ones, half as many synapses are as many generations away.
+        moves = min(int(1 / (1 - rng.random())), max(1, int(_MOST_MOVES * child.wiring.synapse_count)))
+        way = _WAYS[rng.integers(len(_WAYS))]
         done: tuple[str, ...] = ()
-        for _ in range(of_settings):
-            child, changed = with_other_setting(self._space, child, rng)
-            done += changed
+        if rng.random() < _SETTINGS:
+            child, done = with_other_setting(self._space, child, rng)
+            moves -= len(done)
         limits = self._limits[_has_layers(wiring)]
         if child.neuron.startswith("layered-"):  # recurs densely, whatever the wiring
             limits = replace(limits, recurrent=False)
         if rng.random() < _CROSSED and (crossed := self._crossed(number, child.neuron, limits, rng)) is not None:
             parents, wiring, origins = crossed
             done = ("cross", *done)
-        among = [name for name in MOVES if name != "flip" or child.neuron in _SIGNED]
-        mutant = mutate(wiring, limits, rng, moves - of_settings, among)
+        among = [name for name in way if name != "flip" or child.neuron in _SIGNED]
+        mutant = mutate(wiring, limits, rng, moves, among)
         candidate = replace(child, wiring=mutant.wiring)
         params = params_of(self._space, candidate)
         return Born(candidate, parents, (*done, *mutant.moves), mutant.origins.in_turn(origins), params)
