@@ -75,7 +75,13 @@ def search(
             break
         number = _next_to_tell(config, under_way, known, stored)
         if number is None:
-            result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
+            try:
+                result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
+            except RuntimeError:
+                reason = until()
+                if reason is None:
+                    raise
+                continue  # a signal told the pool to stop before it had begun anything: it has nothing to give back
             if result is not None:
                 known |= _write(config, store, under_way, result, watch)
             watch(PoolSeen(pool.workers, pool.waiting))
