@@ -20,7 +20,7 @@ from wiring_search.store import Store, exists
 pytestmark = pytest.mark.slow
 
 TIMES = ["latency_us", "train_seconds", "score_seconds"]
-SMALL = ["search", "--task", "digits", "--space", "small", "--trials", 6, "--epochs", 36, "--pack-size", 3, "--ahead", 2]
+SMALL = ["search", "--task", "digits", "--space", "small", "--trials", 6, "--epochs", 180, "--pack-size", 3, "--ahead", 2]
 SMALL += ["--pruning", "halving", "--scores", "none"]
 WORKERS = [0, pytest.param(2, marks=pytest.mark.ray)]
 
@@ -65,18 +65,21 @@ def _table(folder: Path) -> pandas.DataFrame:
     return found.table().drop(columns=TIMES)
 
 
-def _until_training(process: subprocess.Popen, folder: Path, workers: int) -> None:
-    """Until packs are with workers that are up, and a little more."""
+def _until_training(process: subprocess.Popen, folder: Path, rung: int = 0) -> None:
+    """Until a pack for this rung is in the store, and a little more. Above rung 0 the workers are up."""
     end = time.monotonic() + 100
-    while not (exists(folder) and _packs(folder) and len(workers_below(process.pid)) == workers):
+    while rung not in _rungs(folder):
         assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.05)
-    time.sleep(2.5 if workers else 0.3)
+        time.sleep(0.02)
+    time.sleep(0.3)
 
 
-def _packs(folder: Path) -> int:
+def _rungs(folder: Path) -> list[int]:
+    """Of the packs that were asked for."""
+    if not exists(folder):
+        return []
     with closing(Store.open(folder)) as store:
-        return len(store.packs())
+        return [pack.rung for pack in store.packs()]
 
 
 def _checkpointed(folder: Path) -> set[int]:
@@ -90,7 +93,7 @@ def _checkpointed(folder: Path) -> set[int]:
 @pytest.mark.parametrize("workers", WORKERS)
 def test_sigterm_writes_down_packs_under_way(workers: int, table: pandas.DataFrame, tmp_path: Path) -> None:
     process = _start(*SMALL, "--workers", workers, "--out", tmp_path / "run")
-    _until_training(process, tmp_path / "run", workers)
+    _until_training(process, tmp_path / "run", rung=2 if workers else 0)
     start = time.monotonic()
     process.terminate()
     said = _end(process, 143, 30)
@@ -102,31 +105,28 @@ def test_sigterm_writes_down_packs_under_way(workers: int, table: pandas.DataFra
 
 
 @pytest.mark.ray
-def test_a_worker_that_hangs_does_not_hold_up_sigterm_nor_a_second_ctrl_c(table: pandas.DataFrame, tmp_path: Path) -> None:
-    """A worker's process is stopped, so that it hears nothing. Schedulers give thirty seconds; who presses twice gets none."""
-    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
-        process = _start(*(SMALL if code == 143 else ("resume", tmp_path / "run")), *_two(tmp_path / "run", code == 143))
-        _until_training(process, tmp_path / "run", 2)
-        before, stopped = _checkpointed(tmp_path / "run"), workers_below(process.pid)
-        for pid in stopped[: 1 if code == 143 else 2]:
+def test_workers_that_hang_hold_up_neither_sigterm_nor_a_second_ctrl_c(table: pandas.DataFrame, tmp_path: Path) -> None:
+    """Their processes are stopped, so that they hear nothing. Schedulers give thirty seconds; who presses twice gives none."""
+    folder = tmp_path / "run"
+    for start, signals, code, limit in (
+        ([*SMALL, "--out", folder], [signal.SIGTERM], 143, 30),
+        (["resume", folder], [signal.SIGINT] * 2, 130, 10),
+    ):
+        process = _start(*start, "--workers", 2)
+        _until_training(process, folder, rung=2)
+        while not (hung := workers_below(process.pid)):
+            assert process.poll() is None
+        for pid in hung:
             os.kill(pid, signal.SIGSTOP)
-        start = time.monotonic()
-        process.send_signal(number)
-        if number is signal.SIGINT:
-            time.sleep(1.0)
+        began = time.monotonic()
+        for number in signals:
             process.send_signal(number)
-        said = _end(process, code, 30)
-        print(f"{number.name} with a hung worker: {time.monotonic() - start:.1f} s")
-        assert f"go on with:  wiring-search resume {tmp_path / 'run'}" in said
-        assert time.monotonic() - start < (30 if code == 143 else 10)
-        assert not any(_lives(pid) for pid in stopped)
-        assert _checkpointed(tmp_path / "run") >= before
-    _run("resume", tmp_path / "run", "--workers", 0)
-    assert _table(tmp_path / "run").equals(table)
-
-
-def _two(folder: Path, new: bool) -> list[object]:
-    return ["--workers", 2, *(["--out", folder] if new else [])]
+            time.sleep(0.5)
+        said = _end(process, code, limit)
+        print(f"{' and '.join(number.name for number in signals)} with hung workers: {time.monotonic() - began:.1f} s")
+        assert f"go on with:  wiring-search resume {folder}" in said and not any(map(_lives, hung))
+    _run("resume", folder, "--workers", 0)
+    assert _table(folder).equals(table)
 
 
 def _lives(pid: int) -> bool:
@@ -139,7 +139,7 @@ def _lives(pid: int) -> bool:
 def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs_again_and_again(table: pandas.DataFrame, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = _start(*SMALL, "--workers", 0, "--out", folder)
-    _until_training(process, folder, 0)
+    _until_training(process, folder)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     assert f"Stopped: SIGINT. What is done is kept; go on with:  wiring-search resume {folder}" in _end(process, 130, 30)
     assert _checkpointed(folder)
@@ -153,14 +153,11 @@ def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs_again_and_again(table: pa
 
 @pytest.mark.ray
 def test_a_killed_driver_goes_on_rung_by_rung(table: pandas.DataFrame, tmp_path: Path) -> None:
-    """With Ray, once while the first packs train and twice after promotions."""
+    """With Ray, once at each rung."""
     folder = tmp_path / "run"
-    for life in range(3):
-        process = _start(*(("resume", folder) if life else SMALL), *_two(folder, life == 0))
-        end = time.monotonic() + 100
-        while not (exists(folder) and _packs(folder) > (0, 2, 3)[life] and workers_below(process.pid)):
-            assert process.poll() is None and time.monotonic() < end
-            time.sleep(0.02)
+    for rung in range(3):
+        process = _start(*(["resume", folder] if rung else [*SMALL, "--out", folder]), "--workers", 2)
+        _until_training(process, folder, rung)
         process.kill()
         process.communicate()
     _run("resume", folder, "--workers", 2)
