@@ -160,7 +160,7 @@ def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs_again_and_again(table: pa
     for _ in range(2):
         said = _run("resume", folder, "--workers", 0, "--minutes", 0.01)
         assert "of its budget are over. What is done is kept; go on with:  wiring-search resume" in said
-        assert _checkpointed(folder)
+        assert not Run(folder).ended
     _run("resume", folder, "--workers", 0)
     assert _table(folder).equals(table)
 
