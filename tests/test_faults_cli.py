@@ -20,7 +20,7 @@ from wiring_search.store import Store, exists
 pytestmark = pytest.mark.slow
 
 TIMES = ["latency_us", "train_seconds", "score_seconds"]
-SMALL = ["search", "--task", "digits", "--space", "small", "--trials", 6, "--epochs", 180, "--pack-size", 3, "--ahead", 2]
+SMALL = ["search", "--task", "digits", "--space", "small", "--trials", 6, "--epochs", 120, "--pack-size", 3, "--ahead", 2]
 SMALL += ["--pruning", "halving", "--scores", "none"]
 WORKERS = [0, pytest.param(2, marks=pytest.mark.ray)]
 
@@ -71,7 +71,7 @@ def _until_training(process: subprocess.Popen, folder: Path, rung: int = 0) -> N
     while rung not in _rungs(folder):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.02)
-    time.sleep(0.3)
+    time.sleep(0.2)
 
 
 def _rungs(folder: Path) -> list[int]:
@@ -136,6 +136,20 @@ def _lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.ray
+def test_sigterm_while_the_workers_start_is_heard_too(tmp_path: Path) -> None:
+    """No worker has begun anything, and Ray has a handler of its own, which would end the process without a word."""
+    process = _start(*SMALL, "--workers", 2, "--out", tmp_path / "run")
+    end = time.monotonic() + 100
+    while not workers_below(process.pid):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    process.terminate()
+    assert f"Stopped: SIGTERM. What is done is kept; go on with:  wiring-search resume {tmp_path / 'run'}" in _end(
+        process, 143, 30
+    )
+
+
 def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs_again_and_again(table: pandas.DataFrame, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = _start(*SMALL, "--workers", 0, "--out", folder)
@@ -146,7 +160,7 @@ def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs_again_and_again(table: pa
     for _ in range(2):
         said = _run("resume", folder, "--workers", 0, "--minutes", 0.01)
         assert "of its budget are over. What is done is kept; go on with:  wiring-search resume" in said
-        assert _checkpointed(folder)
+        assert not Run(folder).ended
     _run("resume", folder, "--workers", 0)
     assert _table(folder).equals(table)
 

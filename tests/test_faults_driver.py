@@ -1,5 +1,6 @@
-"""Drivers that are killed anywhere, and clocks that jump: one table all the same, nothing lost, nothing twice."""
+"""Drivers that are killed anywhere: one table all the same, nothing lost, nothing twice."""
 
+import itertools
 import random
 import time
 from collections import Counter
@@ -9,9 +10,12 @@ from pathlib import Path
 import pandas
 import pytest
 from doomed import phase_in, prepare, started
+from studies import store
+from test_study import Shuffled
 
 from wiring_search.records import Status
 from wiring_search.store import Store, exists
+from wiring_search.study import search
 
 KILLS = 25
 STUDY = {"epochs": 9, "pack_size": 4, "ahead": 3, "pruning": "halving"}
@@ -76,3 +80,23 @@ def test_drivers_killed_anywhere(sampler: str, workers: int, asynchronous: bool,
         studies += 1
     print(f"{phases.total()} kills in {studies} studies: {dict(phases)}; before the first pack: {before_the_first}")
     assert len(phases) >= 4 and before_the_first >= 1
+
+
+def test_a_rung_that_is_looked_through_now_and_then_is_so_after_resuming_too(tmp_path: Path) -> None:
+    """Beyond a few dozen candidates a rung is not looked through for each new one; who is promoted when hangs on that."""
+    given = {**STUDY, "trials": 135, "sampler": "evolution"}
+    with closing(store(tmp_path / "whole", **given)) as whole:
+        assert search(whole.config, whole, Shuffled())
+    store(tmp_path / "cut", **given).close()
+    for attempt in itertools.count():
+        with closing(Store.open(tmp_path / "cut")) as cut:
+            try:
+                assert search(cut.config, cut, Shuffled(attempt, fail_after=7))
+            except KeyboardInterrupt:
+                continue
+            cut.end()
+            break
+    assert attempt > 5 and all(
+        mine.equals(other) for mine, other in zip(*map(_found, (tmp_path / "cut", tmp_path / "whole")), strict=True)
+    )
+    _ended_well(tmp_path / "cut")

@@ -334,19 +334,20 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
             kinds.append(REFERENCE)
         told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
         pool = _pool(train_and_score, task, resources, kinds, told)
-        try:
-            _estimate(task, store, resources, budget, watch)
-            with one_torch_thread(), _asked_to_stop(pool, Meter(budget)) as until:
+        # Signals are heard until the files are written: Ray's own handler would end the process without a word.
+        with one_torch_thread(), _asked_to_stop(pool, Meter(budget)) as until:
+            try:
+                _estimate(task, store, resources, budget, watch)
                 if study.search(store.config, store, pool, watch, until):
                     store.end()
-        except StoreFault:
-            raise  # what is left to read of it would not be written either
-        except BaseException:
-            Run(folder).write_files()
-            raise
-        finally:
-            pool.close()
-        _write_files(store)
+            except StoreFault:
+                raise  # what is left to read of it would not be written either
+            except BaseException:
+                Run(folder).write_files()
+                raise
+            finally:
+                pool.close()
+            _write_files(store)
     return Run(folder)
 
 
