@@ -89,6 +89,7 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
     from wiring_search.scoring import train_and_score
     from wiring_search.store import Store
     from wiring_search.study import search
+    from wiring_search.tally import expected_epochs
     from workers.inline import InlinePool
 
     numba.set_num_threads(1)
@@ -106,6 +107,8 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
         **WAYS[way],
     )
     facts = {"metric": task.metric, "baselines": {}, "source": "", "features": task.features, "outputs": task.outputs}
+    if config.pruning == "one-epoch":  # it compares all candidates before any goes on: there must be an end to them
+        config = replace(config, trials=round(given["full"] * given["epochs"] / expected_epochs(config)))
     allowed, spent = given["full"] * mean_work(config, given["epochs"]), 0.0
     with tempfile.TemporaryDirectory() as folder, closing(Store.create(Path(folder), config, facts)) as store:
 

@@ -123,6 +123,8 @@ def search(
 
     if kind not in ("auto", "classification", "regression"):
         raise ValueError(f"--kind is {kind!r}; give auto, classification or regression")
+    if pruning == "one-epoch" and trials is None and (minutes or core_hours):
+        raise ValueError("--pruning one-epoch compares all candidates before any goes on; give their number by --trials")
     if protocol not in ("clean", "paper"):
         raise ValueError(f"--protocol is {protocol!r}; give clean or paper")
     options = TaskOptions(data, names_in(inputs), target, kind, window, stride, samples, lag, protocol)  # type: ignore[arg-type]
