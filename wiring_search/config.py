@@ -68,7 +68,7 @@ class StudyConfig:
     pruning: str = "none"
     eta: int = 3
     first_epochs: int = 0
-    cut_as: str = "pruned"
+    cut_as: str = "low-fidelity"
     asynchronous: bool = False
     inherit: bool = True
 

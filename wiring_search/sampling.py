@@ -134,7 +134,7 @@ class OptunaSampler:
 
     remembers_candidates = False
 
-    def __init__(self, name: str, space: Space, objectives: int, seed: int, cut_as: str = "pruned") -> None:
+    def __init__(self, name: str, space: Space, objectives: int, seed: int, cut_as: str = "low-fidelity") -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._name, self._seed, self._space = name, seed, space
         self._dimensions = {

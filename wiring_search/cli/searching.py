@@ -63,7 +63,7 @@ def search(
     cut_as: Annotated[
         str,
         typer.Option(help="How the sampler hears of who was cut: pruned, left-out, or low-fidelity, with their scores so far."),
-    ] = "pruned",
+    ] = "low-fidelity",
     asynchronous: Annotated[
         bool, typer.Option("--asynchronous", help="Wait for no slow pack. The table then depends on who was quicker.")
     ] = False,
