@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+from processes import workers_below
 
 from wiring_search.run import ONE_PROCESS, Run, search, study_config
 from wiring_search.store import Store, exists
@@ -252,23 +253,12 @@ def test_a_killed_driver_loses_and_repeats_nothing(how: str, tmp_path: Path) -> 
     assert Run(tmp_path / "cut").table().drop(columns=TIMES).equals(Run(tmp_path / "whole").table().drop(columns=TIMES))
 
 
-def _below(ancestor: int) -> dict[int, str]:
-    """Processes that this one has started, and those that they have: what else runs on the machine is not ours to kill."""
-    listing = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
-    parents = {int(pid): int(parent) for pid, parent, _ in rows}
-    found = {ancestor}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {int(pid): name for pid, _, name in rows if int(pid) in found}
-
-
 @pytest.mark.slow
 @pytest.mark.ray
 def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
     process = _start(tmp_path / "cut", 18, 2)
     _until_finished(process, tmp_path / "cut", 3)
-    workers = [pid for pid, name in _below(process.pid).items() if "ray::" in name and "_Worker" in name]
+    workers = workers_below(process.pid)
     assert workers
     os.kill(workers[0], signal.SIGKILL)
     out, err = process.communicate(timeout=200)

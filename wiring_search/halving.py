@@ -61,8 +61,8 @@ class Ladder:
     """
 
     def __init__(self, rungs: Sequence[Rung], share: float, pack_size: int, together: bool = False) -> None:
-        self._share, self._pack_size, self._together = share, pack_size, together
-        self._rungs = [_Seen() for _ in rungs[:-1]]
+        self._pack_size, self._together = pack_size, together
+        self._rungs = [_Seen(share) for _ in rungs[:-1]]
 
     def seen(self, rung: int, trial: int, values: Sequence[float] | None) -> None:
         """A candidate has finished a rung. values: its objectives, all to be small; None where it failed."""
@@ -75,7 +75,7 @@ class Ladder:
         for below in reversed(range(len(self._rungs))):
             if self._together and not (last and under_way == 0):
                 continue
-            waiting = self._rungs[below].waiting(self._share, last)
+            waiting = self._rungs[below].waiting(last)
             if len(waiting) >= (1 if last else self._pack_size):
                 return below + 1, tuple(waiting[: self._pack_size])
         return None
@@ -86,9 +86,11 @@ class Ladder:
 
 
 class _Seen:
-    """All that finished one rung, and who of them has gone on."""
+    """All that finished one rung, and who of them has gone on. When it is looked through depends on who was added alone, not on
+    who asks: a study that is gone on with adds the same and asks less often."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: float) -> None:
+        self._share = share
         self._trials: list[int] = []
         self._points: list[Sequence[float]] = []
         self._gone: set[int] = set()
@@ -96,19 +98,24 @@ class _Seen:
         self._looked_at = 0
 
     def add(self, trial: int, values: Sequence[float] | None) -> None:
-        if values is not None:
-            self._trials.append(trial)
-            self._points.append(values)
+        if values is None:
+            return
+        self._trials.append(trial)
+        self._points.append(values)
+        if len(self._trials) - self._looked_at > _GROWTH * self._looked_at:
+            self._look()
 
-    def waiting(self, share: float, now: bool) -> list[int]:
-        """Those that may go on and have not, best first. now: looked through again whatever has grown."""
-        grown = len(self._trials) - self._looked_at
-        if grown > (0 if now else _GROWTH * self._looked_at):
-            places = leading(np.array(self._points, float), share)
-            self._waiting = [self._trials[p] for p in places if self._trials[p] not in self._gone]
-            self._looked_at = len(self._trials)
+    def waiting(self, now: bool) -> list[int]:
+        """Those that may go on and have not, best first. now: with all that were added, however few."""
+        if now and len(self._trials) > self._looked_at:
+            self._look()
         return self._waiting
 
     def gone(self, trials: Sequence[int]) -> None:
         self._gone.update(trials)
         self._waiting = [trial for trial in self._waiting if trial not in self._gone]
+
+    def _look(self) -> None:
+        places = leading(np.array(self._points, float), self._share)
+        self._waiting = [self._trials[p] for p in places if self._trials[p] not in self._gone]
+        self._looked_at = len(self._trials)

@@ -44,6 +44,9 @@ class Run:
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+
     @property
     def report(self) -> Path:
         return self.folder / REPORT

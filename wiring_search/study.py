@@ -58,7 +58,7 @@ def search(
     while True:
         while len(under_way) < config.ahead and reason is None:
             number = walk.asked
-            pack = walk.again(stored[number], len(under_way)) if number in stored else walk.next_pack(len(under_way))
+            pack = walk.again(stored[number]) if number in stored else walk.next_pack(len(under_way))
             if pack is None:
                 break
             under_way[number] = pack
@@ -154,9 +154,8 @@ class _Walk:
         self._store.asked(pack.number, 0, pack.members, trials, state)
         return self._taken(pack)
 
-    def again(self, stored: StoredPack, under_way: int) -> _Pack | None:
+    def again(self, stored: StoredPack) -> _Pack | None:
         """The same from the store; None where it was made only after more packs had been told."""
-        self._ladder.next_pack(self.ended, under_way)  # it looked then, and when it looks again depends on that
         state = self._store.sampler_state(stored.number)
         if state["told"] > self.told:
             return None
