@@ -86,6 +86,10 @@ def test_core_hours_follow_the_workers() -> None:
     assert meter.spent() == "the 1 core-hours of its budget are used up" and meter.left() == 0
     meter.workers(0)
     assert meter.left() == 0
+    of_four_cores = Meter(Budget(core_hours=1.0, cores=4), clock)
+    of_four_cores.workers(2)
+    clock.now += 300
+    assert of_four_cores.core_hours == pytest.approx(2400 / 3600) and of_four_cores.left() == pytest.approx(150)
 
 
 @pytest.mark.parametrize("objectives", [("error",), ("error", "synapses"), ("error", "memory", "latency_us", "parameters")])

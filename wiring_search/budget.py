@@ -15,20 +15,27 @@ from wiring_search.durations import told
 @dataclass(frozen=True)
 class Budget:
     """minutes: of wall time; core_hours: of all workers together, idle ones too, for they are paid for all the same. None: as
-    much as it takes. Raises ValueError for what is not a number above 0."""
+    much as it takes. cores: of each worker. Raises ValueError for what is not a number above 0."""
 
     minutes: float | None = None
     core_hours: float | None = None
+    cores: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("minutes", "core_hours"):
+        for name in ("minutes", "core_hours", "cores"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
                 raise ValueError(f"{name} is {value!r}; give a number above 0, or leave it out")
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether nothing but the number of trials ends the search."""
+        return self.minutes is None and self.core_hours is None
+
 
 class Meter:
-    """Runs from when it is made. Core-hours are wall time times the workers that are up, which it is told whenever they change.
+    """Runs from when it is made. Core-hours are wall time times the cores of the workers that are up; it is told whenever
+    workers come or go.
 
     clock: seconds that only ever rise.
     """
@@ -38,13 +45,13 @@ class Meter:
         self._clock = clock
         self._start = self._seen = clock()
         self._core_seconds = 0.0
-        self._workers = 0
+        self._cores = 0
 
     def workers(self, count: int) -> None:
         """From now on so many are up."""
         now = self._clock()
-        self._core_seconds += (now - self._seen) * self._workers
-        self._seen, self._workers = now, count
+        self._core_seconds += (now - self._seen) * self._cores
+        self._seen, self._cores = now, count * self.budget.cores
 
     @property
     def seconds(self) -> float:
@@ -54,7 +61,7 @@ class Meter:
     @property
     def core_hours(self) -> float:
         """Of all workers so far."""
-        return (self._core_seconds + (self._clock() - self._seen) * self._workers) / 3600
+        return (self._core_seconds + (self._clock() - self._seen) * self._cores) / 3600
 
     def left(self) -> float:
         """Seconds until something is spent, with the workers that are up; 0 where it is, inf where there is no end."""
@@ -77,4 +84,4 @@ class Meter:
         core_seconds = 3600 * (core_hours - self.core_hours)
         if core_seconds <= 0:
             return time_left, 0.0
-        return time_left, core_seconds / self._workers if self._workers else math.inf
+        return time_left, core_seconds / self._cores if self._cores else math.inf

@@ -120,6 +120,11 @@ class Resources:
     gpus: float = 0.0
     patience: float = 300.0
 
+    @property
+    def cores(self) -> int:
+        """Cores that each worker keeps busy; this process, all there are."""
+        return (os.cpu_count() or 1) if self.workers == 0 else self.cpus
+
 
 ALL_CORES = Resources()
 ONE_PROCESS = Resources(workers=0)
@@ -338,7 +343,7 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
         told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
         pool = _pool(train_and_score, task, resources, kinds, told)
         # Signals are heard until the files are written: Ray's own handler would end the process without a word.
-        with one_torch_thread(), _asked_to_stop(pool, Meter(budget)) as until:
+        with one_torch_thread(), _asked_to_stop(pool, Meter(replace(budget, cores=resources.cores))) as until:
             try:
                 _estimate(task, store, resources, budget, watch)
                 if study.search(store.config, store, pool, watch, until):
@@ -372,7 +377,7 @@ def _estimate(task: Task, store: Store, resources: Resources, budget: Budget, wa
 
     finished = sum(len(pack.members) for pack in store.packs() if pack.rung == 0 and pack.place is not None)
     left = store.config.trials - finished
-    if left > 0 and budget == UNLIMITED:
+    if left > 0 and budget.unlimited:
         workers = max((os.cpu_count() or 1) if resources.workers is None else resources.workers, 1)
         watch(estimate(task, replace(store.config, trials=left), workers))
 

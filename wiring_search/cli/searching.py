@@ -151,7 +151,7 @@ def search(
     )
     folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
-    budget = Budget(minutes, core_hours)
+    budget = Budget(minutes, core_hours, resources.cores)
     show = _Show(config, folder, resources, budget, quiet, names_in(log))
     _go(show, lambda watch: run.search(config, folder, resources, budget, watch, store), baselines)
 
@@ -183,7 +183,7 @@ def resume(
     config = run.Run(out).config
     config = config if trials is None else replace(config, trials=trials)
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
-    budget = Budget(minutes, core_hours)
+    budget = Budget(minutes, core_hours, resources.cores)
     show = _Show(config, out, resources, budget, quiet, names_in(log))
     _go(show, lambda watch: run.resume(out, resources, budget, watch, trials))
 
