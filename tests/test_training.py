@@ -13,7 +13,7 @@ from wiring_search import training
 from wiring_search.candidate import Candidate
 from wiring_search.network import LiquidNetwork
 from wiring_search.pack import Pack
-from wiring_search.records import Outcome, PackJob, Rung, Status
+from wiring_search.records import Outcome, PackJob, Rung, Status, each_epoch
 from wiring_search.tasks.task import Split, Task
 
 
@@ -135,6 +135,12 @@ def test_every_minibatch_and_epoch_is_a_beat() -> None:
     told = []
     training.train(_task(), _job(_candidates(1)), lambda done, total: told.append((done, total)))
     assert told == [(epoch + (beat == 3), 4) for epoch in range(4) for beat in range(4)]
+
+
+def test_each_epoch_is_told_once_of_every_kind() -> None:
+    told, candidates = [], (*_candidates(2), Candidate(_candidates()[2].wiring, "cfc", "closed-form", 0))
+    training.train(_task(), _job(candidates, epochs=2), each_epoch(lambda done, total: told.append((done, total))))
+    assert told == [(1, 2), (2, 2)] * 2
 
 
 @pytest.mark.parametrize("memory", ["none", "state"])

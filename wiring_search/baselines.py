@@ -28,7 +28,7 @@ from torch import nn
 from wiring_search import pruning, reservoir_baselines, training
 from wiring_search.candidate import Candidate
 from wiring_search.pack import LARGEST_GRADIENT_NORM
-from wiring_search.records import Outcome, PackJob, Rung, Status, value_of
+from wiring_search.records import Outcome, PackJob, Rung, Status, each_epoch, value_of
 from wiring_search.reservoir_baselines import RESERVOIRS
 from wiring_search.tasks.task import Split, Task
 from wiring_search.topologies import auto_ncp, fully_connected
@@ -242,7 +242,7 @@ def train_all(
     candidates = {name: candidate for name, candidate in liquid(task, seed).items() if name in names}
     if candidates:
         job = PackJob(0, rung, tuple(candidates.values()), seed)
-        result = training.train(task, job, lambda epoch, epochs: told(", ".join(candidates), epoch, epochs))
+        result = training.train(task, job, each_epoch(lambda epoch, epochs: told(", ".join(candidates), epoch, epochs)))
         for name, outcome in zip(candidates, result.outcomes, strict=True):
             yield Trained(name, outcome, result.worker)
     wanted = [name for name in PRUNED if name in names]

@@ -50,6 +50,20 @@ def no_beat(done: int, to_do: int) -> bool:
     return True
 
 
+def each_epoch(told: Callable[[int, int], None]) -> Beat:
+    """A beat that tells of every epoch once, when it is done, and never stops."""
+    last = 0
+
+    def beat(done: int, to_do: int) -> bool:
+        nonlocal last
+        if done != last and done:  # at 0 a part of the job with another kind of candidates begins
+            told(done, to_do)
+        last = done
+        return True
+
+    return beat
+
+
 def value_of(metric: str, error: float) -> float:
     """A task's own metric from its error: accuracy and F1 are shares, 1 − error; any other metric is the error itself."""
     return 1.0 - error if metric in SHARES else error

@@ -20,7 +20,7 @@ import numpy as np
 
 from wiring_search.candidate import Candidate
 from wiring_search.pack import Pack
-from wiring_search.records import Outcome, PackJob, Rung, Status
+from wiring_search.records import Outcome, PackJob, Rung, Status, each_epoch
 from wiring_search.tasks import Task, TaskOptions, load, recall
 from wiring_search.training import load_state, train, validation_errors
 
@@ -180,7 +180,7 @@ def suite(
         def epoch_told(epoch: int, of: int, done: int = done, doing: str = doing) -> None:
             told(done, len(trainings), f"{doing}: epoch {epoch} of {of}")
 
-        outcomes = train(task, PackJob(0, Rung(0, epochs, 16), copies, data_seed=0), epoch_told).outcomes
+        outcomes = train(task, PackJob(0, Rung(0, epochs, 16), copies, data_seed=0), each_epoch(epoch_told)).outcomes
         errors = [held_out_errors(task, copy, outcome, lag) for copy, outcome in zip(copies, outcomes, strict=True)]
         for number in range(len(candidates)):
             own = errors[number * seeds : (number + 1) * seeds]
