@@ -16,7 +16,7 @@ SEARCH=${SEARCH:---task digits --space default --trials 100000 --ahead 256 --asy
 source "${VENV:-.venv}/bin/activate"          # on the shared file system too
 export RAY_AUTH_MODE=disabled                 # the allocation's network is ours alone; else see docs/cluster.md
 
-head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
+head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | awk 'NR == 1')   # reads to the end: no broken pipe
 address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | awk '{print $1}')
 port=$((20000 + SLURM_JOB_ID % 20000))        # so that two jobs on one machine do not meet
 
