@@ -50,7 +50,6 @@ def main() -> None:
         pack_size=given.pack_size,
         ahead=2 * given.workers,
         scores=(),
-        inherit=False,
     )
     split = Split(np.zeros((4, 3, 2), np.float32), np.zeros(4, np.int64))
     task = Task("empty", "classification", False, 2, "accuracy", split, split, split, {}, "")

@@ -1,7 +1,7 @@
 """Which way of searching finds the best front at equal cost? Pruning, what the sampler hears of who was cut, inheritance.
 
-    python benchmarks/ways.py                                    (every way, five seeds, on digits; twenty minutes on two cores)
-    python benchmarks/ways.py --ways halving-pruned,none --seeds 3 --full 24
+    python benchmarks/ways.py                                    (every way, five seeds, on digits; half an hour on two cores)
+    python benchmarks/ways.py --ways "none;halving, pruned" --seeds 3 --full 24
     python benchmarks/ways.py --task half-cheetah --data DIR
 
 The cost is work, not time: synapse updates of training, which no other process on the machine can disturb. Every way gets as
@@ -37,10 +37,10 @@ WAYS: dict[str, dict] = {
     "halving, random": {"pruning": "halving", "sampler": "random"},
     "median": {"pruning": "median", "cut_as": "low-fidelity"},
     "one-epoch": {"pruning": "one-epoch", "cut_as": "low-fidelity"},
-    "evolution, afresh": {"pruning": "none", "sampler": "evolution", "inherit": False},
-    "evolution, inheriting": {"pruning": "none", "sampler": "evolution"},
-    "halving, evolution, afresh": {"pruning": "halving", "sampler": "evolution", "inherit": False},
-    "halving, evolution, inheriting": {"pruning": "halving", "sampler": "evolution"},
+    "evolution, afresh": {"pruning": "none", "sampler": "evolution"},
+    "evolution, inheriting": {"pruning": "none", "sampler": "evolution", "inherit": True},
+    "halving, evolution, afresh": {"pruning": "halving", "sampler": "evolution"},
+    "halving, evolution, inheriting": {"pruning": "halving", "sampler": "evolution", "inherit": True},
 }
 
 

@@ -29,7 +29,6 @@ def config(**given: object) -> StudyConfig:
         "pack_size": 3,
         "ahead": 2,
         "scores": (),
-        "inherit": False,  # the trainer's states are no weights
     }
     return StudyConfig(**{**settings, **given})
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from processes import workers_below
 
 from wiring_search.run import ONE_PROCESS, Run, search, study_config
 from wiring_search.store import Store, exists
@@ -232,40 +231,6 @@ def _until_finished(process: subprocess.Popen, folder: Path, count: int) -> dict
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.02)
     return _finished(folder)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [pytest.param("inline", id="inline"), pytest.param("ray", marks=pytest.mark.ray)])
-def test_a_killed_driver_loses_and_repeats_nothing(how: str, tmp_path: Path) -> None:
-    workers = {"inline": 0, "ray": 2}[how]
-    process = _start(tmp_path / "cut", 18, workers)
-    _until_finished(process, tmp_path / "cut", 6)
-    process.kill()
-    process.communicate()
-    before = {t.trial: t for t in Store.open(tmp_path / "cut").trials() if t.error is not None}
-    assert 6 <= len(before) < 18
-    assert "Pareto front" in _run("resume", tmp_path / "cut", "--workers", workers)
-    after = {t.trial: t for t in Store.open(tmp_path / "cut").trials()}
-    # Times of training and latency are measured anew whenever a candidate trains: unchanged, it was not trained again.
-    assert all(after[number] == trial for number, trial in before.items())
-    whole = _start(tmp_path / "whole", 18, 0)
-    whole.communicate()
-    assert Run(tmp_path / "cut").table().drop(columns=TIMES).equals(Run(tmp_path / "whole").table().drop(columns=TIMES))
-
-
-@pytest.mark.slow
-@pytest.mark.ray
-def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path: Path) -> None:
-    process = _start(tmp_path / "cut", 18, 2)
-    _until_finished(process, tmp_path / "cut", 3)
-    workers = workers_below(process.pid)
-    assert workers
-    os.kill(workers[0], signal.SIGKILL)
-    out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, out + err
-    whole = _start(tmp_path / "whole", 18, 0)
-    whole.communicate()
-    assert Run(tmp_path / "cut").table().drop(columns=TIMES).equals(Run(tmp_path / "whole").table().drop(columns=TIMES))
 
 
 @pytest.mark.slow

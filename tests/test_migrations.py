@@ -89,7 +89,7 @@ def _store(folder: Path, schema: int) -> None:
 def test_a_store_of_an_earlier_schema_says_the_same(tmp_path: Path, schema: int) -> None:
     _store(tmp_path / "run", schema)
     with closing(Store.open(tmp_path / "run")) as store:
-        assert store.config == config(inherit=True) and store.facts == FACTS and store.ended is None
+        assert store.config == config() and store.facts == FACTS and store.ended is None
         assert store.packs() == [StoredPack(0, 0, (0, 3), 0), StoredPack(1, 0, (), 1), StoredPack(2, 0, (5,), None)]
         assert [store.sampler_state(pack)["told"] for pack in range(3)] == [0, 0, 1]  # two were asked for ahead
         assert store.sampler_state(0)["sampler"] == {"generation": 0} and store.sampler_state(0)["exhausted"]

@@ -70,7 +70,7 @@ class StudyConfig:
     first_epochs: int = 0
     cut_as: str = "low-fidelity"
     asynchronous: bool = False
-    inherit: bool = True
+    inherit: bool = False
 
     def __post_init__(self) -> None:
         for name in ("trials", "epochs", "batch_size", "pack_size", "ahead", "repeats"):

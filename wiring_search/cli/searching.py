@@ -67,7 +67,7 @@ def search(
     asynchronous: Annotated[
         bool, typer.Option("--asynchronous", help="Wait for no slow pack. The table then depends on who was quicker.")
     ] = False,
-    inherit: Annotated[bool, typer.Option(help="Sampler evolution: children start with their parent's weights.")] = True,
+    inherit: Annotated[bool, typer.Option(help="Sampler evolution: children start with their parent's weights.")] = False,
     batch_size: Annotated[int, typer.Option(help="Sequences a minibatch.")] = 64,
     seed: Annotated[int, typer.Option(help="Of everything random: the same seed gives the same table.")] = 0,
     pack_size: Annotated[int, typer.Option(help="Candidates trained side by side.")] = 8,
