@@ -197,13 +197,13 @@ def test_an_own_table_and_space_from_python(tmp_path: Path) -> None:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_one_two_and_no_workers_give_the_same_table(tmp_path: Path) -> None:
+def test_two_workers_and_none_give_the_same_table(tmp_path: Path) -> None:
     tables = []
-    for workers in (0, 1, 2):
+    for workers in (0, 2):
         text = _run(*SMALL, "--trials", 12, "--workers", workers, "--out", tmp_path / str(workers))
         assert "12 of 12 candidates" in text
         tables.append(Run(tmp_path / str(workers)).table().drop(columns=TIMES))
-    assert tables[0].equals(tables[1]) and tables[0].equals(tables[2])
+    assert tables[0].equals(tables[1])
 
 
 def _finished(folder: Path) -> dict[int, float]:
@@ -270,9 +270,6 @@ def test_a_search_on_a_running_cluster(tmp_path: Path) -> None:
         assert any("Ray runtime started" in line for line in head.stdout)
         text = _run(*SMALL, "--trials", 6, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "run")
         assert "6 of 6 candidates" in text
-        # More workers than the cluster has cores: it does with those that it has room for, and would use more if nodes joined.
-        more = ["--trials", 6, "--workers", 3, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "more"]
-        assert "6 of 6 candidates" in _run(*SMALL, *more)
         # A search that names no cluster has a Ray of its own, whoever else runs one here: it has room for three.
         assert "3 of 3 candidates" in _run(*SMALL, "--trials", 3, "--workers", 3, "--out", tmp_path / "own")
     finally:

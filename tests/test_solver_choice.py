@@ -76,13 +76,15 @@ def store(task: Task, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
     with closing(Store.create(folder, config(), {**FACTS, "features": task.features, "outputs": task.outputs})) as store:
         candidates = [*TRAINED, TRAINED[0], TRAINED[CT_RNN], TRAINED[0], None]
         rows = [
-            Trial(number, 0, 0, status, {}, candidate, original, "", {})
+            Trial(number, int(number == RUNNING), 0, status, {}, candidate, original, "", {})
             for (number, (status, original)), candidate in zip(given.items(), candidates, strict=True)
         ]
-        store.asked(0, rows, {})
+        for pack in (0, 1):
+            own = [row for row in rows if row.pack == pack]
+            store.asked(pack, 0, [row.trial for row in own if row.trains], own, {})
         outcomes = train(task, PackJob(0, Rung(0, 5, 64), TRAINED, 0)).outcomes
         failed = Outcome(Status.DIVERGED, math.nan, math.nan, 9, 9, 1.0, 0.5, (math.nan,), None, "gave up")
-        store.finished({**dict(enumerate(outcomes)), DIVERGED: failed}, "test")
+        store.finished(0, {**dict(enumerate(outcomes)), DIVERGED: failed}, "test")
         yield store
 
 
