@@ -62,7 +62,7 @@ class InlinePool:
             return
         try:
             done = self._board.finished(piece, self._train(self._task, self._board.job(piece), self._beat))
-        except Exception as failure:
+        except Exception as failure:  # whatever a candidate does, its pack mates and the search go on
             if out_of_memory(failure) and len(piece.places) > 1:
                 self._limits.did_not_fit(_HERE, len(piece.places))
                 done = self._board.too_large(piece)

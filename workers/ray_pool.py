@@ -167,7 +167,7 @@ class RayPool:
     def _greet(self, hand: _Hand, reference: ray.ObjectRef) -> None:
         try:
             hand.hello = ray.get(reference)
-        except Exception as failure:
+        except Exception as failure:  # of any kind: another worker is started, and three in a row are told
             self._drop(hand)
             self._failed_starts += not isinstance(failure, _NOT_ITS_FAULT)
             if self._failed_starts >= _FAILED_STARTS and not self.workers:
@@ -182,7 +182,7 @@ class RayPool:
         piece, hand.slice = hand.slice, None
         try:
             result, taken = ray.get(reference)
-        except Exception as failure:
+        except Exception as failure:  # a dead worker, or whatever its trainer raised: `_failed` tells them apart
             done = self._failed(hand, piece, failure)
         else:
             self._limits.measured(len(piece.places), taken)
