@@ -258,6 +258,7 @@ def test_the_slurm_script_starts_a_cluster_and_passes_the_warning_on(tmp_path: P
         (stand_ins / name).chmod(0o755)
     (stand_ins / "activate").write_text(f"PATH={stand_ins}:$PATH")
     slurm = {"SLURM_JOB_NODELIST": "n[1-2]", "SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "4", "SLURM_JOB_NUM_NODES": "2"}
+    slurm["VENV"] = ".venv"  # `make VENV=… test` exports another, where the stand-ins do not lie
     process = subprocess.Popen(["bash", EXAMPLES / "slurm.sh"], cwd=tmp_path, env={**os.environ, **slurm}, start_new_session=True)
     try:
         end = time.monotonic() + 30
