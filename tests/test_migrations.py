@@ -1,4 +1,5 @@
-"""Stores of earlier schemas open, say the same as then, and are gone on with. They are built here by the SQL of then."""
+"""Stores of earlier schemas open, say the same as then, and are gone on with. They are built here by the SQL of then; those of
+schema 3, in both databases, by taking away what came after it."""
 
 import json
 import math
@@ -7,11 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from postgres import Postgres
 from studies import FACTS, config
 
 from wiring_search.candidate import Candidate
 from wiring_search.records import Outcome, Status
-from wiring_search.store import FILE, SCHEMA, Baseline, Store, StoredPack
+from wiring_search.store import FILE, SCHEMA, Baseline, Retraining, Store, StoredPack, Trial
 from wiring_search.topologies import ncp
 
 CANDIDATES = [Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1, seed=seed), steps=2) for seed in (1, 2, 3)]
@@ -141,12 +143,61 @@ def test_a_migration_is_whole_or_not_at_all(tmp_path: Path) -> None:
     """The last table to be made is in the way already: all that came before it is taken back."""
     _store(tmp_path / "run", 1)
     with closing(sqlite3.connect(tmp_path / "run" / FILE)) as connection:
-        connection.execute("CREATE TABLE checkpoints (mine INTEGER)")
+        connection.execute("CREATE TABLE openings (mine INTEGER)")
         before = list(connection.iterdump())
-    with pytest.raises(Exception, match="checkpoints"):
+    with pytest.raises(Exception, match="openings"):
         Store.open(tmp_path / "run")
     with closing(sqlite3.connect(tmp_path / "run" / FILE)) as connection:
         assert list(connection.iterdump()) == before
+
+
+_AFTER_3 = "DROP TABLE reference_points; DROP TABLE retrained; DROP TABLE openings; UPDATE study SET schema = 3;"
+
+
+def _use_what_came_after_3(folder: Path) -> None:
+    retraining = Retraining(0, "", 0, CANDIDATES[0], 7)
+    outcome = Outcome(Status.OK, 0.125, 0.875, 30, 13, 1.5, 2.5, (0.5, 0.125), b"more")
+    with closing(Store.open(folder)) as store:
+        assert [trial.error for trial in store.trials()][:1] == [0.25]
+        store.keep_reference_point(("error", "synapses"), (1.0, 20.0))
+        store.retrained_finished({retraining: outcome}, "me")
+        store.open_test("winners", [retraining.key])
+        store.tested({retraining.key: (0.5, 0.5)})
+    with closing(Store.open(folder)) as store:
+        assert store.reference_point(("error", "synapses")) == (1.0, 20.0)
+        assert store.retrained_networks([retraining.key]) == [(retraining, b"more")]
+        assert store.retrained()["test_error"].tolist() == [0.5] and len(store.openings()) == 1
+
+
+def _fill(store: Store) -> None:
+    outcome = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weights")
+    store.asked(0, 0, [0], [Trial(0, 0, 0, Status.RUNNING, {}, CANDIDATES[0], None, "", {})], {})
+    store.finished(0, {0: outcome}, "me")
+
+
+def test_what_comes_after_the_search_fits_into_a_store_of_schema_3(tmp_path: Path) -> None:
+    with closing(Store.create(tmp_path, config(), FACTS)) as store:
+        _fill(store)
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.executescript(_AFTER_3)
+    _use_what_came_after_3(tmp_path)
+
+
+def test_what_comes_after_the_search_fits_into_a_store_of_schema_1(tmp_path: Path) -> None:
+    _store(tmp_path / "run", 1)
+    _use_what_came_after_3(tmp_path / "run")
+
+
+def test_what_comes_after_the_search_fits_into_postgresql(tmp_path: Path, postgres: Postgres) -> None:
+    columns = "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
+        "WHERE table_schema = '{}' ORDER BY 1, 2"
+    for name in ("old", "new"):
+        with closing(Store.create(tmp_path / name, config(), FACTS, postgres.url)) as store:
+            _fill(store)
+    postgres.run(f"SET search_path TO old; {_AFTER_3}")
+    _use_what_came_after_3(tmp_path / "old")
+    assert postgres.run(columns.format("old")) == postgres.run(columns.format("new"))
+    _use_what_came_after_3(tmp_path / "new")
 
 
 @pytest.mark.parametrize("schema", [0, 99])

@@ -8,8 +8,8 @@ here alone, also while the search runs.
 
 from wiring_search.store.faults import StoreFault
 from wiring_search.store.places import FILE, exists
-from wiring_search.store.rows import Baseline, StoredPack, Trial
+from wiring_search.store.rows import Baseline, Retraining, StoredPack, Trial
 from wiring_search.store.store import Store
 from wiring_search.store.tables import SCHEMA
 
-__all__ = ["FILE", "SCHEMA", "Baseline", "Store", "StoreFault", "StoredPack", "Trial", "exists"]
+__all__ = ["FILE", "SCHEMA", "Baseline", "Retraining", "Store", "StoreFault", "StoredPack", "Trial", "exists"]

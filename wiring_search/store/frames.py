@@ -43,6 +43,27 @@ def history(config: StudyConfig, metric: str, rows: Sequence[Any]) -> "pandas.Da
     return pandas.DataFrame(flat, columns=columns).astype(numbers)
 
 
+def retrained(rows: Sequence[Any]) -> "pandas.DataFrame":
+    """One row a training of a winner or control with a fresh seed: its identity (trial, control, draw), seeds, status, scores on the
+    validation split; test_error, test_metric and opening where the test split was opened for it, empty elsewhere."""
+    import pandas
+
+    columns = ["trial", "control", "draw", "seed", "data_seed", "status", "candidate_id", "wiring_id", "synapses", "parameters"]
+    numbers = ["error", "metric", "latency_us", "train_seconds", "test_error", "test_metric"]
+    columns += [*numbers, "opening", "message", "worker", "finished"]
+    types = {**dict.fromkeys(numbers, "float64"), "opening": "Int64", "parameters": "Int64"}
+    return pandas.DataFrame(rows, columns=columns).astype(types)
+
+
+def openings(rows: Sequence[Any]) -> "pandas.DataFrame":
+    """One row an opening of the test split: its number from 1, when, for what, and which networks (a list of (trial, control,
+    draw))."""
+    import pandas
+
+    flat = [{**row, "networks": [tuple(key) for key in row["networks"]]} for row in rows]
+    return pandas.DataFrame(flat, columns=["opening", "opened", "purpose", "networks"])
+
+
 def _further(config: StudyConfig) -> list[str]:
     return [name for name in config.measured if name not in ALWAYS]
 

@@ -99,4 +99,25 @@ ALTER TABLE baselines ADD COLUMN place INTEGER;
 UPDATE baselines SET place = rowid;
 CREATE UNIQUE INDEX ix_baselines_place ON baselines (place)
 """
-_STEPS = (_scores_besides, _rungs_of_budget)
+
+
+def _what_comes_after_the_search(connection: sql.Connection) -> None:
+    """3 to 4: reference points of hypervolumes, winners trained again, and what the test split was opened for. From 3 on, a
+    store may be in PostgreSQL."""
+    blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
+    for statement in _AFTER_THE_SEARCH.format(blob=blob).split(";"):
+        connection.execute(sql.text(statement))
+
+
+_AFTER_THE_SEARCH = """
+CREATE TABLE reference_points (objectives VARCHAR NOT NULL PRIMARY KEY, point TEXT NOT NULL, noted VARCHAR NOT NULL);
+CREATE TABLE retrained (
+    trial INTEGER NOT NULL, control VARCHAR NOT NULL, draw INTEGER NOT NULL, candidate TEXT NOT NULL, candidate_id VARCHAR NOT NULL,
+    wiring_id VARCHAR NOT NULL, seed BIGINT NOT NULL, data_seed BIGINT NOT NULL, status VARCHAR NOT NULL,
+    synapses INTEGER NOT NULL, message VARCHAR NOT NULL, error DOUBLE PRECISION, metric DOUBLE PRECISION, parameters INTEGER,
+    latency_us DOUBLE PRECISION, train_seconds DOUBLE PRECISION, opening INTEGER, test_error DOUBLE PRECISION,
+    test_metric DOUBLE PRECISION, curve TEXT, state {blob}, worker VARCHAR, finished VARCHAR, PRIMARY KEY (trial, control, draw)
+);
+CREATE TABLE openings (opening INTEGER NOT NULL PRIMARY KEY, opened VARCHAR NOT NULL, purpose VARCHAR NOT NULL, networks TEXT NOT NULL)
+"""
+_STEPS = (_scores_besides, _rungs_of_budget, _what_comes_after_the_search)

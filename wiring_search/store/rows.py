@@ -87,6 +87,25 @@ class Baseline:
         return math.nan if value is None else float(value)
 
 
+@dataclass(frozen=True)
+class Retraining:
+    """One training of a winner, or of a control of it, with seeds that the search never used.
+
+    trial: the winner. control: a name out of `wiring_search.controls.CONTROLS`, "" for the winner itself. draw: which fresh seed
+    it is, from 0; of a control, also which null wiring. candidate: what trains, with its seed. data_seed: the order of the data.
+    """
+
+    trial: int
+    control: str
+    draw: int
+    candidate: Candidate
+    data_seed: int
+
+    @property
+    def key(self) -> tuple[int, str, int]:
+        return self.trial, self.control, self.draw
+
+
 def asked_row(trial: Trial) -> dict[str, Any]:
     """The columns of a trial that was asked for."""
     return {
@@ -166,6 +185,28 @@ def scores_row(outcome: Outcome, worker: str) -> dict[str, Any]:
         "worker": text(worker),
         "finished": now(),
     }
+
+
+def retraining_row(retraining: Retraining, outcome: Outcome, worker: str) -> dict[str, Any]:
+    """The row of a training that is finished; the test split is still sealed."""
+    candidate = retraining.candidate
+    return {
+        **scores_row(outcome, worker),
+        **trained_row(outcome),
+        "state": outcome.state,
+        "trial": retraining.trial,
+        "control": retraining.control,
+        "draw": retraining.draw,
+        "candidate": candidate.to_json(),
+        "candidate_id": candidate.candidate_id,
+        "wiring_id": candidate.wiring.wiring_id,
+        "seed": candidate.seed,
+        "data_seed": retraining.data_seed,
+    }
+
+
+def retraining_of(row: Any) -> Retraining:
+    return Retraining(row.trial, row.control, row.draw, Candidate.from_json(row.candidate), row.data_seed)
 
 
 def measured_row(outcome: Outcome) -> dict[str, Any]:

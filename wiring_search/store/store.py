@@ -13,7 +13,7 @@ from wiring_search import __version__
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Status
-from wiring_search.store import frames
+from wiring_search.store import after, frames
 from wiring_search.store.faults import told
 from wiring_search.store.leases import file_held, refuse_lost, session_held
 from wiring_search.store.migrations import bring_up_to_date, is_up_to_date
@@ -22,6 +22,7 @@ from wiring_search.store.postgres import Server, make_schema
 from wiring_search.store.postgres import engine_of as engine_on
 from wiring_search.store.rows import (
     Baseline,
+    Retraining,
     StoredPack,
     Trial,
     asked_row,
@@ -358,6 +359,51 @@ class Store:
         with self._reading() as connection:
             rows = connection.execute(sql.select(*_NOT_RUNG).order_by(RUNGS.c.trial, RUNGS.c.rung)).mappings().all()
         return frames.history(self.config, self.facts["metric"], rows)
+
+    def reference_point(self, objectives: Sequence[str]) -> tuple[float, ...] | None:
+        """Where hypervolumes of these objectives, in this order, are measured from; None before it was kept."""
+        with self._reading() as connection:
+            return after.reference_point(connection, objectives)
+
+    def keep_reference_point(self, objectives: Sequence[str], point: Sequence[float]) -> None:
+        """Keep the point for good; where there is one already, that one stays."""
+        with self._writing() as connection:
+            after.keep_reference_point(connection, objectives, point)
+
+    def retrained_finished(self, outcomes: Mapping[Retraining, Outcome], worker: str) -> None:
+        """Write what a pack of retrainings gave, all of it or nothing. Raises ValueError where one was written before."""
+        with self._writing() as connection:
+            try:
+                after.keep_retrained(connection, outcomes, worker)
+            except sql.exc.IntegrityError:
+                raise ValueError(f"{self.folder} has one of these retrainings already; each is trained once") from None
+
+    def retrained(self) -> "pandas.DataFrame":
+        """One row a retraining, by trial, control and draw; see `wiring_search.store.frames.retrained`."""
+        with self._reading() as connection:
+            return frames.retrained(after.retrained(connection))
+
+    def retrained_networks(self, keys: Iterable[tuple[int, str, int]]) -> list[tuple[Retraining, bytes | None]]:
+        """Of retrainings by (trial, control, draw): what was trained, and the training state that it ended with."""
+        with self._reading() as connection:
+            return after.networks(connection, keys)
+
+    def open_test(self, purpose: str, networks: Sequence[tuple[int, str, int]]) -> int:
+        """Note for good that the test split is going to be read, for what, and for which retrainings; which opening it is, from
+        1. Call it before the split is read. Raises ValueError for a network that is not trained well, or was opened for."""
+        with self._writing() as connection:
+            return after.open_test(connection, purpose, networks)
+
+    def tested(self, values: Mapping[tuple[int, str, int], tuple[float, float]]) -> None:
+        """Write error and metric on the test split, by retraining. Raises ValueError for one that the split was not opened for,
+        or that has its numbers."""
+        with self._writing() as connection:
+            after.keep_tested(connection, values)
+
+    def openings(self) -> "pandas.DataFrame":
+        """One row an opening of the test split; see `wiring_search.store.frames.openings`."""
+        with self._reading() as connection:
+            return frames.openings(after.openings(connection))
 
 
 def _is_there(folder: Path, server: Server) -> bool:

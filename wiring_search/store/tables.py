@@ -2,7 +2,9 @@
 
 study: one row. packs: one a pack, in the order in which they were asked for. trials: one a trial, as it stands now. rungs: one a
 trial and rung that it has finished, never changed again. checkpoints: training states of packs that were stopped under way.
-baselines: networks trained beside the search, which the sampler never sees.
+baselines: networks trained beside the search, which the sampler never sees. reference_points: one a set of objectives, where
+hypervolumes are measured from; the first that is written stays. retrained: one a winner or control and fresh seed. openings: each
+time that the test split was read; rows are only ever added.
 """
 
 import json
@@ -10,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sql
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 class Plain(sql.TypeDecorator):
@@ -117,4 +119,42 @@ BASELINES = sql.Table(
     sql.Column("state", sql.LargeBinary),
     sql.Column("worker", sql.String),
     sql.Column("finished", sql.String),
+)
+REFERENCE_POINTS = sql.Table(
+    "reference_points",
+    METADATA,
+    sql.Column("objectives", sql.String, primary_key=True),
+    sql.Column("point", Plain, nullable=False),
+    sql.Column("noted", sql.String, nullable=False),
+)
+RETRAINED = sql.Table(
+    "retrained",
+    METADATA,
+    sql.Column("trial", sql.Integer, primary_key=True, autoincrement=False),
+    sql.Column("control", sql.String, primary_key=True),
+    sql.Column("draw", sql.Integer, primary_key=True, autoincrement=False),
+    sql.Column("candidate", Plain, nullable=False),
+    sql.Column("candidate_id", sql.String, nullable=False),
+    sql.Column("wiring_id", sql.String, nullable=False),
+    sql.Column("seed", sql.BigInteger, nullable=False),
+    sql.Column("data_seed", sql.BigInteger, nullable=False),
+    sql.Column("status", sql.String, nullable=False),
+    sql.Column("synapses", sql.Integer, nullable=False),
+    sql.Column("message", sql.String, nullable=False),
+    *_scores(),
+    sql.Column("opening", sql.Integer),
+    sql.Column("test_error", sql.Double),
+    sql.Column("test_metric", sql.Double),
+    sql.Column("curve", Plain),
+    sql.Column("state", sql.LargeBinary),
+    sql.Column("worker", sql.String),
+    sql.Column("finished", sql.String),
+)
+OPENINGS = sql.Table(
+    "openings",
+    METADATA,
+    sql.Column("opening", sql.Integer, primary_key=True, autoincrement=False),
+    sql.Column("opened", sql.String, nullable=False),
+    sql.Column("purpose", sql.String, nullable=False),
+    sql.Column("networks", Plain, nullable=False),
 )
