@@ -189,8 +189,10 @@ def test_what_comes_after_the_search_fits_into_a_store_of_schema_1(tmp_path: Pat
 
 
 def test_what_comes_after_the_search_fits_into_postgresql(tmp_path: Path, postgres: Postgres) -> None:
-    columns = "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
+    columns = (
+        "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
         "WHERE table_schema = '{}' ORDER BY 1, 2"
+    )
     for name in ("old", "new"):
         with closing(Store.create(tmp_path / name, config(), FACTS, postgres.url)) as store:
             _fill(store)

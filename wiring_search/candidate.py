@@ -26,6 +26,8 @@ SOLVERS: dict[str, tuple[str, ...]] = {
     "layered-cfc-pure": ("closed-form",),
 }
 NEURONS = tuple(SOLVERS)
+# Whose weights start with the signs of their synapses; to others, polarities mean nothing.
+SIGNED = ("ltc", "ct-rnn", "neural-ode")
 MEMORIES = ("none", "state", "input")
 GRADIENTS = ("bptt", "adjoint")
 

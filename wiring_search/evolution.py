@@ -38,7 +38,6 @@ _STEP = 0.15  # standard deviation of a step, as a share of its range
 _STREAM = 0xE70  # keeps these draws apart from others with the same seed and number
 
 _SIZES = ("sensory", "inter", "command", "motor", "neurons")
-_SIGNED = ("ltc", "ct-rnn", "neural-ode")  # to others, polarities mean nothing
 _NO_TOPOLOGY = ""
 _MARKS = 1 << 20  # more than there are nodes in a wiring
 
@@ -134,7 +133,7 @@ class Evolution:
         if rng.random() < _CROSSED and (crossed := self._crossed(number, child.neuron, limits, rng)) is not None:
             parents, wiring, origins = crossed
             done = ("cross", *done)
-        among = [name for name in way if name != "flip" or child.neuron in _SIGNED]
+        among = [name for name in way if name != "flip" or child.neuron in SIGNED]
         mutant = mutate(wiring, limits, rng, moves, among)
         candidate = replace(child, wiring=mutant.wiring)
         params = params_of(self._space, candidate)

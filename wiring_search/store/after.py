@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from wiring_search.records import Outcome, Status
-from wiring_search.store.rows import Retraining, now, retraining_of, retraining_row, text
+from wiring_search.store.rows import Retraining, finite, now, retraining_of, retraining_row, text
 from wiring_search.store.tables import OPENINGS, REFERENCE_POINTS, RETRAINED
 
 Key = tuple[int, str, int]
@@ -65,9 +65,10 @@ def open_test(connection: sql.Connection, purpose: str, keys: Sequence[Key]) -> 
 
 def keep_tested(connection: sql.Connection, values: Mapping[Key, tuple[float, float]]) -> None:
     """Raises ValueError for a network that the split was not opened for, or that has its number already."""
-    of = sql.update(RETRAINED).where(*_IS, RETRAINED.c.opening.is_not(None), RETRAINED.c.test_error.is_(None))
+    of = sql.update(RETRAINED).where(*_IS, RETRAINED.c.opening.is_not(None), RETRAINED.c.tested.is_(None))
     for key, (error, metric) in values.items():
-        if connection.execute(of.values(test_error=error, test_metric=metric), _of(key)).rowcount != 1:
+        row = {"test_error": finite(error), "test_metric": finite(metric), "tested": now()}
+        if connection.execute(of.values(row), _of(key)).rowcount != 1:
             raise ValueError(f"the test split was not opened for network {key}, or its number stands already")
 
 

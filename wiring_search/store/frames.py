@@ -45,12 +45,12 @@ def history(config: StudyConfig, metric: str, rows: Sequence[Any]) -> "pandas.Da
 
 def retrained(rows: Sequence[Any]) -> "pandas.DataFrame":
     """One row a training of a winner or control with a fresh seed: its identity (trial, control, draw), seeds, status, scores on the
-    validation split; test_error, test_metric and opening where the test split was opened for it, empty elsewhere."""
+    validation split; opening where the test split was opened for it; test_error, test_metric, and when they were written (tested)."""
     import pandas
 
     columns = ["trial", "control", "draw", "seed", "data_seed", "status", "candidate_id", "wiring_id", "synapses", "parameters"]
     numbers = ["error", "metric", "latency_us", "train_seconds", "test_error", "test_metric"]
-    columns += [*numbers, "opening", "message", "worker", "finished"]
+    columns += [*numbers, "opening", "tested", "message", "worker", "finished"]
     types = {**dict.fromkeys(numbers, "float64"), "opening": "Int64", "parameters": "Int64"}
     return pandas.DataFrame(rows, columns=columns).astype(types)
 

@@ -116,7 +116,8 @@ CREATE TABLE retrained (
     wiring_id VARCHAR NOT NULL, seed BIGINT NOT NULL, data_seed BIGINT NOT NULL, status VARCHAR NOT NULL,
     synapses INTEGER NOT NULL, message VARCHAR NOT NULL, error DOUBLE PRECISION, metric DOUBLE PRECISION, parameters INTEGER,
     latency_us DOUBLE PRECISION, train_seconds DOUBLE PRECISION, opening INTEGER, test_error DOUBLE PRECISION,
-    test_metric DOUBLE PRECISION, curve TEXT, state {blob}, worker VARCHAR, finished VARCHAR, PRIMARY KEY (trial, control, draw)
+    test_metric DOUBLE PRECISION, tested VARCHAR, curve TEXT, state {blob}, worker VARCHAR, finished VARCHAR,
+    PRIMARY KEY (trial, control, draw)
 );
 CREATE TABLE openings (opening INTEGER NOT NULL PRIMARY KEY, opened VARCHAR NOT NULL, purpose VARCHAR NOT NULL, networks TEXT NOT NULL)
 """

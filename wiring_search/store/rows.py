@@ -176,12 +176,12 @@ def scores_row(outcome: Outcome, worker: str) -> dict[str, Any]:
     return {
         "status": outcome.status.value,
         "message": text(outcome.message),
-        "error": _finite(outcome.error),
-        "metric": _finite(outcome.metric),
+        "error": finite(outcome.error),
+        "metric": finite(outcome.metric),
         "parameters": int(outcome.parameters),
         "synapses": int(outcome.synapses),
-        "latency_us": _finite(outcome.latency_us),
-        "train_seconds": _finite(outcome.train_seconds),
+        "latency_us": finite(outcome.latency_us),
+        "train_seconds": finite(outcome.train_seconds),
         "worker": text(worker),
         "finished": now(),
     }
@@ -212,14 +212,14 @@ def retraining_of(row: Any) -> Retraining:
 def measured_row(outcome: Outcome) -> dict[str, Any]:
     """The columns of what candidates are scored on besides."""
     return {
-        "scores": {name: _finite(value) for name, value in outcome.scores.items()},
-        "score_seconds": _finite(outcome.score_seconds),
+        "scores": {name: finite(value) for name, value in outcome.scores.items()},
+        "score_seconds": finite(outcome.score_seconds),
     }
 
 
 def trained_row(outcome: Outcome) -> dict[str, Any]:
     """The columns of what is left of the training itself."""
-    return {"curve": [_finite(value) for value in outcome.curve]}
+    return {"curve": [finite(value) for value in outcome.curve]}
 
 
 def curve_of(stored: list[float | None] | None) -> tuple[float, ...]:
@@ -235,7 +235,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 

@@ -145,6 +145,7 @@ RETRAINED = sql.Table(
     sql.Column("opening", sql.Integer),
     sql.Column("test_error", sql.Double),
     sql.Column("test_metric", sql.Double),
+    sql.Column("tested", sql.String),
     sql.Column("curve", Plain),
     sql.Column("state", sql.LargeBinary),
     sql.Column("worker", sql.String),
