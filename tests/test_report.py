@@ -12,7 +12,8 @@ from studies import fake_train, store, tiny_task
 
 from wiring_search.pareto import hypervolume, is_front
 from wiring_search.records import Outcome, Status
-from wiring_search.report import page, report_data, write_report
+from wiring_search.report import _page as page
+from wiring_search.report import report_data, write_report
 from wiring_search.results import answer, compared, export, front, hypervolume_reference
 from wiring_search.store import Store
 from wiring_search.study import search

@@ -5,15 +5,13 @@ looks, light or dark as the reader's system is. Nothing is loaded from anywhere,
 in ten years.
 """
 
-import html
-import json
 import math
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wiring_search.pareto import hypervolume
 from wiring_search.records import Status
+from wiring_search.report.page import BASE, page
 from wiring_search.results import answer, candidates, compared, front, hypervolume_reference, minimised_points, write_whole
 from wiring_search.score_names import ALWAYS, SCORES
 from wiring_search.store import Store, Trial
@@ -22,31 +20,20 @@ if TYPE_CHECKING:
     import pandas
 
 FILE = "report.html"
+SCRIPTS = (*BASE, "main.js")
 # Wirings beyond the front that are kept for the hover, best first: a large study must not make a file that nobody can open.
 _MOST_WIRINGS = 300
 
 
 def write_report(store: Store) -> Path:
     """Write the report into the run folder, whole or not at all; its path. Raises ValueError where the disk does not take it."""
-    text = page(report_data(store))
+    text = _page(report_data(store))
     return write_whole(store.folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def page(data: dict[str, Any]) -> str:
-    """The HTML of a report."""
-    here = files("wiring_search.report")
-    text = (here / "page.html").read_text(encoding="utf-8")
-    parts = {
-        "TITLE": html.escape(f"{data['task']}: {data['finished']} candidates"),
-        "CSS": (here / "page.css").read_text(encoding="utf-8"),
-        "JS": (here / "page.js").read_text(encoding="utf-8"),
-        # "</" would end the script element that holds the data.
-        "DATA": json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/"),
-        "ANSWER": html.escape(data["answer"]),
-    }
-    for name, value in parts.items():
-        text = text.replace(f"<!--{name}-->", value, 1)
-    return text
+def _page(data: dict[str, Any]) -> str:
+    title = f"{data['task']}: {data['finished']} candidates"
+    return page(title, data, "page.html", SCRIPTS, ANSWER=data["answer"])
 
 
 def report_data(store: Store) -> dict[str, Any]:
@@ -122,8 +109,8 @@ def _wiring(trial: Trial) -> dict[str, Any]:
     w = trial.candidate.wiring
     return {
         "layers": [w.sensory, w.inter, w.command, w.motor],
-        "outer": w.sensory_synapses,
-        "inner": w.synapses,
+        "outer": [number for synapse in w.sensory_synapses for number in synapse],
+        "inner": [number for synapse in w.synapses for number in synapse],
         "id": w.wiring_id,
     }
 

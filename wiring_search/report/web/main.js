@@ -1,4 +1,3 @@
-"use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const byTrial = new Map(data.trials.map(t => [t.trial, t]));
 const onFront = new Set(data.front);
@@ -7,93 +6,6 @@ const compared = data.compared.filter(b => b.status === "ok");
 const isShare = data.metric === "accuracy" || data.metric === "f1";
 const errorName = isShare ? "error (1 − " + data.metric + ")" : "error (" + data.metric + ")";
 
-const show = (x, digits = 3) => x === null || x === undefined ? "–"
-  : Number.isInteger(x) ? x.toLocaleString("en") : Number(x.toPrecision(digits)).toString();
-
-function element(name, attributes = {}, ...children) {
-  const isSvg = /^(svg|g|path|circle|line|text|rect|title)$/.test(name);
-  const node = isSvg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
-// ---- scales
-
-function scale(values, low, high, logarithmic = true) {
-  const least = Math.min(...values), most = Math.max(...values);
-  const log = logarithmic && least > 0 && most / least >= 8;
-  const [a, b] = log ? [Math.log(least), Math.log(most)] : [least, most];
-  const room = (b - a || Math.abs(b) || 1) * 0.06;
-  const from = a - room, to = b + room;
-  const place = x => low + ((log ? Math.log(x) : x) - from) / (to - from) * (high - low);
-  place.ticks = log ? logTicks(Math.exp(from), Math.exp(to)) : linearTicks(from, to);
-  place.holds = x => x > 0 || !log ? (log ? Math.log(x) : x) >= from && (log ? Math.log(x) : x) <= to : false;
-  return place;
-}
-
-function linearTicks(from, to) {
-  const rough = (to - from) / 5, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map(m => m * power).find(s => s >= rough);
-  const ticks = [];
-  for (let x = Math.ceil(from / step) * step; x <= to; x += step) ticks.push(Number(x.toPrecision(12)));
-  return ticks;
-}
-
-function logTicks(from, to) {
-  const ticks = [];
-  for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power++)
-    for (const m of [1, 2, 5]) if (m * 10 ** power >= from && m * 10 ** power <= to) ticks.push(Number((m * 10 ** power).toPrecision(3)));
-  return ticks;
-}
-
-function axes(svg, x, y, box, xName, yName) {
-  for (const tick of y.ticks) {
-    svg.append(element("line", {class: "grid", x1: box.left, x2: box.right, y1: y(tick), y2: y(tick)}),
-      element("text", {x: box.left - 8, y: y(tick) + 4, "text-anchor": "end"}, show(tick)));
-  }
-  for (const tick of x.ticks)
-    svg.append(element("text", {x: x(tick), y: box.bottom + 20, "text-anchor": "middle"}, show(tick)));
-  svg.append(element("text", {class: "title", x: box.right, y: box.bottom + 40, "text-anchor": "end"}, xName),
-    element("text", {class: "title", x: 0, y: box.top - 12}, yName));
-}
-
-const steps = points => points.map(([x, y], i) => i === 0 ? `M${x},${y}` : `H${x}V${y}`).join("");
-
-// ---- wirings
-
-function wiringPicture(wiring) {
-  const [sensory, inter, command, motor] = wiring.layers;
-  const width = 280, rows = Math.max(sensory, inter, command, motor), height = Math.max(120, Math.min(300, rows * 12));
-  const radius = Math.max(2.2, Math.min(5, height / rows / 2.6));
-  const columns = [["sensory", sensory], ["inter", inter], ["command", command], ["motor", motor]].filter(([, n]) => n > 0);
-  const place = {};
-  columns.forEach(([role, n], c) => {
-    const x = 14 + c * (width - 40) / Math.max(columns.length - 1, 1);
-    place[role] = Array.from({length: n}, (_, i) => [x, height * (i + .5) / n]);
-  });
-  const roles = [...Array(motor).fill("motor"), ...Array(command).fill("command"), ...Array(inter).fill("inter")];
-  const first = {motor: 0, command: motor, inter: motor + command};
-  const neuron = i => place[roles[i]][i - first[roles[i]]];
-  const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "img",
-    "aria-label": `wiring with ${sensory} sensory nodes, ${inter} inter, ${command} command and ${motor} motor neurons`});
-  const opacity = Math.max(.28, Math.min(.85, 60 / (wiring.outer.length + wiring.inner.length)));
-  const draw = ([x1, y1], [x2, y2], polarity) => {
-    const bend = x1 === x2 ? Math.min(26, 8 + Math.abs(y2 - y1) / 4) : 0, middle = (x1 + x2) / 2;
-    const path = y1 === y2 && bend ? `M${x1},${y1}c14,-14 14,14 0,0`
-      : bend ? `M${x1},${y1}Q${x1 + bend},${(y1 + y2) / 2} ${x2},${y2}` : `M${x1},${y1}C${middle},${y1} ${middle},${y2} ${x2},${y2}`;
-    svg.append(element("path", {d: path, class: polarity > 0 ? "exc" : "inh", opacity}));
-  };
-  for (const [pre, post, polarity] of wiring.outer) draw(place.sensory[pre], neuron(post), polarity);
-  for (const [pre, post, polarity] of wiring.inner) draw(neuron(pre), neuron(post), polarity);
-  for (const [role] of columns)
-    for (const [x, y] of place[role]) svg.append(element("circle", {cx: x, cy: y, r: radius, class: "node " + role}));
-  return svg;
-}
-
-// ---- the tip
-
-const tip = document.getElementById("tip");
 
 function facts(name, t) {
   return element("div", {}, element("b", {}, name),
@@ -109,27 +21,6 @@ function tellTrial(t) {
 
 const tellBaseline = b => [facts("baseline " + b.name, b), element("p", {}, b.front === "yes" ? "It lies on the joint front." : "It does not lie on the joint front.")];
 
-function openTip(target, ...content) {
-  tip.replaceChildren(...content);
-  tip.hidden = false;
-  const spot = target.getBoundingClientRect(), own = tip.getBoundingClientRect();
-  const left = spot.right + 12 + own.width < innerWidth ? spot.right + 12 : spot.left - own.width - 12;
-  tip.style.left = Math.max(8, Math.min(left, innerWidth - own.width - 8)) + "px";
-  tip.style.top = Math.max(8, Math.min(spot.top - own.height / 2, innerHeight - own.height - 8)) + "px";
-}
-
-const closeTip = () => { tip.hidden = true; };
-
-function withTip(point, content) {
-  for (const kind of ["mouseenter", "focus"]) point.addEventListener(kind, () => openTip(point, ...content()));
-  for (const kind of ["mouseleave", "blur"]) point.addEventListener(kind, closeTip);
-  return point;
-}
-
-document.addEventListener("keydown", event => { if (event.key === "Escape") closeTip(); });
-document.addEventListener("scroll", closeTip, {passive: true});
-
-// ---- charts
 
 const scores = new Map(data.scores.map(s => [s.name, s]));
 const worth = (name, t) => scores.get(name).sign * t[name];
@@ -171,7 +62,7 @@ function frontChart(host, across = "synapses", up = "error") {
       element("text", {class: "baseline-label", x: box.right, y: y(error) - 5, "text-anchor": "end"}, `${name} (${show(error)})`));
   }
   const at = t => [x(t[across]), y(level(t[up]))];
-  if (across !== up) svg.append(element("path", {class: "front-line", d: steps(stairsOf(trials, across, up).map(at))}));
+  if (across !== up) svg.append(element("path", {class: "front-line", d: stairs(stairsOf(trials, across, up).map(at))}));
   const order = [...trials].sort((a, b) => onFront.has(a.trial) - onFront.has(b.trial) || a[across] - b[across]);
   for (const t of order) {
     const [cx, cy] = at(t), best = onFront.has(t.trial);
@@ -198,11 +89,9 @@ function historyChart(host, key, name) {
   const x = scale(data.history.map(h => h.trial), box.left, box.right, false), y = scale(data.history.map(h => h[key]), box.bottom, box.top);
   const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name + " by trial"});
   axes(svg, x, y, box, "trial", name);
-  svg.append(element("path", {class: "front-line", d: steps(data.history.map(h => [x(h.trial), y(h[key])]))}));
+  svg.append(element("path", {class: "front-line", d: stairs(data.history.map(h => [x(h.trial), y(h[key])]))}));
   host.append(svg);
 }
-
-// ---- tables
 
 function table(host, columns, rows) {
   const head = element("tr"), body = element("tbody");

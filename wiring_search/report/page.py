@@ -1,0 +1,42 @@
+"""A page: a template, looks, scripts and data, put into one file of HTML that loads nothing from anywhere."""
+
+import html
+import json
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+# What any page can draw with: elements, scales and charts, wirings, tips.
+BASE = ("base.js", "scales.js", "wiring.js", "tip.js")
+
+
+def page(title: str, data: dict[str, Any], template: str, scripts: Sequence[str], **texts: str) -> str:
+    """The HTML of a page.
+
+    template: a file of `web/` with the marks <!--TITLE-->, <!--CSS-->, <!--DATA--> and <!--JS-->; scripts: files there,
+    joined in this order into one script. data: plain, its numbers finite. texts: further marks, in capitals, and the text to put
+    there; none of it is read as HTML.
+    """
+    here = files("wiring_search.report") / "web"
+    parts = {
+        "TITLE": html.escape(title),
+        "CSS": (here / "page.css").read_text(encoding="utf-8"),
+        "JS": "\n".join((here / name).read_text(encoding="utf-8") for name in scripts),
+        # "</" would end the script element that holds the data.
+        "DATA": as_json(data).replace("</", "<\\/"),
+        **{name: html.escape(text) for name, text in texts.items()},
+    }
+    text = (here / template).read_text(encoding="utf-8")
+    # In pieces, so that nothing that was put in is searched for marks.
+    pieces = text.split("<!--")
+    return pieces[0] + "".join(_filled(piece, parts) for piece in pieces[1:])
+
+
+def as_json(data: Any) -> str:
+    """Compact JSON. Raises ValueError for numbers that are not finite, which JSON does not know."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":"))
+
+
+def _filled(piece: str, parts: dict[str, str]) -> str:
+    name, end, rest = piece.partition("-->")
+    return parts[name] + rest if end and name in parts else f"<!--{piece}"
