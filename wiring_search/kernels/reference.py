@@ -41,23 +41,34 @@ def _own_parameters(layout: PackLayout, params: torch.Tensor, p: int) -> dict[st
 
 
 def _run_one(layout, p, own, x, elapsed, state):
-    wiring, kind, made = layout.wirings[p], layout.kind, layout.connections[p]
-    v, c = state[:, : wiring.neurons], state[:, wiring.neurons :]
     outputs = []
     for t in range(x.shape[1]):
-        passes = elapsed[:, t, None] > 0
-        # Where no time passes the result is thrown away; 1 in its place keeps it finite, and so its gradient 0.
-        dt = torch.where(passes, elapsed[:, t, None], torch.ones_like(elapsed[:, t, None]))
-        start, u, new_c = v, None, c
-        if kind.memory != "none":
-            shown, new_c = remember(x[:, t], v, c, own)
-            start, u = (shown, None) if kind.memory == "state" else (v, shown)
-        if u is None:
-            u = apply_map(own["input_w"], own["input_b"], x[:, t])
-        new_v = NEURONS[kind.neuron].advance(kind.solver, layout.steps[p], made, own, start, u, dt)
-        v, c = torch.where(passes, new_v, v), torch.where(passes, new_c, c)
-        outputs.append(apply_map(own["output_w"], own["output_b"], v[:, : wiring.motor]))
-    return torch.stack(outputs, dim=1), torch.cat([v, c], dim=1)
+        y, state = step(layout, p, own, x[:, t], elapsed[:, t, None], state)
+        outputs.append(y)
+    return torch.stack(outputs, dim=1), state
+
+
+def step(
+    layout: PackLayout, p: int, own: dict[str, torch.Tensor], x: torch.Tensor, elapsed: torch.Tensor, state: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One time step of candidate p: its readout (B, outputs) and its new state.
+
+    own: its parameters by name, in their shapes. x: (B, F), finite; elapsed: (B, 1); state: (B, its neurons and cells).
+    """
+    wiring, kind, made = layout.wirings[p], layout.kind, layout.connections[p]
+    v, c = state[:, : wiring.neurons], state[:, wiring.neurons :]
+    passes = elapsed > 0
+    # Where no time passes the result is thrown away; 1 in its place keeps it finite, and so its gradient 0.
+    dt = torch.where(passes, elapsed, torch.ones_like(elapsed))
+    start, u, new_c = v, None, c
+    if kind.memory != "none":
+        shown, new_c = remember(x, v, c, own)
+        start, u = (shown, None) if kind.memory == "state" else (v, shown)
+    if u is None:
+        u = apply_map(own["input_w"], own["input_b"], x)
+    new_v = NEURONS[kind.neuron].advance(kind.solver, layout.steps[p], made, own, start, u, dt)
+    v, c = torch.where(passes, new_v, v), torch.where(passes, new_c, c)
+    return apply_map(own["output_w"], own["output_b"], v[:, : wiring.motor]), torch.cat([v, c], dim=1)
 
 
 def apply_map(weight: torch.Tensor, bias: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

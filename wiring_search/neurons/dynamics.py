@@ -38,5 +38,9 @@ class Dynamics:
 
 def sums_onto(v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, w: torch.Tensor) -> torch.Tensor:
     """Σ w v onto each neuron, (B, neurons). v: (B, nodes); pre, post: (E,) indices; w: (E,)."""
-    at = torch.as_tensor(post, dtype=torch.int64, device=v.device)
-    return v.new_zeros(len(v), neurons).index_add(1, at, w * v[:, pre])
+    return v.new_zeros(v.shape[0], neurons).index_add(1, as_index(post, v), w * v.index_select(1, as_index(pre, v)))
+
+
+def as_index(places: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+    """(E,) int64, where `like` is: what torch selects by, and what an exported graph can hold."""
+    return torch.as_tensor(places, dtype=torch.int64, device=like.device)

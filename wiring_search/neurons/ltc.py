@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from wiring_search.neurons.connections import Connections, synapses_of
-from wiring_search.neurons.dynamics import Dynamics, Field
+from wiring_search.neurons.dynamics import Dynamics, Field, as_index
 from wiring_search.solvers import TABLEAUX, explicit_step
 
 EPSILON = 1e-8
@@ -115,9 +115,9 @@ def _currents(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Σ w s E and Σ w s onto each neuron, two (B, neurons). v: (B, nodes) presynaptic values; pre, post: (E,)."""
     w, mu, sigma, erev = (p[prefix + name] for name in SYNAPSE_FIELDS)
-    conductance = w * torch.sigmoid(sigma * (v[:, pre] - mu))
-    zeros = conductance.new_zeros(len(v), neurons)
-    at = torch.as_tensor(post, dtype=torch.int64, device=v.device)
+    conductance = w * torch.sigmoid(sigma * (v.index_select(1, as_index(pre, v)) - mu))
+    zeros = conductance.new_zeros(v.shape[0], neurons)
+    at = as_index(post, v)
     return zeros.index_add(1, at, conductance * erev), zeros.index_add(1, at, conductance)
 
 
