@@ -14,7 +14,7 @@ from wiring_search.pareto import hypervolume, is_front
 from wiring_search.records import Outcome, Status
 from wiring_search.report import _page as page
 from wiring_search.report import report_data, write_report
-from wiring_search.results import answer, compared, export, front, hypervolume_reference
+from wiring_search.results import answer, compared, export, front, reference
 from wiring_search.store import Store
 from wiring_search.study import search
 from workers.inline import InlinePool
@@ -67,8 +67,8 @@ def test_history_ends_with_the_whole_fronts_hypervolume(finished: Store) -> None
     table = finished.table()
     history = report_data(finished)["history"]
     points = table[table["status"] == "ok"][["error", "synapses"]].astype(float).to_numpy()
-    reference = hypervolume_reference(table, ("error", "synapses"))
-    assert history[-1]["hypervolume"] == pytest.approx(hypervolume(points[is_front(points)], reference))
+    corner = reference(finished, ("error", "synapses")).point
+    assert history[-1]["hypervolume"] == pytest.approx(hypervolume(points[is_front(points)], corner))
     assert history[-1]["error"] == points[:, 0].min()
     volumes = [row["hypervolume"] for row in history]
     assert volumes == sorted(volumes)

@@ -13,7 +13,7 @@ from studies import FACTS, config, fake_train, store, tiny_task
 
 from search_spaces import Choice, Space
 from wiring_search.config import SAMPLERS
-from wiring_search.events import Exhausted, PackDone, PackStarted, Stopped
+from wiring_search.events import Exhausted, PackDone, PackStarted, Referred, Stopped
 from wiring_search.records import PackJob, PackResult, Status
 from wiring_search.results import front
 from wiring_search.sampling import OptunaSampler
@@ -145,12 +145,15 @@ def test_watchers_hear_of_every_trained_trial_once(tmp_path: Path) -> None:
     mine, heard = store(tmp_path), []
     search(mine.config, mine, Shuffled(), heard.append)
     started = [event.pack for event in heard if isinstance(event, PackStarted)]
+    referred = [event for event in heard if isinstance(event, Referred)]
     heard = [event for event in heard if isinstance(event, PackDone)]
     assert not any(event.restored for event in heard) and sorted(started) == sorted(event.pack for event in heard)
     numbers = [number for event in heard for number in event.outcomes]
     assert sorted(numbers) == [t.trial for t in mine.trials() if t.status in (Status.OK, Status.DIVERGED)]
     replay: list[PackDone] = []
     search(mine.config, mine, Shuffled(fail_after=0), replay.append)
+    assert [event for event in replay if isinstance(event, Referred)] == referred and len(referred) == 1
+    replay = [event for event in replay if isinstance(event, PackDone)]
     assert all(event.restored for event in replay) and len(replay) == len(heard)
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import studies
 
 from wiring_search.config import StudyConfig
-from wiring_search.events import Estimated, Event, PackDone, PackStarted, PoolSeen, TaskLoaded
+from wiring_search.events import Estimated, Event, PackDone, PackStarted, PoolSeen, Referred, TaskLoaded
 from wiring_search.records import Outcome, Status
+
+REFERENCE = {"error": 0.9, "synapses": 300.0, "latency_us": 3.0, "parameters": 3000.0}
 
 
 class Clock:
@@ -31,7 +33,7 @@ def outcome(error: float, synapses: int, status: Status = Status.OK) -> Outcome:
 
 def events(config: StudyConfig, workers: int = 2, seed: int = 0) -> Iterator[Event]:
     """Packs of rung 0, and a third of each rung's candidates packed anew for the next one as soon as there are enough of them;
-    one in twenty diverges."""
+    one in twenty diverges. The reference point comes with the first pack that has the full budget."""
     rng = np.random.default_rng(seed)
     yield TaskLoaded("digits: 1,797 samples [made up]\nbaselines: majority class 0.9")
     yield Estimated(240.0, 240.0 * workers / 3600)
@@ -39,6 +41,7 @@ def events(config: StudyConfig, workers: int = 2, seed: int = 0) -> Iterator[Eve
     waiting: list[list[tuple[int, float, int]]] = [[] for _ in config.rungs]
     waiting[0] = [(trial, rng.uniform(0.1, 0.9), int(rng.integers(20, 400))) for trial in range(config.trials)]
     last, pack, size = len(config.rungs) - 1, 0, config.pack_size
+    referred = False
     while any(waiting):
         full = [rung for rung in range(last + 1) if len(waiting[rung]) >= size]
         rung = full[-1] if full else next(rung for rung in range(last + 1) if waiting[rung])
@@ -54,6 +57,9 @@ def events(config: StudyConfig, workers: int = 2, seed: int = 0) -> Iterator[Eve
             found[trial] = outcome(error, synapses, Status.OK if rung == last else Status.PRUNED)
             good.append((error, trial, difficulty, synapses))
         yield PackDone(pack, found, rung=rung)
+        if rung == last and not referred:
+            yield Referred(tuple(REFERENCE[name] for name in config.objectives))
+            referred = True
         if rung < last:
             waiting[rung + 1] += [member[1:] for member in sorted(good)[: round(len(members) / config.eta)]]
         pack += 1

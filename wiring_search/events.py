@@ -1,7 +1,7 @@
 """What a search tells whoever watches it: the live view, logs, tests. Frozen values, in the order in which things happen.
 
-TaskLoaded, KernelPrepared …, Estimated, then PackStarted and PackDone in turns with PoolSeen between them, and at the end
-Exhausted or Stopped where the search did not get all that it asked for.
+TaskLoaded, KernelPrepared …, Estimated, then PackStarted and PackDone in turns with PoolSeen between them, Referred once, and at
+the end Exhausted or Stopped where the search did not get all that it asked for.
 """
 
 from collections.abc import Callable
@@ -58,6 +58,13 @@ class PackDone:
 
 
 @dataclass(frozen=True)
+class Referred:
+    """From now on hypervolumes of the study's objectives are measured, from this point, every number of it to be small."""
+
+    point: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class PoolSeen:
     """workers: how many there are now; waiting: packs submitted that no worker has begun."""
 
@@ -80,5 +87,5 @@ class Stopped:
     reason: str
 
 
-Event = TaskLoaded | KernelPrepared | Estimated | PackStarted | PackDone | PoolSeen | Exhausted | Stopped
+Event = TaskLoaded | KernelPrepared | Estimated | PackStarted | PackDone | Referred | PoolSeen | Exhausted | Stopped
 Watcher = Callable[[Event], None]

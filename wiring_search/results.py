@@ -3,6 +3,7 @@ folder."""
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,16 @@ import numpy as np
 
 from wiring_search.pareto import is_front
 from wiring_search.records import SHARES, Status
-from wiring_search.score_names import OBJECTIVES, minimised
+from wiring_search.score_names import OBJECTIVES, SCORES, minimised
 from wiring_search.store import Store
 
 if TYPE_CHECKING:
     import pandas
 
 NEAR = 0.01
+# Candidates that must have finished before a reference point is kept.
+ENOUGH = 16
+_ERRORS = ("error", "error_upper")
 
 
 def candidates(table: "pandas.DataFrame") -> "pandas.DataFrame":
@@ -68,12 +72,66 @@ def nearly(error: float, metric: str) -> tuple[float, str]:
     return (error + NEAR + 1e-12, "0.01 of it") if metric in SHARES else (error * (1 + NEAR) + 1e-12, "1 % of it")
 
 
-def hypervolume_reference(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
-    """A corner just beyond the worst finished candidate, for hypervolumes within one study."""
-    points = minimised_points(candidates(table), objectives)
-    points = points[np.isfinite(points).all(axis=1)]
-    worst = points.max(axis=0, initial=-math.inf)
-    return worst + 0.01 * np.abs(worst) + 1e-9 if len(points) else np.full(len(objectives), math.nan)
+@dataclass(frozen=True)
+class Reference:
+    """Where hypervolumes are measured from: what is worse than it in any objective is worth nothing.
+
+    shown: its numbers, as scores are shown; NaN where nothing is known yet. found: how each was found, in words. kept: whether
+    the store keeps it for good.
+    """
+
+    objectives: tuple[str, ...]
+    shown: tuple[float, ...]
+    found: tuple[str, ...]
+    kept: bool = False
+
+    @property
+    def point(self) -> np.ndarray:
+        """(objectives,), smaller is better."""
+        return minimised(self.objectives, np.array(self.shown))
+
+    @property
+    def known(self) -> bool:
+        return all(map(math.isfinite, self.shown))
+
+    @property
+    def sentence(self) -> str:
+        parts = zip(self.objectives, self.shown, self.found, strict=True)
+        return ", ".join(f"{name} {value:.4g} ({how})" for name, value, how in parts)
+
+
+def reference(store: Store, objectives: tuple[str, ...]) -> Reference:
+    """The reference point of a study, the same ever after: that of an error is the worst trivial rule's, as a network that loses
+    to it is worth nothing; of a score that has a worst, that; of any other a tenth more than the worst of the first 16
+    candidates that finished well, by trial.
+
+    It is kept in the store as soon as there are 16; before, it may move. Raises ValueError for a name that is no objective.
+    """
+    # Kept once for a set of objectives, in whatever order they are asked for.
+    ordered = tuple(sorted(objectives, key=lambda name: OBJECTIVES.index(name) if name in OBJECTIVES else -1))
+    shown = store.reference_point(ordered)
+    kept = shown is not None
+    if shown is None:
+        points = minimised_points(candidates(store.table()), ordered)
+        first = points[np.isfinite(points).all(axis=1)][:ENOUGH]
+        shown = tuple(_worst(store, name, first[:, place])[0] for place, name in enumerate(ordered))
+        if len(first) == ENOUGH:
+            store.keep_reference_point(ordered, shown)
+            shown, kept = store.reference_point(ordered) or shown, True
+    found = tuple(_worst(store, name, np.empty(0))[1] for name in objectives)
+    return Reference(objectives, tuple(shown[ordered.index(name)] for name in objectives), found, kept)
+
+
+def _worst(store: Store, name: str, first: np.ndarray) -> tuple[float, str]:
+    """Where a hypervolume ends in one objective, and why there. first: of the first candidates."""
+    known = SCORES[name].worst
+    if known is not None:
+        return known, "the worst there is"
+    rules = {rule: error for rule, error in store.facts.get("baselines", {}).items() if math.isfinite(error)}
+    if name in _ERRORS and rules:
+        rule = max(rules, key=rules.__getitem__)
+        return rules[rule], f"the worst trivial rule, {rule}"
+    return float(first.max(initial=-math.inf)) * 1.1 if len(first) else math.nan, f"a tenth above the worst of the first {ENOUGH}"
 
 
 def export(store: Store) -> list[Path]:

@@ -10,11 +10,13 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """sign: 1 where smaller is better, −1 where larger is, 0 where neither is and it cannot be an objective."""
+    """sign: 1 where smaller is better, −1 where larger is, 0 where neither is and it cannot be an objective. worst: the worst that
+    it can be, None where there is no bound."""
 
     sentence: str
     sign: int
     unit: str = ""
+    worst: float | None = None
 
 
 # What every candidate has.
@@ -27,18 +29,22 @@ ALWAYS = {
 # What is measured besides, after training, by groups that can be asked for.
 GROUPS = {
     "memory": {
-        "memory": Score("accuracy at recalling a bit of k steps ago, learned afresh: area over log k, 0 (chance) to 1", -1),
-        "memory_lag": Score("the longest k that is recalled, and every shorter one", -1, "steps"),
+        "memory": Score(
+            "accuracy at recalling a bit of k steps ago, learned afresh: area over log k, 0 (chance) to 1", -1, worst=0.0
+        ),
+        "memory_lag": Score("the longest k that is recalled, and every shorter one", -1, "steps", 0.0),
     },
     "dynamics": {
-        "expressivity": Score("length of the trained network's trajectory over that of a neural ODE of equal width", -1),
+        "expressivity": Score(
+            "length of the trained network's trajectory over that of a neural ODE of equal width", -1, worst=0.0
+        ),
         "gradient_slope": Score(
             "of the logarithm of ‖∂ last state/∂ earlier state‖ over the lag; 0 carries furthest", 0, "a step"
         ),
-        "kernel_rank": Score("how many different inputs the states tell apart linearly", -1),
+        "kernel_rank": Score("how many different inputs the states tell apart linearly", -1, worst=0.0),
     },
     "robustness": {
-        "robustness": Score("mean over shifts of the input of clean error over shifted error, 1: nothing lost", -1),
+        "robustness": Score("mean over shifts of the input of clean error over shifted error, 1: nothing lost", -1, worst=0.0),
     },
 }
 # What repeats of a candidate, other initial weights, add.

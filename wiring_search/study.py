@@ -22,9 +22,10 @@ from typing import Any
 from search_spaces import Infeasible, Space
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
-from wiring_search.events import Exhausted, PackDone, PackStarted, PoolSeen, Stopped, Watcher
+from wiring_search.events import Exhausted, PackDone, PackStarted, PoolSeen, Referred, Stopped, Watcher
 from wiring_search.halving import Ladder
 from wiring_search.records import Outcome, PackJob, PackResult, Status
+from wiring_search.results import ENOUGH, reference
 from wiring_search.sampling import Proposal, sampler_of
 from wiring_search.score_names import minimised
 from wiring_search.stopping import Until
@@ -55,6 +56,7 @@ def search(
     under_way: dict[int, _Pack] = {}
     known: dict[int, dict[int, Outcome]] = {}
     reason = None
+    referred = False
     while True:
         while len(under_way) < config.ahead and reason is None:
             number = walk.asked
@@ -88,6 +90,9 @@ def search(
             reason = until()
         else:
             walk.tell(under_way.pop(number), known.pop(number))
+            if not referred and walk.finished >= ENOUGH:
+                watch(Referred(tuple(reference(store, config.objectives).point.tolist())))
+                referred = True
     if reason is not None:
         watch(Stopped(reason))
         _stop(config, store, pool, {n: pack for n, pack in under_way.items() if n not in known}, watch)
@@ -132,6 +137,7 @@ class _Walk:
         self._told: dict[int, tuple[tuple[float, ...] | None, int]] = {}  # values, and the rung where they were found
         self.asked = self.told = 0
         self.trained = 0
+        self.finished = 0  # told of, with the full budget and all objectives
         self.ended = False
 
     def next_pack(self, under_way: int) -> _Pack | None:
@@ -186,6 +192,7 @@ class _Walk:
         for number in pack.members:
             values = self._objectives(outcomes[number])
             self._ladder.seen(pack.rung, number, values)
+            self.finished += pack.rung == self._last and values is not None
             self._tell(number, values, pack.rung)
         for trial in pack.trials:
             if trial.duplicate_of is not None:

@@ -15,8 +15,8 @@ import numpy as np
 
 from wiring_search.budget import Budget, Meter
 from wiring_search.config import StudyConfig
-from wiring_search.events import Estimated, Event, PackDone, PackStarted, PoolSeen
-from wiring_search.pareto import hypervolume
+from wiring_search.events import Estimated, Event, PackDone, PackStarted, PoolSeen, Referred
+from wiring_search.pareto import hypervolume, hypervolume_gain
 from wiring_search.records import Outcome, Rung, Status
 from wiring_search.score_names import minimised
 
@@ -24,10 +24,6 @@ from wiring_search.score_names import minimised
 _NOW = 60.0
 # Candidates of which so many tell what share of them goes on.
 _MANY = 32
-# The hypervolume's reference is the worst of so many candidates, the first with the full budget.
-_REFERENCE_FROM = 8
-# Above these a hypervolume is no by-work: its cost grows with a power of the front's size.
-_MOST_OBJECTIVES, _LARGEST_FRONT = 3, 300
 
 
 def shares(config: StudyConfig) -> tuple[float, ...]:
@@ -130,8 +126,7 @@ class Tally:
         self._candidates = 0
         self._done_here = 0.0
         self._recent = _Recent()
-        self._first_full: list[np.ndarray] = []
-        self._volume: float | None = None
+        self._volume = 0.0
 
     @property
     def seconds(self) -> float:
@@ -163,6 +158,9 @@ class Tally:
                 self._begin()
             case Estimated():
                 self.estimated = event
+            case Referred():
+                self.reference = np.array(event.point)
+                self._volume = hypervolume(self.front.points, self.reference)
 
     def candidates_a_minute(self) -> tuple[float, float] | None:
         """Candidates decided, over the last minute and over all; None before the first."""
@@ -221,13 +219,8 @@ class Tally:
         return max(self.estimated.seconds - running, 0.0)
 
     def hypervolume(self) -> float | None:
-        """What the front with the full budget dominates, below a reference that stays: the worst of the first candidates with
-        that budget. None before there are enough of them, with more than three objectives, and for huge fronts."""
-        if self.reference is None or len(self.front.trials) > _LARGEST_FRONT or len(self.reference) > _MOST_OBJECTIVES:
-            return None
-        if self._volume is None:
-            self._volume = hypervolume(self.front.points, self.reference)
-        return self._volume
+        """What the front with the full budget dominates, below the study's reference point. None before there is one."""
+        return None if self.reference is None else self._volume
 
     def _started(self, event: PackStarted) -> None:
         if self._submitted is None:
@@ -276,23 +269,14 @@ class Tally:
         if outcome.status not in (Status.OK, Status.PRUNED) or rung < self.at:
             return
         if rung > self.at:
-            self.at, self.best, self.front = rung, None, Front(self.config.objectives)
+            self.at, self.best, self.front, self._volume = rung, None, Front(self.config.objectives), 0.0
         if self.best is None or outcome.error < self.best[1]:
             self.best = trial, outcome.error
         point = minimised(self.config.objectives, np.array([outcome.score(name) for name in self.config.objectives]))
-        if self.front.add(trial, point):
-            self._volume = None
-        if rung == last:
-            self.full += 1
-            self._refer(point)
-
-    def _refer(self, point: np.ndarray) -> None:
-        if self.reference is not None or not np.isfinite(point).all():
-            return
-        self._first_full.append(point)
-        if len(self._first_full) == _REFERENCE_FROM:
-            self.reference = np.max(self._first_full, axis=0)
-            self._first_full.clear()
+        if self.reference is not None:
+            self._volume += hypervolume_gain(point, self.front.points, self.reference)
+        self.front.add(trial, point)
+        self.full += rung == last
 
     def _work_under_way(self) -> float:
         """In packs that a worker has begun, epochs of one candidate: packs begin in the order in which they were submitted."""

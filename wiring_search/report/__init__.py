@@ -9,10 +9,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wiring_search.pareto import hypervolume
+from wiring_search.pareto import hypervolume_course
 from wiring_search.records import Status
 from wiring_search.report.page import BASE, page
-from wiring_search.results import answer, candidates, compared, front, hypervolume_reference, minimised_points, write_whole
+from wiring_search.results import answer, candidates, compared, front, minimised_points, reference, write_whole
 from wiring_search.score_names import ALWAYS, SCORES
 from wiring_search.store import Store, Trial
 
@@ -61,7 +61,7 @@ def report_data(store: Store) -> dict[str, Any]:
         "front": on_front,
         "trials": [_row(trial, further) for trial in trials],
         "wirings": {number: _wiring(trials[number]) for number in shown},
-        "history": _history(table, config.objectives),
+        "history": _history(store, table),
         "states": _states(trials),
     }
 
@@ -115,18 +115,20 @@ def _wiring(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _history(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> list[dict[str, float | int]]:
+def _history(store: Store, table: "pandas.DataFrame") -> list[dict[str, float | int]]:
     """The best error and the hypervolume after each trial that finished well."""
-    reference = hypervolume_reference(table, objectives)
     finished = candidates(table)
-    points = minimised_points(finished, objectives)
+    if finished.empty:
+        return []
+    objectives = store.config.objectives
+    volumes = hypervolume_course(minimised_points(finished, objectives), reference(store, objectives).point)
     errors = finished["error"].to_numpy()
     stops = range(len(finished)) if len(finished) <= 400 else sorted({round(i) for i in _spaced(len(finished) - 1, 400)})
     return [
         {
             "trial": int(finished["trial"].iloc[i]),
             "error": float(errors[: i + 1].min()),
-            "hypervolume": hypervolume(points[: i + 1], reference),
+            "hypervolume": float(volumes[i]),
         }
         for i in stops
     ]
