@@ -25,6 +25,8 @@ LAYERS = [
         "budget",
         "durations",
         "stopping",
+        "structure",
+        "correlations",
     },
     {"solvers", "neurons", "kernels"},
     {"network", "backbone_cfc", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
@@ -32,7 +34,7 @@ LAYERS = [
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "evolution"},
-    {"sampling", "study", "screening", "mirror", "results", "report", "trained"},
+    {"sampling", "study", "screening", "mirror", "results", "report", "trained", "importance", "mattering"},
     {"tally", "estimate"},
     {"logs"},
     {"run", "examine"},
@@ -41,7 +43,7 @@ LAYERS = [
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 ONLY_IN = {
     "ray": {"workers"},
-    "optuna": {"sampling", "mirror"},
+    "optuna": {"sampling", "mirror", "importance"},
     "tensorboard": {"logs"},
     "mlflow": {"logs"},
     "wandb": {"logs"},

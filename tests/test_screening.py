@@ -9,7 +9,7 @@ import search_spaces
 from search_spaces import Choice, FloatRange, IntRange, Space
 from wiring_search.run import ONE_PROCESS, Run, screen, search, study_config
 from wiring_search.scores.proxies import PROXIES, proxies
-from wiring_search.screening import merit, rank_correlation, sampled, screen_pack
+from wiring_search.screening import merit, sampled, screen_pack
 from wiring_search.screening import screen as screened
 from workers.inline import InlinePool
 
@@ -61,28 +61,6 @@ def test_merit_rewards_each_proxy_and_punishes_what_is_not_finite() -> None:
 
     table = pandas.DataFrame({"expressivity": [1.0, 2.0, np.nan], "gradient_slope": [-0.5, 0.1, 0.2], "kernel_rank": [3, 9, 5]})
     assert merit(table).tolist() == pytest.approx([(1 / 2 + 1 / 3 + 1 / 3) / 3, 1.0, (0 + 2 / 3 + 2 / 3) / 3])
-
-
-@pytest.mark.parametrize("n", [5, 40])
-def test_rank_correlation_is_scipys(n: int) -> None:
-    rng = np.random.default_rng(n)
-    a = rng.standard_normal(n).round(1)
-    b = a + rng.standard_normal(n)
-    found = rank_correlation(np.append(a, np.nan), np.append(b, 1.0))
-    assert found["correlation"] == pytest.approx(stats.spearmanr(a, b).statistic) and found["n"] == n
-    assert -1 <= found["low"] < found["correlation"] < found["high"] <= 1
-
-
-def test_the_interval_covers_as_often_as_it_says() -> None:
-    """Of independent pairs ρ is 0; the interval must contain it in about 95 of 100 cases."""
-    rng = np.random.default_rng(0)
-    covered = [rank["low"] <= 0 <= rank["high"] for rank in (rank_correlation(*rng.standard_normal((2, 30))) for _ in range(800))]
-    assert 0.925 < np.mean(covered) < 0.975
-
-
-def test_nothing_to_correlate_is_nan() -> None:
-    for a, b in (([1.0, 2, 3], [3.0, 2, 1]), ([1.0] * 6, [1.0, 2, 3, 4, 5, 6])):
-        assert np.isnan(rank_correlation(np.array(a), np.array(b))["correlation"])
 
 
 def test_screening_beside_a_study_says_what_the_proxies_foretold(tmp_path) -> None:

@@ -124,7 +124,7 @@ def _frozen(store: Store, space: Space, trial: Trial, state: TrialState, asked: 
     values = [trial.score(name) for name in objectives] if state is TrialState.COMPLETE else None
     if values is not None and not all(map(math.isfinite, values)):
         state, values = TrialState.FAIL, None
-    distributions = _distributions(space, trial.params)
+    distributions = distributions_at(space, trial.params)
     frozen = create_trial(
         state=state,
         values=values,
@@ -138,7 +138,7 @@ def _frozen(store: Store, space: Space, trial: Trial, state: TrialState, asked: 
     return frozen
 
 
-def _distributions(space: Space, point: Point) -> dict[str, tuple[str, optuna.distributions.BaseDistribution]]:
+def distributions_at(space: Space, point: Point) -> dict[str, tuple[str, optuna.distributions.BaseDistribution]]:
     """By the name that Optuna knows: the dimension, and its distribution. Of a child of others, its point says a part only."""
     found = {}
     for name, value in point.items():

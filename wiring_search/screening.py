@@ -6,11 +6,7 @@ more kernel rank, and of a gradient slope closer to 0.
 
 Whether any of it foretells what training finds differs from task to task, and is to be measured: `trust` gives, for the
 trained trials of a study, Spearman's rank correlation of each proxy with each trained score, and its 95 % confidence interval
-
-    tanh(atanh ρ ± 1.96 √((1 + ρ²/2) / (n − 3)))
-
-(Bonett & Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations", Psychometrika 65,
-2000). An interval that contains 0 says: do not use this proxy here.
+(`wiring_search.correlations`). An interval that contains 0 says: do not use this proxy here.
 """
 
 import math
@@ -22,6 +18,7 @@ import numpy as np
 
 from search_spaces import Infeasible, Space
 from wiring_search.candidate import Candidate
+from wiring_search.correlations import rank_correlation
 from wiring_search.pack import layout_of
 from wiring_search.records import Beat, Outcome, PackJob, PackResult, Rung, Status, no_beat
 from wiring_search.scores.proxies import PROXIES, proxies
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
 _PACK = 128
 # Points in a row that are infeasible or seen before, after which a space counts as used up.
 _GIVE_UP_AFTER = 1000
-_NORMAL_95 = 1.959964
 
 Point = dict[str, Any]
 Told = Callable[[int, int], None]
@@ -119,27 +115,16 @@ def trust(candidates: list[Candidate], trained: dict[str, np.ndarray], features:
     found["|gradient_slope|"] = np.abs(found.pop("gradient_slope"))
     found["synapses"] = np.array([layout_of((c,), features, 1).synapses(0) for c in candidates], float)
     rows = [
-        {"proxy": name, "score": score, **rank_correlation(values, scores)}
+        {"proxy": name, "score": score, **_correlation(values, scores)}
         for name, values in found.items()
         for score, scores in trained.items()
     ]
     return pandas.DataFrame(rows)
 
 
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
-    """Spearman's ρ with its 95 % confidence interval, and the number n of pairs that are finite."""
-    from scipy.stats import rankdata
-
-    both = np.isfinite(a) & np.isfinite(b)
-    n = int(both.sum())
-    nothing = {"correlation": math.nan, "low": math.nan, "high": math.nan, "n": n}
-    if n < 4 or len(set(a[both])) < 2 or len(set(b[both])) < 2:
-        return nothing
-    rho = float(np.corrcoef(rankdata(a[both]), rankdata(b[both]))[0, 1])
-    if abs(rho) > 1 - 1e-12:
-        return {"correlation": rho, "low": rho, "high": rho, "n": n}
-    reach = _NORMAL_95 * math.sqrt((1 + rho**2 / 2) / (n - 3))
-    return {"correlation": rho, "low": math.tanh(math.atanh(rho) - reach), "high": math.tanh(math.atanh(rho) + reach), "n": n}
+def _correlation(values: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    found = rank_correlation(values, scores)
+    return {"correlation": found.rho, "low": found.lower, "high": found.upper, "n": found.n}
 
 
 def draw_trust(table: "pandas.DataFrame") -> "Figure":

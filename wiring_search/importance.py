@@ -1,0 +1,186 @@
+"""How important each dimension of a space is for each score: PED-ANOVA, by Optuna's evaluator.
+
+PED-ANOVA asks how much the best tenth of the trials differs, along one dimension, from all of them: the Pearson divergence of the
+two densities (Watanabe, Bansal & Hutter, "PED-ANOVA: Efficiently quantifying hyperparameter importance in arbitrary subspaces",
+IJCAI 2023). All of them means: of those that the sampler proposed, wherever it looked more often. Dimensions that do not exist
+everywhere, or not everywhere with one range, count by the shares of trials in each case (Optuna's conditional PED-ANOVA). It sees
+one dimension at a time: what matters only together with another may look unimportant.
+
+Importances of one score are shares and sum to 1. How far to trust them:
+
+- lower, upper: a 95 % interval from trials drawn anew with replacement, by their standard deviation and Student's t.
+- chance: the most that the dimension reaches when the scores are dealt out to the trials at random, nineteen times. One that
+  does not matter is above it in about one case of twenty. (With few trials, or many values, chance alone looks important.)
+
+Both are computed on at most 300 trials, and scaled to how many there are: the spread goes with one over the root of the number
+(the m-out-of-n bootstrap), and what chance reaches, a χ², with one over the number.
+
+Which trials count: those that were trained to the end; pruned ones with the scores of their last rung, as samplers see them; and
+diverged ones, as the worst. Not: infeasible ones (they say what can be built, not what is good), duplicates (their original is
+there), crashed ones (that was the machine's fault). A child of evolution counts for a dimension only where its point says it.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from search_spaces import Choice, Space
+from wiring_search.mirror import distributions_at
+from wiring_search.records import Status
+from wiring_search.sampling import key_of
+from wiring_search.score_names import minimised
+from wiring_search.store import Trial
+
+# With fewer trials the best tenth is less than five, which Optuna's authors call unstable; with fewer than the least there is nothing
+# to say.
+ENOUGH, LEAST = 50, 20
+_BEST = 0.1
+_DRAWS, _DEALS, _AT_MOST = 20, 19, 300
+_COUNTED = (Status.OK, Status.PRUNED, Status.DIVERGED)
+
+Told = Callable[[int, int], None]
+
+
+def importances(
+    space: Space, trials: Sequence[Trial], scores: Sequence[str], seed: int, told: Told = lambda done, count: None
+) -> list[dict[str, Any]]:
+    """One row a score and dimension that can vary, the most important first: objective, dimension, importance, lower, upper, chance,
+    trials (how many count), enough (whether they are 50). NaN with fewer than 20, and where the score never changes.
+
+    seed: of what is drawn. told(done, count): importances computed.
+    """
+    counted = [trial for trial in trials if trial.status in _COUNTED and trial.duplicate_of is None]
+    names = [name for name in space.dimensions if _varies(space, name)]
+    rows = []
+    for place, score in enumerate(scores):
+        values = _worst_where_diverged(counted, score)
+        kept = np.flatnonzero(np.isfinite(values))
+        measure = _Measure(space, [counted[k] for k in kept], values[kept], names, np.random.default_rng((seed, place)))
+        of = place * (1 + _DRAWS + _DEALS)
+        found = _rows(measure, names, lambda done, of=of: told(of + done, len(scores) * (1 + _DRAWS + _DEALS)))
+        rows += [{"objective": score, **row} for row in sorted(found, key=lambda row: -row["importance"])]
+    return rows
+
+
+def _worst_where_diverged(trials: Sequence[Trial], score: str) -> np.ndarray:
+    """(trials,) Smaller is better; NaN where there is none."""
+    values = minimised((score,), np.array([[trial.score(score)] for trial in trials]))[:, 0]
+    worst = np.max(values, initial=-math.inf, where=np.isfinite(values)) + 1.0
+    diverged = np.array([trial.status is Status.DIVERGED for trial in trials], bool)
+    return np.where(diverged & ~np.isfinite(values) & np.isfinite(worst), worst, values)
+
+
+def _rows(measure: "_Measure", names: Sequence[str], told: Callable[[int], None]) -> list[dict[str, Any]]:
+    from scipy.special import stdtrit
+
+    n = len(measure.trials)
+    here = {"trials": n, "enough": n >= ENOUGH}
+    nothing = [
+        {"dimension": name, **dict.fromkeys(("importance", "lower", "upper", "chance"), math.nan), **here} for name in names
+    ]
+    if n < LEAST:
+        return nothing
+    found = measure.raw(np.arange(n))
+    told(1)
+    total = found.sum()
+    if not total > 0:
+        return nothing
+    m = min(n, _AT_MOST)
+    shares, dealt = [], []
+    for done in range(_DRAWS):
+        raw = measure.raw(measure.rng.integers(n, size=m))
+        shares.append(raw / raw.sum() if raw.sum() > 0 else np.full(len(raw), math.nan))
+        told(done + 2)
+    for done in range(_DEALS):
+        dealt.append(measure.raw(measure.rng.permutation(n)[:m], dealt=True))
+        told(done + 2 + _DRAWS)
+    reach = stdtrit(_DRAWS - 1, 0.975) * np.nanstd(shares, axis=0, ddof=1) * math.sqrt(m / n)
+    ends = found / total - reach, found / total + reach
+    of_all = zip(names, found / total, ends[0].clip(0, 1), ends[1].clip(0, 1), np.max(dealt, axis=0) * m / n / total, strict=True)
+    columns = ("importance", "lower", "upper", "chance")
+    return [{"dimension": name, **dict(zip(columns, map(float, numbers), strict=True)), **here} for name, *numbers in of_all]
+
+
+class _Measure:
+    """The importances of one score. Optuna is shown trials as they are drawn, without a study that would have to be filled anew."""
+
+    def __init__(
+        self, space: Space, trials: Sequence[Trial], values: np.ndarray, names: Sequence[str], rng: np.random.Generator
+    ) -> None:
+        self.trials, self.rng = trials, rng
+        self._values = values
+        self._keys = {name: [key_of(space, name, k) for k in range(len(space.alternatives(name)))] for name in names}
+        self._frozen, known = [], []
+        for number, trial in enumerate(trials):
+            frozen = _frozen(space, trial, number)
+            self._frozen.append(frozen)
+            known.append([_is_said(space, trial, name, frozen, self._keys[name]) for name in names])
+        self._known = np.array(known, bool).reshape(len(trials), len(names))
+        self._storage = _Shown()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._study = optuna.create_study(storage=self._storage)
+
+    def raw(self, drawn: np.ndarray, dealt: bool = False) -> np.ndarray:
+        """(names,) From these trials, by number, some perhaps more than once. dealt: with one another's scores, at random."""
+        values = self._values[drawn[self.rng.permutation(len(drawn))] if dealt else drawn]
+        by_number = dict(zip(drawn.tolist(), values.tolist(), strict=True))
+        found = np.zeros(len(self._keys))
+        groups, of = np.unique(self._known, axis=1, return_inverse=True)  # dimensions that the same trials say
+        for g in range(groups.shape[1]):
+            names = [name for name, group in zip(self._keys, of.ravel(), strict=True) if group == g]
+            raw = self._evaluated([key for name in names for key in self._keys[name]], drawn[groups[drawn, g]], by_number)
+            # Alternatives are told apart by name; the importance of all of them is their sum (theorem 4.2 of Conditional PED-ANOVA).
+            found[of.ravel() == g] = [sum(raw.get(key, 0.0) for key in self._keys[name]) for name in names]
+        return found
+
+    def _evaluated(self, keys: list[str], drawn: np.ndarray, values: dict[int, float]) -> dict[str, float]:
+        """By the names that Optuna knows; of those that exist in some of the trials."""
+        shown = self._storage.shown = [self._frozen[k] for k in drawn]
+        there = {key for trial in shown for key in trial.params}
+        keys = [key for key in keys if key in there]
+        if not keys or len(shown) < LEAST:
+            return {}
+        best = min(max(_BEST, 5 / len(shown)), 0.5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that smaller is better, that a case is rare: known, and said above
+            evaluator = PedAnovaImportanceEvaluator(target_quantile=best)
+            return evaluator.evaluate(self._study, keys, target=lambda trial: values[trial.number])
+
+
+class _Shown(optuna.storages.InMemoryStorage):
+    """A storage whose trials are those that it is given to show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[FrozenTrial] = []
+
+    def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
+        return self.shown
+
+
+def _frozen(space: Space, trial: Trial, number: int) -> FrozenTrial:
+    at = distributions_at(space, trial.params)
+    frozen = create_trial(
+        state=TrialState.COMPLETE,
+        value=0.0,
+        params={key: trial.params[name] for key, (name, _) in at.items()},
+        distributions={key: distribution for key, (_, distribution) in at.items()},
+    )
+    frozen.number = frozen._trial_id = number
+    return frozen
+
+
+def _is_said(space: Space, trial: Trial, name: str, frozen: FrozenTrial, keys: Sequence[str]) -> bool:
+    """Whether the trial's point says what this dimension is there: its value, or that it does not exist."""
+    return space.alternative(name, trial.params) is None or any(key in frozen.params for key in keys)
+
+
+def _varies(space: Space, name: str) -> bool:
+    alternatives = space.alternatives(name)
+    return any(len(one.values) > 1 if isinstance(one, Choice) else one.low < one.high for one in alternatives)
