@@ -21,7 +21,7 @@ import numpy as np
 
 from search_spaces import Choice, FloatRange, IntRange, Space
 from search_spaces.space import CANDIDATE_DIMENSIONS, LAYERED_TOPOLOGIES, Dimension, Point, Value
-from wiring_search.candidate import NEURONS, SOLVERS, Candidate
+from wiring_search.candidate import NEURONS, SIGNED, SOLVERS, Candidate
 from wiring_search.mutation import FORWARD, MOVES, Limits, Origins, cross, joined_roles, mutate, survivors
 from wiring_search.wiring import Wiring
 
