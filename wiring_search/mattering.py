@@ -27,7 +27,7 @@ Told = Callable[[int, int], None]
 
 SIGNIFICANT = 0.05
 # Correlations with these would only say again how the size comes about; a reader who wants that names them as objectives.
-_SIZES = ("synapses", "parameters")
+SIZES = ("synapses", "parameters")
 _SEED = "wiring_seed"  # numbers without an order: one more is not more of anything
 _MOST_BINS, _LEAST_IN_BIN = 20, 10
 
@@ -80,7 +80,7 @@ def mattering(store: Store, objectives: Sequence[str] = (), told: Told = lambda 
     dimensions = _dimensions(space, table)
     trials = store.trials(candidates=False)
     importance = importances(space, trials, asked, store.config.seed, lambda done, of: told(half + half * done // of, 2 * half))
-    measured = [name for name in store.config.measured if name in OBJECTIVES and name not in _SIZES and name != "latency_us"]
+    measured = [name for name in store.config.measured if name in OBJECTIVES and name not in SIZES and name != "latency_us"]
     correlated = _correlated(candidates, structure, dimensions, tuple(dict.fromkeys((*asked, *measured))), asked)
     return Matters(asked, pandas.DataFrame(importance), structure, correlated, candidates, dimensions)
 
@@ -113,7 +113,7 @@ def _correlated(
         # A layer's size is a dimension and a feature; one of them is enough.
         if values is not None and not any(np.array_equal(values, other) for other in features.values()):
             features[name if name not in features else f"p.{name}"], kinds[name] = values, "dimension"
-    of = {name: table[name].astype(float).to_numpy() for name in scores if name in asked or name not in _SIZES}
+    of = {name: table[name].astype(float).to_numpy() for name in scores if name in asked or name not in SIZES}
     rows = correlations(features, of, table["synapses"].astype(float).to_numpy())
     found = pandas.DataFrame(rows, columns=_COLUMNS)
     found.insert(2, "kind", [kinds.get(feature, "dimension") for feature in found["feature"]])

@@ -1,11 +1,12 @@
 """Candidates of a run folder looked at again: how robust, how costly, how they move and remember, how much of their error is
-luck, and what other solvers make of their weights.
+luck, what other solvers make of their weights; and what matters among all of them.
 
 Everything but the suite of memory, which has tasks of its own, is measured on the validation split; the test split stays
 sealed. Like `wiring_search.run`, this is where store, task and scores are put together; the command line is a thin layer
 over it.
 """
 
+from wiring_search.examine.mattering import CORRELATIONS_TABLE, IMPORTANCE_TABLE, STRUCTURE_TABLE, matters, pictures_of
 from wiring_search.examine.moved import DYNAMICS_PICTURE, DYNAMICS_TABLE, dynamics
 from wiring_search.examine.remembered import MEMORY_PICTURE, MEMORY_TABLE, memory
 from wiring_search.examine.repeated import Design, Repeats, design, repeat
@@ -14,19 +15,24 @@ from wiring_search.examine.solved import SolverComparison, solvers
 from wiring_search.examine.spent import costs
 
 __all__ = [
+    "CORRELATIONS_TABLE",
     "DYNAMICS_PICTURE",
     "DYNAMICS_TABLE",
+    "IMPORTANCE_TABLE",
     "MEMORY_PICTURE",
     "MEMORY_TABLE",
     "ROBUSTNESS_PICTURE",
     "ROBUSTNESS_TABLE",
+    "STRUCTURE_TABLE",
     "Design",
     "Repeats",
     "SolverComparison",
     "costs",
     "design",
     "dynamics",
+    "matters",
     "memory",
+    "pictures_of",
     "repeat",
     "robustness",
     "solvers",

@@ -1,0 +1,41 @@
+"""What matters in a study, written into its folder."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from wiring_search.examine.chosen import Told
+from wiring_search.mattering import Matters, mattering
+from wiring_search.store import Store
+
+IMPORTANCE_TABLE, STRUCTURE_TABLE, CORRELATIONS_TABLE = "importance.csv", "structure.csv", "correlations.csv"
+
+
+def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda done, count: None) -> Matters:
+    """Importance of every dimension for every objective, structure of every wiring, and correlations of both with scores.
+
+    Also written into the folder: importance.csv, structure.csv, correlations.csv, and the pictures of `pictures_of`. Nothing is
+    trained, no data are read. The rest: see `wiring_search.mattering.mattering`.
+    """
+    from wiring_search.examine import mattering_pictures as pictures
+
+    folder = Path(out)
+    with closing(Store.open(folder)) as store:
+        found = mattering(store, objectives, told)
+    found.importance.to_csv(folder / IMPORTANCE_TABLE, index=False)
+    found.structure.to_csv(folder / STRUCTURE_TABLE, index=False)
+    found.correlations.to_csv(folder / CORRELATIONS_TABLE, index=False)
+    figures = [
+        pictures.draw_importance(found),
+        pictures.draw_parallel(found),
+        pictures.draw_correlations(found),
+        *(pictures.draw_marginals(found, objective) for objective in found.objectives),
+    ]
+    for name, figure in zip(pictures_of(found.objectives), figures, strict=True):
+        figure.savefig(folder / name, dpi=150)
+    return found
+
+
+def pictures_of(objectives: Sequence[str]) -> list[str]:
+    """The files that `matters` draws: importance, parallel coordinates, correlations, and marginals of each objective."""
+    return ["importance.png", "parallel.png", "correlations.png", *(f"marginals-{name}.png" for name in objectives)]
