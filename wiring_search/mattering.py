@@ -111,12 +111,13 @@ def _correlated(
     for name, log in dimensions.items():
         values = None if log is None or name == _SEED else table[f"p.{name}"].astype(float).to_numpy()
         # A layer's size is a dimension and a feature; one of them is enough.
-        if values is not None and not any(np.array_equal(values, other) for other in features.values()):
-            features[name if name not in features else f"p.{name}"], kinds[name] = values, "dimension"
+        if values is not None and not any(_same(values, other) for other in features.values()):
+            key = name if name not in features else f"p.{name}"
+            features[key], kinds[key] = values, "dimension"
     of = {name: table[name].astype(float).to_numpy() for name in scores if name in asked or name not in SIZES}
     rows = correlations(features, of, table["synapses"].astype(float).to_numpy())
     found = pandas.DataFrame(rows, columns=_COLUMNS)
-    found.insert(2, "kind", [kinds.get(feature, "dimension") for feature in found["feature"]])
+    found.insert(2, "kind", [kinds[feature] for feature in found["feature"]])
     found["reading"] = [reading(row) for row in found.itertuples()]
     order = found["score"].map(list(of).index), -found["rho"].abs()
     return found.assign(a=order[0], b=order[1]).sort_values(["a", "b", "feature"], ignore_index=True).drop(columns=["a", "b"])
@@ -124,6 +125,12 @@ def _correlated(
 
 _COLUMNS = ["feature", "score", "rho", "lower", "upper", "p", "q", "n"]
 _COLUMNS += ["partial", "partial_lower", "partial_upper", "partial_p", "partial_q"]
+
+
+def _same(dimension: np.ndarray, feature: np.ndarray) -> bool:
+    """Wherever the dimension exists."""
+    there = np.isfinite(dimension)
+    return np.array_equal(dimension[there], feature[there])
 
 
 def reading(row: Any) -> str:
@@ -152,9 +159,12 @@ def _interval(value: float, lower: float, upper: float) -> str:
 
 
 def marginal(table: "pandas.DataFrame", dimension: str, score: str) -> list[dict[str, Any]]:
-    """How a score lies along one dimension, whatever the others are: bins of about equally many candidates, at most twenty, with
-    `at` (the median of the dimension, or a name), low, high (its range in the bin), n, and the score's lower quartile, median and
-    upper quartile. Candidates where the dimension does not exist are in none."""
+    """How a score lies along one dimension, whatever the others are: at most twenty bins, of ten candidates or more (of a third where
+    there are fewer than thirty), or one a name.
+
+    at: the median of the dimension, or the name; low, high: its range in the bin; n; lower, median, upper: the score's quartiles.
+    Candidates where the dimension does not exist are in none.
+    """
     rows = table[[f"p.{dimension}", score]].dropna()
     values, scores = rows[f"p.{dimension}"].to_numpy(), rows[score].to_numpy(float)
     found = []
@@ -169,17 +179,22 @@ def marginal(table: "pandas.DataFrame", dimension: str, score: str) -> list[dict
 
 
 def _bins(values: np.ndarray) -> list[np.ndarray]:
-    """Masks: each value by itself where there are few, else ranges of about as many candidates each."""
-    if not len(values):
+    """Masks: each name by itself; neighbouring numbers together until there are enough of them."""
+    different, counts = np.unique(values, return_counts=True) if len(values) else ((), ())
+    if len(values) and isinstance(values[0], str):
+        return [values == value for value in different]
+    enough = max(len(values) / _MOST_BINS, min(_LEAST_IN_BIN, len(values) / 3))
+    ends, gathered = [], 0
+    for place, count in enumerate(counts):
+        gathered += count
+        if gathered >= enough:
+            ends.append(place)
+            gathered = 0
+    if not ends:
         return []
-    different = sorted(set(values.tolist()))
-    most = max(min(_MOST_BINS, len(values) // _LEAST_IN_BIN), 3)
-    if len(different) <= most or isinstance(different[0], str):
-        return [values == value for value in different[:_MOST_BINS]]
-    numbers = values.astype(float)
-    inner = np.unique(np.quantile(numbers, np.linspace(0, 1, most + 1)[1:-1]))
-    places = np.searchsorted(inner, numbers, side="left")
-    return [places == place for place in np.unique(places)]
+    ends[-1] = len(counts) - 1  # those left over join the last bin
+    places = np.searchsorted(different[ends], values)
+    return [places == place for place in range(len(ends))]
 
 
 def plain_data(found: Matters) -> dict[str, Any]:

@@ -69,15 +69,15 @@ def draw_marginals(found: Matters, objective: str) -> "Figure":
     values = found.candidates[objective].dropna()
     if values.min() > 0 and values.max() > 20 * values.min():
         panels[0].set_yscale("log")
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=9, markerscale=1.4
-    )
+    named = {label: mark for ax in panels for mark, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=5, frameon=False, fontsize=9, markerscale=1.4)
     return figure
 
 
 def draw_parallel(found: Matters) -> "Figure":
     """A line a candidate through all dimensions and objectives, coloured by error (or else the first objective) from good, dark, to
-    bad; the front on top, thick. A line breaks where a dimension does not exist for it."""
+    bad; the front on top, thick. A line breaks where a dimension does not exist for it; those that less than half of the candidates
+    have are left out."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
@@ -85,7 +85,8 @@ def draw_parallel(found: Matters) -> "Figure":
     by = "error" if "error" in found.objectives else found.objectives[0]
     shown = _sample(found.candidates)
     shown = shown.sort_values(by, ascending=SCORES[by].sign < 0, ignore_index=True)
-    columns = [*((f"p.{name}", log) for name, log in found.dimensions.items()), *((name, False) for name in found.objectives)]
+    usual = {name: log for name, log in found.dimensions.items() if found.candidates[f"p.{name}"].notna().mean() >= 0.5}
+    columns = [*((f"p.{name}", log) for name, log in usual.items()), *((name, False) for name in found.objectives)]
     figure = Figure(figsize=(max(9.0, 0.95 * len(columns) + 1.5), 5.6), layout="constrained")
     ax = figure.add_subplot()
     heights = np.stack([_axis(ax, k, shown[name], log) for k, (name, log) in enumerate(columns)], axis=1)
@@ -100,19 +101,14 @@ def draw_parallel(found: Matters) -> "Figure":
     ax.add_collection(best)
     ax.set_xticks(range(len(columns)), [name.removeprefix("p.") for name, _ in columns], rotation=30, ha="right")
     ax.vlines(range(len(columns)), 0, 1, color=_FAINT, linewidth=0.8)
-    ax.axvline(len(found.dimensions) - 0.5, color=_FAINT, linestyle=":", linewidth=1)
+    ax.axvline(len(usual) - 0.5, color=_FAINT, linestyle=":", linewidth=1)
     ax.set(xlim=(-0.4, len(columns) - 0.2), ylim=(-0.09, 1.09), yticks=[])
     ax.spines[:].set_visible(False)
     ax.tick_params(axis="x", length=0, pad=12)
     bar = figure.colorbar(best if front.any() else others, ax=ax, shrink=0.7, pad=0.01)
     bar.set_ticks([0.02, 1.0], labels=["best", "worst"])
     bar.set_label(f"rank by {by}", labelpad=-22)
-    of = (
-        f"{len(shown):,} of {len(found.candidates):,} candidates"
-        if len(shown) < len(found.candidates)
-        else f"{len(shown):,} candidates"
-    )
-    ax.set_title(f"{of}; thick: the front", fontsize=10)
+    ax.set_title(_counted(shown, found), fontsize=10)
     return figure
 
 
@@ -124,11 +120,9 @@ def draw_correlations(found: Matters) -> "Figure":
     features = list(dict.fromkeys(table.sort_values("kind", ascending=False, kind="stable")["feature"]))
     scores = list(found.scores)
     height = 1.6 + 0.23 * len(features)
-    figure = Figure(figsize=(2.8 + 2 * 0.62 * len(scores) + 0.8, height), layout="constrained")
+    figure = Figure(figsize=(3.6 + 1.24 * max(len(scores), 2), height), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    for ax, value, q, title in zip(
-        panels, ("rho", "partial"), ("q", "partial_q"), ("as they are", "at equal numbers of synapses"), strict=True
-    ):
+    for ax, value, q, title in zip(panels, ("rho", "partial"), ("q", "partial_q"), ("as they are", "at equal size"), strict=True):
         cells, sure = (
             table.pivot(index="feature", columns="score", values=of).reindex(features, columns=scores) for of in (value, q)
         )
@@ -140,8 +134,14 @@ def draw_correlations(found: Matters) -> "Figure":
     for ax in panels:
         ax.axhline(structural - 0.5, color=_INK, linewidth=1)
     bar = figure.colorbar(image, ax=list(panels), shrink=min(0.6, 3 / height), pad=0.015, aspect=15)
-    bar.set_label("rank correlation (faded: may be chance)")
+    bar.set_label("rank correlation (faded: may be chance)", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
     return figure
+
+
+def _counted(shown: "pandas.DataFrame", found: Matters) -> str:
+    of = f" of {len(found.candidates):,}" if len(shown) < len(found.candidates) else ""
+    return f"{len(shown):,}{of} candidates; thick: the front"
 
 
 def _sample(table: "pandas.DataFrame") -> "pandas.DataFrame":
@@ -161,7 +161,17 @@ def _marginal(ax: "Axes", table: "pandas.DataFrame", shown: "pandas.DataFrame", 
     at = [float(places[one["at"]]) if places else one["at"] for one in bins]
     lower, median, upper = ([one[which] for one in bins] for which in ("lower", "median", "upper"))
     if places:
-        ax.errorbar(at, median, _reaches(lower, median, upper), fmt="_", color=_BLUE, markersize=12, label="median, quartiles")
+        ax.errorbar(
+            at,
+            median,
+            _reaches(lower, median, upper),
+            fmt="_",
+            color=_BLUE,
+            markersize=14,
+            markeredgewidth=2,
+            elinewidth=2,
+            label="median, quartiles",
+        )
         ax.set_xticks(at, list(places), rotation=30 if len(at) > 2 else 0, ha="right" if len(at) > 2 else "center", fontsize=8)
         ax.set_xlim(-0.6, len(at) - 0.4)
     else:
@@ -193,7 +203,9 @@ def _axis(ax: "Axes", place: int, values: "pandas.Series", log: bool | None) -> 
     if log is None:
         names = sorted(values.dropna().unique())
         for k, name in enumerate(names):
-            ax.text(place + 0.05, k / max(len(names) - 1, 1), name, fontsize=7, color=_INK, va="center", zorder=4)
+            ax.text(
+                place + 0.05, k / max(len(names) - 1, 1), name, fontsize=8, color="black", va="center", path_effects=_outlined()
+            )
         return values.map({name: k / max(len(names) - 1, 1) for k, name in enumerate(names)}).to_numpy(float)
     numbers = values.astype(float).to_numpy()
     low, high = np.nanmin(numbers), np.nanmax(numbers)
