@@ -56,14 +56,11 @@ def importances(
     seed: of what is drawn. told(done, count): importances computed.
     """
     counted = [trial for trial in trials if trial.status in _COUNTED and trial.duplicate_of is None]
-    names = [name for name in space.dimensions if _varies(space, name)]
-    rows = []
+    measure = _Measure(space, counted, [name for name in space.dimensions if _varies(space, name)])
+    rows, each = [], 1 + _DRAWS + _DEALS
     for place, score in enumerate(scores):
-        values = _worst_where_diverged(counted, score)
-        kept = np.flatnonzero(np.isfinite(values))
-        measure = _Measure(space, [counted[k] for k in kept], values[kept], names, np.random.default_rng((seed, place)))
-        of = place * (1 + _DRAWS + _DEALS)
-        found = _rows(measure, names, lambda done, of=of: told(of + done, len(scores) * (1 + _DRAWS + _DEALS)))
+        values, rng = _worst_where_diverged(counted, score), np.random.default_rng((seed, place))
+        found = _rows(measure, values, rng, lambda done, before=place * each: told(before + done, len(scores) * each))
         rows += [{"objective": score, **row} for row in sorted(found, key=lambda row: -row["importance"])]
     return rows
 
@@ -76,29 +73,31 @@ def _worst_where_diverged(trials: Sequence[Trial], score: str) -> np.ndarray:
     return np.where(diverged & ~np.isfinite(values) & np.isfinite(worst), worst, values)
 
 
-def _rows(measure: "_Measure", names: Sequence[str], told: Callable[[int], None]) -> list[dict[str, Any]]:
+def _rows(measure: "_Measure", values: np.ndarray, rng: np.random.Generator, told: Callable[[int], None]) -> list[dict[str, Any]]:
     from scipy.special import stdtrit
 
-    n = len(measure.trials)
+    kept = np.flatnonzero(np.isfinite(values))
+    names, n, m = measure.names, len(kept), min(len(kept), _AT_MOST)
     here = {"trials": n, "enough": n >= ENOUGH}
     nothing = [
         {"dimension": name, **dict.fromkeys(("importance", "lower", "upper", "chance"), math.nan), **here} for name in names
     ]
     if n < LEAST:
         return nothing
-    found = measure.raw(np.arange(n))
+    found = measure.raw(kept, values[kept])
     told(1)
     total = found.sum()
     if not total > 0:
         return nothing
-    m = min(n, _AT_MOST)
     shares, dealt = [], []
     for done in range(_DRAWS):
-        raw = measure.raw(measure.rng.integers(n, size=m))
+        drawn = rng.choice(kept, m)
+        raw = measure.raw(drawn, values[drawn])
         shares.append(raw / raw.sum() if raw.sum() > 0 else np.full(len(raw), math.nan))
         told(done + 2)
     for done in range(_DEALS):
-        dealt.append(measure.raw(measure.rng.permutation(n)[:m], dealt=True))
+        drawn = rng.choice(kept, m, replace=False)
+        dealt.append(measure.raw(drawn, values[rng.permutation(drawn)]))
         told(done + 2 + _DRAWS)
     reach = stdtrit(_DRAWS - 1, 0.975) * np.nanstd(shares, axis=0, ddof=1) * math.sqrt(m / n)
     ends = found / total - reach, found / total + reach
@@ -108,13 +107,10 @@ def _rows(measure: "_Measure", names: Sequence[str], told: Callable[[int], None]
 
 
 class _Measure:
-    """The importances of one score. Optuna is shown trials as they are drawn, without a study that would have to be filled anew."""
+    """Importances as Optuna has them. It is shown trials as they are drawn, without a study that would have to be filled anew."""
 
-    def __init__(
-        self, space: Space, trials: Sequence[Trial], values: np.ndarray, names: Sequence[str], rng: np.random.Generator
-    ) -> None:
-        self.trials, self.rng = trials, rng
-        self._values = values
+    def __init__(self, space: Space, trials: Sequence[Trial], names: Sequence[str]) -> None:
+        self.names = names
         self._keys = {name: [key_of(space, name, k) for k in range(len(space.alternatives(name)))] for name in names}
         self._frozen, known = [], []
         for number, trial in enumerate(trials):
@@ -126,9 +122,8 @@ class _Measure:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(storage=self._storage)
 
-    def raw(self, drawn: np.ndarray, dealt: bool = False) -> np.ndarray:
-        """(names,) From these trials, by number, some perhaps more than once. dealt: with one another's scores, at random."""
-        values = self._values[drawn[self.rng.permutation(len(drawn))] if dealt else drawn]
+    def raw(self, drawn: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """(names,) From these trials, by number, some perhaps more than once, with these scores."""
         by_number = dict(zip(drawn.tolist(), values.tolist(), strict=True))
         found = np.zeros(len(self._keys))
         groups, of = np.unique(self._known, axis=1, return_inverse=True)  # dimensions that the same trials say
