@@ -25,8 +25,14 @@ def main() -> None:
     sets = parser.parse_args().sets
     for objectives in (2, 3, 4, 5):
         found = np.array([_differences(objectives, seed) for seed in range(sets)])
-        print(f"| {objectives} | " + " | ".join(f"{worst:.1e}" for worst in found[:, :3].max(axis=0)) + f" | {found[:, 3].sum():.0f} |")
-    print("\n| objectives | front of 100,000 random | 100,000 all on it | hypervolume of 100 | 300 | 1,000 |\n|---|---|---|---|---|---|")
+        print(
+            f"| {objectives} | "
+            + " | ".join(f"{worst:.1e}" for worst in found[:, :3].max(axis=0))
+            + f" | {found[:, 3].sum():.0f} |"
+        )
+    print(
+        "\n| objectives | front of 100,000 random | 100,000 all on it | hypervolume of 100 | 300 | 1,000 |\n|---|---|---|---|---|---|"
+    )
     for objectives in (2, 3, 4, 5):
         points = np.random.default_rng(0).random((100_000, objectives))
         times = [_seconds(is_front, points), _seconds(is_front, _sphere(100_000, objectives))]
