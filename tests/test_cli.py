@@ -75,8 +75,12 @@ def test_a_run_folder_holds_everything(ended: Path) -> None:
 def test_front_and_show(ended: Path, tmp_path: Path) -> None:
     csv = _run("front", ended, "--csv")
     (tmp_path / "front.csv").write_text(csv)
-    assert pandas.read_csv(tmp_path / "front.csv").equals(pandas.read_csv(ended / "front.csv"))
-    assert "parameters" in _run("front", ended, "--objectives", "error,parameters")
+    kept = pandas.read_csv(ended / "front.csv")
+    assert pandas.read_csv(tmp_path / "front.csv")[kept.columns].equals(kept)
+    picture = tmp_path / "front.png"
+    text = _run("front", ended, "--objectives", "error,parameters", "--reference", "parameters=9000", "--plot", picture)
+    assert "parameters 9000 (as given)" in text and "hypervolume" in text and picture.read_bytes()[:4] == b"\x89PNG"
+    assert "give numbers by name" in _run("front", ended, "--reference", "error", rc=2)
     text = _run("show", ended, "--trial", 0, "--picture", tmp_path / "wiring.png")
     assert "synapses" in text and (tmp_path / "wiring.png").stat().st_size > 5000
 

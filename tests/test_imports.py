@@ -34,7 +34,7 @@ LAYERS = [
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "evolution"},
-    {"sampling", "study", "screening", "mirror", "results", "report", "trained", "importance", "mattering"},
+    {"sampling", "study", "screening", "mirror", "results", "fronts", "report", "trained", "importance", "mattering"},
     {"tally", "estimate"},
     {"logs"},
     {"run", "examine"},

@@ -22,6 +22,7 @@ import search_spaces
 from wiring_search import results, tasks
 from wiring_search.budget import Budget, Meter
 from wiring_search.config import StudyConfig
+from wiring_search.fronts import Front, draw_front, front_of
 from wiring_search.records import Outcome, Rung
 from wiring_search.report import FILE as REPORT
 from wiring_search.report import write_report
@@ -81,6 +82,21 @@ class Run:
     def front(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
         """The non-dominated candidates, in the study's objectives or in others."""
         return results.front(self.table(), objectives or self.config.objectives)
+
+    def analysed(self, objectives: tuple[str, ...] | None = None, reference: dict[str, float] | None = None) -> Front:
+        """The front with its knee, the probability that each member is truly on it, and its hypervolume. reference: numbers of the
+        reference point for some objectives, for this once."""
+        with closing(Store.open(self.folder)) as store:
+            return front_of(store, objectives, reference)
+
+    def draw(self, front: Front, path: Path) -> None:
+        """The picture of a front into a file. Raises ValueError where the name says no kind of picture, or cannot be written."""
+        with closing(Store.open(self.folder)) as store:
+            figure = draw_front(store, front)
+        try:
+            figure.savefig(path, dpi=150)
+        except OSError as fault:
+            raise ValueError(f"{path} cannot be written ({fault}); name a file in a folder that is there") from fault
 
     def compared(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
         """The front and the baselines that were trained, and whether each lies on their joint front (`on_front`)."""

@@ -50,6 +50,18 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def named_numbers(option: str, text: str) -> dict[str, float]:
+    """From error=0.9,synapses=1000."""
+    found = {}
+    for part in names_in(text):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            raise ValueError(f"{option} is {text!r}; give numbers by name, such as error=0.9,synapses=1000") from None
+    return found
+
+
 def whole_numbers(option: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in names_in(text))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wiring_search.cli.options import Folder, app, console, names_in
+from wiring_search.cli.options import Folder, app, console, named_numbers, names_in
 from wiring_search.cli.tables import plain, print_table, show_front
 
 
@@ -14,16 +14,33 @@ from wiring_search.cli.tables import plain, print_table, show_front
 def front(
     out: Folder,
     objectives: Annotated[str, typer.Option(help="Other objectives than the search's, by commas.")] = "",
+    reference: Annotated[
+        str,
+        typer.Option(help="Measure the hypervolume from another point, such as error=0.9,synapses=1000. Default: the study's."),
+    ] = "",
+    plot: Annotated[Path | None, typer.Option(help="Draw it into this file (.png, .pdf, .svg): size against error.")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, all columns, on standard output.")] = False,
 ) -> None:
-    """Show the Pareto front of a search, finished or running."""
+    """Show the Pareto front of a search, finished or running: its knee, how sure it is, its hypervolume.
+
+    [bold]Examples[/]
+
+      wiring-search front results/mine
+
+      wiring-search front results/mine --objectives error,synapses,latency_us --plot front.png
+    """
     from wiring_search.run import Run
 
-    asked = names_in(objectives) or None
+    run = Run(out)
+    found = run.analysed(names_in(objectives) or None, named_numbers("--reference", reference))
     if csv:
-        Run(out).front(asked).to_csv(sys.stdout, index=False)
+        found.rows[found.rows["baseline"] == ""].to_csv(sys.stdout, index=False)
     else:
-        show_front(Run(out), asked)
+        show_front(run, found)
+    if plot is not None:
+        run.draw(found, plot)
+        if not csv:
+            console.print(f"Picture: {plain(str(plot))}", soft_wrap=True)
 
 
 @app.command()

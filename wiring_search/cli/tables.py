@@ -1,6 +1,7 @@
 """Tables on the console, and the front, which several commands end with."""
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from wiring_search.cli.options import console
@@ -8,19 +9,23 @@ from wiring_search.cli.options import console
 if TYPE_CHECKING:
     import pandas
 
+    from wiring_search.fronts import Front
     from wiring_search.run import Run
 
 # Shown beside error and size where they were measured.
 _FURTHER = ("error_se", "memory", "expressivity", "robustness")
 # Characters a line that a console must have to show all the usual scores, and the further ones too.
 _USUAL, _WIDE = 100, 150
+# Share of resamples from which on another knee than the knee is told.
+_OFTEN = 0.05
 
 
-def show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
+def show_front(run: "Run", found: "Front | None" = None) -> None:
+    """found: another front of it than that of its own objectives."""
     from wiring_search.records import SHARES, value_of
 
-    metric, objectives = run.metric, objectives or run.config.objectives
-    compared = run.compared(objectives)
+    found = found or run.analysed()
+    metric, objectives, compared = run.metric, found.objectives, found.rows
     usual = ("error", "synapses", "parameters", "latency_us") if console.width >= _USUAL else ("error", "synapses")
     further = _FURTHER if console.width >= _WIDE else ()
     scores = list(dict.fromkeys([metric, *usual, *further, *objectives]))
@@ -29,20 +34,29 @@ def show_front(run: "Run", objectives: tuple[str, ...] | None = None) -> None:
     scores = [name for name in scores if name in compared]
     title = f"Pareto front: {', '.join(objectives)} (validation split)"
     kinds = ["neuron"] if "p.neuron" in compared else []
+    sure = ["sure"] if compared["probability"].notna().any() else []
     rows = [
-        [_name(row), *(_kind(row) for _ in kinds), *(number(row[name]) for name in scores), _standing(row, objectives)]
+        [_name(row), *(_kind(row) for _ in kinds), *(number(row[name]) for name in scores)]
+        + [*(_sure(row) for _ in sure), _knee(row, found), _standing(row, objectives)]
         for _, row in compared.iterrows()
     ]
     trials = int((compared["baseline"] == "").sum())
-    if len(compared) == trials:
-        print_table(["trial", *kinds, *scores], [row[:-1] for row in rows], title)
+    if all(not row[-2] for row in rows):
+        rows, bends = [[*row[:-2], row[-1]] for row in rows], []
     else:
-        print_table(["trial", *kinds, *scores, "joint front"], rows, title, section=trials)
+        bends = ["knee"]
+    columns = ["trial", *kinds, *scores, *sure, *bends]
+    if len(compared) == trials:
+        print_table(columns, [row[:-1] for row in rows], title)
+    else:
+        print_table([*columns, "joint front"], rows, title, section=trials)
         console.print(
             "joint front: yes where no candidate and no trained baseline is as good in everything and better in something"
         )
     for name, error in run.baselines.items():
         console.print(f"baseline {name}: {metric} {value_of(metric, error):.4g}")
+    for line in _said(found):
+        console.print(plain(line), soft_wrap=True)
     console.print(run.answer(), soft_wrap=True)
 
 
@@ -83,6 +97,40 @@ def plain(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
+
+
+def _said(found: "Front") -> Iterator[str]:
+    """What is known of a front besides its members."""
+    if found.rows["probability"].notna().any():
+        pooled = (
+            ["; ~: by the spread of those that were trained several times"] if (found.rows["source"] == "pooled").any() else []
+        )
+        yield "sure: probability that no other candidate is truly better, from the errors of several trainings" + "".join(pooled)
+    elif "error" in found.objectives and len(found.rows):
+        yield "sure of it? Each candidate was trained once, so nothing is known of luck; `repeat`, `retrain` or --repeats tells."
+    if found.beside:
+        likely = ", ".join(f"trial {trial} ({share:.2f})" for trial, share in list(found.beside.items())[:5])
+        yield f"beside the front, but perhaps on it: {likely}"
+    if found.knee is not None:
+        way = "draws of the errors" if found.by_errors else "resamples of the candidates"
+        yield f"knee: trial {found.knee}, where the front bends most; in {found.stability:.0%} of {way} the knee is there or near it"
+    if found.reference.known:
+        yield f"hypervolume {found.hypervolume:.4g}, below {found.reference.sentence}"
+        if found.hypervolume == 0:
+            yield "That is 0: no candidate is better than this point in every objective."
+
+
+def _sure(row: "pandas.Series") -> str:
+    if math.isnan(row["probability"]):
+        return ""
+    return f"{'~' if row['source'] == 'pooled' else ''}{row['probability']:.2f}"
+
+
+def _knee(row: "pandas.Series", found: "Front") -> str:
+    """Of the knee, how stable it is; of others, how often resamples have it as their knee, where that is not seldom."""
+    if row["knee"]:
+        return f"knee ({found.stability:.0%})"
+    return f"{row['knee_share']:.0%}" if row["knee_share"] >= _OFTEN else ""
 
 
 def _kind(row: "pandas.Series") -> str:

@@ -31,7 +31,7 @@ def probability_on_front(points: ArrayLike, column: int, drawn: np.ndarray) -> n
     """(points,): the share of draws in which a point is on the front. drawn: (draws, points), what the objective in `column` may
     truly be. 0 for a row that is not finite elsewhere."""
     points = checked(points)
-    held = np.flatnonzero(_contends(points, column, drawn))
+    held = np.flatnonzero(contends(points, column, drawn))
     moved, counts = points[held], np.zeros(len(points))
     for numbers in drawn[:, held]:
         moved[:, column] = numbers
@@ -47,8 +47,8 @@ def pooled_spread(spreads: Sequence[float], trainings: Sequence[int]) -> tuple[f
     return (math.sqrt(float(freedom @ np.square(spreads)) / total), total) if total > 0 else (math.nan, 0)
 
 
-def _contends(points: np.ndarray, column: int, drawn: np.ndarray) -> np.ndarray:
-    """Which rows can be on a front at all: not even at their best are they dominated by another at its worst."""
+def contends(points: np.ndarray, column: int, drawn: np.ndarray) -> np.ndarray:
+    """(points,) bool: which can be on a front at all, as not even at their best are they dominated by another at its worst."""
     best, worst = points.copy(), points.copy()
     best[:, column], worst[:, column] = drawn.min(axis=0), drawn.max(axis=0)
     rivals = np.unique(worst[is_front(worst)], axis=0)

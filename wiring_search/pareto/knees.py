@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wiring_search.pareto.certainty import contends
 from wiring_search.pareto.fronts import checked, is_front, rank
 
 # A point of the eighth front is on the front of a resample where those above it are all left out: 3 in 10,000 resamples.
@@ -79,12 +80,13 @@ def _extent(front: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _over_draws(points: np.ndarray, column: int, drawn: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The knee of each draw that has one: its point, and its rows."""
-    moved = points.copy()
-    for numbers in drawn:
+    held = np.flatnonzero(contends(points, column, drawn))
+    moved = points[held]
+    for numbers in drawn[:, held]:
         moved[:, column] = numbers
         found = knee(moved)
         if found is not None:
-            yield moved[found], np.array([found])
+            yield moved[found], held[[found]]
 
 
 def _over_candidates(points: np.ndarray, resamples: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

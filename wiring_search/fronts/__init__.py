@@ -1,0 +1,7 @@
+"""A study's front in any objectives, how sure it is, and its picture."""
+
+from wiring_search.fronts.found import Front, front_of
+from wiring_search.fronts.picture import draw_front
+from wiring_search.fronts.trainings import POOLED, trainings
+
+__all__ = ["POOLED", "Front", "draw_front", "front_of", "trainings"]
