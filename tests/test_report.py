@@ -162,8 +162,9 @@ def _found(text: str, folder: Path, script: str) -> dict:
 _POINTING = """
   const over = document.querySelector("#chart-front .over"), back = document.querySelector("#chart-front .plot > svg");
   const edge = over.getBoundingClientRect();
-  const labels = anchor => [...back.querySelectorAll(`text[text-anchor=${anchor}]:not([class])`)]
-    .map(t => [Number(t.textContent.replaceAll(",", "")), Number(t.getAttribute(anchor === "end" ? "y" : "x")) - (anchor === "end" ? 4 : 0)]);
+  const read = (text, end) => [Number(text.textContent.replaceAll(",", "")),
+    end ? Number(text.getAttribute("y")) - 4 : Number(text.getAttribute("x"))];
+  const labels = anchor => [...back.querySelectorAll(`text[text-anchor=${anchor}]:not([class])`)].map(t => read(t, anchor === "end"));
   const bend = on => on ? Math.log : x => x;
   const along = (ticks, log) => {
     const [a, b] = [ticks[0], ticks.at(-1)], f = bend(log);

@@ -2,7 +2,10 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
 
 
 def rounded(value: Any, digits: int = 5) -> Any:
@@ -16,18 +19,19 @@ def rounded(value: Any, digits: int = 5) -> Any:
     return int(short) if short == round(short) and abs(short) < 2**53 else short
 
 
+def listed(series: "pandas.Series") -> list[Any]:
+    """The values of a table's column; missing ones are None."""
+    return series.astype(object).where(series.notna(), None).tolist()
+
+
 def column(values: Iterable[Any], digits: int = 5) -> list[Any]:
     """Numbers, rounded; missing ones are None."""
-    return [rounded(None if value is not value or _is_missing(value) else value, digits) for value in values]
+    return [rounded(value, digits) for value in values]
 
 
 def coded(values: Sequence[Any]) -> dict[str, list]:
     """Words as their places in a list of those that there are; missing ones are None."""
-    texts = [None if value is None or value != value or _is_missing(value) else str(value) for value in values]
+    texts = [None if value is None else str(value) for value in values]
     choices = sorted({text for text in texts if text is not None})
     place = {text: i for i, text in enumerate(choices)}
     return {"choices": choices, "codes": [None if text is None else place[text] for text in texts]}
-
-
-def _is_missing(value: Any) -> bool:
-    return type(value).__name__ == "NAType"

@@ -7,12 +7,13 @@ import numpy as np
 
 from wiring_search.records import SHARES, Status
 from wiring_search.report.checklist import Compared, Known, checklist
-from wiring_search.report.columns import coded, column, rounded
+from wiring_search.report.columns import coded, column, listed, rounded
 from wiring_search.report.course import cost, course
 from wiring_search.report.sure import sentences
 from wiring_search.results import answer, candidates, chosen, compared, front, reference
 from wiring_search.score_names import ALWAYS, SCORES
-from wiring_search.store import Store, exists
+from wiring_search.store import Store, Trial, exists
+from wiring_search.wiring import Wiring
 
 if TYPE_CHECKING:
     import pandas
@@ -30,11 +31,12 @@ def report_data(store: Store) -> dict[str, Any]:
     finished = candidates(table)
     best = front(table, config.objectives)
     on_front = [int(number) for number in best["trial"]]
-    shown = _shown(on_front, finished)
+    shown = [store.trial(number) for number in _shown(on_front, finished)]
     corner = reference(store, config.objectives)
     measured = [name for name in config.measured if SCORES[name].sign]
     beside = _random(store, corner.point)
-    spent = cost(store)
+    history = store.history()
+    spent = cost(store, history)
     lead = _lead(store, table, finished)
     return {
         "task": config.task,
@@ -55,9 +57,12 @@ def report_data(store: Store) -> dict[str, Any]:
         "columns": _columns(trials, config.measured),
         "dimensions": _dimensions(trials),
         "messages": _messages(trials),
-        "wirings": _wirings(store, shown),
-        "curves": _curves(store, shown),
-        "course": {"study": _short(course(store, config.objectives, corner.point)), "random": beside and beside["course"]},
+        "wirings": {trial.trial: wiring_data(trial.candidate.wiring) for trial in shown if trial.candidate},
+        "curves": _curves(history, shown),
+        "course": {
+            "study": _short(course(store, history, config.objectives, corner.point)),
+            "random": beside and beside["course"],
+        },
         "reference": corner.sentence,
         "states": _states(trials),
         "settings": _settings(store),
@@ -89,10 +94,10 @@ def _shown(on_front: list[int], finished: "pandas.DataFrame") -> list[int]:
 
 def _columns(trials: "pandas.DataFrame", measured: tuple[str, ...]) -> dict[str, Any]:
     names = dict.fromkeys(("trial", "rung", *ALWAYS, *measured, "train_seconds", "score_seconds", "duplicate_of"))
-    numbers = {name: column(trials[name].tolist()) for name in names}
+    numbers = {name: column(listed(trials[name])) for name in names}
     return {
         **{name: values for name, values in numbers.items() if any(v is not None for v in values)},
-        "status": coded(trials["status"].tolist()),
+        "status": coded(listed(trials["status"])),
     }
 
 
@@ -100,9 +105,8 @@ def _dimensions(trials: "pandas.DataFrame") -> dict[str, Any]:
     """By name: numbers, or words with their codes."""
     found = {}
     for name in (column_name for column_name in trials if column_name.startswith("p.")):
-        values = trials[name].tolist()
-        present = [value for value in values if value is not None and value == value]
-        found[name[2:]] = coded(values) if any(isinstance(value, str | bool) for value in present) else column(values, 4)
+        values = listed(trials[name])
+        found[name[2:]] = coded(values) if any(isinstance(value, str | bool) for value in values) else column(values, 4)
     return found
 
 
@@ -125,11 +129,7 @@ def _compared(table: "pandas.DataFrame", metric: str, objectives: tuple[str, ...
     ]
 
 
-def _wirings(store: Store, shown: list[int]) -> dict[int, dict[str, Any]]:
-    return {number: wiring_data(c.wiring) for number, c in zip(shown, store.candidates(shown), strict=True)}
-
-
-def wiring_data(wiring: Any) -> dict[str, Any]:
+def wiring_data(wiring: Wiring) -> dict[str, Any]:
     """A wiring as `wiring.js` draws it: synapses as flat lists of from, to, polarity."""
     return {
         "layers": [wiring.sensory, wiring.inter, wiring.command, wiring.motor],
@@ -139,16 +139,19 @@ def wiring_data(wiring: Any) -> dict[str, Any]:
     }
 
 
-def _curves(store: Store, shown: list[int]) -> dict[int, dict[str, Any]]:
+def _curves(history: "pandas.DataFrame", shown: list[Trial]) -> dict[int, dict[str, Any]]:
     """Validation error by epoch, and at the end of each rung as (epochs, error)."""
-    rungs: dict[int, list] = {}
-    kept = set(shown)
-    history = store.history()
-    for trial, epochs, error in zip(history["trial"], history["epochs"], history["error"], strict=True):
-        if int(trial) in kept:
-            rungs.setdefault(int(trial), []).append([int(epochs), rounded(error, 4)])
-    curves = {trial.trial: trial.curve for trial in store.trials(candidates=False) if trial.trial in kept}
-    return {number: {"errors": column(curves[number], 4), "rungs": rungs.get(number, [])} for number in shown}
+    own = history[history["trial"].isin([trial.trial for trial in shown])]
+    rungs = {number: rows for number, rows in own.groupby("trial")}
+    return {
+        trial.trial: {
+            "errors": column(trial.curve, 4),
+            "rungs": [
+                [int(e), rounded(error, 4)] for e, error in rungs[trial.trial][["epochs", "error"]].itertuples(index=False)
+            ],
+        }
+        for trial in shown
+    }
 
 
 def _random(store: Store, corner: np.ndarray) -> dict[str, Any] | None:
@@ -157,7 +160,7 @@ def _random(store: Store, corner: np.ndarray) -> dict[str, Any] | None:
         return None
     other = Store.open(store.folder / RANDOM)
     try:
-        went = course(other, store.config.objectives, corner)
+        went = course(other, other.history(), store.config.objectives, corner)
         judged = went["judged"][-1] if went["judged"] else 0
         return {"course": _short(went), "compared": Compared(other.config, other.versions, judged)}
     finally:
