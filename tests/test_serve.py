@@ -2,8 +2,14 @@
 
 import http.client
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
@@ -131,3 +137,18 @@ def test_a_study_that_cannot_be_read_is_told_and_may_come_back(tmp_path: Path) -
         assert _ask(serving, "/state.json")[0] == 503
         (tmp_path / "away").rename(tmp_path / "results.sqlite")
         assert _ask(serving, "/state.json")[0] == 200
+
+
+def test_the_command_says_where_and_ends_with_ctrl_c(tmp_path: Path) -> None:
+    store(tmp_path).close()
+    command = [sys.executable, "-m", "wiring_search.cli", "serve", str(tmp_path), "--port", "0"]
+    # Started from a script that runs in the background it would not hear of Ctrl-C.
+    hear = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=hear, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **quiet) as process:
+        line = process.stdout.readline()
+        port = int(re.search(r"http://127\.0\.0\.1:(\d+)/ \(stop with Ctrl-C\)", line).group(1))
+        with urllib.request.urlopen(f"http://localhost:{port}/state.json", timeout=10) as answer:
+            assert json.load(answer)["finished"] == 0
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0 and process.stderr.read() == ""

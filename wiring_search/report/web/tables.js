@@ -3,7 +3,7 @@
 
 const PAGE = 25;
 
-// columns: {name, value(row), text, digits}. rows: anything. options: class(row), press(row), search: whether there is a field for it.
+// columns: {name, value(row), and of texts: text, long; of numbers: digits, or `number` for those that are names}. rows: anything. options: class(row), press(row), search: whether there is a field for it.
 function drawTable(host, columns, rows, options = {}) {
   const state = host.state ??= {column: null, down: false, page: 0, words: ""};
   if (!host.childElementCount) buildTable(host, state, options);
@@ -57,8 +57,8 @@ function fillTable(host) {
 function tableRow(row, columns, options) {
   const line = element("tr", {class: options.class?.(row) || null});
   columns.forEach((c, at) => {
-    const value = c.value(row), text = value instanceof Node ? value : c.text ? value ?? "" : show(value, c.digits ?? 4);
-    const cell = element("td", {class: c.text ? "text" : null});
+    const value = c.value(row), text = value instanceof Node ? value : c.text ? value ?? "" : c.number ? String(value) : show(value, c.digits ?? 4);
+    const cell = element("td", {class: c.text ? "text" + (c.long ? " long" : "") : null});
     cell.append(at === 0 && options.press ? button(text, () => options.press(row), {class: "link"}) : text);
     line.append(cell);
   });
@@ -67,7 +67,7 @@ function tableRow(row, columns, options) {
 
 // ---- the report's tables
 
-const numberOf = (name, digits) => ({name: name === "latency_us" ? "µs a step" : titled(name), value: i => study.value(i, name), digits});
+const numberOf = name => ({name: name === "latency_us" ? "µs a step" : titled(name), value: i => study.value(i, name), number: name === "trial"});
 
 function trialColumns() {
   const scores = ["trial", ...(study.share ? ["metric"] : []), "error", "synapses", "parameters", "latency_us", ...study.further, "train_seconds"];
@@ -90,7 +90,7 @@ function drawTables() {
   const all = {search: true, press, class: i => study.onFront.has(study.columns.trial[i]) ? "best" : ""};
   drawTable(byId("table-all"), columns, Array.from({length: study.count}, (_, i) => i), all);
   drawTable(byId("table-states"), [{name: "status", value: s => s.status, text: true}, {name: "trials", value: s => s.count},
-    {name: "what it means", value: s => s.sentence, text: true}, {name: "for instance", value: s => s.example, text: true}], study.states);
+    {name: "what it means", value: s => s.sentence, text: true, long: true}, {name: "for instance", value: s => s.example, text: true, long: true}], study.states);
 }
 
 const MOST_SMALL = 12;
