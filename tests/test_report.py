@@ -272,9 +272,23 @@ def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundr
     status = data["columns"]["status"]
     dimensions = {name: values * times for name, values in data["dimensions"].items()}
     columns = {**many, "status": {**status, "codes": status["codes"] * times}}
+    between = {"importance": 0.6, "lower": 0.4, "upper": 0.8, "chance": 0.1, "trials": 40}
+    held = {"partial": 0.1, "partial_lower": -0.2, "partial_upper": 0.4, "q": 0.01, "reading": "size explains it"}
+    matters = {
+        "objectives": ["error"],
+        "candidates": 40,
+        "enough": True,
+        "importance": {"error": [{"dimension": "inter", **between}, {"dimension": "motor", **between, "importance": 0.05}]},
+        "marginals": {"error": {"inter": {"log": False, "bins": [{"at": 4, "n": 9, "lower": 0.1, "median": 0.2, "upper": 0.3}]}}},
+        "correlations": [{"feature": "density", "score": "error", "rho": 0.4, "lower": 0.2, "upper": 0.6, **held}],
+    }
     script = """
   const begun = performance.now(); drawFront(); drawTables();
-  return {elements: document.querySelectorAll("*").length, rows: study.count, redrawn: performance.now() - begun};"""
+  return {elements: document.querySelectorAll("*").length, rows: study.count, redrawn: performance.now() - begun,
+    shares: document.querySelectorAll("#matters .share").length, said: document.querySelector("#matters-structure svg").ariaLabel,
+    absent: document.getElementById("matters-absent").hidden};"""
+    data["matters"] = matters
     found = _found(report_page({**data, "columns": columns, "dimensions": dimensions}), tmp_path, script)
+    assert found["absent"] and found["shares"] == 2 and "density 0.4, size explains it" in found["said"]
     few = _found(report_page(data), tmp_path, script)
     assert found["rows"] > 9000 and found["elements"] < few["elements"] + 50

@@ -62,7 +62,7 @@ def checklist(known: Known) -> list[Item]:
 def _code(known: Known) -> Told:
     version, commit = known.versions.get("wiring-search", "?"), known.versions.get("commit")
     if commit is None:
-        return "partly", f"wiring-search {version}; no commit was recorded, because the program did not run out of a checkout."
+        return "partly", f"wiring-search {version}; no commit was recorded."
     if commit.endswith(CHANGED):
         return "partly", f"wiring-search {version} at commit {commit[:12]}, but with changes that were not committed."
     return "yes", f"wiring-search {version} at commit {commit}."
@@ -173,10 +173,8 @@ def _end_to_end(known: Known) -> Told:
         return "no", "Nothing has been spent yet."
     if not known.ended:
         return "partly", f"So far {spent}; the search has not ended."
-    return (
-        "yes",
-        f"{spent}; training, scoring{', baselines' if known.baselines else ''}{', retraining' if known.seeds else ''} included.",
-    )
+    parts = ["training", "scoring", *(["baselines"] if known.baselines else []), *(["retraining"] if known.seeds else [])]
+    return "yes", f"{spent}; with {', '.join(parts[:-1])} and {parts[-1]}."
 
 
 def _setup(known: Known) -> Told:

@@ -1,5 +1,6 @@
 """What a report shows, as plain data, from the store alone."""
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from wiring_search.wiring import Wiring
 if TYPE_CHECKING:
     import pandas
 
+MATTERS = "matters.json"  # what matters, as `wiring-search matters` has left it: too slow to be told anew each time
 RANDOM = "random"  # the folder, within that of a study, of random search with the same settings
 # Wirings and curves beyond the front that are kept for the eye, best first: a large study must not make a file that nobody can open.
 _MOST_TRIALS, _MOST_SYNAPSES = 300, 60_000
@@ -65,6 +67,7 @@ def report_data(store: Store) -> dict[str, Any]:
         },
         "reference": corner.sentence,
         "states": _states(trials),
+        "matters": _matters(store),
         "settings": _settings(store),
         "environment": store.versions,
         "cost": {name: rounded(value) for name, value in spent.items()},
@@ -195,6 +198,16 @@ def _states(trials: "pandas.DataFrame") -> list[dict[str, Any]]:
                 {"status": status.value, "count": len(those), "sentence": status.sentence, "example": why[:_LONGEST_MESSAGE]}
             )
     return result
+
+
+def _matters(store: Store) -> dict[str, Any] | None:
+    """What `mattering.plain_data` told, less what the page does not show; None where it was not asked for yet."""
+    try:
+        found = json.loads((store.folder / MATTERS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    shown = ("feature", "score", "rho", "lower", "upper", "q", "partial", "partial_lower", "partial_upper", "reading")
+    return {**found, "correlations": [{name: row[name] for name in shown} for row in found["correlations"]]}
 
 
 def _settings(store: Store) -> dict[str, str]:
