@@ -1,5 +1,6 @@
 """The report: true to the store, self-contained, and alive in a real browser."""
 
+import html
 import json
 import re
 import shutil
@@ -12,8 +13,7 @@ from studies import fake_train, store, tiny_task
 
 from wiring_search.pareto import hypervolume, is_front
 from wiring_search.records import Outcome, Status
-from wiring_search.report import _page as page
-from wiring_search.report import report_data, write_report
+from wiring_search.report import report_data, report_page, write_report
 from wiring_search.results import answer, compared, export, front, reference
 from wiring_search.store import Store
 from wiring_search.study import search
@@ -65,18 +65,23 @@ def test_files_say_what_the_store_says(finished: Store) -> None:
 
 def test_history_ends_with_the_whole_fronts_hypervolume(finished: Store) -> None:
     table = finished.table()
-    history = report_data(finished)["history"]
+    went = report_data(finished)["course"]["study"]
     points = table[table["status"] == "ok"][["error", "synapses"]].astype(float).to_numpy()
     corner = reference(finished, ("error", "synapses")).point
-    assert history[-1]["hypervolume"] == pytest.approx(hypervolume(points[is_front(points)], corner))
-    assert history[-1]["error"] == points[:, 0].min()
-    volumes = [row["hypervolume"] for row in history]
-    assert volumes == sorted(volumes)
+    assert went["hypervolume"][-1] == pytest.approx(hypervolume(points[is_front(points)], corner), rel=1e-4)
+    assert went["error"][-1] == pytest.approx(points[:, 0].min(), rel=1e-4)
+    spent = table[["train_seconds", "score_seconds"]].sum(axis=None)
+    assert (
+        went["seconds"][-1] == pytest.approx(spent, rel=1e-4)
+        and went["judged"][-1] == (table["status"] != "duplicate").sum() - (table["status"] == "infeasible").sum()
+    )
+    assert all(went[name] == sorted(went[name]) for name in ("judged", "seconds", "hypervolume"))
 
 
 def test_page_is_self_contained_and_safe(finished: Store) -> None:
-    data = {**report_data(finished), "source": "</script><b>bold</b>", "answer": "a < b"}
-    text = page(data)
+    data = report_data(finished)
+    data = {**data, "source": "</script><b>bold</b> <!--JS-->", "lead": {**data["lead"], "answer": "a < b"}}
+    text = report_page(data)
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text) and "@import" not in text
     assert "</script><b>" not in text and "a &lt; b" in text
     embedded = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
@@ -107,7 +112,8 @@ def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_pa
         "lstm-8": False,
     }
     shown = report_data(mine)
-    assert {**shown, "compared": []} == data
+    told_of_it = ("compared", "cost", "checklist")
+    assert {k: v for k, v in shown.items() if k not in told_of_it} == {k: v for k, v in data.items() if k not in told_of_it}
     assert [(row["name"], row["error"], row["front"]) for row in shown["compared"]] == [
         ("rnn-4", None, "no"),
         ("lstm-4", 0.01, "yes"),
@@ -137,62 +143,152 @@ def _browser() -> str:
     return found
 
 
-def _dom(path: Path, tmp_path: Path, script: str = "") -> str:
-    """The page as a browser has it after its scripts, and `script`, have run."""
-    copy = tmp_path / "page.html"
-    copy.write_text(path.read_text(encoding="utf-8").replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
-    command = [
-        _browser(),
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--window-size=1100,900",
-    ]
-    command += ["--virtual-time-budget=2000", "--dump-dom", copy.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+def _found(text: str, folder: Path, script: str) -> dict:
+    """What a script, the body of a function run in the page after its own, returns."""
+    copy = folder / "page.html"
+    told = (
+        f"document.title = JSON.stringify((() => {{ try {{ {script} }} catch (fault) {{ return {{fault: fault.stack}}; }} }})());"
+    )
+    copy.write_text(text.replace("</body>", f"<script>{told}</script></body>"), encoding="utf-8")
+    command = [_browser(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
+    command += ["--window-size=1100,900", "--virtual-time-budget=2000", "--dump-dom", copy.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom, re.DOTALL).group(1)))
+    assert "fault" not in found, found["fault"]
+    return found
+
+
+# Where a score stands in the picture, told from the labels of its axis alone; and what a pointer there is told.
+_POINTING = """
+  const over = document.querySelector("#chart-front .over"), back = document.querySelector("#chart-front .plot > svg");
+  const edge = over.getBoundingClientRect();
+  const read = (text, end) => [Number(text.textContent.replaceAll(",", "")),
+    end ? Number(text.getAttribute("y")) - 4 : Number(text.getAttribute("x"))];
+  const labels = anchor => [...back.querySelectorAll(`text[text-anchor=${anchor}]:not([class])`)].map(t => read(t, anchor === "end"));
+  const bend = on => on ? Math.log : x => x;
+  const along = (ticks, log) => {
+    const [a, b] = [ticks[0], ticks.at(-1)], f = bend(log);
+    return v => a[1] + (f(v) - f(a[0])) / (f(b[0]) - f(a[0])) * (b[1] - a[1]); };
+  const logs = [...document.querySelectorAll("#chart-front .controls input")].map(box => box.checked);
+  const X = along(labels("middle"), logs[1]), Y = along(labels("end"), logs[0]);
+  const mouse = {bubbles: true, button: 0, pointerType: "mouse"};
+  const point = (kind, a, b) => over.dispatchEvent(
+    new PointerEvent(kind, {...mouse, clientX: edge.left + a, clientY: edge.top + b}));
+"""
 
 
 @pytest.mark.slow
-def test_in_a_browser_every_candidate_is_drawn_and_hovering_shows_its_wiring(finished: Store, tmp_path: Path) -> None:
-    path = write_report(finished)
-    best = front(finished.table(), finished.config.objectives)["trial"].tolist()
-    script = f"document.querySelector('.point[data-trial=\"{best[0]}\"]').dispatchEvent(new MouseEvent('mouseenter'));"
-    dom = _dom(path, tmp_path, script)
-    good = int((finished.table()["status"] == "ok").sum())
-    assert len(re.findall(r'<g class="point', dom)) == good
-    assert len(re.findall(r'<g class="point front"', dom)) == len(best)
-    tip = dom[dom.index('<div id="tip"') : dom.index("<noscript")]
-    assert "hidden" not in tip[:60] and f"trial {best[0]}</b>" in tip
-    wiring = finished.trials()[best[0]].candidate.wiring
-    assert len(re.findall(r'<path d="[^"]+" class="(?:exc|inh)"', tip)) == wiring.synapse_count
-    assert len(re.findall(r'<circle[^>]*class="node', tip)) == wiring.sensory + wiring.neurons
-    assert dom.count("<tr") >= len(best) + good
+def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(finished: Store, tmp_path: Path) -> None:
+    script = (
+        _POINTING
+        + """
+  const found = {}, tip = document.getElementById("tip"), all = name => [...document.querySelectorAll(name)];
+  const paths = host => host.querySelectorAll("path.exc, path.inh").length, nodes = host => host.querySelectorAll("circle.node").length;
+  found.points = all(".point.front").map(p => Number(p.dataset.trial));
+  const first = document.querySelector(".point.front");
+  first.dispatchEvent(new MouseEvent("mouseenter"));
+  found.tip = {hidden: tip.hidden, text: tip.textContent, paths: paths(tip), nodes: nodes(tip)};
+  found.told = study.ok.map(i => { point("pointermove", X(study.value(i, "synapses")), Y(study.value(i, "error")));
+    return [study.columns.trial[i], tip.hidden ? null : Number(/trial (\\d+)/.exec(tip.textContent)[1])]; });
+  const tabs = () => all(".point.front[tabindex='0']").map(p => Number(p.dataset.trial));
+  found.stops = tabs().length;
+  const press = key => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+  document.querySelector(".point.front[tabindex='0']").focus(); press("Home"); press("ArrowRight"); press("Enter");
+  found.walked = {hash: location.hash, focus: Number(document.activeElement.dataset.trial),
+    head: document.getElementById("detail-head").textContent, paths: paths(document.getElementById("detail-wiring"))};
+  history.replaceState(null, "", "#trial=" + found.points.at(-1));
+  window.dispatchEvent(new HashChangeEvent("hashchange"));
+  found.linked = document.getElementById("detail-head").textContent;
+  const again = document.querySelector("#chart-front .over"), top = again.getBoundingClientRect().top;
+  const at = (kind, a, b) => again.dispatchEvent(new PointerEvent(kind, {...mouse, clientX: edge.left + a, clientY: top + b}));
+  at("pointerdown", 100, 60); at("pointermove", 500, 300); at("pointerup", 500, 300);
+  found.zoomed = [view.zoom !== null, all(".point.front").length];
+  [...document.querySelectorAll("#chart-front button")].find(b => b.textContent === "Show all").click();
+  found.whole = all(".point.front").length;
+  const across = all("#chart-front select")[1];
+  across.value = "parameters"; across.dispatchEvent(new Event("change"));
+  found.title = all("#chart-front .title").map(t => t.textContent);
+  const table = document.getElementById("table-all");
+  [...table.querySelectorAll("th button")].find(b => b.textContent === "error").click();
+  found.sorted = [...table.querySelectorAll("tbody tr")].map(row => row.children[2].textContent);
+  found.said = table.querySelector(".told").textContent;
+  const search = table.querySelector("input"); search.value = "DIVERGED"; search.dispatchEvent(new Event("input"));
+  found.searched = table.querySelector(".told").textContent;
+  return found;"""
+    )
+    found = _found(write_report(finished).read_text(encoding="utf-8"), tmp_path, script)
+    table = finished.table()
+    good, best = table[table["status"] == "ok"], front(table, finished.config.objectives)["trial"].tolist()
+    wiring = finished.trial(best[0]).candidate.wiring
+    assert found["points"] == best and found["tip"] == {
+        "hidden": False,
+        "text": found["tip"]["text"],
+        "paths": wiring.synapse_count,
+        "nodes": wiring.sensory + wiring.neurons,
+    }
+    assert f"trial {best[0]}" in found["tip"]["text"] and len(found["told"]) == len(good)
+    # Where dots lie on each other, the nearest one is told.
+    errors = dict(zip(good["trial"], good["error"], strict=True))
+    assert all(told is not None and abs(errors[told] / errors[trial] - 1) < 0.1 for trial, told in found["told"])
+    assert sum(trial == told for trial, told in found["told"]) >= 0.8 * len(good)
+    second = finished.trial(best[1]).candidate.wiring
+    assert found["stops"] == 1 and found["walked"]["hash"] == f"#trial={best[1]}" and found["walked"]["focus"] == best[1]
+    assert found["walked"]["head"].startswith(f"Trial {best[1]}") and found["walked"]["paths"] == second.synapse_count
+    assert found["linked"].startswith(f"Trial {best[-1]}")
+    assert found["zoomed"][0] and found["zoomed"][1] < len(best) == found["whole"] and "parameters" in found["title"]
+    assert found["sorted"] == sorted(found["sorted"], key=float) and found["said"] == f"1–25 of {len(table)}"
+    assert found["searched"].endswith(f"of {(table['status'] == 'diverged').sum()}")
 
 
 @pytest.mark.slow
-def test_in_a_browser_baselines_have_their_own_marker_and_table(tmp_path: Path) -> None:
+def test_in_a_browser_baselines_and_random_search_are_drawn_beside(tmp_path: Path) -> None:
     mine = store(tmp_path / "run", trials=6)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
-    hidden = _dom(write_report(mine), tmp_path)
-    assert re.search(r'<section[^>]* id="compared" hidden', hidden) and 'class="point compared' not in hidden
+    script = """
+  const rows = [...document.querySelectorAll("#table-compared tbody tr")];
+  document.querySelector(".point.compared")?.dispatchEvent(new MouseEvent("mouseenter"));
+  return {hidden: document.getElementById("compared").hidden, diamonds: document.querySelectorAll(".point.compared.front").length,
+    rows: rows.map(row => row.textContent), tip: document.getElementById("tip").textContent,
+    note: document.getElementById("course-note").textContent,
+    lines: document.querySelectorAll("#course-judged path.line").length, bars: document.querySelectorAll(".bar-row.trained").length};"""
+    bare = _found(report_page(report_data(mine)), tmp_path, script)
+    assert bare["hidden"] and not bare["diamonds"] and "wiring-search random OUT" in bare["note"] and bare["lines"] == 1
     mine.baseline_finished("lstm-4", Outcome(Status.OK, 0.01, 0.99, 5, 9000, 1.0, 2.0), "me")
     mine.baseline_finished("rnn-4", Outcome(Status.DIVERGED, np.nan, np.nan, 5, 48, 1.0, 2.0), "me")
-    script = "document.querySelector('.point[data-baseline=\"lstm-4\"]').dispatchEvent(new MouseEvent('mouseenter'));"
-    dom = _dom(write_report(mine), tmp_path, script)
-    assert len(re.findall(r'<g class="point compared front"', dom)) == 1 and not re.search(r'id="compared" hidden', dom)
-    tip = dom[dom.index('<div id="tip"') : dom.index("<noscript")]
-    assert "baseline lstm-4</b>" in tip and "lies on the joint front" in tip
-    rows = dom[dom.index('id="table-compared"') : dom.index('id="h-wirings"')]
-    assert rows.count('<tr class="baseline"') == 2 and "diverged" in rows
+    other = store(tmp_path / "run" / "random", trials=6, sampler="random")
+    search(other.config, other, InlinePool(fake_train, tiny_task()))
+    found = _found(report_page(report_data(mine)), tmp_path, script)
+    assert not found["hidden"] and found["diamonds"] == 1 and len(found["rows"]) == 2 and "diverged" in "".join(found["rows"])
+    assert "baseline lstm-4" in found["tip"] and "lies on the joint front" in found["tip"]
+    assert found["lines"] == 2 and "random search with the same settings." in found["note"] and found["bars"] == 1
 
 
 @pytest.mark.slow
-def test_in_a_browser_a_column_sorts_the_table(finished: Store, tmp_path: Path) -> None:
-    path = write_report(finished)
-    script = "[...document.querySelectorAll('#table-all th button')].find(b => b.textContent === 'error').click();"
-    dom = _dom(path, tmp_path, script)
-    body = dom[dom.index('id="table-all"') :]
-    column = [cell for row in re.findall(r"<tr[^>]*>(.*?)</tr>", body)[1:] if (cell := re.findall(r"<td[^>]*>(.*?)</td>", row))]
-    errors = [float(cells[2]) for cells in column if cells[2] != "–"]
-    assert errors == sorted(errors) and len(errors) == int(finished.table()["error"].notna().sum())
+def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundred(finished: Store, tmp_path: Path) -> None:
+    data = report_data(finished)
+    times = 10_000 // len(data["columns"]["trial"])
+    many = {name: values * times for name, values in data["columns"].items() if name != "status"}
+    many["trial"] = list(range(len(many["trial"])))
+    status = data["columns"]["status"]
+    dimensions = {name: values * times for name, values in data["dimensions"].items()}
+    columns = {**many, "status": {**status, "codes": status["codes"] * times}}
+    between = {"importance": 0.6, "lower": 0.4, "upper": 0.8, "chance": 0.1, "trials": 40}
+    held = {"partial": 0.1, "partial_lower": -0.2, "partial_upper": 0.4, "q": 0.01, "reading": "size explains it"}
+    matters = {
+        "objectives": ["error"],
+        "candidates": 40,
+        "enough": True,
+        "importance": {"error": [{"dimension": "inter", **between}, {"dimension": "motor", **between, "importance": 0.05}]},
+        "marginals": {"error": {"inter": {"log": False, "bins": [{"at": 4, "n": 9, "lower": 0.1, "median": 0.2, "upper": 0.3}]}}},
+        "correlations": [{"feature": "density", "score": "error", "rho": 0.4, "lower": 0.2, "upper": 0.6, **held}],
+    }
+    script = """
+  const begun = performance.now(); drawFront(); drawTables();
+  return {elements: document.querySelectorAll("*").length, rows: study.count, redrawn: performance.now() - begun,
+    shares: document.querySelectorAll("#matters .share").length, said: document.querySelector("#matters-structure svg").ariaLabel,
+    absent: document.getElementById("matters-absent").hidden};"""
+    data["matters"] = matters
+    found = _found(report_page({**data, "columns": columns, "dimensions": dimensions}), tmp_path, script)
+    assert found["absent"] and found["shares"] == 2 and "density 0.4, size explains it" in found["said"]
+    few = _found(report_page(data), tmp_path, script)
+    assert found["rows"] > 9000 and found["elements"] < few["elements"] + 50

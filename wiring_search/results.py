@@ -57,13 +57,20 @@ def answer(table: "pandas.DataFrame", metric: str) -> str:
     finished = candidates(table)
     if finished.empty:
         return "No candidate has finished training yet."
-    best = finished.sort_values(["error", "synapses"]).iloc[0]
-    greatest, within = nearly(best["error"], metric)
-    small = finished[finished["error"] <= greatest].sort_values(["synapses", "error"]).iloc[0]
+    best, small, within = chosen(table, metric)
     what = f"The best candidate, trial {best['trial']}, has {metric} {best[metric]:.4g} with {best['synapses']} synapses"
     if small["trial"] == best["trial"]:
         return f"{what}; no smaller wiring comes within {within}."
     return f"{what}; the smallest wiring within {within}, trial {small['trial']}, has {small['synapses']} ({metric} {small[metric]:.4g})."
+
+
+def chosen(table: "pandas.DataFrame", metric: str) -> "tuple[pandas.Series, pandas.Series, str]":
+    """The best candidate, the smallest one that is `nearly` as good, and how that is told. At least one has to be finished."""
+    finished = candidates(table)
+    best = finished.sort_values(["error", "synapses"]).iloc[0]
+    greatest, within = nearly(best["error"], metric)
+    small = finished[finished["error"] <= greatest].sort_values(["synapses", "error"]).iloc[0]
+    return best, small, within
 
 
 def nearly(error: float, metric: str) -> tuple[float, str]:

@@ -25,7 +25,7 @@ from wiring_search.config import StudyConfig
 from wiring_search.fronts import Front, draw_front, front_of
 from wiring_search.records import Outcome, Rung
 from wiring_search.report import FILE as REPORT
-from wiring_search.report import write_report
+from wiring_search.report import RANDOM, write_report
 from wiring_search.score_names import OBJECTIVES
 from wiring_search.stopping import Until, stopped_by_signals
 from wiring_search.store import Store, StoreFault, Trial, exists
@@ -231,6 +231,38 @@ def resume(
         Run(folder).write_files()
         return Run(folder)
     return _go_on(folder, tasks.load(config.task, config.task_options), resources, budget, watch)
+
+
+def search_randomly(
+    out: str | Path,
+    resources: Resources = ALL_CORES,
+    budget: Budget = UNLIMITED,
+    watch: "Watcher | None" = None,
+) -> Run:
+    """Random search beside the study in `out`, to see what its sampler is worth: the same settings, as many candidates as the
+    study has asked for by now, and a store of its own in `out`/random, which is returned. Goes on with what is there.
+
+    Tables and reports, the study's too, are written at the end. Raises ValueError where the study is random search itself, or has
+    asked for nothing yet.
+    """
+    folder = Path(out)
+    beside = folder / RANDOM
+    with closing(Store.open(folder)) as store:
+        config = store.config
+        trials = sum(len(pack.members) for pack in store.packs() if pack.rung == 0)
+    if config.sampler == "random":
+        raise ValueError(f"{folder} is random search itself; compare it with a study of another sampler")
+    if not trials:
+        raise ValueError(f"{folder} has asked for no candidate yet; go on with it first: `wiring-search resume {folder}`")
+    if exists(beside):
+        with closing(Store.open(beside)) as other:
+            trials = max(trials, other.config.trials)
+            _refuse_other_settings(beside, replace(config, sampler="random", inherit=False, trials=other.config.trials))
+        done = resume(beside, resources, budget, watch, trials)
+    else:
+        done = search(replace(config, sampler="random", inherit=False, trials=trials), beside, resources, budget, watch)
+    Run(folder).write_files()
+    return done
 
 
 def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: BaselineWatcher = lambda event: None) -> Run:
@@ -447,6 +479,8 @@ def _facts(task: Task) -> dict[str, Any]:
         "description": tasks.describe(task),
         "features": task.features,
         "outputs": task.outputs,
+        "every_step": task.every_step,
+        "samples": {"train": len(task.train), "valid": len(task.valid), "test": len(task.test)},
     }
 
 

@@ -93,6 +93,29 @@ def report(out: Folder) -> None:
 
 
 @app.command()
+def serve(
+    out: Folder,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes any port that is free.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on. Default: this machine alone can see the page.")] = "127.0.0.1",
+) -> None:
+    """Serve the report of a search, finished or running, as a page that follows it. Ctrl-C ends it.
+
+    It only reads. Give --host 0.0.0.0 to let everybody see it who can reach this machine.
+    """
+    from wiring_search.report.serve import server
+
+    serving = server(out, host, port)
+    name = f"[{host}]" if ":" in host else host
+    console.print(f"{plain(str(out))} at http://{plain(name)}:{serving.server_port}/ (stop with Ctrl-C)", soft_wrap=True)
+    try:
+        serving.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        serving.server_close()
+
+
+@app.command()
 def mirror(
     out: Folder,
     storage: Annotated[

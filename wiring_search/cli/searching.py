@@ -1,4 +1,4 @@
-"""Commands that train, or choose what to train: search, resume, baselines, screen."""
+"""Commands that train, or choose what to train: search, resume, random, baselines, screen."""
 
 import os
 from dataclasses import dataclass, replace
@@ -188,6 +188,34 @@ def resume(
     _go(show, lambda watch: run.resume(out, resources, budget, watch, trials))
 
 
+@app.command("random")
+def random_search(
+    out: Folder,
+    minutes: Minutes = None,
+    core_hours: CoreHours = None,
+    workers: Workers = None,
+    address: Address = None,
+    worker_cpus: WorkerCpus = 1,
+    worker_gpus: WorkerGpus = 0.0,
+    patience: Patience = 300.0,
+    log: Log = "",
+    quiet: Quiet = False,
+) -> None:
+    """Random search beside a search: same settings, as many candidates. Shows whether the sampler was worth it.
+
+    Its study is in OUT/random; the report of OUT then draws both. Stopped, it goes on when called again.
+    """
+    from wiring_search import run
+    from wiring_search.budget import Budget
+
+    config = replace(run.Run(out).config, sampler="random")
+    resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
+    budget = Budget(minutes, core_hours, resources.cores)
+    show = _Show(config, out / run.RANDOM, resources, budget, quiet, names_in(log))
+    _go(show, lambda watch: run.search_randomly(out, resources, budget, watch), again=f"wiring-search random {out}")
+    console.print(f"Beside the search itself: {plain(str(run.Run(out).report))}", soft_wrap=True)
+
+
 @app.command()
 def baselines(
     out: Folder,
@@ -265,8 +293,8 @@ class _Show:
     logs: tuple[str, ...]
 
 
-def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False) -> None:
-    """Show what `go` tells while it runs a search, and what it found."""
+def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, again: str = "") -> None:
+    """Show what `go` tells while it runs a search, and what it found. again: the command that goes on, if not `resume`."""
     from wiring_search import run
     from wiring_search.events import Event, Stopped
     from wiring_search.logs import loggers
@@ -298,7 +326,7 @@ def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False) ->
         ):
             done = go(watch)
     except KeyboardInterrupt:
-        _say_how_to_go_on(folder)
+        _say_how_to_go_on(folder, again=again)
         raise typer.Exit(130) from None
     if baselines and not stops:
         done = _train_baselines(folder, (), show.quiet)
@@ -307,13 +335,13 @@ def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False) ->
         console.print(f"Measuring scores took {done.score_share():.0%} of the time that training took.")
     console.print(f"\nReport: {plain(str(done.report))}", soft_wrap=True)
     if stops:
-        _say_how_to_go_on(folder, stops[0])
+        _say_how_to_go_on(folder, stops[0], again)
         raise typer.Exit(_EXIT_CODES.get(stops[0], 0))
 
 
-def _say_how_to_go_on(folder: Path, reason: str = "") -> None:
-    why = f": {reason}" if reason else ""
-    errors.print(f"\nStopped{why}. What is done is kept; go on with:  wiring-search resume {plain(str(folder))}", soft_wrap=True)
+def _say_how_to_go_on(folder: Path, reason: str = "", again: str = "") -> None:
+    why, again = f": {reason}" if reason else "", again or f"wiring-search resume {folder}"
+    errors.print(f"\nStopped{why}. What is done is kept; go on with:  {plain(again)}", soft_wrap=True)
 
 
 def _train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":

@@ -1,6 +1,5 @@
 """A study's store: what is written, and when; what is read."""
 
-import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
 
-from wiring_search import __version__
 from wiring_search.candidate import Candidate
 from wiring_search.config import StudyConfig
 from wiring_search.records import Outcome, Status
 from wiring_search.store import after, frames
+from wiring_search.store.environment import environment
 from wiring_search.store.faults import told
 from wiring_search.store.leases import file_held, refuse_lost, session_held
 from wiring_search.store.migrations import bring_up_to_date, is_up_to_date
@@ -34,7 +33,7 @@ from wiring_search.store.rows import (
     trained_row,
     trial_of,
 )
-from wiring_search.store.tables import BASELINES, CHECKPOINTS, METADATA, PACKS, RUNGS, SCHEMA, STUDY, TRIALS
+from wiring_search.store.tables import BASELINES, CHECKPOINTS, METADATA, PACKS, RETRAINED, RUNGS, SCHEMA, STUDY, TRIALS
 
 if TYPE_CHECKING:
     import pandas
@@ -80,7 +79,7 @@ class Store:
             point(folder, server)
         folder.mkdir(parents=True, exist_ok=True)
         engine = engine_of(folder)
-        row = {"schema": SCHEMA, "config": config.to_json(), "facts": facts, "versions": _versions(), "created": now()}
+        row = {"schema": SCHEMA, "config": config.to_json(), "facts": facts, "versions": environment(), "created": now()}
         with told(folder), engine.execution_options(writes=True).begin() as connection:
             if url is not None:
                 make_schema(connection, server.study)
@@ -275,6 +274,14 @@ class Store:
         with self._reading() as connection:
             return connection.execute(sql.select(STUDY.c.ended)).scalar_one()
 
+    def version(self) -> str:
+        """Another text whenever there is something new to read: rungs, trials, baselines, retrained networks, the end."""
+        kept = (PACKS.c.pack, TRIALS.c.trial, RUNGS.c.trial, BASELINES.c.name, RETRAINED.c.trial, RETRAINED.c.tested)
+        counts = [sql.select(sql.func.count(column)).scalar_subquery() for column in kept]
+        with self._reading() as connection:
+            row = connection.execute(sql.select(*counts, STUDY.c.config, STUDY.c.ended)).one()
+        return "-".join(map(str, (*row[:-2], row.config["trials"], row.ended or "")))
+
     def packs(self) -> list[StoredPack]:
         """All packs that were asked for, by number."""
         query = sql.select(PACKS.c.pack, PACKS.c.rung, PACKS.c.members, PACKS.c.place).order_by(PACKS.c.pack)
@@ -444,10 +451,3 @@ def _update(names: Sequence[str], where: sql.Column) -> sql.Update:
 
 def _new(of: int, row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {"of": of, **{f"new_{name}": row[name] for name in names}}
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    packages = ("torch", "optuna", "ray", "numba", "numpy")
-    return {"wiring-search": __version__, "python": platform.python_version(), **{name: version(name) for name in packages}}

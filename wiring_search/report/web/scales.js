@@ -13,7 +13,7 @@ function extent(values) {
 // Whether values spread so far that a logarithm shows them better.
 function spreads(values) {
   const [least, most] = extent(values);
-  return least > 0 && most / least >= 8;
+  return least > 0 && most / least >= 6;
 }
 
 // From values to places on the page: `from` stands at `low`, `to` at `high`.

@@ -1,0 +1,37 @@
+"""Many rows as little text: one list a column, numbers rounded, words once."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def rounded(value: Any, digits: int = 5) -> Any:
+    """A number with so many significant digits, a whole one as such; None where it is none, or not finite."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    number = float(value)
+    if not math.isfinite(number):
+        return None
+    short = float(f"{number:.{digits}g}") if number != round(number) or abs(number) >= 2**53 else number
+    return int(short) if short == round(short) and abs(short) < 2**53 else short
+
+
+def listed(series: "pandas.Series") -> list[Any]:
+    """The values of a table's column; missing ones are None."""
+    return series.astype(object).where(series.notna(), None).tolist()
+
+
+def column(values: Iterable[Any], digits: int = 5) -> list[Any]:
+    """Numbers, rounded; missing ones are None."""
+    return [rounded(value, digits) for value in values]
+
+
+def coded(values: Sequence[Any]) -> dict[str, list]:
+    """Words as their places in a list of those that there are; missing ones are None."""
+    texts = [None if value is None else str(value) for value in values]
+    choices = sorted({text for text in texts if text is not None})
+    place = {text: i for i, text in enumerate(choices)}
+    return {"choices": choices, "codes": [None if text is None else place[text] for text in texts]}

@@ -1,0 +1,235 @@
+"""What a report shows, as plain data, from the store alone."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wiring_search.records import SHARES, Status
+from wiring_search.report.checklist import Compared, Known, checklist
+from wiring_search.report.columns import coded, column, listed, rounded
+from wiring_search.report.course import cost, course
+from wiring_search.report.sure import sentences
+from wiring_search.results import answer, candidates, chosen, compared, front, reference
+from wiring_search.score_names import ALWAYS, SCORES
+from wiring_search.store import Store, Trial, exists
+from wiring_search.wiring import Wiring
+
+if TYPE_CHECKING:
+    import pandas
+
+MATTERS = "matters.json"  # what matters, as `wiring-search matters` has left it: too slow to be told anew each time
+RANDOM = "random"  # the folder, within that of a study, of random search with the same settings
+# Wirings and curves beyond the front that are kept for the eye, best first: a large study must not make a file that nobody can open.
+_MOST_TRIALS, _MOST_SYNAPSES = 300, 60_000
+_MOST_MESSAGES, _LONGEST_MESSAGE = 300, 200
+
+
+def report_data(store: Store) -> dict[str, Any]:
+    """Everything the page shows. Its numbers are rounded to five digits, and finite; what is missing is None."""
+    config, facts, table = store.config, store.facts, store.table()
+    trials = table[table["baseline"] == ""]
+    finished = candidates(table)
+    best = front(table, config.objectives)
+    on_front = [int(number) for number in best["trial"]]
+    shown = [store.trial(number) for number in _shown(on_front, finished)]
+    corner = reference(store, config.objectives)
+    measured = [name for name in config.measured if SCORES[name].sign]
+    beside = _random(store, corner.point)
+    history = store.history()
+    spent = cost(store, history)
+    lead = _lead(store, table, finished)
+    return {
+        "task": config.task,
+        "source": facts.get("source", ""),
+        "metric": facts["metric"],
+        "share": facts["metric"] in SHARES,
+        "objectives": list(config.objectives),
+        "scores": [
+            {"name": name, "unit": SCORES[name].unit, "sign": SCORES[name].sign, "sentence": SCORES[name].sentence}
+            for name in measured
+        ],
+        "baselines": {name: rounded(error) for name, error in facts.get("baselines", {}).items()},
+        "compared": _compared(table, facts["metric"], config.objectives),
+        "lead": lead,
+        "finished": len(finished),
+        "pruned": int((trials["status"] == Status.PRUNED.value).sum()),
+        "front": on_front,
+        "columns": _columns(trials, config.measured),
+        "dimensions": _dimensions(trials),
+        "messages": _messages(trials),
+        "wirings": {trial.trial: wiring_data(trial.candidate.wiring) for trial in shown if trial.candidate},
+        "curves": _curves(history, shown),
+        "course": {
+            "study": _short(course(store, history, config.objectives, corner.point)),
+            "random": beside and beside["course"],
+        },
+        "reference": corner.sentence,
+        "states": _states(trials),
+        "matters": _matters(store),
+        "settings": _settings(store),
+        "environment": store.versions,
+        "cost": {name: rounded(value) for name, value in spent.items()},
+        "checklist": [asdict(item) for item in checklist(_known(store, beside, spent))],
+    }
+
+
+def _lead(store: Store, table: "pandas.DataFrame", finished: "pandas.DataFrame") -> dict[str, Any]:
+    """What stands first: the answer, the two trials it names, and how sure it is."""
+    metric = store.facts["metric"]
+    said = {"answer": answer(table, metric), "best": None, "small": None, "sure": []}
+    if finished.empty:
+        return said
+    best, small, _ = chosen(table, metric)
+    sure = sentences(store.config, store.facts, small, len(finished))
+    return {**said, "best": int(best["trial"]), "small": int(small["trial"]), "sure": sure}
+
+
+def _shown(on_front: list[int], finished: "pandas.DataFrame") -> list[int]:
+    """Trials whose wirings and curves are kept: the front, then the best, while they are few and small enough."""
+    first = set(on_front)
+    order = [*on_front, *(int(number) for number in finished.sort_values("error")["trial"] if int(number) not in first)]
+    sizes = dict(zip(finished["trial"].astype(int), finished["synapses"].astype(int), strict=True))
+    total = np.cumsum([sizes[number] for number in order])
+    return [number for number, synapses in zip(order[:_MOST_TRIALS], total, strict=False) if synapses <= _MOST_SYNAPSES]
+
+
+def _columns(trials: "pandas.DataFrame", measured: tuple[str, ...]) -> dict[str, Any]:
+    names = dict.fromkeys(("trial", "rung", *ALWAYS, *measured, "train_seconds", "score_seconds", "duplicate_of"))
+    numbers = {name: column(listed(trials[name])) for name in names}
+    return {
+        **{name: values for name, values in numbers.items() if any(v is not None for v in values)},
+        "status": coded(listed(trials["status"])),
+    }
+
+
+def _dimensions(trials: "pandas.DataFrame") -> dict[str, Any]:
+    """By name: numbers, or words with their codes."""
+    found = {}
+    for name in (column_name for column_name in trials if column_name.startswith("p.")):
+        values = listed(trials[name])
+        found[name[2:]] = coded(values) if any(isinstance(value, str | bool) for value in values) else column(values, 4)
+    return found
+
+
+def _messages(trials: "pandas.DataFrame") -> dict[int, str]:
+    said = trials[trials["message"] != ""].head(_MOST_MESSAGES)
+    return {int(row["trial"]): str(row["message"])[:_LONGEST_MESSAGE] for _, row in said.iterrows()}
+
+
+def _compared(table: "pandas.DataFrame", metric: str, objectives: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The baselines that were trained."""
+    rows = compared(table, objectives)
+    return [
+        {
+            "name": row["baseline"],
+            "status": row["status"],
+            **{name: rounded(row[name]) for name in ("error", "synapses", "parameters", "latency_us", "train_seconds")},
+            "front": "yes" if row["on_front"] else "no",
+        }
+        for _, row in rows[rows["baseline"] != ""].iterrows()
+    ]
+
+
+def wiring_data(wiring: Wiring) -> dict[str, Any]:
+    """A wiring as `wiring.js` draws it: synapses as flat lists of from, to, polarity."""
+    return {
+        "layers": [wiring.sensory, wiring.inter, wiring.command, wiring.motor],
+        "outer": [number for synapse in wiring.sensory_synapses for number in synapse],
+        "inner": [number for synapse in wiring.synapses for number in synapse],
+        "id": wiring.wiring_id,
+    }
+
+
+def _curves(history: "pandas.DataFrame", shown: list[Trial]) -> dict[int, dict[str, Any]]:
+    """Validation error by epoch, and at the end of each rung as (epochs, error)."""
+    own = history[history["trial"].isin([trial.trial for trial in shown])]
+    rungs = {number: rows for number, rows in own.groupby("trial")}
+    return {
+        trial.trial: {
+            "errors": column(trial.curve, 4),
+            "rungs": [
+                [int(e), rounded(error, 4)] for e, error in rungs[trial.trial][["epochs", "error"]].itertuples(index=False)
+            ],
+        }
+        for trial in shown
+    }
+
+
+def _random(store: Store, corner: np.ndarray) -> dict[str, Any] | None:
+    """Random search beside the study: its course, below the same reference point, and what it was."""
+    if not exists(store.folder / RANDOM):
+        return None
+    other = Store.open(store.folder / RANDOM)
+    try:
+        went = course(other, other.history(), store.config.objectives, corner)
+        judged = went["judged"][-1] if went["judged"] else 0
+        return {"course": _short(went), "compared": Compared(other.config, other.versions, judged)}
+    finally:
+        other.close()
+
+
+def _short(went: dict[str, list]) -> dict[str, list]:
+    return {name: column(values) for name, values in went.items()}
+
+
+def _known(store: Store, beside: dict[str, Any] | None, spent: dict[str, Any]) -> Known:
+    return Known(
+        store.config,
+        store.versions,
+        spent["trainings"],
+        store.ended is not None,
+        random=beside and beside["compared"],
+        baselines=len(store.baselines()),
+        seconds=spent["full"] + spent["cut"] + spent["scores"] + spent["baselines"],
+        wall_seconds=spent["wall_seconds"],
+    )
+
+
+def _states(trials: "pandas.DataFrame") -> list[dict[str, Any]]:
+    """How trials ended, and an example of why."""
+    result = []
+    for status in Status:
+        those = trials[trials["status"] == status.value]
+        if len(those):
+            why = next((message for message in those["message"] if message), "")
+            result.append(
+                {"status": status.value, "count": len(those), "sentence": status.sentence, "example": why[:_LONGEST_MESSAGE]}
+            )
+    return result
+
+
+def _matters(store: Store) -> dict[str, Any] | None:
+    """What `mattering.plain_data` told, less what the page does not show; None where it was not asked for yet."""
+    try:
+        found = json.loads((store.folder / MATTERS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    shown = ("feature", "score", "rho", "lower", "upper", "q", "partial", "partial_lower", "partial_upper", "reading")
+    return {**found, "correlations": [{name: row[name] for name in shown} for row in found["correlations"]]}
+
+
+def _settings(store: Store) -> dict[str, str]:
+    config = store.config
+    pruning = (
+        config.pruning
+        if config.pruning == "none"
+        else f"{config.pruning}, rungs of {', '.join(str(r.epochs) for r in config.rungs)} epochs"
+    )
+    return {
+        "task": config.task,
+        "data": store.facts.get("source", ""),
+        "space": config.space_name or config.space["topology"] or "own",
+        "sampler": config.sampler,
+        "objectives": ", ".join(config.objectives),
+        "candidates": str(config.trials),
+        "training": f"{config.epochs} epochs, minibatches of {config.batch_size}",
+        "repeats": str(config.repeats),
+        "pruning": pruning,
+        "packs": f"{config.pack_size} candidates each, {config.ahead} ahead{', asynchronous' if config.asynchronous else ''}",
+        "scores": ", ".join(config.scores) or "none besides error and size",
+        "seed": str(config.seed),
+        "started": store.created,
+        "ended": store.ended or "not yet",
+    }

@@ -1,0 +1,72 @@
+// One trial: its wiring, scores, learning curve, dimensions. Chosen by a click, by Enter, or by the address (#trial=17).
+
+function choose(trial) {
+  if (!study.at.has(trial)) return;
+  view.trial = trial;
+  history.pushState(null, "", `#trial=${trial}`);
+  chosen(true);
+}
+
+// What follows from another choice.
+function chosen(look = false) {
+  closeTip();
+  drawFront();
+  drawDetail();
+  const panel = byId("detail");
+  if (look && panel.getBoundingClientRect().top > innerHeight * .8) panel.scrollIntoView({block: "nearest", behavior: calm() ? "auto" : "smooth"});
+}
+
+window.addEventListener("hashchange", () => { const trial = asked(); if (trial !== null && trial !== view.trial) { view.trial = trial; chosen(true); } });
+window.addEventListener("popstate", () => { const trial = asked(); if (trial !== null && trial !== view.trial) { view.trial = trial; chosen(); } });
+
+function drawDetail() {
+  const host = byId("detail"), i = study.row(view.trial);
+  host.hidden = i === undefined;
+  if (i === undefined) return;
+  // A served page that has news about others leaves this one, and what its reader does with it, alone.
+  const same = JSON.stringify([view.trial, study.value(i, "status"), study.value(i, "error"), Boolean(study.wirings[view.trial])]);
+  if (host.dataset.shown === same) return;
+  host.dataset.shown = same;
+  const status = study.value(i, "status");
+  byId("detail-head").replaceChildren(`Trial ${view.trial}`, element("span", {class: "badge " + status}, status),
+    study.onFront.has(view.trial) ? element("span", {class: "badge front"}, "on the front") : "");
+  byId("detail-note").textContent = study.messages[view.trial] ?? study.states.find(state => state.status === status)?.sentence ?? "";
+  drawDetailWiring(byId("detail-wiring"), view.trial);
+  drawDetailCurve(byId("detail-curve"), view.trial, i);
+  byId("detail-scores").replaceChildren(...pairs(detailScores(i)));
+  byId("detail-point").replaceChildren(...pairs(study.dimensionNames.map(name => [titled(name), show(study.value(i, name), 4)]).filter(([, value]) => value !== "–")));
+}
+
+const pairs = list => list.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]);
+
+function detailScores(i) {
+  const spread = spreadOf(i), list = [];
+  if (study.share) list.push([study.metric, show(study.value(i, "metric"), 4)]);
+  list.push([errorName(), show(study.value(i, "error"), 4) + (spread ? ` ± ${show(spread.se, 2)}` : "")]);
+  for (const name of study.scoreOf.keys()) if (name !== "error" && known(study.value(i, name))) list.push([titled(name), show(study.value(i, name), 4)]);
+  list.push(["trained for", duration(study.value(i, "train_seconds"))], ["scored for", duration(study.value(i, "score_seconds"))]);
+  return list.filter(([, value]) => value !== "–");
+}
+
+function drawDetailWiring(host, trial) {
+  const wiring = study.wirings[trial];
+  if (!wiring) return host.replaceChildren(element("p", {class: "note"}, "The wiring of this trial is not kept in the page, which has room for the front and the best. ",
+    ...withCode(`\`wiring-search show OUT --trial ${trial}\` draws it.`)));
+  const picture = wiringPicture(wiring, {width: 460, height: Math.max(220, Math.min(420, Math.max(...wiring.layers) * 15))});
+  host.replaceChildren(picture, wiringKey());
+}
+
+function drawDetailCurve(host, trial, i) {
+  const curve = study.curves[trial];
+  host.hidden = !curve?.errors.some(known);
+  if (host.hidden) return;
+  const last = curve.rungs.at(-1)?.[0] ?? curve.errors.length, first = Math.max(0, last - curve.errors.length);
+  const points = curve.errors.map((error, e) => [first + e + 1, error]).filter(([, error]) => known(error));
+  const rules = Object.values(study.baselines).filter(known), lowest = extent(points.map(p => p[1]))[0];
+  const best = points.find(([, error]) => error === lowest);
+  const svg = lineChart({width: 460, height: 220, label: `validation error of trial ${trial} by epoch`, xName: "epoch", yName: errorName(),
+    lines: [{points, class: "thin", name: "validation error"}], marks: [...curve.rungs.filter(([, error]) => known(error)).slice(0, -1), ...(best ? [best] : [])],
+    bounds: rules.filter(error => error <= extent(points.map(p => p[1]))[1])});
+  host.replaceChildren(svg, element("figcaption", {}, `Validation error after each epoch; the dot is the best one, which counts`
+    + (curve.rungs.length > 1 ? ", and those before it are the ends of rungs." : ".")));
+}

@@ -1,0 +1,57 @@
+// The study as the page holds it, and what its reader has chosen. `adopt` takes the data of a report; on a served page it does so
+// again whenever there is news, and the reader's choices stay.
+
+let study = null;
+const view = {x: null, y: null, logX: null, logY: null, colour: "", zoom: null, trial: null};
+
+function adopt(data) {
+  const {columns, dimensions} = data;
+  const trials = columns.trial, at = new Map(trials.map((trial, i) => [trial, i]));
+  const status = columns.status.codes.map(code => columns.status.choices[code]);
+  const numbers = Object.fromEntries(Object.entries(columns).filter(([name]) => name !== "status"));
+  numbers.metric = numbers.error?.map(error => error === null ? null : data.share ? 1 - error : error) ?? [];
+  const plain = Object.entries(dimensions).map(([name, values]) =>
+    ["p." + name, Array.isArray(values) ? values : values.codes.map(code => code === null ? null : values.choices[code])]);
+  const all = {...numbers, status, ...Object.fromEntries(plain)};
+  const ok = trials.map((_, i) => i).filter(i => status[i] === "ok");
+  study = {
+    ...data, at, ok,
+    count: trials.length,
+    onFront: new Set(data.front),
+    words: new Set(["status", ...plain.filter(([, values]) => values.some(v => typeof v === "string")).map(([name]) => name)]),
+    scoreOf: new Map(data.scores.map(score => [score.name, score])),
+    further: data.scores.map(score => score.name).filter(name => !["error", "synapses", "parameters", "latency_us"].includes(name) && all[name]),
+    dimensionNames: plain.map(([name]) => name),
+    value: (i, name) => all[name]?.[i] ?? null,
+    row: trial => at.get(trial),
+  };
+  if (!study.scoreOf.has(view.x)) view.x = study.objectives.find(name => name !== "error") ?? "synapses";
+  if (!study.scoreOf.has(view.y)) view.y = study.objectives.includes("error") ? "error" : study.objectives.find(name => name !== view.x) ?? "error";
+  if (!at.has(view.trial)) view.trial = asked() ?? data.lead.small;
+}
+
+// The trial that the address names: #trial=17.
+function asked() {
+  const found = /(?:^#|&)trial=(\d+)/.exec(location.hash);
+  return found && study?.at.has(Number(found[1])) ? Number(found[1]) : null;
+}
+
+const errorName = () => study.share ? `error (1 − ${study.metric})` : `error (${study.metric})`;
+
+function titled(name) {
+  if (name === "error") return errorName();
+  if (name === "metric") return study.metric;
+  if (name.startsWith("p.")) return words(name.slice(2));
+  const unit = study.scoreOf.get(name)?.unit;
+  return name === "latency_us" ? "latency (µs a step)" : words(name) + (unit ? ` (${unit})` : "");
+}
+
+const worth = (name, value) => (study.scoreOf.get(name)?.sign ?? 1) * value;
+// What the task's own metric is for an error.
+const metricOf = error => study.share ? 1 - error : error;
+
+function briefly(i) {
+  const parts = [`${study.metric} ${show(study.value(i, "metric"), 4)}`, counted(study.value(i, "synapses"), "synapse"),
+    counted(study.value(i, "parameters"), "parameter"), `${show(study.value(i, "latency_us"))} µs a step`];
+  return parts.join(" · ");
+}
