@@ -39,8 +39,8 @@ Plain = dict[str, Any]
 def playable(store: Store, trials: Sequence[Trial], task: Task, most: int = MOST_NETWORKS, largest: int = _LARGEST) -> Plain:
     """The networks of these trials, the first ones of them first, with samples of the task's validation split.
 
-    Plain numbers, lists and words: `samples` by their number in the split, `networks` by trial, and of how many time steps
-    (`steps`) samples are shown at most. Of a duplicate, it is the network of the trial that it is equal to; a trial without
+    Plain numbers, lists and words: `samples` by their number in the split, a list of `networks`, and of how many of all their time
+    steps (`steps`, `of_steps`) samples are shown. Of a duplicate, it is the network of the trial that it is equal to; a trial without
     trained weights is left out, and so are those beyond `most`, or that would make all of it larger than `largest` bytes.
     """
     kept = {trial.trial: found for trial in trials if (found := _weights(store, trial)) is not None}
@@ -48,7 +48,7 @@ def playable(store: Store, trials: Sequence[Trial], task: Task, most: int = MOST
     steps = min(task.time_steps, MOST_STEPS, max(1, _MOST_NUMBERS // task.features))
     result: Plain = {
         **{"kind": task.kind, "every_step": task.every_step, "metric": task.metric},
-        **{"steps": steps, "of_steps": task.time_steps, "samples": {}, "networks": {}},
+        **{"steps": steps, "of_steps": task.time_steps, "samples": {}, "networks": []},
     }
     if not shown:
         return result
@@ -66,7 +66,7 @@ def playable(store: Store, trials: Sequence[Trial], task: Task, most: int = MOST
         size += len(json.dumps([networks[number], added], separators=(",", ":")))
         if size > largest:
             break
-        result["networks"][str(number)] = networks[number]
+        result["networks"].append(networks[number])
         result["samples"] |= added
     return result
 
