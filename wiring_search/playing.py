@@ -105,9 +105,7 @@ def _weights(store: Store, trial: Trial) -> tuple[Candidate, bytes] | None:
 def _samples(task: Task, packs: list[tuple[list[int], Pack]]) -> dict[int, dict[str, int]]:
     """Of every trial, the rows of its samples by what they are to it. The easy and the typical one are the same for all, so that
     networks can be compared on them: where the mean rank of its loss among all samples is the least, and nearest the middle."""
-    losses = {
-        number: row for numbers, pack in packs for number, row in zip(numbers, _losses(task, pack, _RANKED), strict=True)
-    }
+    losses = {number: row for numbers, pack in packs for number, row in zip(numbers, _losses(task, pack, _RANKED), strict=True)}
     ranks = np.mean([np.argsort(np.argsort(row, kind="stable"), kind="stable") for row in losses.values()], axis=0)
     easy, typical = int(ranks.argmin()), int(np.abs(ranks - (len(ranks) - 1) / 2).argmin())
     return {number: _distinct({EASY: easy, TYPICAL: typical, WORST: int(row.argmax())}) for number, row in losses.items()}
@@ -141,7 +139,9 @@ def _networks(task: Task, pack: Pack, numbers: list[int], chosen: dict[int, dict
     for p, number in enumerate(numbers):
         own = [rows.index(row) for row in chosen[number].values()]
         valid = [_steps_of(task, row, steps) for row in chosen[number].values()]
-        path = np.concatenate([visited[p][at, : n + 1, : pack.layout.wirings[p].neurons] for at, n in zip(own, valid, strict=True)])
+        path = np.concatenate(
+            [visited[p][at, : n + 1, : pack.layout.wirings[p].neurons] for at, n in zip(own, valid, strict=True)]
+        )
         result[number] = {
             "trial": number,
             **plain(pack.layout, p, pack.effective),

@@ -5,6 +5,17 @@
 // `given` is what `playing.playable` makes, with one network at least; titles names a trial in a few words. `playerIn(host, given,
 // titles)` fills the host and gives a function that opens another network by its trial, and says whether there is one.
 
+/** The section of a page: the player, or why there is none. Gives what `playerIn` gives, or null. */
+function playSection(host, given, titles) {
+  if (!given || !given.absent && !given.networks?.length) return null;
+  const about = given.absent ?? "A trained network runs here, in this page, on samples of the validation split. Let time pass, or drag it; click on a synapse "
+    + "or a neuron to switch it off, and see what the network says without it.";
+  const player = element("div", {class: "card player"});
+  host.replaceChildren(element("h2", {id: "h-play"}, "Play a wiring"), element("p", {class: "note"}, about), ...(given.absent ? [] : [player]));
+  host.hidden = false;
+  return given.absent ? null : playerIn(player, given, titles);
+}
+
 function playerIn(host, given, titles) {
   const byTrial = new Map(given.networks.map(one => [one.trial, one])), isClass = given.kind === "classification";
   const STEPS_A_SECOND = steps => Math.max(2, steps / 7);
@@ -13,11 +24,14 @@ function playerIn(host, given, titles) {
   // ---- the parts of the page
 
   const graph = element("figure", {class: "graph"}), says = element("div", {class: "says"}), summary = element("p", {class: "summary", "aria-live": "polite"});
-  const strips = element("div", {class: "strips"}), moved = element("div", {class: "moved"}), choices = element("div", {class: "choices"});
+  const strips = element("div", {class: "strips"}), moved = element("div", {class: "moved"}), samples = element("span", {class: "segments"});
   const slider = element("input", {type: "range", min: 0, value: 0, "aria-label": "time step"});
   const toggle = button("▶", () => timer === null ? start() : stop(), {class: "round", "aria-label": "play"});
   const allOn = button("Switch all on again", () => { off = nothing(); recompute("Everything is on again."); }, {class: "all-on"});
   const speeds = picker("speed", [["0.5", "½ ×"], ["1", "1 ×"], ["2", "2 ×"], ["4", "4 ×"]], "1", value => { speed = Number(value); if (timer !== null) start(); });
+  const networks = picker("network", [...byTrial.keys()].map(trial => [trial, titles(trial)]), null, trial => open(Number(trial)));
+  const choices = element("div", {class: "choices"}, networks,
+    element("div", {class: "picker", role: "group", "aria-label": "validation sample"}, element("span", {}, "sample"), samples), speeds);
   const cursor = element("div", {class: "cursor", "aria-hidden": "true"});
   host.replaceChildren(choices, element("div", {class: "scene"}, graph, says), element("div", {class: "told"}, summary, allOn),
     element("div", {class: "controls"}, toggle, slider), strips, moved);
@@ -28,32 +42,30 @@ function playerIn(host, given, titles) {
 
   // ---- choosing
 
-  function open(trial, row = null) {
+  function open(trial) {
     if (!byTrial.has(trial)) return false;
     stop();
     network = byTrial.get(trial);
     whole = forward.prepared(network);
     off = nothing();
-    take(row ?? network.shown[0].row);
+    networks.querySelector("select").value = trial;
+    samples.replaceChildren(...network.shown.map(({name, row}) => button(name + (isClass && !given.every_step ? ` (${given.samples[row].y})` : ""),
+      () => { stop(); take(row); }, {"data-row": row})));
+    drawGraph();
+    take(network.shown[0].row);
     return true;
   }
 
+  /** Another sample; what is off stays off. */
   function take(row) {
     sample = given.samples[row];
-    intact = forward.run(whole, forward.exact(sample.x), sample.elapsed?.map(Math.fround) ?? null);
+    intact = computed(whole);
     t = intact.length - 1;
-    chooser();
-    drawGraph();
+    for (const choice of samples.children) choice.setAttribute("aria-pressed", String(Number(choice.dataset.row) === row));
     recompute("");
   }
 
-  function chooser() {
-    const networks = picker("network", [...byTrial.keys()].map(trial => [trial, titles(trial)]), String(network.trial), trial => open(Number(trial)));
-    const samples = network.shown.map(({name, row}) => button(name + (isClass && !given.every_step ? ` (${given.samples[row].y})` : ""),
-      () => { stop(); take(row); }, {"aria-pressed": String(row === sample.row)}));
-    choices.replaceChildren(networks, element("div", {class: "picker", role: "group", "aria-label": "validation sample"}, element("span", {}, "sample"),
-      element("span", {class: "segments"}, ...samples)), speeds);
-  }
+  const computed = one => forward.run(one, forward.exact(sample.x), sample.elapsed?.map(Math.fround) ?? null);
 
   function drawGraph() {
     picture = stage.draw(whole, Math.max(330, Math.min(720, graph.clientWidth || 720)), tellPart, flip);
@@ -71,8 +83,7 @@ function playerIn(host, given, titles) {
   }
 
   function recompute(what) {
-    const now = countOff() ? forward.run(forward.silenced(whole, off), forward.exact(sample.x), sample.elapsed?.map(Math.fround) ?? null) : intact;
-    runs = now === intact ? [intact] : [now, intact];
+    runs = countOff() ? [computed(forward.silenced(whole, off)), intact] : [intact];
     allOn.disabled = !countOff();
     host.classList.toggle("cut", runs.length > 1);
     picture.mark(off);
@@ -110,9 +121,18 @@ function playerIn(host, given, titles) {
     const y = runs[0][t].y, ghost = runs[1]?.[t].y, target = targetAt(t);
     const rows = isClass ? classRows(shares(y), ghost && shares(ghost), target) : valueRows(y, ghost, target);
     const asked = given.every_step ? "" : t === intact.length - 1 ? ", where it is asked" : ", though it is asked at the end alone";
-    says.replaceChildren(element("h3", {}, `What it says at step ${t + 1} of ${intact.length}`, element("small", {}, asked)), ...rows,
+    morph(says, element("div", {class: "says"}, element("h3", {}, `What it says at step ${t + 1} of ${intact.length}`, element("small", {}, asked)), ...rows,
       element("p", {class: "note"}, isClass ? "Bars: its share for each class" : "Dots: what it says; rings: what is true",
-        isClass ? "; ✓ the right one" : "", runs.length > 1 ? "; outlines: the whole network" : "", "."));
+        isClass ? "; ✓ the right one" : "", runs.length > 1 ? "; outlines: the whole network" : "", ".")));
+  }
+
+  /** Makes a node like another one and keeps what they have in common, so that bars glide and the focus stays where it is. */
+  function morph(node, like) {
+    if (node.nodeType === Node.TEXT_NODE) return void (node.data = like.data);
+    for (const {name, value} of like.attributes) if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+    const olds = [...node.childNodes], news = [...like.childNodes];
+    if (olds.length !== news.length || olds.some((old, i) => old.nodeName !== news[i].nodeName)) return node.replaceChildren(...news);
+    olds.forEach((old, i) => morph(old, news[i]));
   }
 
   function classRows(now, ghost, target) {
