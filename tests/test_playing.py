@@ -241,14 +241,14 @@ def test_a_report_says_why_networks_cannot_be_run_where_the_data_are_gone(tmp_pa
 
 
 _PLAY = """
-const said = () => document.querySelector(".summary").textContent, part = name => document.querySelector(`[data-part="${name}"]`);
+const spoken = () => document.querySelector(".summary").textContent, part = name => document.querySelector(`[data-part="${name}"]`);
 const press = (node, key) => node.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
-const heard = [said()];
+const heard = [spoken()];
 const motor = byId("play").querySelectorAll(".motor");
 motor.forEach(neuron => neuron.dispatchEvent(new MouseEvent("click")));
-heard.push(said(), byId("play").querySelectorAll(".neuron.off").length === motor.length, document.querySelectorAll(".bar s").length);
+heard.push(spoken(), byId("play").querySelectorAll(".neuron.off").length === motor.length, document.querySelectorAll(".bar s").length);
 document.querySelector(".all-on").click();
-heard.push(said(), document.querySelectorAll(".stage .off").length);
+heard.push(spoken(), document.querySelectorAll(".stage .off").length);
 const slider = document.querySelector(".player input[type=range]"), at = () => document.querySelector(".says h3").textContent;
 slider.value = 1;
 slider.dispatchEvent(new Event("input"));
@@ -256,7 +256,7 @@ heard.push(at());
 part("nodes-0").focus();
 press(document.activeElement, "ArrowRight");
 press(document.activeElement, "Enter");
-heard.push(document.activeElement.getAttribute("aria-pressed"), said(), document.querySelectorAll(".synapse.off").length);
+heard.push(document.activeElement.getAttribute("aria-pressed"), spoken(), document.querySelectorAll(".synapse.off").length);
 [...document.querySelectorAll(".segments button")].at(-1).click();
 heard.push(document.querySelector(".segments [aria-pressed=true]").textContent, document.querySelectorAll(".stage .off").length);
 document.querySelector(".player .round").click();
@@ -283,7 +283,7 @@ def test_in_a_browser_the_player_plays_and_every_part_is_a_switch(study: Store, 
     share = lambda y: round(100 * float(np.exp(y.max()) / np.exp(y).sum()))  # noqa: E731
     # Without motor neurons only the readout's bias speaks.
     assert f"It says {easy.argmax()} ({share(easy)} %)" in whole
-    assert f"It says {bias.argmax()} ({share(bias)} %)" in silent and f"Whole, it says {easy.argmax()}" in silent
+    assert f"It says {bias.argmax()} ({share(bias)} %)" in silent and f"(whole, it says {easy.argmax()}" in silent
     assert all_off and ghosts == 2 and again.endswith(whole) and none_off == 0
     assert at.startswith("What it says at step 2 of") and pressed == "false" and cut == 1
     assert switched.startswith("Sensory node 0 → ") and " is off. It says" in switched

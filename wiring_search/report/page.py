@@ -9,7 +9,7 @@ from typing import Any
 # What any page can draw with: elements, scales and charts, wirings, tips.
 BASE = ("base.js", "scales.js", "wiring.js", "tip.js")
 # What runs a trained network, and shows it.
-PLAYER = ("forward.js", "stage.js", "tape.js", "play.js")
+PLAYER = ("forward.js", "stage.js", "tape.js", "said.js", "play.js")
 STYLES = ("page.css", "play.css")
 
 

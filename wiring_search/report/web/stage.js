@@ -63,8 +63,9 @@ const stage = (() => {
     for (const column of columns)
       svg.append(element("text", {x: column.reduce((sum, part) => sum + part.x, 0) / column.length, y: 12, "text-anchor": "middle"}, column[0].role));
     const greatest = Math.max(...parts.edges.map(edge => strengthOf(network, edge)), 1e-9);
+    parts.air = Math.min(1, 110 / parts.edges.length); // many synapses are drawn finer
     for (const edge of parts.edges) {
-      const d = pathOf(edge, radius), thick = .8 + 2.6 * Math.sqrt(strengthOf(network, edge) / greatest);
+      const d = pathOf(edge, radius), thick = (.8 + 2.6 * Math.sqrt(strengthOf(network, edge) / greatest)) * (.4 + .6 * parts.air);
       edge.line = element("path", {d, class: edge.gate ? "gate" : edge.polarity > 0 ? "exc" : "inh", style: `stroke-width:${thick}`});
       edge.host = element("g", {class: "synapse"}, element("path", {d, class: "reach"}), edge.line);
     }
@@ -81,7 +82,7 @@ const stage = (() => {
       part.host.addEventListener("focus", () => { all.forEach(other => { other.host.tabIndex = other === part ? 0 : -1; }); });
       svg.append(withTip(part.host, () => told(part)));
     }
-    all[all.length - 1].host.tabIndex = 0;
+    parts.nodes[0].host.tabIndex = 0;
     svg.addEventListener("keydown", event => walk(event, parts, all.find(part => part.host === event.target), flip));
     return {svg, parts, light: (moment, scale) => light(parts, moment, scale, radius), mark: off => mark(parts, off)};
   }
@@ -98,7 +99,7 @@ const stage = (() => {
     };
     parts.nodes.forEach(part => show(part, u[part.i], scale.u));
     parts.neurons.forEach(part => show(part, v[part.i], scale.v));
-    for (const edge of parts.edges) edge.line.style.opacity = (edge.gate ? .06 : .2) + (edge.gate ? .3 : .75) * Math.sqrt(edge.pre.share);
+    for (const edge of parts.edges) edge.line.style.opacity = ((edge.gate ? .06 : .2) + (edge.gate ? .3 : .75) * Math.sqrt(edge.pre.share)) * (.4 + .6 * parts.air);
   }
 
   function mark(parts, off) {
@@ -127,5 +128,11 @@ const stage = (() => {
     goal()?.host.focus();
   }
 
-  return {draw, ROLES};
+  /** The neurons' numbers in the order of the columns: inter, command, motor. */
+  const downwards = network => {
+    const {neurons} = partsOf(network);
+    return [...neurons].sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role) || a.i - b.i).map(part => part.i);
+  };
+
+  return {draw, downwards};
 })();

@@ -43,7 +43,7 @@ const tape = (() => {
     return svg;
   }
 
-  /** States in the principal plane of the intact network. */
+  /** States in the principal plane of the intact network. runs: of each the states from rest on, the one that moves first. */
   function plane(view, runs, label) {
     const project = v => view.axes.map(axis => axis.reduce((sum, a, i) => sum + a * (v[i] - view.middle[i]), 0));
     const paths = runs.map(states => states.map(v => { const [a, b = 0] = project(v); return [a, b]; }));
@@ -53,7 +53,7 @@ const tape = (() => {
     const [[cx, sx], [cy, sy]] = [reach(xs, width), reach(ys, height)], s = Math.max(sx, sy);
     const at = ([a, b]) => [width / 2 + (a - cx) / s, height / 2 - (b - cy) / s];
     const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, class: "plane", role: "img", "aria-label": label});
-    paths.forEach((path, k) => svg.append(element("path", {d: "M" + path.map(at).join("L"), class: k ? "ghost" : "now"})));
+    paths.forEach((path, k) => svg.prepend(element("path", {d: "M" + path.map(at).join("L"), class: k ? "ghost" : "now"})));
     const [x0, y0] = at(paths[0][0]), dot = element("circle", {r: 5.5, class: "now"});
     svg.append(element("circle", {cx: x0, cy: y0, r: 3.5, class: "start"}), dot);
     return {svg, move: t => { const [cx, cy] = at(paths[0][t + 1]); dot.style.transform = `translate(${cx}px,${cy}px)`; }};
@@ -73,7 +73,12 @@ const tape = (() => {
     return svg;
   }
 
+  /** A small number as a power of ten, "3 · 10⁻⁷". */
+  function power(value) {
+    const [digit, ten] = value.toExponential(0).split("e");
+    return value ? `${digit} · 10${superscript(Number(ten))}` : "0";
+  }
   const superscript = n => [...String(n)].map(digit => digit === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
 
-  return {heatMap, curves, plane, gradient};
+  return {heatMap, curves, plane, gradient, power};
 })();
