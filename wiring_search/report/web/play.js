@@ -81,7 +81,7 @@ function playerIn(host, given, titles) {
     runs = isWhole ? [intact] : [run(forward.silenced(network, off)), intact];
     allOn.disabled = isWhole;
     graph.mark(off);
-    summary.replaceChildren(what && what + " ", element("b", {}, said.verdict(asked, runs[0])), isWhole ? "" : ` (${said.verdict(asked, intact, true).slice(0, -1)})`);
+    summary.replaceChildren(what && what + " ", element("b", {}, said.verdict(asked, runs[0])), isWhole ? "" : " " + said.verdict(asked, intact, true));
     drawStrips();
     drawMoved();
     moment(t);

@@ -24,7 +24,7 @@ const said = (() => {
 
   /** One sentence. whole: of the intact network, said after that of the other. */
   function verdict(asked, run, whole = false) {
-    const it = whole ? "whole, it" : "It", steps = run.map((_, step) => step).filter(asked.counts), {y} = run[asked.last];
+    const it = whole ? "Whole, it" : "It", steps = run.map((_, step) => step).filter(asked.counts), {y} = run[asked.last];
     if (asked.isClass && !asked.everyStep) {
       const says = answer(y), truth = asked.target(asked.last);
       return `${it} says ${says} (${percent(shares(y)[says])}), ${says === truth ? "which is right." : `but it is ${truth}.`}`;
