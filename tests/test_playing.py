@@ -243,6 +243,9 @@ def test_a_report_says_why_networks_cannot_be_run_where_the_data_are_gone(tmp_pa
 _PLAY = """
 const spoken = () => document.querySelector(".summary").textContent, part = name => document.querySelector(`[data-part="${name}"]`);
 const press = (node, key) => node.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+const list = document.querySelector(".player select");
+list.value = FIRST;
+list.dispatchEvent(new Event("change"));
 const heard = [spoken()];
 const motor = byId("play").querySelectorAll(".motor");
 motor.forEach(neuron => neuron.dispatchEvent(new MouseEvent("click")));
@@ -269,16 +272,16 @@ document.body.append(element("pre", {id: "heard"}, JSON.stringify({heard, faults
 def test_in_a_browser_the_player_plays_and_every_part_is_a_switch(study: Store, given: Plain, tmp_path: Path) -> None:
     text = write_report(study, given).read_text(encoding="utf-8")
     faults = "<script>const faults = []; onerror = console.error = (...what) => faults.push(what.join(' '));</script>"
-    page = tmp_path / "page.html"
+    page, first = tmp_path / "page.html", given["networks"][0]
+    script = _PLAY.replace("FIRST", str(first["trial"]))
     page.write_text(
-        text.replace("<head>", f"<head>{faults}", 1).replace("</body>", f"<script>{_PLAY}</script></body>"), encoding="utf-8"
+        text.replace("<head>", f"<head>{faults}", 1).replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8"
     )
     found = re.search(r'<pre id="heard">(.*?)</pre>', _dom(page))
     assert found, "the script did not come to its end"
     told = json.loads(html.unescape(found[1]))
     assert not told["faults"]
     whole, silent, all_off, ghosts, again, none_off, at, pressed, switched, cut, worst, still_off, button, start = told["heard"]
-    first = given["networks"][0]
     bias, easy = np.array(first["parameters"]["output_b"]), np.array(first["told"][0])
     share = lambda y: round(100 * float(np.exp(y.max()) / np.exp(y).sum()))  # noqa: E731
     # Without motor neurons only the readout's bias speaks.

@@ -15,8 +15,7 @@ function playSection(host, given, titles) {
   return given.absent ? null : playerIn(player, given, titles);
 }
 
-/** Fills the host; `given` has one network at least. Gives a function that opens another network by its trial, and says whether
- *  there is one. */
+/** Fills the host; `given` has one network at least. Gives `has(trial)`, whether a trial's network is there, and `open(trial)`. */
 function playerIn(host, given, titles) {
   const byTrial = new Map(given.networks.map(one => [one.trial, one]));
   const nothing = () => ({synapses: new Set(), sensory: new Set(), neurons: new Set(), nodes: new Set()});
@@ -40,7 +39,6 @@ function playerIn(host, given, titles) {
   // ---- choosing
 
   function open(trial) {
-    if (!byTrial.has(trial)) return false;
     stop();
     network = forward.prepared(byTrial.get(trial));
     off = nothing();
@@ -49,7 +47,6 @@ function playerIn(host, given, titles) {
     samples.replaceChildren(...network.shown.map(({name, row}) => button(isOne ? `${name} (${given.samples[row].y})` : name, () => take(row), {"data-row": row})));
     drawGraph();
     take(network.shown[0].row);
-    return true;
   }
 
   /** Another sample; what is off stays off. */
@@ -180,5 +177,5 @@ function playerIn(host, given, titles) {
   new ResizeObserver(() => requestAnimationFrame(fit)).observe(scene);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { drawStrips(); moment(t); });
   open(given.networks[0].trial);
-  return open;
+  return {has: trial => byTrial.has(trial), open};
 }
