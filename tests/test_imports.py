@@ -34,7 +34,7 @@ LAYERS = [
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "evolution"},
-    {"sampling", "study", "screening", "mirror", "results", "fronts", "report", "trained", "importance", "mattering"},
+    {"sampling", "study", "screening", "mirror", "results", "fronts", "report", "trained", "playing", "importance", "mattering"},
     {"tally", "estimate"},
     {"logs"},
     {"run", "examine"},
@@ -52,7 +52,7 @@ NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)
     - {"solvers", "neurons", "kernels", "network", "backbone_cfc", "pack", "interop", "training", "baselines", "workers"}
-    - {"solver_accuracy", "hypersolver", "solver_choice", "trained"},
+    - {"solver_accuracy", "hypersolver", "solver_choice", "trained", "playing"},
     "pandas": {
         "wiring",
         "topologies",

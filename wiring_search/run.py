@@ -119,7 +119,7 @@ class Run:
             return store.trial(number)
 
     def write_files(self) -> None:
-        """Tables and report, from the store as it is now."""
+        """Tables and report, from the store as it is now; the networks in the report need the task's data."""
         with closing(Store.open(self.folder)) as store:
             _write_files(store)
 
@@ -292,7 +292,7 @@ def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: Baseline
                 done += 1
                 watch(BaselineDone(result.name, result.outcome, done, len(names)))
         finally:
-            _write_files(store)
+            _write_files(store, task)
     return Run(folder)
 
 
@@ -399,24 +399,41 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
             except StoreFault:
                 raise  # what is left to read of it would not be written either
             except BaseException:
-                Run(folder).write_files()
+                with closing(Store.open(folder)) as written:
+                    _write_files(written, task)
                 raise
             finally:
                 pool.close()
-            _write_files(store)
+            _write_files(store, task)
     return Run(folder)
 
 
-def _write_files(store: Store) -> None:
-    """Tables and report. Raises StoreFault where there is no room for them."""
+def _write_files(store: Store, task: Task | None = None) -> None:
+    """Tables and report. task: the study's, which is loaded where it is not at hand. Raises StoreFault where there is no room for
+    them."""
     try:
         results.export(store)
-        write_report(store)
+        write_report(store, _playable(store, task))
     except OSError as fault:
         raise StoreFault(
             f"tables and report of {store.folder} cannot be written ({fault}). What was found is safe in the store; free some space, "
             f"then `wiring-search resume {store.folder}` goes on"
         ) from fault
+
+
+def _playable(store: Store, task: Task | None) -> dict[str, Any]:
+    """Networks that the report's page can run, those of the front first, then the best of the others; or why there are none."""
+    from wiring_search.playing import MOST_NETWORKS, playable
+
+    table, trials, config = store.table(), store.trials(), store.config
+    best = results.front(table, config.objectives)["trial"], results.candidates(table).sort_values("error")["trial"]
+    numbers = list(dict.fromkeys(int(number) for part in best for number in part))[:MOST_NETWORKS]
+    if not numbers:
+        return {}
+    try:
+        return playable(store, [trials[number] for number in numbers], task or tasks.load(config.task, config.task_options))
+    except ValueError as fault:
+        return {"absent": f"The networks of this study cannot be run here: {fault}."}
 
 
 def _estimate(task: Task, store: Store, resources: Resources, budget: Budget, watch: "Watcher") -> None:

@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from wiring_search.report.data import RANDOM, report_data
-from wiring_search.report.page import BASE, page
+from wiring_search.report.page import BASE, PLAYER, page
 from wiring_search.results import write_whole
 from wiring_search.store import Store
 
 __all__ = ["FILE", "RANDOM", "report_data", "report_page", "write_report"]
 
 FILE = "report.html"
-SCRIPTS = (*BASE, "study.js", "lead.js", "front.js", "detail.js", "tables.js", "matters.js", "course.js", "facts.js", "main.js")
+SCRIPTS = (*BASE, *PLAYER, "study.js", "lead.js", "front.js", "detail.js", "tables.js", "matters.js", "course.js", "facts.js", "main.js")
 
 
-def write_report(store: Store) -> Path:
-    """Write the report into the run folder, whole or not at all; its path. Raises ValueError where the disk does not take it."""
-    text = report_page(report_data(store))
+def write_report(store: Store, playable: dict[str, Any] | None = None) -> Path:
+    """Write the report into the run folder, whole or not at all; its path. Raises ValueError where the disk does not take it.
+
+    playable: networks that the page can run, as `wiring_search.playing` makes them; {"absent": why} where there are none, and None
+    where nothing is said of that.
+    """
+    text = report_page({**report_data(store), "play": playable})
     return write_whole(store.folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
 

@@ -8,6 +8,9 @@ from typing import Any
 
 # What any page can draw with: elements, scales and charts, wirings, tips.
 BASE = ("base.js", "scales.js", "wiring.js", "tip.js")
+# What runs a trained network, and shows it.
+PLAYER = ("forward.js", "stage.js", "tape.js", "said.js", "play.js")
+STYLES = ("page.css", "play.css")
 
 
 def page(title: str, data: dict[str, Any], template: str, scripts: Sequence[str], **texts: str) -> str:
@@ -20,7 +23,7 @@ def page(title: str, data: dict[str, Any], template: str, scripts: Sequence[str]
     here = files("wiring_search.report") / "web"
     parts = {
         "TITLE": html.escape(title),
-        "CSS": (here / "page.css").read_text(encoding="utf-8"),
+        "CSS": "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES),
         "JS": "\n".join((here / name).read_text(encoding="utf-8") for name in scripts),
         # "</" would end the script element that holds the data.
         "DATA": as_json(data).replace("</", "<\\/"),

@@ -32,6 +32,8 @@ function drawDetail() {
     study.onFront.has(view.trial) ? element("span", {class: "badge front"}, "on the front") : "");
   byId("detail-note").textContent = study.messages[view.trial] ?? study.states.find(state => state.status === status)?.sentence ?? "";
   drawDetailWiring(byId("detail-wiring"), view.trial);
+  if (played?.has(view.trial)) played.open(view.trial);
+  byId("player").replaceChildren(played?.has(view.trial) ? button("Play this wiring ↓", () => byId("play").scrollIntoView({behavior: calm() ? "auto" : "smooth"})) : "");
   drawDetailCurve(byId("detail-curve"), view.trial, i);
   byId("detail-scores").replaceChildren(...pairs(detailScores(i)));
   byId("detail-point").replaceChildren(...pairs(study.dimensionNames.map(name => [titled(name), show(study.value(i, name), 4)]).filter(([, value]) => value !== "–")));

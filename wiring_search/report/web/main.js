@@ -37,6 +37,8 @@ async function follow(version) {
 }
 
 adopt(JSON.parse(byId("data").textContent));
+// Networks to play are in the file that was written; a served page has none.
+const played = playSection(byId("play"), study.play, trial => `trial ${trial} · ${briefly(study.row(trial)).split(" · ").slice(0, 2).join(" · ")}`);
 draw();
 performance.mark("drawn");
 if (study.version !== undefined) follow(study.version);
