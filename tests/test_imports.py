@@ -37,7 +37,8 @@ LAYERS = [
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "evolution"},
-    {"sampling", "study", "screening", "mirror", "results", "report", "trained", "importance", "mattering"},
+    {"sampling", "study", "screening", "mirror", "results", "report", "trained", "importance", "mattering"}
+    | {"winning", "winning_picture"},
     {"tally", "estimate"},
     {"logs"},
     {"run", "examine"},

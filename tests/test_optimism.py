@@ -47,6 +47,13 @@ def test_draws_count_not_winners() -> None:
     """Winners that move together are no more evidence than one."""
     order = np.array([[0.01, 0.02, 0.03]])
     assert drop(np.zeros((9, 1)), np.repeat(order, 9, axis=0)) == drop(np.zeros((1, 1)), order)
-    assert (
-        drop(np.zeros((2, 1)), [[1.0, np.nan, 3.0], [1.0, 2.0, 5.0]]).n == 2 and drop(np.zeros((2, 1)), np.empty((2, 0))).n == 0
-    )
+
+
+def test_a_training_that_failed_takes_nothing_else_with_it() -> None:
+    """The winners differ by 10 and the draws by 1: with one of six absent, both are found as before."""
+    after = np.array([[1.0, 2.0, 3.0], [11.0, 12.0, 13.0]])
+    assert drop(np.zeros((2, 1)), after).mean == 7.0
+    after[0, 1] = np.nan
+    after = np.vstack([after, [[np.nan] * 3]])
+    assert drop(np.zeros((3, 1)), after).mean == 7.0 and drop(np.zeros((3, 1)), after).n == 3
+    assert drop(np.zeros((2, 1)), np.full((2, 3), np.nan)).n == 0 and drop(np.empty((0, 1)), np.empty((0, 2))).n == 0

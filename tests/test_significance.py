@@ -25,6 +25,8 @@ def test_the_interval_of_a_mean_agrees_with_scipy() -> None:
     known = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
     found = mean_of(values)
     assert (found.lower, found.upper) == pytest.approx((known.low, known.high)) and found.se == pytest.approx(stats.sem(values))
+    assert found.p == pytest.approx(stats.ttest_1samp(values, 0.0).pvalue)
+    assert mean_of([0.1, 0.1]).p == 0.0 and mean_of([0.0, 0.0]).p == 1.0 and math.isnan(mean_of([1.0]).p)
 
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (5, 5), (3, 6)])

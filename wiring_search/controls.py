@@ -35,6 +35,12 @@ CONTROLS = {
     "polarity": "the same wiring with shuffled signs",
     "dense": "dense networks with as many parameters",
 }
+# Why nothing else can be drawn.
+_ALONE = {
+    "rewired": "there is no other feasible wiring with the same degrees that {} would see as another one",
+    "random": "there is no other feasible wiring of its size that {} would see as another one",
+    "polarity": "there is no other way to deal out its signs",
+}
 # Proposals a synapse, and chains in a row that may end where they began.
 _SWEEPS, _TRIES = 20, 5
 
@@ -49,17 +55,24 @@ def null_candidate(candidate: Candidate, control: str, seed: int, parameters: Ca
     parameters(wiring): trainable numbers of the candidate with that wiring, for `dense`. Raises ValueError for an unknown control
     and for one that is not applicable.
     """
-    reason = inapplicable(candidate, control)
-    if reason:
-        raise ValueError(f"control {control} is not applicable: {reason}")
+    reason = _told_beforehand(candidate, control)
     rng = np.random.default_rng((seed, list(CONTROLS).index(control), int(candidate.wiring.wiring_id, 16)))
-    wiring = _dense(candidate, parameters, rng) if control == "dense" else _drawn(candidate, control, rng)
-    assert wiring is not None, "a control that is applicable can be drawn"
+    wiring = None if reason else _dense(candidate, parameters, rng) if control == "dense" else _drawn(candidate, control, rng)
+    if wiring is None:
+        raise ValueError(f"control {control} is not applicable: {reason or _ALONE[control].format(candidate.neuron)}")
     return replace(candidate, wiring=wiring)
 
 
 def inapplicable(candidate: Candidate, control: str) -> str:
     """Why the control would change nothing of this candidate; "" where it would. Raises ValueError for an unknown control."""
+    reason = _told_beforehand(candidate, control)
+    if reason or control == "dense" or _drawn(candidate, control, np.random.default_rng(0)) is not None:
+        return reason
+    return _ALONE[control].format(candidate.neuron)
+
+
+def _told_beforehand(candidate: Candidate, control: str) -> str:
+    """Why it is not applicable, as far as that can be told without drawing."""
     wiring, neuron = candidate.wiring, candidate.neuron
     if control not in CONTROLS:
         raise ValueError(f"control {control!r} is not known; give some of {', '.join(CONTROLS)}, or none")
@@ -67,13 +80,8 @@ def inapplicable(candidate: Candidate, control: str) -> str:
         return f"{neuron} does not look at polarities"
     if control == "polarity" and all(len({sign for *_, sign in part}) < 2 for part in (wiring.sensory_synapses, wiring.synapses)):
         return "its signs are all the same"
-    if control == "dense":
-        full = wiring.neurons * (wiring.sensory + wiring.neurons)
-        return "it is fully connected already" if wiring.synapse_count == full else ""
-    if _drawn(candidate, control, np.random.default_rng(0)) is None:
-        kept = "with the same degrees" if control == "rewired" else "of its size"
-        return f"there is no other feasible wiring {kept} that {neuron} would see as another one"
-    return ""
+    full = wiring.neurons * (wiring.sensory + wiring.neurons)
+    return "it is fully connected already" if control == "dense" and wiring.synapse_count == full else ""
 
 
 def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str, int, ...]]:

@@ -47,9 +47,14 @@ def fronts_on_test(validation: ArrayLike, test: ArrayLike, reference: ArrayLike)
 def drop(before: ArrayLike, after: ArrayLike) -> Mean:
     """How much greater the errors became, the mean over winners, with its interval over draws.
 
-    before, after: (winners, draws), or (winners, 1) where there is one number for all draws. A draw trains all winners on the same order of
-    the data, so that they move together; it counts as one. Draws with a NaN are left out.
+    before, after: (winners, draws), or (winners, 1) where there is one number for all draws; NaN where a training failed. A draw trains
+    all winners on the same order of the data, so that they move together, and it counts as one value: their mean, in which a winner
+    that is absent is taken to have moved as the others did.
     """
-    change = np.asarray(after, float) - np.asarray(before, float)
-    whole = change[:, np.isfinite(change).all(axis=0)] if change.size else np.empty((1, 0))
-    return mean_of(whole.mean(axis=0).tolist())
+    change = np.atleast_2d(np.asarray(after, float) - np.asarray(before, float))
+    change = change[np.isfinite(change).any(axis=1)]
+    change = change[:, np.isfinite(change).any(axis=0)]
+    if not change.size:
+        return mean_of([])
+    of_winner = np.nanmean(change, axis=1, keepdims=True)
+    return mean_of((of_winner.mean() + np.nanmean(change - of_winner, axis=0)).tolist())

@@ -31,6 +31,13 @@ class Mean:
     lower: float
     upper: float
 
+    @property
+    def p(self) -> float:
+        """Two-sided, of Student's test that the expected value is 0."""
+        if not self.se > 0:
+            return math.nan if math.isnan(self.se) else float(self.mean == 0)
+        return _tails(self.mean / self.se, self.n - 1)
+
 
 @dataclass(frozen=True)
 class Difference:
