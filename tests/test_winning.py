@@ -84,6 +84,7 @@ def test_fronts_on_test_are_those_of_mean_errors(found: Winners) -> None:
     assert found.objectives == ("error", "synapses")
     assert found.table["optimistic"].tolist() == [True, False] and found.table["pessimistic"].tolist() == [False, True]
     assert found.fronts.volume_pessimistic < found.fronts.volume_optimistic
+    assert found.table["certainty"].iloc[0] == 1.0 and 0.0 < found.table["certainty"].iloc[1] < 0.5  # 0.31 ± 0.004 against 0.30
 
 
 def test_controls_are_tested_and_corrected_together(found: Winners) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from wiring_search import results
 from wiring_search.controls import CONTROLS, inapplicable
 from wiring_search.optimism import FrontsOnTest, drop, fronts_on_test
+from wiring_search.pareto.certainty import drawn, probability_on_front
 from wiring_search.records import Status
 from wiring_search.significance import Difference, Mean, difference, holm, mean_of
 from wiring_search.store import Store
@@ -35,7 +36,8 @@ class Winners:
     in the search), trained and failed (fresh trainings that ended well, and the others, which no mean contains), valid, valid_se,
     valid_lower, valid_upper (validation split), drop (valid − searched), tested (trainings that the test split was opened for),
     test, test_se, test_lower, test_upper, opening (the first one of its trainings, from 1; NA before), optimistic, pessimistic
-    (bool: on these fronts of the test split, see `wiring_search.optimism`; False where it is not opened).
+    (bool: on these fronts of the test split, see `wiring_search.optimism`; False where it is not opened), certainty (the probability
+    that no other winner dominates it, by what fresh seeds show; see `wiring_search.pareto.certainty`).
 
     controls: one row a retrained trial and control, in the order of the table and of `controls.CONTROLS`: trial, control, reason
     (why it is not applicable, "" where it is; all that follows is then NaN or empty), trained, failed, synapses and parameters
@@ -65,18 +67,21 @@ class Winners:
 
 
 def winners(store: Store) -> Winners | None:
-    """None where nothing was retrained."""
+    """None where no winner was retrained."""
     import pandas
 
     runs = store.retrained()
-    if runs.empty:
-        return None
     own = runs[runs["control"] == ""]
+    if own.empty:
+        return None
     trials = store.table()
     trials = trials[trials["baseline"] == ""].set_index("trial")
     rows = [_winner(own[own["trial"] == trial], trials.loc[trial]) for trial in dict.fromkeys(own["trial"])]
     table = pandas.DataFrame(rows).astype({"opening": "Int64"}).sort_values(["synapses", "trial"], ignore_index=True)
-    objectives, fronts = _fronts(store, table, trials)
+    objectives = tuple(store.config.objectives)
+    objectives = objectives if "error" in objectives else ("error", *objectives)
+    fronts = _fronts(store, table, trials, objectives)
+    table["certainty"] = _certainty(table, trials, objectives)
     for name in ("optimistic", "pessimistic"):
         table[name] = False
         if fronts is not None:
@@ -124,20 +129,26 @@ def _spread(name: str, found: Mean) -> dict[str, float]:
     return {name: found.mean, f"{name}_se": found.se, f"{name}_lower": found.lower, f"{name}_upper": found.upper}
 
 
-def _fronts(store: Store, table: "pandas.DataFrame", trials: "pandas.DataFrame") -> tuple[tuple[str, ...], FrontsOnTest | None]:
-    """In the study's objectives, the error among them; the others stay as the search measured them."""
-    objectives = tuple(store.config.objectives)
-    objectives = objectives if "error" in objectives else ("error", *objectives)
-    tested = table[table["tested"] > 0]
-    if len(tested) < 2:
-        return objectives, None
-    rows = trials.loc[tested["trial"], list(objectives)].astype(float)
-    points = [
-        results.minimised_points(rows.assign(error=tested[split].to_numpy(float)), objectives) for split in ("valid", "test")
-    ]
-    worst = np.nanmax(np.concatenate(points), axis=0)  # on test, winners may be worse than anything was in the search
-    reference = np.maximum(results.hypervolume_reference(store.table(), objectives), worst + 0.01 * np.abs(worst))
-    return objectives, fronts_on_test(*points, reference)
+def _points(table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...], split: str) -> np.ndarray:
+    """(winners, objectives), minimised: the mean error on the split over fresh seeds; the others stay as the search measured them."""
+    rows = trials.loc[table["trial"], list(objectives)].astype(float)
+    return results.minimised_points(rows.assign(error=table[split].to_numpy(float)), objectives)
+
+
+def _fronts(
+    store: Store, table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...]
+) -> FrontsOnTest | None:
+    tested, reference = table[table["tested"] > 0], results.reference(store, objectives)
+    if len(tested) < 2 or not reference.known:
+        return None
+    return fronts_on_test(*(_points(tested, trials, objectives, split) for split in ("valid", "test")), reference.point)
+
+
+def _certainty(table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
+    """On test where all winners are tested."""
+    split, counted = ("test", "tested") if (table["tested"] > 0).all() else ("valid", "trained")
+    errors = drawn(table[split], table[f"{split}_se"], table[counted] - 1)
+    return probability_on_front(_points(table, trials, objectives, split), objectives.index("error"), errors)
 
 
 def _controls(store: Store, runs: "pandas.DataFrame", table: "pandas.DataFrame") -> "pandas.DataFrame":

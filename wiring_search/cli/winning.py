@@ -102,17 +102,28 @@ def _announce(out: "Path", todo: "Plan", resources: "Resources") -> None:
 
 
 def _show(found: "Winners") -> None:
+    lost = bool(found.table["failed"].sum())
     rows = [
         [
             *(str(value) for value in (row.trial, row.synapses, row.parameters)),
             number(row.searched),
             with_spread("", row.valid, row.valid_se),
             with_spread("", row.test, row.test_se) if row.tested else "sealed" if row.trained else "–",
-            f"{row.failed} of {row.failed + row.trained}" if row.failed else "",
+            f"{row.certainty:.2f}",
+            *([f"{row.failed} of {row.failed + row.trained}"] if lost else []),
         ]
         for row in found.table.itertuples()
     ]
-    columns = ["trial", "synapses", "parameters", "error in the search", "validation", "test", "failed"]
+    columns = [
+        "trial",
+        "synapses",
+        "parameters",
+        "error in the search",
+        "validation",
+        "test",
+        "on the front",
+        *(["failed"] if lost else []),
+    ]
     print_table(columns, rows, f"Winners, trained again: mean error ± standard error over {found.seeds} fresh seeds")
     console.print(
         _change("what searching had made of luck: fresh seeds, on validation, change the error by", found.luck), soft_wrap=True
