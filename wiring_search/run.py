@@ -328,7 +328,7 @@ def screen(
         _refuse_another_subject(folder, config)
     task = tasks.load(config.task, config.task_options)
     space = search_spaces.Space.from_json(config.space)
-    pool = _pool(screening.screen_pack, task, resources, [*_kinds(space), REFERENCE], lambda *kernel: None)
+    pool = make_pool(screening.screen_pack, task, resources, [*_kinds(space), REFERENCE], lambda *kernel: None)
     try:
         table = screening.screen(space, samples, config.seed, pool, told)
     finally:
@@ -389,7 +389,7 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
         if "dynamics" in store.config.scores:
             kinds.append(REFERENCE)
         told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
-        pool = _pool(train_and_score, task, resources, kinds, told)
+        pool = make_pool(train_and_score, task, resources, kinds, told)
         # Signals are heard until the files are written: Ray's own handler would end the process without a word.
         with one_torch_thread(), _asked_to_stop(pool, Meter(replace(budget, cores=resources.cores))) as until:
             try:
@@ -468,13 +468,14 @@ def _asked_to_stop(pool: "Pool", meter: Meter) -> Iterator[Until]:
                 alarm.cancel()
 
 
-def _pool(
+def make_pool(
     train: "Train",
     task: Task,
     resources: Resources,
     kinds: "list[Kind]",
     told: Callable[[str, int, int], None],
 ) -> "Pool":
+    """A pool of workers that call `train`. kinds: what they will train, told: heard of each that has to be compiled first."""
     from wiring_search.training import warm_up
 
     # Compile once, here: workers then find the kernels in the cache instead of compiling them side by side.

@@ -16,7 +16,19 @@ from wiring_search.store import Store
 __all__ = ["FILE", "RANDOM", "report_data", "report_page", "write_report"]
 
 FILE = "report.html"
-SCRIPTS = (*BASE, *PLAYER, "study.js", "lead.js", "front.js", "detail.js", "tables.js", "matters.js", "course.js", "facts.js", "main.js")
+SCRIPTS = (
+    *BASE,
+    *PLAYER,
+    "study.js",
+    "lead.js",
+    "front.js",
+    "detail.js",
+    "tables.js",
+    "matters.js",
+    "course.js",
+    "facts.js",
+    "main.js",
+)
 
 
 def write_report(store: Store, playable: dict[str, Any] | None = None) -> Path:

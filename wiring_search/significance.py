@@ -1,0 +1,137 @@
+"""Whether two groups of trainings differ, from a handful of seeds each: how much, how surely, and what could not have been seen.
+
+The test is Welch's ("The generalization of 'Student's' problem when several different population variances are involved",
+Biometrika 34, 1947), for a control need not spread as its winner does. Beside it stands the permutation test of the same
+difference, which assumes nothing of the distribution, but whose p-value cannot be below 2 / C(n + m, n): 0.1 for three seeds
+against three, 0.008 for five against five, too coarse to survive a correction for many comparisons. The effect size is A12, the
+probability that a training of one group beats one of the other (Vargha and Delaney, J. Educ. Behav. Stat. 25, 2000); p-values
+of many comparisons are corrected after Holm (Scand. J. Stat. 6, 1979). Trainings that failed must have been left out before.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+_CONFIDENCE, _POWER = 0.95, 0.8
+# Beyond so many ways to deal the values out, a sample of so many must do.
+_PERMUTATIONS = 20_000
+
+
+@dataclass(frozen=True)
+class Mean:
+    """n values, their mean, its standard error, and the interval that contains the expected value with 95 % confidence
+    (Student's t); NaN where there are too few values."""
+
+    n: int
+    mean: float
+    se: float
+    lower: float
+    upper: float
+
+    @property
+    def p(self) -> float:
+        """Two-sided, of Student's test that the expected value is 0."""
+        if not self.se > 0:
+            return math.nan if math.isnan(self.se) else float(self.mean == 0)
+        return _tails(self.mean / self.se, self.n - 1)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of two groups of errors, the mean of the second minus that of the first: above 0, the first group is better.
+
+    lower, upper: its 95 % interval; p: two-sided, of Welch's test. p_permutation: of the permutation test. better: A12, the
+    probability that one of the first group has the smaller error, ties counting half. visible: the difference that the test would
+    have found with a probability of 80 %, by the spread that there is; whatever is much smaller went unseen. NaN where a group
+    has fewer than two values.
+    """
+
+    mean: float
+    lower: float
+    upper: float
+    p: float
+    p_permutation: float
+    better: float
+    visible: float
+
+
+def mean_of(values: Sequence[float]) -> Mean:
+    n = len(values)
+    mean = float(np.mean(values)) if n else math.nan
+    if n < 2:
+        return Mean(n, mean, math.nan, math.nan, math.nan)
+    se = float(np.std(values, ddof=1)) / math.sqrt(n)
+    reach = _quantile((1 + _CONFIDENCE) / 2, n - 1) * se
+    return Mean(n, mean, se, mean - reach, mean + reach)
+
+
+def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
+    one, two = np.asarray(first, float), np.asarray(second, float)
+    if min(len(one), len(two)) < 2:
+        lost = [math.nan] * 5
+        mean = float(two.mean() - one.mean()) if min(len(one), len(two)) else math.nan
+        return Difference(mean, *lost[:2], math.nan, math.nan, a12(one, two), math.nan)
+    mean, p_permutation = float(two.mean() - one.mean()), permutation_p(one, two)
+    parts = one.var(ddof=1) / len(one), two.var(ddof=1) / len(two)
+    se = math.sqrt(sum(parts))
+    if se == 0:  # no spread at all: there is nothing to hold the difference against but the permutations
+        return Difference(mean, mean, mean, p_permutation, p_permutation, a12(one, two), 0.0)
+    freedom = sum(parts) ** 2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, (one, two), strict=True))
+    reach = _quantile((1 + _CONFIDENCE) / 2, freedom)
+    return Difference(
+        mean=mean,
+        lower=mean - reach * se,
+        upper=mean + reach * se,
+        p=_tails(mean / se, freedom),
+        p_permutation=p_permutation,
+        better=a12(one, two),
+        visible=(reach + _quantile(_POWER, freedom)) * se,
+    )
+
+
+def permutation_p(first: Sequence[float], second: Sequence[float], seed: int = 0) -> float:
+    """Two-sided, of the difference of means: exact where there are few ways to deal the values out, from a sample of them
+    otherwise."""
+    values, n = np.concatenate([first, second]).astype(float), len(first)
+    centred = values - values.mean()
+    if math.comb(len(values), n) <= _PERMUTATIONS:
+        dealt = np.array(list(combinations(range(len(values)), n)))
+        own = 0
+    else:
+        rng = np.random.default_rng(seed)
+        dealt = np.array([rng.permutation(len(values))[:n] for _ in range(_PERMUTATIONS - 1)])
+        own = 1  # the way in which they were dealt is one of all
+    extreme = abs(centred[:n].sum()) - 1e-12 * max(np.abs(values).max(), 1e-300)
+    return float((np.abs(centred[dealt].sum(axis=1)) >= extreme).sum() + own) / (len(dealt) + own)
+
+
+def a12(first: Sequence[float], second: Sequence[float]) -> float:
+    """The probability that a value of the first is smaller than one of the second, ties counting half; NaN for empty groups."""
+    one, two = np.asarray(first, float)[:, None], np.asarray(second, float)[None, :]
+    return float(((one < two) + 0.5 * (one == two)).mean()) if one.size and two.size else math.nan
+
+
+def holm(p: Sequence[float]) -> np.ndarray:
+    """The p-values corrected for their number, in their order; NaN stays, and does not count."""
+    values = np.asarray(p, float)
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    corrected = np.full(len(values), np.nan)
+    steps = values[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0) if len(order) else []
+    return corrected
+
+
+def _quantile(probability: float, freedom: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
+
+
+def _tails(t: float, freedom: float) -> float:
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(freedom, -abs(t)))
