@@ -35,7 +35,7 @@ LAYERS = [
     {"scoring"},
     {"search_spaces", "workers", "store", "evolution"},
     {"sampling", "study", "screening", "mirror", "results", "report", "trained", "importance", "mattering"},
-    {"tally", "estimate"},
+    {"tally", "estimate", "export"},
     {"logs"},
     {"run", "examine"},
     {"progress", "cli"},
@@ -52,7 +52,7 @@ NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)
     - {"solvers", "neurons", "kernels", "network", "backbone_cfc", "pack", "interop", "training", "baselines", "workers"}
-    - {"solver_accuracy", "hypersolver", "solver_choice", "trained"},
+    - {"solver_accuracy", "hypersolver", "solver_choice", "trained", "export"},
     "pandas": {
         "wiring",
         "topologies",
