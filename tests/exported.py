@@ -28,8 +28,8 @@ def network_parcel(neuron: str, solver: str, memory: str, projected: bool = Fals
             value += torch.from_numpy(0.1 * rng.random(tuple(value.shape), np.float32))
             if name in pinned:
                 value[torch.from_numpy(pinned[name])] = 0.0
-    x = rng.standard_normal((5, 7, features), np.float32)
-    elapsed = (0.1 + rng.random((5, 7), np.float32)) * (rng.random((5, 7)) < 0.8)
+    x = rng.standard_normal((5, 5, features), np.float32)
+    elapsed = (0.1 + rng.random((5, 5), np.float32)) * (rng.random((5, 5)) < 0.8)
     elapsed[:, 0] = 1.0
     names = tuple(f'feature "{number}"' for number in range(features))
     inputs = Columns(names, Scale(np.arange(features, dtype=float), np.full(features, 2.0)))

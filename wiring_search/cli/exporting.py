@@ -38,8 +38,14 @@ def export(
     left_out: list[tuple[str, str]] = []
     with counted(console, "formats", quiet) as told:
         written = exporting.export(out, trial, names_in(to), folder, told, lambda name, why: left_out.append((name, why)))
-    columns = ["format", "files", "bytes", "largest difference", "relative", "µs a step", ""]
+    columns = ["format", "files", "bytes", "largest difference", "relative", "µs a step"]
     print_table(columns, [_row(one) for one in written], f"Trial {trial}, held to the network on validation sequences")
+    for one in written:
+        if one.check.notes:
+            console.print(f"{one.format}: {', '.join(f'{name} {value:,}' for name, value in one.check.notes.items())}")
+    console.print(
+        "differences: the largest, of outputs and states (of weights, for graphs); µs a step: one sample, on this machine"
+    )
     for name, why in left_out:
         errors.print(f"left out: {name}, {plain(why)}", soft_wrap=True)
     console.print(f"How to load them: {plain(str(folder / 'README.md'))}", soft_wrap=True)
@@ -53,5 +59,4 @@ def _row(one: "Written") -> list[str]:
         f"{one.bytes:,}",
         *(f"{value:.2g}" for value in (check.absolute, check.relative)),
         "–" if check.microseconds is None else number(check.microseconds),
-        ", ".join(f"{name} {value}" for name, value in check.notes.items()),
     ]

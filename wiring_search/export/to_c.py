@@ -35,7 +35,7 @@ def write(parcel: Parcel, folder: Path) -> None:
 
 def check(parcel: Parcel, folder: Path) -> Check:
     y, state, microseconds = played([parcel], folder, "-O2", _TIMED_STEPS)[0]
-    notes = {"state bytes": state[0].nbytes, "constant bytes": sum(values.nbytes for values in _constants(parcel).values())}
+    notes = {"bytes of state": state[0].nbytes, "of constants": sum(values.nbytes for values in _constants(parcel).values())}
     return Check(*compared(parcel, y, state), microseconds, notes | _sizes(parcel, folder))
 
 
@@ -237,4 +237,4 @@ def _sizes(parcel: Parcel, folder: Path) -> dict[str, int]:
         text, data, bss = (
             subprocess.run(["size", target], capture_output=True, text=True, check=True).stdout.split("\n")[1].split()[:3]
         )
-    return {"flash bytes here": int(text) + int(data), "static RAM bytes here": int(data) + int(bss)}
+    return {"of code and constants (-Os, this machine)": int(text) + int(data), "of static RAM": int(data) + int(bss)}

@@ -9,7 +9,7 @@ import torch
 
 from wiring_search.candidate import Candidate
 from wiring_search.export.parcel import Parcel
-from wiring_search.export.verified import Check, compared, microseconds
+from wiring_search.export.verified import Check, compared
 from wiring_search.network import LiquidNetwork
 
 FILES = ("network.json",)
@@ -65,9 +65,7 @@ def check(parcel: Parcel, folder: Path) -> Check:
     network = network_from_json((folder / FILES[0]).read_text(encoding="utf-8"))
     with torch.no_grad():
         y, state = network(parcel.x, parcel.elapsed)
-        one = parcel.x[:1, :1]
-        time = microseconds(lambda: network(one))
-    return Check(*compared(parcel, y.numpy(), state.numpy()), time)
+    return Check(*compared(parcel, y.numpy(), state.numpy()))
 
 
 def _plain(value: np.ndarray) -> list[Any]:

@@ -70,7 +70,7 @@ def _loaded(path: Path) -> _Run:
     else:
         from onnx.reference import ReferenceEvaluator
 
-        session = ReferenceEvaluator(path)
+        session = ReferenceEvaluator(str(path))
     return lambda x, elapsed, state: session.run(None, {"x": x, "elapsed": elapsed, "state": state})
 
 

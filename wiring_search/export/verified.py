@@ -19,7 +19,7 @@ _BLOCKS, _SECONDS = 5, 0.01
 class Check:
     """absolute: the largest difference from the network, of outputs and states on validation inputs (of weights, for a file
     that holds no more). relative: that over the largest value there. microseconds: a time step of one sample, None where
-    nothing runs. notes: what else is worth telling, such as sizes, by name."""
+    nothing runs. notes: sizes that are worth telling, by name."""
 
     absolute: float
     relative: float

@@ -61,8 +61,8 @@ def _layered_connections(variant: int, wiring: Wiring) -> Connections:
 
 
 def _columns(rows: list[tuple[int, int, bool]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    array = np.array(rows, np.int32).reshape(-1, 3)
-    return array[:, 0], array[:, 1], array[:, 2].astype(bool)
+    post, pre, kept = np.array(rows, np.int32).reshape(-1, 3).T.copy()
+    return post, pre, kept.astype(bool)
 
 
 def _shapes(variant: int, made: Connections) -> dict[str, tuple[int, ...]]:
