@@ -37,22 +37,9 @@ LAYERS = [
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "evolution"},
-    {
-        "sampling",
-        "study",
-        "screening",
-        "mirror",
-        "results",
-        "fronts",
-        "report",
-        "trained",
-        "playing",
-        "importance",
-        "mattering",
-        "winning",
-        "winning_picture",
-    },
-    {"tally", "estimate"},
+    {"sampling", "study", "screening", "mirror", "results", "fronts", "report", "trained", "playing", "importance", "mattering"}
+    | {"winning", "winning_picture"},
+    {"tally", "estimate", "export"},
     {"logs"},
     {"run", "examine"},
     {"progress", "cli"},
@@ -69,7 +56,7 @@ NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)
     - {"solvers", "neurons", "kernels", "network", "backbone_cfc", "pack", "interop", "training", "baselines", "workers"}
-    - {"solver_accuracy", "hypersolver", "solver_choice", "trained", "playing"},
+    - {"solver_accuracy", "hypersolver", "solver_choice", "trained", "playing", "export"},
     "pandas": {
         "wiring",
         "topologies",

@@ -191,7 +191,7 @@ def _canonical(synapses: Iterable[Iterable[int]]) -> tuple[Synapse, ...]:
 
 
 def _arrays(synapses: tuple[Synapse, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    pre, post, polarity = np.array(synapses, np.int32).reshape(-1, 3).T
+    pre, post, polarity = np.array(synapses, np.int32).reshape(-1, 3).T.copy()
     return pre, post, polarity
 
 

@@ -32,7 +32,7 @@ DEFAULT, NO_GATE, PURE = 0, 1, 2
 HEADS = {DEFAULT: ("ff1", "ff2", "time_a", "time_b"), NO_GATE: ("ff1", "ff2", "time_a", "time_b"), PURE: ("ff1",)}
 
 
-def _swept(ends: tuple[int, int, int]) -> list[range]:
+def swept(ends: tuple[int, int, int]) -> list[range]:
     """The neurons of each layer, in the order in which layers are swept."""
     starts = (0, *ends)
     return [range(low, high) for low, high in zip(starts, ends, strict=False) if low < high][::-1]
@@ -42,14 +42,14 @@ def _layered_connections(variant: int, wiring: Wiring) -> Connections:
     n = wiring.neurons
     # As in `ncps`: three layers where there are neurons of all three roles, one of all neurons otherwise.
     ends = (wiring.motor, wiring.motor + wiring.command, n) if wiring.inter and wiring.command else (n, n, n)
-    swept = _swept(ends)
+    layers = swept(ends)
     given = {(pre, post) for pre, post, _ in wiring.synapses}
     given_sensory = {(pre, post) for pre, post, _ in wiring.sensory_synapses}
     pairs = []
-    for before, layer in zip([range(0), *swept], swept, strict=False):
+    for before, layer in zip([range(0), *layers], layers, strict=False):
         own_and_before = sorted({*before, *layer})
         pairs += [(post, pre, pre in layer or (pre, post) in given) for post in layer for pre in own_and_before]
-    outer = [(post, pre, (pre, post) in given_sensory) for post in swept[0] for pre in range(wiring.sensory)]
+    outer = [(post, pre, (pre, post) in given_sensory) for post in layers[0] for pre in range(wiring.sensory)]
     if variant == PURE:  # no gates: nothing is connected that the mask takes away
         pairs, outer = ([edge for edge in edges if edge[2]] for edges in (pairs, outer))
     post, pre, kept = _columns(sorted(pairs))
@@ -61,8 +61,8 @@ def _layered_connections(variant: int, wiring: Wiring) -> Connections:
 
 
 def _columns(rows: list[tuple[int, int, bool]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    array = np.array(rows, np.int32).reshape(-1, 3)
-    return array[:, 0], array[:, 1], array[:, 2].astype(bool)
+    post, pre, kept = np.array(rows, np.int32).reshape(-1, 3).T.copy()
+    return post, pre, kept.astype(bool)
 
 
 def _shapes(variant: int, made: Connections) -> dict[str, tuple[int, ...]]:
@@ -96,7 +96,7 @@ def _advance(
     elapsed: torch.Tensor,
 ) -> torch.Tensor:
     """The state after `elapsed` (B, 1) from v (B, neurons), with the sensory values u (B, sensory)."""
-    for layer in _swept(made.layer_ends):
+    for layer in swept(made.layer_ends):
         low, high = layer.start, layer.stop
         head = {
             name: (

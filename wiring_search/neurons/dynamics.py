@@ -43,4 +43,4 @@ def sums_onto(v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, 
 
 def as_index(places: np.ndarray, like: torch.Tensor) -> torch.Tensor:
     """(E,) int64, where `like` is: what torch selects by, and what an exported graph can hold."""
-    return torch.as_tensor(places, dtype=torch.int64, device=like.device)
+    return torch.from_numpy(np.ascontiguousarray(places, np.int64)).to(like.device)

@@ -11,10 +11,12 @@ asked for at the last step. 1,077 train, 360 validation, 360 test images, strati
 import numpy as np
 
 from wiring_search.tasks import baselines
+from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
 
 _HELD_OUT = 360
+_BLACK = 16.0
 _PERMUTATION_SEED = 204
 
 
@@ -35,7 +37,7 @@ def _task(name: str, steps: int, order: np.ndarray | slice = slice(None)) -> Tas
     from sklearn.model_selection import train_test_split
 
     digits = load_digits()
-    pixels = (digits.data / 16.0)[:, order]
+    pixels = (digits.data / _BLACK)[:, order]
     x = pixels.reshape(len(pixels), steps, -1).astype(np.float32)
     rows = np.arange(len(x))
     rows, test = train_test_split(rows, test_size=_HELD_OUT, random_state=0, stratify=digits.target)
@@ -56,4 +58,8 @@ def _task(name: str, steps: int, order: np.ndarray | slice = slice(None)) -> Tas
             "logistic regression on all pixels": baselines.logistic(splits["train"], splits["valid"]),
         },
         source="scikit-learn's digits (UCI, Optical Recognition of Handwritten Digits, test part)",
+        inputs=Columns(
+            tuple(f"pixel {number}" for number in range(x.shape[2])), Scale(np.zeros(x.shape[2]), np.full(x.shape[2], _BLACK))
+        ),
+        targets=Columns(tuple(map(str, range(10)))),
     )

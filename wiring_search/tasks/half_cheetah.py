@@ -8,6 +8,7 @@ validation, 970 test windows. Traces are kept apart, so this is the clean protoc
 import numpy as np
 
 from wiring_search.tasks import baselines
+from wiring_search.tasks.columns import Columns
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.task import Split, Task
 from wiring_search.tasks.windows import cut
@@ -15,6 +16,7 @@ from wiring_search.tasks.windows import cut
 _ADDRESS = "https://github.com/raminmh/liquid_time_constant_networks (experiments_with_ltcs/data/cheetah)"
 _TRACES = {"valid": range(0, 5), "test": range(5, 15), "train": range(15, 25)}
 _WINDOW, _STRIDE = 32, 10
+_OBSERVATIONS = tuple(f"observation {number}" for number in range(17))
 
 
 def load(options: TaskOptions) -> Task:
@@ -34,6 +36,8 @@ def load(options: TaskOptions) -> Task:
         **splits,
         baselines=trivial_errors(splits["train"], splits["valid"]),
         source=f"HalfCheetah-v2 rollouts, {_ADDRESS}",
+        inputs=Columns(_OBSERVATIONS),
+        targets=Columns(tuple(f"next {name}" for name in _OBSERVATIONS)),
     )
 
 

@@ -11,6 +11,7 @@ z-scores are by its rows too; 7,315, 812 and 1,549 windows.
 import numpy as np
 
 from wiring_search.tasks import baselines
+from wiring_search.tasks.columns import Columns
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.splits import Recording, Scale, dealt, in_time, scaled, split, windows
 from wiring_search.tasks.task import Split, Task
@@ -50,6 +51,8 @@ def load(options: TaskOptions) -> Task:
             "same as a minute ago": baselines.previous_target(splits["valid"]),
         },
         source=f"office room in Mons, February 2015, {_ADDRESS}",
+        inputs=Columns(tuple(_COLUMNS), scale),
+        targets=Columns(("empty", "occupied")),
     )
 
 

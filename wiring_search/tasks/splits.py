@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wiring_search.tasks.columns import Scale
 from wiring_search.tasks.task import Split
 from wiring_search.tasks.windows import cut
 
@@ -32,27 +33,6 @@ class Recording:
 
 
 Parts = dict[str, list[Recording]]
-
-
-@dataclass(frozen=True, eq=False)
-class Scale:
-    """z-scores: rows (…, F) less `middle`, over `spread`, both (F,)."""
-
-    middle: np.ndarray
-    spread: np.ndarray
-
-    @classmethod
-    def of(cls, rows: np.ndarray) -> "Scale":
-        """That of these rows; NaN is left out, a constant column is only centred. Raises ValueError for a column
-        without any value."""
-        empty = np.isnan(rows).all(axis=0)
-        if empty.any():
-            raise ValueError(f"input {int(empty.argmax()) + 1} of {len(empty)} has no value in the rows that train")
-        spread = np.nanstd(rows, axis=0, dtype=np.float64)
-        return cls(np.nanmean(rows, axis=0, dtype=np.float64), np.where(spread > 0, spread, 1.0))
-
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
-        return (rows - self.middle) / self.spread
 
 
 def in_time(rows: int, valid: float, test: float) -> dict[str, slice]:

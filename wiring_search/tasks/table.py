@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from wiring_search.tasks import baselines
+from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
 from wiring_search.tasks.windows import cut
@@ -31,10 +32,13 @@ def load(options: TaskOptions) -> Task:
     classes, y = _target(table[target], target, options.kind, path)
     parts = _parts(len(table), options, path)
     _refuse_constant(x[parts["train"]], inputs, path)
-    x = _scaled(x, parts["train"])
+    x_scale = Scale.of(x[parts["train"]])
+    x = x_scale(x).astype(np.float32)
     if classes is None:
-        y = _scaled(y, parts["train"])
+        y_scale = Scale.of(y[parts["train"]])
+        y, targets = y_scale(y).astype(np.float32), Columns((target,), y_scale)
     else:
+        targets = Columns(tuple(map(str, classes)))
         _refuse_unseen(y, classes, parts, path)
     splits = {
         name: Split(cut(x[rows], options.window, options.stride).astype(np.float32), cut(y[rows], options.window, options.stride))
@@ -49,6 +53,8 @@ def load(options: TaskOptions) -> Task:
         **splits,
         baselines=_baselines(splits["train"], splits["valid"], classes),
         source=f"{path.name}: {target} from {', '.join(inputs)}",
+        inputs=Columns(tuple(inputs), x_scale),
+        targets=targets,
     )
 
 
@@ -156,11 +162,6 @@ def _refuse_unseen(y: np.ndarray, classes: list, parts: dict[str, slice], path: 
             f"{path.name}: class {name!r} does not occur in the first 70 % of the rows, which train; the file is cut in time, so "
             "give a longer record, or one where each class occurs early"
         )
-
-
-def _scaled(values: np.ndarray, training: slice) -> np.ndarray:
-    spread = values[training].std(axis=0)
-    return ((values - values[training].mean(axis=0)) / np.where(spread > 0, spread, 1.0)).astype(np.float32)
 
 
 def _baselines(train: Split, valid: Split, classes: list | None) -> dict[str, float]:

@@ -10,6 +10,8 @@ from typing import Literal
 
 import numpy as np
 
+from wiring_search.tasks.columns import Columns
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -45,7 +47,8 @@ class Task:
     regression (error = mse).
     baselines: trivial rules and their *error on the validation split* by name, to stand beside every score.
     source: where the data come from, one sentence. class_weights: what a sample of each class counts in the training loss,
-    None for all the same; errors are never weighted.
+    None for all the same; errors are never weighted. inputs, targets: what the columns of x are, and those of y or the
+    classes; None where the task keeps neither names nor statistics.
     """
 
     name: str
@@ -59,6 +62,8 @@ class Task:
     baselines: dict[str, float]
     source: str
     class_weights: tuple[float, ...] | None = None
+    inputs: Columns | None = None
+    targets: Columns | None = None
 
     @property
     def features(self) -> int:

@@ -1,0 +1,73 @@
+"""A network as plain torch that `torch.export` can trace: one time step, and a whole sequence as a scan over it.
+
+Both are the reference (`kernels.reference.step`) with the network's parameters as the equations have them; nothing of the
+fused kernel is in them. The scan keeps the number of time steps open.
+"""
+
+import torch
+from torch import nn
+from torch._higher_order_ops.scan import scan  # torch has no public loop that its exporters take with any number of steps
+
+from wiring_search.kernels import reference
+from wiring_search.network import LiquidNetwork
+
+Tensor = torch.Tensor
+
+
+class Step(nn.Module):
+    """(x (B, F), elapsed (B, 1), state (B, N)) -> (y (B, outputs), state). Where elapsed is 0 the state is held."""
+
+    def __init__(self, network: LiquidNetwork) -> None:
+        super().__init__()
+        self._layout = network.layout
+        for name, value in network.effective().items():
+            self.register_buffer(name, value.detach().clone())
+        self.eval()
+
+    def forward(self, x: Tensor, elapsed: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        return reference.step(self._layout, 0, dict(self.named_buffers()), x, elapsed, state)
+
+
+class Sequence(nn.Module):
+    """(x (B, T, F), elapsed (B, T), state (B, N)) -> (y (B, T, outputs), state)."""
+
+    def __init__(self, network: LiquidNetwork) -> None:
+        super().__init__()
+        self.step = Step(network)
+        self.eval()
+
+    def forward(self, x: Tensor, elapsed: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        def onward(state: Tensor, given: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            y, state = self.step(*given, state)
+            return state, y
+
+        given = x.transpose(0, 1).contiguous(), elapsed.t().unsqueeze(-1).contiguous()
+        state, y = scan(onward, state, given)
+        return y.transpose(0, 1), state
+
+
+def programs_of(network: LiquidNetwork) -> dict[str, torch.export.ExportedProgram]:
+    """ "step" and "sequence", any batch, any number of time steps."""
+    layout = network.layout
+    batch, time = torch.export.Dim("batch"), torch.export.Dim("time")
+    x, elapsed, state = torch.zeros(3, 5, layout.features), torch.ones(3, 5), torch.zeros(3, layout.state_size)
+    with torch.no_grad():
+        programs = {
+            "step": torch.export.export(
+                Step(network), (x[:, 0], elapsed[:, :1], state), dynamic_shapes=({0: batch}, {0: batch}, {0: batch})
+            ),
+            "sequence": torch.export.export(
+                Sequence(network), (x, elapsed, state), dynamic_shapes=({0: batch, 1: time}, {0: batch, 1: time}, {0: batch})
+            ),
+        }
+    for program in programs.values():
+        _forget_places(program.graph_module)
+    return programs
+
+
+def _forget_places(module: torch.fx.GraphModule) -> None:
+    """Where in which file on this machine each operation was written is nobody's business, and most of the file."""
+    for part in module.modules():
+        for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
+            for key in ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"):
+                node.meta.pop(key, None)

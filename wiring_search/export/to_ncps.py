@@ -1,0 +1,221 @@
+"""`NAME_ncps.py` and `NAME_ncps.pt`: a module that builds the network out of the `ncps` package, and its weights.
+
+What `ncps` has no place for stands around its module as plain linear layers (a projection, the readout) or is folded into
+its weights (the affine input map of a CfC). See `wiring_search.interop` for what it can hold.
+"""
+
+import importlib.util
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import nn
+
+from wiring_search.export.parcel import Parcel, told
+from wiring_search.export.verified import Check, compared, microseconds
+from wiring_search.network import LiquidNetwork
+from wiring_search.neurons import NEURONS
+from wiring_search.neurons.cfc import HEADS
+
+_MODES = {"layered-cfc": "default", "layered-cfc-no-gate": "no_gate", "layered-cfc-pure": "pure"}
+_HOLDS = "ncps holds LTC with the semi-implicit solver and layered CfC, with memory none or state"
+
+
+def missing() -> str:
+    return "" if find_spec("ncps") else "needs the package ncps: pip install ncps"
+
+
+def refused(parcel: Parcel) -> str:
+    """Why ncps has no place for this network; nothing where it has one."""
+    kind, layout = parcel.network.layout.kind, parcel.network.layout
+    wiring = layout.wirings[0]
+    if kind.memory == "input" or not (kind.neuron in _MODES or kind[:2] == ("ltc", "semi-implicit")):
+        return f"{'/'.join(kind[:3])} has no counterpart there; {_HOLDS}"
+    if kind.memory == "state" and layout.features != wiring.sensory:
+        return (
+            f"its memory would see the {wiring.sensory} projected values and not the {layout.features} features; {_HOLDS}, and the "
+            "latter with as many sensory nodes as features"
+        )
+    if kind.neuron in _MODES and not (wiring.inter and wiring.command) and wiring.motor != wiring.neurons:
+        return "its wiring is one layer to ncps.torch.CfC, which then puts out all neurons and not the motor neurons alone"
+    return ""
+
+
+def files(parcel: Parcel) -> tuple[str, str]:
+    return f"{parcel.name}_ncps.py", f"{parcel.name}_ncps.pt"
+
+
+def write(parcel: Parcel, folder: Path) -> None:
+    code, weights = files(parcel)
+    before, neurons, after = _parts(parcel.network)
+    parts = {"before": before, "neurons": neurons, "after": after}
+    state = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
+    torch.save(state, folder / weights)
+    (folder / code).write_text(_code(parcel), encoding="utf-8")
+
+
+def check(parcel: Parcel, folder: Path) -> Check:
+    from wiring_search.interop import state_order
+
+    network = _imported(folder / files(parcel)[0]).load()
+    order = state_order(parcel.network)
+    outputs, finals = [], []
+    with torch.no_grad():
+        # One sample at a time, without steps in which no time passes: ncps gets elapsed times of batches wrong, and divides by 0.
+        for x, elapsed in zip(parcel.x, parcel.elapsed, strict=True):
+            passes = elapsed > 0
+            y, state = network(x[None, passes], None, elapsed[None, passes])
+            state = state if isinstance(state, tuple) else (state,)
+            ours = [torch.empty_like(part) for part in state]
+            for own, part in zip(ours, state, strict=True):
+                own[:, order] = part
+            finals.append(torch.cat(ours, dim=1)[0])
+            outputs.append(_held(y[0], passes, parcel))
+        one = parcel.x[:1, :1]
+        time = microseconds(lambda: network(one))
+    return Check(*compared(parcel, torch.stack(outputs).numpy(), torch.stack(finals).numpy()), time)
+
+
+def _held(y: torch.Tensor, passes: torch.Tensor, parcel: Parcel) -> torch.Tensor:
+    """Outputs of all steps, those of the step before where no time passes; before the first, those of the state 0."""
+    return torch.cat([parcel.network.output_b.detach()[None], y])[passes.cumsum(0)]
+
+
+def _parts(network: LiquidNetwork) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """What goes before the ncps module, the module, and what goes behind it."""
+    from wiring_search.interop import to_ncps
+
+    layout, kind = network.layout, network.layout.kind
+    projected = layout.features != network.wiring.sensory
+    bare = LiquidNetwork(network.wiring, neuron=kind.neuron, steps=layout.steps[0], memory=kind.memory, positive=network.positive)
+    own = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, value in bare.named_parameters():
+            if name.startswith("output_") or (name.startswith("input_") and (projected or kind.neuron != "ltc")):
+                value.fill_(float(name.endswith("_w")))  # the identity
+            else:
+                value.copy_(own[name])
+        if kind.neuron != "ltc" and not projected:
+            _fold(bare, own["input_w"], own["input_b"])
+    before = _linear(own["input_w"], own["input_b"]) if projected else nn.Identity()
+    return before, to_ncps(bare), _linear(own["output_w"], own["output_b"])
+
+
+def _fold(network: LiquidNetwork, scale: torch.Tensor, shift: torch.Tensor) -> None:
+    """The affine input map into the weights behind it: Σ w (a x + b) = Σ (w a) x + Σ w b."""
+    made = network.layout.connections[0]
+    pre, post = (torch.from_numpy(ends.astype(np.int64)) for ends in (made.sensory_pre, made.sensory_post))
+    for head in HEADS[NEURONS[network.layout.kind.neuron].variant]:
+        weights = getattr(network, f"sensory_{head}_w")
+        getattr(network, f"{head}_b").index_add_(0, post, weights * shift[pre])
+        weights.mul_(scale[pre])
+
+
+def _linear(weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:
+    """weight: a matrix, or the diagonal of one."""
+    weight = torch.diag(weight) if weight.ndim == 1 else weight
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    return layer
+
+
+def _imported(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _code(parcel: Parcel) -> str:
+    wiring, layout = parcel.network.wiring, parcel.network.layout
+    mixed = layout.kind.memory == "state"
+    if layout.kind.neuron == "ltc":
+        module = f"LTC({wiring.sensory}, Given(), mixed_memory={mixed}, ode_unfolds={layout.steps[0]})"
+    else:
+        module = f'CfC({wiring.sensory}, Given(), mixed_memory={mixed}, mode="{_MODES[layout.kind.neuron]}")'
+    projected = layout.features != wiring.sensory
+    return _TEMPLATE.format(
+        title=told(parcel),
+        module_name=f"{parcel.name}_ncps",
+        features=layout.features,
+        sensory=wiring.sensory,
+        motor=wiring.motor,
+        outputs=layout.output_size,
+        roles=wiring.roles,
+        sensory_synapses=wiring.sensory_synapses,
+        synapses=wiring.synapses,
+        before=f"torch.nn.Linear({layout.features}, {wiring.sensory})" if projected else "torch.nn.Identity()",
+        module=module,
+    )
+
+
+_TEMPLATE = '''"""{title}, for the ncps package. Needs torch and ncps; keep the .pt file of the same name beside this one.
+
+    import {module_name}
+    network = {module_name}.load()
+    y, state = network(x)  # x: (batch, time, {features}); then network(x, state)
+
+Elapsed times, network(x, state, timespans), are (1, time): ncps gets those of batches wrong.
+"""
+
+from pathlib import Path
+
+import torch
+from ncps.torch import LTC, CfC  # noqa: F401
+from ncps.wirings import Wiring
+
+SENSORY, MOTOR = {sensory}, {motor}
+ROLES = {roles!r}
+# (from, to, polarity)
+SENSORY_SYNAPSES = {sensory_synapses!r}
+SYNAPSES = {synapses!r}
+
+
+class Given(Wiring):
+    """The wiring that was found."""
+
+    def __init__(self):
+        super().__init__(len(ROLES))
+        self.set_output_dim(MOTOR)
+        for synapse in SYNAPSES:
+            self.add_synapse(*synapse)
+        super().build(SENSORY)
+        for synapse in SENSORY_SYNAPSES:
+            self.add_sensory_synapse(*synapse)
+        layers = [[i for i, own in enumerate(ROLES) if own == role] for role in ("inter", "command", "motor")]
+        self._layers = layers if all(layers) else [list(range(len(ROLES)))]
+
+    def build(self, input_dim):
+        assert input_dim == SENSORY
+
+    @property
+    def num_layers(self):
+        return len(self._layers)
+
+    def get_neurons_of_layer(self, layer_id):
+        return self._layers[layer_id]
+
+    def get_type_of_neuron(self, neuron_id):
+        return ROLES[neuron_id]
+
+
+class Network(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.before = {before}
+        self.neurons = {module}
+        self.after = torch.nn.Linear(MOTOR, {outputs})
+
+    def forward(self, x, state=None, timespans=None):
+        y, state = self.neurons(self.before(x), state, timespans)
+        return self.after(y), state
+
+
+def load():
+    network = Network()
+    network.load_state_dict(torch.load(Path(__file__).with_suffix(".pt"), weights_only=True))
+    return network.eval()
+'''

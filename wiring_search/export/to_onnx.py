@@ -1,0 +1,98 @@
+"""`step.onnx` and `sequence.onnx`: inputs x, elapsed, state; outputs y, new_state; what the network is in their metadata.
+
+Verified by onnxruntime, or where that is not installed by the reference evaluator that comes with onnx.
+"""
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wiring_search.export.parcel import Parcel
+from wiring_search.export.verified import Check, compared, microseconds
+
+FILES = ("step.onnx", "sequence.onnx")
+_Run = Callable[[np.ndarray, np.ndarray, np.ndarray], list[np.ndarray]]
+
+
+def missing() -> str:
+    """What has to be installed first; nothing, usually."""
+    return (
+        ""
+        if find_spec("onnx") and find_spec("onnxscript")
+        else "needs the packages onnx and onnxscript: pip install wiring-search[export]"
+    )
+
+
+def write(parcel: Parcel, folder: Path) -> None:
+    import onnx
+
+    for name, program in parcel.programs.items():
+        with _quiet():
+            made = torch.onnx.export(
+                program, dynamo=True, verbose=False, input_names=["x", "elapsed", "state"], output_names=["y", "new_state"]
+            )
+        model = made.model_proto
+        _forget_places(model.graph)
+        model.graph.name, model.producer_name = parcel.name, "wiring-search"
+        for key, value in parcel.about.items():
+            model.metadata_props.add(key=key, value=str(value))
+        onnx.checker.check_model(model)
+        onnx.save(model, folder / f"{name}.onnx")
+
+
+def check(parcel: Parcel, folder: Path) -> Check:
+    step, sequence = (_loaded(folder / name) for name in FILES)
+    x, elapsed, state = parcel.x.numpy(), parcel.elapsed.numpy(), np.zeros_like(parcel.state.numpy())
+    differences = [compared(parcel, *sequence(x, elapsed, state))]
+    outputs = []
+    for t in range(x.shape[1]):
+        y, state = step(x[:, t], elapsed[:, t, None], state)
+        outputs.append(y)
+    differences.append(compared(parcel, np.stack(outputs, 1), state))
+    one = x[:1, 0], np.ones((1, 1), np.float32), state[:1]
+    time = microseconds(lambda: step(*one)) if find_spec("onnxruntime") else None
+    return Check(*map(max, zip(*differences, strict=True)), time)
+
+
+def _loaded(path: Path) -> _Run:
+    if find_spec("onnxruntime"):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = 1, 3
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    else:
+        from onnx.reference import ReferenceEvaluator
+
+        session = ReferenceEvaluator(str(path))
+    return lambda x, elapsed, state: session.run(None, {"x": x, "elapsed": elapsed, "state": state})
+
+
+def _forget_places(graph) -> None:
+    """As in `steps`: places in the source code on this machine."""
+    for node in graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _forget_places(attribute.g)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells of packages that it could have used, and of names that it did not need."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

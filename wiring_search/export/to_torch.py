@@ -1,0 +1,30 @@
+"""`step.pt2` and `sequence.pt2`: `torch.export.load(path).module()` runs them with torch alone."""
+
+from pathlib import Path
+
+import torch
+
+from wiring_search.export.parcel import Parcel
+from wiring_search.export.verified import Check, compared, microseconds
+
+FILES = ("step.pt2", "sequence.pt2")
+
+
+def write(parcel: Parcel, folder: Path) -> None:
+    for name, program in parcel.programs.items():
+        torch.export.save(program, folder / f"{name}.pt2")
+
+
+def check(parcel: Parcel, folder: Path) -> Check:
+    step, sequence = (torch.export.load(folder / name).module() for name in FILES)
+    state = torch.zeros_like(parcel.state)
+    with torch.no_grad():
+        y, final = sequence(parcel.x, parcel.elapsed, state)
+        differences = [compared(parcel, y.numpy(), final.numpy())]
+        outputs = []
+        for t in range(parcel.x.shape[1]):
+            y, state = step(parcel.x[:, t], parcel.elapsed[:, t, None], state)
+            outputs.append(y)
+        differences.append(compared(parcel, torch.stack(outputs, 1).numpy(), state.numpy()))
+        one = parcel.x[:1, 0], torch.ones(1, 1), state[:1]
+        return Check(*map(max, zip(*differences, strict=True)), microseconds(lambda: step(*one)))
