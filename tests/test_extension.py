@@ -96,7 +96,7 @@ def test_own_neuron_score_and_task_are_searched_like_any_other(searched: tuple[P
     assert not Run(folder).front(("error", "effort")).empty
     task = tasks.load("chirps", TaskOptions(samples=60))
     with closing(Store.open(folder)) as store:
-        for trial in trained["trial"]:
+        for trial in map(int, trained["trial"]):
             network = trained_network(store, trial, every_step=False)
             measured = score_names.SCORES["effort"].measure(network, task, 0)
             assert measured == pytest.approx(table.loc[trial, "effort"], rel=1e-5)
