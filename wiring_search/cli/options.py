@@ -38,7 +38,7 @@ Patience = Annotated[
     float, typer.Option(min=1.0, help="Seconds without a sign of life from its training, after which a worker counts as hung.")
 ]
 Own = Annotated[
-    str | None, typer.Option("--extension", help="A Python file of your own neurons, scores and tasks; docs/how-to shows one.")
+    str | None, typer.Option("--extension", help="A Python file of your own neurons, scores and tasks; see docs/how-to.")
 ]
 Log = Annotated[str, typer.Option(help="Log elsewhere too, by commas: tensorboard, mlflow, wandb. Default: nowhere.")]
 Minutes = Annotated[float | None, typer.Option(help="Stop after so much wall time; `resume` goes on.")]
