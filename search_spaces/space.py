@@ -21,7 +21,7 @@ refuses. Infeasible points are never trained.
 import ast
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,9 +47,9 @@ LAYERED_TOPOLOGIES = ("ncp", "auto_ncp", "layered")
 # Dimensions of the candidate; all others are arguments of the topology. `wiring_seed` is the topology's `seed`.
 CANDIDATE_DIMENSIONS = ("neuron", "solver", "steps", "gradient", "memory", "learning_rate")
 # Dimensions that are chosen by name, and the names; all others are numbers.
-NAMES: dict[str, tuple[str, ...]] = {
+NAMES: dict[str, Collection[str]] = {
     "topology": tuple(TOPOLOGIES),
-    "neuron": NEURONS,
+    "neuron": SOLVERS,
     "solver": tuple(dict.fromkeys(name for solvers in SOLVERS.values() for name in solvers)),
     "memory": MEMORIES,
     "gradient": GRADIENTS,

@@ -33,7 +33,7 @@ LAYERS = [
     },
     {"solvers", "neurons", "kernels"},
     {"network", "backbone_cfc", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
-    {"config", "training", "inheritance", "pruning", "reservoir_baselines", "baselines", "solver_choice"},
+    {"extension", "config", "training", "inheritance", "pruning", "reservoir_baselines", "baselines", "solver_choice"},
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "evolution"},
@@ -56,7 +56,7 @@ NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)
     - {"solvers", "neurons", "kernels", "network", "backbone_cfc", "pack", "interop", "training", "baselines", "workers"}
-    - {"solver_accuracy", "hypersolver", "solver_choice", "trained", "playing", "export"},
+    - {"solver_accuracy", "hypersolver", "solver_choice", "playing", "export", "extension"},
     "pandas": {
         "wiring",
         "topologies",

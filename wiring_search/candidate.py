@@ -13,7 +13,7 @@ from typing import Any
 from wiring_search.wiring import Wiring
 
 EXPLICIT = ("euler", "heun", "rk4")
-# Every neuron with the solvers that there are for it, the usual one first.
+# Every neuron with the solvers that there are for it, the usual one first. An extension adds its own.
 SOLVERS: dict[str, tuple[str, ...]] = {
     "ltc": ("semi-implicit", "closed-form", *EXPLICIT),
     "ct-rnn": EXPLICIT,
@@ -25,6 +25,7 @@ SOLVERS: dict[str, tuple[str, ...]] = {
     "layered-cfc-no-gate": ("closed-form",),
     "layered-cfc-pure": ("closed-form",),
 }
+# Those that have a compiled kernel.
 NEURONS = tuple(SOLVERS)
 # Whose weights start with the signs of their synapses; to others, polarities mean nothing.
 SIGNED = ("ltc", "ct-rnn", "neural-ode")
@@ -34,7 +35,7 @@ GRADIENTS = ("bptt", "adjoint")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """wiring: the graph. neuron: a name out of NEURONS; solver: one out of SOLVERS[neuron]. steps: sub-steps ("unfolds")
+    """wiring: the graph. neuron: a name out of SOLVERS; solver: one out of SOLVERS[neuron]. steps: sub-steps ("unfolds")
     a time step, 0 for the closed form, which has none.
 
     memory: "none", or an LSTM around the neurons whose output becomes their initial "state" or their "input" (the two
@@ -57,8 +58,8 @@ class Candidate:
     gradient: str = "bptt"
 
     def __post_init__(self) -> None:
-        if self.neuron not in NEURONS:
-            raise ValueError(f"neuron is {self.neuron!r}; known neurons: {', '.join(NEURONS)}")
+        if self.neuron not in SOLVERS:
+            raise ValueError(f"neuron is {self.neuron!r}; known neurons: {', '.join(SOLVERS)}")
         if self.solver not in SOLVERS[self.neuron]:
             raise ValueError(f"solver is {self.solver!r}; solvers of {self.neuron}: {', '.join(SOLVERS[self.neuron])}")
         if self.memory not in MEMORIES:

@@ -5,8 +5,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from wiring_search.extension import Extension
 from wiring_search.records import Rung
-from wiring_search.score_names import ALWAYS, GROUPS, OBJECTIVES, REPEATED, group_of
+from wiring_search.score_names import ALWAYS, GROUPS, MEASURED, OBJECTIVES, REPEATED, group_of
 from wiring_search.tasks.options import TaskOptions
 
 SAMPLERS = {
@@ -47,6 +48,7 @@ class StudyConfig:
     budget. asynchronous: packs are told in the order in which they come back, which keeps all workers busy; otherwise in
     the order in which they were asked for, which makes the table a function of the seed alone. inherit: children of the sampler
     "evolution" start with their parent's weights where synapses survive (not with repeats, whose point is other weights).
+    extension: a file of neurons, scores and tasks of the user's own, loaded with the configuration.
 
     Raises ValueError for unknown names, for counts below 1, and for an objective whose group is not among the scores.
     """
@@ -63,7 +65,7 @@ class StudyConfig:
     seed: int = 0
     pack_size: int = 8
     ahead: int = 4
-    scores: tuple[str, ...] = tuple(GROUPS)
+    scores: tuple[str, ...] = MEASURED
     repeats: int = 1
     pruning: str = "none"
     eta: int = 3
@@ -71,8 +73,11 @@ class StudyConfig:
     cut_as: str = "low-fidelity"
     asynchronous: bool = False
     inherit: bool = False
+    extension: Extension | None = None
 
     def __post_init__(self) -> None:
+        if self.extension is not None:  # the names that it brings may stand in the other settings
+            self.extension.load()
         for name in ("trials", "epochs", "batch_size", "pack_size", "ahead", "repeats"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
@@ -142,4 +147,5 @@ class StudyConfig:
         options = TaskOptions.from_json(data["task_options"])
         # A study of a version that measured nothing besides goes on doing so.
         tuples = {"objectives": tuple(data["objectives"]), "scores": tuple(data.get("scores", ()))}
-        return cls(**{**data, "task_options": options, **tuples})
+        own = data.get("extension")
+        return cls(**{**data, "task_options": options, **tuples, "extension": own and Extension(**own)})

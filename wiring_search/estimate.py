@@ -8,7 +8,7 @@ large candidates or small ones. It is good for a factor of two.
 
 import math
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from wiring_search.records import PackJob, Rung
 from wiring_search.scoring import train_and_score
 from wiring_search.screening import sampled
 from wiring_search.tally import expected_epochs, shares
-from wiring_search.tasks.task import Split, Task
+from wiring_search.tasks.task import Task
 from wiring_search.training import elapsed_of, loss_of, one_torch_thread, validation_errors
 
 # Candidates are drawn, ordered by cost, and so many of them measured: each stands for its part of the sample.
@@ -107,7 +107,7 @@ def _epoch_seconds(task: Task, candidates: list[Candidate], batch_size: int) -> 
     steps = []
     while len(steps) < _STEPS and sum(steps) < _PATIENCE / 3:
         steps.append(_step_seconds(task, pack, rows))
-    valid = _first(task.valid, _SHOWN)
+    valid = task.valid.first(_SHOWN)
     began = time.perf_counter()
     validation_errors(task, valid, pack)
     validated = (time.perf_counter() - began) * len(task.valid) / len(valid)
@@ -123,15 +123,9 @@ def _step_seconds(task: Task, pack: Pack, rows: np.ndarray) -> float:
 
 def _rung_seconds(task: Task, candidates: list[Candidate], scores: tuple[str, ...]) -> float:
     """A candidate's share of what a worker does besides training them: all that it takes, less the training."""
-    small = replace(task, train=_first(task.train, _FEW), valid=_first(task.valid, _SHOWN))
+    small = replace(task, train=task.train.first(_FEW), valid=task.valid.first(_SHOWN))
     job = PackJob(0, Rung(0, 1, _FEW), tuple(candidates), 0, scores=scores)
     began = time.perf_counter()
     outcomes = train_and_score(small, job).outcomes
     besides = time.perf_counter() - began - sum(outcome.train_seconds for outcome in outcomes)
     return max(besides, 0.0) / len(candidates)
-
-
-def _first(split: Split, count: int) -> Split:
-    """Its first samples."""
-    whole = {field.name: getattr(split, field.name) for field in fields(split)}
-    return Split(**{name: None if value is None else value[:count] for name, value in whole.items()})

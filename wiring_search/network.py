@@ -11,6 +11,7 @@ synapse that is not there.
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -111,6 +112,29 @@ class LiquidNetwork(nn.Module):
             f"sensory={w.sensory}, inter={w.inter}, command={w.command}, motor={w.motor}, "
             f"synapses={w.synapse_count}, {', '.join(self.layout.kind)}, steps={self.layout.steps[0]}"
         )
+
+
+def network_of(
+    candidate: Candidate, features: int, outputs: int | None, weights: np.ndarray, every_step: bool = True
+) -> LiquidNetwork:
+    """The candidate's network with these stored parameters, flat, as `Pack.weights` gives them."""
+    network = LiquidNetwork(
+        candidate.wiring,
+        features,
+        outputs,
+        neuron=candidate.neuron,
+        solver=candidate.solver,
+        steps=candidate.steps,
+        memory=candidate.memory,
+        every_step=every_step,
+        gradient=candidate.gradient,
+        seed=candidate.seed,
+    )
+    with torch.no_grad():
+        for name, place in network.layout.slices[0].items():
+            parameter = network.get_parameter(name)
+            parameter.copy_(torch.from_numpy(weights[place]).view_as(parameter))
+    return network
 
 
 def require_features(x: torch.Tensor, features: int) -> None:

@@ -22,11 +22,12 @@ import search_spaces
 from wiring_search import results, tasks
 from wiring_search.budget import Budget, Meter
 from wiring_search.config import StudyConfig
+from wiring_search.extension import Extension, extended
 from wiring_search.fronts import Front, draw_front, front_of
 from wiring_search.records import Outcome, Rung
 from wiring_search.report import FILE as REPORT
 from wiring_search.report import RANDOM, write_report
-from wiring_search.score_names import OBJECTIVES
+from wiring_search.score_names import GROUPS, MEASURED, OBJECTIVES
 from wiring_search.stopping import Until, stopped_by_signals
 from wiring_search.store import Store, StoreFault, Trial, exists
 from wiring_search.tasks import Task, TaskOptions
@@ -172,14 +173,21 @@ class BaselineDone:
 BaselineWatcher = Callable[[BaselineEpoch | BaselineDone], None]
 
 
-def study_config(task: str, space: str = "default", options: TaskOptions | None = None, **settings: Any) -> StudyConfig:
-    """A configuration from names. space: a preset or a TOML file; settings: the other fields of `StudyConfig`."""
+def study_config(
+    task: str, space: str = "default", options: TaskOptions | None = None, extension: str | Path | None = None, **settings: Any
+) -> StudyConfig:
+    """A configuration from names. space: a preset or a TOML file; extension: a Python file, whose scores are measured too;
+    settings: the other fields of `StudyConfig`."""
+    own = None if extension is None else Extension.read(extension)
+    if own is not None and own.group in GROUPS:
+        settings["scores"] = tuple(dict.fromkeys((*settings.get("scores", MEASURED), own.group)))
     name = space if space in search_spaces.SPACES else Path(space).name
     return StudyConfig(
         task=task,
         task_options=options or TaskOptions(),
         space=search_spaces.load(space).to_json(),
         space_name=name,
+        extension=own,
         **settings,
     )
 
@@ -227,6 +235,8 @@ def resume(
             with opened.owned():
                 opened.ask_for(trials)
         config, ended = opened.config, opened.ended
+    if config.extension is not None:
+        config.extension.refuse_changed()
     if ended:
         Run(folder).write_files()
         return Run(folder)
@@ -328,7 +338,9 @@ def screen(
         _refuse_another_subject(folder, config)
     task = tasks.load(config.task, config.task_options)
     space = search_spaces.Space.from_json(config.space)
-    pool = make_pool(screening.screen_pack, task, resources, [*_kinds(space), REFERENCE], lambda *kernel: None)
+    pool = make_pool(
+        extended(config.extension, screening.screen_pack), task, resources, [*_kinds(space), REFERENCE], lambda *kernel: None
+    )
     try:
         table = screening.screen(space, samples, config.seed, pool, told)
     finally:
@@ -389,7 +401,7 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
         if "dynamics" in store.config.scores:
             kinds.append(REFERENCE)
         told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
-        pool = make_pool(train_and_score, task, resources, kinds, told)
+        pool = make_pool(extended(store.config.extension, train_and_score), task, resources, kinds, told)
         # Signals are heard until the files are written: Ray's own handler would end the process without a word.
         with one_torch_thread(), _asked_to_stop(pool, Meter(replace(budget, cores=resources.cores))) as until:
             try:
@@ -516,5 +528,7 @@ def _refuse_other_settings(folder: Path, config: StudyConfig) -> None:
 
 
 def _brief(value: Any) -> str:
+    if isinstance(value, dict) and value.keys() == {"file", "text"}:
+        return str(Extension(**value))
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -3,6 +3,7 @@
 Inside, every objective is minimised: `minimised` turns a score around where more is better, and nobody else does.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,14 @@ import numpy as np
 @dataclass(frozen=True, slots=True)
 class Score:
     """sign: 1 where smaller is better, −1 where larger is, 0 where neither is and it cannot be an objective. worst: the worst that
-    it can be, None where there is no bound."""
+    it can be, None where there is no bound. measure: of a score of an extension, (network, task, seed) -> float; the others
+    are measured by `scoring`."""
 
     sentence: str
     sign: int
     unit: str = ""
     worst: float | None = None
+    measure: Callable[..., float] | None = None
 
 
 # What every candidate has.
@@ -26,8 +29,8 @@ ALWAYS = {
     "parameters": Score("everything that is trained, input map and readout too", 1),
     "latency_us": Score("a time step, one sample at a time, on the CPU kernel", 1, "µs"),
 }
-# What is measured besides, after training, by groups that can be asked for.
-GROUPS = {
+# What is measured besides, after training, by groups that can be asked for. An extension adds its own.
+GROUPS: dict[str, dict[str, Score]] = {
     "memory": {
         "memory": Score(
             "accuracy at recalling a bit of k steps ago, learned afresh: area over log k, 0 (chance) to 1", -1, worst=0.0
@@ -47,13 +50,22 @@ GROUPS = {
         "robustness": Score("mean over shifts of the input of clean error over shifted error, 1: nothing lost", -1, worst=0.0),
     },
 }
+# Those of them that a search measures unasked.
+MEASURED = tuple(GROUPS)
 # What repeats of a candidate, other initial weights, add.
 REPEATED = {
     "error_se": Score("standard error of the error, over repeats", 0),
     "error_upper": Score("upper end of the one-sided 95 % confidence interval of the error, over repeats", 1),
 }
 SCORES = {**ALWAYS, **REPEATED, **{name: score for group in GROUPS.values() for name, score in group.items()}}
-OBJECTIVES = tuple(name for name, score in SCORES.items() if score.sign)
+OBJECTIVES = {name: score for name, score in SCORES.items() if score.sign}
+
+
+def add_group(group: str, scores: dict[str, Score]) -> None:
+    """From now on these are scores like any other."""
+    GROUPS[group] = scores
+    SCORES.update(scores)
+    OBJECTIVES.update({name: score for name, score in scores.items() if score.sign})
 
 
 def group_of(name: str) -> str | None:

@@ -13,10 +13,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from wiring_search.candidate import Candidate
+from wiring_search.network import network_of
 from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status, no_beat
 from wiring_search.score_names import GROUPS
 from wiring_search.scores import robustness
@@ -111,7 +113,8 @@ def _measured(group: str, task: Task, candidates: list[Candidate], states: list[
     """The scores of a group, (candidates,) each, and what went wrong with each candidate. Where the pack fails as a whole, they
     are measured one by one, so that none costs the others anything."""
     try:
-        return _MEASURES[group](task, candidates, states, seed), [""] * len(candidates)
+        measure = _MEASURES.get(group) or partial(_own, group)
+        return measure(task, candidates, states, seed), [""] * len(candidates)
     except Exception as failure:  # whatever it is, the training that it follows must not be lost
         if len(candidates) > 1:
             alone = [_measured(group, task, [c], [state], seed) for c, state in zip(candidates, states, strict=True)]
@@ -145,6 +148,14 @@ def _robustness(task: Task, candidates: list[Candidate], states: list[bytes], se
     for places, pack in trained_packs(task, candidates, states):
         found[places] = robustness.score(task, robustness.robustness(task, pack, seed))
     return {"robustness": found}
+
+
+def _own(group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
+    """The scores of an extension, whose measures are functions of one network."""
+    weights = [load_state(state)["best_weights"] for state in states]
+    networks = [network_of(c, task.features, task.outputs, w, task.every_step) for c, w in zip(candidates, weights, strict=True)]
+    scores, sealed = GROUPS[group].items(), task.sealed()
+    return {name: np.array([score.measure(network, sealed, seed) for network in networks], float) for name, score in scores}
 
 
 _MEASURES: dict[str, Callable[[Task, list[Candidate], list[bytes], int], Scores]] = {

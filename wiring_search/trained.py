@@ -7,9 +7,7 @@ A `LiquidNetwork` that computes bit for bit what was scored: same kernel, and th
 what the stored error belongs to.
 """
 
-import torch
-
-from wiring_search.network import LiquidNetwork
+from wiring_search.network import LiquidNetwork, network_of
 from wiring_search.records import Status
 from wiring_search.store import Store, Trial
 from wiring_search.training import load_state
@@ -24,24 +22,8 @@ def trained_network(store: Store, trial: int, every_step: bool = True) -> Liquid
     found = _trained(store, trial)
     candidate, state = found.candidate, store.state(found.trial)
     assert candidate is not None and state is not None, "a trial that ended well has both"
-    network = LiquidNetwork(
-        candidate.wiring,
-        store.facts["features"],
-        store.facts["outputs"],
-        neuron=candidate.neuron,
-        solver=candidate.solver,
-        steps=candidate.steps,
-        memory=candidate.memory,
-        every_step=every_step,
-        gradient=candidate.gradient,
-        seed=candidate.seed,
-    )
-    weights = torch.from_numpy(load_state(state)["best_weights"])
-    with torch.no_grad():
-        for name, place in network.layout.slices[0].items():
-            parameter = network.get_parameter(name)
-            parameter.copy_(weights[place].view_as(parameter))
-    return network
+    weights = load_state(state)["best_weights"]
+    return network_of(candidate, store.facts["features"], store.facts["outputs"], weights, every_step)
 
 
 def _trained(store: Store, number: int) -> Trial:

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from wiring_search.candidate import Candidate
-from wiring_search.kernels import cpu
+from wiring_search.kernels import cpu, plain
 from wiring_search.kernels.layout import Kind, kind_of
 from wiring_search.latency import latencies_us
 from wiring_search.pack import Pack, layout_of
@@ -85,6 +85,8 @@ def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], N
     x = np.zeros((1, 1, 2), np.float32)
     apart: dict[tuple[str, ...], Kind] = {}
     for kind in kinds:
+        if plain.is_needed(kind):
+            continue
         apart.setdefault(cpu.compiled_apart(kind), kind)
     for number, kind in enumerate(apart.values(), start=1):
         told(f"{kind.neuron}, {kind.solver}, memory {kind.memory}", number, len(apart))

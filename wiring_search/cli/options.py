@@ -37,6 +37,9 @@ WorkerGpus = Annotated[float, typer.Option("--worker-gpus", min=0.0, help="Share
 Patience = Annotated[
     float, typer.Option(min=1.0, help="Seconds without a sign of life from its training, after which a worker counts as hung.")
 ]
+Own = Annotated[
+    str | None, typer.Option("--extension", help="A Python file of your own neurons, scores and tasks; see docs/how-to.")
+]
 Log = Annotated[str, typer.Option(help="Log elsewhere too, by commas: tensorboard, mlflow, wandb. Default: nowhere.")]
 Minutes = Annotated[float | None, typer.Option(help="Stop after so much wall time; `resume` goes on.")]
 CoreHours = Annotated[float | None, typer.Option(help="Stop after so many core-hours, of all workers together.")]

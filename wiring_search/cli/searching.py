@@ -13,6 +13,7 @@ from wiring_search.cli.options import (
     Folder,
     Log,
     Minutes,
+    Own,
     Patience,
     Quiet,
     WorkerCpus,
@@ -99,6 +100,7 @@ def search(
         str, typer.Option(help="What to measure besides, by commas: memory, dynamics, robustness; or none. See `scores`.")
     ] = "memory,dynamics,robustness",
     repeats: Annotated[int, typer.Option(help="Trainings of each candidate, from other initial weights, side by side.")] = 1,
+    extension: Own = None,
     log: Log = "",
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Train the usual networks afterwards too, to compare with.")
@@ -132,6 +134,7 @@ def search(
         task,
         space,
         options,
+        extension,
         trials=trials if trials is not None else _NO_END if minutes or core_hours else 64,
         sampler=sampler,
         objectives=names_in(objectives),
@@ -242,6 +245,7 @@ def screen(
     data: Annotated[str | None, typer.Option(help="Folder or file of tasks that read one.")] = None,
     inputs: Annotated[str, typer.Option(help="csv: input columns, by commas.")] = "",
     target: Annotated[str | None, typer.Option(help="csv: the column to tell.")] = None,
+    extension: Own = None,
     workers: Workers = None,
     address: Address = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the tables; with a study in it, that study is judged too.")] = None,
@@ -260,7 +264,7 @@ def screen(
     from wiring_search.tasks import TaskOptions
 
     folder = out or Path("results") / f"screen-{task}-{Path(space).stem}-{seed}"
-    given = run.study_config(task, space, TaskOptions(data, names_in(inputs), target), seed=seed)
+    given = run.study_config(task, space, TaskOptions(data, names_in(inputs), target), extension, seed=seed)
     config = run.Run(folder).config if exists(folder) and _left_out(context, "task", "space", "data", "seed") else given
     with counted(console, "candidates", quiet) as told:
         found = run.screen(config, folder, samples, run.Resources(workers, address), told)

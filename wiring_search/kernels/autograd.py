@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from wiring_search.kernels import adam, adjoint, cpu, reference
+from wiring_search.kernels import adam, cpu, plain
 from wiring_search.kernels.layout import PackLayout
 
 Tensor = torch.Tensor
@@ -43,8 +43,7 @@ def by_reference(
         flat = torch.where(positive, torch.nn.functional.softplus(flat), flat)
     if layout.pinned.any():
         flat = torch.where(torch.from_numpy(layout.pinned).to(flat.device), torch.zeros_like(flat), flat)
-    run = adjoint.run if layout.kind.gradient == "adjoint" else reference.run
-    return run(layout, flat, x, elapsed, state, every_step)
+    return plain.run(layout, flat, x, elapsed, state, every_step)
 
 
 class _Fused(torch.autograd.Function):

@@ -7,6 +7,8 @@ the sub-steps again.
 Samples that pad the last tile have elapsed time 0: their state is held and they add nothing to any gradient. An
 item's numbers depend on its candidate and its samples alone, and tiles are summed in a fixed order, so neither pack
 mates nor threads change a bit.
+
+Neurons that nothing here is compiled for, those of an extension, are run by `plain`.
 """
 
 import hashlib
@@ -19,7 +21,7 @@ import numba
 import numpy as np
 from numba import njit, prange
 
-from wiring_search.kernels import cfc_cpu, dispatch, explicit_cpu, ltc_cpu, ltc_field_cpu, memory_cpu, rate_cpu  # noqa: F401  (behind the slots)
+from wiring_search.kernels import cfc_cpu, dispatch, explicit_cpu, ltc_cpu, ltc_field_cpu, memory_cpu, plain, rate_cpu  # noqa: F401  (behind the slots)
 from wiring_search.kernels.layout import Kind, PackLayout
 from wiring_search.kernels.sequence_cpu import backward_item, forward_item
 from wiring_search.kernels.simd import LANES, aligned
@@ -37,11 +39,13 @@ class Kept(NamedTuple):
 
 def forward(
     layout: PackLayout, params: np.ndarray, x: np.ndarray, elapsed: np.ndarray, state: np.ndarray, every_step: bool
-) -> tuple[np.ndarray, np.ndarray, Kept]:
+) -> tuple[np.ndarray, np.ndarray, Kept | plain.Kept]:
     """Readouts (candidates, B, T or 1, outputs), final state (B, neurons), and what `backward` wants.
 
     All float32 and contiguous, shapes as in `reference.run`.
     """
+    if plain.is_needed(layout.kind):
+        return plain.forward(layout, params, x, elapsed, state, every_step)
     samples, time_steps, _ = x.shape
     shown = time_steps if every_step else 1
     tiles = _tiles(samples)
@@ -59,9 +63,16 @@ def forward(
 
 
 def backward(
-    layout: PackLayout, params: np.ndarray, kept: Kept, grad_y: np.ndarray, grad_final: np.ndarray, inputs_too: bool
+    layout: PackLayout,
+    params: np.ndarray,
+    kept: Kept | plain.Kept,
+    grad_y: np.ndarray,
+    grad_final: np.ndarray,
+    inputs_too: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Gradients of the parameters, the initial state and, where `inputs_too`, of x and elapsed (else None)."""
+    if isinstance(kept, plain.Kept):
+        return plain.backward(kept, grad_y, grad_final, inputs_too)
     samples, time_steps, features = kept.shape
     tiles = _tiles(samples)
     partial = np.empty((tiles, layout.parameters), np.float32)
@@ -91,8 +102,10 @@ def backward(
     return grad_params, grad_state, grad_x, grad_elapsed
 
 
-def extremes(layout: PackLayout, kept: Kept) -> tuple[np.ndarray, np.ndarray]:
+def extremes(layout: PackLayout, kept: Kept | plain.Kept) -> tuple[np.ndarray, np.ndarray]:
     """The least and the greatest value that each entry of the state had in a forward pass: two (states,)."""
+    if isinstance(kept, plain.Kept):
+        return plain.extremes(kept)
     lows, highs = [], []
     samples, time_steps, _ = kept.shape
     for states in layout.states:
@@ -101,6 +114,21 @@ def extremes(layout: PackLayout, kept: Kept) -> tuple[np.ndarray, np.ndarray]:
         lows.append(visited.min(axis=(0, 1, 3)))
         highs.append(visited.max(axis=(0, 1, 3)))
     return np.concatenate(lows), np.concatenate(highs)
+
+
+def histories(layout: PackLayout, kept: Kept | plain.Kept) -> list[np.ndarray]:
+    """Of every candidate the states that a forward pass visited, the first included: views (B, T + 1, neurons and memory
+    cells)."""
+    if isinstance(kept, plain.Kept):
+        return plain.histories(layout, kept)
+    samples, time_steps, _ = kept.shape
+    tiles = _tiles(samples)
+    result = []
+    for states in layout.states:
+        at = slice(*(end * tiles * (time_steps + 1) * LANES for end in (states.start, states.stop)))
+        lanes = kept.history[at].reshape(tiles, time_steps + 1, states.stop - states.start, LANES)
+        result.append(lanes.transpose(0, 3, 1, 2).reshape(tiles * LANES, time_steps + 1, -1)[:samples])
+    return result
 
 
 def compiled_apart(kind: Kind) -> tuple[str, ...]:

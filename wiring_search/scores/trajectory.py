@@ -25,8 +25,8 @@ import numpy as np
 
 from wiring_search.candidate import Candidate
 from wiring_search.kernels import cpu
-from wiring_search.kernels.layout import Kind, PackLayout
-from wiring_search.kernels.simd import LANES
+from wiring_search.kernels.cpu import histories
+from wiring_search.kernels.layout import Kind
 from wiring_search.pack import Pack
 from wiring_search.topologies import fully_connected
 
@@ -74,19 +74,6 @@ def latent_trajectories(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0)
     _, _, kept = cpu.forward(pack.layout, pack.effective, x, elapsed, rest, False)
     visited = histories(pack.layout, kept)
     return [states[0, :, : made.neurons] for states, made in zip(visited, pack.layout.connections, strict=True)]
-
-
-def histories(layout: PackLayout, kept: cpu.Kept) -> list[np.ndarray]:
-    """Of every candidate the states that a forward pass visited, the first included: views (B, T + 1, neurons and memory
-    cells)."""
-    samples, time_steps, _ = kept.shape
-    tiles = -(-samples // LANES)
-    result = []
-    for states in layout.states:
-        at = slice(*(end * tiles * (time_steps + 1) * LANES for end in (states.start, states.stop)))
-        lanes = kept.history[at].reshape(tiles, time_steps + 1, states.stop - states.start, LANES)
-        result.append(lanes.transpose(0, 3, 1, 2).reshape(tiles * LANES, time_steps + 1, -1)[:samples])
-    return result
 
 
 def principal_plane(path: np.ndarray) -> np.ndarray:

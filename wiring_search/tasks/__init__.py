@@ -23,10 +23,11 @@ from wiring_search.tasks import (
     uea,
     walker2d,
 )
+from wiring_search.tasks.checks import checked
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
 
-__all__ = ["TASKS", "Split", "Task", "TaskOptions", "describe", "load"]
+__all__ = ["TASKS", "Entry", "Split", "Task", "TaskOptions", "checked", "describe", "load"]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ nothing in the search reads `Task.test`. Overlapping windows never cross a split
 training split.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -31,6 +31,11 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def first(self, count: int) -> "Split":
+        """Its first samples."""
+        parts = (self.x, self.y, self.elapsed, self.lengths, self.scored)
+        return Split(*(None if part is None else part[:count] for part in parts))
 
     @property
     def counted(self) -> np.ndarray:
@@ -72,3 +77,7 @@ class Task:
     @property
     def time_steps(self) -> int:
         return self.train.x.shape[1]
+
+    def sealed(self) -> "Task":
+        """The same with an empty test split: what a stranger's measure may see during a search."""
+        return replace(self, test=self.test.first(0))

@@ -1,0 +1,99 @@
+"""A neuron, a score and a task of your own, searched together:
+
+    wiring-search search --extension examples/extension.py --task chirps --space examples/own_neuron.toml \
+        --samples 500 --objectives error,synapses,effort
+
+docs/how-to/own-neuron.md, own-score.md and own-data.md go through it.
+"""
+
+import numpy as np
+import torch
+
+from wiring_search.network import LiquidNetwork
+from wiring_search.neurons.connections import Connections, synapses_of
+from wiring_search.neurons.dynamics import Dynamics, sums_onto
+from wiring_search.score_names import Score
+from wiring_search.tasks import Split, Task, TaskOptions, baselines
+
+# A neuron: a leaky unit whose rate is gated by what it hears.
+#
+#     dv/dt = r (a − v),   a = tanh(b + Σ w v + Σ w u),   r = sigmoid(c + Σ g v + Σ g u)
+#
+# With a and r held during a time step this has a closed form, so there is no solver and there are no steps.
+
+
+def shapes(made: Connections) -> dict[str, tuple[int, ...]]:
+    """Parameters by name: of each neuron, of each synapse, of each synapse from a sensory node."""
+    neurons, synapses, sensory = (made.neurons,), (len(made.pre),), (len(made.sensory_pre),)
+    return {"b": neurons, "c": neurons, "w": synapses, "g": synapses, "sensory_w": sensory, "sensory_g": sensory}
+
+
+def initial(rng: np.random.Generator, name: str, shape: tuple[int, ...], made: Connections) -> np.ndarray:
+    """What each parameter starts with. A synapse's polarity is the sign of its first weight."""
+    if name in ("b", "c"):
+        return np.zeros(shape)
+    polarity = made.sensory_polarity if name.startswith("sensory_") else made.polarity
+    return polarity * rng.uniform(0.0, 1.0, shape)
+
+
+def advance(solver, steps, made, p, v, u, elapsed):
+    """The state (B, neurons) after `elapsed` (B, 1) from v, with the sensory values u (B, sensory) held."""
+
+    def heard(own, of_synapses, of_sensory):
+        inner = sums_onto(v, made.pre, made.post, made.neurons, p[of_synapses])
+        return p[own] + inner + sums_onto(u, made.sensory_pre, made.sensory_post, made.neurons, p[of_sensory])
+
+    aim, rate = torch.tanh(heard("b", "w", "sensory_w")), torch.sigmoid(heard("c", "g", "sensory_g"))
+    return v + (1.0 - torch.exp(-rate * elapsed)) * (aim - v)
+
+
+NEURONS = {"gated-leak": Dynamics(synapses_of, shapes, initial, advance)}
+
+
+# A score: how hard the trained neurons work.
+
+
+def effort(network: LiquidNetwork, task: Task, seed: int) -> float:
+    """Mean square of the last states over some validation sequences."""
+    with torch.no_grad():
+        _, states = network(torch.tensor(task.valid.x[:64]))
+    return float(states.square().mean())
+
+
+SCORES = {"effort": Score("mean square of the last states, on validation sequences", 1, measure=effort)}
+
+
+# A task: does the tone rise or fall?
+
+
+def chirps(options: TaskOptions) -> Task:
+    """is a noisy tone rising or falling: 32 steps of 1 feature, 2 classes"""
+    counts = {"train": options.samples, "valid": max(options.samples // 5, 50), "test": max(options.samples // 5, 50)}
+    splits = {name: _chirps(count, seed) for seed, (name, count) in enumerate(counts.items())}
+    return Task(
+        name="chirps",
+        kind="classification",
+        every_step=False,
+        outputs=2,
+        metric="accuracy",
+        **splits,
+        baselines={
+            "majority class": baselines.majority(splits["train"], splits["valid"]),
+            "logistic regression": baselines.logistic(splits["train"], splits["valid"]),
+        },
+        source="generated",
+    )
+
+
+def _chirps(count: int, seed: int) -> Split:
+    rng = np.random.default_rng(seed)
+    rising = rng.integers(0, 2, count)
+    time = np.linspace(0.0, 1.0, 32)
+    first, last = rng.uniform(2, 3, (count, 1)), rng.uniform(5, 6, (count, 1))
+    phase = 2 * np.pi * (rng.uniform(size=(count, 1)) + first * time + (last - first) * time**2 / 2)
+    tone = np.sin(phase)
+    tone = np.where(rising[:, None] == 1, tone, tone[:, ::-1]) + 0.1 * rng.standard_normal((count, 32))
+    return Split(tone[:, :, None].astype(np.float32), rising.astype(np.int64))
+
+
+TASKS = {"chirps": chirps}

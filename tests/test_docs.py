@@ -1,0 +1,142 @@
+"""The documentation does what it says: its commands parse, its links lead somewhere, its tutorial, scripts and notebook run."""
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+from textwrap import dedent
+
+import numpy as np
+import pytest
+import typer
+
+from search_spaces.toml_space import parse_space
+from wiring_search.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+WRITTEN = [page for page in PAGES if "reference" not in page.parts]
+COMMANDS = typer.main.get_command(app).commands
+QUICK = {"TRIALS": "3", "EPOCHS": "1", "SEEDS": "2"}
+
+
+def _blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
+    """Language and text of the fenced blocks of these languages."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [(language, text) for language, text in found if language in languages]
+
+
+def _command_lines(text: str) -> list[list[str]]:
+    """The arguments of each line that runs wiring-search, lines that are continued joined, comments left out."""
+    lines = text.replace("\\\n", " ").splitlines()
+    found = (re.match(r"\s*(?:\.venv/bin/)?wiring-search (\w.*)", line) for line in lines)
+    return [shlex.split(match.group(1), comments=True) for match in found if match]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"https?:|mailto:", target):
+            path, _, anchor = target.partition("#")
+            there = (page.parent / path).resolve() if path else page
+            assert there.exists(), f"{page.name} links to {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+                assert anchor in {re.sub(r"[^\w\s-]", "", heading.lower()).replace(" ", "-") for heading in headings}, target
+
+
+def test_pictures_in_the_docs_are_small() -> None:
+    for picture in (ROOT / "docs").rglob("*"):
+        assert picture.suffix not in (".svg", ".png") or picture.stat().st_size < 200_000, picture
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_that_pages_name_can_be_given(page: Path) -> None:
+    for name, *arguments in _command_lines(page.read_text(encoding="utf-8")):
+        if arguments not in ([], ["…"]) and "…" not in arguments:
+            COMMANDS[name].make_context(name, arguments)  # raises for an unknown option, or one that lacks its value
+
+
+def test_every_command_stands_in_the_readme_and_in_the_docs() -> None:
+    for pages in ([ROOT / "README.md"], WRITTEN[1:], [ROOT / "docs" / "reference" / "commands.md"]):
+        text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+        absent = [name for name in COMMANDS if f"wiring-search {name}" not in text and f"`{name}`" not in text]
+        assert not absent, f"{absent} are not told of in {', '.join(page.name for page in pages)}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    for page in WRITTEN[2:]:
+        name = str(page.relative_to(ROOT / "docs"))
+        assert name == "README.md" or f"({name})" in index, name
+
+
+def test_the_reference_is_up_to_date(tmp_path: Path) -> None:
+    runpy.run_path(str(ROOT / "docs" / "build_reference.py"))["build"](tmp_path)
+    ours, built = ROOT / "docs" / "reference", {page.name: page.read_text(encoding="utf-8") for page in tmp_path.iterdir()}
+    assert {page.name for page in ours.iterdir()} == set(built)
+    old = [name for name, text in built.items() if (ours / name).read_text(encoding="utf-8") != text]
+    assert not old, f"run `make docs`: {', '.join(old)} no longer say what the sources say"
+
+
+def test_how_to_pages_quote_what_runs() -> None:
+    """Python of the how-to pages stands word for word in the example that the tests of extensions run; spaces are spaces."""
+    example = (ROOT / "examples" / "extension.py").read_text(encoding="utf-8")
+    for page in sorted((ROOT / "docs" / "how-to").glob("*.md")):
+        for language, text in _blocks(page, "python", "toml"):
+            if language == "python":
+                assert text.strip() in example, f"{page.name}: {text[:60]}"
+            else:
+                parse_space(text, page.name)
+
+
+@pytest.mark.parametrize("example", ["own_csv", "own_space", "own_training_loop", "compare_samplers"])
+def test_examples_run(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    for name, value in {**QUICK, "OUT": str(tmp_path / "out")}.items():
+        monkeypatch.setenv(name, value)
+    runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")
+    assert capsys.readouterr().out
+
+
+def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    for name, value in {**QUICK, "OUT": str(tmp_path / "out"), "PYTHONPATH": str(ROOT)}.items():
+        monkeypatch.setenv(name, value)
+    notebook = nbformat.read(ROOT / "examples" / "first_search.ipynb", 4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "strip the outputs before committing"
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    pictures = [output for cell in notebook.cells for output in cell.get("outputs", ()) if "image/png" in output.get("data", {})]
+    assert len(pictures) >= 4
+
+
+# What the tutorial's commands are given besides, to be quick: a later option counts.
+HASTE = {"search": ["--workers", "0", "--trials", "4", "--epochs", "2"]}
+
+
+def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    """Every Python and shell block, one after the other, in a folder of its own; half-cheetah's files are made up."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "half_cheetah").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(25):
+        np.save(tmp_path / "half_cheetah" / f"trace_{number:04d}.npy", rng.standard_normal((60, 17)).cumsum(axis=0) / 8)
+    names = {"__name__": "tutorial"}
+    for language, text in _blocks(ROOT / "docs" / "tutorial.md", "python", "sh"):
+        if language == "python":
+            exec(compile(dedent(text), "tutorial.md", "exec"), names)
+        for name, *arguments in _command_lines(text) if language == "sh" else ():
+            app([name, *_on_this_front(arguments), *HASTE.get(name, [])], standalone_mode=False)
+    assert "Pareto front" in capsys.readouterr().out
+
+
+def _on_this_front(arguments: list[str]) -> list[str]:
+    """The trials of a hasty search are not those of the page: the first of its front stands for them."""
+    from wiring_search.run import Run
+
+    if "--trial" not in arguments:
+        return arguments
+    number = int(Run(arguments[0]).front()["trial"].iloc[0])
+    return [
+        str(number) if before == "--trial" else argument for before, argument in zip(["", *arguments], arguments, strict=False)
+    ]
