@@ -115,7 +115,7 @@ def reference(store: Store, objectives: tuple[str, ...]) -> Reference:
     It is kept in the store as soon as there are 16; before, it may move. Raises ValueError for a name that is no objective.
     """
     # Kept once for a set of objectives, in whatever order they are asked for.
-    ordered = tuple(sorted(objectives, key=lambda name: OBJECTIVES.index(name) if name in OBJECTIVES else -1))
+    ordered = tuple(sorted(objectives))
     shown = store.reference_point(ordered)
     kept = shown is not None
     if shown is None:

@@ -16,6 +16,7 @@ from wiring_search import durations, results, tasks, winning, winning_picture
 from wiring_search.candidate import Candidate
 from wiring_search.controls import CONTROLS, inapplicable, null_candidate
 from wiring_search.examine.chosen import trained_trials
+from wiring_search.extension import extended
 from wiring_search.records import PackJob, Rung, Status, value_of
 from wiring_search.run import ALL_CORES, Resources, Run, make_pool
 from wiring_search.stopping import stopped_by_signals
@@ -177,7 +178,11 @@ def _train(store: Store, task: tasks.Task, retrainings: Sequence[Retraining], re
     count, done = len(retrainings), len(retrainings) - len(missing)
     kinds = sorted({kind_of(retraining.candidate) for retraining in missing})
     pool = make_pool(
-        train, task, resources, kinds, lambda kind, n, of: told(done, count, f"compiling kernel {n} of {of}: {kind}")
+        extended(store.config.extension, train),
+        task,
+        resources,
+        kinds,
+        lambda kind, n, of: told(done, count, f"compiling kernel {n} of {of}: {kind}"),
     )
     under_way = dict(enumerate(_packs(missing, store.config.pack_size)))
     rung = Rung(0, store.config.epochs, store.config.batch_size)
