@@ -67,7 +67,7 @@ def importances(
 
 def _worst_where_diverged(trials: Sequence[Trial], score: str) -> np.ndarray:
     """(trials,) Smaller is better; NaN where there is none."""
-    values = minimised((score,), np.array([[trial.score(score)] for trial in trials]))[:, 0]
+    values = minimised((score,), np.array([trial.score(score) for trial in trials]).reshape(-1, 1))[:, 0]
     worst = np.max(values, initial=-math.inf, where=np.isfinite(values)) + 1.0
     diverged = np.array([trial.status is Status.DIVERGED for trial in trials], bool)
     return np.where(diverged & ~np.isfinite(values) & np.isfinite(worst), worst, values)
@@ -117,7 +117,9 @@ class _Measure:
             frozen = _frozen(space, trial, number)
             self._frozen.append(frozen)
             known.append([_is_said(space, trial, name, frozen, self._keys[name]) for name in names])
-        self._known = np.array(known, bool).reshape(len(trials), len(names))
+        # Dimensions that the same trials say are evaluated together: (trials,) which, (names,) which. One group but for evolution.
+        said, of = np.unique(np.array(known, bool).reshape(len(trials), len(names)), axis=1, return_inverse=True)
+        self._groups = [(said[:, group], of.ravel() == group) for group in range(said.shape[1])]
         self._storage = _Shown()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(storage=self._storage)
@@ -125,13 +127,12 @@ class _Measure:
     def raw(self, drawn: np.ndarray, values: np.ndarray) -> np.ndarray:
         """(names,) From these trials, by number, some perhaps more than once, with these scores."""
         by_number = dict(zip(drawn.tolist(), values.tolist(), strict=True))
-        found = np.zeros(len(self._keys))
-        groups, of = np.unique(self._known, axis=1, return_inverse=True)  # dimensions that the same trials say
-        for g in range(groups.shape[1]):
-            names = [name for name, group in zip(self._keys, of.ravel(), strict=True) if group == g]
-            raw = self._evaluated([key for name in names for key in self._keys[name]], drawn[groups[drawn, g]], by_number)
+        found = np.zeros(len(self.names))
+        for said, members in self._groups:
+            keys = [self._keys[name] for name, member in zip(self.names, members, strict=True) if member]
+            raw = self._evaluated([key for own in keys for key in own], drawn[said[drawn]], by_number)
             # Alternatives are told apart by name; the importance of all of them is their sum (theorem 4.2 of Conditional PED-ANOVA).
-            found[of.ravel() == g] = [sum(raw.get(key, 0.0) for key in self._keys[name]) for name in names]
+            found[members] = [sum(raw.get(key, 0.0) for key in own) for own in keys]
         return found
 
     def _evaluated(self, keys: list[str], drawn: np.ndarray, values: dict[int, float]) -> dict[str, float]:
