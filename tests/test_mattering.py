@@ -22,6 +22,7 @@ from wiring_search import examine
 from wiring_search.importance import importances
 from wiring_search.mattering import marginal, mattering, plain_data, reading, sentence
 from wiring_search.records import Outcome, Status
+from wiring_search.report import report_data
 from wiring_search.results import candidates
 from wiring_search.sampling import distribution_of
 from wiring_search.store import Store, Trial
@@ -211,6 +212,9 @@ def test_the_command_writes_what_it_says(folder: Path, run) -> None:  # noqa: F8
     for name in examine.pictures_of(("error", "synapses")):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     page = json.loads(json.dumps(plain_data(again), allow_nan=False))
+    with closing(Store.open(folder)) as store:
+        shown = report_data(store)["matters"]
+    assert shown["importance"] == page["importance"] and shown["marginals"] == page["marginals"]
     assert page["candidates"] == len(table) and list(page["importance"]) == ["error", "synapses"] == list(page["marginals"])
     assert len(page["correlations"]) == len(found) and page["correlations"][0]["sentence"].startswith(found["feature"][0])
 

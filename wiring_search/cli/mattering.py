@@ -36,6 +36,7 @@ def matters(
     tables = ", ".join((examine.IMPORTANCE_TABLE, examine.STRUCTURE_TABLE, examine.CORRELATIONS_TABLE))
     console.print(f"\nTables in {plain(str(out))}: {tables}", soft_wrap=True)
     console.print(f"Pictures: {', '.join(examine.pictures_of(found.objectives))}", soft_wrap=True)
+    console.print(f"On the report's page: wiring-search report {plain(str(out))}", soft_wrap=True)
 
 
 def _importance(found: "Matters", objective: str) -> None:
