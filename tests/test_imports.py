@@ -37,7 +37,20 @@ LAYERS = [
     {"scores"},
     {"scoring"},
     {"search_spaces", "workers", "store", "evolution"},
-    {"sampling", "study", "screening", "mirror", "results", "fronts", "report", "trained", "playing", "importance", "mattering"}
+    {
+        "sampling",
+        "study",
+        "screening",
+        "mirror",
+        "results",
+        "fronts",
+        "comparing",
+        "report",
+        "trained",
+        "playing",
+        "importance",
+        "mattering",
+    }
     | {"winning", "winning_picture"},
     {"tally", "estimate", "export"},
     {"logs"},

@@ -106,10 +106,21 @@ class Reference:
         parts = zip(self.objectives, self.shown, self.found, strict=True)
         return ", ".join(f"{name} {value:.4g} ({how})" for name, value, how in parts)
 
+    def with_given(self, given: dict[str, float]) -> "Reference":
+        """The same with other numbers for some objectives. Raises ValueError for one that is none of its objectives."""
+        strange = next((name for name in given if name not in self.objectives), None)
+        if strange is not None:
+            raise ValueError(
+                f"the reference has a number for {strange}, which is no objective here; give some of {', '.join(self.objectives)}"
+            )
+        shown = tuple(given.get(name, value) for name, value in zip(self.objectives, self.shown, strict=True))
+        found = tuple("as given" if name in given else how for name, how in zip(self.objectives, self.found, strict=True))
+        return Reference(self.objectives, shown, found, self.kept and not given)
+
 
 def reference(store: Store, objectives: tuple[str, ...]) -> Reference:
     """The reference point of a study, the same ever after: that of an error is the worst trivial rule's, as a network that loses
-    to it is worth nothing; of a score that has a worst, that; of any other a tenth more than the worst of the first 16
+    to it is worth nothing; of a score that has a worst, that; of any other a tenth beyond the worst of the first 16
     candidates that finished well, by trial.
 
     It is kept in the store as soon as there are 16; before, it may move. Raises ValueError for a name that is no objective.
@@ -138,7 +149,8 @@ def _worst(store: Store, name: str, first: np.ndarray) -> tuple[float, str]:
     if name in _ERRORS and rules:
         rule = max(rules, key=rules.__getitem__)
         return rules[rule], f"the worst trivial rule, {rule}"
-    return float(first.max(initial=-math.inf)) * 1.1 if len(first) else math.nan, f"a tenth above the worst of the first {ENOUGH}"
+    worst = float(first.max(initial=-math.inf)) if len(first) else math.nan
+    return SCORES[name].sign * (worst + abs(worst) / 10), f"a tenth beyond the worst of the first {ENOUGH}"
 
 
 def export(store: Store) -> list[Path]:

@@ -11,7 +11,7 @@ import typer
 
 # isort: off
 # Importing a file of commands adds them to the application, so this is the order in which help lists them.
-from wiring_search.cli import searching, reading, mattering, examining, winning, exporting  # noqa: F401
+from wiring_search.cli import searching, reading, comparing, mattering, examining, winning, exporting  # noqa: F401
 # isort: on
 
 from wiring_search.cli.options import app, errors

@@ -71,7 +71,7 @@ def front_of(
     extra = of[["knee", "knee_share", "probability", "trainings", "source"]].reindex(rows["trial"]).reset_index(drop=True)
     extra = extra.assign(knee=extra["knee"].eq(True), source=extra["source"].fillna(""))
     maybe = of[(of["probability"] >= _MAY_BE) & ~is_front(points)].sort_values("probability", ascending=False)["probability"]
-    corner = _given(reference(store, objectives), given or {})
+    corner = reference(store, objectives).with_given(given or {})
     return Front(
         objectives,
         rows.join(extra),
@@ -93,14 +93,3 @@ def _draws(known: "pandas.DataFrame", points: np.ndarray, objectives: tuple[str,
 
 def _knees(points: np.ndarray, objectives: tuple[str, ...], draws: np.ndarray | None, seed: int) -> Knees:
     return knees(points, seed=seed) if draws is None else knees(points, objectives.index("error"), draws, seed=seed)
-
-
-def _given(found: Reference, given: dict[str, float]) -> Reference:
-    strange = next((name for name in given if name not in found.objectives), None)
-    if strange is not None:
-        raise ValueError(
-            f"the reference has a number for {strange}, which is no objective here; give some of {', '.join(found.objectives)}"
-        )
-    shown = tuple(given.get(name, value) for name, value in zip(found.objectives, found.shown, strict=True))
-    how = tuple("as given" if name in given else text for name, text in zip(found.objectives, found.found, strict=True))
-    return Reference(found.objectives, shown, how, found.kept and not given)

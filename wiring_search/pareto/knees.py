@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wiring_search.pareto.certainty import contends
-from wiring_search.pareto.fronts import checked, is_front, rank
+from wiring_search.pareto.fronts import checked, is_front
 
-# A point of the eighth front is on the front of a resample where those above it are all left out: 3 in 10,000 resamples.
-_DEEPEST = 8
+# A point below so many fronts is on the front of a resample only where one of each of them is left out: of 400 resamples, in one.
+_DEEPEST = 6
 # Of the front's extent, in every objective: knees as near as that are the same choice.
 _NEAR = 0.1
 
@@ -50,7 +50,7 @@ def knee(points: ArrayLike) -> int | None:
     return int(rows[best]) if sums[best] < points.shape[1] - 1 - 1e-12 else None
 
 
-def knees(points: ArrayLike, column: int = 0, drawn: np.ndarray | None = None, resamples: int = 500, seed: int = 0) -> Knees:
+def knees(points: ArrayLike, column: int = 0, drawn: np.ndarray | None = None, resamples: int = 400, seed: int = 0) -> Knees:
     """The knee, and how often another look at the same search would have chosen it, or one near it.
 
     drawn: (draws, points), numbers that the objective in `column` may truly have (`certainty.drawn`): the resamples are those
@@ -89,9 +89,18 @@ def _over_draws(points: np.ndarray, column: int, drawn: np.ndarray) -> Iterator[
             yield moved[found], held[[found]]
 
 
+def _upper(points: np.ndarray) -> np.ndarray:
+    """Rows of the first fronts."""
+    left, upper = np.arange(len(points)), np.zeros(len(points), bool)
+    for _ in range(_DEEPEST):
+        front = is_front(points[left])
+        upper[left[front]] = True
+        left = left[~front]
+    return np.flatnonzero(upper)
+
+
 def _over_candidates(points: np.ndarray, resamples: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    ranks = rank(points)
-    near = np.flatnonzero((ranks >= 0) & (ranks < _DEEPEST))
+    near = _upper(points)
     rng = np.random.default_rng(seed)
     for _ in range(resamples if len(near) else 0):
         there = np.bincount(rng.integers(len(points), size=len(points)), minlength=len(points))[near] > 0
