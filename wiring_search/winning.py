@@ -259,7 +259,14 @@ def _told_of_all(row: Any) -> str:
     if math.isnan(row.p_holm):
         return f"nothing can be said against {what}: too few trainings ended well"
     interval = f"95 %: {row.lower:+.2g} to {row.upper:+.2g}"
-    if row.p_holm >= SURE:
-        return f"over {row.trials} trials, no better than {what} ({row.difference:+.2g}, {interval}): {_NO_BETTER[row.control]}"
-    verb = "beat" if row.difference > 0 else "are worse than"
-    return f"over {row.trials} trials, the wirings {verb} {what} by {abs(row.difference):.2g} ({interval}, p = {row.p_holm:.2g})"
+    better = row.difference > 0
+    if row.p_holm < SURE:
+        verb = "beat" if better else "are worse than"
+        return (
+            f"over {row.trials} trials, the wirings {verb} {what} by {abs(row.difference):.2g} ({interval}, p = {row.p_holm:.2g})"
+        )
+    if row.p < SURE:
+        sureness = f"p = {row.p:.2g}, but {row.p_holm:.2g} among all comparisons"
+        verb = "better" if better else "worse"
+        return f"over {row.trials} trials, perhaps {verb} than {what} ({row.difference:+.2g}, {interval}; {sureness})"
+    return f"over {row.trials} trials, no better than {what} ({row.difference:+.2g}, {interval}): {_NO_BETTER[row.control]}"
