@@ -30,9 +30,9 @@ from wiring_search.wiring import Synapse, Wiring
 
 # What each control is, as a sentence names it.
 CONTROLS = {
-    "rewired": "rewirings of it with the same degrees",
-    "random": "random wirings of its size",
-    "polarity": "the same wiring with shuffled signs",
+    "rewired": "rewirings with the same degrees",
+    "random": "random wirings of the same size",
+    "polarity": "the same graph with shuffled signs",
     "dense": "dense networks with as many parameters",
 }
 # Why nothing else can be drawn.

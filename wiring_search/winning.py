@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 SURE = 0.05
 # What follows where a winner is no better than a control.
 _NO_BETTER = {
-    "rewired": "beyond layers and degrees, who is joined to whom makes no difference that was seen",
+    "rewired": "beyond layers and degrees, no effect of who is joined to whom was seen",
     "random": "size, not topology, as far as was seen",
-    "polarity": "the signs make no difference that was seen",
-    "dense": "sparseness is not what makes it good, as far as was seen",
+    "polarity": "no effect of the signs was seen",
+    "dense": "no effect of sparseness was seen",
 }
 
 
@@ -244,30 +244,29 @@ def _told(control: str, found: Difference, p: float, seeds: int) -> str:
     what = CONTROLS[control]
     if math.isnan(p):
         return f"nothing can be said against {what}: {seeds} trainings that ended well are too few"
-    sureness = f"p = {p:.2g}"
+    better = found.mean > 0
     if p < SURE:
-        better = found.mean > 0
-        return (
-            f"the wiring {'beats' if better else 'is worse than'} {what} ({abs(found.mean):.2g} {_way(better)} error, {sureness})"
-        )
-    unseen = f"; with {seeds} seeds, less than {found.visible:.2g} would probably have gone unseen" if found.visible else ""
+        verb, way = ("beats", "lower") if better else ("is worse than", "higher")
+        return f"the wiring {verb} {what} ({abs(found.mean):.2g} {way} error, p = {p:.2g})"
     if found.p < SURE:
-        guess = f"perhaps {'better' if found.mean > 0 else 'worse'} than {what} (difference {found.mean:+.2g}, {sureness}"
-        return f"{guess} after the correction for all comparisons, {found.p:.2g} before){unseen}"
-    return f"no better than {what} (difference {found.mean:+.2g}, {sureness}): {_NO_BETTER[control]}{unseen}"
+        verb = "better" if better else "worse"
+        return f"perhaps {verb} than {what} ({found.mean:+.2g}; p = {found.p:.2g}, but {p:.2g} among all comparisons)"
+    return f"no better than {what} ({found.mean:+.2g}, p = {p:.2g}): {_NO_BETTER[control]}"
 
 
 def _told_of_all(row: Any) -> str:
-    what, count = CONTROLS[row.control].replace("of it ", ""), row.trials
+    what = CONTROLS[row.control]
     if math.isnan(row.p_holm):
         return f"nothing can be said against {what}: too few trainings ended well"
     interval = f"95 %: {row.lower:+.2g} to {row.upper:+.2g}"
-    if row.p_holm >= SURE:
-        return f"on average over {count} trials, no better than {what} (difference {row.difference:+.2g}, {interval})"
-    verb = "beat" if row.difference > 0 else "are worse than"
-    sureness = f"by {abs(row.difference):.2g} ({interval}, p = {row.p_holm:.2g})"
-    return f"on average over {count} trials, the wirings {verb} {what} {sureness}"
-
-
-def _way(better: bool) -> str:
-    return "lower" if better else "higher"
+    better = row.difference > 0
+    if row.p_holm < SURE:
+        verb = "beat" if better else "are worse than"
+        return (
+            f"over {row.trials} trials, the wirings {verb} {what} by {abs(row.difference):.2g} ({interval}, p = {row.p_holm:.2g})"
+        )
+    if row.p < SURE:
+        sureness = f"p = {row.p:.2g}, but {row.p_holm:.2g} among all comparisons"
+        verb = "better" if better else "worse"
+        return f"over {row.trials} trials, perhaps {verb} than {what} ({row.difference:+.2g}, {interval}; {sureness})"
+    return f"over {row.trials} trials, no better than {what} ({row.difference:+.2g}, {interval}): {_NO_BETTER[row.control]}"

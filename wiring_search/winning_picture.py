@@ -33,16 +33,20 @@ def draw(found: Winners) -> "Figure":
 
 
 def _draw_errors(found: Winners, ax: "Axes") -> None:
+    from matplotlib.ticker import LogLocator, MaxNLocator, ScalarFormatter
+    from matplotlib.transforms import offset_copy
+
     table = found.table
     sizes = table["synapses"].to_numpy(float)
     ax.plot(sizes, table["searched"], "o", mfc="none", color=_FAINT, label="in the search")
     bars = [("valid", _VALID, "s", f"validation, {found.seeds} fresh seeds"), ("test", _TEST, "D", "test, the same networks")]
-    for (name, colour, marker, label), aside in zip(bars, (1.0, 1.02), strict=True):
+    for (name, colour, marker, label), points in zip(bars, (-3.5, 0.0), strict=True):
         if table[name].notna().any():
             reach = (table[name] - table[f"{name}_lower"]).fillna(0.0)
-            ax.errorbar(
-                sizes * aside, table[name], reach, fmt=marker, color=colour, label=label, markersize=5, capsize=2, linewidth=1
-            )
+            aside = offset_copy(ax.transData, ax.figure, x=points, units="points")
+            style = {"fmt": marker, "color": colour, "markersize": 5, "capsize": 2, "linewidth": 1}
+            ax.errorbar(sizes, table[name], reach, label=label, transform=aside, **style)
+            ax.update_datalim([*zip(sizes, table[name] - reach, strict=True), *zip(sizes, table[name] + reach, strict=True)])
     right = sizes.max() * 1.1
     for name, style in (("optimistic", "-"), ("pessimistic", ":")):
         chosen = table[table[name] & table["test"].notna()].sort_values("synapses")
@@ -58,8 +62,14 @@ def _draw_errors(found: Winners, ax: "Axes") -> None:
                 label=f"{name} front on test",
             )
     ax.set(xlabel="synapses", ylabel="error", title="Winners, trained again")
-    if sizes.max() > 8 * sizes.min():
+    if sizes.max() > 4 * sizes.min():
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_minor_formatter("")
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.autoscale_view()
     ax.legend(frameon=False, fontsize=8)
     ax.spines[["top", "right"]].set_visible(False)
 
@@ -87,5 +97,5 @@ def _draw_controls(found: Winners, ax: "Axes") -> None:
     splits = " and ".join(dict.fromkeys(row.split for row in rows))
     ax.set(xlabel=f"error of the control − error of the winner ({splits})", title="Right of 0: the winner's wiring is better")
     handles, names = ax.get_legend_handles_labels()
-    ax.legend(handles[::-1], names[::-1], frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.1), ncols=2)
+    ax.figure.legend(handles[::-1], names[::-1], frameon=False, fontsize=8, loc="outside lower right", ncols=2)
     ax.spines[["top", "right"]].set_visible(False)

@@ -1,6 +1,6 @@
 """The command about winners: retrain."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,7 @@ from wiring_search.cli.options import (
     errors,
     names_in,
 )
-from wiring_search.cli.tables import number, plain, print_table, with_spread
+from wiring_search.cli.tables import finite, number, plain, print_table, with_spread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,25 +137,21 @@ def _show(found: "Winners") -> None:
             soft_wrap=True,
         )
     if len(found.controls):
-        rows = [
-            [
-                str(row.trial),
-                row.control,
-                *("–" if row.reason else f"{value:.0f}" for value in (row.synapses, row.parameters)),
-                "–"
-                if row.reason
-                else with_spread("", *((row.test, row.test_se) if row.split == "test" else (row.valid, row.valid_se))),
-                row.sentence,
-            ]
-            for row in found.controls.itertuples()
-        ]
-        print_table(
-            ["trial", "control", "synapses", "parameters", "error", "what that says"],
-            rows,
-            "Controls; p-values after Holm, over all of them",
+        columns = ["trial", "control", "synapses", "parameters", "error", "seen from", "what that says"]
+        print_table(columns, list(map(_control, found.controls.itertuples())), "Controls; p-values after Holm, over all of them")
+        console.print(
+            "seen from: a true difference of that size would have been found in four cases of five; smaller ones easily go unseen"
         )
     for row in found.overall.itertuples():
         console.print(f"{row.control}: {plain(row.sentence)}", soft_wrap=True)
+
+
+def _control(row: Any) -> list[str]:
+    if row.reason:
+        return [str(row.trial), row.control, *"––––", row.sentence]
+    error = (row.test, row.test_se) if row.split == "test" else (row.valid, row.valid_se)
+    sizes = f"{row.synapses:.0f}", f"{row.parameters:.0f}"
+    return [str(row.trial), row.control, *sizes, with_spread("", *error), finite(row.visible, 2), row.sentence]
 
 
 def _change(what: str, found: "Mean") -> str:
@@ -169,7 +165,7 @@ def _say_what_was_opened(found: "Winners", opening: int | None) -> None:
         console.print(f"This was opening {opening} of this test split.", soft_wrap=True)
     elif count:
         console.print(
-            f"Nothing was opened now: these numbers are from opening {'1' if count == 1 else f'1 to {count}'} of this test split.",
+            f"Nothing was opened now: these numbers are from opening{' 1' if count == 1 else f's 1 to {count}'} of this test split.",
             soft_wrap=True,
         )
     else:
