@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from wiring_search.candidate import Candidate
+from wiring_search.candidate import NEURONS, Candidate
 from wiring_search.kernels import cpu
 from wiring_search.kernels.layout import PackLayout
 from wiring_search.pack import Pack
 from wiring_search.records import Status
 from wiring_search.scores.gradient import gradient_flow, verdict
 from wiring_search.scores.trained import trained_packs
-from wiring_search.scores.trajectory import histories
 from wiring_search.store import Store, Trial
 from wiring_search.tasks import Task
 from wiring_search.training import elapsed_of, wrongness
@@ -43,7 +42,8 @@ def playable(store: Store, trials: Sequence[Trial], task: Task, most: int = MOST
 
     Plain numbers, lists and words: `samples` by their number in the split, a list of `networks`, and of how many of all their time
     steps (`steps`, `of_steps`) samples are shown. Of a duplicate, it is the network of the trial that it is equal to; a trial without
-    trained weights is left out, and so are those beyond `most`, or that would make all of it larger than `largest` bytes.
+    trained weights is left out, one whose neurons are an extension's, which no page knows, and so are those beyond `most`, or that
+    would make all of it larger than `largest` bytes.
     """
     kept = {trial.trial: found for trial in trials if (found := _weights(store, trial)) is not None}
     shown = dict(list(kept.items())[:most])
@@ -100,8 +100,10 @@ def shortest(values: np.ndarray) -> list[float]:
 def _weights(store: Store, trial: Trial) -> tuple[Candidate, bytes] | None:
     if trial.status is Status.DUPLICATE and trial.duplicate_of is not None:
         trial = store.trial(trial.duplicate_of)
-    state = store.state(trial.trial) if trial.status is Status.OK else None
-    return None if trial.candidate is None or state is None else (trial.candidate, state)
+    if trial.status is not Status.OK or trial.candidate is None or trial.candidate.neuron not in NEURONS:
+        return None
+    state = store.state(trial.trial)
+    return None if state is None else (trial.candidate, state)
 
 
 def _samples(task: Task, packs: list[tuple[list[int], Pack]]) -> dict[int, dict[str, int]]:
@@ -138,7 +140,7 @@ def _networks(task: Task, pack: Pack, numbers: list[int], chosen: dict[int, dict
     x = np.ascontiguousarray(task.valid.x[rows, :steps])
     rest = np.zeros((len(rows), pack.layout.state_size), np.float32)
     y, _, kept = cpu.forward(pack.layout, pack.effective, x, np.ascontiguousarray(elapsed[rows]), rest, True)
-    visited = histories(pack.layout, kept)
+    visited = cpu.histories(pack.layout, kept)
     first = np.ascontiguousarray(task.valid.x[:_FOR_GRADIENT, :steps])
     flow = gradient_flow(pack, first, np.ascontiguousarray(elapsed[:_FOR_GRADIENT]))
     result = {}
