@@ -215,6 +215,12 @@ def test_the_first_networks_are_kept_where_all_would_be_too_much(study: Store, g
     assert playable(study, [], _irregular_task())["networks"] == []
 
 
+def test_neurons_that_the_page_does_not_know_are_left_out(study: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wiring_search.playing.NEURONS", ("cfc",))
+    assert all(t.candidate.neuron == "ltc" for t in study.trials() if t.candidate)
+    assert playable(study, study.trials(), _irregular_task())["networks"] == []
+
+
 def test_the_plane_is_that_of_the_principal_components() -> None:
     path = np.random.default_rng(0).standard_normal((40, 5)) * [3, 2, 1, 0.5, 0.1]
     found = plane(path)

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from wiring_search.candidate import Candidate
+from wiring_search.candidate import NEURONS, Candidate
 from wiring_search.kernels import cpu
 from wiring_search.kernels.layout import PackLayout
 from wiring_search.pack import Pack
 from wiring_search.records import Status
 from wiring_search.scores.gradient import gradient_flow, verdict
 from wiring_search.scores.trained import trained_packs
-from wiring_search.scores.trajectory import histories
 from wiring_search.store import Store, Trial
 from wiring_search.tasks import Task
 from wiring_search.training import elapsed_of, wrongness
@@ -28,7 +27,9 @@ MOST_NETWORKS = 24
 MOST_STEPS = 512
 _MOST_NUMBERS = 12_000  # of one sample's inputs
 _LARGEST = 1_500_000  # bytes of everything
-_RANKED = 512  # validation samples among which the shown ones are looked for
+# Validation samples among which the shown ones are looked for: the first ones, so many at most, with so many time steps in all. A
+# pack keeps its states of all the steps that it is given at once.
+_RANKED, _RANKED_STEPS, _STEPS_AT_ONCE = 512, 120_000, 16_000
 _FOR_GRADIENT = 16
 # What a sample is to a network, of all those that were ranked.
 EASY, TYPICAL, WORST = "easy", "typical", "its worst"
@@ -41,7 +42,8 @@ def playable(store: Store, trials: Sequence[Trial], task: Task, most: int = MOST
 
     Plain numbers, lists and words: `samples` by their number in the split, a list of `networks`, and of how many of all their time
     steps (`steps`, `of_steps`) samples are shown. Of a duplicate, it is the network of the trial that it is equal to; a trial without
-    trained weights is left out, and so are those beyond `most`, or that would make all of it larger than `largest` bytes.
+    trained weights is left out, one whose neurons are an extension's, which no page knows, and so are those beyond `most`, or that
+    would make all of it larger than `largest` bytes.
     """
     kept = {trial.trial: found for trial in trials if (found := _weights(store, trial)) is not None}
     shown = dict(list(kept.items())[:most])
@@ -98,14 +100,16 @@ def shortest(values: np.ndarray) -> list[float]:
 def _weights(store: Store, trial: Trial) -> tuple[Candidate, bytes] | None:
     if trial.status is Status.DUPLICATE and trial.duplicate_of is not None:
         trial = store.trial(trial.duplicate_of)
-    state = store.state(trial.trial) if trial.status is Status.OK else None
-    return None if trial.candidate is None or state is None else (trial.candidate, state)
+    if trial.status is not Status.OK or trial.candidate is None or trial.candidate.neuron not in NEURONS:
+        return None
+    state = store.state(trial.trial)
+    return None if state is None else (trial.candidate, state)
 
 
 def _samples(task: Task, packs: list[tuple[list[int], Pack]]) -> dict[int, dict[str, int]]:
     """Of every trial, the rows of its samples by what they are to it. The easy and the typical one are the same for all, so that
     networks can be compared on them: where the mean rank of its loss among all samples is the least, and nearest the middle."""
-    losses = {number: row for numbers, pack in packs for number, row in zip(numbers, _losses(task, pack, _RANKED), strict=True)}
+    losses = {number: row for numbers, pack in packs for number, row in zip(numbers, _losses(task, pack), strict=True)}
     ranks = np.mean([np.argsort(np.argsort(row, kind="stable"), kind="stable") for row in losses.values()], axis=0)
     easy, typical = int(ranks.argmin()), int(np.abs(ranks - (len(ranks) - 1) / 2).argmin())
     return {number: _distinct({EASY: easy, TYPICAL: typical, WORST: int(row.argmax())}) for number, row in losses.items()}
@@ -115,12 +119,16 @@ def _distinct(rows: dict[str, int]) -> dict[str, int]:
     return {name: row for at, (name, row) in enumerate(rows.items()) if row not in list(rows.values())[:at]}
 
 
-def _losses(task: Task, pack: Pack, most: int) -> np.ndarray:
+def _losses(task: Task, pack: Pack) -> np.ndarray:
     """(P, samples): of each of the first validation samples what training would minimise; −∞ where nothing of it counts."""
-    split, rows = task.valid, range(min(most, len(task.valid)))
-    y = pack.predict(np.ascontiguousarray(split.x[: len(rows)]), elapsed_of(split)[: len(rows)], task.every_step)
-    y = torch.from_numpy(y)
-    sums = [wrongness(task, split, np.array([row]), y[:, row : row + 1], for_training=True) for row in rows]
+    split, elapsed = task.valid, elapsed_of(task.valid)
+    most = min(_RANKED, len(split), max(16, _RANKED_STEPS // task.time_steps))
+    sums = []
+    for rows in np.array_split(np.arange(most), -(-most * task.time_steps // _STEPS_AT_ONCE)):
+        y = torch.from_numpy(
+            pack.predict(np.ascontiguousarray(split.x[rows]), np.ascontiguousarray(elapsed[rows]), task.every_step)
+        )
+        sums += [wrongness(task, split, rows[[i]], y[:, i : i + 1], for_training=True) for i in range(len(rows))]
     found = np.stack([torch.where(weight > 0, wrong / weight, -np.inf).numpy() for wrong, weight in sums], axis=1)
     return np.where(np.isnan(found), np.inf, found)
 
@@ -132,7 +140,7 @@ def _networks(task: Task, pack: Pack, numbers: list[int], chosen: dict[int, dict
     x = np.ascontiguousarray(task.valid.x[rows, :steps])
     rest = np.zeros((len(rows), pack.layout.state_size), np.float32)
     y, _, kept = cpu.forward(pack.layout, pack.effective, x, np.ascontiguousarray(elapsed[rows]), rest, True)
-    visited = histories(pack.layout, kept)
+    visited = cpu.histories(pack.layout, kept)
     first = np.ascontiguousarray(task.valid.x[:_FOR_GRADIENT, :steps])
     flow = gradient_flow(pack, first, np.ascontiguousarray(elapsed[:_FOR_GRADIENT]))
     result = {}

@@ -119,10 +119,11 @@ class Run:
         with closing(Store.open(self.folder)) as store:
             return store.trial(number)
 
-    def write_files(self) -> None:
-        """Tables and report, from the store as it is now; the networks in the report need the task's data."""
+    def write_files(self, task: Task | None = None) -> None:
+        """Tables and report, from the store as it is now; the networks in the report need the task's data. task: the study's, which
+        is loaded where it is not at hand."""
         with closing(Store.open(self.folder)) as store:
-            _write_files(store)
+            _write_files(store, task)
 
 
 @dataclass(frozen=True)
@@ -411,8 +412,7 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
             except StoreFault:
                 raise  # what is left to read of it would not be written either
             except BaseException:
-                with closing(Store.open(folder)) as written:
-                    _write_files(written, task)
+                Run(folder).write_files(task)
                 raise
             finally:
                 pool.close()
@@ -420,9 +420,8 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
     return Run(folder)
 
 
-def _write_files(store: Store, task: Task | None = None) -> None:
-    """Tables and report. task: the study's, which is loaded where it is not at hand. Raises StoreFault where there is no room for
-    them."""
+def _write_files(store: Store, task: Task | None) -> None:
+    """Tables and report. Raises StoreFault where there is no room for them."""
     try:
         results.export(store)
         write_report(store, _playable(store, task))

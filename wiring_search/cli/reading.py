@@ -84,11 +84,15 @@ def show(
 
 @app.command()
 def report(out: Folder) -> None:
-    """Write tables and the HTML report again, from the store as it is now (also while a search runs)."""
+    """Write tables and the HTML report again, from the store as it is now (also while a search runs).
+
+    The best networks run in the page, on validation samples; where the task's data are gone, the report says so and does without.
+    """
     from wiring_search.run import Run
 
     run = Run(out)
-    run.write_files()
+    with console.status("Tables, and networks for the page (the first time after an installation, kernels are compiled) …"):
+        run.write_files()
     console.print(f"Report: {plain(str(run.report))}")
 
 

@@ -106,7 +106,7 @@ def retrain(
         found = winning.winners(store)
         if found is not None:
             write(folder, found)
-    Run(folder).write_files()
+    Run(folder).write_files(task)
     return Retrained(opening, left, found)
 
 
