@@ -5,7 +5,11 @@ from contextlib import closing
 from pathlib import Path
 
 from wiring_search.examine.chosen import Told
-from wiring_search.mattering import Matters, mattering
+from wiring_search.mattering import Matters, mattering, plain_data
+from wiring_search.report import MATTERS
+from wiring_search.report.page import as_json
+from wiring_search.results import write_whole
+from wiring_search.run import Run
 from wiring_search.store import Store
 
 IMPORTANCE_TABLE, STRUCTURE_TABLE, CORRELATIONS_TABLE = "importance.csv", "structure.csv", "correlations.csv"
@@ -14,7 +18,8 @@ IMPORTANCE_TABLE, STRUCTURE_TABLE, CORRELATIONS_TABLE = "importance.csv", "struc
 def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda done, count: None) -> Matters:
     """Importance of every dimension for every objective, structure of every wiring, and correlations of both with scores.
 
-    Also written into the folder: importance.csv, structure.csv, correlations.csv, and the pictures of `pictures_of`. Nothing is
+    Also written into the folder: importance.csv, structure.csv, correlations.csv, matters.json (for the report, which is
+    written anew), and the pictures of `pictures_of`. Nothing is
     trained, no data are read. The rest: see `wiring_search.mattering.mattering`.
     """
     from wiring_search.examine import mattering_pictures as pictures
@@ -25,6 +30,8 @@ def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda
     found.importance.to_csv(folder / IMPORTANCE_TABLE, index=False)
     found.structure.to_csv(folder / STRUCTURE_TABLE, index=False)
     found.correlations.to_csv(folder / CORRELATIONS_TABLE, index=False)
+    text = as_json(plain_data(found))
+    write_whole(folder / MATTERS, lambda path: path.write_text(text, encoding="utf-8"))
     figures = [
         pictures.draw_importance(found),
         pictures.draw_parallel(found),
@@ -33,6 +40,7 @@ def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda
     ]
     for name, figure in zip(pictures_of(found.objectives), figures, strict=True):
         figure.savefig(folder / name, dpi=150)
+    Run(folder).write_files()
     return found
 
 

@@ -4,19 +4,54 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from wiring_search.config import StudyConfig
+from wiring_search.records import value_of
+from wiring_search.report.again import of_trial
+from wiring_search.store import Store
+from wiring_search.winning import Winners
 
 if TYPE_CHECKING:
     import pandas
 
 
-def sentences(config: StudyConfig, facts: dict[str, Any], row: "pandas.Series", judged: int) -> list[str]:
-    """What qualifies the score of the trial in `row`. judged: candidates it was chosen from."""
-    return [said for said in (_trainings(config, row), _split(facts, row), _choice(judged)) if said]
+def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | None) -> list[str]:
+    """What qualifies the score of the trial in `row`. judged: candidates it was chosen from; found: what retraining has shown."""
+    own = None if found is None else of_trial(found, int(row["trial"]))
+    if found is None or own is None:
+        said = [_trainings(store.config, row), _split(store.facts, row), _choice(judged)]
+    else:
+        nulls = found.controls[(found.controls["trial"] == row["trial"]) & (found.controls["trained"] > 0)]
+        said = [
+            _again(store.facts["metric"], own),
+            _tested(store.facts["metric"], own),
+            *(_capital(text) for text in nulls["sentence"]),
+        ]
+    return [text for text in said if text]
 
 
 def standard_error_of_share(share: float, count: int) -> float:
     """Of a share of `count` independent answers that are right: √(p(1 − p)/n)."""
     return math.sqrt(max(share * (1.0 - share), 0.0) / count)
+
+
+def _again(metric: str, own: "pandas.Series") -> str:
+    now = f"{value_of(metric, own['valid']):.4g}{_interval(own['valid_se'])}"
+    before = f"in the search it was {value_of(metric, own['searched']):.4g}"
+    return f"Trained {own['trained']} times more with fresh seeds, its {metric} on validation is {now}; {before}."
+
+
+def _tested(metric: str, own: "pandas.Series") -> str:
+    if not own["tested"]:
+        return "The test split has not been opened for it."
+    shown = f"{value_of(metric, own['test']):.4g}{_interval(own['test_se'])}"
+    return f"On the test split, which was opened once for these {own['tested']} networks, its {metric} is {shown}."
+
+
+def _interval(se: float) -> str:
+    return f" ± {se:.2g} (standard error)" if math.isfinite(se) else ""
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _trainings(config: StudyConfig, row: "pandas.Series") -> str:

@@ -12,6 +12,7 @@ function drawLead() {
   byId("lead-wiring").replaceChildren(...(picture ? [wiringPicture(picture, {width: 360})] : []),
     element("figcaption", {}, element("b", {}, `Trial ${lead.small}`), ` · ${briefly(i)}`));
   byId("lead-bars").replaceChildren(leadBars());
+  byId("lead-knee").textContent = lead.knee;
   byId("lead-sure").replaceChildren(...lead.sure.map(sentence => element("li", {}, ...withCode(sentence))));
 }
 
@@ -21,7 +22,7 @@ const withCode = sentence => sentence.split("`").map((part, i) => i % 2 ? elemen
 // Bars of the task's own metric: the wirings named above, the best trained baseline, the trivial rules.
 function leadBars() {
   const {lead} = study, rows = [];
-  const own = (trial, name) => rows.push({name, error: study.value(study.row(trial), "error"), kind: "own", se: study.value(study.row(trial), "error_se")});
+  const own = (trial, name) => rows.push({name, error: study.value(study.row(trial), "error"), kind: "own", se: spreadOf(study.row(trial))?.se});
   own(lead.small, lead.small === lead.best ? `this wiring, ${show(study.value(study.row(lead.small), "synapses"))} synapses`
     : `smallest near the best, ${show(study.value(study.row(lead.small), "synapses"))} synapses`);
   if (lead.best !== lead.small) own(lead.best, `best, ${show(study.value(study.row(lead.best), "synapses"))} synapses`);
