@@ -56,7 +56,7 @@ def _gap(found: Winners) -> str:
         return ""
     return (
         f"Whoever picks among the winners by validation gets, on test, anything between an optimistic and a pessimistic front; the gap "
-        f"between their hypervolumes is {found.fronts.gap:.1%} of that on validation."
+        f"between their hypervolumes is {100 * found.fronts.gap:.1f} % of that on validation."
     )
 
 

@@ -102,7 +102,7 @@ def _knee(best: Front, metric: str) -> str:
     drawn = "draws of the errors" if best.by_errors else "resamples of the candidates"
     return (
         f"The knee of the front is trial {best.knee} ({metric} {row[metric]:.4g}, {row['synapses']} synapses): "
-        f"it, or one close to it, is chosen in {best.stability:.0%} of {drawn}."
+        f"it, or one close to it, is chosen in {100 * best.stability:.0f} % of {drawn}."
     )
 
 

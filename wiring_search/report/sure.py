@@ -4,10 +4,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from wiring_search.config import StudyConfig
+from wiring_search.controls import CONTROLS
 from wiring_search.records import value_of
 from wiring_search.report.again import of_trial
 from wiring_search.store import Store
-from wiring_search.winning import Winners
+from wiring_search.winning import SURE, Winners
 
 if TYPE_CHECKING:
     import pandas
@@ -19,12 +20,8 @@ def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | 
     if found is None or own is None:
         said = [_trainings(store.config, row), _split(store.facts, row), _choice(judged)]
     else:
-        nulls = found.controls[(found.controls["trial"] == row["trial"]) & (found.controls["trained"] > 0)]
-        said = [
-            _again(store.facts["metric"], own),
-            _tested(store.facts["metric"], own),
-            *(_capital(text) for text in nulls["sentence"]),
-        ]
+        nulls = found.controls[(found.controls["trial"] == row["trial"]) & found.controls["difference"].notna()]
+        said = [_again(store.facts["metric"], own), _tested(store.facts["metric"], own), _held_against(nulls)]
     return [text for text in said if text]
 
 
@@ -50,8 +47,20 @@ def _interval(se: float) -> str:
     return f" ± {se:.2g} (standard error)" if math.isfinite(se) else ""
 
 
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+def _held_against(nulls: "pandas.DataFrame") -> str:
+    """What its null wirings say, all in one sentence."""
+    sure = nulls["p_holm"] < SURE
+    said = {
+        "surely better than": nulls[sure & (nulls["difference"] > 0)],
+        "surely worse than": nulls[sure & (nulls["difference"] < 0)],
+        "no better, as far as that can be seen, than": nulls[~sure],
+    }
+    parts = [f"{how} {_list([CONTROLS[name] for name in rows['control']])}" for how, rows in said.items() if len(rows)]
+    return f"Its wiring is {'; '.join(parts)}." if parts else ""
+
+
+def _list(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _trainings(config: StudyConfig, row: "pandas.Series") -> str:

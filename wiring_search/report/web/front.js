@@ -143,6 +143,7 @@ function painter(name) {
 function legend(name, paint) {
   const key = [element("span", {class: "dot-key best"}), "on the front ", element("span", {class: "dot-key"}), "other candidates "];
   if (view.y === "error" && study.again?.rows.some(row => known(row.test))) key.push(element("span", {class: "square-key"}), "on the test split ");
+  if (view.y === "error" && Object.keys(study.spread).length) key.push(element("span", {class: "bar-key"}), "mean ± standard error of several trainings ");
   if (study.compared.some(b => b.status === "ok")) key.push(element("span", {class: "diamond-key"}), "trained baselines ");
   if (!paint) return key;
   if (paint.names) return paint.names.slice(0, 8).flatMap((v, i) => [element("span", {class: "dot-key", style: `background:${paint.fill.get(v)}`}), i === 7 && paint.names.length > 8 ? "others " : v + " "]);

@@ -11,7 +11,7 @@ function drawLead() {
   const i = study.row(lead.small), picture = study.wirings[lead.small];
   byId("lead-wiring").replaceChildren(...(picture ? [wiringPicture(picture, {width: 360})] : []),
     element("figcaption", {}, element("b", {}, `Trial ${lead.small}`), ` · ${briefly(i)}`));
-  byId("lead-bars").replaceChildren(leadBars());
+  byId("lead-bars").replaceChildren(...leadBars());
   byId("lead-knee").textContent = lead.knee;
   byId("lead-sure").replaceChildren(...lead.sure.map(sentence => element("li", {}, ...withCode(sentence))));
 }
@@ -41,6 +41,5 @@ function leadBars() {
     list.append(element("div", {class: "bar-row " + row.kind, role: "row"}, element("span", {class: "bar-name", role: "rowheader"}, row.name),
       element("span", {class: "bar-track", "aria-hidden": "true"}, bar), element("span", {class: "bar-value", role: "cell"}, show(value, 4) + sure)));
   }
-  list.append(element("p", {class: "note tight"}, `${study.metric} on the validation split; ${better} is better`));
-  return list;
+  return [list, element("p", {class: "note tight"}, `${study.metric} on the validation split; ${better} is better`)];
 }
