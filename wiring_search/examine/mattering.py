@@ -1,14 +1,15 @@
 """What matters in a study, written into its folder."""
 
-import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 from wiring_search.examine.chosen import Told
 from wiring_search.mattering import Matters, mattering, plain_data
-from wiring_search.report.data import MATTERS
+from wiring_search.report import MATTERS
+from wiring_search.report.page import as_json
 from wiring_search.results import write_whole
+from wiring_search.run import Run
 from wiring_search.store import Store
 
 IMPORTANCE_TABLE, STRUCTURE_TABLE, CORRELATIONS_TABLE = "importance.csv", "structure.csv", "correlations.csv"
@@ -17,8 +18,9 @@ IMPORTANCE_TABLE, STRUCTURE_TABLE, CORRELATIONS_TABLE = "importance.csv", "struc
 def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda done, count: None) -> Matters:
     """Importance of every dimension for every objective, structure of every wiring, and correlations of both with scores.
 
-    Also written into the folder: importance.csv, structure.csv, correlations.csv, the pictures of `pictures_of`, and what the report
-    shows of it from then on. Nothing is trained, no data are read. The rest: see `wiring_search.mattering.mattering`.
+    Also written into the folder: importance.csv, structure.csv, correlations.csv, matters.json (for the report, which is
+    written anew), and the pictures of `pictures_of`. Nothing is
+    trained, no data are read. The rest: see `wiring_search.mattering.mattering`.
     """
     from wiring_search.examine import mattering_pictures as pictures
 
@@ -28,8 +30,8 @@ def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda
     found.importance.to_csv(folder / IMPORTANCE_TABLE, index=False)
     found.structure.to_csv(folder / STRUCTURE_TABLE, index=False)
     found.correlations.to_csv(folder / CORRELATIONS_TABLE, index=False)
-    page = json.dumps(plain_data(found), allow_nan=False)
-    write_whole(folder / MATTERS, lambda path: path.write_text(page, encoding="utf-8"))
+    text = as_json(plain_data(found))
+    write_whole(folder / MATTERS, lambda path: path.write_text(text, encoding="utf-8"))
     figures = [
         pictures.draw_importance(found),
         pictures.draw_parallel(found),
@@ -38,6 +40,7 @@ def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda
     ]
     for name, figure in zip(pictures_of(found.objectives), figures, strict=True):
         figure.savefig(folder / name, dpi=150)
+    Run(folder).write_files()
     return found
 
 

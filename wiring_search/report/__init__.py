@@ -8,12 +8,12 @@ opened in ten years. `serve.py` serves the same page over a running study.
 from pathlib import Path
 from typing import Any
 
-from wiring_search.report.data import RANDOM, report_data
+from wiring_search.report.data import MATTERS, RANDOM, report_data
 from wiring_search.report.page import BASE, PLAYER, page
 from wiring_search.results import write_whole
 from wiring_search.store import Store
 
-__all__ = ["FILE", "RANDOM", "report_data", "report_page", "write_report"]
+__all__ = ["FILE", "MATTERS", "RANDOM", "report_data", "report_page", "write_report"]
 
 FILE = "report.html"
 SCRIPTS = (
@@ -24,6 +24,7 @@ SCRIPTS = (
     "front.js",
     "detail.js",
     "tables.js",
+    "again.js",
     "matters.js",
     "course.js",
     "facts.js",

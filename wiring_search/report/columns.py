@@ -4,14 +4,16 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import pandas
 
 
 def rounded(value: Any, digits: int = 5) -> Any:
     """A number with so many significant digits, a whole one as such; None where it is none, or not finite."""
-    if value is None or isinstance(value, str | bool):
-        return value
+    if value is None or isinstance(value, str | bool | np.bool_):
+        return value.item() if isinstance(value, np.bool_) else value
     number = float(value)
     if not math.isfinite(number):
         return None

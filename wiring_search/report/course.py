@@ -41,7 +41,7 @@ def course(store: Store, history: "pandas.DataFrame", objectives: tuple[str, ...
 
 
 def cost(store: Store, history: "pandas.DataFrame") -> dict[str, Any]:
-    """What was spent, in seconds of workers: by candidates that got the full budget, by others, on scores, on baselines; trainings;
+    """What was spent. In seconds of workers: by candidates with the full budget, by others, on scores, baselines, retraining; trainings;
     and wall_seconds, from the first pack that was asked for to the last one that was finished."""
     whole = history["trial"].isin(history.loc[history["status"] == Status.OK.value, "trial"])
     times = [(asked, finished) for asked, finished in store.times().values() if finished is not None]
@@ -54,6 +54,7 @@ def cost(store: Store, history: "pandas.DataFrame") -> dict[str, Any]:
         "cut": float(history.loc[~whole, "train_seconds"].sum()),
         "scores": float(history["score_seconds"].sum()),
         "baselines": sum(row.train_seconds or 0.0 for row in store.baselines()),
+        "retraining": float(store.retrained()["train_seconds"].sum()),
         "trainings": int(history["trial"].nunique()),
         "wall_seconds": wall,
     }

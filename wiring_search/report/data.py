@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wiring_search.fronts import Front, front_of
+from wiring_search.fronts.trainings import POOLED, trainings
 from wiring_search.records import SHARES, Status
+from wiring_search.report.again import winners_data
 from wiring_search.report.checklist import Compared, Known, checklist
 from wiring_search.report.columns import coded, column, listed, rounded
 from wiring_search.report.course import cost, course
 from wiring_search.report.sure import sentences
-from wiring_search.results import answer, candidates, chosen, compared, front, reference
+from wiring_search.results import answer, candidates, chosen
 from wiring_search.score_names import ALWAYS, SCORES
 from wiring_search.store import Store, Trial, exists
+from wiring_search.winning import Winners, winners
 from wiring_search.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -31,15 +35,14 @@ def report_data(store: Store) -> dict[str, Any]:
     config, facts, table = store.config, store.facts, store.table()
     trials = table[table["baseline"] == ""]
     finished = candidates(table)
-    best = front(table, config.objectives)
-    on_front = [int(number) for number in best["trial"]]
+    best, again = front_of(store), winners(store)
+    on_front = [int(number) for number in best.rows["trial"].dropna()]
     shown = [store.trial(number) for number in _shown(on_front, finished)]
-    corner = reference(store, config.objectives)
     measured = [name for name in config.measured if SCORES[name].sign]
-    beside = _random(store, corner.point)
+    beside = _random(store, best.reference.point)
     history = store.history()
     spent = cost(store, history)
-    lead = _lead(store, table, finished)
+    lead = _lead(store, table, finished, best, again)
     return {
         "task": config.task,
         "source": facts.get("source", ""),
@@ -51,39 +54,73 @@ def report_data(store: Store) -> dict[str, Any]:
             for name in measured
         ],
         "baselines": {name: rounded(error) for name, error in facts.get("baselines", {}).items()},
-        "compared": _compared(table, facts["metric"], config.objectives),
+        "compared": _compared(best.rows),
         "lead": lead,
         "finished": len(finished),
         "pruned": int((trials["status"] == Status.PRUNED.value).sum()),
         "front": on_front,
+        "knee": best.knee,
+        "probability": _certainty(best),
+        "spread": _spread(store, finished),
+        "again": again and winners_data(again),
         "columns": _columns(trials, config.measured),
         "dimensions": _dimensions(trials),
         "messages": _messages(trials),
         "wirings": {trial.trial: wiring_data(trial.candidate.wiring) for trial in shown if trial.candidate},
         "curves": _curves(history, shown),
         "course": {
-            "study": _short(course(store, history, config.objectives, corner.point)),
+            "study": _short(course(store, history, config.objectives, best.reference.point)),
             "random": beside and beside["course"],
         },
-        "reference": corner.sentence,
+        "reference": best.reference.sentence,
         "states": _states(trials),
         "matters": _matters(store),
         "settings": _settings(store),
         "environment": store.versions,
         "cost": {name: rounded(value) for name, value in spent.items()},
-        "checklist": [asdict(item) for item in checklist(_known(store, beside, spent))],
+        "checklist": [asdict(item) for item in checklist(_known(store, beside, spent, again))],
     }
 
 
-def _lead(store: Store, table: "pandas.DataFrame", finished: "pandas.DataFrame") -> dict[str, Any]:
+def _lead(
+    store: Store, table: "pandas.DataFrame", finished: "pandas.DataFrame", best: Front, again: Winners | None
+) -> dict[str, Any]:
     """What stands first: the answer, the two trials it names, and how sure it is."""
     metric = store.facts["metric"]
-    said = {"answer": answer(table, metric), "best": None, "small": None, "sure": []}
+    said = {"answer": answer(table, metric), "best": None, "small": None, "knee": "", "sure": []}
     if finished.empty:
         return said
-    best, small, _ = chosen(table, metric)
-    sure = sentences(store.config, store.facts, small, len(finished))
-    return {**said, "best": int(best["trial"]), "small": int(small["trial"]), "sure": sure}
+    first, small, _ = chosen(table, metric)
+    sure = sentences(store, small, len(finished), again)
+    return {**said, "best": int(first["trial"]), "small": int(small["trial"]), "knee": _knee(best, metric), "sure": sure}
+
+
+def _knee(best: Front, metric: str) -> str:
+    if best.knee is None:
+        return ""
+    row = best.rows[best.rows["knee"]].iloc[0]
+    drawn = "draws of the errors" if best.by_errors else "resamples of the candidates"
+    return (
+        f"The knee of the front is trial {best.knee} ({metric} {row[metric]:.4g}, {row['synapses']} synapses): "
+        f"it, or one close to it, is chosen in {100 * best.stability:.0f} % of {drawn}."
+    )
+
+
+def _certainty(best: Front) -> dict[int, float]:
+    """The probability that trials on the front, and beside it, truly are on the front; empty where nothing is known of that."""
+    own = best.rows.dropna(subset=["trial", "probability"])
+    on = {int(trial): float(share) for trial, share in zip(own["trial"], own["probability"], strict=True)}
+    return {trial: rounded(share, 3) for trial, share in {**on, **best.beside}.items()}
+
+
+def _spread(store: Store, finished: "pandas.DataFrame") -> dict[int, list]:
+    """Of candidates that were trained several times: mean error, its standard error, trainings, and who trained them."""
+    known = trainings(store, finished).assign(trial=finished["trial"])
+    known = known[~known["source"].isin(["", POOLED])]
+    columns = (known[name] for name in ("trial", "mean", "standard_error", "trainings", "source"))
+    return {
+        int(trial): [rounded(mean), rounded(se, 3), int(n), source] for trial, mean, se, n, source in zip(*columns, strict=True)
+    }
 
 
 def _shown(on_front: list[int], finished: "pandas.DataFrame") -> list[int]:
@@ -118,9 +155,8 @@ def _messages(trials: "pandas.DataFrame") -> dict[int, str]:
     return {int(row["trial"]): str(row["message"])[:_LONGEST_MESSAGE] for _, row in said.iterrows()}
 
 
-def _compared(table: "pandas.DataFrame", metric: str, objectives: tuple[str, ...]) -> list[dict[str, Any]]:
+def _compared(rows: "pandas.DataFrame") -> list[dict[str, Any]]:
     """The baselines that were trained."""
-    rows = compared(table, objectives)
     return [
         {
             "name": row["baseline"],
@@ -174,7 +210,7 @@ def _short(went: dict[str, list]) -> dict[str, list]:
     return {name: column(values) for name, values in went.items()}
 
 
-def _known(store: Store, beside: dict[str, Any] | None, spent: dict[str, Any]) -> Known:
+def _known(store: Store, beside: dict[str, Any] | None, spent: dict[str, Any], again: Winners | None) -> Known:
     return Known(
         store.config,
         store.versions,
@@ -182,7 +218,9 @@ def _known(store: Store, beside: dict[str, Any] | None, spent: dict[str, Any]) -
         store.ended is not None,
         random=beside and beside["compared"],
         baselines=len(store.baselines()),
-        seconds=spent["full"] + spent["cut"] + spent["scores"] + spent["baselines"],
+        seeds=again.seeds if again else 0,
+        controls=int((again.runs["control"] != "").sum()) if again else 0,
+        seconds=sum(spent[name] for name in ("full", "cut", "scores", "baselines", "retraining")),
         wall_seconds=spent["wall_seconds"],
     )
 

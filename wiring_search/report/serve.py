@@ -22,6 +22,7 @@ from wiring_search.store import Store, exists
 
 # A page is kept for so many times the seconds that it took to make: the server of a large study leaves most of a core to the search.
 _REST = 4.0
+_UNPLAYED = "Networks are played in the written report alone: `wiring-search report OUT`."
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
@@ -84,7 +85,7 @@ def server(folder: Path, host: str = "127.0.0.1", port: int = 8000) -> Threading
     class Handler(BaseHTTPRequestHandler):
         server_version, sys_version, timeout = "wiring-search", "", 30.0
         answers: dict[str, tuple[str, Callable[[], str]]] = {
-            "/": ("text/html", lambda: report_page(live.data())),
+            "/": ("text/html", lambda: report_page({**live.data(), "play": {"absent": _UNPLAYED}})),
             "/data.json": ("application/json", lambda: as_json(live.data())),
             "/state.json": ("application/json", lambda: as_json(live.state())),
         }

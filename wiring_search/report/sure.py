@@ -4,19 +4,63 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from wiring_search.config import StudyConfig
+from wiring_search.controls import CONTROLS
+from wiring_search.records import value_of
+from wiring_search.report.again import of_trial
+from wiring_search.store import Store
+from wiring_search.winning import SURE, Winners
 
 if TYPE_CHECKING:
     import pandas
 
 
-def sentences(config: StudyConfig, facts: dict[str, Any], row: "pandas.Series", judged: int) -> list[str]:
-    """What qualifies the score of the trial in `row`. judged: candidates it was chosen from."""
-    return [said for said in (_trainings(config, row), _split(facts, row), _choice(judged)) if said]
+def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | None) -> list[str]:
+    """What qualifies the score of the trial in `row`. judged: candidates it was chosen from; found: what retraining has shown."""
+    own = None if found is None else of_trial(found, int(row["trial"]))
+    if found is None or own is None:
+        said = [_trainings(store.config, row), _split(store.facts, row), _choice(judged)]
+    else:
+        nulls = found.controls[(found.controls["trial"] == row["trial"]) & found.controls["difference"].notna()]
+        said = [_again(store.facts["metric"], own), _tested(store.facts["metric"], own), _held_against(nulls)]
+    return [text for text in said if text]
 
 
 def standard_error_of_share(share: float, count: int) -> float:
     """Of a share of `count` independent answers that are right: √(p(1 − p)/n)."""
     return math.sqrt(max(share * (1.0 - share), 0.0) / count)
+
+
+def _again(metric: str, own: "pandas.Series") -> str:
+    now = f"{value_of(metric, own['valid']):.4g}{_interval(own['valid_se'])}"
+    before = f"in the search it was {value_of(metric, own['searched']):.4g}"
+    return f"Trained {own['trained']} times more with fresh seeds, its {metric} on validation is {now}; {before}."
+
+
+def _tested(metric: str, own: "pandas.Series") -> str:
+    if not own["tested"]:
+        return "The test split has not been opened for it."
+    shown = f"{value_of(metric, own['test']):.4g}{_interval(own['test_se'])}"
+    return f"On the test split, which was opened once for these {own['tested']} networks, its {metric} is {shown}."
+
+
+def _interval(se: float) -> str:
+    return f" ± {se:.2g} (standard error)" if math.isfinite(se) else ""
+
+
+def _held_against(nulls: "pandas.DataFrame") -> str:
+    """What its null wirings say, all in one sentence."""
+    sure = nulls["p_holm"] < SURE
+    said = {
+        "surely better than": nulls[sure & (nulls["difference"] > 0)],
+        "surely worse than": nulls[sure & (nulls["difference"] < 0)],
+        "no better, as far as that can be seen, than": nulls[~sure],
+    }
+    parts = [f"{how} {_list([CONTROLS[name] for name in rows['control']])}" for how, rows in said.items() if len(rows)]
+    return f"Its wiring is {'; '.join(parts)}." if parts else ""
+
+
+def _list(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _trainings(config: StudyConfig, row: "pandas.Series") -> str:

@@ -32,8 +32,7 @@ function drawDetail() {
     study.onFront.has(view.trial) ? element("span", {class: "badge front"}, "on the front") : "");
   byId("detail-note").textContent = study.messages[view.trial] ?? study.states.find(state => state.status === status)?.sentence ?? "";
   drawDetailWiring(byId("detail-wiring"), view.trial);
-  if (played?.has(view.trial)) played.open(view.trial);
-  byId("player").replaceChildren(played?.has(view.trial) ? button("Play this wiring ↓", () => byId("play").scrollIntoView({behavior: calm() ? "auto" : "smooth"})) : "");
+  drawDetailPlay(view.trial);
   drawDetailCurve(byId("detail-curve"), view.trial, i);
   byId("detail-scores").replaceChildren(...pairs(detailScores(i)));
   byId("detail-point").replaceChildren(...pairs(study.dimensionNames.map(name => [titled(name), show(study.value(i, name), 4)]).filter(([, value]) => value !== "–")));
@@ -44,18 +43,44 @@ const pairs = list => list.flatMap(([name, value]) => [element("dt", {}, name), 
 function detailScores(i) {
   const spread = spreadOf(i), list = [];
   if (study.share) list.push([study.metric, show(study.value(i, "metric"), 4)]);
-  list.push([errorName(), show(study.value(i, "error"), 4) + (spread ? ` ± ${show(spread.se, 2)}` : "")]);
+  list.push([errorName(), show(study.value(i, "error"), 4)]);
+  if (spread) list.push([`mean of ${spread.trainings} trainings`, `${show(spread.mean, 4)} ± ${show(spread.se, 2)} (standard error)`]);
+  const again = study.again?.rows.find(row => row.trial === view.trial);
+  if (known(again?.test)) list.push([`on the test split, ${counted(again.tested, "training")}`, show(again.test, 4) + (known(again.test_se) ? ` ± ${show(again.test_se, 2)}` : "")]);
   for (const name of study.scoreOf.keys()) if (name !== "error" && known(study.value(i, name))) list.push([titled(name), show(study.value(i, name), 4)]);
+  const sure = study.probability[view.trial];
+  if (known(sure)) list.push(["truly on the front", `with probability ${show(sure, 2)}`]);
   list.push(["trained for", duration(study.value(i, "train_seconds"))], ["scored for", duration(study.value(i, "score_seconds"))]);
   return list.filter(([, value]) => value !== "–");
 }
 
 function drawDetailWiring(host, trial) {
   const wiring = study.wirings[trial];
+  const trained = study.play?.networks?.find(network => network.trial === trial);
   if (!wiring) return host.replaceChildren(element("p", {class: "note"}, "The wiring of this trial is not kept in the page, which has room for the front and the best. ",
     ...withCode(`\`wiring-search show OUT --trial ${trial}\` draws it.`)));
-  const picture = wiringPicture(wiring, {width: 460, height: Math.max(220, Math.min(420, Math.max(...wiring.layers) * 15))});
-  host.replaceChildren(picture, wiringKey());
+  const size = {width: 460, height: Math.max(220, Math.min(420, Math.max(...wiring.layers) * 15))};
+  const weighed = trained && weighedWiring(trained);
+  const picture = weighed ? wiringPicture(weighed.wiring, {...size, weights: weighed.weights}) : wiringPicture(wiring, size);
+  host.replaceChildren(picture, wiringKey(weighed ? "the wider, the larger the trained weight" : ""));
+}
+
+// A trained network's wiring with its weights, in the order in which the network has them; null for a kind that has not one a synapse.
+function weighedWiring({layers, pre, post, polarity, sensory_pre, sensory_post, sensory_polarity, parameters}) {
+  const outer = parameters.sensory_w, inner = parameters.w;
+  if (outer?.length !== sensory_pre.length || inner?.length !== pre.length) return null;
+  const flat = (from, to, sign) => from.flatMap((node, i) => [node, to[i], sign[i]]);
+  return {wiring: {layers, outer: flat(sensory_pre, sensory_post, sensory_polarity), inner: flat(pre, post, polarity)}, weights: {outer, inner}};
+}
+
+// The way to the player, which opens the trial that is looked at; or why it cannot.
+function drawDetailPlay(trial) {
+  const here = Boolean(played?.has(trial));
+  if (here) played.open(trial);
+  const down = () => byId("play").scrollIntoView({behavior: calm() ? "auto" : "smooth"});
+  byId("player").replaceChildren(...(here ? [button("Play this wiring ↓", down, {class: "quiet"})]
+    : played ? ["Its network is not among those that this page has room for: the front first, then the best."]
+      : withCode(study.play?.absent ?? "`wiring-search report OUT` adds networks that run in the page.")));
 }
 
 function drawDetailCurve(host, trial, i) {

@@ -89,6 +89,7 @@ function frontPlane(host) {
   for (const b of diamonds) if (inside([x(b[view.x]), y(up(b[view.y]))])) front.append(diamond(b, x(b[view.x]), y(up(b[view.y]))));
   const points = elements.map(i => frontPoint(i, place.get(i), paint));
   front.append(...points);
+  front.append(...knee(place, box), ...tested(x, y, inside));
   if (place.has(chosen)) front.append(element("circle", {class: "ring", cx: place.get(chosen)[0], cy: place.get(chosen)[1], r: 10}));
   roving(points);
   pointing(front, box, gridOf(place), x, y);
@@ -141,6 +142,8 @@ function painter(name) {
 
 function legend(name, paint) {
   const key = [element("span", {class: "dot-key best"}), "on the front ", element("span", {class: "dot-key"}), "other candidates "];
+  if (view.y === "error" && study.again?.rows.some(row => known(row.test))) key.push(element("span", {class: "square-key"}), "on the test split ");
+  if (view.y === "error" && Object.keys(study.spread).length) key.push(element("span", {class: "bar-key"}), "mean ± standard error of several trainings ");
   if (study.compared.some(b => b.status === "ok")) key.push(element("span", {class: "diamond-key"}), "trained baselines ");
   if (!paint) return key;
   if (paint.names) return paint.names.slice(0, 8).flatMap((v, i) => [element("span", {class: "dot-key", style: `background:${paint.fill.get(v)}`}), i === 7 && paint.names.length > 8 ? "others " : v + " "]);
@@ -173,8 +176,22 @@ function errorBar(svg, i, place, y) {
 
 // The error's mean and standard error over trainings of one candidate; null where it was trained once.
 function spreadOf(i) {
-  const se = study.value(i, "error_se");
-  return known(se) ? {mean: study.value(i, "error"), se} : null;
+  const [mean, se, trainings, source] = study.spread[study.columns.trial[i]] ?? [];
+  return known(se) ? {mean, se, trainings, source} : null;
+}
+
+function knee(place, box) {
+  const spot = study.knee === null ? null : place.get(study.row(study.knee));
+  if (!spot) return [];
+  const left = spot[0] > box.right - 60;
+  return [element("text", {class: "knee", x: spot[0] + (left ? -11 : 11), y: spot[1] - 9, "text-anchor": left ? "end" : "start"}, "knee")];
+}
+
+// What winners that were trained again reached on the test split.
+function tested(x, y, inside) {
+  if (view.y !== "error" || !study.again) return [];
+  return study.again.rows.filter(row => known(row.test)).map(row => [row, x(study.value(study.row(row.trial), view.x)), y(row.test)]).filter(([, a, b]) => inside([a, b]))
+    .map(([row, a, b]) => withTip(Object.assign(square(a, b), {role: "img"}), () => [element("div", {}, element("b", {}, `trial ${row.trial} on the test split`), ` · error ${show(row.test, 4)}${known(row.test_se) ? ` ± ${show(row.test_se, 2)}` : ""}`)]));
 }
 
 // One stop for the Tab key; the arrow keys go along.

@@ -11,7 +11,8 @@ function drawLead() {
   const i = study.row(lead.small), picture = study.wirings[lead.small];
   byId("lead-wiring").replaceChildren(...(picture ? [wiringPicture(picture, {width: 360})] : []),
     element("figcaption", {}, element("b", {}, `Trial ${lead.small}`), ` · ${briefly(i)}`));
-  byId("lead-bars").replaceChildren(leadBars());
+  byId("lead-bars").replaceChildren(...leadBars());
+  byId("lead-knee").textContent = lead.knee;
   byId("lead-sure").replaceChildren(...lead.sure.map(sentence => element("li", {}, ...withCode(sentence))));
 }
 
@@ -21,13 +22,17 @@ const withCode = sentence => sentence.split("`").map((part, i) => i % 2 ? elemen
 // Bars of the task's own metric: the wirings named above, the best trained baseline, the trivial rules.
 function leadBars() {
   const {lead} = study, rows = [];
-  const own = (trial, name) => rows.push({name, error: study.value(study.row(trial), "error"), kind: "own", se: study.value(study.row(trial), "error_se")});
-  own(lead.small, lead.small === lead.best ? `this wiring, ${show(study.value(study.row(lead.small), "synapses"))} synapses`
-    : `smallest near the best, ${show(study.value(study.row(lead.small), "synapses"))} synapses`);
-  if (lead.best !== lead.small) own(lead.best, `best, ${show(study.value(study.row(lead.best), "synapses"))} synapses`);
+  const own = (trial, name) => {
+    const i = study.row(trial), spread = spreadOf(i);
+    const said = `${name}, ${counted(study.value(i, "synapses"), "synapse")}${spread ? `, mean of ${spread.trainings} trainings` : ""}`;
+    rows.push({name: said, error: spread?.mean ?? study.value(i, "error"), se: spread?.se, kind: "own"});
+  };
+  own(lead.small, lead.small === lead.best ? "this wiring" : "smallest near the best");
+  if (lead.best !== lead.small) own(lead.best, "best");
   const trained = study.compared.filter(b => b.status === "ok" && known(b.error)).sort((a, b) => a.error - b.error)[0];
   if (trained) rows.push({name: `${trained.name}, ${show(trained.synapses)} synapses`, error: trained.error, kind: "trained"});
   for (const [name, error] of Object.entries(study.baselines)) if (known(error)) rows.push({name, error, kind: "trivial"});
+  const better = study.share ? "longer" : "shorter";
   const most = study.share ? 1 : Math.max(...rows.map(row => row.error)) || 1;
   const list = element("div", {class: "bars", role: "table", "aria-label": `${study.metric} on the validation split`});
   for (const row of rows.sort((a, b) => a.error - b.error)) {
@@ -36,5 +41,5 @@ function leadBars() {
     list.append(element("div", {class: "bar-row " + row.kind, role: "row"}, element("span", {class: "bar-name", role: "rowheader"}, row.name),
       element("span", {class: "bar-track", "aria-hidden": "true"}, bar), element("span", {class: "bar-value", role: "cell"}, show(value, 4) + sure)));
   }
-  return list;
+  return [list, element("p", {class: "note tight"}, `${study.metric} on the validation split; ${better} is better`)];
 }

@@ -8,6 +8,7 @@ function draw() {
   drawDetail();
   drawTables();
   drawGallery();
+  drawAgain();
   drawMatters();
   drawCourse();
   drawFacts();

@@ -16,6 +16,7 @@ function adopt(data) {
   const ok = trials.map((_, i) => i).filter(i => status[i] === "ok");
   study = {
     ...data, at, ok,
+    play: data.play ?? study?.play,
     count: trials.length,
     onFront: new Set(data.front),
     words: new Set(["status", ...plain.filter(([, values]) => values.some(v => typeof v === "string")).map(([name]) => name)]),

@@ -3,7 +3,8 @@
 
 const PAGE = 25;
 
-// columns: {name, value(row), and of texts: text, long; of numbers: digits, or `number` for those that are names}. rows: anything. options: class(row), press(row), search: whether there is a field for it.
+// columns: {name, value(row), and of texts: text, long; of numbers: digits, draw(row) where more than the value is shown, or `number` for
+// those that are names}. rows: anything. options: class(row), press(row), search: whether there is a field for it.
 function drawTable(host, columns, rows, options = {}) {
   const state = host.state ??= {column: null, down: false, page: 0, words: ""};
   if (!host.childElementCount) buildTable(host, state, options);
@@ -57,7 +58,7 @@ function fillTable(host) {
 function tableRow(row, columns, options) {
   const line = element("tr", {class: options.class?.(row) || null});
   columns.forEach((c, at) => {
-    const value = c.value(row), text = value instanceof Node ? value : c.text ? value ?? "" : c.number ? String(value) : show(value, c.digits ?? 4);
+    const value = c.value(row), text = value instanceof Node ? value : c.text ? value ?? "" : c.draw ? c.draw(row) : c.number ? String(value) : show(value, c.digits ?? 4);
     const cell = element("td", {class: c.text ? "text" + (c.long ? " long" : "") : null});
     cell.append(at === 0 && options.press ? button(text, () => options.press(row), {class: "link"}) : text);
     line.append(cell);
@@ -74,6 +75,7 @@ function trialColumns() {
   return [
     ...scores.map(name => name === "error" ? {...numberOf(name), name: study.share ? "error" : study.metric} : name === "train_seconds" ? {...numberOf(name), name: "train s"} : numberOf(name)),
     {name: "status", value: i => study.value(i, "status"), text: true},
+    ...(Object.keys(study.probability).length ? [{name: "truly on the front", value: i => study.probability[study.columns.trial[i]] ?? null, digits: 2}] : []),
     ...study.dimensionNames.map(name => ({...numberOf(name), text: study.words.has(name)})),
   ];
 }

@@ -66,5 +66,5 @@ function wiringPicture(wiring, {width = 280, height = null, weights = null} = {}
 }
 
 // The key of the picture, in words and form.
-const wiringKey = () => element("p", {class: "note"}, element("span", {class: "key exc"}), " excitatory ", element("span", {class: "key inh"}),
-  " inhibitory; from left to right sensory nodes, inter, command and motor neurons.");
+const wiringKey = (more = "") => element("p", {class: "note"}, element("span", {class: "key exc"}), " excitatory ", element("span", {class: "key inh"}),
+  ` inhibitory${more && ", "}${more}; from left to right sensory nodes, inter, command and motor neurons.`);
