@@ -120,9 +120,9 @@ def write(taken: Parcel, names: Sequence[str], folder: Path, told: _Told = lambd
             told(done, len(names), name)
             written.append(_written(name, taken, Path(room)))
         told(len(names), len(names), "")
-        _describe(taken, written, before, Path(room))
+        described = _describe(taken, written, before, Path(room))
         folder.mkdir(exist_ok=True)
-        for path in sorted(Path(room).iterdir()):
+        for path in (*(path for one in written for path in one.files), *described):
             os.replace(path, folder / path.name)
     return [replace(one, files=tuple(folder / path.name for path in one.files)) for one in written]
 
@@ -138,12 +138,18 @@ def _written(name: str, taken: Parcel, room: Path) -> Written:
     return Written(name, files, sum(path.stat().st_size for path in files), check)
 
 
-def _describe(taken: Parcel, written: list[Written], before: dict[str, Any], room: Path) -> None:
+def _describe(taken: Parcel, written: list[Written], before: dict[str, Any], room: Path) -> list[Path]:
+    """The files beside the formats' own. before: formats that are there already, as in export.json."""
     formats = before | {one.format: _row(one) for one in written}
     record = {"name": taken.name, "about": taken.about, "sequences": len(taken.x), "rounding": taken.rounding, "formats": formats}
-    (room / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    (room / "inputs.json").write_text(json.dumps(inputs_json(taken), indent=2) + "\n", encoding="utf-8")
-    (room / "README.md").write_text(readme(taken, formats), encoding="utf-8")
+    texts = {
+        RECORD: json.dumps(record, indent=2) + "\n",
+        "inputs.json": json.dumps(inputs_json(taken), indent=2) + "\n",
+        "README.md": readme(taken, formats),
+    }
+    for name, text in texts.items():
+        (room / name).write_text(text, encoding="utf-8")
+    return [room / name for name in texts]
 
 
 def _row(one: Written) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`NAME.h`: the network as C99 for microcontrollers: one step function, float32, constants in flash, no library but math.h."""
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -71,7 +72,7 @@ def header(parcel: Parcel) -> str:
             "",
         ]
     )
-    return text.replace("@@", parcel.name.upper()).replace("@", parcel.name)
+    return re.sub(r"\n{3,}", "\n\n", text).replace("@@", parcel.name.upper()).replace("@", parcel.name)
 
 
 _CELLS = "\n    float c[@@_CELLS]; /* the memory's cells */"

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from wiring_search.tasks import baselines, ts_format
+from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.tasks.options import TaskOptions
-from wiring_search.tasks.splits import Scale
 from wiring_search.tasks.task import Split, Task
 from wiring_search.tasks.ts_format import Series, TsFile
 
@@ -30,18 +30,19 @@ def load(options: TaskOptions) -> Task:
     training, test = (ts_format.read(path.with_name(path.name.removesuffix(_TRAIN) + end)) for end in (_TRAIN, _TEST))
     _refuse_others(training, test)
     classes = _classes(training)
-    targets, asked = (_targets(file, classes) for file in (training, test))
+    targets, tested = (_targets(file, classes) for file in (training, test))
     train, valid = _dealt(targets, training)
     series = {
         "train": [training.series[i] for i in train],
         "valid": [training.series[i] for i in valid],
         "test": test.series,
     }
-    y = {"train": targets[train], "valid": targets[valid], "test": asked}
-    if not classes:
-        scale = Scale.of(y["train"])
-        y = {part: scale(own).astype(np.float32) for part, own in y.items()}
-    splits = {part: Split(x, y[part], elapsed, lengths) for part, (x, elapsed, lengths) in _arrays(series).items()}
+    y = {"train": targets[train], "valid": targets[valid], "test": tested}
+    asked = Columns(classes or ("value",), None if classes else Scale.of(y["train"]))
+    if asked.scale:
+        y = {part: asked.scale(own).astype(np.float32) for part, own in y.items()}
+    scale = Scale.of(np.concatenate([one.values for one in series["train"]]))
+    splits = {part: Split(x, y[part], elapsed, lengths) for part, (x, elapsed, lengths) in _arrays(series, scale).items()}
     return Task(
         name="uea",
         kind=training.kind,
@@ -54,6 +55,8 @@ def load(options: TaskOptions) -> Task:
             "nearest training series": baselines.nearest(splits["train"], splits["valid"]),
         },
         source=f"{path.name.removesuffix(_TRAIN)} of the UEA/UCR archive, {_ADDRESS}",
+        inputs=Columns(tuple(f"dimension {number}" for number in range(1, len(scale.middle) + 1)), scale),
+        targets=asked,
     )
 
 
@@ -123,9 +126,8 @@ def _dealt(y: np.ndarray, file: TsFile) -> tuple[np.ndarray, np.ndarray]:
     return np.setdiff1d(np.arange(len(y)), valid), valid
 
 
-def _arrays(series: dict[str, list[Series]]) -> dict[str, tuple[np.ndarray, np.ndarray | None, np.ndarray | None]]:
+def _arrays(series: dict[str, list[Series]], scale: Scale) -> dict[str, tuple[np.ndarray, np.ndarray | None, np.ndarray | None]]:
     """x (n, T, F), elapsed (n, T) or None, lengths (n,) or None of each part, with one T for all."""
-    scale = Scale.of(np.concatenate([one.values for one in series["train"]]))
     steps = max(len(one.values) for part in series.values() for one in part)
     tick = 1.0
     if series["train"][0].times is not None:
