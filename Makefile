@@ -7,7 +7,7 @@ OUT ?= results/digits
 # What the main job does: about two minutes on two cores. SEARCH="--trials 16 --epochs 5" makes it shorter.
 SEARCH ?= --trials 128 --epochs 100
 
-.PHONY: search test lint bench clean
+.PHONY: search test lint bench docs figures clean
 
 search: $(VENV)/installed
 	$(BIN)/wiring-search search --task digits --space default $(SEARCH) --out $(OUT)
@@ -21,6 +21,13 @@ lint: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/kernel.py
+
+# The reference out of the docstrings, and the pictures out of searches of a few minutes.
+docs: $(VENV)/installed
+	$(BIN)/python docs/build_reference.py
+
+figures: $(VENV)/installed
+	$(BIN)/python docs/figures/make.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis

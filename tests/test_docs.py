@@ -26,11 +26,24 @@ def _blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
     return [(language, text) for language, text in found if language in languages]
 
 
+def _code(page: Path) -> str:
+    """Lines that stand fenced or indented."""
+    text = page.read_text(encoding="utf-8")
+    fenced = [block for _, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+    return "\n".join([*fenced, *re.findall(r"^    .*$", text, re.MULTILINE)])
+
+
 def _command_lines(text: str) -> list[list[str]]:
     """The arguments of each line that runs wiring-search, lines that are continued joined, comments left out."""
     lines = text.replace("\\\n", " ").splitlines()
     found = (re.match(r"\s*(?:\.venv/bin/)?wiring-search (\w.*)", line) for line in lines)
     return [shlex.split(match.group(1), comments=True) for match in found if match]
+
+
+@pytest.fixture(autouse=True)
+def no_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a search is going to take is measured for a second or two; these take no longer themselves."""
+    monkeypatch.setattr("wiring_search.run._estimate", lambda *given: None)
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
@@ -53,7 +66,7 @@ def test_pictures_in_the_docs_are_small() -> None:
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_that_pages_name_can_be_given(page: Path) -> None:
-    for name, *arguments in _command_lines(page.read_text(encoding="utf-8")):
+    for name, *arguments in _command_lines(_code(page)):
         if arguments not in ([], ["…"]) and "…" not in arguments:
             COMMANDS[name].make_context(name, arguments)  # raises for an unknown option, or one that lacks its value
 
@@ -111,7 +124,7 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 # What the tutorial's commands are given besides, to be quick: a later option counts.
-HASTE = {"search": ["--workers", "0", "--trials", "4", "--epochs", "2"]}
+HASTE = {"search": ["--workers", "0", "--trials", "4", "--epochs", "2", "--scores", "none"]}
 
 
 def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

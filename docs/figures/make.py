@@ -1,0 +1,93 @@
+"""The figures of the documentation, from searches that this script runs: python docs/figures/make.py [FOLDER OF THE RUNS]
+
+Digits, the space `small`: one search for the front and its wirings, and three each of two samplers for what they attain. A few minutes
+on two cores; runs that are there already are not searched again. The same seed draws the same pictures.
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from wiring_search.pareto import attainment
+from wiring_search.run import ONE_PROCESS, Run, search, study_config
+
+HERE = Path(__file__).resolve().parent
+BLUE, ORANGE, GREY = "#0067a5", "#c4500a", "#9aa1a8"
+SAMPLERS = {"tpe": BLUE, "random": ORANGE}
+
+
+def searched(runs: Path, sampler: str, seed: int, trials: int, epochs: int = 40) -> Run:
+    config = study_config("digits", "small", trials=trials, epochs=epochs, sampler=sampler, seed=seed, scores=())
+    return search(config, runs / f"{sampler}-{seed}-{trials}", ONE_PROCESS)
+
+
+def draw_front(run: Run) -> Figure:
+    """Every candidate, the front as a staircase, and the trivial baselines."""
+    table, front = run.table(), run.front()
+    trained = table[(table["status"] == "ok") & (table["baseline"] == "")]
+    ax = _axes("synapses", "accuracy on validation")
+    ax.scatter(trained["synapses"], trained["accuracy"], s=16, color=GREY, label=f"{len(trained)} candidates")
+    best = front.sort_values("synapses")["accuracy"].cummax()
+    ax.step(front["synapses"], best, where="post", color=BLUE)
+    ax.scatter(front["synapses"], front["accuracy"], s=26, color=BLUE, label="front", zorder=3)
+    logistic = 1 - run.baselines["logistic regression on all pixels"]
+    ax.axhline(logistic, color=ORANGE, linestyle="--", label="logistic regression on all pixels at once")
+    ax.set_xscale("log")
+    ax.legend(frameon=False, loc="lower right")
+    return ax.figure
+
+
+def draw_attainment(runs: dict[str, list[Run]]) -> Figure:
+    """What half of a sampler's runs attain, within what one and what all of them do."""
+    ax = _axes("synapses", "error on validation")
+    for sampler, several in runs.items():
+        points = [run.front()[["synapses", "error"]].to_numpy(float) for run in several]
+        right = max(run[:, 0].max() for run in points)
+        one, half, every = (_stairs(surface, right) for surface in attainment(points, (1 / len(points), 0.5, 1.0)))
+        across = np.unique(np.concatenate([one[:, 0], every[:, 0]]))
+        low, high = (_height(stairs, across) for stairs in (one, every))
+        ax.fill_between(across, low, high, step="post", color=SAMPLERS[sampler], alpha=0.18, linewidth=0)
+        ax.step(*half.T, where="post", color=SAMPLERS[sampler], label=f"{sampler}: median of {len(points)} runs")
+    ax.set(xscale="log", ylim=(0, None))
+    ax.legend(frameon=False)
+    return ax.figure
+
+
+def _stairs(corners: np.ndarray, right: float) -> np.ndarray:
+    """With a last tread up to the right."""
+    return np.concatenate([corners, [[right, corners[-1, 1]]]])
+
+
+def _height(stairs: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """NaN to the left of the first corner."""
+    place = np.searchsorted(stairs[:, 0], across, side="right") - 1
+    return np.where(place < 0, np.nan, stairs[np.maximum(place, 0), 1])
+
+
+def _axes(x: str, y: str):
+    ax = Figure(figsize=(7, 3.8), layout="constrained").add_subplot()
+    ax.set(xlabel=x, ylabel=y)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _save(figure: Figure, name: str) -> None:
+    figure.savefig(HERE / name, facecolor="white", metadata={"Date": None})
+    print(HERE / name)
+
+
+def main(runs: Path) -> None:
+    matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "wiring-search", "font.family": "sans-serif"}
+    run = searched(runs, "tpe", 0, 96)
+    _save(draw_front(run), "front.svg")
+    front = run.front()
+    chosen = front[front["accuracy"] >= front["accuracy"].max() - 0.05].iloc[0]
+    _save(run.trial(int(chosen["trial"])).candidate.wiring.draw().figure, "wiring.svg")
+    _save(draw_attainment({name: [searched(runs, name, seed, 32) for seed in range(3)] for name in SAMPLERS}), "attainment.svg")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/figures"))
