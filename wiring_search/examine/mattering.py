@@ -19,8 +19,7 @@ def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda
     """Importance of every dimension for every objective, structure of every wiring, and correlations of both with scores.
 
     Also written into the folder: importance.csv, structure.csv, correlations.csv, matters.json (for the report, which is
-    written anew), and the pictures of `pictures_of`. Nothing is
-    trained, no data are read. The rest: see `wiring_search.mattering.mattering`.
+    written anew), and the pictures of `pictures_of`. Nothing is trained. The rest: see `wiring_search.mattering.mattering`.
     """
     from wiring_search.examine import mattering_pictures as pictures
 
