@@ -113,6 +113,8 @@ def test_differences_are_tested_where_there_are_seeds(found: Comparison) -> None
     assert pair["better"] == pytest.approx((few[:, None] > many).mean())
     assert "p cannot be below 0.1" in " ".join(found.cautions) and "One run alone: qmc-0" in " ".join(found.cautions)
     assert "is significant" in found.answer and "Significant:" not in found.answer
+    surely = replace(found, pairs=found.pairs.assign(p_holm=0.004, difference=-0.1))
+    assert surely.answer.endswith("Significant: many beats few (p = 0.004).")
     methods = found.methods.set_index("method")
     assert methods.loc["many", "share_lower"] <= many.mean() == methods.loc["many", "share"] <= methods.loc["many", "share_upper"]
     assert np.isnan(methods.loc["qmc-0", "share_lower"])
@@ -157,6 +159,7 @@ def test_a_study_without_a_candidate_stands_beside_the_others(folders: list[Path
     last = found.runs.iloc[-1]
     assert last["share"] == 0 == last["judged"] and np.isinf(last["igd_plus"]) and np.isnan(last["error"])
     json.dumps(comparison_data(found), allow_nan=False)
+    assert (found.runs["share_equal"].iloc[:-1] > 0).all() and "No candidate has finished in empty; " in " ".join(found.cautions)
     assert "Not all of the studies have run to their end." in found.cautions
 
 

@@ -36,7 +36,7 @@ class Comparison:
     """runs: one row a study. method, study, seed, ended; judged: candidates that finished a rung, core_seconds: of training and
     scoring; error: the best, synapses: those of that candidate; enough: synapses of the smallest candidate that comes near the best of
     all studies, NaN where none does; hypervolume: in the objectives' own units; share: of the box; share_equal: the same when as many
-    core-seconds had been spent as the cheapest run has in all; igd_plus, epsilon.
+    core-seconds had been spent as the cheapest run that has begun has in all; igd_plus, epsilon.
 
     methods: one row a method, means of its runs: the same names, with runs (their number) and share_lower, share_upper (the interval
     of the mean, NaN with fewer than three runs).
@@ -86,8 +86,11 @@ class Comparison:
         if len(self.pairs) and (self.pairs["least_p"] >= 0.05).any():
             least = self.pairs["least_p"].max()
             said.append(f"With so few runs p cannot be below {least:.2g}, however large the difference; four of each reach 0.03.")
-        cost = self.runs["core_seconds"]
-        if cost.min() > 0 and cost.max() > _UNEQUAL * cost.min():
+        bare = self.runs.loc[self.runs["error"].isna(), "study"]
+        if len(bare):
+            said.append(f"No candidate has finished in {', '.join(bare)}; its hypervolume counts as 0.")
+        cost = self.runs.loc[self.runs["core_seconds"] > 0, "core_seconds"]
+        if cost.max() > _UNEQUAL * cost.min():
             said.append(
                 "The runs have not cost the same; look at the hypervolume at equal cost, and at the curves over core-seconds."
             )
@@ -112,7 +115,7 @@ def compare(
     union = np.unique(points[is_front(points)], axis=0)
     low, high = union.min(axis=0), np.maximum(corner.point, union.min(axis=0))
     methods = methods_of(studies)
-    cheapest = min(float(_spent(study)[-1]) if len(study.history) else 0.0 for study in studies)
+    cheapest = min(float(_spent(study)[-1]) for study in studies if len(study.history))
     errors = [float(study.finished["error"].min()) for study in studies if len(study.finished)]
     greatest, _ = nearly(min(errors), studies[0].facts["metric"])
     rows = []
