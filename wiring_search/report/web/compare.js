@@ -96,8 +96,8 @@ function drawShares() {
     svg.append(element("text", {x: left - 12, y: y + 4, "text-anchor": "end"}, name, element("title", {}, method.name)));
     for (const run of data.runs.filter(run => run.method === method.name && known(run.share)))
       svg.append(element("circle", {class: `spot ${classOf(m)}`, cx: x(run.share), cy: y + 6, r: 3.5}, element("title", {}, `${run.study}: ${show(run.share)}`)));
-    if (known(share_lower)) svg.append(element("line", {class: `whisker ${classOf(m)}`, x1: x(share_lower), x2: x(share_upper), y1: y - 5, y2: y - 5}));
-    if (method.runs.length > 1 && known(share)) svg.append(element("line", {class: `whisker ${classOf(m)}`, x1: x(share), x2: x(share), y1: y - 11, y2: y + 1}));
+    if (known(share_lower)) svg.append(element("line", {class: `method-interval ${classOf(m)}`, x1: x(share_lower), x2: x(share_upper), y1: y - 5, y2: y - 5}));
+    if (method.runs.length > 1 && known(share)) svg.append(element("line", {class: `method-interval ${classOf(m)}`, x1: x(share), x2: x(share), y1: y - 11, y2: y + 1}));
   });
   byId("chart-shares").replaceChildren(svg);
 }
