@@ -1,14 +1,12 @@
 """The report: true to the store, self-contained, and alive in a real browser."""
 
-import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import found_in
 from studies import fake_train, store, tiny_task
 
 from wiring_search.pareto import hypervolume, is_front
@@ -136,28 +134,6 @@ def test_an_empty_study_has_a_report_too(tmp_path: Path) -> None:
     assert "No candidate has finished" in path.read_text(encoding="utf-8")
 
 
-def _browser() -> str:
-    found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("needs a Chromium or Chrome, and none is installed")
-    return found
-
-
-def _found(text: str, folder: Path, script: str) -> dict:
-    """What a script, the body of a function run in the page after its own, returns."""
-    copy = folder / "page.html"
-    told = (
-        f"document.title = JSON.stringify((() => {{ try {{ {script} }} catch (fault) {{ return {{fault: fault.stack}}; }} }})());"
-    )
-    copy.write_text(text.replace("</body>", f"<script>{told}</script></body>"), encoding="utf-8")
-    command = [_browser(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    command += ["--window-size=1100,900", "--virtual-time-budget=2000", "--dump-dom", copy.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom, re.DOTALL).group(1)))
-    assert "fault" not in found, found["fault"]
-    return found
-
-
 # Where a score stands in the picture, told from the labels of its axis alone; and what a pointer there is told.
 _POINTING = """
   const over = document.querySelector("#chart-front .over"), back = document.querySelector("#chart-front .plot > svg");
@@ -216,7 +192,7 @@ def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(finished:
   found.searched = table.querySelector(".told").textContent;
   return found;"""
     )
-    found = _found(write_report(finished).read_text(encoding="utf-8"), tmp_path, script)
+    found = found_in(write_report(finished).read_text(encoding="utf-8"), tmp_path, script)
     table = finished.table()
     good, best = table[table["status"] == "ok"], front(table, finished.config.objectives)["trial"].tolist()
     wiring = finished.trial(best[0]).candidate.wiring
@@ -251,13 +227,13 @@ def test_in_a_browser_baselines_and_random_search_are_drawn_beside(tmp_path: Pat
     rows: rows.map(row => row.textContent), tip: document.getElementById("tip").textContent,
     note: document.getElementById("course-note").textContent,
     lines: document.querySelectorAll("#course-judged path.line").length, bars: document.querySelectorAll(".bar-row.trained").length};"""
-    bare = _found(report_page(report_data(mine)), tmp_path, script)
+    bare = found_in(report_page(report_data(mine)), tmp_path, script)
     assert bare["hidden"] and not bare["diamonds"] and "wiring-search random OUT" in bare["note"] and bare["lines"] == 1
     mine.baseline_finished("lstm-4", Outcome(Status.OK, 0.01, 0.99, 5, 9000, 1.0, 2.0), "me")
     mine.baseline_finished("rnn-4", Outcome(Status.DIVERGED, np.nan, np.nan, 5, 48, 1.0, 2.0), "me")
     other = store(tmp_path / "run" / "random", trials=6, sampler="random")
     search(other.config, other, InlinePool(fake_train, tiny_task()))
-    found = _found(report_page(report_data(mine)), tmp_path, script)
+    found = found_in(report_page(report_data(mine)), tmp_path, script)
     assert not found["hidden"] and found["diamonds"] == 1 and len(found["rows"]) == 2 and "diverged" in "".join(found["rows"])
     assert "baseline lstm-4" in found["tip"] and "lies on the joint front" in found["tip"]
     assert found["lines"] == 2 and "random search with the same settings." in found["note"] and found["bars"] == 1
@@ -288,7 +264,7 @@ def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundr
     shares: document.querySelectorAll("#matters .share").length, said: document.querySelector("#matters-structure svg").ariaLabel,
     absent: document.getElementById("matters-absent").hidden};"""
     data["matters"] = matters
-    found = _found(report_page({**data, "columns": columns, "dimensions": dimensions}), tmp_path, script)
+    found = found_in(report_page({**data, "columns": columns, "dimensions": dimensions}), tmp_path, script)
     assert found["absent"] and found["shares"] == 2 and "density 0.4, size explains it" in found["said"]
-    few = _found(report_page(data), tmp_path, script)
+    few = found_in(report_page(data), tmp_path, script)
     assert found["rows"] > 9000 and found["elements"] < few["elements"] + 50

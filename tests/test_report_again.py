@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import found_in
 from studies import fake_train, store, tiny_task
-from test_report import _found
 
 from wiring_search.records import Outcome, Status
 from wiring_search.report import report_data, report_page
@@ -66,7 +66,7 @@ def test_in_a_browser_winners_controls_and_openings_are_drawn(again: tuple[Store
     squares: [count("#again-errors .square"), count("#chart-front .square")], bars: count("#chart-front .error-bar"),
     nulls: [count("#nulls-chart circle.mark"), text("table-nulls")], winners: text("table-winners"), openings: text("table-openings"),
     detail: text("detail-scores"), value: document.querySelector(".bar-row.own .bar-value").textContent};"""
-    found = _found(report_page(report_data(mine)), tmp_path, script)
+    found = found_in(report_page(report_data(mine)), tmp_path, script)
     assert found["hidden"] == [False, True] and found["squares"] == [1, 1] and found["bars"] == 1 and found["nulls"][0] == 1
     assert "the wiring beats" in found["nulls"][1] and str(trial) in found["winners"] and "4 seeds" in found["openings"]
     assert "mean of 4 trainings" in found["detail"] and "on the test split, 4 trainings" in found["detail"]

@@ -16,8 +16,10 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from browser import browser
 from studies import fake_train, store, tiny_task
 
+from wiring_search.report import serve
 from wiring_search.report.serve import server
 from wiring_search.study import search
 from workers.inline import InlinePool
@@ -47,7 +49,7 @@ def _ask(serving: ThreadingHTTPServer, path: str, method: str = "GET", **headers
 
 
 def _news(serving: ThreadingHTTPServer, before: dict) -> dict:
-    """The state, once it is another one: a page is kept for a while."""
+    """The state, once it is another one."""
     end = time.monotonic() + 20
     while (state := json.loads(_ask(serving, "/state.json")[1]))["version"] == before["version"]:
         assert time.monotonic() < end, "nothing new is told"
@@ -55,7 +57,8 @@ def _news(serving: ThreadingHTTPServer, before: dict) -> dict:
     return state
 
 
-def test_it_follows_a_search_that_adds_trials_while_it_runs(tmp_path: Path) -> None:
+def test_it_follows_a_search_that_adds_trials_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "_REST", 0.0)
     mine = store(tmp_path, trials=12)
     with _served(tmp_path) as serving:
         status, page, _ = _ask(serving, "/")
@@ -152,3 +155,28 @@ def test_the_command_says_where_and_ends_with_ctrl_c(tmp_path: Path) -> None:
             assert json.load(answer)["finished"] == 0
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0 and process.stderr.read() == ""
+
+
+@pytest.mark.slow
+def test_in_a_browser_an_open_page_draws_the_news_and_keeps_what_its_reader_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = store(tmp_path / "run", trials=4)
+    search(mine.config, mine, InlinePool(fake_train, tiny_task()))
+    known, state = [row.trial for row in mine.trials() if row.status == "ok"], serve.Live.state
+
+    def news(live: serve.Live) -> dict:
+        if mine.config.trials == 4:  # the page asks for the first time
+            mine.ask_for(9)
+            search(mine.config, mine, InlinePool(fake_train, tiny_task()))
+        return state(live)
+
+    with _served(tmp_path / "run") as serving:
+        monkeypatch.setattr(serve.Live, "state", news)
+        monkeypatch.setattr(serve, "_REST", 0.0)
+        command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+        command += ["--virtual-time-budget=9000", "--dump-dom", f"http://127.0.0.1:{serving.server_port}/#trial={known[0]}"]
+        dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    count = sum(row.status == "ok" for row in mine.trials())
+    assert count > len(known) and f"{count} candidates trained" in dom and 'role="status">Live:' in dom
+    assert re.search(rf'id="detail-head"[^>]*>Trial {known[0]}<', dom)

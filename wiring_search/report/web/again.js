@@ -6,8 +6,8 @@ function drawAgain() {
   byId("again-absent").hidden = Boolean(found) || !study.ok.length;
   if (!found) return;
   byId("again-told").replaceChildren(...found.told.map(sentence => element("li", {}, sentence)));
-  byId("again-errors").replaceChildren(winnersChart(found.rows), element("figcaption", {}, element("span", {class: "dot-key hollow"}), "in the search ", element("span", {class: "dot-key best apart"}),
-    "fresh seeds, validation ", element("span", {class: "square-key"}), "test split; mean and 95 % interval over seeds. Smaller is better."));
+  byId("again-errors").replaceChildren(winnersChart(found.rows), element("figcaption", {}, ...[["dot-key hollow", "in the search"], ["dot-key best", "fresh seeds, validation"], ["square-key", "test split"]]
+    .map(([kind, text]) => element("span", {class: "key-item"}, element("span", {class: kind}), text, " ")), "Means and 95 % intervals over seeds; smaller is better."));
   const shown = rows => rows.map(row => ({...row, fronts: [row.optimistic && "optimistic", row.pessimistic && "pessimistic"].filter(Boolean).join(", ")}));
   const number = (key, name, digits = 4) => ({name, value: row => row[key], digits});
   const pair = (key, name) => ({name, value: row => row[key], draw: row => show(row[key], 4) + (known(row[key + "_se"]) ? ` ± ${show(row[key + "_se"], 2)}` : "")});

@@ -141,13 +141,16 @@ function painter(name) {
 }
 
 function legend(name, paint) {
-  const key = [element("span", {class: "dot-key best"}), "on the front ", element("span", {class: "dot-key"}), "other candidates "];
-  if (view.y === "error" && study.again?.rows.some(row => known(row.test))) key.push(element("span", {class: "square-key"}), "on the test split ");
-  if (view.y === "error" && Object.keys(study.spread).length) key.push(element("span", {class: "bar-key"}), "mean ± standard error of several trainings ");
-  if (study.compared.some(b => b.status === "ok")) key.push(element("span", {class: "diamond-key"}), "trained baselines ");
-  if (!paint) return key;
-  if (paint.names) return paint.names.slice(0, 8).flatMap((v, i) => [element("span", {class: "dot-key", style: `background:${paint.fill.get(v)}`}), i === 7 && paint.names.length > 8 ? "others " : v + " "]);
-  return [`${titled(name)}: ${show(paint.least)} `, element("span", {class: "ramp", style: `background:linear-gradient(90deg, ${paint.steps.join(",")})`}), ` ${show(paint.most)}`];
+  const item = (kind, text, style = null) => element("span", {class: "key-item"}, element("span", {class: kind, style}), text, " ");
+  const key = [];
+  if (!paint) key.push(item("dot-key best", "on the front"), item("dot-key", "other candidates"));
+  else if (paint.names) key.push(...paint.names.slice(0, 8).map((v, i) => item("dot-key", i === 7 && paint.names.length > 8 ? "others" : v, `background:${paint.fill.get(v)}`)));
+  else key.push(element("span", {class: "key-item"}, `${titled(name)}: ${show(paint.least)} `,
+    element("span", {class: "ramp", style: `background:linear-gradient(90deg, ${paint.steps.join(",")})`}), ` ${show(paint.most)} `));
+  if (study.compared.some(b => b.status === "ok")) key.push(item("diamond-key", "trained baselines"));
+  if (view.y === "error" && study.again?.rows.some(row => known(row.test))) key.push(item("square-key", "on the test split"));
+  if (view.y === "error" && Object.keys(study.spread).length) key.push(item("bar-key", "mean ± standard error of several trainings"));
+  return key;
 }
 
 function frontPoint(i, [cx, cy], paint) {
