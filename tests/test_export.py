@@ -134,6 +134,9 @@ def test_torch_and_onnx(tmp_path: Path) -> None:
         assert _near(session.run(None, given)[0], wanted)
     properties = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert properties["task"] == "made up"
+    assert json.loads(properties["inputs"])["features"][1] == {"name": 'feature "1"', "middle": 1.0, "spread": 2.0}
+    torch.export.load(tmp_path / "out" / "step.pt2", extra_files=(extra := {"about.json": ""}))
+    assert json.loads(extra["about.json"]) == parcel.about
     for file in to_torch.FILES:
         assert str(Path.cwd()).encode() not in (tmp_path / "out" / file).read_bytes()
     np.savez(tmp_path / "given.npz", **given, wanted=wanted)

@@ -17,8 +17,8 @@ from typing import Any
 
 from wiring_search import __version__, tasks
 from wiring_search.export import to_c, to_dot, to_graphml, to_json, to_ncps, to_onnx, to_torch
-from wiring_search.export.parcel import Parcel, parcel
-from wiring_search.export.readme import inputs_json, readme
+from wiring_search.export.parcel import Parcel, inputs_json, parcel
+from wiring_search.export.readme import readme
 from wiring_search.export.to_json import network_from_json
 from wiring_search.export.verified import Check
 from wiring_search.records import value_of
@@ -202,7 +202,7 @@ def _about(store: Store, trial: Trial, task: Task) -> dict[str, Any]:
         "error": error,
         task.metric: value_of(task.metric, error),
         "measured on": "the validation split, at the best epoch of the search",
-        "told": "at each step" if task.every_step else "at the last step",
+        "asked": "at each step" if task.every_step else "at the last step",
         "kind": task.kind,
         "wiring-search": __version__,
     }

@@ -99,5 +99,29 @@ def columns_json(columns: Columns | None, count: int, what: str) -> list[dict[st
     ]
 
 
+def inputs_json(parcel: Parcel) -> dict[str, Any]:
+    """Features and outputs in their order. Where they are scaled: value = (raw − middle) / spread."""
+    layout = parcel.network.layout
+    return {
+        "features": columns_json(parcel.inputs, layout.features, "feature"),
+        "outputs": columns_json(parcel.targets, layout.output_size, "output"),
+        "elapsed": "time since the step before, in the task's units; 1 on a regular clock, 0 holds the state",
+        "state": f"{layout.state_size} values, zeros at first: {layout.wirings[0].neurons} neurons, motor ones first, then memory cells",
+        "scaling": scaling(parcel),
+    }
+
+
+def scaling(parcel: Parcel) -> str:
+    """How raw values become inputs, in a sentence."""
+    if scale_of(parcel.inputs):
+        return "Inputs are scaled: give (raw − middle) / spread."
+    if parcel.inputs:
+        return "Inputs are raw values, not scaled."
+    return (
+        "The task prepares its inputs, and does not say how in numbers: give values as `wiring_search.tasks.load` does (see its "
+        "page in the documentation)."
+    )
+
+
 def scale_of(columns: Columns | None) -> Scale | None:
     return columns.scale if columns else None

@@ -2,19 +2,7 @@
 
 from typing import Any
 
-from wiring_search.export.parcel import Parcel, columns_json, scale_of
-
-
-def inputs_json(parcel: Parcel) -> dict[str, Any]:
-    """Features and outputs in their order. Where they are scaled: value = (raw − middle) / spread."""
-    layout = parcel.network.layout
-    return {
-        "features": columns_json(parcel.inputs, layout.features, "feature"),
-        "outputs": columns_json(parcel.targets, layout.output_size, "output"),
-        "elapsed": "time since the step before, in the task's units; 1 on a regular clock, 0 holds the state",
-        "state": f"{layout.state_size} values, zeros at first: {layout.wirings[0].neurons} neurons, motor ones first, then memory cells",
-        "scaling": _scaling(parcel),
-    }
+from wiring_search.export.parcel import Parcel, inputs_json, scale_of, scaling
 
 
 def readme(parcel: Parcel, formats: dict[str, Any]) -> str:
@@ -38,7 +26,7 @@ def readme(parcel: Parcel, formats: dict[str, Any]) -> str:
         "## Inputs\n",
         f"`x` has {layout.features} features, in this order (`inputs.json` has them too):\n",
         _columns(inputs_json(parcel)["features"]),
-        f"{_scaling(parcel)}\n",
+        f"{scaling(parcel)}\n",
         "`elapsed` is the time since the step before, in the task's units: 1 on a regular clock; where it is 0 the state is held.\n",
         f"`state` has {layout.state_size} values, zeros at the start of a sequence: {wiring.neurons} neurons, motor neurons first"
         + (f", then {layout.state_size - wiring.neurons} cells of the memory" if layout.state_size > wiring.neurons else "")
@@ -65,17 +53,6 @@ def _table(formats: dict[str, Any]) -> str:
     return "\n".join([head, *rows, ""])
 
 
-def _scaling(parcel: Parcel) -> str:
-    if scale_of(parcel.inputs):
-        return "Inputs are scaled: give (raw − middle) / spread."
-    if parcel.inputs:
-        return "Inputs are raw values, not scaled."
-    return (
-        "The task prepares its inputs, and does not say how in numbers: give values as `wiring_search.tasks.load` does (see its "
-        "page in the documentation)."
-    )
-
-
 def _columns(columns: list[dict[str, Any]]) -> str:
     scaled = "middle" in columns[0]
     lines = ["| # | name | middle | spread |\n|---|---|---|---|" if scaled else "| # | name |\n|---|---|"]
@@ -94,7 +71,7 @@ def _outputs(parcel: Parcel) -> str:
         what = "`y` has the values that are asked for" + (
             ", scaled: raw = y · spread + middle." if scale_of(parcel.targets) else "."
         )
-    return f"{what} It is trained to be right {parcel.about.get('told', 'at each step')} of a sequence.\n\n{_columns(columns)}"
+    return f"{what} It is trained to be right {parcel.about.get('asked', 'at each step')} of a sequence.\n\n{_columns(columns)}"
 
 
 def _number(value: object) -> str:

@@ -3,6 +3,7 @@
 Verified by onnxruntime, or where that is not installed by the reference evaluator that comes with onnx.
 """
 
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wiring_search.export.parcel import Parcel
+from wiring_search.export.parcel import Parcel, inputs_json
 from wiring_search.export.verified import Check, compared, microseconds
 
 FILES = ("step.onnx", "sequence.onnx")
@@ -40,7 +41,7 @@ def write(parcel: Parcel, folder: Path) -> None:
         model = made.model_proto
         _forget_places(model.graph)
         model.graph.name, model.producer_name = parcel.name, "wiring-search"
-        for key, value in parcel.about.items():
+        for key, value in (parcel.about | {"inputs": json.dumps(inputs_json(parcel))}).items():
             model.metadata_props.add(key=key, value=str(value))
         onnx.checker.check_model(model)
         onnx.save(model, folder / f"{name}.onnx")

@@ -1,18 +1,20 @@
 """`step.pt2` and `sequence.pt2`: `torch.export.load(path).module()` runs them with torch alone."""
 
+import json
 from pathlib import Path
 
 import torch
 
-from wiring_search.export.parcel import Parcel
+from wiring_search.export.parcel import Parcel, inputs_json
 from wiring_search.export.verified import Check, compared, microseconds
 
 FILES = ("step.pt2", "sequence.pt2")
 
 
 def write(parcel: Parcel, folder: Path) -> None:
+    told = {"about.json": json.dumps(parcel.about), "inputs.json": json.dumps(inputs_json(parcel))}
     for name, program in parcel.programs.items():
-        torch.export.save(program, folder / f"{name}.pt2")
+        torch.export.save(program, folder / f"{name}.pt2", extra_files=told)
 
 
 def check(parcel: Parcel, folder: Path) -> Check:

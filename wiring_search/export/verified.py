@@ -12,7 +12,7 @@ from wiring_search.export.parcel import Parcel
 TOLERANCE = 1e-5
 # A network may blow rounding up over time; then two right float32 implementations differ by what it does to one of them.
 _ROUNDINGS = 10.0
-_BLOCKS, _SECONDS = 5, 0.01
+_WARMING, _CALLS, _SECONDS = 3, 3, 0.1  # blocks so short that some run without an interruption
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,12 @@ def within(parcel: Parcel, ours: Sequence[np.ndarray], theirs: Sequence[np.ndarr
 
 def microseconds(step: Callable[[], object]) -> float:
     """Of one call: that of the quickest block of calls, which says what the work costs; the others say how busy the machine is."""
-    step()
-    start, calls = time.perf_counter(), 0
-    while time.perf_counter() - start < _SECONDS:
+    for _ in range(_WARMING):
         step()
-        calls += 1
-    blocks = []
-    for _ in range(_BLOCKS):
+    quickest, end = np.inf, time.perf_counter() + _SECONDS
+    while time.perf_counter() < end:
         start = time.perf_counter()
-        for _ in range(calls):
+        for _ in range(_CALLS):
             step()
-        blocks.append((time.perf_counter() - start) / calls * 1e6)
-    return min(blocks)
+        quickest = min(quickest, time.perf_counter() - start)
+    return quickest / _CALLS * 1e6
