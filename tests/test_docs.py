@@ -3,6 +3,7 @@
 import re
 import runpy
 import shlex
+import shutil
 from pathlib import Path
 from textwrap import dedent
 
@@ -124,9 +125,13 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 # What the tutorial's commands are given besides, to be quick: a later option counts.
-HASTE = {"search": ["--workers", "0", "--trials", "4", "--epochs", "2", "--scores", "none"]}
+HASTE = {
+    "search": ["--workers", "0", "--trials", "4", "--epochs", "2", "--scores", "none"],
+    "retrain": ["--workers", "0", "--seeds", "2", "--controls", "random"],
+}
 
 
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="what is exported to C is compiled")
 def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     """Every Python and shell block, one after the other, in a folder of its own; half-cheetah's files are made up."""
     monkeypatch.chdir(tmp_path)

@@ -35,8 +35,7 @@ def draw_front(run: Run) -> Figure:
     ax.scatter(front["synapses"], front["accuracy"], s=26, color=BLUE, label="front", zorder=3)
     logistic = 1 - run.baselines["logistic regression on all pixels"]
     ax.axhline(logistic, color=ORANGE, linestyle="--", label="logistic regression on all pixels at once")
-    ax.set_xscale("log")
-    ax.legend(frameon=False, loc="lower right")
+    ax.figure.legend(frameon=False, loc="outside upper center", ncols=3)
     return ax.figure
 
 
@@ -51,8 +50,8 @@ def draw_attainment(runs: dict[str, list[Run]]) -> Figure:
         low, high = (_height(stairs, across) for stairs in (one, every))
         ax.fill_between(across, low, high, step="post", color=SAMPLERS[sampler], alpha=0.18, linewidth=0)
         ax.step(*half.T, where="post", color=SAMPLERS[sampler], label=f"{sampler}: median of {len(points)} runs")
-    ax.set(xscale="log", ylim=(0, None))
-    ax.legend(frameon=False)
+    ax.set(ylim=(0, None))
+    ax.figure.legend(frameon=False, loc="outside upper center", ncols=2)
     return ax.figure
 
 
