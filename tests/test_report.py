@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 from browser import found_in
 from studies import fake_train, store, tiny_task
 
+from wiring_search import report
 from wiring_search.pareto import hypervolume, is_front
-from wiring_search.records import Outcome, Status
+from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status
 from wiring_search.report import report_data, report_page, write_report
 from wiring_search.results import answer, compared, export, front, reference
 from wiring_search.store import Store
 from wiring_search.study import search
+from wiring_search.tasks.task import Task
 from workers.inline import InlinePool
 
 
@@ -84,6 +87,31 @@ def test_page_is_self_contained_and_safe(finished: Store) -> None:
     assert "</script><b>" not in text and "a &lt; b" in text
     embedded = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
     assert embedded and json.loads(embedded.group(1))["source"] == data["source"]
+
+
+def test_colours_have_the_contrast_that_readers_need() -> None:
+    """WCAG 2.2, AA: 4.5 of text, 3 of what has to be told apart in pictures, in both schemes."""
+    text = (Path(report.__file__).parent / "web" / "page.css").read_text(encoding="utf-8")
+    schemes = [
+        dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6})", block)) for block in re.findall(r":root \{(.*?)\}", text, re.DOTALL)
+    ]
+    assert len(schemes) == 2
+    for colours in schemes:
+        for name in ("ink", "soft", "accent", "base", "good", "warn", "bad", "exc", "inh"):
+            assert min(_contrast(colours[name], colours[under]) for under in ("paper", "card")) >= 4.5, name
+        for name in ("dot", *(f"kind-{i}" for i in range(8))):
+            assert _contrast(colours[name], colours["card"]) >= 3, name
+        ramp = [_contrast(colours[f"ramp-{i}"], colours["card"]) for i in range(3)]
+        assert ramp == sorted(ramp) and ramp[0] > 2
+
+
+def _contrast(one: str, other: str) -> float:
+    light = []
+    for colour in (one, other):
+        shares = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+        light.append(float(linear @ [0.2126, 0.7152, 0.0722]))
+    return (max(light) + 0.05) / (min(light) + 0.05)
 
 
 def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_path: Path) -> None:
@@ -268,3 +296,55 @@ def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundr
     assert found["absent"] and found["shares"] == 2 and "density 0.4, size explains it" in found["said"]
     few = found_in(report_page(data), tmp_path, script)
     assert found["rows"] > 9000 and found["elements"] < few["elements"] + 50
+
+
+@pytest.mark.slow
+def test_in_a_browser_odd_studies_are_drawn_too(finished: Store, tmp_path: Path) -> None:
+    one = store(tmp_path / "one", trials=1)
+    search(one.config, one, InlinePool(_good, tiny_task()))
+    lost = store(tmp_path / "lost", trials=3)
+    search(lost.config, lost, InlinePool(_lost, tiny_task()))
+    other = store(
+        tmp_path / "other", trials=6, objectives=("memory", "expressivity", "parameters"), scores=("memory", "dynamics")
+    )
+    search(other.config, other, InlinePool(_half_measured, tiny_task()))
+    odd = [report_data(mine) for mine in (store(tmp_path / "empty"), one, lost, other)]
+    script = f"""
+  const text = id => document.getElementById(id).textContent;
+  return {json.dumps(odd)}.map(given => {{ Object.assign(view, {{x: null, y: null, trial: null}}); adopt(given); draw();
+    return [text("answer"), document.getElementById("lead").hidden, document.querySelectorAll(".point.front").length,
+      [...document.querySelectorAll("#chart-front .title")].map(t => t.textContent), text("chart-front")]; }});"""
+    empty, single, none, third = found_in(report_page(report_data(finished)), tmp_path, script)
+    assert "No candidate" in empty[0] and empty[1] and "No candidate" in empty[4]
+    assert not single[1] and single[2] == 1 and "No candidate" in none[4]
+    assert third[3] == ["memory", "expressivity"] and third[2] == sum(
+        other.trial(number).score("memory") == other.trial(number).score("memory") for number in odd[3]["front"]
+    )
+
+
+def _good(task: Task, job: PackJob, beat: Beat) -> PackResult:
+    whole = tuple(Outcome(Status.OK, 0.1, 0.9, 5, c.wiring.synapse_count, 1.0, 0.5, (0.1,), b"") for c in job.candidates)
+    return PackResult(job.number, whole, "me")
+
+
+def _lost(task: Task, job: PackJob, beat: Beat) -> PackResult:
+    return PackResult(
+        job.number, tuple(Outcome(Status.DIVERGED, np.nan, np.nan, 5, 5, np.nan, 0.5) for _ in job.candidates), "me"
+    )
+
+
+def _half_measured(task: Task, job: PackJob, beat: Beat) -> PackResult:
+    """Scores of which every other candidate has none."""
+    given = fake_train(task, job, beat)
+    names = ("memory", "memory_lag", "expressivity", "gradient_slope", "kernel_rank")
+    scored = (
+        replace(
+            o,
+            scores=dict.fromkeys(names, np.nan if o.synapses % 2 else o.synapses / 100),
+            status=Status.OK,
+            error=0.2,
+            metric=0.8,
+        )
+        for o in given.outcomes
+    )
+    return PackResult(job.number, tuple(scored), "me")

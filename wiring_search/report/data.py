@@ -136,7 +136,7 @@ def _columns(trials: "pandas.DataFrame", measured: tuple[str, ...]) -> dict[str,
     names = dict.fromkeys(("trial", "rung", *ALWAYS, *measured, "train_seconds", "score_seconds", "duplicate_of"))
     numbers = {name: column(listed(trials[name])) for name in names}
     return {
-        **{name: values for name, values in numbers.items() if any(v is not None for v in values)},
+        **{name: values for name, values in numbers.items() if name == "trial" or any(v is not None for v in values)},
         "status": coded(listed(trials["status"])),
     }
 

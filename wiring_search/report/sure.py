@@ -21,7 +21,12 @@ def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | 
         said = [_trainings(store.config, row), _split(store.facts, row), _choice(judged)]
     else:
         nulls = found.controls[(found.controls["trial"] == row["trial"]) & found.controls["difference"].notna()]
-        said = [_again(store.facts["metric"], own), _tested(store.facts["metric"], own), _held_against(nulls)]
+        said = [
+            _again(store.facts["metric"], own),
+            _tested(store.facts["metric"], own),
+            _split(store.facts, row),
+            _held_against(nulls),
+        ]
     return [text for text in said if text]
 
 
