@@ -8,6 +8,7 @@ import pytest
 from browser import found_in
 from studies import fake_train, store, tiny_task
 
+from wiring_search.controls import CONTROLS
 from wiring_search.records import Outcome, Status
 from wiring_search.report import report_data, report_page
 from wiring_search.results import chosen
@@ -46,7 +47,7 @@ def test_the_answer_says_how_sure_it_is(again: tuple[Store, int]) -> None:
         f"accuracy on validation is {1 - mean:.4g} ± {se:.2g}" in sure[0] and f"in the search it was {1 - error:.4g}" in sure[0]
     )
     assert f"opened once for these 4 networks, its accuracy is {1 - mean - 0.01:.4g}" in sure[1]
-    assert sure[2:] == ["Its wiring is surely better than rewirings of it with the same degrees."]
+    assert sure[2:] == [f"Its wiring is surely better than {CONTROLS['rewired']}."]
     assert set(data["front"]) <= set(data["probability"]) and all(0 <= share <= 1 for share in data["probability"].values())
     assert data["again"]["told"][0].startswith(
         f"With fresh seeds, errors on validation are {0.025:.2g} higher on average (4 seeds"

@@ -21,12 +21,13 @@ def matters(
 ) -> None:
     """What matters? Importance of every dimension; the structure of wirings against their scores, also at equal size.
 
-    Every number comes with its confidence. Writes OUT/importance.csv, structure.csv, correlations.csv and pictures.
+    Every number comes with its confidence. Writes OUT/importance.csv, structure.csv, correlations.csv, pictures, and the report anew.
 
     [bold]Example[/]: wiring-search matters results/mine --objectives error,latency_us
     """
     from wiring_search import examine
     from wiring_search.progress import counted
+    from wiring_search.run import Run
 
     with counted(console, "steps", quiet) as told:
         found = examine.matters(out, names_in(objectives), told)
@@ -36,7 +37,7 @@ def matters(
     tables = ", ".join((examine.IMPORTANCE_TABLE, examine.STRUCTURE_TABLE, examine.CORRELATIONS_TABLE))
     console.print(f"\nTables in {plain(str(out))}: {tables}", soft_wrap=True)
     console.print(f"Pictures: {', '.join(examine.pictures_of(found.objectives))}", soft_wrap=True)
-    console.print(f"On the report's page: wiring-search report {plain(str(out))}", soft_wrap=True)
+    console.print(f"Report: {plain(str(Run(out).report))}", soft_wrap=True)
 
 
 def _importance(found: "Matters", objective: str) -> None:

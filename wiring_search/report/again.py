@@ -19,7 +19,7 @@ def winners_data(found: Winners) -> dict[str, Any]:
     """Rows of `winning.Winners` with what a page shows of them, and what the search had made of luck in sentences."""
     return {
         "seeds": found.seeds,
-        "told": [said for said in (_luck(found.luck), _shift(found.shift), _gap(found)) if said],
+        "told": [said for said in (luck(found), _shift(found.shift), _gap(found)) if said],
         "rows": _records(found.table, _WINNER),
         "controls": _records(found.controls, _CONTROL),
         "overall": _records(found.overall, _OVERALL),
@@ -36,8 +36,9 @@ def of_trial(found: Winners, trial: int) -> "pandas.Series | None":
     return None if own.empty else own.iloc[0]
 
 
-def _luck(luck: Mean) -> str:
-    return f"With fresh seeds, errors on validation are {_change(luck)}, compared with the search." if luck.n else ""
+def luck(found: Winners) -> str:
+    """What the search had made of luck, in a sentence."""
+    return f"With fresh seeds, errors on validation are {_change(found.luck)}, compared with the search." if found.luck.n else ""
 
 
 def _shift(shift: Mean) -> str:

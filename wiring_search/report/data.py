@@ -100,10 +100,9 @@ def _knee(best: Front, metric: str) -> str:
         return ""
     row = best.rows[best.rows["knee"]].iloc[0]
     drawn = "draws of the errors" if best.by_errors else "resamples of the candidates"
-    return (
-        f"The knee of the front is trial {best.knee} ({metric} {row[metric]:.4g}, {row['synapses']} synapses): "
-        f"it, or one close to it, is chosen in {100 * best.stability:.0f} % of {drawn}."
-    )
+    trust = "it, or one close to it, is chosen in" if best.stability >= 0.5 else "not one to rely on, it is chosen in only"
+    which = f"trial {best.knee} ({metric} {row[metric]:.4g}, {row['synapses']} synapses)"
+    return f"The knee of the front is {which}: {trust} {100 * best.stability:.0f} % of {drawn}."
 
 
 def _certainty(best: Front) -> dict[int, float]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from wiring_search.config import StudyConfig
 from wiring_search.controls import CONTROLS
 from wiring_search.records import value_of
-from wiring_search.report.again import of_trial
+from wiring_search.report.again import luck, of_trial
 from wiring_search.store import Store
 from wiring_search.winning import SURE, Winners
 
@@ -18,7 +18,7 @@ def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | 
     """What qualifies the score of the trial in `row`. judged: candidates it was chosen from; found: what retraining has shown."""
     own = None if found is None else of_trial(found, int(row["trial"]))
     if found is None or own is None:
-        said = [_trainings(store.config, row), _split(store.facts, row), _choice(judged)]
+        said = [_trainings(store.config, row), _others(found), _split(store.facts, row), _choice(judged)]
     else:
         nulls = found.controls[(found.controls["trial"] == row["trial"]) & found.controls["difference"].notna()]
         said = [
@@ -33,6 +33,12 @@ def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | 
 def standard_error_of_share(share: float, count: int) -> float:
     """Of a share of `count` independent answers that are right: √(p(1 − p)/n)."""
     return math.sqrt(max(share * (1.0 - share), 0.0) / count)
+
+
+def _others(found: Winners | None) -> str:
+    if found is None:
+        return ""
+    return f"It was not trained again, but others were ({len(found.table)} of them). {luck(found)}"
 
 
 def _again(metric: str, own: "pandas.Series") -> str:

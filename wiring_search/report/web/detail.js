@@ -24,7 +24,7 @@ function drawDetail() {
   host.hidden = i === undefined;
   if (i === undefined) return;
   // A served page that has news about others leaves this one, and what its reader does with it, alone.
-  const same = JSON.stringify([view.trial, study.value(i, "status"), study.value(i, "error"), Boolean(study.wirings[view.trial])]);
+  const same = JSON.stringify([view.trial, study.value(i, "status"), study.value(i, "error"), Boolean(study.wirings[view.trial]), study.spread[view.trial], study.probability[view.trial]]);
   if (host.dataset.shown === same) return;
   host.dataset.shown = same;
   const status = study.value(i, "status");
