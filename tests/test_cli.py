@@ -48,7 +48,8 @@ def test_help_teaches_and_is_quick() -> None:
     start = time.perf_counter()
     text = _run("--help")
     assert time.perf_counter() - start < 2.5
-    known = "search resume baselines screen front report show scores robustness dynamics cost repeat memory solvers retrain tasks spaces"
+    known = "search resume random serve baselines screen front report show scores robustness dynamics cost repeat memory"
+    known += " solvers retrain matters tasks spaces"
     for command in known.split():
         assert re.search(rf"\b{command}\b", text)
     assert "wiring-search search --task csv --data own.csv" in _run("search", "--help")

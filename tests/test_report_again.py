@@ -66,8 +66,12 @@ def test_in_a_browser_winners_controls_and_openings_are_drawn(again: tuple[Store
   return {hidden: [document.getElementById("again").hidden, document.getElementById("again-absent").hidden],
     squares: [count("#again-errors .square"), count("#chart-front .square")], bars: count("#chart-front .error-bar"),
     nulls: [count("#nulls-chart circle.mark"), text("table-nulls")], winners: text("table-winners"), openings: text("table-openings"),
-    detail: text("detail-scores"), value: document.querySelector(".bar-row.own .bar-value").textContent};"""
+    tracks: [...document.querySelectorAll(".bar-track")].map(track => track.clientWidth), detail: text("detail-scores"),
+    value: document.querySelector(".bar-row.own .bar-value").textContent};"""
     found = found_in(report_page(report_data(mine)), tmp_path, script)
     assert found["hidden"] == [False, True] and found["squares"] == [1, 1] and found["bars"] == 1 and found["nulls"][0] == 1
     assert "the wiring beats" in found["nulls"][1] and str(trial) in found["winners"] and "4 seeds" in found["openings"]
+    assert len(found["tracks"]) > 1 and len(set(found["tracks"])) == 1  # bars are compared by their lengths
+    mean = 1 - mine.trial(trial).error - 0.02 - DRAWS.mean()
+    assert float(found["value"].split(" ± ")[0]) == pytest.approx(mean, abs=1e-4)
     assert "mean of 4 trainings" in found["detail"] and "on the test split, 4 trainings" in found["detail"]
