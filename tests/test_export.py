@@ -17,10 +17,12 @@ import torch
 from typer.testing import CliRunner
 
 from wiring_search import export as exporting
+from wiring_search.candidate import SOLVERS
 from wiring_search.cli import app
 from wiring_search.export import FORMATS, network_from_json, to_c, to_torch, write
 from wiring_search.export.parcel import Parcel
 from wiring_search.export.steps import Step
+from wiring_search.neurons import NEURONS
 from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.tasks import TaskOptions
 from wiring_search.wiring import Wiring
@@ -101,6 +103,15 @@ def test_graphs_json_and_ncps_hold_every_kind_that_they_can(parcels: list[Parcel
     with pytest.raises(ValueError, match="ncps holds LTC with the semi-implicit solver and layered CfC"):
         write(refused[0], ["ncps"], tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
+
+
+def test_a_neuron_of_ones_own_has_no_c_but_a_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NEURONS, "own", NEURONS["ct-rnn"])
+    monkeypatch.setitem(SOLVERS, "own", ("euler",))
+    parcel = exported.network_parcel("own", "euler", "none")
+    assert not write(parcel, ["graphml", "json"], tmp_path / "out")[0].check.absolute
+    with pytest.raises(ValueError, match="exported to c: .*the neuron own is an extension's"):
+        write(parcel, ["c"], tmp_path / "out")
 
 
 def test_files_hold_the_wiring_and_the_network(tmp_path: Path) -> None:

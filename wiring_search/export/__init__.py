@@ -54,7 +54,7 @@ FORMATS = {
     "graphml": Format("the graph with its weights", to_graphml.write, lambda p: to_graphml.FILES, to_graphml.check),
     "json": Format("all of it, to be read by anything", to_json.write, lambda p: to_json.FILES, to_json.check),
     "dot": Format("a picture for Graphviz", to_dot.write, lambda p: to_dot.FILES, to_dot.check),
-    "c": Format("a C99 header for microcontrollers", to_c.write, to_c.files, to_c.check, to_c.missing),
+    "c": Format("a C99 header for microcontrollers", to_c.write, to_c.files, to_c.check, to_c.missing, to_c.refused),
 }
 
 

@@ -67,4 +67,4 @@ def _strength(weights: dict[str, float]) -> float:
     if "erev" in weights:
         return weights["w"] * weights["erev"]
     heads = [value for name, value in weights.items() if name in ("w", "ff1_w", "ff2_w")]
-    return float(np.mean(heads))
+    return float(np.mean(heads or list(weights.values())))

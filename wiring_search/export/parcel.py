@@ -106,6 +106,7 @@ def inputs_json(parcel: Parcel) -> dict[str, Any]:
         "features": columns_json(parcel.inputs, layout.features, "feature"),
         "outputs": columns_json(parcel.targets, layout.output_size, "output"),
         "elapsed": "time since the step before, in the task's units; 1 on a regular clock, 0 holds the state",
+        "state_size": layout.state_size,
         "state": f"{layout.state_size} values, zeros at first: {layout.wirings[0].neurons} neurons, motor ones first, then memory cells",
         "scaling": scaling(parcel),
     }

@@ -17,13 +17,21 @@ from wiring_search.neurons.cfc import HEADS, PURE, swept
 from wiring_search.neurons.ltc import EPSILON
 from wiring_search.solvers import TABLEAUX
 
+_CFCS = ("cfc", "layered-cfc")
 _STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
+_WRITTEN = ("ltc", "ct-rnn", "neural-ode", *(f"{kind}{variant}" for kind in _CFCS for variant in ("", "-no-gate", "-pure")))
 _TIMED_STEPS = 20_000
 _WIDTH = 120
 
 
 def missing() -> str:
     return "" if _compiler() else "is verified by compiling it, and there is no C compiler: install gcc or clang"
+
+
+def refused(parcel: Parcel) -> str:
+    """Why there is no C for this network; nothing where there is."""
+    neuron = parcel.candidate.neuron
+    return "" if neuron in _WRITTEN else f"the neuron {neuron} is an extension's, and C is written for {', '.join(_WRITTEN)}"
 
 
 def files(parcel: Parcel) -> tuple[str]:
