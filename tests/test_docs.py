@@ -44,7 +44,7 @@ def _command_lines(text: str) -> list[list[str]]:
 @pytest.fixture(autouse=True)
 def no_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long a search is going to take is measured for a second or two; these take no longer themselves."""
-    monkeypatch.setattr("wiring_search.run._estimate", lambda *given: None)
+    monkeypatch.setattr("wiring_search.run.searched._estimate", lambda *given: None)
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
