@@ -49,6 +49,6 @@ window.addEventListener("resize", () => {
   if (innerWidth === lastWidth) return;
   lastWidth = innerWidth;
   clearTimeout(resized);
-  resized = setTimeout(drawFront, 100);
+  resized = setTimeout(draw, 100);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawFront);

@@ -27,8 +27,8 @@ function drawMatters() {
 }
 
 // Rows of a chart with a name at the left: an empty SVG, the scale of its values, and where each row stands.
-function rowChart(names, label, from, to, width = 520, log = false) {
-  const line = 22, left = 150, height = 26 + names.length * line;
+function rowChart(names, label, from, to, widest = 520, log = false) {
+  const width = Math.min(widest, Math.max(300, document.body.clientWidth - 64)), line = 22, left = width < 420 ? 128 : 150, height = 26 + names.length * line;
   const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label});
   const x = scaleBetween(from, to, left, width - 12, log), y = i => 14 + i * line;
   for (const at of x.ticks) svg.append(element("line", {class: "grid", x1: x(at), x2: x(at), y1: 0, y2: height - 20}),
