@@ -89,7 +89,7 @@ def test_of_single_trainings_nothing_is_known(study: Store) -> None:
     assert found.rows.loc[found.rows["knee"], "trial"].tolist() == ([] if found.knee is None else [found.knee])
 
 
-def test_trainings_are_found_wherever_they_stand_and_pooled_for_the_rest(study: Store) -> None:
+def test_trainings_are_found_wherever_they_stand_and_only_those_with_several_are_compared(study: Store) -> None:
     finished = candidates(study.table())
     first, second, third = finished["trial"].astype(int).iloc[:3]
     rows = [(finished["wiring_id"].iloc[0], init, order, 0.1 * init + 0.01 * order) for init in (1, 2, 3) for order in (1, 2)]
@@ -109,17 +109,21 @@ def test_trainings_are_found_wherever_they_stand_and_pooled_for_the_rest(study: 
     assert known.loc[first, "source"] == "repeat" and known.loc[first, "mean"] == pytest.approx(0.215)
     assert known.loc[first, "standard_error"] == pytest.approx(0.1 / 3**0.5) and known.loc[first, "freedom"] == 2
     assert known.loc[second, "source"] == "retrain" and known.loc[second, "mean"] == pytest.approx(0.45)
-    single = [np.std([0.11, 0.12, 0.21, 0.22, 0.31, 0.32], ddof=1), np.std([0.2, 0.4, 0.3, 0.9], ddof=1)]
-    assert (known.loc[third, "source"], known.loc[third, "freedom"], known.loc[third, "trainings"]) == ("pooled", 5, 1)
-    assert known.loc[third, "standard_error"] == pytest.approx(((2 * single[0] ** 2 + 3 * single[1] ** 2) / 5) ** 0.5)
+    assert (known.loc[third, "source"], known.loc[third, "trainings"]) == ("", 1) and np.isnan(known.loc[third, "standard_error"])
     assert known.loc[third, "mean"] == finished["error"].iloc[2]
+    on_front = front_of(study).rows["trial"].astype(int).tolist()
+    missing = [trial for trial in on_front if known.loc[trial, "trainings"] < 2]
+    assert missing and front_of(study).rows["probability"].isna().all()
+    for trial in missing:
+        for draw, error in enumerate((0.3, 0.5)):
+            (candidate,) = study.candidates([trial])
+            study.retrained_finished(
+                {Retraining(trial, "", draw, candidate, 1): Outcome(Status.OK, error, 1 - error, 9, 9, 1.0, 1.0)}, "me"
+            )
     found = front_of(study)
-    assert (
-        found.by_errors
-        and found.rows["probability"].between(0, 1).all()
-        and set(found.rows["source"]) <= {"repeat", "retrain", "pooled"}
-    )
-    assert not set(found.beside) & set(found.rows["trial"])
+    assert found.by_errors and found.rows["probability"].between(0, 1).all() and found.rows["probability"].max() > 0
+    # Others, whose one error is smaller than any of these means, do not stand against them.
+    assert set(found.beside) <= {first, second} - set(on_front)
 
 
 def test_probabilities_are_those_of_a_plain_simulation(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from wiring_search.pareto import (
     is_front,
     knee,
     knees,
-    pooled_spread,
     probability_on_front,
     rank,
     scaled,
@@ -186,14 +185,6 @@ def test_probability_on_the_front_is_that_of_the_normal_and_the_t_distribution()
     few = drawn(points[:, 0], [0.02, np.nan, np.nan, np.nan, np.nan], [2, 0, 0, 0, 0], draws=20_000)
     assert probability_on_front(points, 0, few)[0] == pytest.approx(stats.t(2).cdf(1), abs=0.01)
     assert (few[:, 1] == 0.12).all() and np.isnan(few[:, 4]).all()
-
-
-def test_spreads_are_pooled_by_degrees_of_freedom() -> None:
-    samples = [np.array([1.0, 3.0]), np.array([2.0, 2.5, 4.0, 9.0])]
-    spread, freedom = pooled_spread([s.std(ddof=1) for s in samples], [len(s) for s in samples])
-    within = sum(((s - s.mean()) ** 2).sum() for s in samples)
-    assert freedom == 4 and spread == pytest.approx((within / 4) ** 0.5)
-    assert pooled_spread([], [])[1] == 0
 
 
 def test_a_hundred_thousand_points_take_less_than_two_seconds() -> None:

@@ -102,12 +102,9 @@ def plain(text: str) -> str:
 def _said(found: "Front") -> Iterator[str]:
     """What is known of a front besides its members."""
     if found.rows["probability"].notna().any():
-        pooled = (
-            ["; ~: by the spread of those that were trained several times"] if (found.rows["source"] == "pooled").any() else []
-        )
-        yield "sure: probability that no other candidate is truly better, from the errors of several trainings" + "".join(pooled)
+        yield "sure: probability that no other candidate that was trained several times is truly better"
     elif "error" in found.objectives and len(found.rows):
-        yield "sure of it? Each candidate was trained once, so nothing is known of luck; `repeat`, `retrain` or --repeats tells."
+        yield "sure of it? Where one of the front was trained only once, nothing is known of luck; `retrain` or --repeats tells."
     if found.beside:
         likely = ", ".join(f"trial {trial} ({share:.2f})" for trial, share in list(found.beside.items())[:5])
         yield f"beside the front, but perhaps on it: {likely}"
@@ -123,7 +120,7 @@ def _said(found: "Front") -> Iterator[str]:
 def _sure(row: "pandas.Series") -> str:
     if math.isnan(row["probability"]):
         return ""
-    return f"{'~' if row['source'] == 'pooled' else ''}{row['probability']:.2f}"
+    return f"{row['probability']:.2f}"
 
 
 def _knee(row: "pandas.Series", found: "Front") -> str:

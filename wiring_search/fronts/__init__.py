@@ -2,6 +2,6 @@
 
 from wiring_search.fronts.found import Front, front_of
 from wiring_search.fronts.picture import draw_front
-from wiring_search.fronts.trainings import POOLED, trainings
+from wiring_search.fronts.trainings import trainings
 
-__all__ = ["POOLED", "Front", "draw_front", "front_of", "trainings"]
+__all__ = ["Front", "draw_front", "front_of", "trainings"]

@@ -22,10 +22,11 @@ class Front:
     """The front of a study in some objectives.
 
     rows: the front by synapses and then error, below it the trained baselines, as `results.compared`; besides knee (bool),
-    knee_share (of resamples that have it as their knee), probability (that the candidate is truly on the front, NaN where that
-    is unknown), trainings (how many the error that this rests on is the mean of) and source (where they are from, see
-    `trainings`). beside: trials that are not on the front, but are with a probability of a quarter or more. stability: of the
-    knee, NaN where there is none; by_errors: whether it was found by drawing errors, not by resampling candidates.
+    knee_share (of resamples that have it as their knee), probability (that the candidate is truly on the front of those that were
+    trained several times, NaN where that is unknown), trainings (how many the error that this rests on is the mean of) and source
+    (where they are from, see `trainings`). beside: trials that are not on the front, but are with a probability of a quarter or
+    more. stability: of the knee, NaN where there is none; by_errors: whether it was found by drawing errors, not by resampling
+    candidates.
     hypervolume: below `reference`, NaN before that is known.
     """
 
@@ -58,7 +59,9 @@ def front_of(
     draws = _draws(known, points, objectives, seed)
     found = _knees(points, objectives, draws, seed)
     probability = (
-        probability_on_front(points, objectives.index("error"), draws) if draws is not None else np.full(len(points), np.nan)
+        np.where(np.isnan(draws[0]), np.nan, probability_on_front(points, objectives.index("error"), draws))
+        if draws is not None
+        else np.full(len(points), np.nan)
     )
     of = finished.assign(
         knee=np.arange(len(points)) == found.chosen,
@@ -84,11 +87,15 @@ def front_of(
 
 
 def _draws(known: "pandas.DataFrame", points: np.ndarray, objectives: tuple[str, ...], seed: int) -> np.ndarray | None:
-    """(draws, candidates) errors; None where the error is no objective, or nothing is known of any."""
-    if "error" not in objectives or not (known["source"] != "").any():
+    """(draws, candidates) errors, NaN for candidates that were trained once: among many, an error that chance made small would
+    stand above means over fresh seeds, which chance has left. None where the error is no objective, or one of the front was
+    trained once."""
+    several = (known["trainings"] > 1).to_numpy()
+    front = is_front(points)
+    if "error" not in objectives or not front.any() or not several[front].all():
         return None
     draws = drawn(known["mean"], known["standard_error"], known["freedom"], seed=seed)
-    return np.where(np.isfinite(points[:, objectives.index("error")]), draws, np.nan)
+    return np.where(several & np.isfinite(points[:, objectives.index("error")]), draws, np.nan)
 
 
 def _knees(points: np.ndarray, objectives: tuple[str, ...], draws: np.ndarray | None, seed: int) -> Knees:

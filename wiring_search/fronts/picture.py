@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wiring_search.fronts.found import Front
-from wiring_search.fronts.trainings import POOLED, trainings
+from wiring_search.fronts.trainings import trainings
 from wiring_search.pareto import is_front
 from wiring_search.results import candidates, minimised_points
 from wiring_search.score_names import SCORES
@@ -84,7 +84,7 @@ def _bars(axes: "Axes", store: Store, finished: "pandas.DataFrame", across: str,
     if up != "error":
         return
     known = trainings(store, finished)
-    own = (known["source"] != "") & (known["source"] != POOLED)
+    own = known["trainings"] > 1
     if own.any():
         bars = {"yerr": known["standard_error"][own], "fmt": "none", "ecolor": _BLUE, "elinewidth": 1, "capsize": 2}
         axes.errorbar(finished[across][own].astype(float), known["mean"][own], **bars, label="mean ± standard error", zorder=3)

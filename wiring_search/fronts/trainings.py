@@ -1,8 +1,7 @@
 """What is known of the expected error of each candidate: its mean over trainings, and how far that may be off.
 
 Three places tell: repeats within the search (`--repeats`), `wiring-search repeat`, and `wiring-search retrain`; of a candidate
-that has several, the one with the most trainings counts. Of a candidate that was trained once nothing is known by itself. Where
-others of the study were trained again, their pooled spread of a single training stands for it, and that is marked.
+that has several, the one with the most trainings counts. Of a candidate that was trained once nothing is known.
 """
 
 from collections.abc import Iterator
@@ -10,34 +9,29 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from wiring_search.pareto import pooled_spread
 from wiring_search.records import Status
 from wiring_search.store import Store
 
 if TYPE_CHECKING:
     import pandas
 
-POOLED = "pooled"
-
 
 class _Known(NamedTuple):
-    """What one source says of one trial. trainings: independent ones, which the mean is of; spread: standard deviation of a single
-    one."""
+    """What one source says of one trial. trainings: independent ones, which the mean is of."""
 
     trial: int
     source: str
     mean: float
     standard_error: float
     trainings: int
-    spread: float
 
 
 def trainings(store: Store, finished: "pandas.DataFrame") -> "pandas.DataFrame":
     """One row a candidate of `finished` (rows of the study's table), with its index:
 
     mean: of its error, that of the search where it was trained once. standard_error: of the mean, NaN where nothing is known.
-    freedom: degrees of freedom of the standard error. trainings: how many the mean is of. source: "repeats", "repeat", "retrain",
-    or "pooled"; empty where nothing is known.
+    freedom: degrees of freedom of the standard error. trainings: how many the mean is of. source: "repeats", "repeat" or
+    "retrain"; empty where nothing is known.
     """
     import pandas
 
@@ -45,13 +39,13 @@ def trainings(store: Store, finished: "pandas.DataFrame") -> "pandas.DataFrame":
     for found in (*_repeats(store, finished), *_repeated(store, finished), *_retrained(store)):
         if found.trial not in best or found.trainings > best[found.trial].trainings:
             best[found.trial] = found
-    spread, freedom = pooled_spread([one.spread for one in best.values()], [one.trainings for one in best.values()])
-    alone = (spread, freedom, 1, POOLED if freedom else "")
     rows = []
     for trial, error in zip(finished["trial"], finished["error"], strict=True):
         one = best.get(int(trial))
         rows.append(
-            (error, *alone) if one is None else (one.mean, one.standard_error, one.trainings - 1, one.trainings, one.source)
+            (error, np.nan, 0, 1, "")
+            if one is None
+            else (one.mean, one.standard_error, one.trainings - 1, one.trainings, one.source)
         )
     return pandas.DataFrame(rows, columns=["mean", "standard_error", "freedom", "trainings", "source"], index=finished.index)
 
@@ -62,7 +56,7 @@ def _repeats(store: Store, finished: "pandas.DataFrame") -> Iterator[_Known]:
         return
     for trial, mean, error in zip(finished["trial"], finished["error"], finished["error_se"], strict=True):
         if np.isfinite(error):
-            yield _Known(int(trial), "repeats", float(mean), float(error), count, float(error) * count**0.5)
+            yield _Known(int(trial), "repeats", float(mean), float(error), count)
 
 
 def _repeated(store: Store, finished: "pandas.DataFrame") -> Iterator[_Known]:
@@ -89,4 +83,4 @@ def _of(trial: int, source: str, errors: list[list[float]]) -> Iterator[_Known]:
     if len(whole) > 1:
         means = np.array([np.mean(row) for row in whole])
         error = float(means.std(ddof=1)) / len(means) ** 0.5
-        yield _Known(trial, source, float(means.mean()), error, len(means), float(np.concatenate(whole).std(ddof=1)))
+        yield _Known(trial, source, float(means.mean()), error, len(means))

@@ -2,7 +2,7 @@
 no front."""
 
 from wiring_search.pareto.attainment import attainment
-from wiring_search.pareto.certainty import drawn, pooled_spread, probability_on_front
+from wiring_search.pareto.certainty import drawn, probability_on_front
 from wiring_search.pareto.fronts import is_front, rank
 from wiring_search.pareto.indicators import additive_epsilon, igd_plus, scaled
 from wiring_search.pareto.knees import Knees, knee, knees
@@ -20,7 +20,6 @@ __all__ = [
     "is_front",
     "knee",
     "knees",
-    "pooled_spread",
     "probability_on_front",
     "rank",
     "scaled",

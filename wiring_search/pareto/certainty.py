@@ -9,9 +9,6 @@ Trainings of different candidates are independent here. What follows is the shar
 non-dominated.
 """
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -37,14 +34,6 @@ def probability_on_front(points: ArrayLike, column: int, drawn: np.ndarray) -> n
         moved[:, column] = numbers
         counts[held] += is_front(moved)
     return counts / len(drawn)
-
-
-def pooled_spread(spreads: Sequence[float], trainings: Sequence[int]) -> tuple[float, int]:
-    """The standard deviation of a single training, and its degrees of freedom, from those of candidates that were trained several
-    times each: the root of the mean variance, weighted by degrees of freedom. NaN and 0 where there is none."""
-    freedom = np.asarray(trainings, np.float64) - 1
-    total = int(freedom.sum())
-    return (math.sqrt(float(freedom @ np.square(spreads)) / total), total) if total > 0 else (math.nan, 0)
 
 
 def contends(points: np.ndarray, column: int, drawn: np.ndarray) -> np.ndarray:

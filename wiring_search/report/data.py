@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wiring_search.fronts import Front, front_of
-from wiring_search.fronts.trainings import POOLED, trainings
+from wiring_search.fronts.trainings import trainings
 from wiring_search.records import SHARES, Status
 from wiring_search.report.again import winners_data
 from wiring_search.report.checklist import Compared, Known, checklist
@@ -115,7 +115,7 @@ def _certainty(best: Front) -> dict[int, float]:
 def _spread(store: Store, finished: "pandas.DataFrame") -> dict[int, list]:
     """Of candidates that were trained several times: mean error, its standard error, trainings, and who trained them."""
     known = trainings(store, finished).assign(trial=finished["trial"])
-    known = known[~known["source"].isin(["", POOLED])]
+    known = known[known["trainings"] > 1]
     columns = (known[name] for name in ("trial", "mean", "standard_error", "trainings", "source"))
     return {
         int(trial): [rounded(mean), rounded(se, 3), int(n), source] for trial, mean, se, n, source in zip(*columns, strict=True)
