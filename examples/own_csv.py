@@ -24,7 +24,7 @@ def room(minutes: int, seed: int = 0) -> pandas.DataFrame:
     inside = np.empty(minutes)
     now = 18.0
     for minute in range(minutes):
-        now += 0.02 * (outside[minute] - now) + 0.35 * heater[minute]
+        now += 0.1 * (outside[minute] - now) + 1.2 * heater[minute]
         inside[minute] = now + 0.05 * rng.standard_normal()
     return pandas.DataFrame({"outside": outside.round(2), "heater": heater, "inside": inside.round(2)})
 
@@ -36,7 +36,7 @@ def main() -> None:
 
     # All columns but the target are inputs. The file is cut in time: 70 % train, 15 % validation, 15 % test.
     options = TaskOptions(data=str(table), target="inside", window=32, stride=8)
-    run = search(study_config("csv", "small", options, trials=TRIALS, epochs=EPOCHS, scores=()), OUT, ONE_PROCESS)
+    run = search(study_config("csv", "small", options, trials=TRIALS, epochs=EPOCHS, ahead=1, scores=()), OUT, ONE_PROCESS)
 
     print(run.answer())
     print(run.front()[["trial", "synapses", "mse", "latency_us"]])

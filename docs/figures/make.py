@@ -1,7 +1,7 @@
 """The figures of the documentation, from searches that this script runs: python docs/figures/make.py [FOLDER OF THE RUNS]
 
-Digits, the space `small`: one search for the front and its wirings, and three each of two samplers for what they attain. A few minutes
-on two cores; runs that are there already are not searched again. The same seed draws the same pictures.
+Digits, the space `small`: one search of 96 candidates for the front and its wirings, and three of 32 for what they attain. A few minutes; runs that are
+there already are not searched again. The same seed draws the same pictures.
 """
 
 import sys
@@ -16,12 +16,11 @@ from wiring_search.run import ONE_PROCESS, Run, search, study_config
 
 HERE = Path(__file__).resolve().parent
 BLUE, ORANGE, GREY = "#0067a5", "#c4500a", "#9aa1a8"
-SAMPLERS = {"tpe": BLUE, "random": ORANGE}
 
 
-def searched(runs: Path, sampler: str, seed: int, trials: int, epochs: int = 40) -> Run:
-    config = study_config("digits", "small", trials=trials, epochs=epochs, sampler=sampler, seed=seed, scores=())
-    return search(config, runs / f"{sampler}-{seed}-{trials}", ONE_PROCESS)
+def searched(runs: Path, seed: int, trials: int) -> Run:
+    config = study_config("digits", "small", trials=trials, epochs=40, seed=seed, scores=())
+    return search(config, runs / f"{seed}-{trials}", ONE_PROCESS)
 
 
 def draw_front(run: Run) -> Figure:
@@ -39,17 +38,16 @@ def draw_front(run: Run) -> Figure:
     return ax.figure
 
 
-def draw_attainment(runs: dict[str, list[Run]]) -> Figure:
-    """What half of a sampler's runs attain, within what one and what all of them do."""
+def draw_attainment(runs: list[Run]) -> Figure:
+    """What half of the runs attain, within what one and what all of them do: how much of a front is the seed's."""
     ax = _axes("synapses", "error on validation")
-    for sampler, several in runs.items():
-        points = [run.front()[["synapses", "error"]].to_numpy(float) for run in several]
-        right = max(run[:, 0].max() for run in points)
-        one, half, every = (_stairs(surface, right) for surface in attainment(points, (1 / len(points), 0.5, 1.0)))
-        across = np.unique(np.concatenate([one[:, 0], every[:, 0]]))
-        low, high = (_height(stairs, across) for stairs in (one, every))
-        ax.fill_between(across, low, high, step="post", color=SAMPLERS[sampler], alpha=0.18, linewidth=0)
-        ax.step(*half.T, where="post", color=SAMPLERS[sampler], label=f"{sampler}: median of {len(points)} runs")
+    points = [run.front()[["synapses", "error"]].to_numpy(float) for run in runs]
+    right = max(front[:, 0].max() for front in points)
+    one, half, every = (_stairs(surface, right) for surface in attainment(points, (1 / len(points), 0.5, 1.0)))
+    across = np.unique(np.concatenate([one[:, 0], every[:, 0]]))
+    low, high = (_height(stairs, across) for stairs in (one, every))
+    ax.fill_between(across, low, high, step="post", color=BLUE, alpha=0.18, linewidth=0, label="from the best to the worst")
+    ax.step(*half.T, where="post", color=BLUE, label=f"median of {len(runs)} searches")
     ax.set(ylim=(0, None))
     ax.figure.legend(frameon=False, loc="outside upper center", ncols=2)
     return ax.figure
@@ -80,12 +78,12 @@ def _save(figure: Figure, name: str) -> None:
 
 def main(runs: Path) -> None:
     matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "wiring-search", "font.family": "sans-serif"}
-    run = searched(runs, "tpe", 0, 96)
+    run = searched(runs, 0, 96)
     _save(draw_front(run), "front.svg")
     front = run.front()
     chosen = front[front["accuracy"] >= front["accuracy"].max() - 0.05].iloc[0]
     _save(run.trial(int(chosen["trial"])).candidate.wiring.draw().figure, "wiring.svg")
-    _save(draw_attainment({name: [searched(runs, name, seed, 32) for seed in range(3)] for name in SAMPLERS}), "attainment.svg")
+    _save(draw_attainment([searched(runs, seed, 32) for seed in range(3)]), "attainment.svg")
 
 
 if __name__ == "__main__":
