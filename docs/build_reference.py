@@ -26,7 +26,9 @@ MODULES = {
         "hypersolver",
     ],
     "Tasks": ["tasks", "tasks.baselines"],
-    "Analysis": ["pareto", "screening"],
+    "Fronts": ["pareto", "fronts", "comparing"],
+    "What matters": ["structure", "importance", "correlations", "mattering", "screening"],
+    "Winners": ["controls", "significance", "optimism", "winning", "export"],
 }
 COMMANDS = "commands.md"
 Definition = ast.FunctionDef | ast.ClassDef

@@ -1,7 +1,7 @@
 """The figures of the documentation, from searches that this script runs: python docs/figures/make.py [FOLDER OF THE RUNS]
 
-Digits, the space `small`: one search of 96 candidates for the front and its wirings, and three of 32 for what they attain. A few minutes; runs that are
-there already are not searched again. The same seed draws the same pictures.
+Digits, the space `small`: one search of 96 candidates for the front and its wirings, and three of 32 for what they attain. A few
+minutes; runs that are there already are not searched again. The same seed draws the same pictures.
 """
 
 import sys
