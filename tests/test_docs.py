@@ -105,7 +105,13 @@ def test_how_to_pages_quote_what_runs() -> None:
                 parse_space(text, page.name)
 
 
-@pytest.mark.parametrize("example", ["own_csv", "own_space", "own_training_loop", "compare_samplers"])
+NEEDS_A_COMPILER = pytest.mark.skipif(shutil.which("gcc") is None, reason="what is exported to C is compiled")
+
+
+@pytest.mark.parametrize(
+    "example",
+    ["own_csv", "own_space", "own_training_loop", "compare_samplers", pytest.param("front_and_export", marks=NEEDS_A_COMPILER)],
+)
 def test_examples_run(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr("wiring_search.run._write_files", lambda *given: None)  # reports are not what they are about
     for name, value in {**QUICK, "OUT": str(tmp_path / "out")}.items():
@@ -132,7 +138,7 @@ HASTE = {
 }
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="what is exported to C is compiled")
+@NEEDS_A_COMPILER
 def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     """Every Python and shell block, one after the other, in a folder of its own; half-cheetah's files are made up."""
     monkeypatch.chdir(tmp_path)

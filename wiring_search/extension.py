@@ -9,7 +9,7 @@
 The file's text is part of the study: it stands in the store, every worker runs it, and whoever opens the study has its names.
 So opening a study runs the code that it was made with: open those of people whom you trust.
 
-A neuron needs no compiled kernel: it runs in plain torch (`kernels.plain`), a few dozen times slower than those that have one.
+A neuron needs no compiled kernel: it runs in plain torch (`kernels.plain`), about twenty times slower than those that have one.
 With a `field` its solvers are the explicit ones, and `advance` is told which; without, it has a closed form. Scores of a file
 form a group of the file's name, which is always measured; they see trained networks and the task without its test split.
 """

@@ -1,6 +1,6 @@
 """The CPU kernel's contract in plain torch, for neurons of the user's that have no compiled kernel.
 
-The reference does the work and autograd the way back: slow, a few dozen times slower than the fused kernel, and right. A
+The reference does the work and autograd the way back: slow, about twenty times slower than the fused kernel, and right. A
 neuron of `wiring_search.extension` so trains, is scored and searched like any other, by code that does not know of it.
 """
 
