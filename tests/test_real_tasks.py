@@ -63,7 +63,7 @@ def test_no_row_is_in_two_clean_splits(name: str, folders: dict[str, Path]) -> N
     assert not train & valid and not train & test and not valid & test
 
 
-@pytest.mark.parametrize("name", set(NAMING) - CLEAN_ONLY - {"power"})
+@pytest.mark.parametrize("name", sorted(set(NAMING) - CLEAN_ONLY - {"power"}))
 def test_the_papers_splits_share_rows_as_published(name: str, folders: dict[str, Path]) -> None:
     task = _load(name, folders[name], "paper")
     train, valid, test = (_rows(getattr(task, part), NAMING[name]) for part in PARTS)
