@@ -25,7 +25,7 @@ MODULES = {
         "solver_choice",
         "hypersolver",
     ],
-    "Tasks": ["tasks", "tasks.baselines"],
+    "Tasks": ["tasks", "tasks.columns", "tasks.baselines"],
     "Fronts": ["pareto", "fronts", "comparing"],
     "What matters": ["structure", "importance", "correlations", "mattering", "screening"],
     "Winners": ["controls", "significance", "optimism", "winning", "export"],

@@ -13,6 +13,7 @@ import typer
 
 from search_spaces.toml_space import parse_space
 from wiring_search.cli import app
+from wiring_search.events import Estimated
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -44,7 +45,7 @@ def _command_lines(text: str) -> list[list[str]]:
 @pytest.fixture(autouse=True)
 def no_estimates(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long a search is going to take is measured for a second or two; these take no longer themselves."""
-    monkeypatch.setattr("wiring_search.run.searched._estimate", lambda *given: None)
+    monkeypatch.setattr("wiring_search.estimate.estimate", lambda *given: Estimated(1.0, 0.0))
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
@@ -113,7 +114,7 @@ NEEDS_A_COMPILER = pytest.mark.skipif(shutil.which("gcc") is None, reason="what 
     ["own_csv", "own_space", "own_training_loop", "compare_samplers", pytest.param("front_and_export", marks=NEEDS_A_COMPILER)],
 )
 def test_examples_run(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    monkeypatch.setattr("wiring_search.run._write_files", lambda *given: None)  # reports are not what they are about
+    monkeypatch.setattr("wiring_search.run.folder.write_report", lambda *given: None)  # the page is not what they are about
     for name, value in {**QUICK, "OUT": str(tmp_path / "out")}.items():
         monkeypatch.setenv(name, value)
     runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")

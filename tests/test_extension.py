@@ -21,6 +21,7 @@ from wiring_search.run import ONE_PROCESS, Run, resume, search, study_config
 from wiring_search.scoring import train_and_score
 from wiring_search.store import Store
 from wiring_search.tasks import Split, Task, TaskOptions
+from wiring_search.tasks.columns import Columns
 from wiring_search.topologies import ncp
 from wiring_search.trained import trained_network
 
@@ -186,6 +187,7 @@ def _task(**given: object) -> Task:
         ({"train": Split(np.full((4, 3, 2), np.nan, np.float32), np.zeros(4, np.int64))}, "24 values that are not finite"),
         ({"every_step": True}, r"train.y is int64 of shape \(4,\); give int64 \(4, 3\)"),
         ({"baselines": {"none": np.nan}}, "give finite errors"),
+        ({"inputs": Columns(("only one",))}, "inputs names 1 columns, and there are 2"),
     ],
 )
 def test_a_task_that_cannot_be_trained_on_is_refused(given: dict, said: str) -> None:

@@ -14,6 +14,9 @@ def checked(task: Task) -> Task:
         raise ValueError(f"kind is {task.kind!r} with the metric {task.metric!r}; give {allowed}")
     for name in ("train", "valid", "test"):
         _check(task, name, getattr(task, name))
+    for name, columns, count in (("inputs", task.inputs, task.features), ("targets", task.targets, task.outputs)):
+        if columns is not None and len(columns.names) != count:
+            raise ValueError(f"{name} names {len(columns.names)} columns, and there are {count}; name each once, in their order")
     if not all(np.isfinite(error) for error in task.baselines.values()):
         raise ValueError(f"baselines are {task.baselines}; give finite errors on the validation split, or none")
     return task
