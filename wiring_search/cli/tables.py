@@ -104,7 +104,7 @@ def _said(found: "Front") -> Iterator[str]:
     if found.rows["probability"].notna().any():
         yield "sure: probability that no other candidate that was trained several times is truly better"
     elif "error" in found.objectives and len(found.rows):
-        yield "sure of it? Where one of the front was trained only once, nothing is known of luck; `retrain` or --repeats tells."
+        yield "sure of it? Not all of the front was trained several times, so nothing is known of luck; `retrain` or --repeats tells."
     if found.beside:
         likely = ", ".join(f"trial {trial} ({share:.2f})" for trial, share in list(found.beside.items())[:5])
         yield f"beside the front, but perhaps on it: {likely}"
