@@ -17,6 +17,13 @@ def browser() -> str:
     return found
 
 
+def dom_of(page: Path) -> str:
+    """The page as a browser has it after its scripts have run."""
+    command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={page.parent / 'profile'}"]
+    command += ["--window-size=1100,900", "--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
 def found_in(text: str, folder: Path, script: str) -> dict:
     """What a script, the body of a function run in the page after its own, returns."""
     copy = folder / "page.html"
@@ -24,9 +31,6 @@ def found_in(text: str, folder: Path, script: str) -> dict:
         f"document.title = JSON.stringify((() => {{ try {{ {script} }} catch (fault) {{ return {{fault: fault.stack}}; }} }})());"
     )
     copy.write_text(text.replace("</body>", f"<script>{told}</script></body>"), encoding="utf-8")
-    command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    command += ["--window-size=1100,900", "--virtual-time-budget=2000", "--dump-dom", copy.as_uri()]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom, re.DOTALL).group(1)))
+    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom_of(copy), re.DOTALL).group(1)))
     assert "fault" not in found, found["fault"]
     return found

@@ -11,8 +11,8 @@ import numpy as np
 import pandas
 import pytest
 import studies
+from browser import found_in
 from scipy.stats import mannwhitneyu
-from test_report import _found
 
 from wiring_search.cli.comparing import compare as command
 from wiring_search.comparing import Comparison, compare
@@ -199,7 +199,7 @@ def test_in_a_browser_every_front_is_drawn_and_methods_can_be_hidden(found: Comp
   document.querySelectorAll("#legend input")[1].click();
   return {...found, hidden: spots(), left: count("#chart-fronts .band"), wide: document.documentElement.scrollWidth <= innerWidth};
 """
-    seen = _found(comparison_page(found), tmp_path, script)
+    seen = found_in(comparison_page(found), tmp_path, script)
     fronts = [sum(len(run["front"]) for run in method["runs"]) for method in comparison_data(found)["methods"]]
     assert seen["spots"] == fronts and seen["bands"] == 2 and seen["curves"] == 7 + 2 and seen["rows"] == 7 and seen["pairs"] == 1
     assert seen["answer"] == found.answer and seen["hidden"] == [fronts[0], 0, fronts[2]] and seen["left"] == 1 and seen["wide"]

@@ -4,14 +4,13 @@ import html
 import io
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from browser import dom_of
 from studies import fake_train, store
 
 from wiring_search.candidate import MEMORIES, SOLVERS
@@ -87,21 +86,6 @@ def _reference(network: LiquidNetwork, own: dict[str, torch.Tensor], x: np.ndarr
     return {"outputs": torch.stack(outputs, 1).numpy(), "states": torch.stack(states, 1).numpy()}
 
 
-def _browser() -> str:
-    found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("needs a Chromium or Chrome, and none is installed")
-    return found
-
-
-def _dom(page: Path) -> str:
-    """The page as a browser has it after its scripts have run."""
-    profile = f"--user-data-dir={page.parent / 'profile'}"
-    command = [_browser(), "--headless", "--no-sandbox", "--disable-gpu", profile, "--window-size=1100,900"]
-    command += ["--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-
-
 _RUN = """
 const off = Object.fromEntries(Object.entries(given.off).map(([name, list]) => [name, new Set(list)]));
 const told = given.cases.map(({network, x, elapsed}) => {
@@ -132,7 +116,7 @@ def test_javascript_computes_what_python_computes_for_every_kind_whole_and_with_
     page = tmp_path / "page.html"
     script = (WEB / "forward.js").read_text(encoding="utf-8")
     page.write_text(f"<pre id=told></pre><script>{script}\nconst given = {given};{_RUN}</script>", encoding="utf-8")
-    dom = _dom(page)
+    dom = dom_of(page)
     told = json.loads(dom[dom.index('<pre id="told">') + 15 : dom.index("</pre>")])
     worst: dict[str, float] = {}
     for kind, (whole, off), mine in zip(KINDS, expected, told, strict=True):
@@ -283,7 +267,7 @@ def test_in_a_browser_the_player_plays_and_every_part_is_a_switch(study: Store, 
     page.write_text(
         text.replace("<head>", f"<head>{faults}", 1).replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8"
     )
-    found = re.search(r'<pre id="heard">(.*?)</pre>', _dom(page))
+    found = re.search(r'<pre id="heard">(.*?)</pre>', dom_of(page))
     assert found, "the script did not come to its end"
     told = json.loads(html.unescape(found[1]))
     assert not told["faults"]
