@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from studies import fake_train, store, tiny_task
+from typer.testing import CliRunner
 
 from wiring_search import study
 from wiring_search.budget import Budget
+from wiring_search.cli import app
 from wiring_search.run import ONE_PROCESS, Run, resume, search, search_randomly, study_config
 from wiring_search.store import Store
 from workers.inline import InlinePool
@@ -39,6 +41,14 @@ def test_it_goes_on_where_it_stopped_and_as_far_as_the_study(studied: Path) -> N
     assert not stopped.ended and stopped.config.trials == 6
     whole = search_randomly(studied, ONE_PROCESS)
     assert whole.ended and (whole.table()["status"] == "ok").sum() == 6
+
+
+def test_the_command_goes_on_with_it_and_shows_its_front(studied: Path) -> None:
+    resume(studied, ONE_PROCESS, trials=9)
+    ran = CliRunner().invoke(app, ["random", str(studied), "--workers", "0", "--quiet"])
+    assert ran.exit_code == 0, ran.output
+    assert "Pareto front" in ran.output and "report.html" in ran.output
+    assert Run(studied / "random").ended and Run(studied / "random").config.trials == 9
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:

@@ -210,11 +210,12 @@ def random_search(
     """
     from wiring_search import run
     from wiring_search.budget import Budget
+    from wiring_search.report import RANDOM
 
     config = replace(run.Run(out).config, sampler="random")
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
     budget = Budget(minutes, core_hours, resources.cores)
-    show = _Show(config, out / run.RANDOM, resources, budget, quiet, names_in(log))
+    show = _Show(config, out / RANDOM, resources, budget, quiet, names_in(log))
     _go(show, lambda watch: run.search_randomly(out, resources, budget, watch), again=f"wiring-search random {out}")
     console.print(f"Beside the search itself: {plain(str(run.Run(out).report))}", soft_wrap=True)
 
