@@ -27,7 +27,7 @@ _NEAR = 0.1
 @dataclass(frozen=True)
 class Knees:
     """chosen: the row of the knee, the first of equal ones; None where there is no knee. stability: the share of resamples whose
-    knee lies within a tenth of the front's extent of it, in every objective; NaN without a knee. shares: (points,) of the
+    knee lies within a tenth of the front's extent of it, in every objective (of drawn numbers, of their median); NaN without a knee. shares: (points,) of the
     resamples, how many have just that row (or one equal to it) as their knee."""
 
     chosen: int | None
@@ -64,9 +64,11 @@ def knees(points: ArrayLike, column: int = 0, drawn: np.ndarray | None = None, r
     if chosen is None:
         return Knees(None, math.nan, shares)
     _, extent = _extent(points[is_front(points)])
-    near = 0
+    near, own = 0, points[chosen].copy()
+    if drawn is not None:  # fresh trainings move a chosen error up: that is luck lost, not another choice
+        own[column] = np.median(drawn[:, chosen])
     for place, row in found:
-        near += bool((np.abs(place - points[chosen]) <= _NEAR * extent).all())
+        near += bool((np.abs(place - own) <= _NEAR * extent).all())
         shares[row] += 1
     of = len(drawn) if drawn is not None else resamples
     return Knees(chosen, near / of, shares / of)
