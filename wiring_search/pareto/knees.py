@@ -27,8 +27,8 @@ _NEAR = 0.1
 @dataclass(frozen=True)
 class Knees:
     """chosen: the row of the knee, the first of equal ones; None where there is no knee. stability: the share of resamples whose
-    knee lies within a tenth of the front's extent of it, in every objective (of drawn numbers, of their median); NaN without a knee. shares: (points,) of the
-    resamples, how many have just that row (or one equal to it) as their knee."""
+    knee lies within a tenth of the front's extent of it, in every objective (of drawn numbers, of their median); NaN without a
+    knee. shares: (points,) of the resamples, how many have just that row (or one equal to it) as their knee."""
 
     chosen: int | None
     stability: float
