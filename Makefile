@@ -13,7 +13,7 @@ search: $(VENV)/installed
 	$(BIN)/wiring-search search --task digits --space default $(SEARCH) --out $(OUT)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
