@@ -1,6 +1,8 @@
-"""What tests of several files share: a width of tables, and one PostgreSQL server a session, started for the first test that wants it."""
+"""What tests of several files share: a width of tables, the command line, and one PostgreSQL server a session, started for the first
+test that wants it."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,3 +16,19 @@ os.environ["COLUMNS"] = "200"
 def postgres() -> Iterator[Postgres]:
     with running() as server:
         yield server
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    """Runs a command in this process; what it says, on standard error where it is to end with `rc`."""
+    from wiring_search import cli
+
+    def run_(*arguments: object, rc: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["wiring-search", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        said = capsys.readouterr()
+        assert end.value.code == rc, said.out + said.err
+        return said.err if rc else said.out
+
+    return run_

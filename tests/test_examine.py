@@ -1,6 +1,5 @@
 """Robustness, cost and repeats of a run folder, from the command line on."""
 
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 import studies
 
 import search_spaces
-from wiring_search import cli, examine, study, tasks
+from wiring_search import examine, study, tasks
 from wiring_search.records import Status
 from wiring_search.run import ONE_PROCESS, Run, search, study_config
 from wiring_search.scores.robustness import FAMILIES
@@ -34,19 +33,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = TaskOptions(data=str(data), target="y", window=8, stride=4)
     search(study_config("csv", str(space), options, trials=6, epochs=2, pack_size=3), path, ONE_PROCESS)
     return path
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-    def run_(*arguments: object, rc: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["wiring-search", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        said = capsys.readouterr()
-        assert end.value.code == rc, said.out + said.err
-        return said.err if rc else said.out
-
-    return run_
 
 
 def test_robustness_of_the_front(folder: Path, run) -> None:

@@ -20,7 +20,8 @@ from wiring_search.pack import Pack
 from wiring_search.playing import EASY, TYPICAL, WORST, Plain, plain, plane, playable, shortest
 from wiring_search.records import Beat, PackJob, PackResult, Status, no_beat
 from wiring_search.report import write_report
-from wiring_search.run import Run
+from wiring_search.report.serve import Live
+from wiring_search.run import Run, player
 from wiring_search.scores.trajectory import principal_plane
 from wiring_search.store import Store
 from wiring_search.study import search
@@ -228,6 +229,16 @@ def test_a_report_says_why_networks_cannot_be_run_where_the_data_are_gone(tmp_pa
     Run(tmp_path).write_files()
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert '"play":{"absent":"The networks of this study cannot be run here: ' in text and "--data" in text
+
+
+def test_a_served_page_has_them_too_and_its_task_is_loaded_once(study: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+    monkeypatch.setattr("wiring_search.tasks.load", lambda *given: loaded.append(given) or _irregular_task())
+    live = Live(study.folder, player())
+    played = live.page()["play"]
+    assert {one["trial"] for one in played["networks"]} == {t.trial for t in study.trials() if t.status is Status.OK}
+    assert live.page()["play"] is played and "play" not in live.data()
+    assert player()(study)["networks"] == played["networks"] and len(loaded) == 2
 
 
 _PLAY = """

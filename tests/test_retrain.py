@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import sys
 from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas
 import pytest
 import torch
 
-from wiring_search import cli, examine, tasks
+from wiring_search import examine, tasks
 from wiring_search.candidate import Candidate
 from wiring_search.examine import retrained
 from wiring_search.network import LiquidNetwork
@@ -44,19 +43,6 @@ def whole(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fresh(study: Path, tmp_path: Path) -> Path:
     return shutil.copytree(study, tmp_path / "run")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-    def run_(*arguments: object, rc: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["wiring-search", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        said = capsys.readouterr()
-        assert end.value.code == rc, said.out + said.err
-        return said.err if rc else said.out
-
-    return run_
 
 
 def _plan(folder: Path, seeds: int = 2, controls: tuple[str, ...] = ("rewired", "dense")) -> examine.Plan:

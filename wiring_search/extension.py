@@ -101,7 +101,7 @@ class Extension:
         sys.modules[self._module] = module  # dataclasses look their module up
         try:
             exec(compile(self.text, self.file, "exec"), module.__dict__)
-        except Exception as cause:
+        except Exception as cause:  # a user's code may raise anything; the user is told which line did
             raise ValueError(f"{self.file}{_line(cause, self.file)} cannot be run: {type(cause).__name__}: {cause}") from cause
         return _tables_of(module)
 
@@ -179,7 +179,7 @@ def _try_neuron(file: str, name: str) -> None:
         network = LiquidNetwork(ncp(2, 3, 2, 1, 2, 2, 1, 2), neuron=name, steps=1)
         y, _ = network(torch.ones(2, 3, 2))
         y.sum().backward()
-    except Exception as cause:
+    except Exception as cause:  # likewise
         where = _line(cause, file)
         raise ValueError(f"{file}{where}: neuron {name!r} does not run: {type(cause).__name__}: {cause}") from cause
     if not bool(torch.isfinite(y).all()):

@@ -9,7 +9,7 @@ layout (`wiring_search.kernels.layout`), one entry a synapse: nothing is masked,
 synapse that is not there.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -118,23 +118,18 @@ def network_of(
     candidate: Candidate, features: int, outputs: int | None, weights: np.ndarray, every_step: bool = True
 ) -> LiquidNetwork:
     """The candidate's network with these stored parameters, flat, as `Pack.weights` gives them."""
-    network = LiquidNetwork(
-        candidate.wiring,
-        features,
-        outputs,
-        neuron=candidate.neuron,
-        solver=candidate.solver,
-        steps=candidate.steps,
-        memory=candidate.memory,
-        every_step=every_step,
-        gradient=candidate.gradient,
-        seed=candidate.seed,
-    )
+    network = fresh_network_of(candidate, features, outputs, every_step=every_step)
     with torch.no_grad():
         for name, place in network.layout.slices[0].items():
             parameter = network.get_parameter(name)
             parameter.copy_(torch.from_numpy(weights[place]).view_as(parameter))
     return network
+
+
+def fresh_network_of(candidate: Candidate, features: int, outputs: int | None, **others: Any) -> LiquidNetwork:
+    """The candidate's network with the parameters that its seed starts it with. others: further arguments of `LiquidNetwork`."""
+    dynamics = {name: getattr(candidate, name) for name in ("neuron", "solver", "steps", "memory", "gradient", "seed")}
+    return LiquidNetwork(candidate.wiring, features, outputs, **dynamics, **others)
 
 
 def require_features(x: torch.Tensor, features: int) -> None:

@@ -107,8 +107,9 @@ def serve(
     It only reads. Give --host 0.0.0.0 to let everybody see it who can reach this machine.
     """
     from wiring_search.report.serve import server
+    from wiring_search.run import player
 
-    serving = server(out, host, port)
+    serving = server(out, host, port, player())
     name = f"[{host}]" if ":" in host else host
     console.print(f"{plain(str(out))} at http://{plain(name)}:{serving.server_port}/ (stop with Ctrl-C)", soft_wrap=True)
     try:

@@ -10,7 +10,7 @@ import torch
 from wiring_search.candidate import Candidate
 from wiring_search.export.parcel import Parcel
 from wiring_search.export.verified import Check, compared
-from wiring_search.network import LiquidNetwork
+from wiring_search.network import LiquidNetwork, fresh_network_of
 
 FILES = ("network.json",)
 _ENDS = ("pre", "post", "sensory_pre", "sensory_post")
@@ -48,17 +48,7 @@ def network_from_json(text: str) -> LiquidNetwork:
 
 def empty_network(candidate: Candidate, features: int, outputs: int | None) -> LiquidNetwork:
     """With fresh parameters, stored as the equations have them."""
-    return LiquidNetwork(
-        candidate.wiring,
-        features,
-        outputs,
-        neuron=candidate.neuron,
-        solver=candidate.solver,
-        steps=candidate.steps,
-        memory=candidate.memory,
-        gradient=candidate.gradient,
-        positive="clip",
-    )
+    return fresh_network_of(candidate, features, outputs, positive="clip")
 
 
 def check(parcel: Parcel, folder: Path) -> Check:

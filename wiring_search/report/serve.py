@@ -22,7 +22,6 @@ from wiring_search.store import Store, exists
 
 # A page is kept for so many times the seconds that it took to make: the server of a large study leaves most of a core to the search.
 _REST = 4.0
-_UNPLAYED = "Networks are played in the written report alone: `wiring-search report OUT`."
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
@@ -34,13 +33,19 @@ _HEADERS = {
 }
 
 
+# Networks that the page can run, as `wiring_search.playing` makes them, out of a store.
+Play = Callable[[Store], dict[str, Any]]
+
+
 class Live:
     """A study's data as they stand, made anew when the store has changed. Threads may share it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, play: Play) -> None:
         self._folder = folder
+        self._play = play
         self._lock = threading.Lock()
         self._data: dict[str, Any] = {}
+        self._played: dict[str, Any] = {}
         self._rests_until = 0.0
 
     def state(self) -> dict[str, Any]:
@@ -63,6 +68,14 @@ class Live:
                 self._rests_until = time.monotonic() + _REST * (time.monotonic() - begun)
             return self._data
 
+    def page(self) -> dict[str, Any]:
+        """The same, and networks to play, which news do not change in an open page: its reader may be in the midst of one."""
+        data = self.data()
+        with self._lock, closing(Store.open(self._folder)) as store:
+            if self._played.get("version") != data["version"]:
+                self._played = {"version": data["version"], "play": self._play(store)}
+            return {**data, "play": self._played["play"]}
+
     def _version(self, store: Store) -> str:
         """Another one whenever a report would show something else."""
         beside = self._folder / RANDOM
@@ -72,20 +85,21 @@ class Live:
             return f"{store.version()} {random.version()}"
 
 
-def server(folder: Path, host: str = "127.0.0.1", port: int = 8000) -> ThreadingHTTPServer:
-    """A server that listens; `serve_forever` answers. port: 0 takes any that is free (`server_port` says which).
+def server(folder: Path, host: str = "127.0.0.1", port: int = 8000, play: Play = lambda store: {}) -> ThreadingHTTPServer:
+    """A server that listens; `serve_forever` answers. port: 0 takes any that is free (`server_port` says which). play: makes the
+    networks that can be run in a page when it is loaded, none by default.
 
     Raises ValueError where `folder` holds no study, and where it cannot listen there.
     """
     from wiring_search.report import report_page
 
-    live = Live(folder)
+    live = Live(folder, play)
     live.state()
 
     class Handler(BaseHTTPRequestHandler):
         server_version, sys_version, timeout = "wiring-search", "", 30.0
         answers: dict[str, tuple[str, Callable[[], str]]] = {
-            "/": ("text/html", lambda: report_page({**live.data(), "play": {"absent": _UNPLAYED}})),
+            "/": ("text/html", lambda: report_page(live.page())),
             "/data.json": ("application/json", lambda: as_json(live.data())),
             "/state.json": ("application/json", lambda: as_json(live.state())),
         }

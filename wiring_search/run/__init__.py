@@ -10,7 +10,7 @@ The command line is a thin layer over this.
 """
 
 from wiring_search.run.baselined import BaselineDone, BaselineEpoch, BaselineWatcher, train_baselines
-from wiring_search.run.folder import Run
+from wiring_search.run.folder import Run, player
 from wiring_search.run.pools import ALL_CORES, ONE_PROCESS, Resources, make_pool
 from wiring_search.run.screened import Screened, screen
 from wiring_search.run.searched import UNLIMITED, resume, search, search_randomly, study_config
@@ -26,6 +26,7 @@ __all__ = [
     "Run",
     "Screened",
     "make_pool",
+    "player",
     "resume",
     "screen",
     "search",

@@ -1,6 +1,7 @@
 """A run folder: what is read out of its store, and the files that are made from it."""
 
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,19 @@ def write_files_of(store: Store, task: Task | None) -> None:
             f"tables and report of {store.folder} cannot be written ({fault}). What was found is safe in the store; free some space, "
             f"then `wiring-search resume {store.folder}` goes on"
         ) from fault
+
+
+def player() -> Callable[[Store], dict[str, Any]]:
+    """Makes the networks that a served report can run, again and again: the task is loaded once."""
+    task: Task | None = None
+
+    def play(store: Store) -> dict[str, Any]:
+        nonlocal task
+        with suppress(ValueError):  # `_playable` says what is wrong
+            task = task or tasks.load(store.config.task, store.config.task_options)
+        return _playable(store, task)
+
+    return play
 
 
 def _playable(store: Store, task: Task | None) -> dict[str, Any]:

@@ -38,7 +38,7 @@ async function follow(version) {
 }
 
 adopt(JSON.parse(byId("data").textContent));
-// Networks to play are in the file that was written; a served page has none.
+// News leave the player as it is: its reader may be in the midst of something. A page that is loaded again has the newest networks.
 const played = playSection(byId("play"), study.play, trial => `trial ${trial} · ${briefly(study.row(trial)).split(" · ").slice(0, 2).join(" · ")}`);
 draw();
 performance.mark("drawn");
