@@ -15,7 +15,6 @@ import pytest
 import studies
 from optuna.importance import PedAnovaImportanceEvaluator
 from scipy.stats import spearmanr
-from test_examine import run  # noqa: F401  the command line
 
 from search_spaces import Choice, FloatRange, Infeasible, IntRange, Space
 from wiring_search import examine
@@ -191,7 +190,7 @@ def test_marginals_hold_every_candidate_once(folder: Path) -> None:
             assert one["median"] == own["error"].median() and one["lower"] == own["error"].quantile(0.25)
 
 
-def test_the_command_writes_what_it_says(folder: Path, run) -> None:  # noqa: F811
+def test_the_command_writes_what_it_says(folder: Path, run) -> None:
     said = run("matters", folder, "--quiet")
     assert "Importance for error" in said and "learning_rate" in said and "at equal size" in said
     with closing(Store.open(folder)) as store:
@@ -219,7 +218,7 @@ def test_the_command_writes_what_it_says(folder: Path, run) -> None:  # noqa: F8
     assert len(page["correlations"]) == len(found) and page["correlations"][0]["sentence"].startswith(found["feature"][0])
 
 
-def test_what_cannot_be_told_is_said(folder: Path, run, tmp_path: Path) -> None:  # noqa: F811
+def test_what_cannot_be_told_is_said(folder: Path, run, tmp_path: Path) -> None:
     assert "'beauty' is no objective" in run("matters", folder, "--objectives", "beauty", rc=2)
     filled(tmp_path / "few", SPACE, 3, error_of).close()
     assert "3 candidates trained to the end" in run("matters", tmp_path / "few", rc=2)
