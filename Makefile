@@ -13,7 +13,8 @@ search: $(VENV)/installed
 	$(BIN)/wiring-search search --task digits --space default $(SEARCH) --out $(OUT)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not ray"
+	$(BIN)/python tests/apart.py
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

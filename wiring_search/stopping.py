@@ -15,9 +15,6 @@ def stopped_by_signals(told: Callable[[], None]) -> Iterator[Until]:
     make the given function say so; a second one ends it at once. told: called within the signal's handler. Signals reach the
     main thread alone; in others nothing is heard."""
     heard: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: None
-        return
 
     def hear(number: int, frame: object) -> None:
         if heard:
@@ -25,9 +22,25 @@ def stopped_by_signals(told: Callable[[], None]) -> Iterator[Until]:
         heard.append(number)
         told()
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handled_by(hear):
         yield lambda: signal.Signals(heard[0]).name if heard else None
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Inside the block, Ctrl-C and SIGTERM are not heard: for the few seconds of what must not be left half done."""
+    with _handled_by(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _handled_by(handler: Callable | signal.Handlers) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -7,6 +7,7 @@ What it trained goes back to the board, which halves it and tries again (`worker
 worker. A slice is as large as its worker is fast and its memory allows (`workers.limits`).
 """
 
+import gc
 import math
 import re
 import time
@@ -24,6 +25,7 @@ from ray.exceptions import (
 )
 
 from wiring_search.records import PackJob, PackResult
+from wiring_search.stopping import deaf
 from wiring_search.tasks.task import Task
 from workers import limits
 from workers.pool import Train
@@ -130,15 +132,22 @@ class RayPool:
         self._stopping = True
 
     def close(self) -> None:
-        for hand in self._hands:
-            ray.kill(hand.actor)
-        self._hands, self._idle = [], []
-        self._waited_for.clear()
-        self._board.clear()
-        self._ready.clear()
-        if self._started_ray:
-            ray.shutdown()
-            self._started_ray = False
+        # Ray that is interrupted while it shuts down ends the process, and so can an answer that comes, or a reference that is
+        # freed, meanwhile or afterwards (all seen in 2.60): nothing is heard, the last answers come before, and nothing is left.
+        with deaf():
+            for hand in self._hands:
+                ray.kill(hand.actor)
+            if self._waited_for:
+                ray.wait(list(self._waited_for), num_returns=len(self._waited_for), timeout=_NAP)
+            self._hands, self._idle = [], []
+            self._waited_for.clear()
+            self._board.clear()
+            self._ready.clear()
+            if self._started_ray:
+                self._train = self._task = None
+                gc.collect()
+                ray.shutdown()
+                self._started_ray = False
 
     def _start(self) -> None:
         """Give every idle worker a slice, the fastest first, while there are any."""
