@@ -1,5 +1,8 @@
 """The fused kernel is held to the plain reference, the reference to arithmetic done by hand and to an ODE solver."""
 
+from collections import Counter
+from pathlib import Path
+
 import numba
 import numpy as np
 import pytest
@@ -73,6 +76,18 @@ def test_every_neuron_solver_and_memory_equals_its_reference(kind: Kind) -> None
     for seed, (size, features, outputs, projected, batch, steps, every_step, gaps) in enumerate(CASES[:4]):
         rng = np.random.default_rng((seed, size, batch))
         _parity(random_layout(rng, size, features, outputs, projected, kind), rng, batch, steps, every_step, gaps)
+
+
+def test_no_two_kinds_share_a_file_of_compiled_code() -> None:
+    """numba numbers what it keeps of one function by an index that it does not lock; see `cpu._entry_points`."""
+    rng = np.random.default_rng(2)
+    for kind in (Kind(), Kind("ct-rnn", "rk4"), Kind("cfc", "none", "state")):
+        layout = random_layout(rng, 1, 2, None, False, kind)
+        cpu.forward(layout, parameters(layout, rng), *inputs(layout, rng, 2, 2, False), False)
+    forward_items, _ = cpu._entry_points(*map(type, cpu._markers(Kind())))
+    files = list(Path(forward_items.stats.cache_path).glob(f"*_items-*-{cpu._SOURCES[:8]}-*.nbc"))
+    per_function = Counter(file.name.rsplit(".", 2)[0] for file in files)
+    assert len(per_function) >= 3 and set(per_function.values()) == {1}, per_function
 
 
 def test_state_is_held_bit_for_bit_where_no_time_passes() -> None:

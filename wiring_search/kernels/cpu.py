@@ -12,8 +12,9 @@ Neurons that nothing here is compiled for, those of an extension, are run by `pl
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +58,9 @@ def forward(
     )
     y = aligned(layout.size * tiles * shown * layout.output_size * LANES)
     final = aligned(tiles * layout.state_size * LANES)
-    _forward(*_markers(layout.kind), layout.edges, params, kept.x, kept.elapsed, _into_lanes(state), y, final, kept.history)
+    markers = _markers(layout.kind)
+    forward_items, _ = _entry_points(*map(type, markers))
+    forward_items(*markers, layout.edges, params, kept.x, kept.elapsed, _into_lanes(state), y, final, kept.history)
     y = _out_of_lanes(y, layout.size, samples, (shown, layout.output_size))
     return y, _out_of_lanes(final, 1, samples, (layout.state_size,))[0], kept
 
@@ -79,8 +82,10 @@ def backward(
     grad_state = aligned(tiles * layout.state_size * LANES)
     by_item = layout.size * tiles * time_steps * LANES if inputs_too else 0
     grad_x, grad_elapsed = aligned(by_item * features), aligned(by_item)
-    _backward(
-        *_markers(layout.kind),
+    markers = _markers(layout.kind)
+    _, backward_items = _entry_points(*map(type, markers))
+    backward_items(
+        *markers,
         layout.edges,
         params,
         kept.x,
@@ -214,14 +219,27 @@ def _digest_of_sources() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in compiled)).hexdigest()
 
 
-def _entry_points(sources: str):
-    """The two compiled loops over items.
+_SOURCES = _digest_of_sources()
+
+
+@cache
+def _entry_points(neurons: type, memory: type) -> tuple[Callable, Callable]:
+    """The two compiled loops over items for one pair of markers.
 
     numba's cache on disk watches the file and the closure of the function it stored, not the functions that one calls.
     `sources`, a digest of their files, is in the closure so that an edited kernel is never answered by an old one.
-    """
 
-    @njit(error_model="numpy", cache=True, parallel=True)
+    Every pair has functions, and so files, of its own. What numba keeps of one function's types goes by one index, and it
+    counts files by it without a lock: of two processes that compile different pairs at the same moment, one would be
+    given the other's code, and run another model without a word.
+    """
+    sources = _SOURCES
+
+    def on_disk(function: Callable) -> Callable:
+        function.__qualname__ = f"{function.__name__}-{neurons.__name__}-{memory.__name__}-{sources[:8]}"
+        return njit(error_model="numpy", cache=True, parallel=True)(function)
+
+    @on_disk
     def forward_items(neurons, memory, edges, params, x, elapsed, state, y, final, history):
         if not sources:
             return
@@ -246,7 +264,7 @@ def _entry_points(sources: str):
                 history[kept : kept + size * (time_steps + 1)],
             )
 
-    @njit(error_model="numpy", cache=True, parallel=True)
+    @on_disk
     def backward_items(
         neurons, memory, edges, params, x, elapsed, history, grad_y, grad_final, partial, grad_state, grad_x, grad_elapsed
     ):
@@ -278,6 +296,3 @@ def _entry_points(sources: str):
             )
 
     return forward_items, backward_items
-
-
-_forward, _backward = _entry_points(_digest_of_sources())
