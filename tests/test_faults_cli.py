@@ -65,10 +65,11 @@ def _table(folder: Path) -> pandas.DataFrame:
     return found.table().drop(columns=TIMES)
 
 
-def _until_training(process: subprocess.Popen, folder: Path, rung: int = 0) -> None:
-    """Until a pack for this rung is in the store, and a little more. Above rung 0 the workers are up."""
+def _until_training(process: subprocess.Popen, folder: Path, rung: int = 0, packs: int = 0) -> None:
+    """Until a pack for this rung, and more packs than so many, are in the store, and a little more. Above rung 0 the workers are
+    up."""
     end = time.monotonic() + 100
-    while rung not in _rungs(folder):
+    while rung not in (rungs := _rungs(folder)) or len(rungs) <= packs:
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.02)
     time.sleep(0.2)
@@ -90,16 +91,24 @@ def _checkpointed(folder: Path) -> set[int]:
     return packs
 
 
+def _stop_under_way(folder: Path, workers: int, signal_: signal.Signals, code: int) -> None:
+    """Starts a search and stops it, again where the signal came between two packs."""
+    for _ in range(5):
+        process = _start(*SMALL, "--workers", workers, "--out", folder)
+        _until_training(process, folder, rung=2 if workers else 1, packs=len(_rungs(folder)))
+        start = time.monotonic()
+        os.killpg(process.pid, signal_) if signal_ == signal.SIGINT else process.send_signal(signal_)  # as a terminal does
+        said = _end(process, code, 30)
+        print(f"{signal_.name} with {workers} workers: {time.monotonic() - start:.1f} s")
+        assert f"Stopped: {signal_.name}. What is done is kept; go on with:  wiring-search resume {folder}" in said
+        if _checkpointed(folder):
+            return
+    pytest.fail("no pack was ever written down under way")
+
+
 @pytest.mark.parametrize("workers", WORKERS)
 def test_sigterm_writes_down_packs_under_way(workers: int, table: pandas.DataFrame, tmp_path: Path) -> None:
-    process = _start(*SMALL, "--workers", workers, "--out", tmp_path / "run")
-    _until_training(process, tmp_path / "run", rung=2 if workers else 0)
-    start = time.monotonic()
-    process.terminate()
-    said = _end(process, 143, 30)
-    print(f"SIGTERM with {workers} workers: {time.monotonic() - start:.1f} s")
-    assert f"Stopped: SIGTERM. What is done is kept; go on with:  wiring-search resume {tmp_path / 'run'}" in said
-    assert _checkpointed(tmp_path / "run")
+    _stop_under_way(tmp_path / "run", workers, signal.SIGTERM, 143)
     _run("resume", tmp_path / "run", "--workers", 0)
     assert _table(tmp_path / "run").equals(table)
 
@@ -152,11 +161,7 @@ def test_sigterm_while_the_workers_start_is_heard_too(tmp_path: Path) -> None:
 
 def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs(table: pandas.DataFrame, tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = _start(*SMALL, "--workers", 0, "--out", folder)
-    _until_training(process, folder)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    assert f"Stopped: SIGINT. What is done is kept; go on with:  wiring-search resume {folder}" in _end(process, 130, 30)
-    assert _checkpointed(folder)
+    _stop_under_way(folder, 0, signal.SIGINT, 130)
     said = _run("resume", folder, "--workers", 0, "--minutes", 0.01)
     assert "of its budget are over. What is done is kept; go on with:  wiring-search resume" in said and not Run(folder).ended
     _run("resume", folder, "--workers", 0)
