@@ -4,10 +4,13 @@ test that wants it."""
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from postgres import Postgres, running
 
+# Without a GPU its kernels run under Triton's interpreter, which must be known before Triton is imported.
+os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
 # Tables are as wide as they need to be, wherever tests run; what prints them asks this when it is imported.
 os.environ["COLUMNS"] = "200"
 

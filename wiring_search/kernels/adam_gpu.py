@@ -1,0 +1,83 @@
+"""One Adam step for a whole pack in Triton: `adam` on the device, one program a candidate.
+
+Nothing is read back: who is lost, because its gradient or loss is not finite, is noted in `alive` on the device.
+"""
+
+import triton
+import triton.language as tl
+
+BLOCK = 256
+
+
+@triton.jit
+def _softplus(raw):
+    return tl.maximum(raw, 0.0) + tl.log(1.0 + tl.exp(-tl.abs(raw)))
+
+
+@triton.jit
+def effective_of(raw, positive, effective, count, BLOCK: tl.constexpr):
+    """softplus where `positive`, written into `effective`."""
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    there = i < count
+    value = tl.load(raw + i, mask=there, other=0.0)
+    kept = tl.load(positive + i, mask=there, other=0) != 0
+    tl.store(effective + i, tl.where(kept, _softplus(value), value), mask=there)
+
+
+@triton.jit
+def adam_step(
+    starts,
+    raw,
+    effective,
+    positive,
+    trained,  # 0 for the pinned zeros
+    grad,
+    first,
+    second,
+    learning_rates,
+    largest_norm,
+    step,
+    alive,
+    BETA1: tl.constexpr,
+    BETA2: tl.constexpr,
+    TINY: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    """starts: (P + 1,) where blocks start. first, second: running moments. step: 1 for the first one, one a candidate."""
+    p = tl.program_id(0)
+    start, end = tl.load(starts + p), tl.load(starts + p + 1)
+    squared = tl.zeros([BLOCK], tl.float64)
+    for at in range(start, end, BLOCK):
+        i = at + tl.arange(0, BLOCK)
+        there = i < end
+        g = tl.load(grad + i, mask=there, other=0.0) * tl.load(trained + i, mask=there, other=0)
+        kept = tl.load(positive + i, mask=there, other=0) != 0
+        # The derivative of softplus, sigmoid(raw), from its value.
+        g = tl.where(kept, g * (1.0 - tl.exp(-tl.load(effective + i, mask=there, other=0.0))), g)
+        tl.store(grad + i, g, mask=there)
+        squared += g.to(tl.float64) * g.to(tl.float64)
+    total = tl.sum(squared, axis=0)
+    goes_on = (tl.load(alive + p) != 0) & (total < float("inf"))  # false for NaN too
+    tl.store(alive + p, goes_on.to(tl.int32))
+    if goes_on:
+        count = tl.load(step + p) + 1
+        tl.store(step + p, count)
+        # In double precision, as the CPU does: β to a large power is near 1 − 1 and needs its digits.
+        counted = count.to(tl.float64)
+        correction1 = (1.0 - tl.exp(counted * tl.log(tl.full([], BETA1, tl.float64)))).to(tl.float32)
+        correction2 = (1.0 - tl.exp(counted * tl.log(tl.full([], BETA2, tl.float64)))).to(tl.float32)
+        scale = tl.minimum(1.0, largest_norm / (tl.sqrt(total) + 1e-12)).to(tl.float32)
+        rate = tl.load(learning_rates + p)
+        for at in range(start, end, BLOCK):
+            i = at + tl.arange(0, BLOCK)
+            there = i < end
+            g = tl.load(grad + i, mask=there, other=0.0) * scale
+            m = BETA1 * tl.load(first + i, mask=there, other=0.0) + (1.0 - BETA1) * g
+            s = BETA2 * tl.load(second + i, mask=there, other=0.0) + (1.0 - BETA2) * g * g
+            value = tl.load(raw + i, mask=there, other=0.0)
+            value -= rate * (m / correction1) / (tl.sqrt(s / correction2) + TINY)
+            tl.store(first + i, m, mask=there)
+            tl.store(second + i, s, mask=there)
+            tl.store(raw + i, value, mask=there)
+            kept = tl.load(positive + i, mask=there, other=0) != 0
+            tl.store(effective + i, tl.where(kept, _softplus(value), value), mask=there)
