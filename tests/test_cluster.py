@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +117,29 @@ def test_a_pool_on_an_empty_cluster_waits_until_a_node_comes(cluster) -> None:
     _add(cluster, 1)
     assert _same([pool.next_done()], _jobs(1)) and pool.workers == 1
     pool.close()
+
+
+@dataclass(frozen=True)
+class _Seeing:
+    """Says which GPUs a worker is given to see."""
+
+    def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+        time.sleep(0.3)
+        return replace(fake_train(task, job), worker=os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.parametrize(("share", "seen"), [(1.0, {"0", "1"}), (0.5, {"0", "1"}), (0.0, {""})])
+def test_each_worker_sees_the_gpu_that_it_claims_and_no_other(cluster, share: float, seen: set[str]) -> None:
+    """On a node that says that it has two: two actors, or four that share them; one that claims none leaves them alone."""
+    cluster.add_node(num_cpus=4, num_gpus=2, object_store_memory=SMALL_STORE)
+    pool = _pool(_Seeing(), address=cluster.address, gpus=share)
+    while pool.workers < (4 if share < 1 else 2):
+        _work(pool, _jobs(1), 1)
+    found = _work(pool, _jobs(16), 16)
+    pool.close()
+    assert {result.worker for result in found} == seen and _same(found, _jobs(16))
 
 
 def test_256_workers_with_heavy_tails_are_kept_busy() -> None:

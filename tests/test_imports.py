@@ -32,7 +32,19 @@ LAYERS = [
         "optimism",
     },
     {"solvers", "neurons", "kernels"},
-    {"network", "backbone_cfc", "pack", "latency", "tasks", "interop", "reservoir", "solver_accuracy", "hypersolver"},
+    {
+        "network",
+        "backbone_cfc",
+        "pack",
+        "gpu_pack",
+        "devices",
+        "latency",
+        "tasks",
+        "interop",
+        "reservoir",
+        "solver_accuracy",
+        "hypersolver",
+    },
     {"extension", "config", "training", "inheritance", "pruning", "reservoir_baselines", "baselines", "solver_choice"},
     {"scores"},
     {"scoring"},
@@ -64,11 +76,25 @@ ONLY_IN = {
     "tensorboard": {"logs"},
     "mlflow": {"logs"},
     "wandb": {"logs"},
+    "triton": {"kernels"},
 }
 NOT_IN = {
     # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
     "torch": set(RANK)
-    - {"solvers", "neurons", "kernels", "network", "backbone_cfc", "pack", "interop", "training", "baselines", "workers"}
+    - {
+        "solvers",
+        "neurons",
+        "kernels",
+        "network",
+        "backbone_cfc",
+        "pack",
+        "gpu_pack",
+        "devices",
+        "interop",
+        "training",
+        "baselines",
+        "workers",
+    }
     - {"solver_accuracy", "hypersolver", "solver_choice", "playing", "export", "extension"},
     "pandas": {
         "wiring",
@@ -147,6 +173,7 @@ def test_heavy_libraries_stay_where_they_belong(library: str) -> None:
         ("wiring_search.topologies", ("torch", "ray", "optuna", "pandas")),
         ("wiring_search.report", ("torch", "ray", "optuna")),
         ("wiring_search.kernels.cpu", ("ray", "optuna", "pandas")),
+        ("wiring_search.kernels.gpu_training", ("ray", "optuna", "pandas", "numba", "networkx", "scipy")),
         ("wiring_search.training", ("ray", "optuna")),
     ],
 )

@@ -55,8 +55,8 @@ def test_the_error_of_repeats_is_the_mean_over_seeds_trained_alone(digits) -> No
 
 
 def test_a_repeat_that_diverges_is_not_averaged_away(digits, monkeypatch) -> None:
-    def one_diverges(task, job, progress=None):
-        result = train(task, job, progress)
+    def one_diverges(*given):
+        result = train(*given)
         lost = replace(result.outcomes[-1], status=Status.DIVERGED, error=math.nan, message="gave up")
         return replace(result, outcomes=(*result.outcomes[:-1], lost))
 

@@ -89,7 +89,7 @@ def test_errors_are_those_of_the_network_with_the_best_weights(kind: str, every_
 
 @pytest.mark.parametrize("lengths", [False, True])
 def test_f1_adds_up_over_batches(lengths: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "_EVALUATION_BATCH", 7)
+    monkeypatch.setattr(training, "EVALUATION_BATCH", 7)
     task = replace(_task("classification", True, lengths), metric="f1", class_weights=(0.1, 1.6))
     candidates = _candidates()
     for candidate, outcome in zip(candidates, training.train(task, _job(candidates)).outcomes, strict=True):
@@ -208,7 +208,7 @@ def test_a_diverged_candidate_is_told_and_its_mates_are_not_touched() -> None:
     assert _timeless(outcomes[0]) == _timeless(healthy[0]) and _timeless(outcomes[2]) == _timeless(healthy[2])
 
 
-def test_who_fails_alone_is_crashed_and_the_others_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_fails_alone_is_crashed_and_the_others_finish() -> None:
     task, candidates = _task(), _candidates()
     healthy = training.train(task, _job(candidates)).outcomes
 
@@ -220,28 +220,25 @@ def test_who_fails_alone_is_crashed_and_the_others_finish(monkeypatch: pytest.Mo
                 raise self.fault
             super().__init__(those, *rest)
 
-    monkeypatch.setattr(training, "Pack", Fragile)
-    outcomes = training.train(task, _job(candidates)).outcomes
+    outcomes = training.train(task, _job(candidates), make=Fragile).outcomes
     assert [o.status for o in outcomes] == [Status.OK, Status.CRASHED, Status.OK]
     assert outcomes[1].message == "ZeroDivisionError: no such luck"
     assert _timeless(outcomes[0]) == _timeless(healthy[0]) and _timeless(outcomes[2]) == _timeless(healthy[2])
 
 
 @pytest.mark.parametrize("fault", [MemoryError("no room"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
-def test_a_pack_that_is_too_large_is_given_back(fault: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pack_that_is_too_large_is_given_back(fault: Exception) -> None:
     def full(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(training, "Pack", full)
     with pytest.raises(MemoryError, match="3 candidates side by side: "):
-        training.train(_task(), _job(_candidates()))
-    assert training.train(_task(), _job(_candidates(1))).outcomes[0].status is Status.CRASHED
+        training.train(_task(), _job(_candidates()), make=full)
+    assert training.train(_task(), _job(_candidates(1)), make=full).outcomes[0].status is Status.CRASHED
 
 
-def test_an_interrupt_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_goes_through() -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "Pack", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        training.train(_task(), _job(_candidates()))
+        training.train(_task(), _job(_candidates()), make=interrupted)

@@ -7,22 +7,68 @@ candidates of several packs can be packed anew.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from wiring_search.candidate import Candidate
 from wiring_search.kernels import adam, cpu
-from wiring_search.kernels.layout import PackLayout, kind_of
+from wiring_search.kernels.layout import Kind, PackLayout, kind_of
 from wiring_search.network import inverse_softplus
 from wiring_search.neurons import NEURONS, initial_parameters
 from wiring_search.neurons.bounds import within_bounds
 from wiring_search.solvers import TABLEAUX
 
 LARGEST_GRADIENT_NORM = 1.0
+# Sequences at once where nothing is trained.
+EVALUATION_BATCH = 512
 
 # (P, B, T or 1, O) predictions -> (P,) losses, one a candidate
 Loss = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What trains, of a whole pack: raw, first, second: (parameters,) float32, stored parameters and both moments of Adam; steps:
+    (candidates,) int64."""
+
+    raw: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    steps: np.ndarray
+
+    @classmethod
+    def at_start(
+        cls, layout: PackLayout, candidates: Sequence[Candidate], states: Sequence[Mapping[str, np.ndarray] | None]
+    ) -> "Numbers":
+        """From these states, or where there is none from the candidate's seed. Raises ValueError for a state that is not the
+        candidate's."""
+        raw, first, second = (np.zeros(layout.parameters, np.float32) for _ in range(3))
+        steps = np.zeros(len(candidates), np.int64)
+        for p, (candidate, block) in enumerate(zip(candidates, layout.blocks, strict=True)):
+            state = states[p] if states else None
+            if state is None:
+                raw[block] = initial_weights(layout, p, candidate.seed)
+                continue
+            if len(state["weights"]) != block.stop - block.start:
+                raise ValueError(
+                    f"candidate {candidate.candidate_id} has {block.stop - block.start} parameters but its state has "
+                    f"{len(state['weights'])}; give the state that this candidate's training returned, or None"
+                )
+            raw[block], first[block], second[block] = state["weights"], state["first"], state["second"]
+            steps[p] = state["step"][0]
+        return cls(raw, first, second, steps)
+
+    def state(self, layout: PackLayout, p: int) -> dict[str, np.ndarray]:
+        """A copy of what candidate p's training has come to."""
+        block = layout.blocks[p]
+        return {
+            "weights": self.raw[block].copy(),
+            "first": self.first[block].copy(),
+            "second": self.second[block].copy(),
+            "step": self.steps[p : p + 1].copy(),
+        }
 
 
 class Pack:
@@ -42,17 +88,13 @@ class Pack:
         self.candidates = tuple(candidates)
         self.layout = layout_of(self.candidates, features, outputs)
         self.alive = np.ones(len(candidates), bool)
+        self.device = torch.device("cpu")
         self._rates = np.array([c.learning_rate for c in candidates], np.float32)
         self._starts = np.array([*(block.start for block in self.layout.blocks), self.layout.parameters])
         self._positive = self.layout.positive
-        self._raw = np.empty(self.layout.parameters, np.float32)
-        self._first = np.zeros_like(self._raw)
-        self._second = np.zeros_like(self._raw)
-        self._steps = np.zeros(len(candidates), np.int64)
-        for p in range(len(candidates)):
-            self._start(p, states[p] if states else None)
-        self._effective = np.empty_like(self._raw)
-        adam.effective_of(self._raw, self._positive, self._effective)
+        self._numbers = Numbers.at_start(self.layout, self.candidates, states)
+        self._effective = np.empty_like(self._numbers.raw)
+        adam.effective_of(self._numbers.raw, self._positive, self._effective)
 
     @property
     def effective(self) -> np.ndarray:
@@ -68,16 +110,9 @@ class Pack:
         """`predict`, and whether each candidate kept to what its equation allows (candidates,): an explicit solver with
         steps that are too long leaves the admissible range, finite as its numbers may still be."""
         y, _, kept = cpu.forward(self.layout, self._effective, x, elapsed, self._rest(x), every_step)
-        dynamics = NEURONS[self.layout.kind.neuron]
-        stable = np.ones(len(self.candidates), bool)
-        if dynamics.bounds is None or self.layout.kind.solver not in TABLEAUX:
-            return y, stable
-        least, greatest = cpu.extremes(self.layout, kept)
-        for p, (states, made) in enumerate(zip(self.layout.states, self.layout.connections, strict=True)):
-            own = {name: self._effective[at] for name, at in self.layout.slices[p].items()}
-            neurons = slice(states.start, states.start + made.neurons)
-            stable[p] = within_bounds(dynamics, self.layout.kind.memory, made, own, least[neurons], greatest[neurons])
-        return y, stable
+        if not may_leave_its_range(self.layout.kind):
+            return y, np.ones(len(self.candidates), bool)
+        return y, kept_to_range(self.layout, self._effective, *cpu.extremes(self.layout, kept))
 
     def train_step(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss: Loss) -> np.ndarray:
         """One optimiser step on one minibatch; the losses (candidates,) before it."""
@@ -91,48 +126,55 @@ class Pack:
         self.alive &= np.isfinite(losses)
         adam.adam_step(
             self._starts,
-            self._raw,
+            self._numbers.raw,
             self._effective,
             self._positive,
             grad,
-            self._first,
-            self._second,
+            self._numbers.first,
+            self._numbers.second,
             self._rates,
             LARGEST_GRADIENT_NORM,
-            self._steps,
+            self._numbers.steps,
             self.alive,
         )
         return losses
 
+    def steps_on(
+        self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss_of: Callable[[np.ndarray], Loss]
+    ) -> Callable[[np.ndarray], None]:
+        """Data to train on: the function that does one step on those of its rows that it is given. x: (n, T, F); elapsed: (n, T);
+        loss_of: of the same rows."""
+
+        def step(rows: np.ndarray) -> None:
+            self.train_step(np.ascontiguousarray(x[rows]), elapsed[rows], every_step, loss_of(rows))
+
+        return step
+
     def weights(self, p: int) -> np.ndarray:
         """A copy of candidate p's stored parameters, flat, in the order of `layout.shapes[p]`."""
-        return self._raw[self.layout.blocks[p]].copy()
+        return self._numbers.raw[self.layout.blocks[p]].copy()
 
     def state(self, p: int) -> dict[str, np.ndarray]:
         """A copy of candidate p's training state: stored weights, both moments of Adam, its step count."""
-        block = self.layout.blocks[p]
-        return {
-            "weights": self._raw[block].copy(),
-            "first": self._first[block].copy(),
-            "second": self._second[block].copy(),
-            "step": self._steps[p : p + 1].copy(),
-        }
+        return self._numbers.state(self.layout, p)
 
     def _rest(self, x: np.ndarray) -> np.ndarray:
         return np.zeros((len(x), self.layout.state_size), np.float32)
 
-    def _start(self, p: int, state: Mapping[str, np.ndarray] | None) -> None:
-        block, candidate = self.layout.blocks[p], self.candidates[p]
-        if state is None:
-            self._raw[block] = initial_weights(self.layout, p, candidate.seed)
-            return
-        if len(state["weights"]) != block.stop - block.start:
-            raise ValueError(
-                f"candidate {candidate.candidate_id} has {block.stop - block.start} parameters but its state has "
-                f"{len(state['weights'])}; give the state that this candidate's training returned, or None"
-            )
-        self._raw[block], self._first[block], self._second[block] = state["weights"], state["first"], state["second"]
-        self._steps[p] = state["step"][0]
+
+def may_leave_its_range(kind: Kind) -> bool:
+    """Whether a solver of this kind can, with steps that are too long, leave what the equation allows."""
+    return NEURONS[kind.neuron].bounds is not None and kind.solver in TABLEAUX
+
+
+def kept_to_range(layout: PackLayout, effective: np.ndarray, least: np.ndarray, greatest: np.ndarray) -> np.ndarray:
+    """Which candidates did not, (candidates,) bool. effective: (parameters,); least, greatest: (states,), what was visited."""
+    dynamics, stable = NEURONS[layout.kind.neuron], np.ones(layout.size, bool)
+    for p, (states, made) in enumerate(zip(layout.states, layout.connections, strict=True)):
+        own = {name: effective[at] for name, at in layout.slices[p].items()}
+        neurons = slice(states.start, states.start + made.neurons)
+        stable[p] = within_bounds(dynamics, layout.kind.memory, made, own, least[neurons], greatest[neurons])
+    return stable
 
 
 def layout_of(candidates: Sequence[Candidate], features: int, outputs: int) -> PackLayout:

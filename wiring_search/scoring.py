@@ -18,6 +18,7 @@ from functools import partial
 import numpy as np
 
 from wiring_search.candidate import Candidate
+from wiring_search.devices import packs_on
 from wiring_search.network import network_of
 from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status, no_beat
 from wiring_search.score_names import GROUPS
@@ -37,10 +38,11 @@ _SHOWN = 16
 Scores = dict[str, np.ndarray]
 
 
-def train_and_score(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
-    """Train the job's candidates for its rung and measure all that it asks for. Never raises for what a candidate does; raises
+def train_and_score(task: Task, job: PackJob, beat: Beat = no_beat, device: str = "cpu") -> PackResult:
+    """Train the job's candidates for its rung and measure all that it asks for. device: see `devices.packs_on`; scores are
+    measured on the CPU. Never raises for what a candidate does; raises
     MemoryError as `training.train` does. A training that was asked to stop is not measured."""
-    result = train(task, _repeated(job), beat)
+    result = train(task, _repeated(job), beat, packs_on(device))
     outcomes = [_together(result.outcomes[p :: len(job.candidates)]) for p in range(len(job.candidates))]
     if result.stopped_at is None:
         outcomes = _scored(task, job, outcomes, beat)

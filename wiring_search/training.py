@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
@@ -28,40 +29,44 @@ from wiring_search.candidate import Candidate
 from wiring_search.kernels import cpu, plain
 from wiring_search.kernels.layout import Kind, kind_of
 from wiring_search.latency import latencies_us
-from wiring_search.pack import Pack, layout_of
+from wiring_search.pack import EVALUATION_BATCH, Pack, layout_of
 from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status, no_beat, value_of
 from wiring_search.tasks.task import Split, Task
 from wiring_search.topologies import ncp
 
-_EVALUATION_BATCH = 512
+if TYPE_CHECKING:
+    from wiring_search.gpu_pack import GpuPack
+
+# How a pack is made of candidates, features, outputs and training states: `Pack`, or what `devices.packs_on` gives.
+MakePack = Callable[..., "Pack | GpuPack"]
 
 
-def train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+def train(task: Task, job: PackJob, beat: Beat = no_beat, make: MakePack = Pack) -> PackResult:
     """Train the job's candidates for its rung and score them.
 
-    beat: see `records.Beat`. Never raises for what a candidate does; a keyboard interrupt goes through. Raises MemoryError
-    where several candidates together need more memory than there is.
+    beat: see `records.Beat`. make: decides on which device. Never raises for what a candidate does; a keyboard interrupt
+    goes through. Raises MemoryError where several candidates together need more memory than there is.
     """
     results: dict[int, Outcome] = {}
     stops = []
     for places, part in _alike(job):
-        outcomes, stopped_at = _train_alike(task, part, beat)
+        outcomes, stopped_at = _train_alike(task, part, beat, make)
         results |= zip(places, outcomes, strict=True)
         stops += [] if stopped_at is None else [stopped_at]
     ordered = tuple(results[place] for place in range(len(job.candidates)))
     return PackResult(job.number, ordered, f"process {os.getpid()}", min(stops, default=None))
 
 
-def _train_alike(task: Task, job: PackJob, beat: Beat) -> tuple[tuple[Outcome, ...], int | None]:
+def _train_alike(task: Task, job: PackJob, beat: Beat, make: MakePack) -> tuple[tuple[Outcome, ...], int | None]:
     """The outcomes of candidates that one kernel call can run, and the epoch at which they were asked to stop."""
     try:
-        return _train_pack(task, job, beat)
+        return _train_pack(task, job, beat, make)
     except Exception as failure:
         if len(job.candidates) == 1:
             return (_crashed(task, job.candidates[0], failure),), None
         if _out_of_memory(failure):
             raise MemoryError(f"{len(job.candidates)} candidates side by side: {failure}") from failure
-    alone = [_train_alike(task, job.part([place]), beat) for place in range(len(job.candidates))]
+    alone = [_train_alike(task, job.part([place]), beat, make) for place in range(len(job.candidates))]
     stops = [stopped_at for _, stopped_at in alone if stopped_at is not None]
     return tuple(outcome for (outcome,), _ in alone), min(stops, default=None)
 
@@ -107,23 +112,23 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _train_pack(task: Task, job: PackJob, beat: Beat) -> tuple[tuple[Outcome, ...], int | None]:
+def _train_pack(task: Task, job: PackJob, beat: Beat, make: MakePack) -> tuple[tuple[Outcome, ...], int | None]:
     states = [None if state is None else load_state(state) for state in job.states]
-    whole = pack = Pack(job.candidates, task.features, task.outputs, states)
+    whole = pack = make(job.candidates, task.features, task.outputs, states)
     members = np.arange(len(job.candidates))
     record = _Record.of(states or [None] * len(job.candidates))
     elapsed, start = elapsed_of(task.train), _epochs_of(job.states[0] if job.states else None)
-    stopped_at = None
+    targets = Targets.of(task, task.train, slice(None), pack.device)
+    stopped_at, step = None, _steps(task, elapsed, targets, pack)
     for epoch in range(start, job.rung.epochs):
         began, before = time.perf_counter(), [pack.state(p) for p in range(len(members))]
         for rows in minibatches(len(task.train), job, epoch):
             if beat(epoch, job.rung.epochs) is False:
                 stopped_at = epoch
                 break
-            x = np.ascontiguousarray(task.train.x[rows])
-            pack.train_step(x, elapsed[rows], task.every_step, loss_of(task, task.train, rows))
+            step(rows)
         if stopped_at is not None:
-            pack = Pack(pack.candidates, task.features, task.outputs, before)
+            pack = make(pack.candidates, task.features, task.outputs, before)
             break
         record.note(pack, members, *_validate(task, task.valid, pack), time.perf_counter() - began)
         beat(epoch + 1, job.rung.epochs)
@@ -134,9 +139,15 @@ def _train_pack(task: Task, job: PackJob, beat: Beat) -> tuple[tuple[Outcome, ..
             if len(members) == 0:
                 break
             kept = [pack.state(p) for p in left]
-            pack = Pack([pack.candidates[p] for p in left], task.features, task.outputs, kept)
+            pack = make([pack.candidates[p] for p in left], task.features, task.outputs, kept)
+            step = _steps(task, elapsed, targets, pack)
     alive = {place: pack.state(p) for p, place in enumerate(members.tolist())}
     return tuple(_outcome(task, whole, record, p, alive.get(p), stopped_at) for p in range(len(job.candidates))), stopped_at
+
+
+def _steps(task: Task, elapsed: np.ndarray, targets: "Targets", pack: "Pack | GpuPack") -> Callable[[np.ndarray], None]:
+    """Training steps of the pack, from rows of the training split."""
+    return pack.steps_on(task.train.x, elapsed, task.every_step, lambda rows: _loss(task, targets.at(rows)))
 
 
 def validation_errors(task: Task, split: Split, pack: Pack) -> np.ndarray:
@@ -167,7 +178,7 @@ def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndar
         nonlocal stable
         y, kept_to_range = pack.predict_checked(x, elapsed, task.every_step)
         stable &= kept_to_range
-        return torch.from_numpy(y)
+        return torch.as_tensor(y)
 
     return _errors(task, split, predict), stable
 
@@ -175,18 +186,42 @@ def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndar
 def _errors(task: Task, split: Split, predict: Callable[[np.ndarray, np.ndarray], torch.Tensor]) -> np.ndarray:
     """The error of each candidate whose outputs `predict` tells, as a pack does, from x and elapsed."""
     total, weight, elapsed = 0.0, 0.0, elapsed_of(split)
-    for start in range(0, len(split), _EVALUATION_BATCH):
-        rows = slice(start, start + _EVALUATION_BATCH)
+    for start in range(0, len(split), EVALUATION_BATCH):
+        rows = slice(start, start + EVALUATION_BATCH)
         # A copy: a worker's task is read-only.
         wrong, weights = wrongness(task, split, rows, predict(np.array(split.x[rows]), elapsed[rows]), for_training=False)
-        total = total + wrong.double().numpy()
-        weight = weight + weights.double().numpy()
+        total = total + wrong.double().cpu().numpy()
+        weight = weight + weights.double().cpu().numpy()
     return total / weight
 
 
+@dataclass(frozen=True)
+class Targets:
+    """What predictions for some samples are held to, on a device. y: (n, …); counted: (n, T) bool, which steps count, None for
+    all; class_weights: (classes,) or None."""
+
+    y: torch.Tensor
+    counted: torch.Tensor | None
+    class_weights: torch.Tensor | None
+
+    @classmethod
+    def of(cls, task: Task, split: Split, rows: np.ndarray | slice, device: torch.device) -> "Targets":
+        counted = _counted(split, rows) if task.every_step else None
+        weights = None if task.class_weights is None else torch.tensor(task.class_weights, dtype=torch.float64, device=device)
+        y = torch.from_numpy(np.array(split.y[rows])).to(device)  # a copy: a worker's task is read-only
+        return cls(y, None if counted is None else counted.to(device), weights)
+
+    def at(self, rows: np.ndarray | torch.Tensor) -> "Targets":
+        return Targets(self.y[rows], None if self.counted is None else self.counted[rows], self.class_weights)
+
+
 def loss_of(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda predictions: _loss(task, Targets.of(task, split, rows, predictions.device))(predictions)
+
+
+def _loss(task: Task, targets: Targets) -> Callable[[torch.Tensor], torch.Tensor]:
     def loss(predictions: torch.Tensor) -> torch.Tensor:
-        wrong, weights = wrongness(task, split, rows, predictions, for_training=True)
+        wrong, weights = _wrongness(task, targets, predictions, for_training=True)
         return wrong / weights
 
     return loss
@@ -198,7 +233,11 @@ def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tenso
     Cross entropy (training) or misses (scoring), or squared errors, over their number. For F1, misses over positives found
     and positives there are: 1 − F1 = 1 − 2 tp / (2 tp + fp + fn) = (fp + fn) / ((tp + fp) + (tp + fn)).
     """
-    target = torch.from_numpy(np.array(split.y[rows]))  # a copy: a worker's task is read-only
+    return _wrongness(task, Targets.of(task, split, rows, predictions.device), predictions, for_training)
+
+
+def _wrongness(task: Task, targets: Targets, predictions: torch.Tensor, for_training: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    target = targets.y
     if not task.every_step:
         predictions = predictions[:, :, 0]
     if task.kind == "regression":
@@ -206,8 +245,8 @@ def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tenso
     elif for_training:
         classes = target.expand(len(predictions), *target.shape).unsqueeze(-1)
         each = -predictions.log_softmax(dim=-1).gather(-1, classes).squeeze(-1)
-        if task.class_weights is not None:
-            each = each * torch.tensor(task.class_weights, dtype=each.dtype)[target]
+        if targets.class_weights is not None:
+            each = each * targets.class_weights.to(each.dtype)[target]
     else:
         # NaN compares false with everything: an output that is not finite must count as a failure, not as class 0.
         finite = predictions.isfinite().all(dim=-1)
@@ -215,9 +254,8 @@ def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tenso
     weights = torch.ones_like(each)
     if task.metric == "f1" and not for_training:
         weights = (predictions.argmax(dim=-1) == 1).float() + (target == 1).float()
-    counted = _counted(split, rows) if task.every_step else None
-    if counted is not None:
-        each, weights = (torch.where(counted, values, torch.zeros_like(values)) for values in (each, weights))
+    if targets.counted is not None:
+        each, weights = (torch.where(targets.counted, values, torch.zeros_like(values)) for values in (each, weights))
     return each.flatten(1).sum(dim=1), weights.flatten(1).sum(dim=1)
 
 

@@ -25,6 +25,8 @@ class _Worker:
     """threads: cores that it may use; parallelism beyond them is between workers."""
 
     def __init__(self, train: Train, task: Task, threads: int) -> None:
+        if not ray.get_gpu_ids():
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a worker that claims no GPU leaves them to those that do
         self._train, self._task, self._threads = train, task, threads
         self._stopping = False
         self._beaten: float | None = None

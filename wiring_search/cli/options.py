@@ -34,6 +34,9 @@ Address = Annotated[
 ]
 WorkerCpus = Annotated[int, typer.Option("--worker-cpus", min=1, help="Cores of each worker.")]
 WorkerGpus = Annotated[float, typer.Option("--worker-gpus", min=0.0, help="Share of a GPU that each worker claims.")]
+Device = Annotated[
+    str, typer.Option(help="Where to train: cpu, cuda, or auto: on GPUs where there are any, for kinds of neuron that can.")
+]
 Patience = Annotated[
     float, typer.Option(min=1.0, help="Seconds without a sign of life from its training, after which a worker counts as hung.")
 ]

@@ -10,6 +10,7 @@ import typer
 from wiring_search.cli.options import (
     Address,
     CoreHours,
+    Device,
     Folder,
     Log,
     Minutes,
@@ -71,7 +72,9 @@ def search(
     inherit: Annotated[bool, typer.Option(help="Sampler evolution: children start with their parent's weights.")] = False,
     batch_size: Annotated[int, typer.Option(help="Sequences a minibatch.")] = 64,
     seed: Annotated[int, typer.Option(help="Of everything random: the same seed gives the same table.")] = 0,
-    pack_size: Annotated[int, typer.Option(help="Candidates trained side by side.")] = 8,
+    pack_size: Annotated[
+        int | None, typer.Option(help="Candidates trained side by side. Default: 8 on CPUs, 256 on GPUs.")
+    ] = None,
     ahead: Annotated[int, typer.Option(help="Packs asked for before the first is finished; not fewer than workers.")] = 4,
     minutes: Minutes = None,
     core_hours: CoreHours = None,
@@ -79,6 +82,7 @@ def search(
     address: Address = None,
     worker_cpus: WorkerCpus = 1,
     worker_gpus: WorkerGpus = 0.0,
+    device: Device = "auto",
     patience: Patience = 300.0,
     out: Annotated[Path | None, typer.Option(help="Run folder. Default: results/TASK-SPACE-SEED.")] = None,
     store: Annotated[
@@ -141,7 +145,7 @@ def search(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        pack_size=pack_size,
+        pack_size=run.default_pack_size(device) if pack_size is None else pack_size,
         ahead=ahead,
         scores=() if scores == "none" else names_in(scores),
         repeats=repeats,
@@ -153,7 +157,7 @@ def search(
         inherit=inherit,
     )
     folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
-    resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
+    resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience, device)
     budget = Budget(minutes, core_hours, resources.cores)
     show = _Show(config, folder, resources, budget, quiet, names_in(log))
     _go(show, lambda watch: run.search(config, folder, resources, budget, watch, store), baselines)
@@ -169,6 +173,7 @@ def resume(
     address: Address = None,
     worker_cpus: WorkerCpus = 1,
     worker_gpus: WorkerGpus = 0.0,
+    device: Device = "auto",
     patience: Patience = 300.0,
     store: Annotated[
         str | None, typer.Option(help="The PostgreSQL database that keeps the study, on a machine that has no OUT yet.")
@@ -185,7 +190,7 @@ def resume(
         Store.attach(out, store).close()
     config = run.Run(out).config
     config = config if trials is None else replace(config, trials=trials)
-    resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
+    resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience, device)
     budget = Budget(minutes, core_hours, resources.cores)
     show = _Show(config, out, resources, budget, quiet, names_in(log))
     _go(show, lambda watch: run.resume(out, resources, budget, watch, trials))
@@ -200,6 +205,7 @@ def random_search(
     address: Address = None,
     worker_cpus: WorkerCpus = 1,
     worker_gpus: WorkerGpus = 0.0,
+    device: Device = "auto",
     patience: Patience = 300.0,
     log: Log = "",
     quiet: Quiet = False,
@@ -213,7 +219,7 @@ def random_search(
     from wiring_search.report import RANDOM
 
     config = replace(run.Run(out).config, sampler="random")
-    resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience)
+    resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience, device)
     budget = Budget(minutes, core_hours, resources.cores)
     show = _Show(config, out / RANDOM, resources, budget, quiet, names_in(log))
     _go(show, lambda watch: run.search_randomly(out, resources, budget, watch), again=f"wiring-search random {out}")

@@ -6,6 +6,7 @@ import typer
 
 from wiring_search.cli.options import (
     Address,
+    Device,
     Folder,
     Patience,
     Quiet,
@@ -44,6 +45,7 @@ def retrain(
     address: Address = None,
     worker_cpus: WorkerCpus = 1,
     worker_gpus: WorkerGpus = 0.0,
+    device: Device = "auto",
     patience: Patience = 300.0,
     quiet: Quiet = False,
 ) -> None:
@@ -66,7 +68,7 @@ def retrain(
     from wiring_search.progress import counted
     from wiring_search.run import Resources
 
-    resources = Resources(workers, address, worker_cpus, worker_gpus, patience)
+    resources = Resources(workers, address, worker_cpus, worker_gpus, patience, device)
     todo = examine.plan(out, tuple(trial or ()), seeds, () if controls == "none" else names_in(controls))
     if not quiet:
         _announce(out, todo, resources)

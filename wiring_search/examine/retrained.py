@@ -16,9 +16,8 @@ from wiring_search import durations, results, tasks, winning, winning_picture
 from wiring_search.candidate import Candidate
 from wiring_search.controls import CONTROLS, inapplicable, null_candidate
 from wiring_search.examine.chosen import trained_trials
-from wiring_search.extension import extended
 from wiring_search.records import PackJob, Rung, Status, value_of
-from wiring_search.run import ALL_CORES, Resources, Run, make_pool
+from wiring_search.run import ALL_CORES, Resources, Run, training_pool
 from wiring_search.stopping import stopped_by_signals
 from wiring_search.store import Retraining, Store
 from wiring_search.winning import Winners
@@ -170,15 +169,15 @@ def _missing(store: Store, retrainings: Sequence[Retraining]) -> list[Retraining
 def _train(store: Store, task: tasks.Task, retrainings: Sequence[Retraining], resources: Resources, told: Told) -> None:
     """Pack by pack, each in the store as soon as it is finished; until all are, or a signal is heard."""
     from wiring_search.kernels.layout import kind_of
-    from wiring_search.training import one_torch_thread, train
+    from wiring_search.training import one_torch_thread
 
     missing = _missing(store, retrainings)
     if not missing:
         return
     count, done = len(retrainings), len(retrainings) - len(missing)
     kinds = sorted({kind_of(retraining.candidate) for retraining in missing})
-    pool = make_pool(
-        extended(store.config.extension, train),
+    pool = training_pool(
+        store.config.extension,
         task,
         resources,
         kinds,

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import search_spaces
+from wiring_search.extension import Extension, extended
 from wiring_search.tasks import Task
 
 if TYPE_CHECKING:
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
 class Resources:
     """What a search runs on. workers: Ray actors, as many as there is room for by default; 0 trains in this process, without Ray.
     address: a Ray cluster to use, None for a local Ray. cpus: cores a worker; gpus: its share of a GPU. patience: seconds
-    without a sign of life from its training loop, after which a worker counts as hung."""
+    without a sign of life from its training loop, after which a worker counts as hung. device: "auto" trains on GPUs where this
+    machine has one and candidates of the kind have a kernel there, with a GPU to each worker unless `gpus` says otherwise; "cpu" and
+    "cuda" leave no choice."""
 
     workers: int | None = None
     address: str | None = None
     cpus: int = 1
     gpus: float = 0.0
     patience: float = 300.0
+    device: str = "auto"
 
     @property
     def cores(self) -> int:
@@ -53,7 +58,42 @@ def make_pool(
         return InlinePool(train, task)
     from workers.ray_pool import RayPool
 
-    return RayPool(train, task, **asdict(resources))
+    on = resources
+    return RayPool(train, task, on.workers, on.address, on.cpus, on.gpus, on.patience)
+
+
+def training_pool(
+    extension: Extension | None,
+    task: Task,
+    resources: Resources,
+    kinds: "list[Kind]",
+    told: Callable[[str, int, int], None],
+) -> "Pool":
+    """A pool of workers that train candidates and score them, on the device that `resources` leave. See `make_pool`; raises
+    ValueError, besides, for "cuda" in this process, or on this machine, where it has none."""
+    from wiring_search.scoring import train_and_score
+
+    resources = _placed(resources, kinds)
+    return make_pool(extended(extension, partial(train_and_score, device=resources.device)), task, resources, kinds, told)
+
+
+def default_pack_size(device: str) -> int:
+    """A GPU is idle unless it trains hundreds at once; a core has its caches full with few."""
+    from wiring_search.devices import why_no_gpu
+
+    return 256 if device == "cuda" or (device == "auto" and not why_no_gpu()) else 8
+
+
+def _placed(resources: Resources, kinds: "list[Kind]") -> Resources:
+    """With the device decided, "cpu" or "cuda", and a GPU to each worker that is to use one."""
+    from wiring_search.devices import DEVICES, has_gpu_kernel, packs_on, why_no_gpu
+
+    device, here = resources.device, resources.workers == 0 or resources.address is None
+    if device not in DEVICES or (device == "cuda" and here):
+        packs_on(device)
+    if device == "auto":
+        device = "cuda" if not why_no_gpu() and all(map(has_gpu_kernel, kinds)) else "cpu"
+    return replace(resources, device=device, gpus=resources.gpus or float(device == "cuda"))
 
 
 def kinds_of(space: search_spaces.Space) -> "list[Kind]":

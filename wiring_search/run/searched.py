@@ -13,10 +13,10 @@ import search_spaces
 from wiring_search import tasks
 from wiring_search.budget import Budget, Meter
 from wiring_search.config import StudyConfig
-from wiring_search.extension import Extension, extended
+from wiring_search.extension import Extension
 from wiring_search.report import RANDOM
 from wiring_search.run.folder import Run, write_files_of
-from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, make_pool
+from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, training_pool
 from wiring_search.score_names import GROUPS, MEASURED
 from wiring_search.stopping import Until, stopped_by_signals
 from wiring_search.store import Store, StoreFault, exists
@@ -134,7 +134,6 @@ def search_randomly(
 def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch: "Watcher | None") -> Run:
     from wiring_search import events, study
     from wiring_search.scores.trajectory import REFERENCE
-    from wiring_search.scoring import train_and_score
     from wiring_search.training import one_torch_thread
 
     watch = watch or (lambda event: None)
@@ -144,7 +143,7 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
         if "dynamics" in store.config.scores:
             kinds.append(REFERENCE)
         told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
-        pool = make_pool(extended(store.config.extension, train_and_score), task, resources, kinds, told)
+        pool = training_pool(store.config.extension, task, resources, kinds, told)
         # Signals are heard until the files are written: Ray's own handler would end the process without a word.
         with one_torch_thread(), _asked_to_stop(pool, Meter(replace(budget, cores=resources.cores))) as until:
             try:
