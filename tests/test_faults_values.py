@@ -24,7 +24,7 @@ def _spoilt(share: int):
     """A stand-in trainer. One candidate in `share` has an objective that is not finite, each objective and value in turn by the
     candidate's identity."""
 
-    def train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+    def train(task: Task, job: PackJob, beat: Beat = no_beat, device: str = "cpu") -> PackResult:
         outcomes = []
         for candidate, outcome in zip(job.candidates, fake_train(task, job).outcomes, strict=True):
             number = int(candidate.candidate_id, 16)
@@ -68,6 +68,14 @@ def test_scores_that_are_not_finite_end_nowhere(
     # Whoever is not finite in an objective is never promoted.
     unfit = table[table[list(OBJECTIVES)].isna().any(axis=1) & table["status"].isin(["pruned", "ok"])]
     assert len(unfit) > 2 and (unfit["rung"] == 0).all()
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "evolution"])
+def test_a_search_in_which_nobody_is_finite_ends_all_the_same(
+    sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _search(tmp_path, 1, monkeypatch, sampler=sampler)
+    assert len(_nothing_is_left_and_nothing_infinite(found)) == 30 and len(found.front()) == 0
 
 
 @pytest.mark.slow

@@ -112,7 +112,8 @@ class Evolution:
         the rest after every trial.)"""
         if self._best is None:
             numbers = sorted(self._values)
-            self._best = tuple(numbers[k] for k in best_first([self._values[number] for number in numbers])[:POPULATION])
+            order = best_first([self._values[number] for number in numbers]) if numbers else ()
+            self._best = tuple(numbers[k] for k in order[:POPULATION])
         return self._best
 
     def _child(self, rng: np.random.Generator) -> Born:
