@@ -266,6 +266,31 @@ def test_a_candidate_that_kills_its_worker_is_found(tmp_path: Path, local_ray: N
 
 
 @dataclass(frozen=True)
+class _SpoilsItsGpu:
+    """With this seed among its candidates all of them fail as they do after an error on a GPU, and so does all that the process
+    trains afterwards."""
+
+    seed: int
+
+    def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+        result = fake_train(task, job)
+        if "SPOILT" not in os.environ and all(candidate.seed != self.seed for candidate in job.candidates):
+            return result
+        os.environ["SPOILT"] = "1"
+        failed = {"status": Status.CRASHED, "message": "AcceleratorError: CUDA error: an illegal memory access was encountered"}
+        return replace(result, outcomes=tuple(replace(outcome, **failed) for outcome in result.outcomes))
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_candidate_that_spoils_a_gpu_takes_nobody_with_it(local_ray: None) -> None:
+    pool, jobs = _ray_pool(_SpoilsItsGpu(5)), _jobs(3, candidates=4)
+    results = _all_of(pool, jobs)
+    pool.close()
+    _only_these_crashed(jobs, results, (5,), "ActorDiedError")
+
+
+@dataclass(frozen=True)
 class _Hanging:
     """Hangs when this seed is among its candidates: asleep with no beat, or with its whole process stopped."""
 

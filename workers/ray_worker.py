@@ -11,6 +11,9 @@ from wiring_search.records import PackJob, PackResult
 from wiring_search.tasks.task import Task
 from workers.pool import Train
 
+# What torch says of a GPU after an error on it: nothing works there any more in this process, whoever it is that trains.
+_DEVICE_LOST = "CUDA error"
+
 
 @dataclass(frozen=True, slots=True)
 class Hello:
@@ -50,6 +53,8 @@ class _Worker:
             result = self._train(self._task, part, self._beat)
         finally:
             self._beaten = None
+        if any(_DEVICE_LOST in outcome.message for outcome in result.outcomes):
+            os._exit(1)  # so that the pool starts another one, and finds who it was
         return result, _peak_bytes() - self._base
 
     @ray.method(concurrency_group="asking")
