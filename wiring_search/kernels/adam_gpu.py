@@ -14,7 +14,7 @@ def _softplus(raw):
     return tl.maximum(raw, 0.0) + tl.log(1.0 + tl.exp(-tl.abs(raw)))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["count"])
 def effective_of(raw, positive, effective, count, BLOCK: tl.constexpr):
     """softplus where `positive`, written into `effective`."""
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)

@@ -50,6 +50,7 @@ from wiring_search.kernels.sequence_gpu import (
     COLUMNS,
     MINUS_LOG2_E,
     ROWS,
+    SIZES,
     add,
     copy_rows,
     give_rows,
@@ -197,7 +198,7 @@ def _gather(edges, slice_, values, apart, early, late, sums, who, VARIANT: tl.co
         edge += ROWS
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def forward(
     table,
     rows,
@@ -275,7 +276,7 @@ def forward(
     give_rows(states + time_steps * of_state, final, at_state, neurons + cells, who)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def backward(
     table,
     rows,

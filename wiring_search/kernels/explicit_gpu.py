@@ -57,6 +57,7 @@ from wiring_search.kernels.memory_gpu import (
 )
 from wiring_search.kernels.sequence_gpu import (
     COLUMNS,
+    SIZES,
     add,
     give_rows,
     memory_of,
@@ -125,7 +126,7 @@ def _evaluate(cell, stage, z, new, start, moved, kept, apart, h, NEURON, AHEAD, 
         tl.store(own_rows(new, i, who), after, mask=here)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def forward(
     table,
     rows,
@@ -214,7 +215,7 @@ def forward(
     give_rows(states + time_steps * of_state, final, at_state, neurons + cells, who)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def backward(
     table,
     rows,

@@ -181,8 +181,9 @@ def _edges(slices: _Slices, row: np.ndarray, other: np.ndarray, numbers: np.ndar
     start = _before(width * ROWS)
     step = np.arange(len(row)) - _before(length)[row]
     at = start[slices.slot[row] // ROWS] + step * ROWS + slices.slot[row] % ROWS
-    other_end, real = np.zeros(start[-1], np.int32), np.zeros(start[-1], np.float32)
-    where = np.zeros((len(numbers), start[-1]), np.int64)
+    # Rounded up, since Triton compiles a kernel anew for an argument that 16 divides.
+    places = -(-int(start[-1]) // 16) * 16
+    other_end, real, where = np.zeros(places, np.int32), np.zeros(places, np.float32), np.zeros((len(numbers), places), np.int64)
     other_end[at], where[:, at], real[at] = other, numbers, 1.0
     return Edges(
         *(_on(device, array) for array in (start[:-1].astype(np.int32), width.astype(np.int32), other_end, where, real, at))

@@ -41,6 +41,7 @@ from wiring_search.kernels.sequence_gpu import (
     COLUMNS,
     MINUS_LOG2_E,
     ROWS,
+    SIZES,
     add,
     give_rows,
     logistic2,
@@ -186,7 +187,7 @@ def gather(edges, slice_, i, values, driving, conductance, row, repeats, sums, w
         add(sums + 3 * places + edge, tl.sum(sum_sn, axis=1), everywhere)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def forward(
     table,
     rows,
@@ -268,7 +269,7 @@ def forward(
     give_rows(states + time_steps * of_state, final, at_state, neurons + cells, who)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def backward(
     table,
     rows,

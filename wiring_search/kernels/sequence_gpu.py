@@ -13,6 +13,9 @@ from wiring_search.kernels.gpu_layout import ROWS as _ROWS
 
 LANES = 32
 
+# Arguments that are numbers. Triton would compile a kernel anew for those that are 1, and for those that 16 divides.
+SIZES = ("batch", "tiles", "time_steps", "features", "shown", "outputs", "parameters")
+
 ROWS = tl.constexpr(_ROWS)
 COLUMNS = tl.constexpr(len(_COLUMN_NAMES))
 INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)

@@ -73,7 +73,7 @@ def training_pool(
     ValueError, besides, for "cuda" in this process, or on this machine, where it has none."""
     from wiring_search.scoring import train_and_score
 
-    resources = _placed(resources, kinds)
+    resources = decided(resources, kinds)
     return make_pool(extended(extension, partial(train_and_score, device=resources.device)), task, resources, kinds, told)
 
 
@@ -84,7 +84,7 @@ def default_pack_size(device: str) -> int:
     return 256 if device == "cuda" or (device == "auto" and not why_no_gpu()) else 8
 
 
-def _placed(resources: Resources, kinds: "list[Kind]") -> Resources:
+def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
     """With the device decided, "cpu" or "cuda", and a GPU to each worker that is to use one."""
     from wiring_search.devices import DEVICES, has_gpu_kernel, packs_on, why_no_gpu
 

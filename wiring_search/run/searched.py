@@ -16,7 +16,7 @@ from wiring_search.config import StudyConfig
 from wiring_search.extension import Extension
 from wiring_search.report import RANDOM
 from wiring_search.run.folder import Run, write_files_of
-from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, training_pool
+from wiring_search.run.pools import ALL_CORES, Resources, decided, kinds_of, training_pool
 from wiring_search.score_names import GROUPS, MEASURED
 from wiring_search.stopping import Until, stopped_by_signals
 from wiring_search.store import Store, StoreFault, exists
@@ -143,6 +143,7 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
         if "dynamics" in store.config.scores:
             kinds.append(REFERENCE)
         told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
+        resources = decided(resources, kinds)
         pool = training_pool(store.config.extension, task, resources, kinds, told)
         # Signals are heard until the files are written: Ray's own handler would end the process without a word.
         with one_torch_thread(), _asked_to_stop(pool, Meter(replace(budget, cores=resources.cores))) as until:
@@ -162,12 +163,13 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
 
 
 def _estimate(task: Task, store: Store, resources: Resources, budget: Budget, watch: "Watcher") -> None:
-    """Tell how long the rest is going to take, while the workers start; of a search that ends by its budget that is known."""
+    """Tell how long the rest is going to take, while the workers start. Of a search that ends by its budget that is known, and what a
+    GPU needs is not measured here."""
     from wiring_search.estimate import estimate
 
     finished = sum(len(pack.members) for pack in store.packs() if pack.rung == 0 and pack.place is not None)
     left = store.config.trials - finished
-    if left > 0 and budget.unlimited:
+    if left > 0 and budget.unlimited and resources.device == "cpu":
         workers = max((os.cpu_count() or 1) if resources.workers is None else resources.workers, 1)
         watch(estimate(task, replace(store.config, trials=left), workers))
 
