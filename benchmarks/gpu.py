@@ -46,7 +46,7 @@ import triton  # noqa: E402
 from gpu_check import check, parameters  # noqa: E402
 
 from wiring_search.kernels import gpu  # noqa: E402
-from wiring_search.kernels.gpu_layout import GpuLayout  # noqa: E402
+from wiring_search.kernels.gpu_layout import ROWS, GpuLayout  # noqa: E402
 from wiring_search.kernels.gpu_training import Trainer, replayed  # noqa: E402
 from wiring_search.kernels.layout import PackLayout  # noqa: E402
 from wiring_search.kernels.sequence_gpu import LANES  # noqa: E402
@@ -217,7 +217,7 @@ def work_of(placed: GpuLayout) -> Work:
     layout, lanes = placed.layout, TIME_STEPS * -(-BATCH // LANES) * LANES
     inner, outer = (sum(len(getattr(made, ends)) for made in layout.connections) for ends in ("pre", "sensory_pre"))
     onto, outer_onto, leaving, outer_leaving = (
-        len(edges.real) for edges in (placed.incoming, placed.sensory, placed.outgoing, placed.leaving)
+        int(edges.width.sum()) * ROWS for edges in (placed.incoming, placed.sensory, placed.outgoing, placed.leaving)
     )
     # Onto a neuron: forward, run again, and for the synapses' own gradients. From it: for the state's.
     sigmoids = UNFOLDS * (3 * onto + leaving) + 3 * outer_onto + outer_leaving
