@@ -8,36 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from packs import random_wiring
+from pack_jobs import EPOCHS, only_these_crashed
+from pack_jobs import jobs as _jobs
 from studies import fake_train, slow_train, tiny_task
 
-from wiring_search.candidate import Candidate
-from wiring_search.records import Beat, PackJob, PackResult, Rung, Status, no_beat
+from wiring_search.records import Beat, PackJob, PackResult, Status, no_beat
 from wiring_search.tasks.task import Task
 from workers.inline import InlinePool
-from workers.limits import Limits, parts
 from workers.pool import Pool, Train
-from workers.slices import LOSSES, TRIES, Board, join
-
-EPOCHS = 4
-
-
-def _jobs(count: int, candidates: int = 2) -> list[PackJob]:
-    """The place of a candidate in all jobs is its seed, so that a trainer can tell them apart."""
-    rng = np.random.default_rng(0)
-    return [
-        PackJob(
-            k,
-            Rung(0, EPOCHS, 4),
-            tuple(Candidate(random_wiring(rng), seed=k * candidates + place) for place in range(candidates)),
-            0,
-        )
-        for k in range(count)
-    ]
+from workers.slices import TRIES
 
 
 def _same(result: PackResult, job: PackJob) -> bool:
@@ -154,17 +134,7 @@ class _Raising:
 def test_only_those_that_fail_alone_are_crashed(pool_of) -> None:
     jobs = _jobs(3, candidates=5)
     results = _all_of(pool_of(_Raising((3, 5))), jobs)
-    _only_these_crashed(jobs, results, (3, 5), "ArithmeticError: it cannot be counted")
-
-
-def _only_these_crashed(jobs: list[PackJob], results: dict[int, PackResult], seeds: tuple[int, ...], why: str) -> None:
-    for job in jobs:
-        expected = fake_train(tiny_task(), job).outcomes
-        for candidate, outcome, good in zip(job.candidates, results[job.number].outcomes, expected, strict=True):
-            if candidate.seed in seeds:
-                assert outcome.status is Status.CRASHED and f"failed {TRIES} times" in outcome.message and why in outcome.message
-            else:
-                assert repr(outcome) == repr(good)
+    only_these_crashed(jobs, results, (3, 5), "ArithmeticError: it cannot be counted")
 
 
 @dataclass(frozen=True)
@@ -261,7 +231,7 @@ def test_a_candidate_that_kills_its_worker_is_found(tmp_path: Path, local_ray: N
     pool, jobs = _ray_pool(_Deadly((5,), tmp_path / "notes")), _jobs(3, candidates=4)
     results = _all_of(pool, jobs)
     pool.close()
-    _only_these_crashed(jobs, results, (5,), "ActorDiedError")
+    only_these_crashed(jobs, results, (5,), "ActorDiedError")
     assert len((tmp_path / "notes").read_text()) == 2 + TRIES  # with three others, with one, alone
 
 
@@ -287,7 +257,7 @@ def test_a_candidate_that_spoils_a_gpu_takes_nobody_with_it(local_ray: None) -> 
     pool, jobs = _ray_pool(_SpoilsItsGpu(5)), _jobs(3, candidates=4)
     results = _all_of(pool, jobs)
     pool.close()
-    _only_these_crashed(jobs, results, (5,), "ActorDiedError")
+    only_these_crashed(jobs, results, (5,), "ActorDiedError")
 
 
 @dataclass(frozen=True)
@@ -315,7 +285,7 @@ def test_a_candidate_that_hangs_is_found_by_its_missing_beats(stops_its_process:
     pool, jobs = _ray_pool(_Hanging(1, stops_its_process), patience=1.0), _jobs(2)
     results = _all_of(pool, jobs)
     pool.close()
-    _only_these_crashed(jobs, results, (1,), "it hung, with no beat for 1 s")
+    only_these_crashed(jobs, results, (1,), "it hung, with no beat for 1 s")
 
 
 @pytest.mark.ray
@@ -423,79 +393,3 @@ class _Unreadable:
 
     def __reduce__(self):
         return _cannot_be_read, ()
-
-
-# The board and the limits, without any pool.
-
-
-@given(st.data())
-def test_whatever_happens_to_slices_every_job_comes_back_whole(data: st.DataObject) -> None:
-    board, jobs = Board(), _jobs(data.draw(st.integers(1, 3)), data.draw(st.integers(1, 6)))
-    poison = data.draw(st.sets(st.integers(0, 17)))
-    results, out = {}, []
-    for job in jobs:
-        board.add(job)
-
-    def note(done: PackResult | None) -> None:
-        if done is not None:
-            assert done.number not in results
-            results[done.number] = done
-
-    while board.queued or out:
-        if board.queued and (not out or data.draw(st.booleans())):
-            piece = board.take(data.draw(st.integers(1, 4)), data.draw(st.none() | st.integers(1, 4)))
-            assert piece is not None
-            out.append(piece)
-            continue
-        piece = out.pop(data.draw(st.integers(0, len(out) - 1)))
-        part = board.job(piece)
-        if any(candidate.seed in poison for candidate in part.candidates):
-            note(board.failed(piece, "poison"))
-        elif piece.losses < LOSSES and data.draw(st.integers(0, 3)) == 0:
-            note(board.lost(piece, "its node went"))
-        elif len(piece.places) > 1 and data.draw(st.integers(0, 3)) == 0:
-            note(board.too_large(piece))
-        else:
-            note(board.finished(piece, fake_train(tiny_task(), part)))
-    assert board.waiting == board.under_way == 0
-    _only_these_crashed(jobs, results, tuple(poison), "poison")
-
-
-def test_a_slice_under_which_nodes_keep_going_is_suspected_in_the_end() -> None:
-    board = Board()
-    board.add(_jobs(1, candidates=2)[0])
-    sizes = []
-    while board.queued:
-        piece = board.take()
-        sizes.append(len(piece.places))
-        result = board.lost(piece, "its node went")
-    assert sizes.count(2) == LOSSES + 1 and {outcome.status for outcome in result.outcomes} == {Status.CRASHED}
-
-
-def test_a_stopped_job_is_as_far_as_its_slowest_slice() -> None:
-    board, (job, never) = Board(), _jobs(2, candidates=4)
-    states = (b"a", b"b", b"c", b"d")
-    job = PackJob(job.number, Rung(1, 9, 4, start=3), job.candidates, 0, states)
-    board.add(job)
-    board.add(never)
-    first, second = board.take(parts=4), board.take(parts=4)
-    assert board.stop() == [] and board.take() is None
-    assert board.finished(first, fake_train(tiny_task(), board.job(first))) is None
-    whole = board.failed(second, "died while it was stopped")
-    assert whole.stopped_at == 3 and whole.outcomes[0].status is not Status.RUNNING
-    assert [(o.status, o.state) for o in whole.outcomes[1:]] == [(Status.RUNNING, state) for state in states[1:]]
-    halves = [PackResult(job.number, whole.outcomes[:2], "w"), PackResult(job.number, whole.outcomes[2:], "v", stopped_at=5)]
-    assert join(job, [((2, 3), halves[1]), ((0, 1), halves[0])]) == PackResult(job.number, whole.outcomes, "v, w", stopped_at=5)
-
-
-def test_slices_are_as_large_as_speed_and_memory_allow() -> None:
-    assert [parts(speed, 10.0) for speed in (10.0, 9.0, 7.0, 5.0, 3.4, 1.0)] == [1, 1, 1, 2, 3, 10]
-    learned = Limits()
-    assert learned.most("small", 1e9) is None
-    learned.measured(1, 10**8)
-    learned.measured(10, 2 * 10**8)
-    learned.measured(5, 10**9)  # a smaller slice says less
-    assert learned.most("small", 1e9) == 40 and learned.most("tiny", 1.0) == 1
-    learned.did_not_fit("small", 17)
-    learned.did_not_fit("small", 30)
-    assert learned.most("small", 1e9) == 8 and learned.most("large", 1e9) == 40
