@@ -17,7 +17,7 @@ from wiring_search.candidate import Candidate
 from wiring_search.controls import CONTROLS, inapplicable, null_candidate
 from wiring_search.examine.chosen import trained_trials
 from wiring_search.records import PackJob, Rung, Status, value_of
-from wiring_search.run import ALL_CORES, Resources, Run, training_pool
+from wiring_search.run import ALL_CORES, Resources, Run, decided, training_pool
 from wiring_search.stopping import stopped_by_signals
 from wiring_search.store import Retraining, Store
 from wiring_search.winning import Winners
@@ -179,7 +179,7 @@ def _train(store: Store, task: tasks.Task, retrainings: Sequence[Retraining], re
     pool = training_pool(
         store.config.extension,
         task,
-        resources,
+        decided(resources, kinds),
         kinds,
         lambda kind, n, of: told(done, count, f"compiling kernel {n} of {of}: {kind}"),
     )

@@ -11,7 +11,7 @@ The command line is a thin layer over this.
 
 from wiring_search.run.baselined import BaselineDone, BaselineEpoch, BaselineWatcher, train_baselines
 from wiring_search.run.folder import Run, player
-from wiring_search.run.pools import ALL_CORES, ONE_PROCESS, Resources, default_pack_size, make_pool, training_pool
+from wiring_search.run.pools import ALL_CORES, ONE_PROCESS, Resources, decided, default_pack_size, make_pool, training_pool
 from wiring_search.run.screened import Screened, screen
 from wiring_search.run.searched import UNLIMITED, resume, search, search_randomly, study_config
 
@@ -25,6 +25,7 @@ __all__ = [
     "Resources",
     "Run",
     "Screened",
+    "decided",
     "default_pack_size",
     "make_pool",
     "player",

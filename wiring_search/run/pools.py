@@ -69,11 +69,10 @@ def training_pool(
     kinds: "list[Kind]",
     told: Callable[[str, int, int], None],
 ) -> "Pool":
-    """A pool of workers that train candidates and score them, on the device that `resources` leave. See `make_pool`; raises
-    ValueError, besides, for "cuda" in this process, or on this machine, where it has none."""
+    """A pool of workers that train candidates and score them, on the device of `resources`, which must be decided. See
+    `make_pool`."""
     from wiring_search.scoring import train_and_score
 
-    resources = decided(resources, kinds)
     return make_pool(extended(extension, partial(train_and_score, device=resources.device)), task, resources, kinds, told)
 
 
@@ -85,7 +84,8 @@ def default_pack_size(device: str) -> int:
 
 
 def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
-    """With the device decided, "cpu" or "cuda", and a GPU to each worker that is to use one."""
+    """With the device decided, "cpu" or "cuda", and a GPU to each worker that is to use one. Raises ValueError for other names, and
+    for "cuda" in this process, or on this machine, where it has none."""
     from wiring_search.devices import DEVICES, has_gpu_kernel, packs_on, why_no_gpu
 
     device, here = resources.device, resources.workers == 0 or resources.address is None
