@@ -1,9 +1,14 @@
 """Random ragged packs for the tests of everything that runs one."""
 
-import numpy as np
+from typing import NamedTuple
 
+import numpy as np
+import torch
+
+from wiring_search.kernels import adjoint, reference
 from wiring_search.kernels.layout import Kind, PackLayout
 from wiring_search.neurons import initial_parameters
+from wiring_search.solvers import TABLEAUX
 from wiring_search.topologies import ncp, random_sparse
 from wiring_search.wiring import Wiring
 
@@ -51,3 +56,29 @@ def inputs(
         elapsed[rng.random((batch, steps)) < 0.33] = 0.0
         x[elapsed == 0] = np.nan
     return x, elapsed, (0.4 * rng.standard_normal((batch, layout.state_size))).astype(np.float32)
+
+
+class Truth(NamedTuple):
+    """What the reference says in float64: y, final; gradients of params, x, elapsed and state where grad_y and grad_final come in.
+    arrays: params, x, elapsed, state."""
+
+    arrays: tuple[np.ndarray, ...]
+    y: np.ndarray
+    final: np.ndarray
+    grad_y: np.ndarray
+    grad_final: np.ndarray
+    gradients: tuple[np.ndarray, ...]
+
+
+def truth(layout: PackLayout, rng: np.random.Generator, batch: int, steps: int, every_step: bool, gaps: bool) -> Truth:
+    """On drawn parameters and inputs, with gradients that are drawn too."""
+    params, x, elapsed, state = parameters(layout, rng), *inputs(layout, rng, batch, steps, gaps)
+    if layout.kind.solver in TABLEAUX:  # where an explicit solver is not stable, rounding errors grow without bound
+        elapsed = elapsed * np.float32(0.1)
+    arrays = params, x, elapsed, state
+    tensors = [torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in arrays]
+    run = adjoint.run if layout.kind.gradient == "adjoint" else reference.run
+    y, final = run(layout, *tensors, every_step)
+    grad_y, grad_final = rng.standard_normal(y.shape), rng.standard_normal(final.shape)
+    gradients = torch.autograd.grad((y, final), tensors, (torch.tensor(grad_y), torch.tensor(grad_final)))
+    return Truth(arrays, y.detach().numpy(), final.detach().numpy(), grad_y, grad_final, tuple(g.numpy() for g in gradients))

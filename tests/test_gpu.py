@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -203,53 +204,18 @@ def test_every_neuron_has_a_kernel_with_each_of_its_solvers_and_memories() -> No
         assert all(gpu.covers(Kind(neuron, solver, memory)) for solver in solvers for memory in MEMORIES)
 
 
-COMPILE = """
-import re
-import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-from wiring_search.candidate import MEMORIES
-from wiring_search.kernels.gpu_programs import program_of
-from wiring_search.kernels.layout import Kind
-from wiring_search.kernels.sequence_gpu import LANES
-
-KINDS = (
-    Kind(), Kind("ltc", "semi-implicit", "state"), Kind("ct-rnn", "euler", "input"), Kind("neural-ode", "heun"),
-    Kind("ltc", "rk4", "none", "adjoint"), Kind("cfc", "closed-form"), Kind("cfc-pure", "closed-form", "state"),
-)
-NUMBERS = ("batch", "tiles", "time_steps", "features", "shown", "outputs", "parameters")
-
-def kind(name):
-    if name.isupper():
-        return "constexpr"
-    if name.endswith("edges"):
-        return ("*i32", "*i32", "*i32", "*fp32", "i32")
-    return "*i64" if name == "table" else "*i32" if name.endswith("rows") else "i32" if name in NUMBERS else "*fp32"
-
-def compile(kernel, constants):
-    kinds = {name: kind(name) for name in kernel.arg_names}
-    # Tensors are aligned in a real launch.
-    places = [((p,), k) for p, k in enumerate(kinds.values()) if isinstance(k, str)]
-    places += [((p, q), k) for p, ks in enumerate(kinds.values()) if isinstance(ks, tuple) for q, k in enumerate(ks)]
-    aligned = {place: [["tt.divisibility", 16]] for place, found in places if found.startswith("*")}
-    source = ASTSource(kernel, kinds, constants, aligned)
-    made = triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 1, "num_stages": 1, "enable_fp_fusion": True})
-    machine = made.asm["ptx"]
-    assert len(made.asm["cubin"]) > 1000 and not re.search(r"^\\s*(atom|red)[.]", machine, re.MULTILINE)
-    print(kernel.__name__, made.metadata.shared)
-
-for one in KINDS:
-    program = program_of(one)
-    constants = {"LINEAR": True, "MEMORY": MEMORIES.index(one.memory), "LANES": LANES, **program.constants}
-    compile(program.forward, constants)
-    compile(program.backward, {**constants, "INPUTS": True})
-"""
-
-
 @pytest.mark.slow
 def test_it_becomes_machine_code_without_a_gpu_and_adds_nothing_atomically() -> None:
-    """For the architecture of an H100."""
+    """For an H100; LTC's numbers all stay in registers. The script ends with an error where anything is added atomically."""
+    root = Path(__file__).resolve().parents[1]
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    done = subprocess.run([sys.executable, "-c", COMPILE], capture_output=True, text=True, env=environment)
+    environment["PYTHONPATH"] = os.pathsep.join([str(root), environment.get("PYTHONPATH", "")])
+    command = [sys.executable, root / "benchmarks" / "gpu_code.py"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == 7 * ["forward", "backward"]
+    lines = [line.split() for line in done.stdout.splitlines()[1:]]
+    assert [line[1] for line in lines] == 7 * ["forward", "backward"]
+    for kind, kernel, registers, stack, *loops in lines:
+        assert int(registers) <= 255, (kind, kernel)
+        if kind == "ltc/semi-implicit/none/bptt":
+            assert stack == "0" and len(loops) >= 2

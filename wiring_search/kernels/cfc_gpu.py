@@ -37,15 +37,7 @@ import triton
 import triton.language as tl
 
 from wiring_search.kernels.gpu_layout import COLUMNS as _COLUMN_NAMES
-from wiring_search.kernels.memory_gpu import (
-    AS_INPUT,
-    FROM_STATE,
-    NO_MEMORY,
-    remember,
-    remember_back,
-    shown_by,
-    take_grad_shown,
-)
+from wiring_search.kernels.memory_gpu import AS_INPUT, NO_MEMORY, enter, enter_again, leave
 from wiring_search.kernels.sequence_gpu import (
     COLUMNS,
     MINUS_LOG2_E,
@@ -54,6 +46,7 @@ from wiring_search.kernels.sequence_gpu import (
     add,
     copy_rows,
     give_rows,
+    history_of,
     logistic,
     memory_of,
     own_rows,
@@ -61,8 +54,6 @@ from wiring_search.kernels.sequence_gpu import (
     readout_back,
     rows_of,
     samples,
-    sensory_values,
-    sensory_values_back,
     sizes,
     slices_of,
     take_rows,
@@ -226,16 +217,13 @@ def forward(
     record = table + candidate * COLUMNS
     neurons, sensory, motors, _, projected = sizes(record)
     at_params, at_input, at_output = tl.load(record + 5), tl.load(record + 6), tl.load(record + 7)
-    at_neuron, at_sensory, at_state = tl.load(record + 8), tl.load(record + 9), tl.load(record + 16)
-    memory = memory_of(record, features)
+    at_state, memory = tl.load(record + 16), memory_of(record, features)
+    input_map = at_input, projected, sensory, features
     who = samples(tile, batch, LANES)
 
-    # Behind the rows of those before, and of the tiles before.
     cells = memory[1]
     row, of_state = neurons * LANES, (neurons + cells) * LANES
-    theirs = (time_steps + 3) * at_neuron + at_sensory + (time_steps + 8) * (at_state - at_neuron)
-    mine = (time_steps + 3) * neurons + sensory + (time_steps + 8) * cells
-    states = work + (theirs * tiles + tile * mine) * LANES
+    states = history_of(record, work, time_steps + 3, time_steps, tiles, tile, LANES)
     values = states + (time_steps + 1) * of_state
     pair = values + sensory * LANES
     remembered = pair + 2 * row
@@ -247,22 +235,17 @@ def forward(
         passes = (dt > 0)[None, :]
         h = tl.where(passes, dt[None, :], 1.0)
         before, x_now = states + t * of_state, x + t * features * batch
-        old = before
+        new_cells = before + of_state + row
+        old, seen = enter(own, input_map, memory, x_now, before, new_cells, remembered, values, passes, who, MEMORY)
         if MEMORY != NO_MEMORY:
-            remember(own, memory, x_now, before, before + of_state + row, remembered, passes, who)
+            copy_rows(old, pair, neurons, who)
             tl.debug_barrier()
-            copy_rows(shown_by(remembered, cells, who) if MEMORY == FROM_STATE else before, pair, neurons, who)
             old = pair
-        if MEMORY == AS_INPUT:
-            values = shown_by(remembered, cells, who)
-        else:
-            sensory_values(own, at_input, projected, sensory, features, x_now, values, who)
-        tl.debug_barrier()
         for turn in range(3):
             layer = record + LAYERS + 2 - turn
             for slice_ in range(tl.load(layer).to(tl.int32), tl.load(layer + 1).to(tl.int32)):
                 i, real = rows_of(rows, slice_)
-                heads = _heads(own + at_params, neurons, i, edges, sensory_edges, slice_, old, values, who, VARIANT)
+                heads = _heads(own + at_params, neurons, i, edges, sensory_edges, slice_, old, seen, who, VARIANT)
                 v = _new_state(heads, own + at_params, neurons, i, h, VARIANT)
                 v = tl.where(passes, v, tl.load(own_rows(before, i, who)))
                 tl.store(own_rows(old, neurons + i, who), v, mask=real[:, None])
@@ -316,8 +299,8 @@ def backward(
     record = table + candidate * COLUMNS
     neurons, sensory, motors, _, projected = sizes(record)
     at_params, at_input, at_output = tl.load(record + 5), tl.load(record + 6), tl.load(record + 7)
-    at_neuron, at_sensory, at_work = tl.load(record + 8), tl.load(record + 9), tl.load(record + 10)
-    at_state, memory = tl.load(record + 16), memory_of(record, features)
+    at_work, at_state, memory = tl.load(record + 10), tl.load(record + 16), memory_of(record, features)
+    input_map = at_input, projected, sensory, features
     first_slice, end_slice = slices_of(record, 11)
     first_out, end_out = slices_of(record, 12)
     first_left, end_left = slices_of(record, 13)
@@ -329,9 +312,7 @@ def backward(
 
     cells = memory[1]
     row, sensory_row, of_state = neurons * LANES, sensory * LANES, (neurons + cells) * LANES
-    theirs = (time_steps + 3) * at_neuron + at_sensory + (time_steps + 8) * (at_state - at_neuron)
-    mine = (time_steps + 3) * neurons + sensory + (time_steps + 8) * cells
-    states = history + (theirs * tiles + tile * mine) * LANES
+    states = history_of(record, history, time_steps + 3, time_steps, tiles, tile, LANES)
     grads_of = work + (at_work * tiles + tile * (13 * neurons + 3 * sensory + 8 * cells)) * LANES
     values_of = grads_of + 8 * row
     grad_values = values_of + 2 * sensory_row
@@ -348,21 +329,19 @@ def backward(
         passes = (dt > 0)[None, :]
         h = tl.where(passes, dt[None, :], 1.0)
         x_now, before = x + t * features * batch, states + t * of_state
-        old, next_old = before, row
         grads, values = grads_of + 4 * (t % 2) * row, values_of + (t % 2) * sensory_row
         if t >= time_steps - shown:
             grad_y_now = grad_y + ((candidate * shown + t - (time_steps - shown)) * outputs).to(tl.int64) * batch
             readout_back(own, grad_own, at_output, motors, outputs, before + of_state, grad_y_now, grad_v, who, LINEAR)
-        if MEMORY != NO_MEMORY:  # the new cells are known already: they go where ∂m will be
-            remember(own, memory, x_now, before, remembered + 6 * cells * LANES, remembered, passes, who)
-            tl.debug_barrier()
-            old, next_old = pairs + 2 * (t % 2) * row, 2 * row
-            copy_rows(shown_by(remembered, cells, who) if MEMORY == FROM_STATE else before, old, neurons, who)
-            copy_rows(before + of_state, old + row, neurons, who)
-        if MEMORY == AS_INPUT:
-            copy_rows(shown_by(remembered, cells, who), values, sensory, who)
-        else:
-            sensory_values(own, at_input, projected, sensory, features, x_now, values, who)
+        old, seen = enter_again(own, input_map, memory, x_now, before, remembered, values, passes, who, MEMORY)
+        next_old = row
+        if MEMORY != NO_MEMORY:
+            pair, next_old = pairs + 2 * (t % 2) * row, 2 * row
+            copy_rows(old, pair, neurons, who)
+            copy_rows(before + of_state, pair + row, neurons, who)
+            old = pair
+        if MEMORY == AS_INPUT:  # they are wanted again with those of the time step before
+            copy_rows(seen, values, sensory, who)
         tl.debug_barrier()
         # From the layer swept last to the first one: then ∂ of a new state is whole when its neuron is met.
         grad_h = tl.zeros([LANES], tl.float32)
@@ -396,17 +375,10 @@ def backward(
         tl.debug_barrier()
         now = candidate.to(tl.int64) * time_steps + t
         grad_x_now = grad_x + now * features * batch
-        if MEMORY == FROM_STATE:
-            take_grad_shown(remembered, cells, grad_v, passes, who)
-        if MEMORY == AS_INPUT:
-            take_grad_shown(remembered, cells, grad_values, passes, who)
-        else:
-            sensory_values_back(
-                own, grad_own, at_input, projected, sensory, features, x_now, grad_x_now, grad_values, who, INPUTS
-            )
-        if MEMORY != NO_MEMORY:
-            tl.debug_barrier()
-            remember_back(own, grad_own, memory, x_now, grad_x_now, before, grad_v, remembered, passes, who, INPUTS)
+        leave(
+            *(own, grad_own, input_map, memory, x_now, grad_x_now, before, grad_v, grad_values, remembered, passes, who),
+            *(MEMORY, INPUTS),
+        )
         if INPUTS:
             tl.store(grad_elapsed + now * batch + who[1], tl.where(dt > 0, grad_h, 0.0), mask=who[2])
         if t % 2 == 0:

@@ -46,28 +46,19 @@ from wiring_search.kernels.field_gpu import (
     store_sums,
     sums_of,
 )
-from wiring_search.kernels.memory_gpu import (
-    AS_INPUT,
-    FROM_STATE,
-    NO_MEMORY,
-    remember,
-    remember_back,
-    shown_by,
-    take_grad_shown,
-)
+from wiring_search.kernels.memory_gpu import FROM_STATE, enter, enter_again, leave
 from wiring_search.kernels.sequence_gpu import (
     COLUMNS,
     SIZES,
     add,
     give_rows,
+    history_of,
     memory_of,
     own_rows,
     readout,
     readout_back,
     rows_of,
     samples,
-    sensory_values,
-    sensory_values_back,
     sizes,
     slices_of,
     take_rows,
@@ -149,8 +140,6 @@ def forward(
     NEURON: tl.constexpr,
     AHEAD: tl.constexpr,
     WEIGHTS: tl.constexpr,
-    CARRY: tl.constexpr,
-    ADJOINT: tl.constexpr,
     MEMORY: tl.constexpr,
     LANES: tl.constexpr,
 ):
@@ -158,21 +147,18 @@ def forward(
     record = table + candidate * COLUMNS
     neurons, sensory, motors, steps, projected = sizes(record)
     at_params, at_input, at_output = tl.load(record + 5), tl.load(record + 6), tl.load(record + 7)
-    at_neuron, at_sensory, at_state = tl.load(record + 8), tl.load(record + 9), tl.load(record + 16)
-    memory = memory_of(record, features)
+    at_state, memory = tl.load(record + 16), memory_of(record, features)
+    input_map = at_input, projected, sensory, features
     first_slice, end_slice = slices_of(record, 11)
     slices = rows, first_slice, end_slice
     who = samples(tile, batch, LANES)
     kept_rows: tl.constexpr = sums_of(NEURON)
     stages: tl.constexpr = len(WEIGHTS)
 
-    # Behind the rows of those before, and of the tiles before.
     cells = memory[1]
     row, of_state = neurons * LANES, (neurons + cells) * LANES
     of_neuron = time_steps + 5 + 2 * kept_rows
-    theirs = of_neuron * at_neuron + at_sensory + (time_steps + 8) * (at_state - at_neuron)
-    mine = of_neuron * neurons + sensory + (time_steps + 8) * cells
-    states = work + (theirs * tiles + tile * mine) * LANES
+    states = history_of(record, work, of_neuron, time_steps, tiles, tile, LANES)
     turns = states + (time_steps + 1) * of_state
     start, moved, kept = turns + 2 * row, turns + 3 * row, turns + 4 * row
     outer = kept + kept_rows * row
@@ -186,17 +172,9 @@ def forward(
         dt = tl.load(elapsed + t * batch + who[1], mask=who[2], other=0.0)[None, :]
         h, passes = dt / steps, dt > 0
         before, after = states + t * of_state, states + (t + 1) * of_state
-        begin, x_now = before, x + t * features * batch
-        if MEMORY != NO_MEMORY:
-            remember(own, memory, x_now, before, after + row, remembered, passes, who)
-        if MEMORY == FROM_STATE:
-            begin = shown_by(remembered, cells, who)
-        if MEMORY == AS_INPUT:
-            values = shown_by(remembered, cells, who)
-        else:
-            sensory_values(own, at_input, projected, sensory, features, x_now, values, who)
-        tl.debug_barrier()
-        outer_sums(own + at_params, neurons, slices, sensory_edges, values, outer, who, NEURON)
+        x_now = x + t * features * batch
+        begin, seen = enter(own, input_map, memory, x_now, before, after + row, remembered, values, passes, who, MEMORY)
+        outer_sums(own + at_params, neurons, slices, sensory_edges, seen, outer, who, NEURON)
         tl.debug_barrier()
         for q in range(steps * stages):
             z = tl.where(q == 0, begin, turns + (q % 2) * row)
@@ -258,8 +236,8 @@ def backward(
     record = table + candidate * COLUMNS
     neurons, sensory, motors, steps, projected = sizes(record)
     at_params, at_input, at_output = tl.load(record + 5), tl.load(record + 6), tl.load(record + 7)
-    at_neuron, at_sensory, at_work = tl.load(record + 8), tl.load(record + 9), tl.load(record + 10)
-    at_state, memory = tl.load(record + 16), memory_of(record, features)
+    at_work, at_state, memory = tl.load(record + 10), tl.load(record + 16), memory_of(record, features)
+    input_map = at_input, projected, sensory, features
     first_slice, end_slice = slices_of(record, 11)
     first_out, end_out = slices_of(record, 12)
     first_left, end_left = slices_of(record, 13)
@@ -278,9 +256,7 @@ def backward(
     cells = memory[1]
     row, of_state = neurons * LANES, (neurons + cells) * LANES
     of_neuron = time_steps + 5 + 2 * kept_rows
-    theirs = of_neuron * at_neuron + at_sensory + (time_steps + 8) * (at_state - at_neuron)
-    mine = of_neuron * neurons + sensory + (time_steps + 8) * cells
-    states = history + (theirs * tiles + tile * mine) * LANES
+    states = history_of(record, history, of_neuron, time_steps, tiles, tile, LANES)
     mine = ((kept_rows + 1) * evaluations + 5 + 2 * kept_rows) * neurons + 2 * sensory + 8 * cells
     z_of = work + (at_work * tiles + tile * mine) * LANES
     kept, apart = z_of + (evaluations + 1) * row, evaluations * row
@@ -309,24 +285,15 @@ def backward(
         dt = tl.load(elapsed + t * batch + who[1], mask=who[2], other=0.0)
         h, passes = dt[None, :] / steps, (dt > 0)[None, :]
         x_now, before = x + t * features * batch, states + t * of_state
-        begin = before
         if t >= time_steps - shown:
             grad_y_now = grad_y + ((candidate * shown + t - (time_steps - shown)) * outputs).to(tl.int64) * batch
             readout_back(own, grad_own, at_output, motors, outputs, before + of_state, grad_y_now, grad_v, who, LINEAR)
-        if MEMORY != NO_MEMORY:  # the new cells are known already: they go where ∂m will be
-            remember(own, memory, x_now, before, remembered + 6 * cells * LANES, remembered, passes, who)
-            tl.debug_barrier()
-        if MEMORY == FROM_STATE:
-            begin = shown_by(remembered, cells, who)
-        if MEMORY == AS_INPUT:
-            values = shown_by(remembered, cells, who)
-        else:
-            sensory_values(own, at_input, projected, sensory, features, x_now, values, who)
+        begin, seen = enter_again(own, input_map, memory, x_now, before, remembered, values, passes, who, MEMORY)
         for slice_ in range(first_slice, end_slice):
             i, real = rows_of(rows, slice_)
             tl.store(own_rows(z_of, i, who), tl.load(own_rows(begin, i, who)), mask=real[:, None])
         tl.debug_barrier()
-        outer_sums(block, neurons, slices, sensory_edges, values, outer, who, NEURON)
+        outer_sums(block, neurons, slices, sensory_edges, seen, outer, who, NEURON)
         tl.debug_barrier()
         # The evaluations again, each one's state and sums kept; the rows of δ and ∂z are free until then …
         for q in range(evaluations):
@@ -389,25 +356,18 @@ def backward(
         tl.debug_barrier()
         for slice_ in range(first_slice, end_slice):
             i, real = rows_of(rows, slice_)
-            gather(sensory_edges, slice_, i, values, outer, row, 0, 1, sensory_sums, who, NEURON)
+            gather(sensory_edges, slice_, i, seen, outer, row, 0, 1, sensory_sums, who, NEURON)
         for slice_ in range(first_left, end_left):
             j, real = rows_of(leaving_rows, slice_)
-            grad = leaving(leaving_edges, slice_, j, values, outer, row, who, NEURON)
+            grad = leaving(leaving_edges, slice_, j, seen, outer, row, who, NEURON)
             tl.store(own_rows(grad_values, j, who), grad, mask=real[:, None])
         tl.debug_barrier()
         now = candidate.to(tl.int64) * time_steps + t
         grad_x_now = grad_x + now * features * batch
-        if MEMORY == FROM_STATE:
-            take_grad_shown(remembered, cells, grad_v, passes, who)
-        if MEMORY == AS_INPUT:
-            take_grad_shown(remembered, cells, grad_values, passes, who)
-        else:
-            sensory_values_back(
-                own, grad_own, at_input, projected, sensory, features, x_now, grad_x_now, grad_values, who, INPUTS
-            )
-        if MEMORY != NO_MEMORY:
-            tl.debug_barrier()
-            remember_back(own, grad_own, memory, x_now, grad_x_now, before, grad_v, remembered, passes, who, INPUTS)
+        leave(
+            *(own, grad_own, input_map, memory, x_now, grad_x_now, before, grad_v, grad_values, remembered, passes, who),
+            *(MEMORY, INPUTS),
+        )
         if INPUTS:
             tl.store(grad_elapsed + now * batch + who[1], tl.where(dt > 0, grad_h / steps, 0.0), mask=who[2])
         tl.debug_barrier()

@@ -12,11 +12,12 @@ update of an LTC takes one sigmoid forward, and four forward and backward (`ltc_
 
 of which the slices of a wiring use what they are filled: 62 % for an NCP of 19 neurons, 92 % for one of 128. The inner loops have 91
 to 123 instructions for eight sigmoids a lane, which take the units 128 clocks: instructions do not bind, if memory is near enough.
-What must move does not bind either: the history of a candidate, 160 KB, is written once and read once. `benchmarks/gpu.py` measures it.
+What must move does not bind either: the history of a candidate, 160 KB, is written once and read once. `benchmarks/gpu_code.py` counts
+instructions and registers without a GPU, `benchmarks/gpu.py` measures on one.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -93,7 +94,7 @@ def forward(
         samples,
         tiles,
         *_shape(layout, kept),
-        **_options(layout, program),
+        **_options(layout, program, program.forward),
     )
     return y.permute(0, 3, 1, 2), final.t(), kept
 
@@ -137,7 +138,7 @@ def backward(
         tiles,
         *_shape(layout, kept),
         INPUTS=inputs_too,
-        **_options(layout, program),
+        **_options(layout, program, program.backward),
     )
     grad = grad_own.sum(dim=0)
     for edges, of_tiles in ((placed.incoming, sums), (placed.sensory, sensory_sums)):
@@ -187,10 +188,11 @@ def _shape(layout: PackLayout, kept: Kept) -> tuple[int, int, int, int]:
     return time_steps, features, kept.shown, layout.output_size
 
 
-def _options(layout: PackLayout, program: Program) -> dict[str, object]:
-    one_warp = {"num_warps": 1, "num_stages": 1, "enable_fp_fusion": True}
+def _options(layout: PackLayout, program: Program, kernel: Any) -> dict[str, object]:
     memory = MEMORIES.index(layout.kind.memory)
-    return {"LINEAR": layout.outputs is not None, "MEMORY": memory, "LANES": LANES, **program.constants, **one_warp}
+    constants = {"LINEAR": layout.outputs is not None, "MEMORY": memory, "LANES": LANES, **program.constants}
+    wanted = {name: value for name, value in constants.items() if name in kernel.arg_names}
+    return {**wanted, "num_warps": 1, "num_stages": 1, "enable_fp_fusion": True}
 
 
 def _tiles(samples: int) -> int:

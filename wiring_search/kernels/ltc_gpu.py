@@ -28,15 +28,7 @@ rows of `places` numbers.
 import triton
 import triton.language as tl
 
-from wiring_search.kernels.memory_gpu import (
-    AS_INPUT,
-    FROM_STATE,
-    NO_MEMORY,
-    remember,
-    remember_back,
-    shown_by,
-    take_grad_shown,
-)
+from wiring_search.kernels.memory_gpu import enter, enter_again, leave
 from wiring_search.kernels.sequence_gpu import (
     COLUMNS,
     MINUS_LOG2_E,
@@ -44,6 +36,7 @@ from wiring_search.kernels.sequence_gpu import (
     SIZES,
     add,
     give_rows,
+    history_of,
     logistic2,
     memory_of,
     own_rows,
@@ -51,8 +44,6 @@ from wiring_search.kernels.sequence_gpu import (
     readout_back,
     rows_of,
     samples,
-    sensory_values,
-    sensory_values_back,
     sizes,
     slices_of,
     take_rows,
@@ -215,19 +206,16 @@ def forward(
     record = table + candidate * COLUMNS
     neurons, sensory, motors, steps, projected = sizes(record)
     at_params, at_input, at_output = tl.load(record + 5), tl.load(record + 6), tl.load(record + 7)
-    at_neuron, at_sensory, at_state = tl.load(record + 8), tl.load(record + 9), tl.load(record + 16)
-    memory = memory_of(record, features)
+    at_state, memory = tl.load(record + 16), memory_of(record, features)
+    input_map = at_input, projected, sensory, features
     first_slice, end_slice = slices_of(record, 11)
     slices = rows, first_slice, end_slice
     capacitances = own + at_params + 2 * neurons
     who = samples(tile, batch, LANES)
 
-    # Behind the rows of those before, and of the tiles before.
     cells = memory[1]
     row, of_state = neurons * LANES, (neurons + cells) * LANES
-    theirs = (time_steps + 5) * at_neuron + at_sensory + (time_steps + 8) * (at_state - at_neuron)
-    mine = (time_steps + 5) * neurons + sensory + (time_steps + 8) * cells
-    states = work + (theirs * tiles + tile * mine) * LANES
+    states = history_of(record, work, time_steps + 5, time_steps, tiles, tile, LANES)
     turns = states + (time_steps + 1) * of_state
     outer = turns + 2 * row
     values = outer + 2 * row
@@ -240,17 +228,9 @@ def forward(
         passes = (dt > 0)[None, :]
         h = tl.where(passes, dt[None, :], 1.0) / steps
         before, after = states + t * of_state, states + (t + 1) * of_state
-        start, x_now = before, x + t * features * batch
-        if MEMORY != NO_MEMORY:
-            remember(own, memory, x_now, before, after + row, remembered, passes, who)
-        if MEMORY == FROM_STATE:
-            start = shown_by(remembered, cells, who)
-        if MEMORY == AS_INPUT:
-            values = shown_by(remembered, cells, who)
-        else:
-            sensory_values(own, at_input, projected, sensory, features, x_now, values, who)
-        tl.debug_barrier()
-        outer_currents(own + at_params, neurons, slices, sensory_edges, values, outer, who)
+        x_now = x + t * features * batch
+        start, seen = enter(own, input_map, memory, x_now, before, after + row, remembered, values, passes, who, MEMORY)
+        outer_currents(own + at_params, neurons, slices, sensory_edges, seen, outer, who)
         tl.debug_barrier()
         for k in range(steps):
             # Sub-step k reads the state before the time step or one of the two that take turns, and writes the other one.
@@ -308,8 +288,8 @@ def backward(
     record = table + candidate * COLUMNS
     neurons, sensory, motors, steps, projected = sizes(record)
     at_params, at_input, at_output = tl.load(record + 5), tl.load(record + 6), tl.load(record + 7)
-    at_neuron, at_sensory, at_work = tl.load(record + 8), tl.load(record + 9), tl.load(record + 10)
-    at_state, memory = tl.load(record + 16), memory_of(record, features)
+    at_work, at_state, memory = tl.load(record + 10), tl.load(record + 16), memory_of(record, features)
+    input_map = at_input, projected, sensory, features
     first_slice, end_slice = slices_of(record, 11)
     slices = rows, first_slice, end_slice
     first_out, end_out = slices_of(record, 12)
@@ -322,9 +302,7 @@ def backward(
 
     cells = memory[1]
     row, of_state = neurons * LANES, (neurons + cells) * LANES
-    theirs = (time_steps + 5) * at_neuron + at_sensory + (time_steps + 8) * (at_state - at_neuron)
-    mine = (time_steps + 5) * neurons + sensory + (time_steps + 8) * cells
-    states = history + (theirs * tiles + tile * mine) * LANES
+    states = history_of(record, history, time_steps + 5, time_steps, tiles, tile, LANES)
     v_of = work + (at_work * tiles + tile * ((3 * steps + 8) * neurons + 2 * sensory + 8 * cells)) * LANES
     driving_of = v_of + (steps + 1) * row
     conductance_of = driving_of + steps * row
@@ -356,16 +334,7 @@ def backward(
             readout_back(own, grad_own, at_output, motors, outputs, states + (t + 1) * of_state, grad_y_now, grad_v, who, LINEAR)
             tl.debug_barrier()
         before = states + t * of_state
-        start = before
-        if MEMORY != NO_MEMORY:  # the new cells are known already: they go where ∂m will be
-            remember(own, memory, x_now, before, remembered + 6 * cells * LANES, remembered, passes, who)
-            tl.debug_barrier()
-        if MEMORY == FROM_STATE:
-            start = shown_by(remembered, cells, who)
-        if MEMORY == AS_INPUT:
-            values = shown_by(remembered, cells, who)
-        else:
-            sensory_values(own, at_input, projected, sensory, features, x_now, values, who)
+        start, seen = enter_again(own, input_map, memory, x_now, before, remembered, values, passes, who, MEMORY)
         # Samples for which no time passes skip the time step: their gradient waits, and 0 goes in.
         for slice_ in range(first_slice, end_slice):
             i, real = rows_of(rows, slice_)
@@ -377,7 +346,7 @@ def backward(
             i, real = rows_of(rows, slice_)
             grad = tl.load(own_rows(grad_v, i, who))
             tl.store(own_rows(grad_v, i, who), tl.where(passes, grad, 0.0), mask=real[:, None])
-        outer_currents(own + at_params, neurons, slices, sensory_edges, values, outer, who)
+        outer_currents(own + at_params, neurons, slices, sensory_edges, seen, outer, who)
         tl.debug_barrier()
         # The sub-steps again, each one's state and sums kept …
         for k in range(steps):
@@ -429,26 +398,18 @@ def backward(
         tl.debug_barrier()
         for slice_ in range(first_slice, end_slice):
             i, real = rows_of(rows, slice_)
-            gather(sensory_edges, slice_, i, values, outer, outer + row, 0, 1, sensory_sums, who)
+            gather(sensory_edges, slice_, i, seen, outer, outer + row, 0, 1, sensory_sums, who)
         for slice_ in range(first_left, end_left):
             j, real = rows_of(leaving_rows, slice_)
-            grad = leaving(leaving_edges, slice_, tl.load(own_rows(values, j, who)), outer, outer + row, who)
+            grad = leaving(leaving_edges, slice_, tl.load(own_rows(seen, j, who)), outer, outer + row, who)
             tl.store(own_rows(grad_values, j, who), grad, mask=real[:, None])
         tl.debug_barrier()
         now = candidate.to(tl.int64) * time_steps + t
         grad_x_now = grad_x + now * features * batch
-        if MEMORY == FROM_STATE:
-            take_grad_shown(remembered, cells, grad_v, passes, who)
-        if MEMORY == AS_INPUT:
-            take_grad_shown(remembered, cells, grad_values, passes, who)
-        else:
-            sensory_values_back(
-                own, grad_own, at_input, projected, sensory, features, x_now, grad_x_now, grad_values, who, INPUTS
-            )
-        if MEMORY != NO_MEMORY:
-            tl.debug_barrier()
-            remember_back(own, grad_own, memory, x_now, grad_x_now, before, grad_v, remembered, passes, who, INPUTS)
-            tl.debug_barrier()
+        leave(
+            *(own, grad_own, input_map, memory, x_now, grad_x_now, before, grad_v, grad_values, remembered, passes, who),
+            *(MEMORY, INPUTS),
+        )
         if INPUTS:
             tl.store(grad_elapsed + now * batch + who[1], tl.where(dt > 0, grad_h / steps, 0.0), mask=who[2])
         for slice_ in range(first_slice, end_slice):

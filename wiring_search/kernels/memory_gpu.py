@@ -7,13 +7,24 @@ A candidate's own rows for a memory of K cells, `cells` in these functions:
 
     tanh(i), s(g), s(f), s(o), then ∂ of i, g, f, o │ tanh(c') │ m, what is shown │ ∂m
 
-`memory` is (at_memory, cells, features, neurons): where the weights start in the parameters, and the sizes.
+`memory` is (at_memory, cells, features, neurons): where the weights start in the parameters, and the sizes. What kernels call is
+`enter` and `leave`, which run the input map too where the memory does not stand in its place.
 """
 
 import triton
 import triton.language as tl
 
-from wiring_search.kernels.sequence_gpu import ROWS, add, block_of, logistic, own_rows, tanh, zeros
+from wiring_search.kernels.sequence_gpu import (
+    ROWS,
+    add,
+    block_of,
+    logistic,
+    own_rows,
+    sensory_values,
+    sensory_values_back,
+    tanh,
+    zeros,
+)
 
 # The forms of memory, places in `candidate.MEMORIES`.
 NO_MEMORY = tl.constexpr(0)
@@ -32,13 +43,13 @@ def backward_rows(cells: int) -> int:
 
 
 @triton.jit
-def shown_by(cells, count, who):
+def _shown(cells, count, who):
     """The rows of m."""
     return cells + 5 * count * who[0].shape[0]
 
 
 @triton.jit
-def take_grad_shown(cells, count, grad, passes, who):
+def _take_grad_shown(cells, count, grad, passes, who):
     """∂m: from rows of ∂, where time passes; there they are used up, and 0."""
     for block in range(tl.cdiv(count, ROWS)):
         i, real = block_of(block, count)
@@ -59,7 +70,7 @@ def _shared_row(base, row, who):
 
 
 @triton.jit
-def remember(own, memory, x_now, states, new_cells, cells, passes, who):
+def _remember(own, memory, x_now, states, new_cells, cells, passes, who):
     """The new cells, held in samples for which no time passes, and what the memory shows. states: own rows of the neurons, then of
     the old cells; x_now: (features, batch)."""
     at_memory, count, features, neurons = memory
@@ -98,7 +109,7 @@ def remember(own, memory, x_now, states, new_cells, cells, passes, who):
 
 
 @triton.jit
-def remember_back(own, grad_own, memory, x_now, grad_x_now, states, grad_states, cells, passes, who, INPUTS: tl.constexpr):
+def _remember_back(own, grad_own, memory, x_now, grad_x_now, states, grad_states, cells, passes, who, INPUTS: tl.constexpr):
     """From ∂m, in the cells' rows, and ∂ of the new cells, in grad_states behind the neurons: ∂ of the neurons, added there, and of
     the old cells, written there, which stays as it is where no time passes. grad_x_now is added to where INPUTS."""
     at_memory, count, features, neurons = memory
@@ -140,3 +151,58 @@ def remember_back(own, grad_own, memory, x_now, grad_x_now, states, grad_states,
                 grad_f += _own_row(cells, r, who) * tl.load(own + at_memory + r * features + f)
             at = (grad_x_now + f * who[3] + who[1])[None, :]
             add(at, grad_f, who[2][None, :])
+
+
+@triton.jit
+def enter(own, input_map, memory, x_now, before, new_cells, cells, values, passes, who, MEMORY: tl.constexpr):
+    """The start of a time step: own rows of the state from which the neurons start, and of the sensory values. before: rows of the
+    whole state; new_cells: rows for those; values: rows for what the input map gives."""
+    start = before
+    if MEMORY != NO_MEMORY:
+        _remember(own, memory, x_now, before, new_cells, cells, passes, who)
+    if MEMORY == FROM_STATE:
+        start = _shown(cells, memory[1], who)
+    if MEMORY == AS_INPUT:
+        values = _shown(cells, memory[1], who)
+    else:
+        sensory_values(own, input_map, x_now, values, who)
+    tl.debug_barrier()
+    return start, values
+
+
+@triton.jit
+def enter_again(own, input_map, memory, x_now, before, cells, values, passes, who, MEMORY: tl.constexpr):
+    """`enter` on the way back: the new cells are known already, and go where ∂m will be."""
+    dump = cells + 6 * memory[1] * who[0].shape[0]
+    return enter(own, input_map, memory, x_now, before, dump, cells, values, passes, who, MEMORY)
+
+
+@triton.jit
+def leave(
+    own,
+    grad_own,
+    input_map,
+    memory,
+    x_now,
+    grad_x_now,
+    before,
+    grad_states,
+    grad_values,
+    cells,
+    passes,
+    who,
+    MEMORY: tl.constexpr,
+    INPUTS: tl.constexpr,
+):
+    """And back: from ∂ of that start, in the neurons' rows of grad_states, and ∂ of the sensory values, to ∂ of the whole state
+    before, in grad_states."""
+    if MEMORY == FROM_STATE:
+        _take_grad_shown(cells, memory[1], grad_states, passes, who)
+    if MEMORY == AS_INPUT:
+        _take_grad_shown(cells, memory[1], grad_values, passes, who)
+    else:
+        sensory_values_back(own, grad_own, input_map, x_now, grad_x_now, grad_values, who, INPUTS)
+    if MEMORY != NO_MEMORY:
+        tl.debug_barrier()
+        _remember_back(own, grad_own, memory, x_now, grad_x_now, before, grad_states, cells, passes, who, INPUTS)
+    tl.debug_barrier()

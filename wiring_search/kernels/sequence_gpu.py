@@ -42,6 +42,17 @@ def memory_of(record, features):
 
 
 @triton.jit
+def history_of(record, work, of_neuron, time_steps, tiles, tile, LANES: tl.constexpr):
+    """Where a program's rows of a forward pass start: behind those of the candidates before, and of the tiles before. of_neuron: rows
+    a neuron; there is one a sensory node, and those of `memory_gpu.forward_rows`."""
+    neurons, sensory, cells = tl.load(record), tl.load(record + 1), tl.load(record + 14)
+    at_neuron, at_sensory, at_state = tl.load(record + 8), tl.load(record + 9), tl.load(record + 16)
+    theirs = of_neuron * at_neuron + at_sensory + (time_steps + 8) * (at_state - at_neuron)
+    mine = of_neuron * neurons + sensory + (time_steps + 8) * cells
+    return work + (theirs * tiles + tile * mine) * LANES
+
+
+@triton.jit
 def samples(tile, batch, LANES: tl.constexpr):
     lane = tl.arange(0, LANES)
     sample = tile * LANES + lane
@@ -142,8 +153,10 @@ def tanh(x):
 
 
 @triton.jit
-def sensory_values(own, at_input, projected, sensory, features, x_now, values, who):
-    """The input map. x_now: (features, batch); values: own rows."""
+def sensory_values(own, input_map, x_now, values, who):
+    """The input map: (where it starts in the parameters, whether it is a projection, sensory nodes, features). x_now: (features,
+    batch); values: own rows."""
+    at_input, projected, sensory, features = input_map
     for block in range(tl.cdiv(sensory, ROWS)):
         j, real = block_of(block, sensory)
         if projected != 0:
@@ -158,10 +171,9 @@ def sensory_values(own, at_input, projected, sensory, features, x_now, values, w
 
 
 @triton.jit
-def sensory_values_back(
-    own, grad_own, at_input, projected, sensory, features, x_now, grad_x_now, grad_values, who, INPUTS: tl.constexpr
-):
+def sensory_values_back(own, grad_own, input_map, x_now, grad_x_now, grad_values, who, INPUTS: tl.constexpr):
     """grad_values: own rows. grad_x_now: (features, batch), added to where INPUTS."""
+    at_input, projected, sensory, features = input_map
     for block in range(tl.cdiv(sensory, ROWS)):
         j, real = block_of(block, sensory)
         grad = tl.load(own_rows(grad_values, j, who), mask=real[:, None], other=0.0)
