@@ -5,6 +5,7 @@ import mmap
 import multiprocessing
 import os
 import queue
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -72,10 +73,11 @@ class Threads:
         self._threads.shutdown()
 
 
-def started(folder: Path, workers: int, notes: Path, **given: object) -> BaseProcess:
-    """A driver that makes the study in `folder`, or goes on with it. workers: threads, 0 trains inline. notes: see `phase_in`."""
+def started(folder: Path, workers: int, notes: Path, halt: str | None = None, **given: object) -> BaseProcess:
+    """A driver that makes the study in `folder`, or goes on with it. workers: threads, 0 trains inline. notes: see `phase_in`.
+    halt: the phase in which it stops where it is, until it is killed."""
     notes.write_bytes(b"\0")
-    process = _PROCESSES.Process(target=_drive, args=(folder, workers, notes, given), daemon=True)
+    process = _PROCESSES.Process(target=_drive, args=(folder, workers, notes, halt, given), daemon=True)
     process.start()
     return process
 
@@ -92,11 +94,13 @@ def phase_in(notes: Path) -> str:
     return PHASES[notes.read_bytes()[0]]
 
 
-def _drive(folder: Path, workers: int, notes: Path, given: dict) -> None:
+def _drive(folder: Path, workers: int, notes: Path, halt: str | None, given: dict) -> None:
     with notes.open("r+b") as file, mmap.mmap(file.fileno(), 1) as byte:
 
         def note(phase: str) -> None:
             byte[0] = PHASES.index(phase)
+            if phase == halt:
+                signal.pause()
 
         def around(function: Callable, phase: str) -> Callable:
             @functools.wraps(function)
