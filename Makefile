@@ -12,9 +12,12 @@ SEARCH ?= --trials 128 --epochs 100
 search: $(VENV)/installed
 	$(BIN)/wiring-search search --task digits --space default $(SEARCH) --out $(OUT)
 
+# Both parts run, whatever becomes of the first: one run tells of all that fails.
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not ray"
-	$(BIN)/python tests/apart.py
+	failed=0; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not ray" || failed=1; \
+	$(BIN)/python tests/apart.py || failed=1; \
+	exit $$failed
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
