@@ -13,14 +13,16 @@ from pathlib import Path
 import pandas
 import pytest
 from processes import workers_below
+from typer.testing import CliRunner
 
+from wiring_search.cli import app
 from wiring_search.run import Run
 from wiring_search.store import Store, exists
 
 pytestmark = pytest.mark.slow
 
 TIMES = ["latency_us", "train_seconds", "score_seconds"]
-SMALL = ["search", "--task", "digits", "--space", "small", "--trials", 6, "--epochs", 120, "--pack-size", 3, "--ahead", 2]
+SMALL = ["search", "--task", "digits", "--space", "small", "--trials", 6, "--epochs", 240, "--pack-size", 3, "--ahead", 2]
 SMALL += ["--pruning", "halving", "--scores", "none"]
 WORKERS = [0, pytest.param(2, marks=pytest.mark.ray)]
 
@@ -111,6 +113,24 @@ def test_sigterm_writes_down_packs_under_way(workers: int, table: pandas.DataFra
     _stop_under_way(tmp_path / "run", workers, signal.SIGTERM, 143)
     _run("resume", tmp_path / "run", "--workers", 0)
     assert _table(tmp_path / "run").equals(table)
+
+
+@pytest.mark.parametrize(
+    ("during", "kept"),
+    [
+        ("wiring_search.tasks.load", "Nothing had been begun."),
+        ("wiring_search.run.searched.training_pool", "What is done is kept; go on with:  wiring-search resume {folder}"),
+    ],
+)
+def test_sigterm_before_there_are_workers_is_told_too(
+    during: str, kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While data is loaded or kernels are compiled."""
+    monkeypatch.setattr(during, lambda *args: signal.raise_signal(signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    done = CliRunner().invoke(app, [*map(str, SMALL), "--out", str(tmp_path / "run")])
+    assert done.exit_code == 143 and signal.getsignal(signal.SIGTERM) == before
+    assert " ".join(f"Stopped: SIGTERM. {kept}".format(folder=tmp_path / "run").split()) in " ".join(done.output.split())
 
 
 @pytest.mark.ray

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 # Why the search is to stop, in a few words; None: it is not.
@@ -18,12 +18,27 @@ def stopped_by_signals(told: Callable[[], None]) -> Iterator[Until]:
 
     def hear(number: int, frame: object) -> None:
         if heard:
-            raise KeyboardInterrupt
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
         heard.append(number)
         told()
 
     with _handled_by(hear):
         yield lambda: signal.Signals(heard[0]).name if heard else None
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came where nothing has to be written down."""
+
+
+@contextmanager
+def sigterm_raises() -> Iterator[None]:
+    """Inside the block, SIGTERM raises `Terminated`, as Ctrl-C raises KeyboardInterrupt: for what goes before and after training."""
+
+    def hear(number: int, frame: object) -> None:
+        raise Terminated
+
+    with _handled_by(hear, [signal.SIGTERM]):
+        yield
 
 
 @contextmanager
@@ -34,11 +49,13 @@ def deaf() -> Iterator[None]:
 
 
 @contextmanager
-def _handled_by(handler: Callable | signal.Handlers) -> Iterator[None]:
+def _handled_by(
+    handler: Callable | signal.Handlers, numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
+) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:

@@ -310,6 +310,7 @@ def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, ag
     from wiring_search.events import Event, Stopped
     from wiring_search.logs import loggers
     from wiring_search.progress import shown
+    from wiring_search.stopping import Terminated, sigterm_raises
     from wiring_search.store import exists
 
     config, folder = show.config, show.folder
@@ -332,13 +333,15 @@ def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, ag
 
     try:
         with (
+            sigterm_raises(),
             shown(config, console, show.quiet, show.budget) as seen,
             loggers(show.logs, folder, config, lambda text: errors.print(plain(text), soft_wrap=True)) as log,
         ):
             done = go(watch)
-    except KeyboardInterrupt:
-        _say_how_to_go_on(folder, again=again)
-        raise typer.Exit(130) from None
+    except KeyboardInterrupt as stop:
+        reason = "SIGTERM" if isinstance(stop, Terminated) else "SIGINT"
+        _say_how_to_go_on(folder, reason, again)
+        raise typer.Exit(_EXIT_CODES[reason]) from None
     if baselines and not stops:
         done = _train_baselines(folder, (), show.quiet)
     show_front(done)
@@ -350,9 +353,11 @@ def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, ag
         raise typer.Exit(_EXIT_CODES.get(stops[0], 0))
 
 
-def _say_how_to_go_on(folder: Path, reason: str = "", again: str = "") -> None:
-    why, again = f": {reason}" if reason else "", again or f"wiring-search resume {folder}"
-    errors.print(f"\nStopped{why}. What is done is kept; go on with:  {plain(again)}", soft_wrap=True)
+def _say_how_to_go_on(folder: Path, reason: str, again: str) -> None:
+    from wiring_search.store import exists
+
+    kept = f"What is done is kept; go on with:  {plain(again or f'wiring-search resume {folder}')}"
+    errors.print(f"\nStopped: {reason}. {kept if exists(folder) else 'Nothing had been begun.'}", soft_wrap=True)
 
 
 def _train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":
