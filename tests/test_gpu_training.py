@@ -8,11 +8,15 @@ import pytest
 import torch
 from packs import random_layout, random_wiring
 
+from search_spaces import Space
 from wiring_search import devices
 from wiring_search.candidate import Candidate
+from wiring_search.config import StudyConfig
 from wiring_search.kernels import adam
 from wiring_search.pack import Pack
 from wiring_search.records import PackJob, Rung, Status
+from wiring_search.run import Resources, default_pack_size, study_config
+from wiring_search.screening import sampled
 from wiring_search.tasks.task import Split, Task
 from wiring_search.training import load_state, train
 
@@ -134,3 +138,32 @@ def test_a_search_on_a_gpu_that_is_not_there_says_so(run, tmp_path) -> None:
         *("search", "--task", "digits", "--trials", 2, "--workers", 0, "--device", "cuda", "--out", tmp_path / "run"), rc=2
     )
     assert "device is 'cuda', but torch sees no GPU here" in said
+
+
+def test_packs_are_as_large_as_free_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, free = study_config("digits", "default"), []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda *device: (free[-1], 80 * 2**30))
+
+    def size(gib: float, config: StudyConfig = config, **given: object) -> int:
+        free.append(int(gib * 2**30))
+        return default_pack_size(config, Resources(**given))
+
+    monkeypatch.setattr(devices, "why_no_gpu", lambda: None)
+    assert size(70) == 256 and size(0.001) == 1
+    little = size(0.5)
+    assert size(0.25) == size(0.5, gpus=0.5) == pytest.approx(little / 2, abs=1) and 8 < little < 256
+    assert size(0.5, replace(config, repeats=3)) == little // 3 and size(70, replace(config, repeats=3)) == 85
+    assert size(70, device="cpu") == config.pack_size
+    # A pack of candidates as they come is not refused for want of memory.
+    drawn = [candidate for _, candidate in sampled(Space.from_json(config.space), little, seed=1)]
+    pack = ON_GPU(drawn, 8, 10)
+    monkeypatch.setattr(GpuPack, "device", torch.device("cuda"))
+    free.append(2**29)
+    pack._refuse_too_many(8)
+    free.append(2**27)
+    with pytest.raises(MemoryError, match=f"{little} candidates need about .* GiB on the GPU, 0.1 are free"):
+        pack._refuse_too_many(8)
+    monkeypatch.setattr(devices, "has_gpu_kernel", lambda kind: False)
+    assert size(70) == config.pack_size
+    monkeypatch.setattr(devices, "why_no_gpu", lambda: "torch sees no GPU here")
+    assert size(0, address="auto", device="cuda") == 256 and size(0) == config.pack_size

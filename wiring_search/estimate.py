@@ -71,10 +71,10 @@ def measured(task: Task, config: StudyConfig) -> Cost:
     began = time.perf_counter()
     with one_torch_thread(), one_thread():
         seconds, count = 0.0, 0
-        for alike in _alike(candidates):
+        for pack in alike(candidates):
             if not count or time.perf_counter() - began < _PATIENCE:
-                seconds += _epoch_seconds(task, alike, config.batch_size)
-                count += len(alike)
+                seconds += _epoch_seconds(task, pack, config.batch_size)
+                count += len(pack)
         middle = len(candidates) // 2
         scored = candidates[middle : middle + _SCORED]
         below = _rung_seconds(task, scored, config.groups_at(0)) if len(config.rungs) > 1 else 0.0
@@ -91,7 +91,7 @@ def typical(space: Space, count: int, seed: int) -> list[Candidate]:
     return [drawn[place] for place in sorted(places)]
 
 
-def _alike(candidates: list[Candidate]) -> list[list[Candidate]]:
+def alike(candidates: list[Candidate]) -> list[list[Candidate]]:
     """Those that one kernel call can run."""
     kinds: dict[tuple, list[Candidate]] = {}
     for candidate in candidates:

@@ -23,6 +23,12 @@ from wiring_search.pack import (
 )
 
 
+def room_for(candidates: Sequence[Candidate], features: int, outputs: int, time_steps: int, share: float) -> int:
+    """How many like these, all of one kind, train at once in such a share of the memory that is free on this process's GPU."""
+    needed = gpu.bytes_needed(layout_of(tuple(candidates), features, outputs), time_steps, EVALUATION_BATCH)
+    return int(share * torch.cuda.mem_get_info()[0] * len(candidates) / needed)
+
+
 class GpuPack:
     """See `pack.Pack`. device: where it trains. Raises ValueError, besides, for kinds of candidates without a GPU kernel."""
 

@@ -73,7 +73,7 @@ def search(
     batch_size: Annotated[int, typer.Option(help="Sequences a minibatch.")] = 64,
     seed: Annotated[int, typer.Option(help="Of everything random: the same seed gives the same table.")] = 0,
     pack_size: Annotated[
-        int | None, typer.Option(help="Candidates trained side by side. Default: 8 on CPUs, 256 on GPUs.")
+        int | None, typer.Option(help="Candidates trained side by side. Default: 8 on CPUs; on GPUs 256, or what memory allows.")
     ] = None,
     ahead: Annotated[int, typer.Option(help="Packs asked for before the first is finished; not fewer than workers.")] = 4,
     minutes: Minutes = None,
@@ -125,6 +125,7 @@ def search(
     """
     from wiring_search import run
     from wiring_search.budget import Budget
+    from wiring_search.store import exists
     from wiring_search.tasks import TaskOptions
 
     if kind not in ("auto", "classification", "regression"):
@@ -145,7 +146,6 @@ def search(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        pack_size=run.default_pack_size(device) if pack_size is None else pack_size,
         ahead=ahead,
         scores=() if scores == "none" else names_in(scores),
         repeats=repeats,
@@ -158,6 +158,9 @@ def search(
     )
     folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience, device)
+    if pack_size is None:  # on a GPU it hangs on what memory is free, which another day may be another
+        pack_size = run.Run(folder).config.pack_size if exists(folder) else run.default_pack_size(config, resources)
+    config = replace(config, pack_size=pack_size)
     budget = Budget(minutes, core_hours, resources.cores)
     show = _Show(config, folder, resources, budget, quiet, names_in(log))
     _go(show, lambda watch: run.search(config, folder, resources, budget, watch, store), baselines)

@@ -7,12 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import search_spaces
+from wiring_search import tasks
+from wiring_search.config import StudyConfig
 from wiring_search.extension import Extension, extended
 from wiring_search.tasks import Task
 
 if TYPE_CHECKING:
     from wiring_search.kernels.layout import Kind
     from workers.pool import Pool, Train
+
+# Candidates side by side on a GPU. More would be quicker a candidate, and the sampler would ask for more of them blindly.
+_MANY = 256
 
 
 @dataclass(frozen=True)
@@ -76,13 +81,6 @@ def training_pool(
     return make_pool(extended(extension, partial(train_and_score, device=resources.device)), task, resources, kinds, told)
 
 
-def default_pack_size(device: str) -> int:
-    """A GPU is idle unless it trains hundreds at once; a core has its caches full with few."""
-    from wiring_search.devices import why_no_gpu
-
-    return 256 if device == "cuda" or (device == "auto" and not why_no_gpu()) else 8
-
-
 def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
     """With the device decided, "cpu" or "cuda", and a GPU to each worker that is to use one. Raises ValueError for other names, and
     for "cuda" in this process, or on this machine, where it has none."""
@@ -94,6 +92,29 @@ def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
     if device == "auto":
         device = "cuda" if not why_no_gpu() and all(map(has_gpu_kernel, kinds)) else "cpu"
     return replace(resources, device=device, gpus=resources.gpus or float(device == "cuda"))
+
+
+def default_pack_size(config: StudyConfig, resources: Resources = ALL_CORES) -> int:
+    """Candidates side by side where a study gives no number. A core has its caches full with few; a GPU is idle unless it trains
+    hundreds at once: 256, repeats counted, or fewer where its free memory has no room for them. (That of a cluster cannot be
+    seen from here; there a pack without room is halved.) Raises ValueError as `decided` does."""
+    from wiring_search.devices import why_no_gpu
+
+    space = search_spaces.Space.from_json(config.space)
+    resources = decided(resources, kinds_of(space))
+    if resources.device == "cpu":
+        return StudyConfig.pack_size
+    room = _MANY if why_no_gpu() else _room_on_gpu(config, space, min(resources.gpus, 1.0))
+    return max(1, min(_MANY, room) // config.repeats)
+
+
+def _room_on_gpu(config: StudyConfig, space: search_spaces.Space, share: float) -> int:
+    """Candidates that half of a worker's share of the free memory has room for: the other half is for larger ones."""
+    from wiring_search.estimate import alike, typical
+    from wiring_search.gpu_pack import room_for
+
+    task, packs = tasks.load(config.task, config.task_options), alike(typical(space, 64, config.seed))
+    return min(room_for(pack, task.features, task.outputs, task.time_steps, share / 2) for pack in packs)
 
 
 def kinds_of(space: search_spaces.Space) -> "list[Kind]":
