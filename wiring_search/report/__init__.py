@@ -24,6 +24,7 @@ SCRIPTS = (
     "front.js",
     "detail.js",
     "tables.js",
+    "trials.js",
     "again.js",
     "matters.js",
     "course.js",
