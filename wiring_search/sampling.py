@@ -17,7 +17,7 @@ way that the study chose (`config.CUT_AS`), until its next rung says more.
 import copy
 import math
 import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -143,7 +143,7 @@ class OptunaSampler:
             for place, dimension in enumerate(space.alternatives(name))
         }
         self._distributions = {key: distribution_of(dimension) for key, dimension in self._dimensions.items()}
-        self._storage = _Storage()
+        self._storage = _Storage(self._distributions)
         self._cut_as = cut_as
         self._study = optuna.create_study(storage=self._storage, directions=["minimize"] * objectives)
         self._id = self._storage.get_study_id_from_name(self._study.study_name)
@@ -220,11 +220,18 @@ class OptunaSampler:
 
 
 class _Storage(optuna.storages.InMemoryStorage):
-    """for_now: how trials that are under way are shown to samplers, by number."""
+    """distributions: of all parameters; trials share them, where each would keep some of its own, 1.7 KB of them. for_now: how
+    trials that are under way are shown to samplers, by number."""
 
-    def __init__(self) -> None:
+    def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
         super().__init__()
+        self._distributions = distributions
         self.for_now: dict[int, FrozenTrial] = {}
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        super().set_trial_param(trial_id, param_name, param_value_internal, self._distributions[param_name])
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
