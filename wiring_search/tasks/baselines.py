@@ -4,11 +4,14 @@ worth its size.
 Each is fitted on the training split and returns its error on another split: 1 − accuracy, 1 − F1, or mean squared error.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from wiring_search.tasks.task import Split
 
 _CHUNK = 8192
+_RIDGE = 1e-3
 
 
 def majority(train: Split, split: Split) -> float:
@@ -41,15 +44,19 @@ def previous_target(split: Split) -> float:
 
 
 def linear(train: Split, split: Split, lags: int) -> float:
-    """Least squares from the last `lags` inputs of a step to its target (an autoregression where the target is the
-    next input).
+    """Ridge regression from the last `lags` inputs of a step to its target (an autoregression
+    where the target is the next input).
 
-    Fitted and judged on the steps that have so many inputs behind them, in float64, with a ridge of 1e-6.
+    Inputs are clipped to their range in training and standardised: a rule that is asked beyond
+    what it has seen shall not win or lose by extrapolation. Fitted and judged, in float64, on the
+    steps that have so many inputs behind them.
     """
     inputs, targets = _lagged(train, lags)
-    weights = np.linalg.solve(inputs.T @ inputs + 1e-6 * np.eye(inputs.shape[1]), inputs.T @ targets)
+    scale, middle = _Scale.of(inputs), targets.mean(axis=0)
+    inputs = scale(inputs)
+    weights = np.linalg.solve(_ridge(inputs) + inputs.T @ inputs, inputs.T @ (targets - middle))
     inputs, targets = _lagged(split, lags)
-    return float(np.mean((inputs @ weights - targets) ** 2))
+    return float(np.mean((scale(inputs) @ weights + middle - targets) ** 2))
 
 
 def logistic(train: Split, split: Split) -> float:
@@ -61,16 +68,22 @@ def logistic(train: Split, split: Split) -> float:
 
 
 def linear_classes(train: Split, split: Split) -> float:
-    """Least squares from one step (or a whole sequence, where one class a sequence is asked for) to classes one-hot; the
-    largest output counts."""
+    """Ridge regression from one step (or a whole sequence, where each sequence has one class) to
+    one-hot classes; the largest output decides. Inputs are clipped and standardised as in
+    `linear`."""
     (inputs, classes), (others, truth) = _steps(train), _steps(split)
-    targets = np.eye(classes.max() + 1)[classes]
-    gram, seen = 1e-4 * len(inputs) * np.eye(inputs.shape[1]), 0.0
-    for start in range(0, len(inputs), _CHUNK):  # float64 for a chunk at a time: there may be a hundred million inputs
-        chunk = inputs[start : start + _CHUNK].astype(np.float64)
+    scale, targets = _Scale.of(inputs), np.eye(classes.max() + 1)[classes]
+    middle = targets.mean(axis=0)
+    gram, seen = _ridge(inputs), 0.0
+    # float64 for a chunk at a time: there may be a hundred million inputs.
+    for start in range(0, len(inputs), _CHUNK):
+        chunk = scale(inputs[start : start + _CHUNK])
         gram += chunk.T @ chunk
-        seen += chunk.T @ targets[start : start + _CHUNK]
-    return float(np.mean((others @ np.linalg.solve(gram, seen)).argmax(axis=1) != truth))
+        seen += chunk.T @ (targets[start : start + _CHUNK] - middle)
+    weights = np.linalg.solve(gram, seen)
+    starts = range(0, len(others), _CHUNK)
+    found = [(scale(others[at : at + _CHUNK]) @ weights + middle).argmax(axis=1) for at in starts]
+    return float(np.mean(np.concatenate(found) != truth))
 
 
 def nearest(train: Split, split: Split) -> float:
@@ -99,16 +112,42 @@ def missing_f1(found: np.ndarray, there: np.ndarray) -> float:
     return float(np.sum((found == 1) != (there == 1)) / (np.sum(found == 1) + np.sum(there == 1)))
 
 
+@dataclass(frozen=True)
+class _Scale:
+    """What the training split says of each input, (inputs,) each: its range, mean and standard
+    deviation (1 where it never changes)."""
+
+    low: np.ndarray
+    high: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, inputs: np.ndarray) -> "_Scale":
+        deviation = inputs.std(axis=0, dtype=np.float64)
+        low, high = inputs.min(axis=0), inputs.max(axis=0)
+        mean = inputs.mean(axis=0, dtype=np.float64)
+        return cls(low, high, mean, np.where(low == high, 1.0, deviation))
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """(rows, inputs) clipped and standardised, float64."""
+        return (np.clip(inputs, self.low, self.high) - self.mean) / self.deviation
+
+
+def _ridge(inputs: np.ndarray) -> np.ndarray:
+    """What is added to the Gram matrix of standardised inputs: 1e-3 of each one's variance."""
+    return _RIDGE * len(inputs) * np.eye(inputs.shape[1])
+
+
 def _steps(split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (rows, …) with a column of ones, and classes (rows,): one row a step, or a sequence."""
-    rows = split.x.reshape(split.y.size, -1)
-    return np.concatenate([rows, np.ones((len(rows), 1), rows.dtype)], axis=1), split.y.ravel()
+    """Inputs (rows, …) and classes (rows,): one row a step, or a sequence."""
+    return split.x.reshape(split.y.size, -1), split.y.ravel()
 
 
 def _lagged(split: Split, lags: int) -> tuple[np.ndarray, np.ndarray]:
-    windows, steps, _ = split.x.shape
+    """Inputs (rows, lags · features), the newest first, and targets (rows, outputs), float64."""
+    steps = split.x.shape[1]
     columns = [split.x[:, lags - 1 - lag : steps - lag] for lag in range(lags)]
-    columns.append(np.ones((windows, steps - lags + 1, 1)))
     inputs = np.concatenate(columns, axis=2, dtype=np.float64)
     targets = split.y[:, lags - 1 :].astype(np.float64)
     return inputs.reshape(-1, inputs.shape[2]), targets.reshape(-1, targets.shape[2])
