@@ -16,7 +16,7 @@ from studies import fake_train, slow_train, tiny_task
 from wiring_search.records import Beat, PackJob, PackResult, Status, no_beat
 from wiring_search.tasks.task import Task
 from workers.inline import InlinePool
-from workers.pool import Pool, Train
+from workers.pool import Pool, Train, jobs_wanted
 from workers.slices import TRIES
 
 
@@ -83,6 +83,22 @@ def test_every_job_comes_back_once(pool_of) -> None:
 def test_nothing_submitted_is_said(pool_of) -> None:
     with pytest.raises(RuntimeError, match="no job was submitted"):
         pool_of(slow_train).next_done()
+
+
+def test_a_pool_wants_jobs_before_it_has_workers_and_none_when_it_has_enough(pool_of) -> None:
+    """A caller that submits what is wanted, and nothing else, gets all its jobs done."""
+    pool, jobs, found = pool_of(slow_train), _jobs(8), []
+    assert jobs_wanted(pool) >= 1
+    left = list(jobs)
+    while len(found) < len(jobs):
+        while left and jobs_wanted(pool):
+            pool.submit(left.pop())
+        assert not left or pool.waiting + pool.under_way >= 3 * max(1, pool.workers)
+        result = pool.next_done(timeout=0.2)
+        found += [result.number] if result else []
+    assert sorted(found) == [job.number for job in jobs]
+    assert pool.workers >= 1
+    assert jobs_wanted(pool) == 3 * pool.workers
 
 
 def test_jobs_can_be_submitted_in_between(pool_of) -> None:

@@ -1,5 +1,7 @@
 """Screening: the sample is what was asked for, correlations are scipy's, and the command says how far to trust them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -7,7 +9,7 @@ from studies import tiny_task
 
 import search_spaces
 from search_spaces import Choice, FloatRange, IntRange, Space
-from wiring_search.run import ONE_PROCESS, Run, screen, search, study_config
+from wiring_search.run import ONE_PROCESS, Resources, Run, screen, search, study_config
 from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.screening import merit, sampled, screen_pack
 from wiring_search.screening import screen as screened
@@ -54,6 +56,22 @@ def test_the_table_holds_every_candidate_once_with_its_own_proxies() -> None:
     assert candidate.candidate_id == row["candidate_id"] and candidate.wiring.synapse_count == row["synapses"]
     again = proxies([candidate], task.features, 3)
     assert {name: float(again[name][0]) for name in PROXIES} == {name: row[name] for name in PROXIES}
+
+
+@pytest.mark.ray
+def test_workers_that_are_not_up_yet_screen_the_same(tmp_path: Path) -> None:
+    config = study_config("digits", "small")
+    here = screen(config, tmp_path / "here", 20, ONE_PROCESS)
+    there = screen(config, tmp_path / "there", 20, Resources(workers=1))
+    assert there.table["candidate_id"].tolist() == here.table["candidate_id"].tolist()
+    assert there.table["merit"].tolist() == pytest.approx(here.table["merit"].tolist())
+
+
+def test_a_space_without_a_feasible_candidate_is_refused() -> None:
+    sizes = dict.fromkeys(("sensory", "inter", "command", "motor", "inter_fanout", "motor_fanin"), Choice((2,)))
+    space = Space("ncp", {**sizes, "sensory_fanout": Choice((3,)), "recurrent_synapses": Choice((0,))})
+    with pytest.raises(ValueError, match="no feasible candidate among 1000 random points; widen"):
+        screened(space, 5, 0, InlinePool(screen_pack, tiny_task()))
 
 
 def test_merit_rewards_each_proxy_and_punishes_what_is_not_finite() -> None:

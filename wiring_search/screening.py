@@ -23,13 +23,15 @@ from wiring_search.pack import layout_of
 from wiring_search.records import Beat, Outcome, PackJob, PackResult, Rung, Status, no_beat
 from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.tasks.task import Task
-from workers.pool import Pool
+from workers.pool import Pool, jobs_wanted
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
 _PACK = 128
+# After so many seconds without a result, workers that have come up meanwhile get work too.
+_SECONDS_BETWEEN_LOOKS = 1.0
 # Points in a row that are infeasible or seen before, after which a space counts as used up.
 _GIVE_UP_AFTER = 1000
 
@@ -71,7 +73,12 @@ def sampled(space: Space, samples: int, seed: int) -> Iterator[tuple[Point, Cand
 def screen(space: Space, samples: int, seed: int, pool: Pool, told: Told = lambda done, count: None) -> "pandas.DataFrame":
     """The sample, best `merit` first: sizes, PROXIES, merit, and the point that `Space.build` makes the candidate of.
 
-    pool: of `screen_pack`. told(done, count): called after each pack.
+    Args:
+        pool: Of `screen_pack`. It may have no worker yet.
+        told: Called with (done, count) after each pack.
+
+    Raises:
+        ValueError: Where the space has no feasible candidate.
     """
     import pandas
 
@@ -80,7 +87,7 @@ def screen(space: Space, samples: int, seed: int, pool: Pool, told: Told = lambd
     rows: list[dict[str, Any]] = []
     number, ended = 0, False
     while True:
-        while not ended and len(waiting) < 3 * pool.workers:
+        while not ended and jobs_wanted(pool):
             batch = list(islice(drawn, _PACK))
             ended = len(batch) < _PACK
             if batch:
@@ -89,9 +96,15 @@ def screen(space: Space, samples: int, seed: int, pool: Pool, told: Told = lambd
                 number += 1
         if not waiting:
             break
-        result = pool.next_done()
+        result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
+        if result is None:
+            continue
         rows += [_row(*pair, outcome) for pair, outcome in zip(waiting.pop(result.number), result.outcomes, strict=True)]
         told(len(rows), samples)
+    if not rows:
+        raise ValueError(
+            f"the space has no feasible candidate among {_GIVE_UP_AFTER} random points; widen its ranges or its constraints"
+        )
     table = pandas.DataFrame(rows)
     return table.assign(merit=merit(table)).sort_values(["merit", "candidate_id"], ascending=[False, True], ignore_index=True)
 

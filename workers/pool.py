@@ -11,13 +11,19 @@ from wiring_search.tasks.task import Task
 Train = Callable[[Task, PackJob, Beat], PackResult]
 
 
+# Jobs to each worker: one that it works on, and two that wait, so that none is idle while the caller is busy.
+_JOBS_TO_A_WORKER = 3
+
+
 class Pool(Protocol):
     """Every job submitted comes back once, in any order. A candidate that kills or hangs its worker comes back crashed, and its
     pack mates trained: a pool may train the candidates of a job apart, since their numbers do not depend on it."""
 
     @property
     def workers(self) -> int:
-        """How many pieces are worked on at once, now; on a cluster 0 until the first worker is up."""
+        """How many pieces are worked on at once, now; on a cluster 0 until the first worker is up.
+
+        It says nothing of how many jobs to submit: a pool takes jobs before it has workers. Ask `jobs_wanted`."""
         ...
 
     @property
@@ -48,3 +54,17 @@ class Pool(Protocol):
     def close(self) -> None:
         """Stop all work at once; results not fetched are lost. May be called twice."""
         ...
+
+
+def jobs_wanted(pool: Pool) -> int:
+    """How many more jobs keep every worker busy.
+
+    Ask again whenever a result or a timeout came back, since workers come and go.
+
+    Args:
+        pool: One that was not stopped.
+
+    Returns:
+        0 or more; at least 1 where the pool has no job, even before its first worker is up.
+    """
+    return max(0, _JOBS_TO_A_WORKER * max(1, pool.workers) - pool.waiting - pool.under_way)
