@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+import sqlalchemy
 from postgres import Postgres
 from studies import FACTS, config, store
 from test_store import CANDIDATE, OTHER, OUTCOME
@@ -122,6 +123,19 @@ def test_points_of_a_space_with_conditions_are_told(tmp_path: Path) -> None:
     mirror(mine, url)
     for point, trial in zip(points, _loaded(url, "run").trials, strict=True):
         assert {name.split(":")[0]: value for name, value in trial.params.items()} == point
+
+
+@pytest.mark.parametrize("name", ["lr%200.1", "a?b", "a#b", "größe"])
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_mirror_is_in_the_file_that_is_named(tmp_path: Path, name: str, kind: str) -> None:
+    mine, folder = _study(tmp_path / name / "run"), tmp_path / name
+    url = str(folder / "mirror.log")
+    if kind == "sqlite":
+        url = sqlalchemy.URL.create("sqlite", database=str(folder / "mirror.db")).render_as_string()
+    assert mirror(mine, url) == 5
+    assert len(_loaded(url, "run").trials) == 5
+    assert list(folder.glob("mirror.*"))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_another_study_of_that_name_is_left_alone(tmp_path: Path) -> None:

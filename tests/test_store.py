@@ -3,9 +3,10 @@
 import itertools
 import math
 import platform
+import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -315,3 +316,64 @@ def _until(reached: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("never came true")
+
+
+# What a folder may be called; in a URL, most of these would mean something else.
+NAMES = [
+    "lr 0.1",
+    "lr%200.1",
+    "a?b",
+    "a?mode=memory",
+    "a#b",
+    "100%",
+    "it's",
+    'a"b',
+    "größe",
+    "実験",
+    "-out",
+    ":memory:",
+    "a&b;c",
+    "a\\b",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_store_is_in_its_folder_whatever_the_name(tmp_path: Path, name: str) -> None:
+    for number, other in enumerate(NAMES):
+        if other != name:
+            store(tmp_path / other, seed=number).close()
+    mine = store(tmp_path / name, seed=99)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.close()
+    assert (tmp_path / name / FILE).is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)
+    again = Store.open(tmp_path / name)
+    assert again.config.seed == 99
+    assert again.trials() == [RUNNING]
+
+
+def test_a_relative_folder_is_kept_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store(Path("-out%20a")).close()
+    assert (tmp_path / "-out%20a" / FILE).is_file()
+    assert Store.open(Path("-out%20a")).config == config()
+
+
+def test_a_store_takes_one_study(place: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where two processes make it at once, and neither has seen the other's."""
+    make(place, seed=1).close()
+    monkeypatch.setattr("wiring_search.store.store.exists", lambda folder: False)
+    monkeypatch.setattr("wiring_search.store.store._refuse_taken", lambda folder, server: None)
+    with pytest.raises(ValueError, match="holds a study already; resume it, or choose another folder"):
+        make(place, seed=2)
+    monkeypatch.undo()
+    assert Store.open(place).config.seed == 1
+
+
+def test_a_store_with_two_studies_is_refused(tmp_path: Path) -> None:
+    """Such as an earlier version could make."""
+    store(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("INSERT INTO study SELECT * FROM study")
+    with pytest.raises(ValueError, match="cannot be read: its table `study` has 2 rows, and a store holds 1 study"):
+        Store.open(tmp_path)

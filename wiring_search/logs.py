@@ -207,12 +207,14 @@ class MLflow:
 
     def __init__(self, folder: Path, config: StudyConfig) -> None:
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it would tell of its tables in the midst of the live view
+        import sqlalchemy as sql
         from mlflow import MlflowClient
         from mlflow.entities import Metric, Param
 
         folder.mkdir(parents=True, exist_ok=True)
         self._metric = Metric
-        self._client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(folder / 'mlflow.db').absolute()}")
+        beside = sql.URL.create("sqlite", database=str((folder / "mlflow.db").absolute())).render_as_string()
+        self._client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or beside)
         known = folder / "mlflow-run"
         if known.exists():
             self._run = known.read_text(encoding="utf-8")

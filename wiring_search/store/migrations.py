@@ -30,7 +30,10 @@ def bring_up_to_date(connection: sql.Connection) -> None:
 
 
 def _schema(connection: sql.Connection) -> int:
-    return connection.execute(sql.text("SELECT schema FROM study")).scalar_one()
+    schemas = connection.execute(sql.text("SELECT schema FROM study")).scalars().all()
+    if len(schemas) != 1:
+        raise ValueError(f"its table `study` has {len(schemas)} rows, and a store holds 1 study; put back a copy")
+    return schemas[0]
 
 
 def _scores_besides(connection: sql.Connection) -> None:

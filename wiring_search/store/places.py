@@ -60,7 +60,8 @@ def engine_of(folder: Path) -> sql.Engine:
 
 
 def _sqlite(file: Path) -> sql.Engine:
-    engine = sql.create_engine(f"sqlite:///{file}", connect_args={"timeout": 30})
+    # Not pasted into a URL: there, % ? and # of a name would mean something else, and lead to another file.
+    engine = sql.create_engine(sql.URL.create("sqlite", database=str(file)), connect_args={"timeout": 30})
 
     @sql.event.listens_for(engine, "connect")
     def use_write_ahead_log(connection: Any, _: Any) -> None:

@@ -84,6 +84,8 @@ class Store:
             if url is not None:
                 make_schema(connection, server.study)
             METADATA.create_all(connection)
+            if connection.execute(sql.select(STUDY.c.schema)).first() is not None:
+                raise ValueError(f"{folder} holds a study already; resume it, or choose another folder")
             connection.execute(sql.insert(STUDY), row)
         return cls(folder, engine)
 
@@ -147,14 +149,14 @@ class Store:
             yield connection
 
     def _bring_up_to_date(self) -> None:
-        with self._reading() as connection:
-            if is_up_to_date(connection):
-                return
-        with self._writing() as connection:
-            try:
+        try:
+            with self._reading() as connection:
+                if is_up_to_date(connection):
+                    return
+            with self._writing() as connection:
                 bring_up_to_date(connection)
-            except ValueError as fault:
-                raise ValueError(f"{self.folder} cannot be read: {fault}") from None
+        except ValueError as fault:
+            raise ValueError(f"{self.folder} cannot be read: {fault}") from None
 
     def asked(self, pack: int, rung: int, members: Sequence[int], trials: Iterable[Trial], sampler_state: dict[str, Any]) -> None:
         """Write a pack that was asked for, all of it or nothing: the pack, the trials that are new, and that the others of its
