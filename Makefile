@@ -7,7 +7,7 @@ OUT ?= results/digits
 # What the main job does: about two minutes on two cores. SEARCH="--trials 16 --epochs 5" makes it shorter.
 SEARCH ?= --trials 128 --epochs 100
 
-.PHONY: search test lint bench docs figures clean
+.PHONY: search test lint bench docs figures dev clean
 
 search: $(VENV)/installed
 	$(BIN)/wiring-search search --task digits --space default $(SEARCH) --out $(OUT)
@@ -19,32 +19,45 @@ test: $(VENV)/installed-test
 	$(BIN)/python tests/apart.py || failed=1; \
 	exit $$failed
 
-lint: $(VENV)/installed-test
+# Everything that developers use: tests, lint, docs.
+dev: $(VENV)/installed-dev
+
+lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs wiring_search workers search_spaces
+	$(BIN)/mypy
+	$(BIN)/validate-pyproject pyproject.toml
+	$(BIN)/repo-review . --show err
+	$(BIN)/pre-commit validate-config
+	$(BIN)/zizmor --offline --quiet .github
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/kernel.py
 
-# The reference out of the docstrings, and the pictures out of searches of a few minutes.
-docs: $(VENV)/installed
+# The reference out of the docstrings, then the site in site/ (warnings are errors; look at it with `mkdocs serve`).
+docs: $(VENV)/installed-docs
 	$(BIN)/python docs/build_reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+# The pictures of the docs, out of searches of a few minutes.
 figures: $(VENV)/installed
 	$(BIN)/python docs/figures/make.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build site *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"  # knows dependency groups
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
-$(VENV)/installed-test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+# One for each of the dependency groups: test, lint, docs, dev.
+$(VENV)/installed-%: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e . --group $*
 	touch $@ $(VENV)/installed

@@ -343,7 +343,9 @@ def test_without_colour_there_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda file: Console(file=file, width=200), lambda file: _terminal(file)._environ.update(TERM="dumb") or None]
+    "make",
+    [lambda file: Console(file=file, width=200), lambda file: _terminal(file)._environ.update(TERM="dumb") or None],
+    ids=["file", "dumb"],
 )
 def test_off_a_terminal_there_are_lines_now_and_then(make: Callable) -> None:
     def console(file: io.StringIO) -> Console:

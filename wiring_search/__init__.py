@@ -4,4 +4,4 @@ Importing this package loads neither torch nor ray; import what you need from it
 `wiring_search.topologies`, `wiring_search.network`, `wiring_search.pack`, `wiring_search.study` …
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
