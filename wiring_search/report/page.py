@@ -25,8 +25,7 @@ def page(title: str, data: dict[str, Any], template: str, scripts: Sequence[str]
         "TITLE": html.escape(title),
         "CSS": "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES),
         "JS": "\n".join((here / name).read_text(encoding="utf-8") for name in scripts),
-        # "</" would end the script element that holds the data.
-        "DATA": as_json(data).replace("</", "<\\/"),
+        "DATA": as_json(data),
         **{name: html.escape(text) for name, text in texts.items()},
     }
     text = (here / template).read_text(encoding="utf-8")
@@ -36,8 +35,15 @@ def page(title: str, data: dict[str, Any], template: str, scripts: Sequence[str]
 
 
 def as_json(data: Any) -> str:
-    """Compact JSON. Raises ValueError for numbers that are not finite, which JSON does not know."""
-    return json.dumps(data, allow_nan=False, separators=(",", ":"))
+    """Compact JSON that may stand in a script element.
+
+    `<` is escaped, because "</script" ends the element and "<!--<script" keeps it from ending; so is everything beyond ASCII,
+    U+2028 and U+2029 included, which end lines in older scripts.
+
+    Raises:
+        ValueError: a number is not finite, which JSON does not know.
+    """
+    return json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _filled(piece: str, parts: dict[str, str]) -> str:

@@ -59,7 +59,7 @@ function tableRow(row, columns, options) {
   const line = element("tr", {class: options.class?.(row) || null});
   columns.forEach((c, at) => {
     const value = c.value(row), text = value instanceof Node ? value : c.text ? value ?? "" : c.draw ? c.draw(row) : c.number ? String(value) : show(value, c.digits ?? 4);
-    const cell = element("td", {class: c.text ? "text" + (c.long ? " long" : "") : null});
+    const cell = element("td", {class: c.text ? "text" + (c.long ? " long" : "") : null, title: at === 0 && typeof text === "string" ? text : null});
     cell.append(at === 0 && options.press ? button(text, () => options.press(row), {class: "link"}) : text);
     line.append(cell);
   });
