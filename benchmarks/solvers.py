@@ -84,7 +84,7 @@ def trained() -> tuple[LiquidNetwork, float]:
 def like(network: LiquidNetwork, solver: str, steps: int, use_reference: bool) -> LiquidNetwork:
     """The same weights under another solver."""
     other = LiquidNetwork(WIRING, outputs=1, solver=solver, steps=steps, use_reference=use_reference)
-    other.load_state_dict(network.state_dict())
+    other.load_state_dict(dict(network.named_parameters()))
     return other
 
 

@@ -127,7 +127,7 @@ def test_its_state_dict_carries_all_of_it() -> None:
 
 def test_a_double_network_is_fitted_in_double() -> None:
     solved = _short_fit(LiquidNetwork(WIRING, seed=3).double())
-    assert {value.dtype for value in solved.state_dict().values()} == {torch.float64}
+    assert {value.dtype for value in solved.parameters()} == {torch.float64}
     assert solved(_data(1)[0].double())[0].dtype == torch.float64
 
 

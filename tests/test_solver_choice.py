@@ -118,7 +118,7 @@ def test_another_solver_has_the_same_weights(store: Store, task: Task, number: i
     other = with_solver(network, "rk4", 3)
     given = {"neuron": candidate.neuron, "memory": candidate.memory}
     fresh = LiquidNetwork(candidate.wiring, task.features, task.outputs, solver="rk4", steps=3, **given)
-    fresh.load_state_dict(network.state_dict())
+    fresh.load_state_dict(dict(network.named_parameters()))
     x = torch.from_numpy(np.array(task.valid.x[:5]))
     assert torch.allclose(other(x)[0], fresh(x)[0], rtol=0.0, atol=0.0, equal_nan=True)
     assert network.layout.kind == kind_of(candidate)

@@ -9,6 +9,7 @@ layout (`wiring_search.kernels.layout`), one entry a synapse: nothing is masked,
 synapse that is not there.
 """
 
+import json
 from typing import Any, Literal
 
 import numpy as np
@@ -34,6 +35,11 @@ class LiquidNetwork(nn.Module):
     gradient: "bptt", back-propagation through the solver's steps, or "adjoint", that of the differential equation, for
     explicit solvers (`kernels.adjoint`). use_reference: run the plain torch reference (float64 and other devices do so
     anyway). seed: of the initial parameters.
+
+    Its state_dict carries, beside the parameters, what gives them their meaning: wiring, neuron, solver, steps, memory,
+    positive (one uint8 tensor, `_extra_state`). `load_state_dict` raises ValueError where it has another, before any
+    parameter is changed. A state_dict without it, saved before there was one or made of `named_parameters()`, loads by
+    names and shapes alone: so the weights of another solver are taken on purpose (or by `solver_choice.with_solver`).
 
     Raises ValueError for names that are not known, and for the adjoint of neurons and solvers that have none.
     """
@@ -70,6 +76,7 @@ class LiquidNetwork(nn.Module):
             if positive == "softplus" and name in NEURONS[neuron].positive:
                 value = inverse_softplus(value)
             self.register_parameter(name, nn.Parameter(value))
+        self.register_load_state_dict_pre_hook(_require_same_meaning)
 
     def forward(
         self,
@@ -106,11 +113,42 @@ class LiquidNetwork(nn.Module):
         soft = NEURONS[self.layout.kind.neuron].positive if self.positive == "softplus" else ()
         return {name: functional.softplus(value) if name in soft else value for name, value in self.named_parameters()}
 
+    def get_extra_state(self) -> torch.Tensor:
+        """What gives the parameters their meaning, as JSON in a uint8 tensor, which every format of weights can keep."""
+        return torch.tensor(list(json.dumps(self._meaning()).encode()), dtype=torch.uint8)
+
+    def set_extra_state(self, state: torch.Tensor) -> None:
+        """Nothing to set: `_require_same_meaning` has compared it."""
+
+    def _meaning(self) -> dict[str, Any]:
+        kind = self.layout.kind
+        return {
+            "wiring": self.wiring.wiring_id,
+            "neuron": kind.neuron,
+            "solver": kind.solver,
+            "steps": self.layout.steps[0],
+            "memory": kind.memory,
+            "positive": self.positive,
+        }
+
     def extra_repr(self) -> str:
         w = self.wiring
         return (
             f"sensory={w.sensory}, inter={w.inter}, command={w.command}, motor={w.motor}, "
             f"synapses={w.synapse_count}, {', '.join(self.layout.kind)}, steps={self.layout.steps[0]}"
+        )
+
+
+def _require_same_meaning(network: LiquidNetwork, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Raises ValueError where a state_dict is of another network than this; see `LiquidNetwork`."""
+    given = state_dict.setdefault(f"{prefix}_extra_state", network.get_extra_state())
+    theirs, ours = json.loads(bytes(given.tolist())), network._meaning()
+    differing = [name for name in ours if theirs.get(name) != ours[name]]
+    if differing:
+        there, here = (", ".join(f"{name} {values.get(name)!r}" for name in differing) for values in (theirs, ours))
+        raise ValueError(
+            f"this state_dict is of a network with {there}; this network has {here}. Load it into a network like the one "
+            "that it was saved from, or load dict(saved.named_parameters()) to take its parameters by name all the same"
         )
 
 
