@@ -34,8 +34,8 @@ from itertools import accumulate, repeat
 from typing import Literal, NamedTuple, get_args
 
 import torch
-from torch.autograd.function import once_differentiable
 
+from wiring_search.kernels.first_order import first_order_only
 from wiring_search.kernels.layout import Kind, PackLayout
 from wiring_search.kernels.reference import apply_map
 from wiring_search.neurons import NEURONS
@@ -71,6 +71,7 @@ def run(
     state_from: StateFrom = "starts",
 ) -> tuple[Tensor, Tensor]:
     """`reference.run`, the same outputs, with gradients by the adjoint method. Any dtype, any device.
+    These gradients cannot be differentiated again, see `first_order`.
 
     state_from: see above. Raises ValueError where `require` does.
     """
@@ -114,7 +115,7 @@ class _Adjoint(torch.autograd.Function):
         return torch.stack(motors, dim=1), state
 
     @staticmethod
-    @once_differentiable
+    @first_order_only('give gradient="bptt", with use_reference=True or in float64')
     def backward(ctx, grad_motors, grad_final):
         setting, count = ctx.setting, len(ctx.setting.names)
         x, elapsed, *rest = ctx.saved_tensors

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch.autograd.function import once_differentiable
 
 from wiring_search.kernels import adam, cpu, plain
+from wiring_search.kernels.first_order import first_order_only
 from wiring_search.kernels.layout import PackLayout
 
 Tensor = torch.Tensor
@@ -29,6 +29,8 @@ def fused(
 
     values: the parameters of all candidates in the order of `layout.shapes`. softplus: whether conductances and
     capacitances are stored raw, to be made positive by softplus. The rest: see `reference.run`.
+
+    Its gradients cannot be differentiated again: RuntimeError, see `first_order`; `by_reference` can.
     """
     return _Fused.apply(layout, softplus, every_step, x, elapsed, state, *values)
 
@@ -57,10 +59,11 @@ class _Fused(torch.autograd.Function):
         ctx.layout, ctx.softplus, ctx.params, ctx.kept = layout, softplus, params, kept
         ctx.inputs_too = x.requires_grad or elapsed.requires_grad
         ctx.shapes = [value.shape for value in values]
+        ctx.save_for_backward(x, elapsed, state, *values)  # for `first_order_only`; the kernel has its own copies
         return torch.from_numpy(y), torch.from_numpy(final)
 
     @staticmethod
-    @once_differentiable
+    @first_order_only('give LiquidNetwork use_reference=True, or run it in float64 (.double()), with gradient="bptt"')
     def backward(ctx, grad_y, grad_final):
         grad, grad_state, *grad_inputs = cpu.backward(
             ctx.layout, ctx.params, ctx.kept, _array(grad_y), _array(grad_final), ctx.inputs_too
