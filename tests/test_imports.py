@@ -35,6 +35,7 @@ LAYERS = [
     {
         "network",
         "backbone_cfc",
+        "variation",
         "pack",
         "gpu_pack",
         "devices",
@@ -87,6 +88,7 @@ NOT_IN = {
         "kernels",
         "network",
         "backbone_cfc",
+        "variation",
         "pack",
         "gpu_pack",
         "devices",

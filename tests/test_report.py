@@ -11,10 +11,11 @@ from browser import found_in
 from studies import fake_train, store, tiny_task
 
 from wiring_search import report
+from wiring_search.fronts import enough
 from wiring_search.pareto import hypervolume, is_front
 from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status
 from wiring_search.report import report_data, report_page, write_report
-from wiring_search.results import answer, compared, export, front, reference
+from wiring_search.results import compared, export, front, reference
 from wiring_search.store import Store
 from wiring_search.study import search
 from wiring_search.tasks.task import Task
@@ -46,10 +47,13 @@ def test_the_answer_names_the_best_and_the_smallest_near_it(finished: Store) -> 
     good = table[table["status"] == "ok"]
     best = good.loc[good["error"].idxmin()]
     near = good[good["error"] <= best["error"] + 0.01]["synapses"].min()
-    sentence = answer(table, "accuracy")
+    sentence = enough(finished).sentence
     assert f"trial {best['trial']}, has accuracy" in sentence and f"{best['synapses']} synapses" in sentence
     assert f"has {near} " in sentence or "no smaller wiring" in sentence
-    assert answer(table[:0], "accuracy") == "No candidate has finished training yet."
+
+
+def test_a_study_without_candidates_claims_nothing(tmp_path: Path) -> None:
+    assert enough(store(tmp_path)).sentence == "No candidate has finished training yet."
 
 
 def test_files_say_what_the_store_says(finished: Store) -> None:
@@ -117,7 +121,7 @@ def _contrast(one: str, other: str) -> float:
 def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_path: Path) -> None:
     mine = store(tmp_path, trials=10)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
-    before, data = mine.table(), report_data(mine)
+    before, data, claim = mine.table(), report_data(mine), enough(mine).sentence
     # One that no candidate comes near, one that is just large, one that is the first one's worse twin, one that failed.
     given = {"lstm-4": (0.01, 9000), "lstm-8": (0.5, 9500), "gru-4": (0.02, 9000), "rnn-4": (np.nan, 1)}
     for name, (error, synapses) in given.items():
@@ -126,7 +130,7 @@ def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_pa
     table = mine.table()
     assert table[: len(before)].equals(before) and table["baseline"][len(before) :].tolist() == list(given)
     assert front(table, ("error", "synapses")).equals(front(before, ("error", "synapses")))
-    assert answer(table, "accuracy") == answer(before, "accuracy")
+    assert enough(mine).sentence == claim
     joint = compared(table, ("error", "synapses"))
     best = joint[joint["baseline"] == ""]
     assert best["trial"].tolist() == front(table, ("error", "synapses"))["trial"].tolist() and best["on_front"].all()

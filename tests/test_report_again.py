@@ -9,9 +9,9 @@ from browser import found_in
 from studies import fake_train, store, tiny_task
 
 from wiring_search.controls import CONTROLS
+from wiring_search.fronts import enough
 from wiring_search.records import Outcome, Status
 from wiring_search.report import report_data, report_page
-from wiring_search.results import chosen
 from wiring_search.store import Retraining, Store
 from wiring_search.study import search
 from workers.inline import InlinePool
@@ -24,7 +24,7 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, int]:
     """A study whose smallest wiring near the best was trained four times more, and tested; its control is much worse."""
     mine = store(tmp_path_factory.mktemp("again"), trials=12)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
-    small = mine.trial(int(chosen(mine.table(), "accuracy")[1]["trial"]))
+    small = mine.trial(int(enough(mine).small["trial"]))
     tested = {}
     for control, worse in (("", 0.02), ("rewired", 0.2)):
         for draw, noise in enumerate(DRAWS):

@@ -40,6 +40,11 @@ _SENTENCES = {
 
 SHARES = ("accuracy", "f1")
 
+# The score that says how much outputs vary over the validation split, at the best epoch, over how
+# much the targets do (`variation.relative_variation`). Outputs that vary less than CONSTANT are
+# nearly constant: of numbers they explain at most 2 % of the variance.
+VARIATION, CONSTANT = "output_variation", 0.01
+
 # Told after every minibatch and measure: epochs done, epochs to do. False asks the trainer to stop; it then gives back what it
 # has at the end of the last whole epoch.
 Beat = Callable[[int, int], bool]

@@ -1,5 +1,5 @@
-"""What is read out of a store: the table, the front, the sentence that answers the question, and the files of a run
-folder."""
+"""What is read out of a store: the table, the front, which candidates have learned anything, and the
+files of a run folder."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wiring_search.pareto import is_front
-from wiring_search.records import SHARES, Status
+from wiring_search.records import CONSTANT, SHARES, VARIATION, Status
 from wiring_search.score_names import OBJECTIVES, SCORES, minimised
 from wiring_search.store import Store
 
@@ -52,25 +52,19 @@ def compared(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.
     return rows.assign(on_front=is_front(minimised_points(rows, objectives)))
 
 
-def answer(table: "pandas.DataFrame", metric: str) -> str:
-    """One sentence: the smallest wiring that is `nearly` as good as the best one."""
-    finished = candidates(table)
-    if finished.empty:
-        return "No candidate has finished training yet."
-    best, small, within = chosen(table, metric)
-    what = f"The best candidate, trial {best['trial']}, has {metric} {best[metric]:.4g} with {best['synapses']} synapses"
-    if small["trial"] == best["trial"]:
-        return f"{what}; no smaller wiring comes within {within}."
-    return f"{what}; the smallest wiring within {within}, trial {small['trial']}, has {small['synapses']} ({metric} {small[metric]:.4g})."
+def qualified(rows: "pandas.DataFrame", rules: dict[str, float]) -> "pandas.Series":
+    """Which candidates have learned anything: they beat every trivial rule, and their outputs are
+    not nearly constant over the validation split, as far as the store knows.
 
+    Args:
+        rows: Candidates, with the columns `error` and `output_variation`.
+        rules: Errors of trivial rules on the validation split, by name.
 
-def chosen(table: "pandas.DataFrame", metric: str) -> "tuple[pandas.Series, pandas.Series, str]":
-    """The best candidate, the smallest one that is `nearly` as good, and how that is told. At least one has to be finished."""
-    finished = candidates(table)
-    best = finished.sort_values(["error", "synapses"]).iloc[0]
-    greatest, within = nearly(best["error"], metric)
-    small = finished[finished["error"] <= greatest].sort_values(["synapses", "error"]).iloc[0]
-    return best, small, within
+    Returns:
+        A bool for each row.
+    """
+    bar = min((error for error in rules.values() if math.isfinite(error)), default=math.inf)
+    return (rows["error"] < bar) & ~(rows[VARIATION] < CONSTANT)
 
 
 def nearly(error: float, metric: str) -> tuple[float, str]:

@@ -20,7 +20,7 @@ import numpy as np
 from wiring_search.candidate import Candidate
 from wiring_search.devices import packs_on
 from wiring_search.network import network_of
-from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status, no_beat
+from wiring_search.records import VARIATION, Beat, Outcome, PackJob, PackResult, Status, no_beat
 from wiring_search.score_names import GROUPS
 from wiring_search.scores import robustness
 from wiring_search.scores.gradient import gradient_flow
@@ -90,7 +90,11 @@ def _together(repeats: Sequence[Outcome]) -> Outcome:
         return replace(failed, train_seconds=seconds, message=f"{lost} of {len(repeats)} repeats: {failed.message}")
     errors = np.array([outcome.error for outcome in repeats])
     metric = float(np.mean([outcome.metric for outcome in repeats]))
-    scores = {"error_se": float(standard_error(errors)), "error_upper": float(upper_bound(errors))}
+    scores = {
+        "error_se": float(standard_error(errors)),
+        "error_upper": float(upper_bound(errors)),
+        VARIATION: float(np.mean([outcome.score(VARIATION) for outcome in repeats])),
+    }
     return replace(repeats[0], error=float(mean(errors)), metric=metric, train_seconds=seconds, scores=scores, state=state)
 
 

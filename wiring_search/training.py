@@ -30,9 +30,19 @@ from wiring_search.kernels import cpu, plain
 from wiring_search.kernels.layout import Kind, kind_of
 from wiring_search.latency import latencies_us
 from wiring_search.pack import EVALUATION_BATCH, Pack, layout_of
-from wiring_search.records import Beat, Outcome, PackJob, PackResult, Status, no_beat, value_of
+from wiring_search.records import (
+    VARIATION,
+    Beat,
+    Outcome,
+    PackJob,
+    PackResult,
+    Status,
+    no_beat,
+    value_of,
+)
 from wiring_search.tasks.task import Split, Task
 from wiring_search.topologies import ncp
+from wiring_search.variation import Variation, relative_variation
 
 if TYPE_CHECKING:
     from wiring_search.gpu_pack import GpuPack
@@ -170,17 +180,28 @@ def as_pack(task: Task, y: torch.Tensor) -> torch.Tensor:
     return y[None] if task.every_step else y[None, :, None]
 
 
-def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndarray]:
-    """Errors, and whether the solvers were stable on the whole split; both (candidates,)."""
+def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Errors, whether the solvers were stable on the whole split, and how much the outputs vary
+    (see `variation.relative_variation`); each (candidates,)."""
     stable = np.ones(len(pack.candidates), bool)
+    said, asked, seen = Variation(task), Variation(task), 0
 
     def predict(x: np.ndarray, elapsed: np.ndarray) -> torch.Tensor:
-        nonlocal stable
+        nonlocal stable, seen
         y, kept_to_range = pack.predict_checked(x, elapsed, task.every_step)
         stable &= kept_to_range
-        return torch.as_tensor(y)
+        y = torch.as_tensor(y)
+        # The batches of `_errors` come in the order of the split.
+        targets = Targets.of(task, split, slice(seen, seen + len(x)), y.device)
+        seen += len(x)
+        answers = y if task.every_step else y[:, :, 0]
+        is_class = task.kind == "classification"
+        said.add(answers.argmax(dim=-1) if is_class else answers, targets.counted)
+        asked.add(targets.y[None], targets.counted)
+        return y
 
-    return _errors(task, split, predict), stable
+    errors = _errors(task, split, predict)
+    return errors, stable, relative_variation(said, asked)
 
 
 def _errors(task: Task, split: Split, predict: Callable[[np.ndarray, np.ndarray], torch.Tensor]) -> np.ndarray:
@@ -285,12 +306,14 @@ def minibatches(samples: int, job: PackJob, epoch: int) -> Iterator[np.ndarray]:
 
 @dataclass
 class _Record:
-    """What the epochs so far have shown: validation errors, each candidate's best epoch and its weights, in which epoch
-    (from 1) its solver was found unstable, and seconds spent on it."""
+    """What the epochs so far have shown: validation errors, each candidate's best epoch, its
+    weights and how much its outputs vary there, in which epoch (from 1) its solver was found
+    unstable, and seconds spent on it."""
 
     curves: list[list[float]]
     best: list[float]
     weights: list[np.ndarray | None]
+    variation: list[float]
     unstable: dict[int, int]
     seconds: np.ndarray
 
@@ -299,9 +322,23 @@ class _Record:
         """Of candidates that go on from these states; inherited weights have no past."""
         curves = [state["curve"].tolist() if state and "curve" in state else [] for state in states]
         weights = [state["best_weights"] if state and curve else None for state, curve in zip(states, curves, strict=True)]
-        return cls(curves, [min(curve, default=math.inf) for curve in curves], weights, {}, np.zeros(len(states)))
+        best = [min(curve, default=math.inf) for curve in curves]
+        # A state of an earlier version does not say how much the outputs varied.
+        known = [
+            float(state.get("best_variation", math.nan)) if state and curve else math.nan
+            for state, curve in zip(states, curves, strict=True)
+        ]
+        return cls(curves, best, weights, known, {}, np.zeros(len(states)))
 
-    def note(self, pack: Pack, members: np.ndarray, errors: np.ndarray, stable: np.ndarray, seconds: float) -> None:
+    def note(
+        self,
+        pack: Pack,
+        members: np.ndarray,
+        errors: np.ndarray,
+        stable: np.ndarray,
+        variation: np.ndarray,
+        seconds: float,
+    ) -> None:
         """members: the place of each of the pack's candidates. seconds: what the epoch took."""
         pack.alive &= np.isfinite(errors)
         unstable = pack.alive & ~stable
@@ -314,6 +351,7 @@ class _Record:
                 self.unstable[place] = len(self.curves[place])
             if pack.alive[p] and error < self.best[place]:
                 self.best[place], self.weights[place] = float(error), pack.weights(p)
+                self.variation[place] = float(variation[p])
 
 
 def _outcome(
@@ -335,13 +373,22 @@ def _outcome(
                 f"the {candidate.solver} solver with {candidate.steps} steps left the admissible range in epoch {len(curve)}"
             )
         return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
-    best = {} if record.weights[p] is None else {"best_weights": record.weights[p]}
+    best = {}
+    if record.weights[p] is not None:
+        best = {"best_weights": record.weights[p], "best_variation": np.array(record.variation[p])}
     buffer = io.BytesIO()
     np.savez(buffer, **state, **best, epochs=np.array(len(curve)), curve=np.array(curve))
     if stopped_at is not None and len(curve) <= stopped_at:
         return Outcome(Status.RUNNING, math.nan, math.nan, state=buffer.getvalue(), **shared)
     error = record.best[p]
-    return Outcome(Status.OK, error, value_of(task.metric, error), state=buffer.getvalue(), **shared)
+    return Outcome(
+        Status.OK,
+        error,
+        value_of(task.metric, error),
+        state=buffer.getvalue(),
+        scores={VARIATION: record.variation[p]},
+        **shared,
+    )
 
 
 def _epochs_of(state: bytes | None) -> int:

@@ -78,7 +78,8 @@ def _show(found: "Comparison") -> None:
         f"hypervolume: share of the box below {plain(found.reference.sentence)}, with its 95 % interval", soft_wrap=True
     )
     console.print(
-        "enough: synapses of the smallest candidate that is nearly as good as the best of all studies, where every run has one"
+        "enough: synapses of the smallest candidate that is nearly as good as the best of all studies, where every run "
+        "has one; it has to beat every trivial rule"
     )
     for caution in found.cautions:
         console.print(plain(caution), soft_wrap=True)

@@ -20,7 +20,7 @@ import numpy as np
 from wiring_search.comparing.studies import Method, Study, Told, methods_of, read_studies
 from wiring_search.pareto import additive_epsilon, hypervolume, hypervolume_course, igd_plus, is_front, scaled
 from wiring_search.records import Status
-from wiring_search.results import Reference, minimised_points, nearly
+from wiring_search.results import Reference, minimised_points, nearly, qualified
 
 if TYPE_CHECKING:
     import pandas
@@ -116,8 +116,8 @@ def compare(
     low, high = union.min(axis=0), np.maximum(corner.point, union.min(axis=0))
     methods = methods_of(studies)
     cheapest = min(float(_spent(study)[-1]) for study in studies if len(study.history))
-    errors = [float(study.finished["error"].min()) for study in studies if len(study.finished)]
-    greatest, _ = nearly(min(errors), studies[0].facts["metric"])
+    errors = [float(error) for study in studies for error in _able(study)["error"]]
+    greatest, _ = nearly(min(errors, default=math.nan), studies[0].facts["metric"])
     rows = []
     for method in methods:
         for study in method.runs:
@@ -173,12 +173,17 @@ def _spent(study: Study) -> np.ndarray:
     return study.history[["train_seconds", "score_seconds"]].fillna(0.0).sum(axis=1).to_numpy(float).cumsum()
 
 
+def _able(study: Study) -> "pandas.DataFrame":
+    return study.finished[qualified(study.finished, study.facts.get("baselines", {}))]
+
+
 def _best(study: Study, greatest: float) -> dict[str, float]:
     rows = study.finished
     if rows.empty:
         return {"error": math.nan, "synapses": math.nan, "enough": math.nan}
     best = rows.sort_values(["error", "synapses"]).iloc[0]
-    near = rows.loc[rows["error"] <= greatest, "synapses"]
+    able = _able(study)
+    near = able.loc[able["error"] <= greatest, "synapses"]
     return {
         "error": float(best["error"]),
         "synapses": float(best["synapses"]),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search.fronts import Front, front_of
+from wiring_search.fronts import Front, enough, front_of
 from wiring_search.fronts.trainings import trainings
 from wiring_search.records import SHARES, Status
 from wiring_search.report.again import winners_data
@@ -14,7 +14,7 @@ from wiring_search.report.checklist import Compared, Known, checklist
 from wiring_search.report.columns import coded, column, listed, rounded
 from wiring_search.report.course import cost, course
 from wiring_search.report.sure import sentences
-from wiring_search.results import answer, candidates, chosen
+from wiring_search.results import candidates
 from wiring_search.score_names import ALWAYS, SCORES
 from wiring_search.store import Store, Trial, exists
 from wiring_search.winning import Winners, winners
@@ -42,7 +42,7 @@ def report_data(store: Store) -> dict[str, Any]:
     beside = _random(store, best.reference.point)
     history = store.history()
     spent = cost(store, history)
-    lead = _lead(store, table, finished, best, again)
+    lead = _lead(store, finished, best, again)
     return {
         "task": config.task,
         "source": facts.get("source", ""),
@@ -82,17 +82,19 @@ def report_data(store: Store) -> dict[str, Any]:
     }
 
 
-def _lead(
-    store: Store, table: "pandas.DataFrame", finished: "pandas.DataFrame", best: Front, again: Winners | None
-) -> dict[str, Any]:
+def _lead(store: Store, finished: "pandas.DataFrame", best: Front, again: Winners | None) -> dict[str, Any]:
     """What stands first: the answer, the two trials it names, and how sure it is."""
-    metric = store.facts["metric"]
-    said = {"answer": answer(table, metric), "best": None, "small": None, "knee": "", "sure": []}
-    if finished.empty:
+    claim, metric = enough(store), store.facts["metric"]
+    said = {"answer": claim.sentence, "best": None, "small": None, "knee": "", "sure": []}
+    if claim.best is None or claim.small is None:
         return said
-    first, small, _ = chosen(table, metric)
-    sure = sentences(store, small, len(finished), again)
-    return {**said, "best": int(first["trial"]), "small": int(small["trial"]), "knee": _knee(best, metric), "sure": sure}
+    return {
+        **said,
+        "best": int(claim.best["trial"]),
+        "small": int(claim.small["trial"]),
+        "knee": _knee(best, metric),
+        "sure": sentences(store, claim.small, len(finished), again),
+    }
 
 
 def _knee(best: Front, metric: str) -> str:

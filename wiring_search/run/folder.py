@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiring_search import results, tasks
 from wiring_search.config import StudyConfig
-from wiring_search.fronts import Front, draw_front, front_of
+from wiring_search.fronts import Front, draw_front, enough, front_of
 from wiring_search.report import FILE as REPORT
 from wiring_search.report import write_report
 from wiring_search.store import Store, StoreFault, Trial
@@ -88,9 +88,9 @@ class Run:
         return float(table["score_seconds"].sum()) / trained if trained else float("nan")
 
     def answer(self) -> str:
-        """One sentence: how small a wiring is enough."""
+        """One sentence: how small a wiring is enough, or that none is."""
         with closing(Store.open(self.folder)) as store:
-            return results.answer(store.table(), store.facts["metric"])
+            return enough(store).sentence
 
     def trial(self, number: int) -> Trial:
         """Raises ValueError where there is no such trial."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from wiring_search.config import StudyConfig
+from wiring_search.records import VARIATION
 from wiring_search.score_names import ALWAYS
 from wiring_search.store.rows import Baseline, Trial
 
@@ -16,13 +17,14 @@ _SCORES = ("error", "synapses", "parameters", "latency_us", "train_seconds")
 def table(config: StudyConfig, metric: str, trials: Sequence[Trial], baselines: Sequence[Baseline]) -> "pandas.DataFrame":
     """One row a trial, scores and parameters as columns, then one row a trained baseline, which has a name in the column
     `baseline` and nothing in those that are about trials. epochs: of the rung that the row has reached. parents: the trials
-    that it comes from, such as 12+15, where the sampler knows; empty for others."""
+    that it comes from, such as 12+15, where the sampler knows; empty for others. output_variation:
+    see `records.VARIATION`; NaN for baselines, and in stores of versions that did not know it."""
     import pandas
 
     dimensions = list(config.space["dimensions"])
     columns = [
         *("trial", "rung", "status", "wiring_id", "seed", *_SCORES, metric, *_further(config), "score_seconds"),
-        *("epochs", "pack", "duplicate_of", "message", "baseline", "parents"),
+        *(VARIATION, "epochs", "pack", "duplicate_of", "message", "baseline", "parents"),
         *(f"p.{name}" for name in dimensions),
     ]
     rows = [_trial(config, metric, row) for row in trials] + [_baseline(config, metric, row) for row in baselines]
@@ -72,7 +74,7 @@ def _of_all(config: StudyConfig, metric: str, row: Trial | Baseline) -> dict[str
     return {
         "status": row.status.value,
         "seed": config.seed,
-        **{name: row.score(name) for name in (*_SCORES, *config.measured, "score_seconds")},
+        **{name: row.score(name) for name in (*_SCORES, *config.measured, VARIATION, "score_seconds")},
         metric: row.score("metric"),
         "message": row.message,
     }
