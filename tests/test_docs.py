@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import shlex
 import shutil
 from pathlib import Path
 from textwrap import dedent
@@ -10,22 +9,16 @@ from textwrap import dedent
 import numpy as np
 import pytest
 import typer
+from pages import ROOT, blocks, command_lines, on_this_front
 
 from search_spaces.toml_space import parse_space
 from wiring_search.cli import app
 from wiring_search.events import Estimated
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN = [page for page in PAGES if "reference" not in page.parts]
 COMMANDS = typer.main.get_command(app).commands
 QUICK = {"TRIALS": "3", "EPOCHS": "1", "SEEDS": "2"}
-
-
-def _blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
-    """Language and text of the fenced blocks of these languages."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [(language, text) for language, text in found if language in languages]
 
 
 def _code(page: Path) -> str:
@@ -33,13 +26,6 @@ def _code(page: Path) -> str:
     text = page.read_text(encoding="utf-8")
     fenced = [block for _, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
     return "\n".join([*fenced, *re.findall(r"^    .*$", text, re.MULTILINE)])
-
-
-def _command_lines(text: str) -> list[list[str]]:
-    """The arguments of each line that runs wiring-search, lines that are continued joined, comments left out."""
-    lines = text.replace("\\\n", " ").splitlines()
-    found = (re.match(r"\s*(?:\.venv/bin/)?wiring-search (\w.*)", line) for line in lines)
-    return [shlex.split(match.group(1), comments=True) for match in found if match]
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +54,7 @@ def test_pictures_in_the_docs_are_small() -> None:
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_that_pages_name_can_be_given(page: Path) -> None:
-    for name, *arguments in _command_lines(_code(page)):
+    for name, *arguments in command_lines(_code(page)):
         if arguments not in ([], ["…"]) and "…" not in arguments:
             COMMANDS[name].make_context(name, arguments)  # raises for an unknown option, or one that lacks its value
 
@@ -99,7 +85,7 @@ def test_how_to_pages_quote_what_runs() -> None:
     """Python of the how-to pages stands word for word in the example that the tests of extensions run; spaces are spaces."""
     example = (ROOT / "examples" / "extension.py").read_text(encoding="utf-8")
     for page in sorted((ROOT / "docs" / "how-to").glob("*.md")):
-        for language, text in _blocks(page, "python", "toml"):
+        for language, text in blocks(page.read_text(encoding="utf-8"), "python", "toml"):
             if language == "python":
                 assert text.strip() in example, f"{page.name}: {text[:60]}"
             else:
@@ -148,21 +134,9 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     for number in range(25):
         np.save(tmp_path / "half_cheetah" / f"trace_{number:04d}.npy", rng.standard_normal((60, 17)).cumsum(axis=0) / 8)
     names = {"__name__": "tutorial"}
-    for language, text in _blocks(ROOT / "docs" / "tutorial.md", "python", "sh"):
+    for language, text in blocks((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"), "python", "sh"):
         if language == "python":
             exec(compile(dedent(text), "tutorial.md", "exec"), names)
-        for name, *arguments in _command_lines(text) if language == "sh" else ():
-            app([name, *_on_this_front(arguments), *HASTE.get(name, [])], standalone_mode=False)
+        for name, *arguments in command_lines(text) if language == "sh" else ():
+            app([name, *on_this_front(arguments), *HASTE.get(name, [])], standalone_mode=False)
     assert "Pareto front" in capsys.readouterr().out
-
-
-def _on_this_front(arguments: list[str]) -> list[str]:
-    """The trials of a hasty search are not those of the page: the first of its front stands for them."""
-    from wiring_search.run import Run
-
-    if "--trial" not in arguments:
-        return arguments
-    number = int(Run(arguments[0]).front()["trial"].iloc[0])
-    return [
-        str(number) if before == "--trial" else argument for before, argument in zip(["", *arguments], arguments, strict=False)
-    ]
