@@ -75,8 +75,8 @@ def test_no_two_kinds_share_a_file_of_compiled_code() -> None:
     for kind in (Kind(), Kind("ct-rnn", "rk4"), Kind("cfc", "none", "state")):
         layout = random_layout(rng, 1, 2, None, False, kind)
         cpu.forward(layout, parameters(layout, rng), *inputs(layout, rng, 2, 2, False), False)
-    forward_items, _ = cpu._entry_points(*map(type, cpu._markers(Kind())))
-    files = list(Path(forward_items.stats.cache_path).glob(f"*_items-*-{cpu._SOURCES[:8]}-*.nbc"))
+    forward_items, _ = cpu._entry_points(*map(type, cpu._markers(Kind())), False)
+    files = list(Path(forward_items.stats.cache_path).glob(f"*_items-*-{cpu._sources()[:8]}-*.nbc"))
     per_function = Counter(file.name.rsplit(".", 2)[0] for file in files)
     assert len(per_function) >= 3 and set(per_function.values()) == {1}, per_function
 
@@ -111,14 +111,78 @@ def _forward_backward(
     return [y, final, grad, grad_state]
 
 
-def test_a_candidate_depends_neither_on_its_mates_nor_on_threads() -> None:
+def _ways_taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Fills up with whether threads shared the work, call by call; nothing is computed."""
+    taken = []
+
+    def entry_points(neurons: type, memory: type, shared: bool) -> tuple:
+        taken.append(shared)
+        return (lambda *arguments: None,) * 2
+
+    monkeypatch.setattr(cpu, "_entry_points", entry_points)
+    return taken
+
+
+def _call(layout: PackLayout, batch: int, time_steps: int) -> None:
+    rng = np.random.default_rng(8)
+    params = parameters(layout, rng)
+    y, final, kept = cpu.forward(layout, params, *inputs(layout, rng, batch, time_steps, False), False)
+    cpu.backward(layout, params, kept, y, final, False)
+
+
+def test_threads_share_much_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+    taken = _ways_taken(monkeypatch)
+    layout = random_layout(np.random.default_rng(9), 2, 3, 2, True)
+    enough = -(-cpu.LITTLE_WORK // (layout.updates * LANES))
+    _call(layout, LANES, enough - 1)
+    assert taken == [False, False]
+    _call(layout, LANES, enough)
+    assert taken[2:] == [True, True]
+
+
+def test_one_item_or_one_thread_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "LITTLE_WORK", 0)
+    taken = _ways_taken(monkeypatch)
+    rng = np.random.default_rng(9)
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
+    _call(random_layout(rng, 1, 3, 2, True), LANES, 3)
+    assert taken == [False, False]
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 1)
+    _call(random_layout(rng, 2, 3, 2, True), LANES, 3)
+    assert taken[2:] == [False, False]
+
+
+def test_a_network_takes_no_more_threads_than_torch_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = []
+    forward = cpu.forward
+
+    def noting(*arguments):
+        allowed.append(numba.get_num_threads())
+        return forward(*arguments)
+
+    monkeypatch.setattr(cpu, "forward", noting)
+    layout = random_layout(np.random.default_rng(9), 1, 3, 2, True)
+    arrays = parameters(layout, np.random.default_rng(9)), *inputs(layout, np.random.default_rng(9), 2, 2, False)
+    params, *others = map(torch.from_numpy, arrays)
+    threads, numbas = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(1)
+    autograd.fused(layout, [params], False, *others, True)
+    torch.set_num_threads(threads)
+    assert allowed == [1]
+    assert numba.get_num_threads() == numbas
+
+
+def test_a_candidate_depends_neither_on_its_mates_nor_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     layout = random_layout(rng, 5, 3, 4, True)
     params, (x, elapsed, state) = parameters(layout, rng), inputs(layout, rng, 37, 6, True)
+    monkeypatch.setattr(cpu, "LITTLE_WORK", 0)
     whole = _forward_backward(layout, params, x, elapsed, state)
     with cpu.one_thread():
         single = _forward_backward(layout, params, x, elapsed, state)
-    assert all(np.array_equal(a, b) for a, b in zip(whole, single, strict=True))
+    for shared, alone in zip(whole, single, strict=True):
+        assert np.array_equal(shared, alone)
     for p in range(layout.size):
         block, neurons = layout.blocks[p], layout.states[p]
         own = np.ascontiguousarray(state[:, neurons])

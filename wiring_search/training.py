@@ -28,6 +28,7 @@ import torch
 from wiring_search.candidate import Candidate
 from wiring_search.kernels import cpu, plain
 from wiring_search.kernels.layout import Kind, kind_of
+from wiring_search.kernels.simd import LANES
 from wiring_search.latency import latencies_us
 from wiring_search.pack import EVALUATION_BATCH, Pack, layout_of
 from wiring_search.records import (
@@ -95,9 +96,12 @@ def load_state(state: bytes) -> dict[str, np.ndarray]:
 
 def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], None] = lambda kind, number, count: None) -> None:
     """Compile the kernels of these kinds, or load them from numba's cache on disk: about twenty seconds for each the
-    first time after an installation. told(kind, number, count): called before each."""
+    first time after an installation. told(kind, number, count): called before each.
+
+    Both forms are compiled, the one for little work, and, where numba has threads to share it, the one for much.
+    """
     wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
-    x = np.zeros((1, 1, 2), np.float32)
+    shapes = (1, 1), (2 * LANES, cpu.LITTLE_WORK // (2 * LANES))
     apart: dict[tuple[str, ...], Kind] = {}
     for kind in kinds:
         if plain.is_needed(kind):
@@ -106,7 +110,9 @@ def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], N
     for number, kind in enumerate(apart.values(), start=1):
         told(f"{kind.neuron}, {kind.solver}, memory {kind.memory}", number, len(apart))
         candidate = Candidate(wiring, kind.neuron, kind.solver, 0 if kind.solver == "closed-form" else 1, kind.memory)
-        Pack([candidate], 2, 1).train_step(x, np.ones((1, 1), np.float32), True, lambda y: y.flatten(1).sum(dim=1))
+        for shape in shapes:
+            x, elapsed = np.zeros((*shape, 2), np.float32), np.ones(shape, np.float32)
+            Pack([candidate], 2, 1).train_step(x, elapsed, True, lambda y: y.flatten(1).sum(dim=1))
 
 
 @contextmanager

@@ -30,6 +30,7 @@ def fused(
     values: the parameters of all candidates in the order of `layout.shapes`. softplus: whether conductances and
     capacitances are stored raw, to be made positive by softplus. The rest: see `reference.run`.
 
+    It runs on at most `torch.get_num_threads()` threads.
     Its gradients cannot be differentiated again: RuntimeError, see `first_order`; `by_reference` can.
     """
     return _Fused.apply(layout, softplus, every_step, x, elapsed, state, *values)
@@ -55,7 +56,8 @@ class _Fused(torch.autograd.Function):
         if softplus and layout.positive.any():
             raw, params = params, np.empty_like(params)
             adam.effective_of(raw, layout.positive, params)
-        y, final, kept = cpu.forward(layout, params, _array(x), _array(elapsed), _array(state), every_step)
+        with cpu.at_most_threads(torch.get_num_threads()):
+            y, final, kept = cpu.forward(layout, params, _array(x), _array(elapsed), _array(state), every_step)
         ctx.layout, ctx.softplus, ctx.params, ctx.kept = layout, softplus, params, kept
         ctx.inputs_too = x.requires_grad or elapsed.requires_grad
         ctx.shapes = [value.shape for value in values]
@@ -65,9 +67,10 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     @first_order_only('give LiquidNetwork use_reference=True, or run it in float64 (.double()), with gradient="bptt"')
     def backward(ctx, grad_y, grad_final):
-        grad, grad_state, *grad_inputs = cpu.backward(
-            ctx.layout, ctx.params, ctx.kept, _array(grad_y), _array(grad_final), ctx.inputs_too
-        )
+        with cpu.at_most_threads(torch.get_num_threads()):
+            grad, grad_state, *grad_inputs = cpu.backward(
+                ctx.layout, ctx.params, ctx.kept, _array(grad_y), _array(grad_final), ctx.inputs_too
+            )
         grad[ctx.layout.pinned] = 0.0
         if ctx.softplus:  # its derivative is sigmoid(raw), here from its value
             positive = np.flatnonzero(ctx.layout.positive)

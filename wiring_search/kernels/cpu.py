@@ -8,14 +8,15 @@ Samples that pad the last tile have elapsed time 0: their state is held and they
 item's numbers depend on its candidate and its samples alone, and tiles are summed in a fixed order, so neither pack
 mates nor threads change a bit.
 
+Little work runs on the calling thread, in a loop compiled without threads: a parallel region ends when the last thread has
+finished, and where another process holds a core that thread comes late, by milliseconds. See `LITTLE_WORK`.
+
 Neurons that nothing here is compiled for, those of an extension, are run by `plain`.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numba
@@ -26,7 +27,12 @@ from wiring_search.kernels import cfc_cpu, dispatch, explicit_cpu, ltc_cpu, ltc_
 from wiring_search.kernels.layout import Kind, PackLayout
 from wiring_search.kernels.sequence_cpu import backward_item, forward_item
 from wiring_search.kernels.simd import LANES, aligned
+from wiring_search.kernels.sources import digest_of
 from wiring_search.solvers import TABLEAUX
+
+# Synapse updates (`PackLayout.updates` × samples × time steps) below which a call runs on the calling thread. Two threads
+# can save at most half of the time that so many take, about a millisecond.
+LITTLE_WORK = 1 << 20
 
 
 class Kept(NamedTuple):
@@ -59,7 +65,7 @@ def forward(
     y = aligned(layout.size * tiles * shown * layout.output_size * LANES)
     final = aligned(tiles * layout.state_size * LANES)
     markers = _markers(layout.kind)
-    forward_items, _ = _entry_points(*map(type, markers))
+    forward_items, _ = _entry_points(*map(type, markers), _is_shared(layout, samples, time_steps))
     forward_items(*markers, layout.edges, params, kept.x, kept.elapsed, _into_lanes(state), y, final, kept.history)
     y = _out_of_lanes(y, layout.size, samples, (shown, layout.output_size))
     return y, _out_of_lanes(final, 1, samples, (layout.state_size,))[0], kept
@@ -83,7 +89,7 @@ def backward(
     by_item = layout.size * tiles * time_steps * LANES if inputs_too else 0
     grad_x, grad_elapsed = aligned(by_item * features), aligned(by_item)
     markers = _markers(layout.kind)
-    _, backward_items = _entry_points(*map(type, markers))
+    _, backward_items = _entry_points(*map(type, markers), _is_shared(layout, samples, time_steps))
     backward_items(
         *markers,
         layout.edges,
@@ -155,14 +161,27 @@ _LTC = {"semi-implicit": dispatch.SemiImplicitLtc(), "closed-form": dispatch.Clo
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Within the block, kernels called from here run on the calling thread alone."""
+def at_most_threads(count: int) -> Iterator[None]:
+    """Within the block, kernels called from here run on this many threads or fewer."""
     threads = numba.get_num_threads()
-    numba.set_num_threads(1)
+    numba.set_num_threads(min(threads, count))
     try:
         yield
     finally:
         numba.set_num_threads(threads)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """Within the block, kernels called from here run on the calling thread alone."""
+    return at_most_threads(1)
+
+
+def _is_shared(layout: PackLayout, samples: int, time_steps: int) -> bool:
+    """Whether threads share the items of a call."""
+    tiles = _tiles(samples)
+    if layout.size * tiles == 1 or layout.updates * tiles * LANES * time_steps < LITTLE_WORK:
+        return False
+    return numba.get_num_threads() > 1
 
 
 def _tiles(samples: int) -> int:
@@ -214,17 +233,80 @@ def _all_states(edges):
     return edges.table[-1].at_state + edges.table[-1].neurons + edges.table[-1].cells
 
 
-def _digest_of_sources() -> str:
-    compiled = [*sorted(Path(__file__).parent.glob("*_cpu.py")), *map(Path(__file__).with_name, ("dispatch.py", "simd.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in compiled)).hexdigest()
+@cache
+def _sources() -> str:
+    """The digest of all that is compiled into the entry points."""
+    compiled = [forward_item, backward_item, *dispatch.behind_slots()]
+    return digest_of({function.py_func.__module__ for function in compiled})
 
 
-_SOURCES = _digest_of_sources()
+@njit(error_model="numpy")
+def _forward_at(item, items, neurons, memory, edges, params, x, elapsed, state, y, final, history):
+    tiles = items // len(edges.table)
+    time_steps = len(elapsed) // (tiles * LANES)
+    c, tile = edges.table[item // tiles], item % tiles
+    size = (c.neurons + c.cells) * LANES
+    at = (tile * _all_states(edges) + c.at_state) * LANES
+    kept = (c.at_state * tiles * LANES + tile * size) * (time_steps + 1)
+    forward_item(
+        (neurons, memory),
+        c,
+        edges,
+        params[c.at_params :],
+        _part(x, tile, tiles),
+        _part(elapsed, tile, tiles),
+        state[at : at + size],
+        _part(y, item, items),
+        final[at : at + size],
+        history[kept : kept + size * (time_steps + 1)],
+    )
+
+
+@njit(error_model="numpy")
+def _backward_at(
+    item,
+    items,
+    neurons,
+    memory,
+    edges,
+    params,
+    x,
+    elapsed,
+    history,
+    grad_y,
+    grad_final,
+    partial,
+    grad_state,
+    grad_x,
+    grad_elapsed,
+):
+    tiles = items // len(edges.table)
+    time_steps = len(elapsed) // (tiles * LANES)
+    c, tile = edges.table[item // tiles], item % tiles
+    size = (c.neurons + c.cells) * LANES
+    at = (tile * _all_states(edges) + c.at_state) * LANES
+    kept = (c.at_state * tiles * LANES + tile * size) * (time_steps + 1)
+    grad_of_state = grad_state[at : at + size]
+    grad_of_state[:] = grad_final[at : at + size]
+    backward_item(
+        (neurons, memory),
+        c,
+        edges,
+        params[c.at_params :],
+        _part(x, tile, tiles),
+        _part(elapsed, tile, tiles),
+        history[kept : kept + size * (time_steps + 1)],
+        _part(grad_y, item, items),
+        grad_of_state,
+        partial[tile, c.at_params :],
+        _part(grad_x, item, items),
+        _part(grad_elapsed, item, items),
+    )
 
 
 @cache
-def _entry_points(neurons: type, memory: type) -> tuple[Callable, Callable]:
-    """The two compiled loops over items for one pair of markers.
+def _entry_points(neurons: type, memory: type, shared: bool) -> tuple[Callable, Callable]:
+    """The two compiled loops over items for one pair of markers; without `shared` no thread is asked (`prange` is `range`).
 
     numba's cache on disk watches the file and the closure of the function it stored, not the functions that one calls.
     `sources`, a digest of their files, is in the closure so that an edited kernel is never answered by an old one.
@@ -233,36 +315,20 @@ def _entry_points(neurons: type, memory: type) -> tuple[Callable, Callable]:
     counts files by it without a lock: of two processes that compile different pairs at the same moment, one would be
     given the other's code, and run another model without a word.
     """
-    sources = _SOURCES
+    sources = _sources()
+    way = "shared" if shared else "alone"
 
     def on_disk(function: Callable) -> Callable:
-        function.__qualname__ = f"{function.__name__}-{neurons.__name__}-{memory.__name__}-{sources[:8]}"
-        return njit(error_model="numpy", cache=True, parallel=True)(function)
+        function.__qualname__ = f"{function.__name__}-{neurons.__name__}-{memory.__name__}-{way}-{sources[:8]}"
+        return njit(error_model="numpy", cache=True, parallel=shared)(function)
 
     @on_disk
     def forward_items(neurons, memory, edges, params, x, elapsed, state, y, final, history):
         if not sources:
             return
-        tiles = len(final) // (_all_states(edges) * LANES)
-        time_steps = len(elapsed) // (tiles * LANES)
-        items = len(edges.table) * tiles
+        items = len(edges.table) * (len(final) // (_all_states(edges) * LANES))
         for item in prange(items):
-            c, tile = edges.table[item // tiles], item % tiles
-            size = (c.neurons + c.cells) * LANES
-            at = (tile * _all_states(edges) + c.at_state) * LANES
-            kept = (c.at_state * tiles * LANES + tile * size) * (time_steps + 1)
-            forward_item(
-                (neurons, memory),
-                c,
-                edges,
-                params[c.at_params :],
-                _part(x, tile, tiles),
-                _part(elapsed, tile, tiles),
-                state[at : at + size],
-                _part(y, item, items),
-                final[at : at + size],
-                history[kept : kept + size * (time_steps + 1)],
-            )
+            _forward_at(item, items, neurons, memory, edges, params, x, elapsed, state, y, final, history)
 
     @on_disk
     def backward_items(
@@ -270,29 +336,24 @@ def _entry_points(neurons: type, memory: type) -> tuple[Callable, Callable]:
     ):
         if not sources:
             return
-        tiles = len(partial)
-        time_steps = len(elapsed) // (tiles * LANES)
-        items = len(edges.table) * tiles
+        items = len(edges.table) * len(partial)
         for item in prange(items):
-            c, tile = edges.table[item // tiles], item % tiles
-            size = (c.neurons + c.cells) * LANES
-            at = (tile * _all_states(edges) + c.at_state) * LANES
-            kept = (c.at_state * tiles * LANES + tile * size) * (time_steps + 1)
-            grad_own_state = grad_state[at : at + size]
-            grad_own_state[:] = grad_final[at : at + size]
-            backward_item(
-                (neurons, memory),
-                c,
+            _backward_at(
+                item,
+                items,
+                neurons,
+                memory,
                 edges,
-                params[c.at_params :],
-                _part(x, tile, tiles),
-                _part(elapsed, tile, tiles),
-                history[kept : kept + size * (time_steps + 1)],
-                _part(grad_y, item, items),
-                grad_own_state,
-                partial[tile, c.at_params :],
-                _part(grad_x, item, items),
-                _part(grad_elapsed, item, items),
+                params,
+                x,
+                elapsed,
+                history,
+                grad_y,
+                grad_final,
+                partial,
+                grad_state,
+                grad_x,
+                grad_elapsed,
             )
 
     return forward_items, backward_items

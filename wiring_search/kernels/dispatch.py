@@ -53,6 +53,11 @@ def stands_behind(slot: Callable, *markers: type) -> Callable[[Callable], Callab
     return note
 
 
+def behind_slots() -> list[Callable]:
+    """All functions that `stands_behind` has noted."""
+    return [*_BEHIND.values()]
+
+
 def _slot(name: str) -> Callable:
     def slot(model, *arguments):
         raise TypeError(f"{name} is called from compiled functions only")

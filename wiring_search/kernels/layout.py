@@ -185,6 +185,12 @@ class PackLayout:
         return self.states[-1].stop
 
     @cached_property
+    def updates(self) -> int:
+        """Synapse updates of one sample in one time step, summed over all candidates."""
+        table = self.edges.table
+        return int((table["synapses"] * table["steps"] * table["stages"] + table["sensory_synapses"]).sum())
+
+    @cached_property
     def edges(self) -> EdgeLists:
         """The index arrays for the compiled kernels."""
         made = self.connections
