@@ -31,6 +31,8 @@ lint: $(VENV)/installed-lint
 	$(BIN)/repo-review . --show err
 	$(BIN)/pre-commit validate-config
 	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/oxlint --deny-warnings wiring_search/report/web
+	$(BIN)/oxfmt --check 'wiring_search/report/web/*.js'
 
 bench: $(VENV)/installed-test
 	$(BIN)/python benchmarks/kernel.py

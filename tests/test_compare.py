@@ -193,9 +193,9 @@ def test_the_command_tells_it_and_writes_page_and_table(
 def test_in_a_browser_every_front_is_drawn_and_methods_can_be_hidden(found: Comparison, tmp_path: Path) -> None:
     script = """
   const count = name => document.querySelectorAll(name).length;
-  const spots = () => data.methods.map((_, m) => count(`#chart-fronts .spot.method-${m}`));
+  const spots = () => Compare.data.methods.map((_, m) => count(`#chart-fronts .spot.method-${m}`));
   const found = {spots: spots(), bands: count("#chart-fronts .band"), curves: count("#chart-judged .line"),
-    rows: count("#table-runs tbody tr"), pairs: count("#table-pairs tbody tr"), answer: byId("answer").textContent};
+    rows: count("#table-runs tbody tr"), pairs: count("#table-pairs tbody tr"), answer: Base.byId("answer").textContent};
   document.querySelectorAll("#legend input")[1].click();
   return {...found, hidden: spots(), left: count("#chart-fronts .band"), wide: document.documentElement.scrollWidth <= innerWidth};
 """

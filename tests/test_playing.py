@@ -20,6 +20,7 @@ from wiring_search.pack import Pack
 from wiring_search.playing import EASY, TYPICAL, WORST, Plain, plain, plane, playable, shortest
 from wiring_search.records import Beat, PackJob, PackResult, Status, no_beat
 from wiring_search.report import write_report
+from wiring_search.report.scripts import linked
 from wiring_search.report.serve import Live
 from wiring_search.run import Run, player
 from wiring_search.scores.trajectory import principal_plane
@@ -30,7 +31,6 @@ from wiring_search.topologies import ncp
 from wiring_search.trained import trained_network
 from workers.inline import InlinePool
 
-WEB = Path(__file__).parents[1] / "wiring_search" / "report" / "web"
 KINDS = [(neuron, solver, memory) for neuron, solvers in SOLVERS.items() for solver in solvers for memory in MEMORIES]
 OFF = {"synapses": [1, 4], "sensory": [0], "neurons": [0, 5], "nodes": [2]}
 
@@ -90,9 +90,9 @@ def _reference(network: LiquidNetwork, own: dict[str, torch.Tensor], x: np.ndarr
 _RUN = """
 const off = Object.fromEntries(Object.entries(given.off).map(([name, list]) => [name, new Set(list)]));
 const told = given.cases.map(({network, x, elapsed}) => {
-  const own = forward.prepared(network);
-  return [own, forward.silenced(own, off)].map(n => x.map((sample, b) => {
-    const ran = forward.run(n, forward.exact(sample), elapsed[b].map(Math.fround));
+  const own = Forward.prepared(network);
+  return [own, Forward.silenced(own, off)].map(n => x.map((sample, b) => {
+    const ran = Forward.run(n, Forward.exact(sample), elapsed[b].map(Math.fround));
     return {outputs: ran.map(s => [...s.y]), states: ran.map(s => [...s.v])};
   }));
 });
@@ -115,7 +115,7 @@ def test_javascript_computes_what_python_computes_for_every_kind_whole_and_with_
         expected.append([_reference(network, own, x, elapsed) for own in (whole, _silenced(network, OFF))])
     given = json.dumps({"off": OFF, "cases": cases})
     page = tmp_path / "page.html"
-    script = (WEB / "forward.js").read_text(encoding="utf-8")
+    script = "".join(linked("forward.js", set()))
     page.write_text(f"<pre id=told></pre><script>{script}\nconst given = {given};{_RUN}</script>", encoding="utf-8")
     dom = dom_of(page)
     told = json.loads(dom[dom.index('<pre id="told">') + 15 : dom.index("</pre>")])
@@ -248,9 +248,9 @@ const list = document.querySelector(".player select");
 list.value = FIRST;
 list.dispatchEvent(new Event("change"));
 const heard = [spoken()];
-const motor = byId("play").querySelectorAll(".motor");
+const motor = Base.byId("play").querySelectorAll(".motor");
 motor.forEach(neuron => neuron.dispatchEvent(new MouseEvent("click")));
-heard.push(spoken(), byId("play").querySelectorAll(".neuron.off").length === motor.length, document.querySelectorAll(".bar s").length);
+heard.push(spoken(), Base.byId("play").querySelectorAll(".neuron.off").length === motor.length, document.querySelectorAll(".bar s").length);
 document.querySelector(".all-on").click();
 heard.push(spoken(), document.querySelectorAll(".stage .off").length);
 const slider = document.querySelector(".player input[type=range]"), at = () => document.querySelector(".says h3").textContent;
@@ -265,7 +265,7 @@ heard.push(document.activeElement.getAttribute("aria-pressed"), spoken(), docume
 heard.push(document.querySelector(".segments [aria-pressed=true]").textContent, document.querySelectorAll(".stage .off").length);
 document.querySelector(".player .round").click();
 heard.push(document.querySelector(".player .round").getAttribute("aria-label"), at());
-document.body.append(element("pre", {id: "heard"}, JSON.stringify({heard, faults})));
+document.body.append(Base.element("pre", {id: "heard"}, JSON.stringify({heard, faults})));
 """
 
 

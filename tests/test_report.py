@@ -190,7 +190,7 @@ def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(finished:
     script = (
         _POINTING
         + """
-  const found = {}, tip = document.getElementById("tip"), all = name => [...document.querySelectorAll(name)];
+  const found = {}, {study, view} = Study, tip = document.getElementById("tip"), all = name => [...document.querySelectorAll(name)];
   const paths = host => host.querySelectorAll("path.exc, path.inh").length, nodes = host => host.querySelectorAll("circle.node").length;
   found.points = all(".point.front").map(p => Number(p.dataset.trial));
   const first = document.querySelector(".point.front");
@@ -291,8 +291,8 @@ def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundr
         "correlations": [{"feature": "density", "score": "error", "rho": 0.4, "lower": 0.2, "upper": 0.6, **held}],
     }
     script = """
-  const begun = performance.now(); drawFront(); drawTables();
-  return {elements: document.querySelectorAll("*").length, rows: study.count, redrawn: performance.now() - begun,
+  const begun = performance.now(); Sections.drawSections();
+  return {elements: document.querySelectorAll("*").length, rows: Study.study.count, redrawn: performance.now() - begun,
     shares: document.querySelectorAll("#matters .share").length, said: document.querySelector("#matters-structure svg").ariaLabel,
     absent: document.getElementById("matters-absent").hidden};"""
     data["matters"] = matters
@@ -315,7 +315,8 @@ def test_in_a_browser_odd_studies_are_drawn_too(finished: Store, tmp_path: Path)
     odd = [report_data(mine) for mine in (store(tmp_path / "empty"), one, lost, other)]
     script = f"""
   const text = id => document.getElementById(id).textContent;
-  return {json.dumps(odd)}.map(given => {{ Object.assign(view, {{x: null, y: null, trial: null}}); adopt(given); draw();
+  return {json.dumps(odd)}.map(given => {{ Object.assign(Study.view, {{x: null, y: null, trial: null}});
+    Study.adopt(given); Sections.drawSections();
     return [text("answer"), document.getElementById("lead").hidden, document.querySelectorAll(".point.front").length,
       [...document.querySelectorAll("#chart-front .title")].map(t => t.textContent), text("chart-front")]; }});"""
     empty, single, none, third = found_in(report_page(report_data(finished)), tmp_path, script)

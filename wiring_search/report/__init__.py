@@ -9,28 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from wiring_search.report.data import MATTERS, RANDOM, report_data
-from wiring_search.report.page import BASE, PLAYER, page
+from wiring_search.report.page import page
 from wiring_search.results import write_whole
 from wiring_search.store import Store
 
 __all__ = ["FILE", "MATTERS", "RANDOM", "report_data", "report_page", "write_report"]
 
 FILE = "report.html"
-SCRIPTS = (
-    *BASE,
-    *PLAYER,
-    "study.js",
-    "lead.js",
-    "front.js",
-    "detail.js",
-    "tables.js",
-    "trials.js",
-    "again.js",
-    "matters.js",
-    "course.js",
-    "facts.js",
-    "main.js",
-)
 
 
 def write_report(store: Store, playable: dict[str, Any] | None = None) -> Path:
@@ -46,4 +31,4 @@ def write_report(store: Store, playable: dict[str, Any] | None = None) -> Path:
 def report_page(data: dict[str, Any]) -> str:
     """The HTML of a report."""
     title = f"{data['task']}: {data['finished']:,} candidates"
-    return page(title, data, "page.html", SCRIPTS, ANSWER=data["lead"]["answer"])
+    return page(title, data, "page.html", ANSWER=data["lead"]["answer"])

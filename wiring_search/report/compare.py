@@ -11,7 +11,7 @@ from wiring_search.comparing.compared import course_of
 from wiring_search.comparing.studies import differing
 from wiring_search.pareto import attainment, is_front
 from wiring_search.report.columns import column, rounded
-from wiring_search.report.page import BASE, page
+from wiring_search.report.page import page
 from wiring_search.results import write_whole
 from wiring_search.score_names import SCORES, minimised
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import pandas
 
 FILE, TABLE = "compare.html", "compare.csv"
-SCRIPTS = (*BASE, "tables.js", "compare.js")
 LEVELS = (0.25, 0.5, 0.75)
 # Stops of a curve, and of a mean curve: more than a screen shows apart.
 _STOPS = 250
@@ -40,7 +39,7 @@ def write_comparison(found: Comparison, folder: Path) -> tuple[Path, Path]:
 def comparison_page(found: Comparison) -> str:
     """The HTML of a comparison."""
     title = f"{found.task}: {len(found.runs)} studies compared"
-    return page(title, comparison_data(found), "compare.html", SCRIPTS, ANSWER=found.answer)
+    return page(title, comparison_data(found), "compare.html", ANSWER=found.answer)
 
 
 def comparison_data(found: Comparison) -> dict[str, Any]:

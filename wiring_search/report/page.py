@@ -1,37 +1,42 @@
-"""A page: a template, looks, scripts and data, put into one file of HTML that loads nothing from anywhere."""
+"""A page: a template, its looks, scripts and data, put into one file of HTML that loads nothing from anywhere."""
 
 import html
 import json
-from collections.abc import Sequence
-from importlib.resources import files
+import re
 from typing import Any
 
-# What any page can draw with: elements, scales and charts, wirings, tips.
-BASE = ("base.js", "scales.js", "wiring.js", "tip.js")
-# What runs a trained network, and shows it.
-PLAYER = ("forward.js", "stage.js", "tape.js", "said.js", "play.js")
-STYLES = ("page.css", "play.css")
+from wiring_search.report.scripts import WEB, linked
+
+_MARK = re.compile(
+    r"<!--(?P<text>[A-Z]+)-->"
+    r'|<link rel="stylesheet" href="(?P<style>\w+\.css)">'
+    r'|<script type="module" src="(?P<script>\w+\.js)"></script>'
+)
 
 
-def page(title: str, data: dict[str, Any], template: str, scripts: Sequence[str], **texts: str) -> str:
+def page(title: str, data: dict[str, Any], template: str, **texts: str) -> str:
     """The HTML of a page.
 
-    template: a file of `web/` with the marks <!--TITLE-->, <!--CSS-->, <!--DATA--> and <!--JS-->; scripts: files there,
-    joined in this order into one script. data: plain, its numbers finite. texts: further marks, in capitals, and the text to put
-    there; none of it is read as HTML.
+    Args:
+        title: plain text.
+        data: plain data, its numbers finite.
+        template: a file of `web/`. Its style sheets and modules are put in place, each module after those that it imports;
+            `<!--TITLE-->` and `<!--DATA-->` stand where those go.
+        texts: further marks, in capitals, and the plain text that goes there.
     """
-    here = files("wiring_search.report") / "web"
-    parts = {
-        "TITLE": html.escape(title),
-        "CSS": "\n".join((here / name).read_text(encoding="utf-8") for name in STYLES),
-        "JS": "\n".join((here / name).read_text(encoding="utf-8") for name in scripts),
-        "DATA": as_json(data),
-        **{name: html.escape(text) for name, text in texts.items()},
-    }
-    text = (here / template).read_text(encoding="utf-8")
-    # In pieces, so that nothing that was put in is searched for marks.
-    pieces = text.split("<!--")
-    return pieces[0] + "".join(_filled(piece, parts) for piece in pieces[1:])
+    parts = {"TITLE": html.escape(title), "DATA": as_json(data)}
+    parts |= {name: html.escape(text) for name, text in texts.items()}
+    present: set[str] = set()
+
+    def filled(match: re.Match[str]) -> str:
+        if match["style"]:
+            return f"<style>\n{(WEB / match['style']).read_text(encoding='utf-8')}</style>"
+        if match["script"]:
+            return "".join(f"<script>\n{text}</script>\n" for text in linked(match["script"], present))
+        return parts.get(match["text"], match[0])
+
+    # In one pass, so that nothing that was put in is searched for marks.
+    return _MARK.sub(filled, (WEB / template).read_text(encoding="utf-8"))
 
 
 def as_json(data: Any) -> str:
@@ -44,8 +49,3 @@ def as_json(data: Any) -> str:
         ValueError: a number is not finite, which JSON does not know.
     """
     return json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-
-
-def _filled(piece: str, parts: dict[str, str]) -> str:
-    name, end, rest = piece.partition("-->")
-    return parts[name] + rest if end and name in parts else f"<!--{piece}"

@@ -1,16 +1,28 @@
-"use strict";
 // What every page shares: elements, numbers as text, looking things up. Scripts of a page are joined into one, in the order in
 // which `page.py` names them, so what stands here is known to all of them.
 
-const SVG_NAMES = new Set(["svg", "g", "path", "circle", "line", "text", "rect", "title", "polyline"]);
+const SVG_NAMES = new Set([
+  "svg",
+  "g",
+  "path",
+  "circle",
+  "line",
+  "text",
+  "rect",
+  "title",
+  "polyline",
+]);
 
 const byId = id => document.getElementById(id);
 
 // An element of HTML or SVG. attributes: those that are null or false are left out, `true` stands without a value.
 function element(name, attributes = {}, ...children) {
-  const node = SVG_NAMES.has(name) ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
+  const node = SVG_NAMES.has(name)
+    ? document.createElementNS("http://www.w3.org/2000/svg", name)
+    : document.createElement(name);
   for (const [key, value] of Object.entries(attributes))
-    if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value === true ? "" : value);
+    if (value !== null && value !== undefined && value !== false)
+      node.setAttribute(key, value === true ? "" : value);
   node.append(...children.filter(child => child !== null && child !== undefined));
   return node;
 }
@@ -20,7 +32,9 @@ function show(x, digits = 3) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
   if (typeof x !== "number") return String(x);
   if (Number.isInteger(x)) return x.toLocaleString("en");
-  return Math.abs(x) >= 10 ** digits ? Math.round(x).toLocaleString("en") : Number(x.toPrecision(digits)).toString();
+  return Math.abs(x) >= 10 ** digits
+    ? Math.round(x).toLocaleString("en")
+    : Number(x.toPrecision(digits)).toString();
 }
 
 const words = name => name.replaceAll("_", " ");
@@ -37,7 +51,11 @@ function duration(seconds) {
 
 // A labelled list to choose from. options: [value, text] pairs.
 function picker(name, options, chosen, choose) {
-  const list = element("select", {}, ...options.map(([value, text]) => element("option", {value}, text)));
+  const list = element(
+    "select",
+    {},
+    ...options.map(([value, text]) => element("option", {value}, text)),
+  );
   list.value = chosen;
   list.addEventListener("change", () => choose(list.value));
   return element("label", {class: "picker"}, element("span", {}, name), list);
@@ -56,5 +74,33 @@ function button(text, press, attributes = {}) {
 }
 
 // The looks are in CSS; canvases have to ask for them.
-const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+const colour = name =>
+  getComputedStyle(document.documentElement)
+    .getPropertyValue("--" + name)
+    .trim();
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+// A sentence in which what stands in `…` is a command.
+const withCode = sentence =>
+  sentence.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
+
+// Names and values of a list of definitions.
+const pairs = list =>
+  list.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]);
+
+export {
+  byId,
+  element,
+  show,
+  words,
+  counted,
+  known,
+  duration,
+  picker,
+  tick,
+  button,
+  colour,
+  calm,
+  withCode,
+  pairs,
+};

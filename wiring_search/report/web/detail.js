@@ -1,99 +1,196 @@
-// One trial: its wiring, scores, learning curve, dimensions. Chosen by a click, by Enter, or by the address (#trial=17).
+// One trial: its wiring, scores, learning curve, dimensions.
 
-function choose(trial) {
-  if (!study.at.has(trial)) return;
-  view.trial = trial;
-  history.pushState(null, "", `#trial=${trial}`);
-  chosen(true);
-}
+import {
+  byId,
+  element,
+  show,
+  counted,
+  known,
+  duration,
+  button,
+  calm,
+  withCode,
+  pairs,
+} from "./base.js";
+import {extent, lineChart} from "./charts.js";
+import {wiringPicture, wiringKey} from "./wiring.js";
+import {study, view, whenChosen, errorName, titled, spreadOf} from "./study.js";
+import {addSection} from "./sections.js";
+import {hasNetwork, openNetwork} from "./player.js";
 
-// What follows from another choice.
-function chosen(look = false) {
-  closeTip();
-  drawFront();
-  drawDetail();
-  const panel = byId("detail");
-  if (look && panel.getBoundingClientRect().top > innerHeight * .8) panel.scrollIntoView({block: "nearest", behavior: calm() ? "auto" : "smooth"});
-}
-
-window.addEventListener("hashchange", () => { const trial = asked(); if (trial !== null && trial !== view.trial) { view.trial = trial; chosen(true); } });
-window.addEventListener("popstate", () => { const trial = asked(); if (trial !== null && trial !== view.trial) { view.trial = trial; chosen(); } });
-
-function drawDetail() {
-  const host = byId("detail"), i = study.row(view.trial);
+function draw() {
+  const host = byId("detail"),
+    i = study.row(view.trial);
   host.hidden = i === undefined;
   if (i === undefined) return;
   // A served page that has news about others leaves this one, and what its reader does with it, alone.
-  const same = JSON.stringify([view.trial, study.value(i, "status"), study.value(i, "error"), Boolean(study.wirings[view.trial]), study.spread[view.trial], study.probability[view.trial]]);
+  const same = JSON.stringify([
+    view.trial,
+    study.value(i, "status"),
+    study.value(i, "error"),
+    Boolean(study.wirings[view.trial]),
+    study.spread[view.trial],
+    study.probability[view.trial],
+  ]);
   if (host.dataset.shown === same) return;
   host.dataset.shown = same;
   const status = study.value(i, "status");
-  byId("detail-head").replaceChildren(`Trial ${view.trial}`, element("span", {class: "badge " + status}, status),
-    study.onFront.has(view.trial) ? element("span", {class: "badge front"}, "on the front") : "");
-  byId("detail-note").textContent = study.messages[view.trial] ?? study.states.find(state => state.status === status)?.sentence ?? "";
+  byId("detail-head").replaceChildren(
+    `Trial ${view.trial}`,
+    element("span", {class: "badge " + status}, status),
+    study.onFront.has(view.trial) ? element("span", {class: "badge front"}, "on the front") : "",
+  );
+  byId("detail-note").textContent =
+    study.messages[view.trial] ??
+    study.states.find(state => state.status === status)?.sentence ??
+    "";
   drawDetailWiring(byId("detail-wiring"), view.trial);
   drawDetailPlay(view.trial);
-  drawDetailCurve(byId("detail-curve"), view.trial, i);
+  drawDetailCurve(byId("detail-curve"), view.trial);
   byId("detail-scores").replaceChildren(...pairs(detailScores(i)));
-  byId("detail-point").replaceChildren(...pairs(study.dimensionNames.map(name => [titled(name), show(study.value(i, name), 4)]).filter(([, value]) => value !== "–")));
+  byId("detail-point").replaceChildren(
+    ...pairs(
+      study.dimensionNames
+        .map(name => [titled(name), show(study.value(i, name), 4)])
+        .filter(([, value]) => value !== "–"),
+    ),
+  );
 }
 
-const pairs = list => list.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]);
-
 function detailScores(i) {
-  const spread = spreadOf(i), list = [];
+  const spread = spreadOf(i),
+    list = [];
   if (study.share) list.push([study.metric, show(study.value(i, "metric"), 4)]);
   list.push([errorName(), show(study.value(i, "error"), 4)]);
-  if (spread) list.push([`mean of ${spread.trainings} trainings`, `${show(spread.mean, 4)} ± ${show(spread.se, 2)} (standard error)`]);
+  if (spread)
+    list.push([
+      `mean of ${spread.trainings} trainings`,
+      `${show(spread.mean, 4)} ± ${show(spread.se, 2)} (standard error)`,
+    ]);
   const again = study.again?.rows.find(row => row.trial === view.trial);
-  if (known(again?.test)) list.push([`on the test split, ${counted(again.tested, "training")}`, show(again.test, 4) + (known(again.test_se) ? ` ± ${show(again.test_se, 2)}` : "")]);
-  for (const name of study.scoreOf.keys()) if (name !== "error" && known(study.value(i, name))) list.push([titled(name), show(study.value(i, name), 4)]);
+  if (known(again?.test))
+    list.push([
+      `on the test split, ${counted(again.tested, "training")}`,
+      show(again.test, 4) + (known(again.test_se) ? ` ± ${show(again.test_se, 2)}` : ""),
+    ]);
+  for (const name of study.scoreOf.keys())
+    if (name !== "error" && known(study.value(i, name)))
+      list.push([titled(name), show(study.value(i, name), 4)]);
   const sure = study.probability[view.trial];
   if (known(sure)) list.push(["truly on the front", `with probability ${show(sure, 2)}`]);
-  list.push(["trained for", duration(study.value(i, "train_seconds"))], ["scored for", duration(study.value(i, "score_seconds"))]);
+  list.push(
+    ["trained for", duration(study.value(i, "train_seconds"))],
+    ["scored for", duration(study.value(i, "score_seconds"))],
+  );
   return list.filter(([, value]) => value !== "–");
 }
 
 function drawDetailWiring(host, trial) {
   const wiring = study.wirings[trial];
   const trained = study.play?.networks?.find(network => network.trial === trial);
-  if (!wiring) return host.replaceChildren(element("p", {class: "note"}, "The wiring of this trial is not kept in the page, which has room for the front and the best. ",
-    ...withCode(`\`wiring-search show OUT --trial ${trial}\` draws it.`)));
+  if (!wiring)
+    return host.replaceChildren(
+      element(
+        "p",
+        {class: "note"},
+        "The wiring of this trial is not kept in the page, which has room for the front and the best. ",
+        ...withCode(`\`wiring-search show OUT --trial ${trial}\` draws it.`),
+      ),
+    );
   const size = {width: 460, height: Math.max(220, Math.min(420, Math.max(...wiring.layers) * 15))};
   const weighed = trained && weighedWiring(trained);
-  const picture = weighed ? wiringPicture(weighed.wiring, {...size, weights: weighed.weights}) : wiringPicture(wiring, size);
-  host.replaceChildren(picture, wiringKey(weighed ? "the wider, the larger the trained weight" : ""));
+  const picture = weighed
+    ? wiringPicture(weighed.wiring, {...size, weights: weighed.weights})
+    : wiringPicture(wiring, size);
+  host.replaceChildren(
+    picture,
+    wiringKey(weighed ? "the wider, the larger the trained weight" : ""),
+  );
 }
 
 // A trained network's wiring with its weights, in the order in which the network has them; null for a kind that has not one a synapse.
-function weighedWiring({layers, pre, post, polarity, sensory_pre, sensory_post, sensory_polarity, parameters}) {
-  const outer = parameters.sensory_w, inner = parameters.w;
+function weighedWiring({
+  layers,
+  pre,
+  post,
+  polarity,
+  sensory_pre,
+  sensory_post,
+  sensory_polarity,
+  parameters,
+}) {
+  const outer = parameters.sensory_w,
+    inner = parameters.w;
   if (outer?.length !== sensory_pre.length || inner?.length !== pre.length) return null;
   const flat = (from, to, sign) => from.flatMap((node, i) => [node, to[i], sign[i]]);
-  return {wiring: {layers, outer: flat(sensory_pre, sensory_post, sensory_polarity), inner: flat(pre, post, polarity)}, weights: {outer, inner}};
+  return {
+    wiring: {
+      layers,
+      outer: flat(sensory_pre, sensory_post, sensory_polarity),
+      inner: flat(pre, post, polarity),
+    },
+    weights: {outer, inner},
+  };
 }
 
 // The way to the player, which opens the trial that is looked at; or why it cannot.
 function drawDetailPlay(trial) {
-  const here = Boolean(played?.has(trial));
-  if (here) played.open(trial);
+  const here = hasNetwork(trial);
+  if (here) openNetwork(trial);
   const down = () => byId("play").scrollIntoView({behavior: calm() ? "auto" : "smooth"});
-  byId("player").replaceChildren(...(here ? [button("Play this wiring ↓", down, {class: "quiet"})]
-    : played ? ["Its network is not among those that this page has room for: the front first, then the best."]
-      : withCode(study.play?.absent ?? "`wiring-search report OUT` adds networks that run in the page.")));
+  byId("player").replaceChildren(
+    ...(here
+      ? [button("Play this wiring ↓", down, {class: "quiet"})]
+      : study.play?.networks?.length
+        ? [
+            "Its network is not among those that this page has room for: the front first, then the best.",
+          ]
+        : withCode(
+            study.play?.absent ?? "`wiring-search report OUT` adds networks that run in the page.",
+          )),
+  );
 }
 
-function drawDetailCurve(host, trial, i) {
+function drawDetailCurve(host, trial) {
   const curve = study.curves[trial];
   host.hidden = !curve?.errors.some(known);
   if (host.hidden) return;
-  const last = curve.rungs.at(-1)?.[0] ?? curve.errors.length, first = Math.max(0, last - curve.errors.length);
-  const points = curve.errors.map((error, e) => [first + e + 1, error]).filter(([, error]) => known(error));
-  const rules = Object.values(study.baselines).filter(known), lowest = extent(points.map(p => p[1]))[0];
+  const last = curve.rungs.at(-1)?.[0] ?? curve.errors.length,
+    first = Math.max(0, last - curve.errors.length);
+  const points = curve.errors
+    .map((error, e) => [first + e + 1, error])
+    .filter(([, error]) => known(error));
+  const rules = Object.values(study.baselines).filter(known),
+    lowest = extent(points.map(p => p[1]))[0];
   const best = points.find(([, error]) => error === lowest);
-  const svg = lineChart({width: 460, height: 220, label: `validation error of trial ${trial} by epoch`, xName: "epoch", yName: errorName(),
-    lines: [{points, class: "thin", name: "validation error"}], marks: [...curve.rungs.filter(([, error]) => known(error)).slice(0, -1), ...(best ? [best] : [])],
-    bounds: rules.filter(error => error <= extent(points.map(p => p[1]))[1])});
-  host.replaceChildren(svg, element("figcaption", {}, `Validation error after each epoch; the dot is the best one, which counts`
-    + (curve.rungs.length > 1 ? ", and those before it are the ends of rungs." : ".")));
+  const svg = lineChart({
+    width: 460,
+    height: 220,
+    label: `validation error of trial ${trial} by epoch`,
+    xName: "epoch",
+    yName: errorName(),
+    lines: [{points, class: "thin", name: "validation error"}],
+    marks: [
+      ...curve.rungs.filter(([, error]) => known(error)).slice(0, -1),
+      ...(best ? [best] : []),
+    ],
+    bounds: rules.filter(error => error <= extent(points.map(p => p[1]))[1]),
+  });
+  host.replaceChildren(
+    svg,
+    element(
+      "figcaption",
+      {},
+      `Validation error after each epoch; the dot is the best one, which counts` +
+        (curve.rungs.length > 1 ? ", and those before it are the ends of rungs." : "."),
+    ),
+  );
 }
+
+addSection(draw);
+whenChosen(isFar => {
+  draw();
+  const panel = byId("detail");
+  if (isFar && panel.getBoundingClientRect().top > innerHeight * 0.8)
+    panel.scrollIntoView({block: "nearest", behavior: calm() ? "auto" : "smooth"});
+});

@@ -1,18 +1,10 @@
 // Draws the page; on a served one, again whenever the study has news.
 
-const SECONDS_BETWEEN_LOOKS = 2;
+import {byId, show} from "./base.js";
+import {study, adopt} from "./study.js";
+import {drawSections} from "./sections.js";
 
-function draw() {
-  drawLead();
-  drawFront();
-  drawDetail();
-  drawTables();
-  drawGallery();
-  drawAgain();
-  drawMatters();
-  drawCourse();
-  drawFacts();
-}
+const SECONDS_BETWEEN_LOOKS = 2;
 
 // Asks the server for the study's version, and for its data where that is another one. A server that does not answer is asked again.
 async function follow(version) {
@@ -26,9 +18,11 @@ async function follow(version) {
       if (state.version !== version) {
         adopt(await (await fetch("data.json", {cache: "no-store"})).json());
         version = study.version;
-        draw();
+        drawSections();
       }
-      said.textContent = state.ended ? "The search has ended." : `Live: ${show(state.finished)} trials finished.`;
+      said.textContent = state.ended
+        ? "The search has ended."
+        : `Live: ${show(state.finished)} trials finished.`;
       said.classList.toggle("lost", false);
     } catch {
       said.textContent = "The server does not answer; what is shown is the last it said.";
@@ -38,17 +32,15 @@ async function follow(version) {
 }
 
 adopt(JSON.parse(byId("data").textContent));
-// News leave the player as it is: its reader may be in the midst of something. A page that is loaded again has the newest networks.
-const played = playSection(byId("play"), study.play, trial => `trial ${trial} · ${briefly(study.row(trial)).split(" · ").slice(0, 2).join(" · ")}`);
-draw();
+drawSections();
 performance.mark("drawn");
 if (study.version !== undefined) follow(study.version);
 
-let resized = null, lastWidth = innerWidth;
+let resized = null,
+  lastWidth = innerWidth;
 window.addEventListener("resize", () => {
   if (innerWidth === lastWidth) return;
   lastWidth = innerWidth;
   clearTimeout(resized);
-  resized = setTimeout(draw, 100);
+  resized = setTimeout(drawSections, 100);
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawFront);

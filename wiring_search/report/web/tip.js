@@ -1,22 +1,33 @@
 // What is told of a point while the pointer, or the focus, is on it.
 
+import {byId} from "./base.js";
+
 function openTip(spot, ...content) {
   const tip = byId("tip");
   tip.replaceChildren(...content);
   tip.hidden = false;
   const own = tip.getBoundingClientRect();
-  const left = spot.right + 12 + own.width < innerWidth ? spot.right + 12 : spot.left - own.width - 12;
+  const left =
+    spot.right + 12 + own.width < innerWidth ? spot.right + 12 : spot.left - own.width - 12;
   tip.style.left = Math.max(8, Math.min(left, innerWidth - own.width - 8)) + "px";
-  tip.style.top = Math.max(8, Math.min(spot.top - own.height / 2, innerHeight - own.height - 8)) + "px";
+  tip.style.top =
+    Math.max(8, Math.min(spot.top - own.height / 2, innerHeight - own.height - 8)) + "px";
 }
 
-const closeTip = () => { byId("tip").hidden = true; };
+const closeTip = () => {
+  byId("tip").hidden = true;
+};
 
 function withTip(node, content) {
-  for (const kind of ["mouseenter", "focus"]) node.addEventListener(kind, () => openTip(node.getBoundingClientRect(), ...content()));
+  for (const kind of ["mouseenter", "focus"])
+    node.addEventListener(kind, () => openTip(node.getBoundingClientRect(), ...content()));
   for (const kind of ["mouseleave", "blur"]) node.addEventListener(kind, closeTip);
   return node;
 }
 
-document.addEventListener("keydown", event => { if (event.key === "Escape") closeTip(); });
+document.addEventListener("keydown", event => {
+  if (event.key === "Escape") closeTip();
+});
 document.addEventListener("scroll", closeTip, {passive: true});
+
+export {openTip, closeTip, withTip};

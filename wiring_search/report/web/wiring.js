@@ -4,6 +4,9 @@
 // A wiring is {layers: [sensory, inter, command, motor], outer, inner}: synapses from sensory nodes and among neurons, each a flat
 // list of (from, to, polarity); neurons are counted motor first, then command, then inter.
 
+import {element} from "./base.js";
+import {extent} from "./charts.js";
+
 const ROLES = ["sensory", "inter", "command", "motor"];
 
 function synapses(flat) {
@@ -12,23 +15,30 @@ function synapses(flat) {
   return found;
 }
 
-const neuronRoles = ([, inter, command, motor]) => [...Array(motor).fill("motor"), ...Array(command).fill("command"), ...Array(inter).fill("inter")];
+const neuronRoles = ([, inter, command, motor]) => [
+  ...Array(motor).fill("motor"),
+  ...Array(command).fill("command"),
+  ...Array(inter).fill("inter"),
+];
 
 // Where everything stands: {sensory: [[x, y], …], neurons: [[x, y], …], radius}.
 function wiringPlaces(layers, width, height) {
   const columns = ROLES.map((role, i) => [role, layers[i]]).filter(([, n]) => n > 0);
   const place = {};
   columns.forEach(([role, n], c) => {
-    const x = 14 + c * (width - 42) / Math.max(columns.length - 1, 1);
-    place[role] = Array.from({length: n}, (_, i) => [x, height * (i + .5) / n]);
+    const x = 14 + (c * (width - 42)) / Math.max(columns.length - 1, 1);
+    place[role] = Array.from({length: n}, (_, i) => [x, (height * (i + 0.5)) / n]);
   });
-  const [, inter, command, motor] = layers, first = {motor: 0, command: motor, inter: motor + command};
+  const [, inter, command, motor] = layers,
+    first = {motor: 0, command: motor, inter: motor + command};
   const rows = Math.max(...layers);
   return {
     sensory: place.sensory ?? [],
     neurons: neuronRoles(layers).map((role, i) => place[role][i - first[role]]),
     radius: Math.max(2.2, Math.min(6, height / rows / 2.6)),
-    inter, command, motor,
+    inter,
+    command,
+    motor,
   };
 }
 
@@ -44,27 +54,64 @@ function wiringPicture(wiring, {width = 280, height = null, weights = null} = {}
   const [sensory, inter, command, motor] = wiring.layers;
   const tall = height ?? Math.max(120, Math.min(300, Math.max(...wiring.layers) * 12));
   const at = wiringPlaces(wiring.layers, width, tall);
-  const outer = synapses(wiring.outer), inner = synapses(wiring.inner);
+  const outer = synapses(wiring.outer),
+    inner = synapses(wiring.inner);
   const inhibitory = [...outer, ...inner].filter(([, , polarity]) => polarity < 0).length;
-  const svg = element("svg", {class: "wiring", viewBox: `0 0 ${width} ${tall}`, role: "img",
-    "aria-label": `wiring with ${sensory} sensory nodes, ${inter} inter, ${command} command and ${motor} motor neurons, `
-      + `${outer.length + inner.length - inhibitory} excitatory and ${inhibitory} inhibitory synapses`});
-  const opacity = weights ? .75 : Math.max(.28, Math.min(.85, 60 / (outer.length + inner.length)));
-  const heaviest = weights ? Math.max(1e-12, extent([...weights.outer, ...weights.inner].map(Math.abs))[1]) : 1;
-  const path = (from, to, polarity, weight) => element("path", {
-    d: synapsePath(from, to), class: polarity > 0 ? "exc" : "inh", opacity,
-    style: weights ? `stroke-width:${(.3 + 3.2 * Math.abs(weight) / heaviest).toFixed(2)}` : null,
+  const svg = element("svg", {
+    class: "wiring",
+    viewBox: `0 0 ${width} ${tall}`,
+    role: "img",
+    "aria-label":
+      `wiring with ${sensory} sensory nodes, ${inter} inter, ${command} command and ${motor} motor neurons, ` +
+      `${outer.length + inner.length - inhibitory} excitatory and ${inhibitory} inhibitory synapses`,
   });
+  const opacity = weights
+    ? 0.75
+    : Math.max(0.28, Math.min(0.85, 60 / (outer.length + inner.length)));
+  const heaviest = weights
+    ? Math.max(1e-12, extent([...weights.outer, ...weights.inner].map(Math.abs))[1])
+    : 1;
+  const path = (from, to, polarity, weight) =>
+    element("path", {
+      d: synapsePath(from, to),
+      class: polarity > 0 ? "exc" : "inh",
+      opacity,
+      style: weights
+        ? `stroke-width:${(0.3 + (3.2 * Math.abs(weight)) / heaviest).toFixed(2)}`
+        : null,
+    });
   const parts = {
-    outer: outer.map(([pre, post, polarity], i) => path(at.sensory[pre], at.neurons[post], polarity, weights?.outer[i])),
-    inner: inner.map(([pre, post, polarity], i) => path(at.neurons[pre], at.neurons[post], polarity, weights?.inner[i])),
-    sensory: at.sensory.map(([cx, cy]) => element("circle", {cx, cy, r: at.radius, class: "node sensory"})),
-    neurons: neuronRoles(wiring.layers).map((role, i) => element("circle", {cx: at.neurons[i][0], cy: at.neurons[i][1], r: at.radius, class: "node " + role})),
+    outer: outer.map(([pre, post, polarity], i) =>
+      path(at.sensory[pre], at.neurons[post], polarity, weights?.outer[i]),
+    ),
+    inner: inner.map(([pre, post, polarity], i) =>
+      path(at.neurons[pre], at.neurons[post], polarity, weights?.inner[i]),
+    ),
+    sensory: at.sensory.map(([cx, cy]) =>
+      element("circle", {cx, cy, r: at.radius, class: "node sensory"}),
+    ),
+    neurons: neuronRoles(wiring.layers).map((role, i) =>
+      element("circle", {
+        cx: at.neurons[i][0],
+        cy: at.neurons[i][1],
+        r: at.radius,
+        class: "node " + role,
+      }),
+    ),
   };
   svg.append(...parts.outer, ...parts.inner, ...parts.sensory, ...parts.neurons);
   return Object.assign(svg, {parts});
 }
 
 // The key of the picture, in words and form.
-const wiringKey = (more = "") => element("p", {class: "note"}, element("span", {class: "key exc"}), " excitatory ", element("span", {class: "key inh"}),
-  ` inhibitory${more && ", "}${more}; from left to right sensory nodes, inter, command and motor neurons.`);
+const wiringKey = (more = "") =>
+  element(
+    "p",
+    {class: "note"},
+    element("span", {class: "key exc"}),
+    " excitatory ",
+    element("span", {class: "key inh"}),
+    ` inhibitory${more && ", "}${more}; from left to right sensory nodes, inter, command and motor neurons.`,
+  );
+
+export {wiringPicture, wiringKey};

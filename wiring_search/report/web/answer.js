@@ -1,0 +1,97 @@
+// The first screen: which wiring, how good beside trivial rules, how sure.
+
+import {byId, element, show, counted, known, withCode} from "./base.js";
+import {wiringPicture} from "./wiring.js";
+import {study, metricOf, briefly, spreadOf} from "./study.js";
+import {addSection} from "./sections.js";
+
+function draw() {
+  const {lead} = study;
+  byId("kicker").textContent = [
+    study.task,
+    study.pruned
+      ? `${show(study.finished)} candidates trained to the end, ${show(study.pruned)} cut before`
+      : `${show(study.finished)} candidates trained`,
+    study.source,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+  byId("answer").textContent = lead.answer;
+  byId("lead").hidden = lead.small === null;
+  if (lead.small === null) return;
+  const i = study.row(lead.small),
+    picture = study.wirings[lead.small];
+  byId("lead-wiring").replaceChildren(
+    ...(picture ? [wiringPicture(picture, {width: 360})] : []),
+    element("figcaption", {}, element("b", {}, `Trial ${lead.small}`), ` · ${briefly(i)}`),
+  );
+  byId("lead-bars").replaceChildren(...leadBars());
+  byId("lead-knee").textContent = lead.knee;
+  byId("lead-sure").replaceChildren(
+    ...lead.sure.map(sentence => element("li", {}, ...withCode(sentence))),
+  );
+}
+
+// Bars of the task's own metric: the wirings named above, the best trained baseline, the trivial rules.
+function leadBars() {
+  const {lead} = study,
+    rows = [];
+  const own = (trial, name) => {
+    const i = study.row(trial),
+      spread = spreadOf(i);
+    const said = `${name}, ${counted(study.value(i, "synapses"), "synapse")}${spread ? `, mean of ${spread.trainings} trainings` : ""}`;
+    rows.push({
+      name: said,
+      error: spread?.mean ?? study.value(i, "error"),
+      se: spread?.se,
+      kind: "own",
+    });
+  };
+  own(lead.small, lead.small === lead.best ? "this wiring" : "smallest near the best");
+  if (lead.best !== lead.small) own(lead.best, "best");
+  const trained = study.compared
+    .filter(b => b.status === "ok" && known(b.error))
+    .sort((a, b) => a.error - b.error)[0];
+  if (trained)
+    rows.push({
+      name: `${trained.name}, ${show(trained.synapses)} synapses`,
+      error: trained.error,
+      kind: "trained",
+    });
+  for (const [name, error] of Object.entries(study.baselines))
+    if (known(error)) rows.push({name, error, kind: "trivial"});
+  const better = study.share ? "longer" : "shorter";
+  const most = study.share ? 1 : Math.max(...rows.map(row => row.error)) || 1;
+  const list = element("div", {
+    class: "bars",
+    role: "table",
+    "aria-label": `${study.metric} on the validation split`,
+  });
+  for (const row of rows.sort((a, b) => a.error - b.error)) {
+    const value = metricOf(row.error),
+      bar = element("span", {
+        class: "bar " + row.kind,
+        style: `width:${Math.max(0.4, (100 * value) / most)}%`,
+      });
+    const sure = known(row.se) ? ` ± ${show(row.se, 2)}` : "";
+    list.append(
+      element(
+        "div",
+        {class: "bar-row " + row.kind, role: "row"},
+        element("span", {class: "bar-name", role: "rowheader"}, row.name),
+        element("span", {class: "bar-track", "aria-hidden": "true"}, bar),
+        element("span", {class: "bar-value", role: "cell"}, show(value, 4) + sure),
+      ),
+    );
+  }
+  return [
+    list,
+    element(
+      "p",
+      {class: "note tight"},
+      `${study.metric} on the validation split; ${better} is better`,
+    ),
+  ];
+}
+
+addSection(draw);

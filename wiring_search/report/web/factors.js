@@ -1,0 +1,211 @@
+// What matters: how important each dimension is for an objective, how a score lies along one, and what structure goes with which score.
+
+import {byId, element, show, words, counted, known, picker} from "./base.js";
+import {scaleBetween, scale, chart, axes, rowChart, whisker} from "./charts.js";
+import {drawTable} from "./tables.js";
+import {study, titled} from "./study.js";
+import {addSection} from "./sections.js";
+
+const MOST_CORRELATIONS = 14;
+const matter = {objective: null, dimension: null, score: null};
+
+function draw() {
+  const found = study.matters;
+  byId("matters").hidden = !found;
+  byId("matters-absent").hidden = Boolean(found) || !study.ok.length;
+  if (!found) return;
+  if (!found.objectives.includes(matter.objective)) matter.objective = found.objectives[0];
+  const list = found.importance[matter.objective],
+    scores = [...new Set(found.correlations.map(row => row.score))];
+  if (!list.some(row => row.dimension === matter.dimension)) matter.dimension = list[0]?.dimension;
+  if (!scores.includes(matter.score)) matter.score = scores[0];
+  const set = (key, value) => {
+    matter[key] = value;
+    draw();
+  };
+  byId("matters-note").textContent =
+    `From ${counted(found.candidates, "candidate")}${found.enough ? "" : ", too few to trust importances"}. ` +
+    "Importance (PED-ANOVA) says how far the best tenth differs from all along one dimension; what only matters together with another is not seen. " +
+    "Correlations say what goes together, not what causes what.";
+  const own = host => byId(host).contains(document.activeElement);
+  const controls = own("matters-controls")
+    ? null
+    : [
+        picker(
+          "importance for",
+          found.objectives.map(name => [name, words(name)]),
+          matter.objective,
+          value => set("objective", value),
+        ),
+        picker(
+          "along",
+          list.map(row => [row.dimension, words(row.dimension)]),
+          matter.dimension,
+          value => set("dimension", value),
+        ),
+      ];
+  if (controls) byId("matters-controls").replaceChildren(...controls);
+  byId("matters-importance").replaceChildren(
+    importanceChart(list),
+    element(
+      "figcaption",
+      {},
+      "Shares of importance with 95 % intervals; the grey tick is the most that chance alone reached.",
+    ),
+  );
+  byId("matters-marginal").replaceChildren(
+    ...marginalChart(found.marginals[matter.objective][matter.dimension]),
+  );
+  if (!own("matters-scores"))
+    byId("matters-scores").replaceChildren(
+      picker(
+        "structure against",
+        scores.map(name => [name, words(name)]),
+        matter.score,
+        value => set("score", value),
+      ),
+    );
+  byId("matters-structure").replaceChildren(
+    ...correlationChart(found.correlations.filter(row => row.score === matter.score)),
+  );
+}
+
+function importanceChart(list) {
+  const rows = list.filter(row => known(row.importance)),
+    most = Math.max(
+      0.1,
+      ...rows.map(row => row.upper ?? row.importance),
+      ...rows.map(row => row.chance ?? 0),
+    );
+  const said = rows.map(row => `${words(row.dimension)} ${show(row.importance, 2)}`).join(", ");
+  const {svg, x, y} = rowChart(
+    rows.map(row => row.dimension),
+    `importance for ${words(matter.objective)}: ${said}`,
+    0,
+    most * 1.04,
+  );
+  rows.forEach((row, i) => {
+    const sure = row.importance > row.chance;
+    svg.append(
+      element("rect", {
+        class: "share" + (sure ? "" : " unsure"),
+        x: x(0),
+        y: y(i) - 6,
+        width: Math.max(1, x(row.importance) - x(0)),
+        height: 12,
+      }),
+    );
+    if (known(row.lower)) svg.append(whisker(x(row.lower), x(row.upper), y(i), ""));
+    if (known(row.chance))
+      svg.append(
+        element("line", {
+          class: "chance",
+          x1: x(row.chance),
+          x2: x(row.chance),
+          y1: y(i) - 8,
+          y2: y(i) + 8,
+        }),
+      );
+  });
+  return svg;
+}
+
+function marginalChart(given) {
+  if (!given?.bins.length) return [];
+  const {bins, log} = given,
+    named = log === null;
+  const {svg, box} = chart(
+    520,
+    280,
+    `${words(matter.objective)} along ${words(matter.dimension)}: medians ${bins.map(bin => `${show(bin.at)}: ${show(bin.median)}`).join(", ")}`,
+  );
+  const at = bin => (named ? bins.indexOf(bin) : bin.at);
+  const x = named
+    ? Object.assign(scaleBetween(-0.5, bins.length - 0.5, box.left, box.right), {ticks: []})
+    : scale(bins.map(at), box.left, box.right, log && bins.every(bin => bin.at > 0));
+  const y = scale(
+    bins.flatMap(bin => [bin.lower, bin.upper]),
+    box.bottom,
+    box.top,
+  );
+  axes(svg, x, y, box, words(matter.dimension), titled(matter.objective));
+  for (const bin of bins) {
+    const a = x(at(bin));
+    svg.append(
+      element("line", {class: "whisker", x1: a, x2: a, y1: y(bin.lower), y2: y(bin.upper)}),
+      element(
+        "circle",
+        {class: "mark", cx: a, cy: y(bin.median), r: 4},
+        element("title", {}, `${show(bin.at)}: median ${show(bin.median)}, ${bin.n} candidates`),
+      ),
+    );
+    if (named)
+      svg.append(
+        element("text", {x: a, y: box.bottom + 19, "text-anchor": "middle"}, String(bin.at)),
+      );
+  }
+  return [
+    svg,
+    element(
+      "figcaption",
+      {},
+      `Median and quartiles of ${words(matter.objective)} in bins of ${words(matter.dimension)}, whatever the other dimensions are.`,
+    ),
+  ];
+}
+
+function correlationChart(rows) {
+  const few = rows.slice(0, MOST_CORRELATIONS);
+  const said = few
+    .map(row => `${words(row.feature)} ${show(row.rho, 2)}, ${row.reading}`)
+    .join("; ");
+  const {svg, x, y} = rowChart(
+    few.map(row => row.feature),
+    `rank correlations with ${words(matter.score)}: ${said}`,
+    -1,
+    1,
+    720,
+  );
+  svg.append(
+    element("line", {class: "axis", x1: x(0), x2: x(0), y1: 0, y2: 14 + few.length * 22 - 8}),
+  );
+  few.forEach((row, i) => {
+    if (known(row.partial))
+      svg.append(
+        whisker(x(row.partial_lower), x(row.partial_upper), y(i) + 4, "held"),
+        element("circle", {class: "held", cx: x(row.partial), cy: y(i) + 4, r: 3.2}),
+      );
+    svg.append(
+      whisker(x(row.lower), x(row.upper), y(i) - 3, row.q <= 0.05 ? "" : "unsure"),
+      element(
+        "circle",
+        {class: "mark" + (row.q <= 0.05 ? "" : " unsure"), cx: x(row.rho), cy: y(i) - 3, r: 3.8},
+        element("title", {}, `${words(row.feature)}: ${show(row.rho, 2)}, ${row.reading}`),
+      ),
+    );
+  });
+  const table = element("div", {id: "table-correlations"});
+  drawTable(
+    table,
+    [
+      {name: "feature", value: row => words(row.feature), text: true},
+      {name: "ρ", value: row => row.rho, digits: 2},
+      {name: "low", value: row => row.lower, digits: 2},
+      {name: "high", value: row => row.upper, digits: 2},
+      {name: "at equal size", value: row => row.partial, digits: 2},
+      {name: "reading", value: row => row.reading, text: true},
+    ],
+    rows,
+  );
+  return [
+    svg,
+    element(
+      "figcaption",
+      {},
+      `The ${few.length} strongest rank correlations with ${words(matter.score)}, with 95 % intervals (filled: more than chance, at a false discovery rate of 5 %); hollow: what is left at equal size.`,
+    ),
+    element("details", {}, element("summary", {}, "As a table"), table),
+  ];
+}
+
+addSection(draw);
