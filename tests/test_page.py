@@ -17,7 +17,7 @@ from wiring_search.report import MATTERS, write_report
 from wiring_search.report.compare import write_comparison
 from wiring_search.report.page import as_json
 from wiring_search.report.serve import server
-from wiring_search.results import chosen
+from wiring_search.results import front
 from wiring_search.store import Retraining
 from wiring_search.study import search
 from wiring_search.tasks.task import Task
@@ -53,7 +53,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing(studies.store(folder, FACTS, trials=12)) as mine:
         search(mine.config, mine, InlinePool(_train, studies.tiny_task()))
         mine.baseline_finished(NAME, Outcome(Status.OK, 0.2, 0.8, 5, 9000, 1.0, 2.0), "me")
-        best = mine.trial(int(chosen(mine.table(), "accuracy")[0]["trial"]))
+        best = mine.trial(int(front(mine.table(), ("error", "synapses"))["trial"].iloc[-1]))
         keys = {}
         for control in ("", "rewired"):
             for draw in range(3):
