@@ -11,8 +11,8 @@ const ROLES = ["sensory", "inter", "command", "motor"];
 
 /** What there is to switch: nodes and neurons, and the connections between them. Each has the name of its set in `off`. */
 function partsOf(network) {
-  const [sensory, inter, command, motor] = network.layers,
-    first = {motor: 0, command: motor, inter: motor + command};
+  const [sensory, inter, command, motor] = network.layers;
+  const first = {motor: 0, command: motor, inter: motor + command};
   const nodes = Array.from({length: sensory}, (_, i) => ({
     set: "nodes",
     i,
@@ -25,8 +25,8 @@ function partsOf(network) {
   });
   const join = (set, from, prefix, gates) =>
     network[prefix + "pre"].map((pre, i) => {
-      const post = neurons[network[prefix + "post"][i]],
-        polarity = network[prefix + "polarity"][i];
+      const post = neurons[network[prefix + "post"][i]];
+      const polarity = network[prefix + "polarity"][i];
       return {
         set,
         i,
@@ -53,8 +53,8 @@ function placed(parts, width) {
     [...parts.nodes, ...parts.neurons].filter(part => part.role === role),
   ).filter(column => column.length);
   const rows = Math.max(...columns.map(column => column.length));
-  const height = Math.max(230, Math.min(440, rows * 26)),
-    radius = Math.max(4, Math.min(11, height / rows / 1.9));
+  const height = Math.max(230, Math.min(440, rows * 26));
+  const radius = Math.max(4, Math.min(11, height / rows / 1.9));
   const margin = radius + 22;
   columns.forEach((column, c) =>
     column.forEach((part, k) => {
@@ -89,8 +89,8 @@ const strengthOf = (network, edge) => {
 /** The picture. told(part): what the tip says; flip(part): switches it. Gives the `svg`, `light(moment, scale)` that shows a time
  *  step's v and u, and `mark(off)` that shows what is switched off. */
 function draw(network, width, told, flip) {
-  const parts = partsOf(network),
-    {columns, height, radius} = placed(parts, width);
+  const parts = partsOf(network);
+  const {columns, height, radius} = placed(parts, width);
   const svg = element("svg", {
     viewBox: `0 0 ${width} ${height}`,
     class: "stage",
@@ -113,9 +113,9 @@ function draw(network, width, told, flip) {
   const greatest = Math.max(...parts.edges.map(edge => strengthOf(network, edge)), 1e-9);
   parts.air = Math.min(1, 110 / parts.edges.length); // many synapses are drawn finer
   for (const edge of parts.edges) {
-    const d = pathOf(edge, radius),
-      thick =
-        (0.8 + 2.6 * Math.sqrt(strengthOf(network, edge) / greatest)) * (0.4 + 0.6 * parts.air);
+    const d = pathOf(edge, radius);
+    const thick =
+      (0.8 + 2.6 * Math.sqrt(strengthOf(network, edge) / greatest)) * (0.4 + 0.6 * parts.air);
     edge.line = element("path", {
       d,
       class: edge.gate ? "gate" : edge.polarity > 0 ? "exc" : "inh",
@@ -124,8 +124,8 @@ function draw(network, width, told, flip) {
     edge.host = element("g", {class: "synapse"}, element("path", {d, class: "reach"}), edge.line);
   }
   for (const part of [...parts.nodes, ...parts.neurons]) {
-    const {x: cx, y: cy} = part,
-      arm = radius * 0.8;
+    const {x: cx, y: cy} = part;
+    const arm = radius * 0.8;
     part.disc = element("circle", {cx, cy, r: 0, class: "state"});
     part.host = element(
       "g",
@@ -173,9 +173,9 @@ function draw(network, width, told, flip) {
 
 function light(parts, {v, u}, scale, radius) {
   const show = (part, value, most) => {
-    const share = Math.min(1, Math.abs(value) / (most || 1)),
-      negative = value < 0,
-      r = (radius - 1) * Math.sqrt(share);
+    const share = Math.min(1, Math.abs(value) / (most || 1));
+    const negative = value < 0;
+    const r = (radius - 1) * Math.sqrt(share);
     part.share = share;
     part.disc.setAttribute("class", "state " + (negative ? "negative" : "positive"));
     // A ring has its line on its edge: drawn inside, it is as large as a disc of the same state.
@@ -193,8 +193,8 @@ function light(parts, {v, u}, scale, radius) {
 
 function mark(parts, off) {
   for (const part of [...parts.nodes, ...parts.neurons, ...parts.edges]) {
-    const own = off[part.set].has(part.i),
-      silent = own || (part.pre && off[part.pre.set].has(part.pre.i));
+    const own = off[part.set].has(part.i);
+    const silent = own || (part.pre && off[part.pre.set].has(part.pre.i));
     part.host.classList.toggle("off", Boolean(silent));
     part.host.setAttribute("aria-pressed", String(!own));
     part.host.setAttribute(
@@ -207,9 +207,9 @@ function mark(parts, off) {
 /** Up and down go to the next of the same kind, right and left along the wiring. */
 function walk(event, parts, part, flip) {
   if (!part) return;
-  const isEdge = Boolean(part.pre),
-    out = parts.edges.filter(edge => edge.pre === part),
-    into = parts.edges.filter(edge => edge.post === part);
+  const isEdge = Boolean(part.pre);
+  const out = parts.edges.filter(edge => edge.pre === part);
+  const into = parts.edges.filter(edge => edge.post === part);
   const beside = isEdge
     ? parts.edges.filter(edge => edge.pre === part.pre)
     : [...parts.nodes, ...parts.neurons].filter(other => other.role === part.role);

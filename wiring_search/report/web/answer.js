@@ -19,8 +19,8 @@ function draw() {
   byId("answer").textContent = lead.answer;
   byId("lead").hidden = lead.small === null;
   if (lead.small === null) return;
-  const i = study.row(lead.small),
-    picture = study.wirings[lead.small];
+  const i = study.row(lead.small);
+  const picture = study.wirings[lead.small];
   byId("lead-wiring").replaceChildren(
     ...(picture ? [wiringPicture(picture, {width: 360})] : []),
     element("figcaption", {}, element("b", {}, `Trial ${lead.small}`), ` · ${briefly(i)}`),
@@ -34,11 +34,11 @@ function draw() {
 
 // Bars of the task's own metric: the wirings named above, the best trained baseline, the trivial rules.
 function leadBars() {
-  const {lead} = study,
-    rows = [];
+  const {lead} = study;
+  const rows = [];
   const own = (trial, name) => {
-    const i = study.row(trial),
-      spread = spreadOf(i);
+    const i = study.row(trial);
+    const spread = spreadOf(i);
     const said = `${name}, ${counted(study.value(i, "synapses"), "synapse")}${spread ? `, mean of ${spread.trainings} trainings` : ""}`;
     rows.push({
       name: said,
@@ -68,11 +68,11 @@ function leadBars() {
     "aria-label": `${study.metric} on the validation split`,
   });
   for (const row of rows.sort((a, b) => a.error - b.error)) {
-    const value = metricOf(row.error),
-      bar = element("span", {
-        class: "bar " + row.kind,
-        style: `width:${Math.max(0.4, (100 * value) / most)}%`,
-      });
+    const value = metricOf(row.error);
+    const bar = element("span", {
+      class: "bar " + row.kind,
+      style: `width:${Math.max(0.4, (100 * value) / most)}%`,
+    });
     const sure = known(row.se) ? ` ± ${show(row.se, 2)}` : "";
     list.append(
       element(

@@ -3,8 +3,8 @@
 import {element, show, words, known} from "./base.js";
 
 function extent(values) {
-  let least = Infinity,
-    most = -Infinity;
+  let least = Infinity;
+  let most = -Infinity;
   for (const x of values) {
     if (!known(x)) continue;
     if (x < least) least = x;
@@ -21,10 +21,10 @@ function spreads(values) {
 
 // From values to places on the page: `from` stands at `low`, `to` at `high`.
 function scaleBetween(from, to, low, high, log = false) {
-  const bend = log ? Math.log : x => x,
-    unbend = log ? Math.exp : x => x;
-  const a = bend(from),
-    b = bend(to);
+  const bend = log ? Math.log : x => x;
+  const unbend = log ? Math.exp : x => x;
+  const a = bend(from);
+  const b = bend(to);
   const place = x => low + ((bend(x) - a) / (b - a)) * (high - low);
   return Object.assign(place, {
     from,
@@ -41,15 +41,15 @@ function scaleBetween(from, to, low, high, log = false) {
 function scale(values, low, high, log = spreads(values)) {
   const [least, most] = extent(log ? values.filter(x => x > 0) : values);
   if (least > most) return scaleBetween(0, 1, low, high);
-  const bend = log ? Math.log : x => x,
-    unbend = log ? Math.exp : x => x;
+  const bend = log ? Math.log : x => x;
+  const unbend = log ? Math.exp : x => x;
   const room = (bend(most) - bend(least) || Math.abs(bend(most)) || 1) * 0.06;
   return scaleBetween(unbend(bend(least) - room), unbend(bend(most) + room), low, high, log);
 }
 
 function linearTicks(from, to) {
-  const rough = (to - from) / 5,
-    power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (to - from) / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map(m => m * power).find(s => s >= rough * 0.999);
   const ticks = [];
   for (let x = Math.ceil(from / step) * step; x <= to; x += step)
@@ -58,8 +58,8 @@ function linearTicks(from, to) {
 }
 
 function logTicks(from, to) {
-  const decades = Math.log10(to / from),
-    kept = decades > 4 ? [1] : decades > 2.2 ? [1, 3] : [1, 2, 5];
+  const decades = Math.log10(to / from);
+  const kept = decades > 4 ? [1] : decades > 2.2 ? [1, 3] : [1, 2, 5];
   const ticks = [];
   for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power++)
     for (const m of kept)
@@ -83,8 +83,8 @@ function axes(svg, x, y, box, xName, yName) {
   }
   let last = -Infinity;
   for (const at of x.ticks) {
-    const text = show(at),
-      half = text.length * 3.5;
+    const text = show(at);
+    const half = text.length * 3.5;
     if (x(at) - half < last + 4) continue; // one label does not run into another
     last = x(at) + half;
     svg.append(
@@ -152,13 +152,13 @@ function lineChart({
 
 // Rows of a chart with a name at the left: an empty SVG, the scale of its values, and where each row stands.
 function rowChart(names, label, from, to, widest = 520, log = false) {
-  const width = Math.min(widest, Math.max(300, document.body.clientWidth - 64)),
-    line = 22,
-    left = width < 420 ? 128 : 150,
-    height = 26 + names.length * line;
+  const width = Math.min(widest, Math.max(300, document.body.clientWidth - 64));
+  const line = 22;
+  const left = width < 420 ? 128 : 150;
+  const height = 26 + names.length * line;
   const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label});
-  const x = scaleBetween(from, to, left, width - 12, log),
-    y = i => 14 + i * line;
+  const x = scaleBetween(from, to, left, width - 12, log);
+  const y = i => 14 + i * line;
   for (const at of x.ticks)
     svg.append(
       element("line", {class: "grid", x1: x(at), x2: x(at), y1: 0, y2: height - 20}),

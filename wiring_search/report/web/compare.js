@@ -58,9 +58,9 @@ function attained(method) {
 }
 
 function drawFronts() {
-  const {across, up} = axesShown,
-    width = innerWidth < 700 ? 420 : 820,
-    height = innerWidth < 700 ? 360 : 440;
+  const {across, up} = axesShown;
+  const width = innerWidth < 700 ? 420 : 820;
+  const height = innerWidth < 700 ? 360 : 440;
   const {svg, box} = chart(width, height, `fronts: ${named(up)} against ${named(across)}`);
   const lines = shownMethods().map(([method, m]) => [
     method,
@@ -71,15 +71,15 @@ function drawFronts() {
   byId("chart-fronts").replaceChildren();
   if (!points.length) return;
   const x = scale(
-      points.map(p => p[0]),
-      box.left,
-      box.right,
-    ),
-    y = scale(
-      points.map(p => p[1]),
-      box.bottom,
-      box.top,
-    );
+    points.map(p => p[0]),
+    box.left,
+    box.right,
+  );
+  const y = scale(
+    points.map(p => p[1]),
+    box.bottom,
+    box.top,
+  );
   const edges = {
     across: data.objectives[across].sign > 0 ? box.right : box.left,
     up: data.objectives[up].sign > 0 ? box.top : box.bottom,
@@ -198,11 +198,11 @@ function drawCourses() {
 
 // Every run's hypervolume as a dot, the mean and its interval beside them.
 function drawShares() {
-  const methods = shownMethods(),
-    row = 34,
-    left = 150,
-    width = innerWidth < 700 ? 420 : 820,
-    height = 62 + row * methods.length;
+  const methods = shownMethods();
+  const row = 34;
+  const left = 150;
+  const width = innerWidth < 700 ? 420 : 820;
+  const height = 62 + row * methods.length;
   const {svg, box} = chart(
     width,
     height,
@@ -222,8 +222,8 @@ function drawShares() {
     ),
   );
   methods.forEach(([method, m], i) => {
-    const y = 8 + row * (i + 0.5),
-      {share, share_lower, share_upper} = data.table[m];
+    const y = 8 + row * (i + 0.5);
+    const {share, share_lower, share_upper} = data.table[m];
     const name = method.name.length > 20 ? method.name.slice(0, 19) + "…" : method.name;
     svg.append(
       element(

@@ -19,8 +19,8 @@ import {addSection} from "./sections.js";
 import {hasNetwork, openNetwork} from "./player.js";
 
 function draw() {
-  const host = byId("detail"),
-    i = study.row(view.trial);
+  const host = byId("detail");
+  const i = study.row(view.trial);
   host.hidden = i === undefined;
   if (i === undefined) return;
   // A served page that has news about others leaves this one, and what its reader does with it, alone.
@@ -58,8 +58,8 @@ function draw() {
 }
 
 function detailScores(i) {
-  const spread = spreadOf(i),
-    list = [];
+  const spread = spreadOf(i);
+  const list = [];
   if (study.share) list.push([study.metric, show(study.value(i, "metric"), 4)]);
   list.push([errorName(), show(study.value(i, "error"), 4)]);
   if (spread)
@@ -119,8 +119,8 @@ function weighedWiring({
   sensory_polarity,
   parameters,
 }) {
-  const outer = parameters.sensory_w,
-    inner = parameters.w;
+  const outer = parameters.sensory_w;
+  const inner = parameters.w;
   if (outer?.length !== sensory_pre.length || inner?.length !== pre.length) return null;
   const flat = (from, to, sign) => from.flatMap((node, i) => [node, to[i], sign[i]]);
   return {
@@ -155,13 +155,13 @@ function drawDetailCurve(host, trial) {
   const curve = study.curves[trial];
   host.hidden = !curve?.errors.some(known);
   if (host.hidden) return;
-  const last = curve.rungs.at(-1)?.[0] ?? curve.errors.length,
-    first = Math.max(0, last - curve.errors.length);
+  const last = curve.rungs.at(-1)?.[0] ?? curve.errors.length;
+  const first = Math.max(0, last - curve.errors.length);
   const points = curve.errors
     .map((error, e) => [first + e + 1, error])
     .filter(([, error]) => known(error));
-  const rules = Object.values(study.baselines).filter(known),
-    lowest = extent(points.map(p => p[1]))[0];
+  const rules = Object.values(study.baselines).filter(known);
+  const lowest = extent(points.map(p => p[1]))[0];
   const best = points.find(([, error]) => error === lowest);
   const svg = lineChart({
     width: 460,

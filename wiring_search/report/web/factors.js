@@ -15,8 +15,8 @@ function draw() {
   byId("matters-absent").hidden = Boolean(found) || !study.ok.length;
   if (!found) return;
   if (!found.objectives.includes(matter.objective)) matter.objective = found.objectives[0];
-  const list = found.importance[matter.objective],
-    scores = [...new Set(found.correlations.map(row => row.score))];
+  const list = found.importance[matter.objective];
+  const scores = [...new Set(found.correlations.map(row => row.score))];
   if (!list.some(row => row.dimension === matter.dimension)) matter.dimension = list[0]?.dimension;
   if (!scores.includes(matter.score)) matter.score = scores[0];
   const set = (key, value) => {
@@ -71,12 +71,12 @@ function draw() {
 }
 
 function importanceChart(list) {
-  const rows = list.filter(row => known(row.importance)),
-    most = Math.max(
-      0.1,
-      ...rows.map(row => row.upper ?? row.importance),
-      ...rows.map(row => row.chance ?? 0),
-    );
+  const rows = list.filter(row => known(row.importance));
+  const most = Math.max(
+    0.1,
+    ...rows.map(row => row.upper ?? row.importance),
+    ...rows.map(row => row.chance ?? 0),
+  );
   const said = rows.map(row => `${words(row.dimension)} ${show(row.importance, 2)}`).join(", ");
   const {svg, x, y} = rowChart(
     rows.map(row => row.dimension),
@@ -112,8 +112,8 @@ function importanceChart(list) {
 
 function marginalChart(given) {
   if (!given?.bins.length) return [];
-  const {bins, log} = given,
-    named = log === null;
+  const {bins, log} = given;
+  const named = log === null;
   const {svg, box} = chart(
     520,
     280,

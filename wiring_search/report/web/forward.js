@@ -39,11 +39,11 @@ function sumsOnto(neurons, v, pre, post, w) {
 
 /** One step of dv/dt = field(v), by a Runge–Kutta method whose stages each build on the one before. */
 function explicitStep(field, v, h, {a, b}) {
-  let result = v,
-    slope = new Float64Array(v.length);
+  let result = v;
+  let slope = new Float64Array(v.length);
   for (let s = 0; s < b.length; s++) {
-    const before = slope,
-      after = result;
+    const before = slope;
+    const after = result;
     slope = field(v.map((value, i) => value + h * a[s] * before[i]));
     result = after.map((value, i) => value + h * b[s] * slope[i]);
   }
@@ -78,13 +78,13 @@ function ltc(network, v, u, elapsed) {
 
 /** From v to g vleak + Σ w s E and g + Σ w s + ε; the sums over sensory nodes are made once. */
 function allCurrents(network, u) {
-  const p = network.parameters,
-    driven = p.gleak.map((g, i) => g * p.vleak[i]),
-    leaking = p.gleak.map(g => g + EPSILON);
+  const p = network.parameters;
+  const driven = p.gleak.map((g, i) => g * p.vleak[i]);
+  const leaking = p.gleak.map(g => g + EPSILON);
   addCurrents(driven, leaking, u, network.sensory_pre, network.sensory_post, p, "sensory_");
   return v => {
-    const driving = driven.slice(),
-      conductance = leaking.slice();
+    const driving = driven.slice();
+    const conductance = leaking.slice();
     addCurrents(driving, conductance, v, network.pre, network.post, p, "");
     return {driving, conductance};
   };
@@ -102,9 +102,9 @@ function addCurrents(driving, conductance, v, pre, post, p, prefix) {
 // ---- CT-RNN and neural ODE, neurons/rate.py
 
 function rate(network, v, u, elapsed) {
-  const {solver, steps, parameters: p} = network,
-    n = v.length,
-    leaky = network.neuron === "ct-rnn";
+  const {solver, steps, parameters: p} = network;
+  const n = v.length;
+  const leaky = network.neuron === "ct-rnn";
   const outer = sumsOnto(n, u, network.sensory_pre, network.sensory_post, p.sensory_w).map(
     (sum, i) => sum + p.bias[i],
   );
@@ -121,9 +121,9 @@ function rate(network, v, u, elapsed) {
 const variantOf = neuron => neuron.replace(/^(layered-)?cfc/, "");
 
 function cfc(network, v, u, elapsed) {
-  const p = network.parameters,
-    n = v.length,
-    variant = variantOf(network.neuron);
+  const p = network.parameters;
+  const n = v.length;
+  const variant = variantOf(network.neuron);
   for (const [low, high] of swept(network.ends)) {
     const head = Object.fromEntries(
       HEADS[variant].map(name => {
@@ -157,8 +157,8 @@ function closedForm(variant, head, i, elapsed, p) {
     const decay = Math.exp(-elapsed * (Math.abs(p.w_tau[i]) + Math.abs(head.ff1[i])));
     return p.amplitude[i] * (1 - decay * head.ff1[i]);
   }
-  const first = Math.tanh(head.ff1[i]),
-    second = Math.tanh(head.ff2[i]);
+  const first = Math.tanh(head.ff1[i]);
+  const second = Math.tanh(head.ff2[i]);
   const s = sigmoid(head.time_a[i] * elapsed + head.time_b[i]);
   return variant === "-no-gate" ? first + s * second : (1 - s) * first + s * second;
 }

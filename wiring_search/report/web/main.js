@@ -36,8 +36,8 @@ drawSections();
 performance.mark("drawn");
 if (study.version !== undefined) follow(study.version);
 
-let resized = null,
-  lastWidth = innerWidth;
+let resized = null;
+let lastWidth = innerWidth;
 window.addEventListener("resize", () => {
   if (innerWidth === lastWidth) return;
   lastWidth = innerWidth;

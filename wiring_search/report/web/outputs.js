@@ -17,9 +17,9 @@ const WORDS = {
 };
 
 function shares(y) {
-  const most = Math.max(...y),
-    raised = Array.from(y, value => Math.exp(value - most)),
-    sum = raised.reduce((a, b) => a + b, 0);
+  const most = Math.max(...y);
+  const raised = Array.from(y, value => Math.exp(value - most));
+  const sum = raised.reduce((a, b) => a + b, 0);
   return raised.map(value => value / sum);
 }
 
@@ -29,9 +29,9 @@ const percent = share => `${share > 0.995 && share < 1 ? "> 99" : Math.round(100
 /** What is asked on a sample: `counts(step)`, whether anything is; `target(step)`, what is true there, null where nothing is asked.
  *  The class of a whole sequence is the target of each of its steps. `cut`: the sequence goes on behind what is shown. */
 function question(given, sample) {
-  const last = sample.x.length - 1,
-    cut = given.steps < given.of_steps && sample.x.length === given.steps,
-    isClass = given.kind === "classification";
+  const last = sample.x.length - 1;
+  const cut = given.steps < given.of_steps && sample.x.length === given.steps;
+  const isClass = given.kind === "classification";
   const counts = step =>
     given.every_step ? !sample.counted || sample.counted.includes(step) : step === last;
   const target = step =>
@@ -47,12 +47,12 @@ function question(given, sample) {
 
 /** One sentence. whole: of the intact network, said after that of the other. */
 function verdict(asked, run, whole = false) {
-  const it = whole ? "Whole, it" : "It",
-    steps = run.map((_, step) => step).filter(asked.counts),
-    {y} = run[asked.last];
+  const it = whole ? "Whole, it" : "It";
+  const steps = run.map((_, step) => step).filter(asked.counts);
+  const {y} = run[asked.last];
   if (asked.isClass && !asked.everyStep) {
-    const says = answer(y),
-      truth = asked.target(asked.last);
+    const says = answer(y);
+    const truth = asked.target(asked.last);
     return `${it} says ${says} (${percent(shares(y)[says])}), ${says === truth ? "which is right." : `but it is ${truth}.`}`;
   }
   if (asked.isClass)
@@ -94,8 +94,8 @@ function rows(asked, runs, t, chosen, choose) {
 }
 
 function classRows([now, ghost], target) {
-  const order = now.map((_, k) => k),
-    says = answer(now);
+  const order = now.map((_, k) => k);
+  const says = answer(now);
   const first = [...order]
     .sort((a, b) => (b === target) - (a === target) || now[b] - now[a])
     .slice(0, MOST_ROWS);
@@ -115,16 +115,16 @@ function classRows([now, ghost], target) {
 }
 
 function valueRows(asked, runs, t, chosen, choose) {
-  const several = runs[0][t].y.length > 1,
-    truth = asked.target(t);
+  const several = runs[0][t].y.length > 1;
+  const truth = asked.target(t);
   return Array.from(runs[0][t].y, (value, k) => {
     const all = runs[0].flatMap((_, step) => [
       ...runs.map(run => run[step].y[k]),
       ...(asked.target(step) ? [asked.target(step)[k]] : []),
     ]);
-    const low = Math.min(...all),
-      high = Math.max(...all),
-      left = at => `left:${4 + (92 * (at - low)) / (high - low || 1)}%`;
+    const low = Math.min(...all);
+    const high = Math.max(...all);
+    const left = at => `left:${4 + (92 * (at - low)) / (high - low || 1)}%`;
     return element(
       "div",
       {class: "row"},
@@ -145,8 +145,8 @@ function valueRows(asked, runs, t, chosen, choose) {
 
 /** What the tip tells of a part of the picture. moment: the states now; isOff: whether it is switched off. */
 function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
-  const p = network.parameters,
-    hint = element("p", {}, `Click, or Enter, to switch it ${isOff ? "on" : "off"}.`);
+  const p = network.parameters;
+  const hint = element("p", {}, `Click, or Enter, to switch it ${isOff ? "on" : "off"}.`);
   if (!pre) {
     const own =
       set === "nodes"
@@ -164,10 +164,10 @@ function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
       hint,
     ];
   }
-  const prefix = set === "sensory" ? "sensory_" : "",
-    numbers = Object.entries(WORDS)
-      .filter(([key]) => p[prefix + key])
-      .map(([key, word]) => `${word} ${show(p[prefix + key][i])}`);
+  const prefix = set === "sensory" ? "sensory_" : "";
+  const numbers = Object.entries(WORDS)
+    .filter(([key]) => p[prefix + key])
+    .map(([key, word]) => `${word} ${show(p[prefix + key][i])}`);
   const sign = gate
     ? " · gates only, not of the wiring"
     : network.neuron.startsWith("layered")
@@ -201,8 +201,8 @@ function morph(node, like) {
   if (node.nodeType === Node.TEXT_NODE) return void (node.data = like.data);
   for (const {name, value} of like.attributes)
     if (node.getAttribute(name) !== value) node.setAttribute(name, value);
-  const olds = [...node.childNodes],
-    news = [...like.childNodes];
+  const olds = [...node.childNodes];
+  const news = [...like.childNodes];
   if (olds.length !== news.length || olds.some((old, i) => old.nodeName !== news[i].nodeName))
     return node.replaceChildren(...news);
   olds.forEach((old, i) => morph(old, news[i]));

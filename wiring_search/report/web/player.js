@@ -23,18 +23,11 @@ function playerIn(host, given) {
   });
   // What is shown: a network, what is off in it, a sample with what is asked on it, a time step. `intact` and `runs` are computed from
   // these: the states of the whole network, and those of the runs to be seen, the one in colour first.
-  let network,
-    off,
-    sample,
-    asked,
-    t,
-    intact,
-    runs,
-    output = 0,
-    speed = 1,
-    timer = null,
-    graph,
-    path;
+  let network, off, sample, asked, t, intact, runs;
+  let output = 0;
+  let speed = 1;
+  let timer = null;
+  let graph, path;
 
   // ---- the page
 
@@ -71,12 +64,12 @@ function playerIn(host, given) {
       if (timer !== null) start();
     },
   );
-  const samples = element("span", {class: "segments"}),
-    scene = element("figure", {class: "graph"}),
-    says = element("div", {class: "says"});
-  const summary = element("p", {class: "summary", "aria-live": "polite"}),
-    strips = element("div", {class: "strips"}),
-    moved = element("div", {class: "moved"});
+  const samples = element("span", {class: "segments"});
+  const scene = element("figure", {class: "graph"});
+  const says = element("div", {class: "says"});
+  const summary = element("p", {class: "summary", "aria-live": "polite"});
+  const strips = element("div", {class: "strips"});
+  const moved = element("div", {class: "moved"});
   host.replaceChildren(
     element(
       "div",
@@ -129,8 +122,8 @@ function playerIn(host, given) {
   }
 
   function flip(part) {
-    const set = off[part.set],
-      was = set.has(part.i);
+    const set = off[part.set];
+    const was = set.has(part.i);
     if (was) set.delete(part.i);
     else set.add(part.i);
     closeTip();
@@ -174,11 +167,11 @@ function playerIn(host, given) {
   const scale = name => greatest(intact.map(now => now[name]));
 
   function drawStrips() {
-    const steps = asked.last + 1,
-      x = Array.from(sample.x[0], (_, f) => sample.x.map(now => now[f])),
-      most = greatest(x);
-    const v = Activity.downwards(network).map(i => runs[0].map(now => now.v[i])),
-      highest = scale("v");
+    const steps = asked.last + 1;
+    const x = Array.from(sample.x[0], (_, f) => sample.x.map(now => now[f]));
+    const most = greatest(x);
+    const v = Activity.downwards(network).map(i => runs[0].map(now => now.v[i]));
+    const highest = scale("v");
     // A feature on a scale of its own is seen, too, unless it is next to nothing.
     const inputs =
       x.length > 2
@@ -242,15 +235,9 @@ function playerIn(host, given) {
   }
 
   function drawMoved() {
-    const {plane, gradient} = network,
-      figure = (title, picture, caption) =>
-        element(
-          "figure",
-          {},
-          element("h3", {}, title),
-          picture,
-          element("figcaption", {}, caption),
-        );
+    const {plane, gradient} = network;
+    const figure = (title, picture, caption) =>
+      element("figure", {}, element("h3", {}, title), picture, element("figcaption", {}, caption));
     path = Timeline.plane(
       plane,
       runs.map(states => [Forward.rest(network).v, ...states.map(now => now.v)]),
@@ -358,8 +345,8 @@ let player = null;
 
 /** Draws the player, or why there is none. News leave it as it is: its reader may be in the midst of something. */
 function draw() {
-  const host = byId("play"),
-    given = study.play;
+  const host = byId("play");
+  const given = study.play;
   if (!host.hidden || !given || (!given.absent && !given.networks?.length)) return;
   const about =
     given.absent ??

@@ -8,8 +8,8 @@ const view = {x: null, y: null, logX: null, logY: null, colour: "", zoom: null, 
 
 function adopt(data) {
   const {columns, dimensions} = data;
-  const trials = columns.trial,
-    at = new Map(trials.map((trial, i) => [trial, i]));
+  const trials = columns.trial;
+  const at = new Map(trials.map((trial, i) => [trial, i]));
   const status = columns.status.codes.map(code => columns.status.choices[code]);
   const numbers = Object.fromEntries(Object.entries(columns).filter(([name]) => name !== "status"));
   numbers.metric =

@@ -75,8 +75,8 @@ function buildTable(host, state, options) {
 }
 
 function fillTable(host) {
-  const {state} = host,
-    {columns, options} = state;
+  const {state} = host;
+  const {columns, options} = state;
   let rows = state.rows;
   if (state.words)
     rows = rows.filter(row =>
@@ -116,17 +116,17 @@ function fillTable(host) {
 function tableRow(row, columns, options) {
   const line = element("tr", {class: options.class?.(row) || null});
   columns.forEach((c, at) => {
-    const value = c.value(row),
-      text =
-        value instanceof Node
-          ? value
-          : c.text
-            ? (value ?? "")
-            : c.draw
-              ? c.draw(row)
-              : c.number
-                ? String(value)
-                : show(value, c.digits ?? 4);
+    const value = c.value(row);
+    const text =
+      value instanceof Node
+        ? value
+        : c.text
+          ? (value ?? "")
+          : c.draw
+            ? c.draw(row)
+            : c.number
+              ? String(value)
+              : show(value, c.digits ?? 4);
     const cell = element("td", {
       class: c.text ? "text" + (c.long ? " long" : "") : null,
       title: at === 0 && typeof text === "string" ? text : null,

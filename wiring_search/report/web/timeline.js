@@ -19,15 +19,15 @@ function heatMap(rows, most, label, ease = share => share) {
     "aria-label": label,
   });
   canvas.style.height = Math.max(26, Math.min(HEIGHT, rows.length * 11)) + "px";
-  const context = canvas.getContext("2d"),
-    picture = context.createImageData(rows[0].length, rows.length);
-  const none = rgb("card"),
-    positive = rgb("exc"),
-    negative = rgb("inh");
+  const context = canvas.getContext("2d");
+  const picture = context.createImageData(rows[0].length, rows.length);
+  const none = rgb("card");
+  const positive = rgb("exc");
+  const negative = rgb("inh");
   rows.forEach((row, f) =>
     row.forEach((value, t) => {
-      const share = ease(Math.min(1, Math.abs(value) / (most[f] || 1))),
-        end = value < 0 ? negative : positive;
+      const share = ease(Math.min(1, Math.abs(value) / (most[f] || 1)));
+      const end = value < 0 ? negative : positive;
       const at = 4 * (f * row.length + t);
       for (let k = 0; k < 3; k++) picture.data[at + k] = none[k] + (end[k] - none[k]) * share;
       picture.data[at + 3] = 255;
@@ -42,10 +42,10 @@ function curves(steps, series, label, span = null) {
   const values = series
     .flatMap(one => one.values)
     .filter(value => value !== null && Number.isFinite(value));
-  const [low, high] = span ?? [Math.min(...values), Math.max(...values)],
-    room = span ? 0 : (high - low || 1) * 0.08;
-  const x = t => ((t + 0.5) * 1000) / steps,
-    y = value => 96 - (92 * (value - low + room)) / (high - low + 2 * room);
+  const [low, high] = span ?? [Math.min(...values), Math.max(...values)];
+  const room = span ? 0 : (high - low || 1) * 0.08;
+  const x = t => ((t + 0.5) * 1000) / steps;
+  const y = value => 96 - (92 * (value - low + room)) / (high - low + 2 * room);
   const svg = element("svg", {
     viewBox: "0 0 1000 100",
     preserveAspectRatio: "none",
@@ -55,8 +55,8 @@ function curves(steps, series, label, span = null) {
   });
   svg.style.height = HEIGHT + "px";
   for (const one of series) {
-    let pen = "M",
-      d = "";
+    let pen = "M";
+    let d = "";
     one.values.forEach((value, t) => {
       if (value === null || !Number.isFinite(value)) return void (pen = "M");
       const alone = pen === "M" && (one.values[t + 1] ?? null) === null;
@@ -84,15 +84,15 @@ function plane(view, runs, label) {
       return [a, b];
     }),
   );
-  const all = paths.flat(),
-    [width, height] = [260, 170];
+  const all = paths.flat();
+  const [width, height] = [260, 170];
   const [xs, ys] = [0, 1].map(k => all.map(point => point[k]));
   const reach = (values, size) => [
     (Math.min(...values) + Math.max(...values)) / 2,
     (Math.max(...values) - Math.min(...values) || 1e-9) / (size - 24),
   ];
-  const [[cx, sx], [cy, sy]] = [reach(xs, width), reach(ys, height)],
-    s = Math.max(sx, sy);
+  const [[cx, sx], [cy, sy]] = [reach(xs, width), reach(ys, height)];
+  const s = Math.max(sx, sy);
   const at = ([a, b]) => [width / 2 + (a - cx) / s, height / 2 - (b - cy) / s];
   const svg = element("svg", {
     viewBox: `0 0 ${width} ${height}`,
@@ -103,8 +103,8 @@ function plane(view, runs, label) {
   paths.forEach((path, k) =>
     svg.prepend(element("path", {d: "M" + path.map(at).join("L"), class: k ? "ghost" : "now"})),
   );
-  const [x0, y0] = at(paths[0][0]),
-    dot = element("circle", {r: 5.5, class: "now"});
+  const [x0, y0] = at(paths[0][0]);
+  const dot = element("circle", {r: 5.5, class: "now"});
   svg.append(element("circle", {cx: x0, cy: y0, r: 3.5, class: "start"}), dot);
   return {
     svg,
@@ -117,12 +117,12 @@ function plane(view, runs, label) {
 
 /** How much of a gradient at the end is left so many steps before: powers of ten, and a line where all of it is. */
 function gradient({log_norms: logs}) {
-  const tens = logs.map(value => value / Math.LN10),
-    [width, height] = [260, 170];
-  const low = Math.min(-1, ...tens),
-    high = Math.max(1, ...tens);
-  const x = lag => 34 + ((width - 40) * lag) / Math.max(1, tens.length - 1),
-    y = value => 10 + ((height - 38) * (high - value)) / (high - low);
+  const tens = logs.map(value => value / Math.LN10);
+  const [width, height] = [260, 170];
+  const low = Math.min(-1, ...tens);
+  const high = Math.max(1, ...tens);
+  const x = lag => 34 + ((width - 40) * lag) / Math.max(1, tens.length - 1);
+  const y = value => 10 + ((height - 38) * (high - value)) / (high - low);
   const svg = element("svg", {
     viewBox: `0 0 ${width} ${height}`,
     class: "plane",

@@ -46,8 +46,8 @@ function trialColumns() {
 }
 
 function drawTables() {
-  const columns = trialColumns(),
-    press = i => choose(study.columns.trial[i]);
+  const columns = trialColumns();
+  const press = i => choose(study.columns.trial[i]);
   const chosenClass = i => (study.columns.trial[i] === study.lead.best ? "best" : "");
   drawTable(
     byId("table-front"),

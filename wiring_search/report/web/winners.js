@@ -85,8 +85,8 @@ function winnersChart(rows) {
       row.test_upper,
     ])
     .filter(known);
-  const log = spreads(values),
-    span = scale(values, 0, 1, log);
+  const log = spreads(values);
+  const span = scale(values, 0, 1, log);
   const names = rows.map(row => `trial ${row.trial}, ${show(row.synapses)} syn.`);
   const said = rows
     .map(

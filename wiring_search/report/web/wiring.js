@@ -29,8 +29,8 @@ function wiringPlaces(layers, width, height) {
     const x = 14 + (c * (width - 42)) / Math.max(columns.length - 1, 1);
     place[role] = Array.from({length: n}, (_, i) => [x, (height * (i + 0.5)) / n]);
   });
-  const [, inter, command, motor] = layers,
-    first = {motor: 0, command: motor, inter: motor + command};
+  const [, inter, command, motor] = layers;
+  const first = {motor: 0, command: motor, inter: motor + command};
   const rows = Math.max(...layers);
   return {
     sensory: place.sensory ?? [],
@@ -54,8 +54,8 @@ function wiringPicture(wiring, {width = 280, height = null, weights = null} = {}
   const [sensory, inter, command, motor] = wiring.layers;
   const tall = height ?? Math.max(120, Math.min(300, Math.max(...wiring.layers) * 12));
   const at = wiringPlaces(wiring.layers, width, tall);
-  const outer = synapses(wiring.outer),
-    inner = synapses(wiring.inner);
+  const outer = synapses(wiring.outer);
+  const inner = synapses(wiring.inner);
   const inhibitory = [...outer, ...inner].filter(([, , polarity]) => polarity < 0).length;
   const svg = element("svg", {
     class: "wiring",
