@@ -286,10 +286,10 @@ def test_in_a_browser_the_player_plays_and_every_part_is_a_switch(study: Store, 
     bias, easy = np.array(first["parameters"]["output_b"]), np.array(first["told"][0])
     share = lambda y: round(100 * float(np.exp(y.max()) / np.exp(y).sum()))  # noqa: E731
     # Without motor neurons only the readout's bias speaks.
-    assert f"It says {easy.argmax()} ({share(easy)} %)" in whole
-    assert f"It says {bias.argmax()} ({share(bias)} %)" in silent and f"Whole, it says {easy.argmax()}" in silent
+    assert f"Prediction: {easy.argmax()} ({share(easy)} %)" in whole
+    assert f"Prediction: {bias.argmax()} ({share(bias)} %)" in silent and f"Intact network: {easy.argmax()}" in silent
     assert all_off and ghosts == 2 and again.endswith(whole) and none_off == 0
-    assert at.startswith("What it says at step 2 of") and pressed == "false" and cut == 1
-    assert switched.startswith("Sensory node 0 → ") and " is off. It says" in switched
+    assert at.startswith("Output at step 2 of") and pressed == "false" and cut == 1
+    assert switched.startswith("Sensory node 0 → ") and " is off. Prediction: " in switched
     assert worst.startswith(first["shown"][-1]["name"]) and still_off == 1
-    assert button == "pause" and start.startswith("What it says at step 1 of")
+    assert button == "pause" and start.startswith("Output at step 1 of")

@@ -70,7 +70,7 @@ def test_files_say_what_the_store_says(finished: Store) -> None:
 
 def test_history_ends_with_the_whole_fronts_hypervolume(finished: Store) -> None:
     table = finished.table()
-    went = report_data(finished)["course"]["study"]
+    went = report_data(finished)["progress"]["study"]
     points = table[table["status"] == "ok"][["error", "synapses"]].astype(float).to_numpy()
     corner = reference(finished, ("error", "synapses")).point
     assert went["hypervolume"][-1] == pytest.approx(hypervolume(points[is_front(points)], corner), rel=1e-4)
@@ -219,9 +219,9 @@ def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(finished:
   const table = document.getElementById("table-all");
   [...table.querySelectorAll("th button")].find(b => b.textContent === "error").click();
   found.sorted = [...table.querySelectorAll("tbody tr")].map(row => row.children[2].textContent);
-  found.said = table.querySelector(".told").textContent;
+  found.said = table.querySelector(".count").textContent;
   const search = table.querySelector("input"); search.value = "DIVERGED"; search.dispatchEvent(new Event("input"));
-  found.searched = table.querySelector(".told").textContent;
+  found.searched = table.querySelector(".count").textContent;
   return found;"""
     )
     found = found_in(write_report(finished).read_text(encoding="utf-8"), tmp_path, script)
@@ -257,8 +257,8 @@ def test_in_a_browser_baselines_and_random_search_are_drawn_beside(tmp_path: Pat
   document.querySelector(".point.compared")?.dispatchEvent(new MouseEvent("mouseenter"));
   return {hidden: document.getElementById("compared").hidden, diamonds: document.querySelectorAll(".point.compared.front").length,
     rows: rows.map(row => row.textContent), tip: document.getElementById("tip").textContent,
-    note: document.getElementById("course-note").textContent,
-    lines: document.querySelectorAll("#course-judged path.line").length, bars: document.querySelectorAll(".bar-row.trained").length};"""
+    note: document.getElementById("progress-note").textContent,
+    lines: document.querySelectorAll("#progress-judged path.line").length, bars: document.querySelectorAll(".bar-row.trained").length};"""
     bare = found_in(report_page(report_data(mine)), tmp_path, script)
     assert bare["hidden"] and not bare["diamonds"] and "wiring-search random OUT" in bare["note"] and bare["lines"] == 1
     mine.baseline_finished("lstm-4", Outcome(Status.OK, 0.01, 0.99, 5, 9000, 1.0, 2.0), "me")
@@ -267,7 +267,7 @@ def test_in_a_browser_baselines_and_random_search_are_drawn_beside(tmp_path: Pat
     search(other.config, other, InlinePool(fake_train, tiny_task()))
     found = found_in(report_page(report_data(mine)), tmp_path, script)
     assert not found["hidden"] and found["diamonds"] == 1 and len(found["rows"]) == 2 and "diverged" in "".join(found["rows"])
-    assert "baseline lstm-4" in found["tip"] and "lies on the joint front" in found["tip"]
+    assert "baseline lstm-4" in found["tip"] and "On the joint front" in found["tip"]
     assert found["lines"] == 2 and "random search with the same settings." in found["note"] and found["bars"] == 1
 
 
@@ -293,9 +293,9 @@ def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundr
     script = """
   const begun = performance.now(); Sections.drawSections();
   return {elements: document.querySelectorAll("*").length, rows: Study.study.count, redrawn: performance.now() - begun,
-    shares: document.querySelectorAll("#matters .share").length, said: document.querySelector("#matters-structure svg").ariaLabel,
-    absent: document.getElementById("matters-absent").hidden};"""
-    data["matters"] = matters
+    shares: document.querySelectorAll("#factors .share").length, said: document.querySelector("#factors-structure svg").ariaLabel,
+    absent: document.getElementById("factors-absent").hidden};"""
+    data["factors"] = matters
     found = found_in(report_page({**data, "columns": columns, "dimensions": dimensions}), tmp_path, script)
     assert found["absent"] and found["shares"] == 2 and "density 0.4, size explains it" in found["said"]
     few = found_in(report_page(data), tmp_path, script)

@@ -47,12 +47,12 @@ def test_the_answer_says_how_sure_it_is(again: tuple[Store, int]) -> None:
         f"accuracy on validation is {1 - mean:.4g} ± {se:.2g}" in sure[0] and f"in the search it was {1 - error:.4g}" in sure[0]
     )
     assert f"opened once for these 4 networks, its accuracy is {1 - mean - 0.01:.4g}" in sure[1]
-    assert sure[2:] == [f"Its wiring is surely better than {CONTROLS['rewired']}."]
+    assert sure[2:] == [f"The wiring is significantly better than {CONTROLS['rewired']}."]
     assert not data["probability"]  # the others of the front were trained once
-    assert data["again"]["told"][0].startswith(
-        f"With fresh seeds, errors on validation are {0.025:.2g} higher on average (4 seeds"
+    assert data["winners"]["findings"][0].startswith(
+        f"Selection bias: with fresh seeds, validation errors are {0.025:.2g} higher than in the search, on average over 4 seeds"
     )
-    assert data["again"]["openings"][0]["networks"] == 8 and data["cost"]["retraining"] == 2.0
+    assert data["winners"]["openings"][0]["networks"] == 8 and data["cost"]["retraining"] == 2.0
     answers = {item["question"]: item["answer"] for item in data["checklist"]}
     assert answers["Hyperparameters of the final evaluation, and random seeds"] == "yes"
     assert answers["Ablation studies"] == answers["Several runs, seeds reported"] == "partly"
@@ -63,8 +63,8 @@ def test_in_a_browser_winners_controls_and_openings_are_drawn(again: tuple[Store
     mine, trial = again
     script = """
   const text = id => document.getElementById(id).textContent, count = name => document.querySelectorAll(name).length;
-  return {hidden: [document.getElementById("again").hidden, document.getElementById("again-absent").hidden],
-    squares: [count("#again-errors .square"), count("#chart-front .square")], bars: count("#chart-front .error-bar"),
+  return {hidden: [document.getElementById("winners").hidden, document.getElementById("winners-absent").hidden],
+    squares: [count("#winners-errors .square"), count("#chart-front .square")], bars: count("#chart-front .error-bar"),
     nulls: [count("#nulls-chart circle.mark"), text("table-nulls")], winners: text("table-winners"), openings: text("table-openings"),
     tracks: [...document.querySelectorAll(".bar-track")].map(track => track.clientWidth), detail: text("detail-scores"),
     value: document.querySelector(".bar-row.own .bar-value").textContent};"""
@@ -74,4 +74,4 @@ def test_in_a_browser_winners_controls_and_openings_are_drawn(again: tuple[Store
     assert len(found["tracks"]) > 1 and len(set(found["tracks"])) == 1  # bars are compared by their lengths
     mean = 1 - mine.trial(trial).error - 0.02 - DRAWS.mean()
     assert float(found["value"].split(" ± ")[0]) == pytest.approx(mean, abs=1e-4)
-    assert "mean of 4 trainings" in found["detail"] and "on the test split, 4 trainings" in found["detail"]
+    assert "mean of 4 trainings" in found["detail"] and "test split, 4 trainings" in found["detail"]

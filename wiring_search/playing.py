@@ -32,7 +32,7 @@ _LARGEST = 1_500_000  # bytes of everything
 _RANKED, _RANKED_STEPS, _STEPS_AT_ONCE = 512, 120_000, 16_000
 _FOR_GRADIENT = 16
 # What a sample is to a network, of all those that were ranked.
-EASY, TYPICAL, WORST = "easy", "typical", "its worst"
+EASY, TYPICAL, WORST = "easy", "typical", "worst"
 
 Plain = dict[str, Any]
 

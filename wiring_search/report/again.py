@@ -1,5 +1,6 @@
 """Winners that were trained again, as a page shows them: fresh seeds, the test split, null controls."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from wiring_search.report.columns import listed, rounded
@@ -16,10 +17,10 @@ _OVERALL = ("control", "trials", "difference", "lower", "upper", "p_holm", "sent
 
 
 def winners_data(found: Winners) -> dict[str, Any]:
-    """Rows of `winning.Winners` with what a page shows of them, and what the search had made of luck in sentences."""
+    """Rows of `winning.Winners` as a page shows them, with findings in sentences."""
     return {
         "seeds": found.seeds,
-        "told": [said for said in (luck(found), _shift(found.shift), _gap(found)) if said],
+        "findings": [said for said in (luck(found), _shift(found.shift), _gap(found)) if said],
         "rows": _records(found.table, _WINNER),
         "controls": _records(found.controls, _CONTROL),
         "overall": _records(found.overall, _OVERALL),
@@ -37,27 +38,30 @@ def of_trial(found: Winners, trial: int) -> "pandas.Series | None":
 
 
 def luck(found: Winners) -> str:
-    """What the search had made of luck, in a sentence."""
-    return f"With fresh seeds, errors on validation are {_change(found.luck)}, compared with the search." if found.luck.n else ""
+    """The selection bias of the search, in a sentence."""
+    if not found.luck.n:
+        return ""
+    return f"Selection bias: with fresh seeds, validation errors are {_change(found.luck, 'in the search')}."
 
 
 def _shift(shift: Mean) -> str:
-    return f"On the test split, errors of the same networks are {_change(shift)}, compared with validation." if shift.n else ""
+    return f"Test errors of the same networks are {_change(shift, 'on validation')}." if shift.n else ""
 
 
-def _change(mean: Mean) -> str:
-    interval = f", 95 %: {mean.lower:+.2g} to {mean.upper:+.2g}" if mean.lower == mean.lower else ""
-    return f"{abs(mean.mean):.2g} {'higher' if mean.mean >= 0 else 'lower'} on average ({mean.n} seeds{interval})".replace(
-        "-", "−"
-    )
+def _change(mean: Mean, where: str) -> str:
+    """How far errors are from those elsewhere."""
+    interval = f" (95 %: {mean.lower:+.2g} to {mean.upper:+.2g})" if math.isfinite(mean.lower) else ""
+    direction = "higher" if mean.mean >= 0 else "lower"
+    text = f"{abs(mean.mean):.2g} {direction} than {where}, on average over {mean.n} seeds{interval}"
+    return text.replace("-", "−")
 
 
 def _gap(found: Winners) -> str:
     if found.fronts is None:
         return ""
     return (
-        f"Whoever picks among the winners by validation gets, on test, anything between an optimistic and a pessimistic front; the gap "
-        f"between their hypervolumes is {100 * found.fronts.gap:.1f} % of that on validation."
+        "Chosen by validation, the winners' front on the test split lies between an optimistic and a pessimistic front. "
+        f"The gap between their hypervolumes is {100 * found.fronts.gap:.1f} % of the hypervolume on validation."
     )
 
 

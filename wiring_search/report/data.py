@@ -62,19 +62,19 @@ def report_data(store: Store) -> dict[str, Any]:
         "knee": best.knee,
         "probability": _certainty(best),
         "spread": _spread(store, finished),
-        "again": again and winners_data(again),
+        "winners": again and winners_data(again),
         "columns": _columns(trials, config.measured),
         "dimensions": _dimensions(trials),
         "messages": _messages(trials),
         "wirings": {trial.trial: wiring_data(trial.candidate.wiring) for trial in shown if trial.candidate},
         "curves": _curves(history, shown),
-        "course": {
+        "progress": {
             "study": _short(course(store, history, config.objectives, best.reference.point)),
             "random": beside and beside["course"],
         },
         "reference": best.reference.sentence,
         "states": _states(trials),
-        "matters": _matters(store),
+        "factors": _matters(store),
         "settings": _settings(store),
         "environment": store.versions,
         "cost": {name: rounded(value) for name, value in spent.items()},
@@ -102,9 +102,10 @@ def _knee(best: Front, metric: str) -> str:
         return ""
     row = best.rows[best.rows["knee"]].iloc[0]
     drawn = "draws of the errors" if best.by_errors else "resamples of the candidates"
-    trust = "it, or one close to it, is chosen in" if best.stability >= 0.5 else "not one to rely on, it is chosen in only"
+    found = "It, or a neighbour, is the knee" if best.stability >= 0.5 else "It is unreliable: the knee"
     which = f"trial {best.knee} ({metric} {row[metric]:.4g}, {row['synapses']} synapses)"
-    return f"The knee of the front is {which}: {trust} {100 * best.stability:.0f} % of {drawn}."
+    share = f"in {'' if best.stability >= 0.5 else 'only '}{100 * best.stability:.0f} % of {drawn}"
+    return f"The knee of the front is {which}. {found} {share}."
 
 
 def _certainty(best: Front) -> dict[int, float]:
@@ -267,7 +268,7 @@ def _settings(store: Store) -> dict[str, str]:
         "repeats": str(config.repeats),
         "pruning": pruning,
         "packs": f"{config.pack_size} candidates each, {config.ahead} ahead{', asynchronous' if config.asynchronous else ''}",
-        "scores": ", ".join(config.scores) or "none besides error and size",
+        "scores": ", ".join(config.scores) or "error and size only",
         "seed": str(config.seed),
         "started": store.created,
         "ended": store.ended or "not yet",

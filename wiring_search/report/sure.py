@@ -38,20 +38,20 @@ def standard_error_of_share(share: float, count: int) -> float:
 def _others(found: Winners | None) -> str:
     if found is None:
         return ""
-    return f"It was not trained again, but others were ({len(found.table)} of them). {luck(found)}"
+    return f"This wiring was not retrained; {len(found.table)} others were. {luck(found)}"
 
 
 def _again(metric: str, own: "pandas.Series") -> str:
     now = f"{value_of(metric, own['valid']):.4g}{_interval(own['valid_se'])}"
     before = f"in the search it was {value_of(metric, own['searched']):.4g}"
-    return f"Trained {own['trained']} times more with fresh seeds, its {metric} on validation is {now}; {before}."
+    return f"Retrained {own['trained']} times with fresh seeds, its {metric} on validation is {now}; {before}."
 
 
 def _tested(metric: str, own: "pandas.Series") -> str:
     if not own["tested"]:
-        return "The test split has not been opened for it."
+        return "The test split has not been opened for this wiring."
     shown = f"{value_of(metric, own['test']):.4g}{_interval(own['test_se'])}"
-    return f"On the test split, which was opened once for these {own['tested']} networks, its {metric} is {shown}."
+    return f"On the test split, opened once for these {own['tested']} networks, its {metric} is {shown}."
 
 
 def _interval(se: float) -> str:
@@ -59,15 +59,15 @@ def _interval(se: float) -> str:
 
 
 def _held_against(nulls: "pandas.DataFrame") -> str:
-    """What its null wirings say, all in one sentence."""
+    """The comparison with the null wirings, in one sentence."""
     sure = nulls["p_holm"] < SURE
     said = {
-        "surely better than": nulls[sure & (nulls["difference"] > 0)],
-        "surely worse than": nulls[sure & (nulls["difference"] < 0)],
-        "no better, as far as that can be seen, than": nulls[~sure],
+        "significantly better than": nulls[sure & (nulls["difference"] > 0)],
+        "significantly worse than": nulls[sure & (nulls["difference"] < 0)],
+        "not significantly different from": nulls[~sure],
     }
     parts = [f"{how} {_list([CONTROLS[name] for name in rows['control']])}" for how, rows in said.items() if len(rows)]
-    return f"Its wiring is {'; '.join(parts)}." if parts else ""
+    return f"The wiring is {'; '.join(parts)}." if parts else ""
 
 
 def _list(words: list[str]) -> str:
@@ -76,7 +76,7 @@ def _list(words: list[str]) -> str:
 
 def _trainings(config: StudyConfig, row: "pandas.Series") -> str:
     if config.repeats == 1:
-        return "Each candidate was trained once, so luck with initial weights is in its score."
+        return "No error bars: each candidate was trained once."
     se = row.get("error_se", math.nan)
     bars = f", with a standard error of {se:.2g}" if se is not None and math.isfinite(se) else ""
     return f"Its error is the mean of {config.repeats} trainings{bars}."
@@ -88,11 +88,11 @@ def _split(facts: dict[str, Any], row: "pandas.Series") -> str:
     if facts["metric"] != "accuracy" or facts.get("every_step", True) or not count:
         return ""
     se = standard_error_of_share(float(row["accuracy"]), count)
-    return f"The validation split has {count:,} sequences, which alone makes an accuracy uncertain by ± {se:.2g} (one standard error)."
+    return f"The validation split has {count:,} sequences; its size alone gives the accuracy a standard error of {se:.2g}."
 
 
 def _choice(judged: int) -> str:
     return (
-        f"It was chosen among {judged:,} by the same split, so its score is a little optimistic; "
-        "`wiring-search retrain OUT` says by how much."
+        f"Selection bias: it was chosen from {judged:,} candidates on the same split, so its score is optimistic; "
+        "`wiring-search retrain OUT` measures by how much."
     )

@@ -1,7 +1,8 @@
-// A wiring that lights up: sensory nodes and neurons in columns, synapses between them, each of them a switch.
+// A wiring that shows its states. Sensory nodes and neurons stand in columns; each of them, and
+// each synapse, is a switch.
 //
-// A state is a disc where it is positive and a ring where it is negative, as large as the state is far from 0; so it can be read
-// without its colour. A synapse is as wide as its weight and as bright as the neuron that it comes from.
+// A positive state is a disc, a negative one a ring; their size is its magnitude, so it can be read
+// without colours. A synapse is as wide as its weight and as bright as the state of its source.
 
 import {element} from "./base.js";
 import * as Forward from "./forward.js";
@@ -9,7 +10,7 @@ import {withTip} from "./tip.js";
 
 const ROLES = ["sensory", "inter", "command", "motor"];
 
-/** What there is to switch: nodes and neurons, and the connections between them. Each has the name of its set in `off`. */
+/** All switches: nodes, neurons and connections. Each has the name of its set in `off`. */
 function partsOf(network) {
   const [sensory, inter, command, motor] = network.layers;
   const first = {motor: 0, command: motor, inter: motor + command};
@@ -47,7 +48,7 @@ function partsOf(network) {
   };
 }
 
-/** x, y of every node and neuron, in columns by role; a full column is staggered, so that its dots stay apart. */
+/** x, y of each node and neuron, in columns by role. A full column is staggered. */
 function placed(parts, width) {
   const columns = ROLES.map(role =>
     [...parts.nodes, ...parts.neurons].filter(part => part.role === role),
@@ -86,8 +87,9 @@ const strengthOf = (network, edge) => {
   );
 };
 
-/** The picture. told(part): what the tip says; flip(part): switches it. Gives the `svg`, `light(moment, scale)` that shows a time
- *  step's v and u, and `mark(off)` that shows what is switched off. */
+/** The picture. told(part): what the tip says; flip(part): switches it. Gives the `svg`,
+ *  `light(moment, scale)` that shows a time step's v and u, and `mark(off)` that shows what is
+ *  switched off. */
 function draw(network, width, told, flip) {
   const parts = partsOf(network);
   const {columns, height, radius} = placed(parts, width);
@@ -96,7 +98,7 @@ function draw(network, width, told, flip) {
     class: "stage",
     role: "group",
     "aria-label":
-      "The wiring. Arrow keys walk along its neurons and synapses, Enter switches one off or on.",
+      "Wiring. Arrow keys move between neurons and synapses; Enter switches one off or on.",
   });
   for (const column of columns)
     svg.append(
@@ -199,12 +201,12 @@ function mark(parts, off) {
     part.host.setAttribute("aria-pressed", String(!own));
     part.host.setAttribute(
       "aria-label",
-      `${part.name}, ${own ? "switched off" : silent ? "silent: its neuron is off" : "on"}`,
+      `${part.name}, ${own ? "switched off" : silent ? "silent: its source is off" : "on"}`,
     );
   }
 }
 
-/** Up and down go to the next of the same kind, right and left along the wiring. */
+/** Up and down move within a column, right and left along the wiring. */
 function walk(event, parts, part, flip) {
   if (!part) return;
   const isEdge = Boolean(part.pre);
@@ -227,7 +229,7 @@ function walk(event, parts, part, flip) {
   goal()?.host.focus();
 }
 
-/** The neurons' numbers in the order of the columns: inter, command, motor. */
+/** Numbers of the neurons in the order of the columns: inter, command, motor. */
 const downwards = network => {
   const {neurons} = partsOf(network);
   return [...neurons]

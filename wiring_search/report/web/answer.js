@@ -1,4 +1,4 @@
-// The first screen: which wiring, how good beside trivial rules, how sure.
+// The first screen: which wiring is enough, how it compares, how uncertain that is.
 
 import {byId, element, show, counted, known, withCode} from "./base.js";
 import {wiringPicture} from "./wiring.js";
@@ -10,7 +10,7 @@ function draw() {
   byId("kicker").textContent = [
     study.task,
     study.pruned
-      ? `${show(study.finished)} candidates trained to the end, ${show(study.pruned)} cut before`
+      ? `${show(study.finished)} candidates fully trained, ${show(study.pruned)} pruned`
       : `${show(study.finished)} candidates trained`,
     study.source,
   ]
@@ -32,22 +32,22 @@ function draw() {
   );
 }
 
-// Bars of the task's own metric: the wirings named above, the best trained baseline, the trivial rules.
+// Bars of the task's metric: the wirings named above, the best baseline, the trivial rules.
 function leadBars() {
   const {lead} = study;
   const rows = [];
   const own = (trial, name) => {
     const i = study.row(trial);
     const spread = spreadOf(i);
-    const said = `${name}, ${counted(study.value(i, "synapses"), "synapse")}${spread ? `, mean of ${spread.trainings} trainings` : ""}`;
+    const mean = spread ? `, mean of ${spread.trainings} trainings` : "";
     rows.push({
-      name: said,
+      name: `${name}, ${counted(study.value(i, "synapses"), "synapse")}${mean}`,
       error: spread?.mean ?? study.value(i, "error"),
       se: spread?.se,
       kind: "own",
     });
   };
-  own(lead.small, lead.small === lead.best ? "this wiring" : "smallest near the best");
+  own(lead.small, lead.small === lead.best ? "this wiring" : "smallest that is enough");
   if (lead.best !== lead.small) own(lead.best, "best");
   const trained = study.compared
     .filter(b => b.status === "ok" && known(b.error))
@@ -89,7 +89,7 @@ function leadBars() {
     element(
       "p",
       {class: "note tight"},
-      `${study.metric} on the validation split; ${better} is better`,
+      `${study.metric} on the validation split; ${better} bars are better`,
     ),
   ];
 }

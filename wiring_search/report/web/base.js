@@ -1,5 +1,4 @@
-// What every page shares: elements, numbers as text, looking things up. Scripts of a page are joined into one, in the order in
-// which `page.py` names them, so what stands here is known to all of them.
+// What all pages share: elements, numbers as text, small controls.
 
 const SVG_NAMES = new Set([
   "svg",
@@ -15,7 +14,7 @@ const SVG_NAMES = new Set([
 
 const byId = id => document.getElementById(id);
 
-// An element of HTML or SVG. attributes: those that are null or false are left out, `true` stands without a value.
+// An element of HTML or SVG. Attributes that are null or false are left out; `true` has no value.
 function element(name, attributes = {}, ...children) {
   const node = SVG_NAMES.has(name)
     ? document.createElementNS("http://www.w3.org/2000/svg", name)
@@ -27,7 +26,7 @@ function element(name, attributes = {}, ...children) {
   return node;
 }
 
-// A number as readers want it: so many significant digits, thousands told apart; a dash where there is none.
+// A number with so many significant digits and separators of thousands; a dash for none.
 function show(x, digits = 3) {
   if (x === null || x === undefined || Number.isNaN(x)) return "–";
   if (typeof x !== "number") return String(x);

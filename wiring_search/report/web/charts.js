@@ -36,8 +36,8 @@ function scaleBetween(from, to, low, high, log = false) {
   });
 }
 
-// The same, with all of the values on it and a little room. log: chosen by their spread where it is not given; what is not positive
-// has no place on a logarithmic scale.
+// A scale that holds all values, with a little room. log: by default, whether they spread far. A
+// logarithmic scale leaves out what is not positive.
 function scale(values, low, high, log = spreads(values)) {
   const [least, most] = extent(log ? values.filter(x => x > 0) : values);
   if (least > most) return scaleBetween(0, 1, low, high);
@@ -108,7 +108,8 @@ const stairs = points =>
   points.map(([x, y], i) => (i === 0 ? `M${x},${y}` : `H${x}V${y}`)).join("");
 const polyline = points => points.map(([x, y], i) => `${i ? "L" : "M"}${x},${y}`).join("");
 
-// A small chart of lines that share their axes. lines: {points: [[x, y], …], class, name}. marks: points shown as dots.
+// A small chart of lines with common axes. lines: {points: [[x, y], …], class, name}. marks: points
+// drawn as dots.
 function lineChart({
   width = 480,
   height = 250,
@@ -150,7 +151,7 @@ function lineChart({
   return Object.assign(svg, {scales: {x, y, box}});
 }
 
-// Rows of a chart with a name at the left: an empty SVG, the scale of its values, and where each row stands.
+// A chart of named rows: an empty SVG, the scale of its values, and the height of each row.
 function rowChart(names, label, from, to, widest = 520, log = false) {
   const width = Math.min(widest, Math.max(300, document.body.clientWidth - 64));
   const line = 22;

@@ -10,7 +10,8 @@ function draw() {
   const {checklist} = study;
   const count = answer => checklist.filter(item => item.answer === answer).length;
   byId("checklist-note").textContent =
-    `${count("yes")} of ${checklist.length} answered by yes, ${count("partly")} partly, ${count("no")} by no.`;
+    `Of ${checklist.length} questions, ${count("yes")} are answered yes, ` +
+    `${count("partly")} partly, ${count("no")} no.`;
   const parts = [...new Set(checklist.map(item => item.part))];
   byId("checklist").replaceChildren(
     ...parts.flatMap(part => [

@@ -1,4 +1,4 @@
-// Several studies on one page: their fronts over each other, how they went, and what can be concluded.
+// Several studies on one page: fronts, progress, significance.
 
 import {byId, element, show, words, counted, known, picker, tick} from "./base.js";
 import {scale, chart, axes, polyline, lineChart} from "./charts.js";
@@ -20,7 +20,8 @@ const shownMethods = () =>
 
 // ---- the fronts
 
-// Those that no other one beats in two objectives, from the best in the first to the best in the second.
+// Points that no other point beats in two objectives, from the best in the first to the best in the
+// second.
 function stairsOf(points, one, other) {
   const worth = (i, point) => data.objectives[i].sign * point[i];
   const sorted = [...points].sort(
@@ -32,7 +33,8 @@ function stairsOf(points, one, other) {
     .map(point => [point[one], point[other]]);
 }
 
-// A surface as a path, from the plane's edge where the first objective is best to the edge where it is worst.
+// A surface as a path, from the edge where the first objective is best to the edge where it is
+// worst.
 function surface(corners, x, y, edges) {
   return [
     [x(corners[0][0]), edges.up],
@@ -93,11 +95,7 @@ function drawFronts() {
         element(
           "path",
           {class: `band ${classOf(m)}`, d: polyline(band) + "Z"},
-          element(
-            "title",
-            {},
-            `${method.name}: between what a quarter and three quarters of the runs attain`,
-          ),
+          element("title", {}, `${method.name}: attained by 25 % to 75 % of the runs`),
         ),
       );
     }
@@ -111,8 +109,8 @@ function drawFronts() {
             "title",
             {},
             method.runs.length > 1
-              ? `${method.name}: what half of the runs attain`
-              : `${method.name}: its front`,
+              ? `${method.name}: attained by half of the runs`
+              : `${method.name}: front`,
           ),
         ),
       );
@@ -154,7 +152,7 @@ function drawPickers() {
 
 function drawCourses() {
   for (const [across, xName] of [
-    ["judged", "candidates judged"],
+    ["judged", "candidates evaluated"],
     ["seconds", "core-seconds"],
   ]) {
     const host = byId(`chart-${across}`);
@@ -206,7 +204,7 @@ function drawShares() {
   const {svg, box} = chart(
     width,
     height,
-    "hypervolume of every run by method, means with their intervals",
+    "hypervolume of each run by method, with means and intervals",
   );
   const x = scale(data.runs.map(run => run.share).filter(known), left, width - 16, false);
   for (const at of x.ticks)
@@ -299,7 +297,7 @@ function drawCompareTables() {
       text("method"),
       of("seed"),
       ...measures.slice(0, 3),
-      of("synapses", "its synapses"),
+      of("synapses", "synapses of the best"),
       ...measures.slice(3),
       ...distances,
     ],
@@ -370,14 +368,19 @@ byId("kicker").textContent = [
   counted(data.runs.length, "study", "studies"),
   counted(data.methods.length, "method"),
 ].join(" · ");
-byId("cautions").append(...data.cautions.map(said => element("li", {}, said)));
+byId("cautions").append(...data.cautions.map(caution => element("li", {}, caution)));
 byId("fronts-note").textContent =
   (several
-    ? "Bold lines are what half of a method's runs attain, bands reach from a quarter to three quarters of them, dots are points of the runs' fronts. "
-    : "Each line is a study's front. ") + "A method with one run is drawn by its front alone.";
+    ? "Bold lines show what half of the runs of a method attain, bands what 25 % to 75 % attain; " +
+      "dots are the fronts of single runs. "
+    : "Each line is the front of one study. ") + "A method with one run shows only its front.";
+const best = data.objectives.map(({name}, i) => `${words(name)} ${show(data.best[i])}`);
 byId("honesty").textContent =
-  `Objectives: ${data.objectives.map((_, i) => named(i)).join(", ")}. The reference point of all hypervolumes here: ${data.reference}; the other corner of the box, the best that any study ` +
-  `reached: ${data.objectives.map((objective, i) => `${words(objective.name)} ${show(data.best[i])}`).join(", ")}. Every score is measured on the validation split, each candidate at its best epoch, so the best of many is a little optimistic.`;
+  `Objectives: ${data.objectives.map((_, i) => named(i)).join(", ")}. ` +
+  `Reference point of all hypervolumes: ${data.reference}. ` +
+  `The opposite corner of the box is the best value of any study: ${best.join(", ")}. ` +
+  "Scores are measured on the validation split, at the best epoch of each candidate; " +
+  "the best of many is therefore slightly optimistic.";
 drawLegend();
 drawPickers();
 drawCompareTables();

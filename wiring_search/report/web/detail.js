@@ -23,7 +23,7 @@ function draw() {
   const i = study.row(view.trial);
   host.hidden = i === undefined;
   if (i === undefined) return;
-  // A served page that has news about others leaves this one, and what its reader does with it, alone.
+  // News about other trials leave this one as its reader has it.
   const same = JSON.stringify([
     view.trial,
     study.value(i, "status"),
@@ -67,20 +67,21 @@ function detailScores(i) {
       `mean of ${spread.trainings} trainings`,
       `${show(spread.mean, 4)} ± ${show(spread.se, 2)} (standard error)`,
     ]);
-  const again = study.again?.rows.find(row => row.trial === view.trial);
-  if (known(again?.test))
+  const retrained = study.winners?.rows.find(row => row.trial === view.trial);
+  if (known(retrained?.test))
     list.push([
-      `on the test split, ${counted(again.tested, "training")}`,
-      show(again.test, 4) + (known(again.test_se) ? ` ± ${show(again.test_se, 2)}` : ""),
+      `test split, ${counted(retrained.tested, "training")}`,
+      show(retrained.test, 4) +
+        (known(retrained.test_se) ? ` ± ${show(retrained.test_se, 2)}` : ""),
     ]);
   for (const name of study.scoreOf.keys())
     if (name !== "error" && known(study.value(i, name)))
       list.push([titled(name), show(study.value(i, name), 4)]);
   const sure = study.probability[view.trial];
-  if (known(sure)) list.push(["truly on the front", `with probability ${show(sure, 2)}`]);
+  if (known(sure)) list.push(["probability of being on the front", show(sure, 2)]);
   list.push(
-    ["trained for", duration(study.value(i, "train_seconds"))],
-    ["scored for", duration(study.value(i, "score_seconds"))],
+    ["training time", duration(study.value(i, "train_seconds"))],
+    ["scoring time", duration(study.value(i, "score_seconds"))],
   );
   return list.filter(([, value]) => value !== "–");
 }
@@ -93,8 +94,8 @@ function drawDetailWiring(host, trial) {
       element(
         "p",
         {class: "note"},
-        "The wiring of this trial is not kept in the page, which has room for the front and the best. ",
-        ...withCode(`\`wiring-search show OUT --trial ${trial}\` draws it.`),
+        "This page holds only the wirings of the front and of the best other trials. ",
+        ...withCode(`\`wiring-search show OUT --trial ${trial}\` draws this one.`),
       ),
     );
   const size = {width: 460, height: Math.max(220, Math.min(420, Math.max(...wiring.layers) * 15))};
@@ -102,13 +103,11 @@ function drawDetailWiring(host, trial) {
   const picture = weighed
     ? wiringPicture(weighed.wiring, {...size, weights: weighed.weights})
     : wiringPicture(wiring, size);
-  host.replaceChildren(
-    picture,
-    wiringKey(weighed ? "the wider, the larger the trained weight" : ""),
-  );
+  host.replaceChildren(picture, wiringKey(weighed ? "width: trained weight" : ""));
 }
 
-// A trained network's wiring with its weights, in the order in which the network has them; null for a kind that has not one a synapse.
+// A trained network's wiring with its weights, in the network's order; null for a kind of neuron
+// that has not exactly one weight per synapse.
 function weighedWiring({
   layers,
   pre,
@@ -133,7 +132,7 @@ function weighedWiring({
   };
 }
 
-// The way to the player, which opens the trial that is looked at; or why it cannot.
+// A link to the player, which opens this trial; or the reason why there is none.
 function drawDetailPlay(trial) {
   const here = hasNetwork(trial);
   if (here) openNetwork(trial);
@@ -142,9 +141,7 @@ function drawDetailPlay(trial) {
     ...(here
       ? [button("Play this wiring ↓", down, {class: "quiet"})]
       : study.play?.networks?.length
-        ? [
-            "Its network is not among those that this page has room for: the front first, then the best.",
-          ]
+        ? ["This page holds only the networks of the front and of the best other trials."]
         : withCode(
             study.play?.absent ?? "`wiring-search report OUT` adds networks that run in the page.",
           )),
@@ -181,8 +178,8 @@ function drawDetailCurve(host, trial) {
     element(
       "figcaption",
       {},
-      `Validation error after each epoch; the dot is the best one, which counts` +
-        (curve.rungs.length > 1 ? ", and those before it are the ends of rungs." : "."),
+      "Validation error after each epoch. The last dot is the best epoch, whose weights count." +
+        (curve.rungs.length > 1 ? " Earlier dots are the ends of rungs." : ""),
     ),
   );
 }

@@ -31,7 +31,8 @@ function drawDots(canvas, width, height, dots, paint, count, isBest) {
   }
 }
 
-// A dot's colour by what the reader chose: a ramp for numbers, up to eight colours for words; null for none.
+// Colours of dots by a score or dimension: a ramp for numbers, up to eight colours for words. Null
+// for no name.
 function painter(name) {
   if (!name) return null;
   const values = study.ok.map(i => study.value(i, name));
@@ -96,10 +97,10 @@ function legend(name, paint) {
     );
   if (study.compared.some(b => b.status === "ok"))
     key.push(item("diamond-key", "trained baselines"));
-  if (view.y === "error" && study.again?.rows.some(row => known(row.test)))
-    key.push(item("square-key", "on the test split"));
+  if (view.y === "error" && study.winners?.rows.some(row => known(row.test)))
+    key.push(item("square-key", "test split"));
   if (view.y === "error" && Object.keys(study.spread).length)
-    key.push(item("bar-key", "mean ± standard error of several trainings"));
+    key.push(item("bar-key", "mean ± standard error over trainings"));
   return key;
 }
 

@@ -1,4 +1,5 @@
-// What matters: how important each dimension is for an objective, how a score lies along one, and what structure goes with which score.
+// What matters: the importance of each dimension, an objective along one dimension, structure
+// against scores.
 
 import {byId, element, show, words, counted, known, picker} from "./base.js";
 import {scaleBetween, scale, chart, axes, rowChart, whisker} from "./charts.js";
@@ -7,66 +8,67 @@ import {study, titled} from "./study.js";
 import {addSection} from "./sections.js";
 
 const MOST_CORRELATIONS = 14;
-const matter = {objective: null, dimension: null, score: null};
+const shown = {objective: null, dimension: null, score: null};
 
 function draw() {
-  const found = study.matters;
-  byId("matters").hidden = !found;
-  byId("matters-absent").hidden = Boolean(found) || !study.ok.length;
+  const found = study.factors;
+  byId("factors").hidden = !found;
+  byId("factors-absent").hidden = Boolean(found) || !study.ok.length;
   if (!found) return;
-  if (!found.objectives.includes(matter.objective)) matter.objective = found.objectives[0];
-  const list = found.importance[matter.objective];
+  if (!found.objectives.includes(shown.objective)) shown.objective = found.objectives[0];
+  const list = found.importance[shown.objective];
   const scores = [...new Set(found.correlations.map(row => row.score))];
-  if (!list.some(row => row.dimension === matter.dimension)) matter.dimension = list[0]?.dimension;
-  if (!scores.includes(matter.score)) matter.score = scores[0];
+  if (!list.some(row => row.dimension === shown.dimension)) shown.dimension = list[0]?.dimension;
+  if (!scores.includes(shown.score)) shown.score = scores[0];
   const set = (key, value) => {
-    matter[key] = value;
+    shown[key] = value;
     draw();
   };
-  byId("matters-note").textContent =
-    `From ${counted(found.candidates, "candidate")}${found.enough ? "" : ", too few to trust importances"}. ` +
-    "Importance (PED-ANOVA) says how far the best tenth differs from all along one dimension; what only matters together with another is not seen. " +
-    "Correlations say what goes together, not what causes what.";
+  byId("factors-note").textContent =
+    `Based on ${counted(found.candidates, "candidate")}` +
+    (found.enough ? ". " : ", too few for reliable importances. ") +
+    "Importance (PED-ANOVA) measures how the best tenth of the candidates differs from all " +
+    "candidates along one dimension. It does not see interactions. Correlation is not causation.";
   const own = host => byId(host).contains(document.activeElement);
-  const controls = own("matters-controls")
+  const controls = own("factors-controls")
     ? null
     : [
         picker(
           "importance for",
           found.objectives.map(name => [name, words(name)]),
-          matter.objective,
+          shown.objective,
           value => set("objective", value),
         ),
         picker(
-          "along",
+          "dimension",
           list.map(row => [row.dimension, words(row.dimension)]),
-          matter.dimension,
+          shown.dimension,
           value => set("dimension", value),
         ),
       ];
-  if (controls) byId("matters-controls").replaceChildren(...controls);
-  byId("matters-importance").replaceChildren(
+  if (controls) byId("factors-controls").replaceChildren(...controls);
+  byId("factors-importance").replaceChildren(
     importanceChart(list),
     element(
       "figcaption",
       {},
-      "Shares of importance with 95 % intervals; the grey tick is the most that chance alone reached.",
+      "Share of importance with 95 % intervals. Grey tick: the largest importance by chance.",
     ),
   );
-  byId("matters-marginal").replaceChildren(
-    ...marginalChart(found.marginals[matter.objective][matter.dimension]),
+  byId("factors-marginal").replaceChildren(
+    ...marginalChart(found.marginals[shown.objective][shown.dimension]),
   );
-  if (!own("matters-scores"))
-    byId("matters-scores").replaceChildren(
+  if (!own("factors-scores"))
+    byId("factors-scores").replaceChildren(
       picker(
-        "structure against",
+        "score",
         scores.map(name => [name, words(name)]),
-        matter.score,
+        shown.score,
         value => set("score", value),
       ),
     );
-  byId("matters-structure").replaceChildren(
-    ...correlationChart(found.correlations.filter(row => row.score === matter.score)),
+  byId("factors-structure").replaceChildren(
+    ...correlationChart(found.correlations.filter(row => row.score === shown.score)),
   );
 }
 
@@ -77,10 +79,10 @@ function importanceChart(list) {
     ...rows.map(row => row.upper ?? row.importance),
     ...rows.map(row => row.chance ?? 0),
   );
-  const said = rows.map(row => `${words(row.dimension)} ${show(row.importance, 2)}`).join(", ");
+  const summary = rows.map(row => `${words(row.dimension)} ${show(row.importance, 2)}`).join(", ");
   const {svg, x, y} = rowChart(
     rows.map(row => row.dimension),
-    `importance for ${words(matter.objective)}: ${said}`,
+    `importance for ${words(shown.objective)}: ${summary}`,
     0,
     most * 1.04,
   );
@@ -114,10 +116,11 @@ function marginalChart(given) {
   if (!given?.bins.length) return [];
   const {bins, log} = given;
   const named = log === null;
+  const medians = bins.map(bin => `${show(bin.at)}: ${show(bin.median)}`);
   const {svg, box} = chart(
     520,
     280,
-    `${words(matter.objective)} along ${words(matter.dimension)}: medians ${bins.map(bin => `${show(bin.at)}: ${show(bin.median)}`).join(", ")}`,
+    `${words(shown.objective)} along ${words(shown.dimension)}: medians ${medians.join(", ")}`,
   );
   const at = bin => (named ? bins.indexOf(bin) : bin.at);
   const x = named
@@ -128,7 +131,7 @@ function marginalChart(given) {
     box.bottom,
     box.top,
   );
-  axes(svg, x, y, box, words(matter.dimension), titled(matter.objective));
+  axes(svg, x, y, box, words(shown.dimension), titled(shown.objective));
   for (const bin of bins) {
     const a = x(at(bin));
     svg.append(
@@ -149,19 +152,20 @@ function marginalChart(given) {
     element(
       "figcaption",
       {},
-      `Median and quartiles of ${words(matter.objective)} in bins of ${words(matter.dimension)}, whatever the other dimensions are.`,
+      `Median and quartiles of ${words(shown.objective)} in bins of ${words(shown.dimension)}, ` +
+        "over all values of the other dimensions.",
     ),
   ];
 }
 
 function correlationChart(rows) {
   const few = rows.slice(0, MOST_CORRELATIONS);
-  const said = few
+  const summary = few
     .map(row => `${words(row.feature)} ${show(row.rho, 2)}, ${row.reading}`)
     .join("; ");
   const {svg, x, y} = rowChart(
     few.map(row => row.feature),
-    `rank correlations with ${words(matter.score)}: ${said}`,
+    `rank correlations with ${words(shown.score)}: ${summary}`,
     -1,
     1,
     720,
@@ -193,7 +197,7 @@ function correlationChart(rows) {
       {name: "low", value: row => row.lower, digits: 2},
       {name: "high", value: row => row.upper, digits: 2},
       {name: "at equal size", value: row => row.partial, digits: 2},
-      {name: "reading", value: row => row.reading, text: true},
+      {name: "interpretation", value: row => row.reading, text: true},
     ],
     rows,
   );
@@ -202,7 +206,9 @@ function correlationChart(rows) {
     element(
       "figcaption",
       {},
-      `The ${few.length} strongest rank correlations with ${words(matter.score)}, with 95 % intervals (filled: more than chance, at a false discovery rate of 5 %); hollow: what is left at equal size.`,
+      `The ${few.length} strongest rank correlations with ${words(shown.score)}, with 95 % intervals. ` +
+        "Filled: significant at a false discovery rate of 5 %. " +
+        "Hollow: partial correlation at equal size.",
     ),
     element("details", {}, element("summary", {}, "As a table"), table),
   ];

@@ -1,7 +1,7 @@
 // The forward pass of every network of the project, in float64 and without dependencies.
 //
-// The reference is Python's: `kernels/reference.py` and `neurons/*.py`, whose names and order this file keeps. A network is
-// what `playing.plain` gives:
+// The reference is Python's: `kernels/reference.py` and `neurons/*.py`, whose names and order this
+// file keeps. A network is what `playing.plain` gives:
 //
 //   neuron, solver, steps, memory   names as in `candidate.Candidate`
 //   layers                          numbers of sensory nodes, inter, command and motor neurons; neurons are numbered motor
@@ -12,8 +12,8 @@
 //   sensory_pre, sensory_post, …    those from sensory nodes
 //   parameters                      by name, matrices row after row, positive where they must be
 //
-// `run(prepared(network), x, elapsed)` gives the states at every time step, `silenced(network, off)` the network without some
-// of its synapses and neurons.
+// `run(prepared(network), x, elapsed)` gives the states at every time step, `silenced(network,
+// off)` the network without some of its synapses and neurons.
 
 const EPSILON = 1e-8;
 const HEADS = {
@@ -37,7 +37,8 @@ function sumsOnto(neurons, v, pre, post, w) {
   return sums;
 }
 
-/** One step of dv/dt = field(v), by a Runge–Kutta method whose stages each build on the one before. */
+/** One step of dv/dt = field(v), by a Runge–Kutta method whose stages each build on the one
+ *  before. */
 function explicitStep(field, v, h, {a, b}) {
   let result = v;
   let slope = new Float64Array(v.length);
@@ -201,8 +202,8 @@ const rest = network => ({
   c: new Float64Array(cellsOf(network)),
 });
 
-/** One time step. x: the features; elapsed: time units, where 0 the state is held and x is not looked at. Gives v, c, what
- *  the sensory nodes held (`u`), and the output `y`. */
+/** One time step. x: the features; elapsed: time units, where 0 the state is held and x is not
+ *  looked at. Gives v, c, what the sensory nodes held (`u`), and the output `y`. */
 function step(network, x, elapsed, {v, c}) {
   const p = network.parameters;
   let u = new Float64Array(network.layers[0]);
@@ -230,13 +231,14 @@ function step(network, x, elapsed, {v, c}) {
   };
 }
 
-/** A sequence, from rest. x: an array of features a time step; elapsed: one number a step, or null for 1. What `step` gives,
- *  at each of them. */
+/** A sequence, from rest. x: an array of features a time step; elapsed: one number a step, or
+ *  null for 1. What `step` gives, at each of them. */
 function run(network, x, elapsed = null, state = rest(network)) {
   return x.map((now, t) => (state = step(network, now, elapsed === null ? 1 : elapsed[t], state)));
 }
 
-/** The network with typed arrays, and with the numbers of Python's float32, whose shortest text was written. */
+/** The network with typed arrays, and with the numbers of Python's float32, whose shortest text
+ *  was written. */
 function prepared(network) {
   const parameters = Object.fromEntries(
     Object.entries(network.parameters).map(([name, list]) => [
@@ -253,13 +255,15 @@ const exact = x => x.map(now => Float64Array.from(now, Math.fround));
 const weightsOf = neuron =>
   neuron.includes("cfc") ? HEADS[variantOf(neuron)].map(head => `${head}_w`) : ["w"];
 
-/** The network with some of its parts switched off. off: {synapses, sensory, neurons, nodes}, Sets of numbers.
+/** The network with some of its parts switched off. off: {synapses, sensory, neurons, nodes},
+ *  Sets of numbers.
  *
- *  synapses, sensory: connections between neurons, and from sensory nodes. Their weight counts as 0: of an LTC the
- *  conductance w, so that neither its current nor its part in the time constant is left; of a CfC the weight in every head,
- *  gates included; of a rate neuron the weight. neurons: all that they hand on is off: their outgoing synapses, to themselves
- *  too, their weight in the readout (whose bias stays) and in the gates of a memory. They still receive, and have a state.
- *  nodes: sensory nodes, likewise: all their synapses are off. */
+ *  synapses, sensory: connections between neurons, and from sensory nodes. Their weight counts
+ *  as 0: of an LTC the conductance w, so that neither its current nor its part in the time
+ *  constant is left; of a CfC the weight in every head, gates included; of a rate neuron the
+ *  weight. neurons: all that they hand on is off: their outgoing synapses, to themselves too,
+ *  their weight in the readout (whose bias stays) and in the gates of a memory. They still
+ *  receive, and have a state. nodes: sensory nodes, likewise: all their synapses are off. */
 function silenced(network, off) {
   const parameters = {...network.parameters};
   const zero = (name, at) => {

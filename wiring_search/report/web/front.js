@@ -1,5 +1,6 @@
-// The front: every finished candidate as a dot in two scores of the reader's choice. Dominated ones are on a canvas, so that ten
-// thousand stay fluid, and are found by a grid; front members, the trained baselines and what is chosen are real elements on top.
+// The front: each fully trained candidate is a dot in two scores of the reader's choice. Dominated
+// candidates are drawn on a canvas, so that ten thousand stay fluid. Front members and baselines
+// are elements on top.
 
 import {byId, element, show, words, counted, known, picker, tick, button} from "./base.js";
 import {extent, spreads, scaleBetween, scale, chart, axes, stairs} from "./charts.js";
@@ -10,9 +11,10 @@ import {addSection} from "./sections.js";
 import {study, view, titled, worth, whenChosen} from "./study.js";
 import {closeTip} from "./tip.js";
 
-const MOST_ELEMENTS = 400; // front members beyond this are drawn on the canvas too
+const MOST_ELEMENTS = 400; // further front members are drawn on the canvas
 
-// Those that no other one dominates in two scores, from the best in the first to the best in the second.
+// Rows that no other row dominates in two scores, from the best in the first to the best in the
+// second.
 function stairsOf(rows, first, second) {
   const sorted = [...rows].sort(
     (a, b) =>
@@ -32,7 +34,7 @@ function frontControls(host) {
     .filter(name => study.ok.some(i => known(study.value(i, name))))
     .map(name => [name, words(name)]);
   const colours = [
-    ["", "on the front or not"],
+    ["", "front membership"],
     ...options,
     ...study.dimensionNames.map(name => [name, words(name.slice(2))]),
   ];
@@ -41,9 +43,9 @@ function frontControls(host) {
     draw();
   };
   host.replaceChildren(
-    picker("up", options, view.y, name => set("y", name, {logY: null})),
+    picker("y axis", options, view.y, name => set("y", name, {logY: null})),
     tick("log", isLog("y"), on => set("logY", on)),
-    picker("across", options, view.x, name => set("x", name, {logX: null})),
+    picker("x axis", options, view.x, name => set("x", name, {logX: null})),
     tick("log", isLog("x"), on => set("logX", on)),
     picker("colour", colours, view.colour, name => {
       view.colour = name;
@@ -64,7 +66,7 @@ function frontControls(host) {
   );
 }
 
-// Whether an axis is logarithmic: as the reader said, or as its values suggest.
+// Whether an axis is logarithmic: the reader's choice, or else a large spread of its values.
 function isLog(axis) {
   const name = view[axis];
   const chosen = axis === "x" ? view.logX : view.logY;
@@ -74,7 +76,7 @@ function isLog(axis) {
   );
 }
 
-// An accuracy of exactly 1 has a place on a logarithmic scale of errors too.
+// Keeps an accuracy of exactly 1 on a logarithmic scale of errors.
 const level = name => value => (name === "error" && study.share ? Math.max(value, 0.002) : value);
 
 function draw() {
@@ -82,7 +84,7 @@ function draw() {
   const focused = host.contains(document.activeElement)
     ? document.activeElement.dataset.trial
     : null;
-  if (!study.ok.length) return host.replaceChildren("No candidate has finished yet.");
+  if (!study.ok.length) return host.replaceChildren("No candidate has finished training yet.");
   if (
     !host.querySelector(".controls")?.contains(document.activeElement) ||
     !host.querySelector(".plot")
@@ -100,7 +102,7 @@ function draw() {
   if (focused) host.querySelector(`[data-trial="${focused}"]`)?.focus();
 }
 
-// What is shown and where: rows of trials, baselines, trivial rules, and the scales of both axes.
+// What is drawn: rows of trials, baselines, trivial rules, and the scales of both axes.
 function planeOf(box) {
   const up = level(view.y);
   const rows = study.ok.filter(i => known(study.value(i, view.x)) && known(study.value(i, view.y)));
@@ -132,7 +134,7 @@ function planeOf(box) {
   return {box, rows, trained, rules, x, y, inside, spot, spotOfBaseline};
 }
 
-// Lines of the trivial rules; a note on those beyond the axis.
+// Lines of the trivial rules; a note names those outside the chart.
 function drawRules(svg, {box, rules, y}) {
   for (const [name, error] of rules.filter(([, error]) => y.holds(error)))
     svg.append(
@@ -151,10 +153,10 @@ function drawRules(svg, {box, rules, y}) {
     );
   const outside = rules.filter(([, error]) => !y.holds(error));
   const named = outside.map(([name, error]) => `${name} ${show(error)}`);
-  return named.length ? [element("span", {}, `Beyond the picture: ${named.join(", ")}. `)] : [];
+  return named.length ? [element("span", {}, `Outside the chart: ${named.join(", ")}. `)] : [];
 }
 
-// The line that nothing beats in the two scores shown, and the surface that takes the pointer.
+// The front of the two scores shown, and the surface that takes the pointer.
 function drawFrontLine(svg, {box, rows, inside, spot}) {
   if (view.x !== view.y) {
     const corners = stairsOf(rows, view.x, view.y).map(spot).filter(inside);
@@ -164,7 +166,7 @@ function drawFrontLine(svg, {box, rows, inside, spot}) {
   svg.append(element("rect", {class: "catch", x: box.left, y: box.top, ...size}));
 }
 
-// What stands on top of the dots, as elements.
+// Elements on top of the dots.
 function drawMarks(svg, plane, places, members, paint) {
   const {box, x, y, inside} = plane;
   const chosen = study.row(view.trial);

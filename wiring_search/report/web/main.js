@@ -1,4 +1,4 @@
-// Draws the page; on a served one, again whenever the study has news.
+// Draws the page. A served page follows its study.
 
 import {byId, show} from "./base.js";
 import {study, adopt} from "./study.js";
@@ -6,10 +6,10 @@ import {drawSections} from "./sections.js";
 
 const SECONDS_BETWEEN_LOOKS = 2;
 
-// Asks the server for the study's version, and for its data where that is another one. A server that does not answer is asked again.
+// Asks the server for the study's version, and for its data if that has changed, again and again.
 async function follow(version) {
-  const said = byId("live");
-  said.hidden = false;
+  const status = byId("live");
+  status.hidden = false;
   for (;;) {
     await new Promise(rest => setTimeout(rest, 1000 * SECONDS_BETWEEN_LOOKS));
     if (document.hidden) continue;
@@ -20,13 +20,13 @@ async function follow(version) {
         version = study.version;
         drawSections();
       }
-      said.textContent = state.ended
+      status.textContent = state.ended
         ? "The search has ended."
         : `Live: ${show(state.finished)} trials finished.`;
-      said.classList.toggle("lost", false);
+      status.classList.toggle("lost", false);
     } catch {
-      said.textContent = "The server does not answer; what is shown is the last it said.";
-      said.classList.toggle("lost", true);
+      status.textContent = "The server does not answer. The page shows the last data received.";
+      status.classList.toggle("lost", true);
     }
   }
 }

@@ -1,4 +1,4 @@
-// What stands on top of the dots as elements: members of the front, baselines, error bars, the knee, errors on the test split.
+// Elements on top of the dots: members of the front, baselines, error bars, the knee, test errors.
 
 import {element, show, words, known, counted} from "./base.js";
 import {square} from "./charts.js";
@@ -72,10 +72,10 @@ function knee(place, box) {
   ];
 }
 
-// What winners that were trained again reached on the test split.
+// Errors of retrained winners on the test split.
 function tested(x, y, inside) {
-  if (view.y !== "error" || !study.again) return [];
-  return study.again.rows
+  if (view.y !== "error" || !study.winners) return [];
+  return study.winners.rows
     .filter(row => known(row.test))
     .map(row => [row, x(study.value(study.row(row.trial), view.x)), y(row.test)])
     .filter(([, a, b]) => inside([a, b]))
@@ -107,11 +107,7 @@ const tellBaseline = b => [
     element("b", {}, "baseline " + b.name),
     ` · ${study.metric} ${show(metricOf(b.error), 4)} · ${counted(b.synapses, "synapse")}`,
   ),
-  element(
-    "p",
-    {},
-    b.front === "yes" ? "It lies on the joint front." : "It does not lie on the joint front.",
-  ),
+  element("p", {}, b.front === "yes" ? "On the joint front." : "Not on the joint front."),
 ];
 
 export {frontPoint, diamond, errorBar, knee, tested, tellTrial};

@@ -1,4 +1,4 @@
-// What a network says on a sample, in words and as rows of bars; and what there is to say of its parts.
+// The outputs of a network on a sample, in words and as bars; and the tips of its parts.
 
 import {element, show, words, counted, button} from "./base.js";
 import * as Forward from "./forward.js";
@@ -26,8 +26,9 @@ function shares(y) {
 const answer = y => y.indexOf(Math.max(...y));
 const percent = share => `${share > 0.995 && share < 1 ? "> 99" : Math.round(100 * share)} %`;
 
-/** What is asked on a sample: `counts(step)`, whether anything is; `target(step)`, what is true there, null where nothing is asked.
- *  The class of a whole sequence is the target of each of its steps. `cut`: the sequence goes on behind what is shown. */
+/** The targets of a sample. counts(step): whether the step counts; target(step): its target,
+ *  null if there is none. The class of a whole sequence is the target of each step. cut: the
+ *  page holds only the first steps. */
 function question(given, sample) {
   const last = sample.x.length - 1;
   const cut = given.steps < given.of_steps && sample.x.length === given.steps;
@@ -45,51 +46,51 @@ function question(given, sample) {
   return {isClass, everyStep: given.every_step, cut, counts, target, last};
 }
 
-/** One sentence. whole: of the intact network, said after that of the other. */
+/** One sentence on a run. whole: it is that of the intact network, next to another one. */
 function verdict(asked, run, whole = false) {
-  const it = whole ? "Whole, it" : "It";
+  const name = whole ? "Intact network" : "Prediction";
   const steps = run.map((_, step) => step).filter(asked.counts);
   const {y} = run[asked.last];
   if (asked.isClass && !asked.everyStep) {
     const says = answer(y);
     const truth = asked.target(asked.last);
-    return `${it} says ${says} (${percent(shares(y)[says])}), ${says === truth ? "which is right." : `but it is ${truth}.`}`;
+    const end = says === truth ? "correct" : `wrong, the class is ${truth}`;
+    return `${name}: ${says} (${percent(shares(y)[says])}), ${end}.`;
   }
-  if (asked.isClass)
-    return `${it} is right at ${steps.filter(step => answer(run[step].y) === asked.target(step)).length} of ${steps.length} steps.`;
+  if (asked.isClass) {
+    const correct = steps.filter(step => answer(run[step].y) === asked.target(step));
+    return `${name}: correct at ${correct.length} of ${steps.length} steps.`;
+  }
   if (asked.cut && !asked.everyStep)
-    return `${it} says ${Array.from(y, value => show(value)).join(", ")} where the sample is cut.`;
+    return `${name} at the last step shown: ${Array.from(y, value => show(value)).join(", ")}.`;
   const squares = steps.flatMap(step =>
     asked.target(step).map((truth, k) => (run[step].y[k] - truth) ** 2),
   );
-  return `${it} has a mean squared error of ${show(squares.reduce((a, b) => a + b, 0) / squares.length, 4)} here.`;
+  const error = squares.reduce((a, b) => a + b, 0) / squares.length;
+  return `${name}: mean squared error ${show(error, 4)}.`;
 }
 
-/** A heading, a row for each class or output at step t, and a key. runs: what is to be seen, and the intact network where that is
- *  another one. chosen: the output whose curve is shown, choose(k): shows another one. */
+/** A heading, a row for each class or output at step t, and a key. runs: the run shown, and that
+ *  of the intact network if it differs. chosen: the output whose curve is shown; choose(k) shows
+ *  another one. */
 function rows(asked, runs, t, chosen, choose) {
   const when = asked.everyStep
     ? ""
     : t === asked.last && !asked.cut
-      ? ", where it is asked"
-      : ", though it is asked at the end alone";
+      ? ", the step that counts"
+      : "; only the last step counts";
   const key = asked.isClass
-    ? "Bars: its share for each class; ✓ the right one"
-    : "Dots: what it says; rings: what is true";
+    ? "Bars: class probabilities; ✓ true class"
+    : "Dots: output; rings: target";
   return [
-    element(
-      "h3",
-      {},
-      `What it says at step ${t + 1} of ${asked.last + 1}`,
-      element("small", {}, when),
-    ),
+    element("h3", {}, `Output at step ${t + 1} of ${asked.last + 1}`, element("small", {}, when)),
     ...(asked.isClass
       ? classRows(
           runs.map(run => shares(run[t].y)),
           asked.target(t),
         )
       : valueRows(asked, runs, t, chosen, choose)),
-    element("p", {class: "note"}, key + (runs.length > 1 ? "; outlines: the whole network." : ".")),
+    element("p", {class: "note"}, key + (runs.length > 1 ? "; outlines: intact network." : ".")),
   ];
 }
 
@@ -106,7 +107,7 @@ function classRows([now, ghost], target) {
       if (ghost && ghost[k] > 0.005) bar.append(element("s", {style: `width:${100 * ghost[k]}%`}));
       return element(
         "div",
-        {class: "row" + (k === says ? " said" : "") + (k === target ? " right" : "")},
+        {class: "row" + (k === says ? " answer" : "") + (k === target ? " right" : "")},
         element("span", {}, `${k}${k === target ? " ✓" : ""}`),
         bar,
         element("span", {}, percent(now[k])),
@@ -143,10 +144,11 @@ function valueRows(asked, runs, t, chosen, choose) {
   });
 }
 
-/** What the tip tells of a part of the picture. moment: the states now; isOff: whether it is switched off. */
+/** The tip of a part of the wiring. moment: the states at this step; isOff: whether the part is
+ *  off. */
 function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
   const p = network.parameters;
-  const hint = element("p", {}, `Click, or Enter, to switch it ${isOff ? "on" : "off"}.`);
+  const hint = element("p", {}, `Click or press Enter to switch it ${isOff ? "on" : "off"}.`);
   if (!pre) {
     const own =
       set === "nodes"
@@ -159,7 +161,7 @@ function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
           );
     return [
       element("b", {}, name),
-      ` · now ${show(moment[set === "nodes" ? "u" : "v"][i])}`,
+      ` · state ${show(moment[set === "nodes" ? "u" : "v"][i])}`,
       element("p", {}, own.map(([key, list]) => `${words(key)} ${show(list[i])}`).join(" · ")),
       hint,
     ];
@@ -169,7 +171,7 @@ function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
     .filter(([key]) => p[prefix + key])
     .map(([key, word]) => `${word} ${show(p[prefix + key][i])}`);
   const sign = gate
-    ? " · gates only, not of the wiring"
+    ? " · gate only, not a synapse of the wiring"
     : network.neuron.startsWith("layered")
       ? ""
       : polarity > 0
@@ -178,7 +180,7 @@ function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
   return [element("b", {}, name), sign, element("p", {}, numbers.join(" · ")), hint];
 }
 
-/** How it is computed, and how far from Python's numbers the last output `y` is. told: what Python says there. */
+/** How the page computes, and how far its last output `y` is from Python's, `told`. */
 function computing(given, network, sample, asked, y, told) {
   const apart =
     Math.max(...told.map((value, k) => Math.abs(value - y[k]))) /
@@ -186,17 +188,20 @@ function computing(given, network, sample, asked, y, told) {
   const solver = network.neuron.includes("cfc")
     ? ""
     : `, ${network.solver}${network.steps ? ` in ${counted(network.steps, "sub-step")}` : ""}`;
-  const memory = network.memory === "none" ? "" : `, a memory that gives their ${network.memory}`;
+  const memory =
+    network.memory === "none" ? "" : `, an LSTM memory that sets their ${network.memory}`;
   const cut = asked.cut
-    ? ` Samples have up to ${show(given.of_steps)} steps; the first ${show(given.steps)} are shown.`
+    ? ` Samples have up to ${show(given.of_steps)} steps; the page holds the first ${show(given.steps)}.`
     : "";
   return (
-    `By this page, from the trained parameters: ${network.neuron} neurons${solver}${memory}. Its last output is Python’s to within ${Timeline.power(apart)}. ` +
-    `This is sample ${sample.row} of the validation split.${cut} A synapse that is off has weight 0; a neuron that is off still receives, but hands nothing on.`
+    `The page computes this from the trained parameters: ${network.neuron} neurons${solver}${memory}. ` +
+    `The last output differs from Python’s by ${Timeline.power(apart)} of its size at most. ` +
+    `Sample ${sample.row} of the validation split.${cut} A synapse that is off has weight 0. ` +
+    "A neuron that is off still receives input, but sends none."
   );
 }
 
-/** Makes a node like another one and keeps what they have in common, so that bars glide and the focus stays where it is. */
+/** Makes a node like another one. What they share stays, so bars glide and the focus is kept. */
 function morph(node, like) {
   if (node.nodeType === Node.TEXT_NODE) return void (node.data = like.data);
   for (const {name, value} of like.attributes)

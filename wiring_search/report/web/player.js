@@ -1,5 +1,5 @@
-// The player: a trained wiring on real validation inputs. Its states run over time; synapses and neurons can be switched off,
-// and what it says then stands beside what it says whole.
+// The player runs a trained network on validation samples. Synapses and neurons can be switched
+// off; the output is then shown next to that of the intact network.
 //
 // `given` is what `playing.playable` makes.
 
@@ -12,7 +12,7 @@ import {closeTip} from "./tip.js";
 import {study, briefly} from "./study.js";
 import {addSection} from "./sections.js";
 
-/** Fills the host; `given` has one network at least. Gives `has(trial)`, whether a trial's network is there, and `open(trial)`. */
+/** Fills the host; `given` has at least one network. Gives `has(trial)` and `open(trial)`. */
 function playerIn(host, given) {
   const byTrial = new Map(given.networks.map(one => [one.trial, one]));
   const nothing = () => ({
@@ -21,8 +21,9 @@ function playerIn(host, given) {
     neurons: new Set(),
     nodes: new Set(),
   });
-  // What is shown: a network, what is off in it, a sample with what is asked on it, a time step. `intact` and `runs` are computed from
-  // these: the states of the whole network, and those of the runs to be seen, the one in colour first.
+  // Chosen: a network, the parts that are off, a sample with its targets, a time step. Computed
+  // from these: `intact`, the states of the intact network, and `runs`, those of the runs shown,
+  // the coloured one first.
   let network, off, sample, asked, t, intact, runs;
   let output = 0;
   let speed = 1;
@@ -37,10 +38,10 @@ function playerIn(host, given) {
     "aria-label": "play",
   });
   const allOn = button(
-    "Switch all on again",
+    "Switch all on",
     () => {
       off = nothing();
-      compute("Everything is on again.");
+      compute("All parts are on.");
     },
     {class: "all-on"},
   );
@@ -221,15 +222,15 @@ function playerIn(host, given) {
       .reverse();
     if (asked.isClass)
       return [
-        "right class",
-        Timeline.curves(steps, own, "share of the right class over time", [0, 1]),
+        "true class",
+        Timeline.curves(steps, own, "probability of the true class over time", [0, 1]),
       ];
     return [
       intact[0].y.length > 1 ? `output ${output}` : "output",
       Timeline.curves(
         steps,
         [{values: intact.map((_, step) => truth(step)), class: "truth"}, ...own],
-        "output over time, and what is true",
+        "output and target over time",
       ),
     ];
   }
@@ -241,24 +242,25 @@ function playerIn(host, given) {
     path = Timeline.plane(
       plane,
       runs.map(states => [Forward.rest(network).v, ...states.map(now => now.v)]),
-      "path of the states in their principal plane",
+      "trajectory of the states in their principal plane",
     );
     const told = network.told[network.shown.findIndex(one => one.row === sample.row)];
     moved.replaceChildren(
       figure(
-        "Path of its states",
+        "State trajectory",
         path.svg,
-        `Their principal plane, with ${plane.explained.map(Outputs.percent).join(" and ")} of the variance; from rest (○) to now (●).`,
+        "From rest (○) to this step (●), in the principal plane: " +
+          `${plane.explained.map(Outputs.percent).join(" and ")} of the variance.`,
       ),
       gradient.log_norms.length > 1
         ? figure(
             "Gradient through time",
             Timeline.gradient(gradient),
-            `What is left of a gradient so many steps before: ${gradient.verdict}, times ${show(Math.exp(gradient.slope))} a step.`,
+            `Norm of the gradient by lag: ${gradient.verdict}, × ${show(Math.exp(gradient.slope))} per step.`,
           )
         : "",
       figure(
-        "How this is computed",
+        "Computation",
         "",
         Outputs.computing(given, network, sample, asked, intact[asked.last].y, told),
       ),
@@ -343,18 +345,18 @@ function playerIn(host, given) {
 
 let player = null;
 
-/** Draws the player, or why there is none. News leave it as it is: its reader may be in the midst of something. */
+/** Draws the player, or the reason why there is none. News leave it as its reader has it. */
 function draw() {
   const host = byId("play");
   const given = study.play;
   if (!host.hidden || !given || (!given.absent && !given.networks?.length)) return;
   const about =
     given.absent ??
-    "A trained network runs here, in this page, on samples of the validation split. Let time pass, or drag it; click on a synapse " +
-      "or a neuron to switch it off, and see what the network says without it.";
+    "A trained network runs in this page on samples of the validation split. Play, or drag the time. " +
+      "Click a synapse or a neuron to switch it off, and compare the output with the intact network.";
   const card = element("div", {class: "card player"});
   host.replaceChildren(
-    element("h2", {id: "h-play"}, "Play a wiring"),
+    element("h2", {id: "h-play"}, "Play a network"),
     element("p", {class: "note"}, about),
     ...(given.absent ? [] : [card]),
   );

@@ -89,7 +89,8 @@ function pointing(svg, places) {
   });
 }
 
-/** A rectangle drawn with the mouse zooms in, a double click out. zoom(ranges): shows those of both axes, null shows all. */
+/** A rectangle drawn with the mouse zooms in, a double click out. zoom(ranges): shows those of
+ *  both axes, null shows all. */
 function brushing(svg, {box, x, y}, zoom) {
   let from = null;
   let brush = null;
@@ -122,7 +123,7 @@ function brushing(svg, {box, x, y}, zoom) {
     if (!drawn) return;
     const [c, d] = within(spotOf(svg, event));
     const isLarge = Math.abs(c - start[0]) > 8 && Math.abs(d - start[1]) > 8;
-    // After the click of the same pointer was looked at: it is none.
+    // Later, because its presence tells the other listener that this was no click.
     setTimeout(() => drawn.remove());
     const range = (scale, one, other) =>
       [scale.back(one), scale.back(other)].sort((low, high) => low - high);

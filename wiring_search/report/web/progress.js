@@ -1,4 +1,4 @@
-// How the search went, and random search beside it.
+// Search progress, next to that of random search.
 
 import {byId, element, show, words, known, withCode} from "./base.js";
 import {lineChart} from "./charts.js";
@@ -6,8 +6,8 @@ import {study} from "./study.js";
 import {addSection} from "./sections.js";
 
 function draw() {
-  const {study: own, random} = study.course;
-  byId("course").hidden = !own.judged.length;
+  const {study: own, random} = study.progress;
+  byId("progress").hidden = !own.judged.length;
   if (!own.judged.length) return;
   const plot = (host, across, up, xName, yName, logY) => {
     const line = went => went[across].map((x, i) => [x, went[up][i]]).filter(([, y]) => known(y));
@@ -32,11 +32,12 @@ function draw() {
       }),
     );
   };
-  plot("course-judged", "judged", "hypervolume", "candidates judged", "hypervolume", false);
-  plot("course-seconds", "seconds", "hypervolume", "seconds of workers", "hypervolume", false);
-  plot("course-error", "judged", "error", "candidates judged", "best error so far");
-  byId("course-note").replaceChildren(
-    `Hypervolume of the front in ${study.objectives.map(words).join(", ")}, from ${study.reference}; larger is better. `,
+  plot("progress-judged", "judged", "hypervolume", "candidates evaluated", "hypervolume", false);
+  plot("progress-seconds", "seconds", "hypervolume", "worker-seconds", "hypervolume", false);
+  plot("progress-error", "judged", "error", "candidates evaluated", "best error so far");
+  byId("progress-note").replaceChildren(
+    `Hypervolume of the front in ${study.objectives.map(words).join(", ")}; larger is better. `,
+    `Reference point: ${study.reference}. `,
     ...(random
       ? [
           element("span", {class: "line-key"}),
@@ -45,9 +46,10 @@ function draw() {
           " random search with the same settings.",
         ]
       : study.settings.sampler === "random"
-        ? ["This search is random search."]
+        ? ["This search is a random search."]
         : withCode(
-            "Whether the sampler is worth it shows beside random search with the same settings: `wiring-search random OUT`.",
+            "To see what the sampler gains, run `wiring-search random OUT`: " +
+              "random search with the same settings.",
           )),
   );
 }

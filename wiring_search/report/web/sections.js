@@ -2,7 +2,8 @@
 
 const drawers = [];
 
-/** draw(): is called when the page loads, when its width changes, and when a served study has news. */
+/** draw(): is called when the page loads, when its width changes, and when a served study has
+ *  news. */
 const addSection = draw => {
   drawers.push(draw);
 };

@@ -1,4 +1,4 @@
-// What was run, on what, for how long.
+// Settings, environment and cost of the study.
 
 import {byId, show, duration, pairs} from "./base.js";
 import {study} from "./study.js";
@@ -14,13 +14,13 @@ function draw() {
   byId("cost").replaceChildren(
     ...pairs([
       ["candidates trained", show(cost.trainings)],
-      ["from the first pack to the last", duration(cost.wall_seconds)],
-      ["workers' time in all", duration(total)],
+      ["wall time", duration(cost.wall_seconds)],
+      ["worker time, total", duration(total)],
       ["training, full budget", duration(cost.full)],
-      ...(cost.cut ? [["training, others", duration(cost.cut)]] : []),
-      ["measuring scores", duration(cost.scores)],
+      ...(cost.cut ? [["training, pruned and failed", duration(cost.cut)]] : []),
+      ["scoring", duration(cost.scores)],
       ...(cost.baselines ? [["baselines", duration(cost.baselines)]] : []),
-      ...(cost.retraining ? [["retraining, controls", duration(cost.retraining)]] : []),
+      ...(cost.retraining ? [["retraining, null wirings", duration(cost.retraining)]] : []),
     ]),
   );
 }

@@ -1,5 +1,5 @@
-// The study as the page holds it, and what its reader has chosen. `adopt` takes the data of a report; on a served page it does so
-// again whenever there is news, and the reader's choices stay.
+// The study, and what the reader of the page has chosen. `adopt` takes the data of a report; on a
+// served page it takes news too, and the choices stay.
 
 import {show, words, counted, known} from "./base.js";
 
@@ -67,7 +67,7 @@ function titled(name) {
   if (name === "metric") return study.metric;
   if (name.startsWith("p.")) return words(name.slice(2));
   const unit = study.scoreOf.get(name)?.unit;
-  return name === "latency_us" ? "latency (µs a step)" : words(name) + (unit ? ` (${unit})` : "");
+  return name === "latency_us" ? "latency (µs per step)" : words(name) + (unit ? ` (${unit})` : "");
 }
 
 const worth = (name, value) => (study.scoreOf.get(name)?.sign ?? 1) * value;
@@ -79,12 +79,12 @@ function briefly(i) {
     `${study.metric} ${show(study.value(i, "metric"), 4)}`,
     counted(study.value(i, "synapses"), "synapse"),
     counted(study.value(i, "parameters"), "parameter"),
-    `${show(study.value(i, "latency_us"))} µs a step`,
+    `${show(study.value(i, "latency_us"))} µs per step`,
   ];
   return parts.join(" · ");
 }
 
-// The error's mean and standard error over trainings of one candidate; null where it was trained once.
+// Mean and standard error over trainings of one candidate; null if it was trained once.
 function spreadOf(i) {
   const [mean, se, trainings, source] = study.spread[study.columns.trial[i]] ?? [];
   return known(se) ? {mean, se, trainings, source} : null;
@@ -94,7 +94,7 @@ function spreadOf(i) {
 
 const choices = [];
 
-/** look(isFar): is called when another trial was chosen; isFar: its reader may have to be brought to it. */
+/** look(isFar) is called when another trial is chosen. isFar: what shows it may be off screen. */
 const whenChosen = look => {
   choices.push(look);
 };

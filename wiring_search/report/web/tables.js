@@ -1,12 +1,13 @@
-// Tables that sort by any column; long ones are paged and can be searched. What the reader sorted, typed or turned to stays when
-// the rows change.
+// Tables that sort by any column. Long ones have pages, and some can be searched. Order, page and
+// search stay when the rows change.
 
 import {element, show, button} from "./base.js";
 
 const PAGE = 25;
 
-// columns: {name, value(row), and of texts: text, long; of numbers: digits, draw(row) where more than the value is shown, or `number` for
-// those that are names}. rows: anything. options: class(row), press(row), search: whether there is a field for it.
+/** columns: {name, value(row)}, with `text` (and `long`) for texts, `digits` for numbers,
+ *  `number` for numbers that are names, draw(row) to show more than the value. options:
+ *  class(row), press(row), search. */
 function drawTable(host, columns, rows, options = {}) {
   const state = (host.state ??= {column: null, down: false, page: 0, words: ""});
   if (!host.childElementCount) buildTable(host, state, options);
@@ -36,8 +37,8 @@ function drawTable(host, columns, rows, options = {}) {
 function buildTable(host, state, options) {
   const search = element("input", {
     type: "search",
-    placeholder: "Search the rows",
-    "aria-label": "search the rows of the table",
+    placeholder: "Search",
+    "aria-label": "search the table",
   });
   search.addEventListener("input", () => {
     state.words = search.value.toLowerCase();
@@ -53,12 +54,12 @@ function buildTable(host, state, options) {
       "div",
       {class: "table-tools"},
       options.search ? search : null,
-      element("span", {class: "told", role: "status"}),
+      element("span", {class: "count", role: "status"}),
       element(
         "span",
         {class: "turns"},
-        button("‹", turn(-1), {"aria-label": "earlier rows", class: "quiet"}),
-        button("›", turn(1), {"aria-label": "later rows", class: "quiet"}),
+        button("‹", turn(-1), {"aria-label": "previous page", class: "quiet"}),
+        button("›", turn(1), {"aria-label": "next page", class: "quiet"}),
       ),
     ),
     element(
@@ -108,9 +109,9 @@ function fillTable(host) {
   const paged = state.rows.length > PAGE;
   host.querySelector(".table-tools").hidden = !paged && !options.search;
   host.querySelector(".turns").hidden = !paged;
-  host.querySelector(".told").textContent = rows.length
+  host.querySelector(".count").textContent = rows.length
     ? `${show(state.page * PAGE + 1)}–${show(state.page * PAGE + part.length)} of ${show(rows.length)}`
-    : "no row";
+    : "no rows";
 }
 
 function tableRow(row, columns, options) {

@@ -1,4 +1,4 @@
-// What happens over time, one above the other on the same axis: heat maps and curves of a sequence.
+// Heat maps and curves of a sequence, one above the other on the same time axis.
 
 import {element, colour} from "./base.js";
 
@@ -9,8 +9,8 @@ const rgb = name =>
     .match(/[0-9a-f]{2}/gi)
     .map(hex => parseInt(hex, 16));
 
-/** A canvas of rows × steps pixels. rows: arrays of values over time; most: of each row, what is as dark as it gets. ease: how
- *  dark a share of that is. */
+/** A canvas of rows × steps pixels. rows: arrays of values over time; most: of each row, what is
+ *  as dark as it gets. ease: how dark a share of that is. */
 function heatMap(rows, most, label, ease = share => share) {
   const canvas = element("canvas", {
     width: rows[0].length,
@@ -37,7 +37,7 @@ function heatMap(rows, most, label, ease = share => share) {
   return canvas;
 }
 
-/** Curves over time steps, each {values, class}; a value of null leaves a gap, a single one is a dot. */
+/** Curves over time steps, each {values, class}. Null leaves a gap; a single value is a dot. */
 function curves(steps, series, label, span = null) {
   const values = series
     .flatMap(one => one.values)
@@ -74,7 +74,8 @@ function curves(steps, series, label, span = null) {
   return svg;
 }
 
-/** States in the principal plane of the intact network. runs: of each the states from rest on, the one that moves first. */
+/** States in the principal plane of the intact network. runs: states from rest on; the moving
+ *  run first. */
 function plane(view, runs, label) {
   const project = v =>
     view.axes.map(axis => axis.reduce((sum, a, i) => sum + a * (v[i] - view.middle[i]), 0));
@@ -115,7 +116,7 @@ function plane(view, runs, label) {
   };
 }
 
-/** How much of a gradient at the end is left so many steps before: powers of ten, and a line where all of it is. */
+/** Norm of the gradient of the last output by lag, in powers of ten. */
 function gradient({log_norms: logs}) {
   const tens = logs.map(value => value / Math.LN10);
   const [width, height] = [260, 170];
@@ -149,7 +150,7 @@ function gradient({log_norms: logs}) {
     element(
       "text",
       {x: width - 6, y: height - 8, "text-anchor": "end"},
-      `${tens.length - 1} steps before`,
+      `${tens.length - 1} steps earlier`,
     ),
   );
   return svg;

@@ -1,4 +1,4 @@
-// What is told of a point while the pointer, or the focus, is on it.
+// The tip of a point under the pointer or the focus.
 
 import {byId} from "./base.js";
 

@@ -1,13 +1,13 @@
-// The report's tables of trials and baselines, and the gallery of wirings.
+// Tables of trials and baselines, and the gallery of wirings.
 
-import {byId, element, show, words, known, button} from "./base.js";
+import {byId, element, show, words, counted, known, button} from "./base.js";
 import {wiringPicture} from "./wiring.js";
 import {drawTable} from "./tables.js";
 import {study, choose, titled} from "./study.js";
 import {addSection} from "./sections.js";
 
 const numberOf = name => ({
-  name: name === "latency_us" ? "µs a step" : titled(name),
+  name: name === "latency_us" ? "µs per step" : titled(name),
   value: i => study.value(i, name),
   number: name === "trial",
 });
@@ -35,7 +35,7 @@ function trialColumns() {
     ...(Object.keys(study.probability).length
       ? [
           {
-            name: "truly on the front",
+            name: "P(on front)",
             value: i => study.probability[study.columns.trial[i]] ?? null,
             digits: 2,
           },
@@ -56,7 +56,7 @@ function drawTables() {
     {press, class: chosenClass},
   );
   byId("compared").hidden = !study.compared.length;
-  const of = key => ({name: key === "latency_us" ? "µs a step" : words(key), value: b => b[key]});
+  const of = key => ({name: key === "latency_us" ? "µs per step" : words(key), value: b => b[key]});
   drawTable(
     byId("table-compared"),
     [
@@ -90,8 +90,8 @@ function drawTables() {
     [
       {name: "status", value: s => s.status, text: true},
       {name: "trials", value: s => s.count},
-      {name: "what it means", value: s => s.sentence, text: true, long: true},
-      {name: "for instance", value: s => s.example, text: true, long: true},
+      {name: "meaning", value: s => s.sentence, text: true, long: true},
+      {name: "example", value: s => s.example, text: true, long: true},
     ],
     study.states,
   );
@@ -99,7 +99,7 @@ function drawTables() {
 
 const MOST_SMALL = 12;
 
-// Small multiples: the wirings of the front, evenly chosen from the smallest to the best where there are many.
+// Small multiples of the front's wirings; evenly spaced ones if there are many.
 function drawGallery() {
   const kept = study.front.filter(trial => study.wirings[trial]);
   const few =
@@ -111,7 +111,7 @@ function drawGallery() {
         );
   byId("gallery-note").textContent =
     kept.length > few.length
-      ? `${few.length} of the ${study.front.length} on the front, from the first to the last in the table.`
+      ? `${few.length} of ${study.front.length} front members, evenly spaced.`
       : "";
   byId("wirings").replaceChildren(
     ...few.map(trial => {
@@ -124,7 +124,8 @@ function drawGallery() {
           "figcaption",
           {},
           button(`trial ${trial}`, () => choose(trial), {class: "link"}),
-          ` · ${study.metric} ${show(study.value(i, "metric"), 4)} · ${show(study.value(i, "synapses"))} synapses`,
+          ` · ${study.metric} ${show(study.value(i, "metric"), 4)}`,
+          ` · ${counted(study.value(i, "synapses"), "synapse")}`,
         ),
       );
     }),

@@ -1,4 +1,5 @@
-// Winners trained again: what fresh seeds and the test split say of them, and whether a wiring beats its null controls.
+// Retrained winners: their errors with fresh seeds and on the test split; whether each beats its
+// null wirings.
 
 import {byId, element, show, known} from "./base.js";
 import {extent, spreads, scale, rowChart, whisker, square} from "./charts.js";
@@ -7,18 +8,20 @@ import {study, choose, errorName} from "./study.js";
 import {addSection} from "./sections.js";
 
 function draw() {
-  const found = study.again;
-  byId("again").hidden = !found;
-  byId("again-absent").hidden = Boolean(found) || !study.ok.length;
+  const found = study.winners;
+  byId("winners").hidden = !found;
+  byId("winners-absent").hidden = Boolean(found) || !study.ok.length;
   if (!found) return;
-  byId("again-told").replaceChildren(...found.told.map(sentence => element("li", {}, sentence)));
-  byId("again-errors").replaceChildren(
+  byId("winners-findings").replaceChildren(
+    ...found.findings.map(sentence => element("li", {}, sentence)),
+  );
+  byId("winners-errors").replaceChildren(
     winnersChart(found.rows),
     element(
       "figcaption",
       {},
       ...[
-        ["dot-key hollow", "in the search"],
+        ["dot-key hollow", "search"],
         ["dot-key best", "fresh seeds, validation"],
         ["square-key", "test split"],
       ].map(([kind, text]) =>
@@ -46,14 +49,14 @@ function draw() {
     [
       {name: "trial", value: row => row.trial, number: true},
       number("synapses", "synapses"),
-      number("searched", "in the search"),
+      number("searched", "search"),
       pair("valid", "fresh seeds"),
       number("drop", "difference", 2),
       pair("test", "test"),
       number("trained", "seeds"),
       number("failed", "failed"),
-      number("certainty", "on the winners’ front", 2),
-      {name: "front on test", value: row => row.fronts, text: true},
+      number("certainty", "P(on front)", 2),
+      {name: "test front", value: row => row.fronts, text: true},
     ],
     shown(found.rows),
     {press: row => choose(row.trial)},
@@ -65,7 +68,7 @@ function draw() {
     [
       number("opening", "opening"),
       {name: "when", value: row => row.opened, text: true},
-      {name: "what for", value: row => row.purpose, text: true, long: true},
+      {name: "purpose", value: row => row.purpose, text: true, long: true},
       number("networks", "networks"),
     ],
     found.openings,
@@ -88,15 +91,16 @@ function winnersChart(rows) {
   const log = spreads(values);
   const span = scale(values, 0, 1, log);
   const names = rows.map(row => `trial ${row.trial}, ${show(row.synapses)} syn.`);
-  const said = rows
+  const summary = rows
     .map(
       (row, i) =>
-        `${names[i]}: search ${show(row.searched)}, fresh seeds ${show(row.valid)}, test ${show(row.test)}`,
+        `${names[i]}: search ${show(row.searched)}, ` +
+        `fresh seeds ${show(row.valid)}, test ${show(row.test)}`,
     )
     .join("; ");
   const {svg, x, y} = rowChart(
     names,
-    `${errorName()} of winners: ${said}`,
+    `${errorName()} of winners: ${summary}`,
     log ? span.from : Math.max(0, span.from),
     span.to,
     720,
@@ -127,7 +131,7 @@ function drawNulls(found) {
   const names = rows.map(row => `trial ${row.trial}, ${row.control}`);
   const {svg, x, y} = rowChart(
     names,
-    "control minus winner: " +
+    "null wiring minus winner: " +
       rows.map((row, i) => `${names[i]} ${show(row.difference, 2)}`).join("; "),
     ends[0] * 1.05,
     ends[1] * 1.05,
@@ -151,15 +155,16 @@ function drawNulls(found) {
     element(
       "figcaption",
       {},
-      "Error of a control minus error of its winner, with 95 % intervals: to the right of the line the winner is better; filled where that is sure after Holm’s correction for all comparisons.",
+      "Error of the null wiring minus error of its winner, with 95 % intervals. " +
+        "Right of the line the winner is better. Filled: significant after Holm’s correction.",
     ),
   );
   drawTable(
     byId("table-nulls"),
     [
       {name: "trial", value: row => row.trial, number: true},
-      {name: "control", value: row => row.control, text: true},
-      {name: "what was found", value: row => row.sentence, text: true, long: true},
+      {name: "null wiring", value: row => row.control, text: true},
+      {name: "result", value: row => row.sentence, text: true, long: true},
       {name: "p (Holm)", value: row => row.p_holm, digits: 2},
       {name: "A12", value: row => row.better, digits: 2},
       {name: "synapses", value: row => row.synapses, digits: 4},

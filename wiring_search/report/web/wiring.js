@@ -1,8 +1,10 @@
-// The picture of a wiring: sensory nodes, inter, command and motor neurons from left to right. An excitatory synapse is a whole line,
-// an inhibitory one a dashed line of another colour; where weights are known, they are the width.
+// The picture of a wiring: sensory nodes, inter, command and motor neurons from left to right.
+// Excitatory synapses are whole lines, inhibitory ones dashed and of another colour; known weights
+// are the width.
 //
-// A wiring is {layers: [sensory, inter, command, motor], outer, inner}: synapses from sensory nodes and among neurons, each a flat
-// list of (from, to, polarity); neurons are counted motor first, then command, then inter.
+// A wiring is {layers: [sensory, inter, command, motor], outer, inner}: synapses from sensory nodes
+// and among neurons, each a flat list of (from, to, polarity); neurons are counted motor first,
+// then command, then inter.
 
 import {element} from "./base.js";
 import {extent} from "./charts.js";
@@ -48,8 +50,9 @@ function synapsePath([x1, y1], [x2, y2]) {
   return `M${x1},${y1}Q${x1 + Math.min(26, 8 + Math.abs(y2 - y1) / 4)},${(y1 + y2) / 2} ${x2},${y2}`;
 }
 
-// weights: {outer: [w, …], inner: [w, …]} of the synapses in their order, or null. The picture has what it is made of as `parts`:
-// circles {sensory, neurons} and paths {outer, inner}, each in the order of the wiring.
+// weights: {outer: [w, …], inner: [w, …]} of the synapses in their order, or null. The picture has
+// what it is made of as `parts`: circles {sensory, neurons} and paths {outer, inner}, each in the
+// order of the wiring.
 function wiringPicture(wiring, {width = 280, height = null, weights = null} = {}) {
   const [sensory, inter, command, motor] = wiring.layers;
   const tall = height ?? Math.max(120, Math.min(300, Math.max(...wiring.layers) * 12));
@@ -111,7 +114,7 @@ const wiringKey = (more = "") =>
     element("span", {class: "key exc"}),
     " excitatory ",
     element("span", {class: "key inh"}),
-    ` inhibitory${more && ", "}${more}; from left to right sensory nodes, inter, command and motor neurons.`,
+    ` inhibitory${more && ", "}${more}. From left to right: sensory nodes, inter, command and motor neurons.`,
   );
 
 export {wiringPicture, wiringKey};
