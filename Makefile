@@ -16,7 +16,7 @@ search: $(VENV)/installed
 test: $(VENV)/installed-test
 	failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m "not ray" || failed=1; \
-	$(BIN)/python tests/apart.py || failed=1; \
+	$(BIN)/python tests/ray_tests.py || failed=1; \
 	exit $$failed
 
 # Everything that developers use: tests, lint, docs.

@@ -9,8 +9,8 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import globaltimer
 
-from wiring_search.kernels.gpu_layout import ROWS
-from wiring_search.kernels.sequence_gpu import LANES, reciprocal
+from wiring_search.networks.kernels.gpu.layout import ROWS
+from wiring_search.networks.kernels.gpu.sequence import LANES, reciprocal
 
 # Of the special-function units of a multiprocessor; a sigmoid is an exponential and a reciprocal.
 LANES_A_CLOCK, OPERATIONS_A_SIGMOID = 16, 2

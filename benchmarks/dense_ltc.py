@@ -3,8 +3,8 @@
 import torch
 from torch.nn.functional import softplus
 
-from wiring_search.neurons.ltc import EPSILON, INITIAL_RANGES
-from wiring_search.wiring import Wiring
+from wiring_search.networks.neurons.ltc import EPSILON, INITIAL_RANGES
+from wiring_search.wirings.wiring import Wiring
 
 Tensor = torch.Tensor
 

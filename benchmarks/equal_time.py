@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.pareto import hypervolume
+from wiring_search.analysis.pareto import hypervolume
 from wiring_search.run import Run
 
 REFERENCE = (17.8, np.log2(1024))

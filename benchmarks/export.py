@@ -16,8 +16,8 @@ import torch
 from wiring_search import tasks
 from wiring_search.export import export, parcel_of
 from wiring_search.export.verified import microseconds
-from wiring_search.kernels import cpu
-from wiring_search.latency import latencies_us
+from wiring_search.networks.kernels import cpu
+from wiring_search.training.latency import latencies_us
 from wiring_search.store import Store
 
 

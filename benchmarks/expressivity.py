@@ -12,13 +12,13 @@ synaptic weights (conductances, for LTC) × s, memories and input maps as they a
 
 import numpy as np
 
-from wiring_search.candidate import SOLVERS, Candidate
-from wiring_search.kernels import cpu
-from wiring_search.pack import Pack
-from wiring_search.scores.published_trajectory import MODELS, published_length
+from wiring_search.wirings.candidate import SOLVERS, Candidate
+from wiring_search.networks.kernels import cpu
+from wiring_search.training.pack import Pack
+from benchmarks.published_trajectory import MODELS, published_length
 from wiring_search.scores.trajectory import circle_length, expressivity, latent_trajectories, trajectory_lengths
-from wiring_search.topologies import fully_connected, ncp
-from wiring_search.wiring import Wiring
+from wiring_search.wirings.topologies import fully_connected, ncp
+from wiring_search.wirings.wiring import Wiring
 
 FEATURES, SEEDS = 2, 5
 SYNAPTIC = {"w", "sensory_w"} | {f"{outer}{head}_w" for outer in ("", "sensory_") for head in ("ff1", "ff2", "time_a", "time_b")}

@@ -45,13 +45,13 @@ import chip  # noqa: E402
 import triton  # noqa: E402
 from gpu_check import check, parameters  # noqa: E402
 
-from wiring_search.kernels import gpu  # noqa: E402
-from wiring_search.kernels.gpu_layout import ROWS, GpuLayout  # noqa: E402
-from wiring_search.kernels.gpu_training import Trainer, replayed  # noqa: E402
-from wiring_search.kernels.layout import PackLayout  # noqa: E402
-from wiring_search.kernels.sequence_gpu import LANES  # noqa: E402
-from wiring_search.topologies import auto_ncp, ncp  # noqa: E402
-from wiring_search.wiring import Wiring  # noqa: E402
+from wiring_search.networks.kernels import gpu  # noqa: E402
+from wiring_search.networks.kernels.gpu.layout import ROWS, GpuLayout  # noqa: E402
+from wiring_search.networks.kernels.gpu.training import Trainer, replayed  # noqa: E402
+from wiring_search.networks.kernels.layout import PackLayout  # noqa: E402
+from wiring_search.networks.kernels.gpu.sequence import LANES  # noqa: E402
+from wiring_search.wirings.topologies import auto_ncp, ncp  # noqa: E402
+from wiring_search.wirings.wiring import Wiring  # noqa: E402
 
 Tensor = torch.Tensor
 
@@ -243,7 +243,7 @@ def cpu_kernel() -> tuple[float, int] | None:
     try:
         import numba
 
-        from wiring_search.kernels import cpu
+        from wiring_search.networks.kernels import cpu
     except ImportError as missing:
         print(f"our CPU kernel is not timed: {missing}\n")
         return None

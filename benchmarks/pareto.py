@@ -15,7 +15,7 @@ import numpy as np
 from pymoo.indicators.hv import HV
 from pymoo.indicators.igd_plus import IGDPlus
 
-from wiring_search.pareto import additive_epsilon, hypervolume, igd_plus, is_front
+from wiring_search.analysis.pareto import additive_epsilon, hypervolume, igd_plus, is_front
 
 
 def main() -> None:

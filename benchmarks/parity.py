@@ -13,12 +13,14 @@ from itertools import product
 import numpy as np
 import torch
 
-from wiring_search.candidate import EXPLICIT, GRADIENTS, MEMORIES, SOLVERS
-from wiring_search.kernels import adjoint, cpu, reference
-from wiring_search.kernels.layout import Kind, PackLayout
-from wiring_search.neurons import initial_parameters
-from wiring_search.solvers import TABLEAUX
-from wiring_search.topologies import ncp
+from wiring_search.wirings.candidate import EXPLICIT, GRADIENTS, MEMORIES, SOLVERS
+from wiring_search.networks.kernels import adjoint
+from wiring_search.networks.kernels import cpu
+from wiring_search.networks.kernels import reference
+from wiring_search.networks.kernels.layout import Kind, PackLayout
+from wiring_search.networks.neurons import initial_parameters
+from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.topologies import ncp
 
 BATCH, TIME_STEPS, FEATURES, OUTPUTS = 40, 12, 5, 3
 

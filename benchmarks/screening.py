@@ -20,16 +20,16 @@ for _library in ("OPENBLAS", "MKL", "OMP", "NUMBA"):
 import numpy as np  # noqa: E402  (the numbers of threads are read on import)
 
 from search_spaces import Space, load  # noqa: E402
-from wiring_search.candidate import Candidate  # noqa: E402
-from wiring_search.kernels.layout import Kind, kind_of  # noqa: E402
-from wiring_search.pack import Pack  # noqa: E402
-from wiring_search.reservoir import different_streams  # noqa: E402
+from wiring_search.wirings.candidate import Candidate  # noqa: E402
+from wiring_search.networks.kernels.layout import Kind, kind_of  # noqa: E402
+from wiring_search.training.pack import Pack  # noqa: E402
+from wiring_search.training.baselines.reservoir import different_streams  # noqa: E402
 from wiring_search.scores.gradient import gradient_flow  # noqa: E402
 from wiring_search.scores.proxies import PROXIES, proxies  # noqa: E402
 from wiring_search.scores.rank import kernel_rank  # noqa: E402
 from wiring_search.scores.trajectory import latent_trajectories, neural_ode_length, trajectory_lengths  # noqa: E402
-from wiring_search.screening import sampled  # noqa: E402
-from wiring_search.training import warm_up  # noqa: E402
+from wiring_search.run.screen import sampled  # noqa: E402
+from wiring_search.training.loop import warm_up  # noqa: E402
 
 PARTS = 512
 

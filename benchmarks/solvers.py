@@ -14,10 +14,10 @@ from collections.abc import Callable
 import numba
 import torch
 
-from wiring_search.hypersolver import fit
-from wiring_search.network import LiquidNetwork
-from wiring_search.solver_accuracy import SolverReport, compare, fine_solution
-from wiring_search.topologies import ncp
+from wiring_search.networks.hypersolver import fit
+from wiring_search.networks.liquid_network import LiquidNetwork
+from wiring_search.networks.solver_accuracy import SolverReport, compare, fine_solution
+from wiring_search.wirings.topologies import ncp
 
 WIRING = ncp(sensory=2, inter=10, command=6, motor=2, sensory_fanout=4, inter_fanout=3, recurrent_synapses=6, motor_fanin=3)
 SAMPLES, TIME_STEPS, TRAINING_STEPS = 32, 24, 300

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.config import StudyConfig
+from wiring_search.store.config import StudyConfig
 
 # Hypervolumes lie below these, for errors that are shares, and for mean squared errors of half-cheetah.
 REFERENCES = {"digits": (0.9, np.log2(512)), "half-cheetah": (17.8, np.log2(1024))}
@@ -85,11 +85,11 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
 
     from search_spaces import load as load_space
     from wiring_search import tasks
-    from wiring_search.events import PackDone
-    from wiring_search.scoring import train_and_score
+    from wiring_search.search.events import PackDone
+    from wiring_search.scores.evaluate import train_and_score
     from wiring_search.store import Store
-    from wiring_search.study import search
-    from wiring_search.tally import expected_epochs
+    from wiring_search.search.study import search
+    from wiring_search.search.monitor import expected_epochs
     from workers.inline import InlinePool
 
     numba.set_num_threads(1)
@@ -121,7 +121,7 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
 
         search(config, store, InlinePool(train_and_score, task), watch, lambda: "spent" if spent > allowed else None)
         table = store.table()
-        from wiring_search.results import front
+        from wiring_search.analysis.table import front
 
         best = front(table, config.objectives)
         members = store.candidates([int(trial) for trial in best["trial"]])
@@ -139,15 +139,15 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
 
 
 def volume(errors, synapses, reference) -> float:
-    from wiring_search.pareto import hypervolume
+    from wiring_search.analysis.pareto import hypervolume
 
     return hypervolume(np.stack([np.asarray(errors, float), np.log2(np.asarray(synapses, float))], axis=1), reference)
 
 
 def retrained(task, config: StudyConfig, candidates, seed: int) -> list[float]:
     """Errors of these candidates from other initial weights, with other minibatches, for the full budget."""
-    from wiring_search.records import PackJob, Rung
-    from wiring_search.training import train
+    from workers.jobs import PackJob, Rung
+    from wiring_search.training.loop import train
 
     jobs = tuple(replace(candidate, seed=seed) for candidate in candidates)
     return [o.error for o in train(task, PackJob(0, Rung(0, config.epochs, config.batch_size), jobs, seed)).outcomes]
@@ -158,7 +158,7 @@ def mean_work(config: StudyConfig, epochs: int) -> float:
     from itertools import islice
 
     from search_spaces import Space
-    from wiring_search.screening import sampled
+    from wiring_search.run.screen import sampled
 
     drawn = islice(sampled(Space.from_json(config.space), 200, 0), 200)
     return float(np.mean([candidate.updates for _, candidate in drawn])) * epochs

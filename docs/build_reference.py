@@ -14,21 +14,53 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "reference"
 # What README, docs and examples use, by subject.
 MODULES = {
-    "Searching": ["run", "config", "extension", "results", "store", "trained", "examine"],
-    "Spaces and candidates": ["search_spaces", "candidate", "wiring", "topologies", "mutation", "score_names"],
-    "Networks": [
-        "network",
-        "interop",
-        "neurons.dynamics",
-        "neurons.connections",
-        "solver_accuracy",
-        "solver_choice",
-        "hypersolver",
+    "Searching": [
+        "run",
+        "run.files",
+        "store",
+        "store.config",
+        "store.extension",
+        "analysis.table",
+        "analysis.enough",
+        "analysis.reference_point",
+        "export.trained_network",
     ],
-    "Tasks": ["tasks", "tasks.columns", "tasks.baselines"],
-    "Fronts": ["pareto", "fronts", "comparing"],
-    "What matters": ["structure", "importance", "correlations", "mattering", "screening"],
-    "Winners": ["controls", "significance", "optimism", "winning", "export"],
+    "Spaces and candidates": [
+        "search_spaces",
+        "wirings.kinds",
+        "wirings.candidate",
+        "wirings.wiring",
+        "wirings.topologies",
+        "wirings.mutation",
+        "wirings.drawing",
+        "scores.catalogue",
+    ],
+    "Networks": [
+        "networks.liquid_network",
+        "networks.ncps_interop",
+        "networks.neurons.dynamics",
+        "networks.neurons.connections",
+        "networks.neurons.parameters",
+        "networks.solver_accuracy",
+        "networks.hypersolver",
+        "scores.solver_choice",
+    ],
+    "Tasks": ["tasks", "tasks.columns", "tasks.trivial_rules"],
+    "Fronts": ["analysis.pareto", "analysis.front", "analysis.expected_error", "analysis.compare"],
+    "What matters": [
+        "wirings.structure",
+        "analysis.importance",
+        "analysis.correlations",
+        "analysis.factors",
+        "run.screen",
+    ],
+    "Winners": [
+        "wirings.null_controls",
+        "analysis.significance",
+        "analysis.generalisation_gap",
+        "analysis.winners",
+        "export",
+    ],
 }
 COMMANDS = "commands.md"
 Definition = ast.FunctionDef | ast.ClassDef

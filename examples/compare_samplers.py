@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.pareto import hypervolume
+from wiring_search.analysis.pareto import hypervolume
 from wiring_search.run import ONE_PROCESS, search, study_config
 
 TRIALS, EPOCHS = int(os.environ.get("TRIALS", 60)), int(os.environ.get("EPOCHS", 10))

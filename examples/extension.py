@@ -9,11 +9,12 @@ docs/how-to/own-neuron.md, own-score.md and own-data.md go through it.
 import numpy as np
 import torch
 
-from wiring_search.network import LiquidNetwork
-from wiring_search.neurons.connections import Connections, synapses_of
-from wiring_search.neurons.dynamics import Dynamics, sums_onto
-from wiring_search.score_names import Score
-from wiring_search.tasks import Split, Task, TaskOptions, baselines
+from wiring_search.networks.liquid_network import LiquidNetwork
+from wiring_search.networks.neurons.connections import Connections, synapses_of
+from wiring_search.networks.neurons.dynamics import Dynamics, sums_onto
+from wiring_search.scores.catalogue import Score
+from wiring_search.tasks import Split, Task, TaskOptions
+from wiring_search.tasks import trivial_rules as baselines
 
 # A neuron: a leaky unit whose rate is gated by what it hears.
 #

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from search_spaces import Choice, FloatRange, IntRange, Space
-from wiring_search.config import StudyConfig
+from wiring_search.store.config import StudyConfig
 from wiring_search.run import ONE_PROCESS, search
 
 TRIALS, EPOCHS = int(os.environ.get("TRIALS", 16)), int(os.environ.get("EPOCHS", 10))

@@ -8,8 +8,8 @@ import os
 import torch
 from torch import nn
 
-from wiring_search.network import LiquidNetwork
-from wiring_search.topologies import ncp
+from wiring_search.networks.liquid_network import LiquidNetwork
+from wiring_search.wirings.topologies import ncp
 
 STEPS = int(os.environ.get("EPOCHS", 20)) * 10
 

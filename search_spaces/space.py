@@ -27,9 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from wiring_search import topologies
-from wiring_search.candidate import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS, Candidate
-from wiring_search.wiring import Wiring
+from wiring_search.wirings import topologies
+from wiring_search.wirings.candidate import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS, Candidate
+from wiring_search.wirings.wiring import Wiring
 
 Value = int | float | str
 Point = dict[str, Value]

@@ -4,7 +4,7 @@ import math
 import time
 from collections import deque
 
-from wiring_search.records import PackJob, PackResult
+from workers.jobs import PackJob, PackResult
 from wiring_search.tasks.task import Task
 from workers.limits import Limits, out_of_memory
 from workers.pool import Train

@@ -4,10 +4,10 @@ Ray."""
 from collections.abc import Callable
 from typing import Protocol
 
-from wiring_search.records import Beat, PackJob, PackResult
+from workers.jobs import Beat, PackJob, PackResult
 from wiring_search.tasks.task import Task
 
-# `wiring_search.scoring.train_and_score`, or a stand-in for tests.
+# `wiring_search.scores.evaluate.train_and_score`, or a stand-in for tests.
 Train = Callable[[Task, PackJob, Beat], PackResult]
 
 

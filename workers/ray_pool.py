@@ -24,8 +24,8 @@ from ray.exceptions import (
     RayTaskError,
 )
 
-from wiring_search.records import PackJob, PackResult
-from wiring_search.stopping import deaf
+from workers.jobs import PackJob, PackResult
+from workers.signals import deaf
 from wiring_search.tasks.task import Task
 from workers import limits
 from workers.pool import Train

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import ray
 
-from wiring_search.records import PackJob, PackResult
+from workers.jobs import PackJob, PackResult
 from wiring_search.tasks.task import Task
 from workers.pool import Train
 
@@ -17,7 +17,7 @@ _DEVICE_LOST = "CUDA error"
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a worker that has come up says of itself. node: Ray's id of it; speed: see `workers.speed`."""
+    """What a worker that has come up says of itself. node: Ray's id of it; speed: see `wiring_search.training.speed`."""
 
     node: str
     speed: float
@@ -37,7 +37,7 @@ class _Worker:
 
     @ray.method(concurrency_group="training")
     def hello(self) -> Hello:
-        from workers.speed import speed
+        from wiring_search.training.speed import speed
 
         self._keep_to_its_cores()
         measured = speed()
@@ -73,7 +73,7 @@ class _Worker:
 
     def _keep_to_its_cores(self) -> None:
         """Both count threads for each thread that calls them, so this is said in the one that trains. Torch gets one: see
-        `wiring_search.training.one_torch_thread`."""
+        `wiring_search.training.loop.one_torch_thread`."""
         import numba
         import torch
 

@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from wiring_search.pareto import attainment
+from wiring_search.analysis.pareto import attainment
 from wiring_search.run import ONE_PROCESS, Run, search, study_config
 
 HERE = Path(__file__).resolve().parent

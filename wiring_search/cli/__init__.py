@@ -1,5 +1,5 @@
 """The command line. Every command reads and writes run folders; what it does is in `wiring_search.run` and
-`wiring_search.examine`.
+`wiring_search.run`.
 
 Heavy libraries are imported inside the commands, so that `--help` answers at once.
 """
@@ -11,7 +11,13 @@ import typer
 
 # isort: off
 # Importing a file of commands adds them to the application, so this is the order in which help lists them.
-from wiring_search.cli import searching, reading, comparing, mattering, examining, winning, exporting  # noqa: F401
+from wiring_search.cli import search as searching
+from wiring_search.cli import show as reading
+from wiring_search.cli import compare as comparing
+from wiring_search.cli import factors as mattering
+from wiring_search.cli import examine as examining
+from wiring_search.cli import retrain as winning
+from wiring_search.cli import export as exporting  # noqa: F401
 # isort: on
 
 from wiring_search.cli.options import app, errors

@@ -9,7 +9,7 @@ from wiring_search.cli.options import console
 if TYPE_CHECKING:
     import pandas
 
-    from wiring_search.fronts import Front
+    from wiring_search.analysis.front import Front
     from wiring_search.run import Run
 
 # Shown beside error and size where they were measured.
@@ -22,7 +22,7 @@ _OFTEN = 0.05
 
 def show_front(run: "Run", found: "Front | None" = None) -> None:
     """found: another front of it than that of its own objectives."""
-    from wiring_search.records import SHARES, value_of
+    from workers.jobs import SHARES, value_of
 
     found = found or run.analysed()
     metric, objectives, compared = run.metric, found.objectives, found.rows

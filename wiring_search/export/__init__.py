@@ -21,10 +21,10 @@ from wiring_search.export.parcel import Parcel, inputs_json, parcel
 from wiring_search.export.readme import readme
 from wiring_search.export.to_json import network_from_json
 from wiring_search.export.verified import Check
-from wiring_search.records import value_of
+from workers.jobs import value_of
 from wiring_search.store import Store, Trial
 from wiring_search.tasks import Task
-from wiring_search.trained import trained_network
+from wiring_search.export.trained_network import trained_network
 
 __all__ = ["FORMATS", "Written", "export", "network_from_json", "parcel", "parcel_of", "write"]
 

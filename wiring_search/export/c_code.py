@@ -1,4 +1,4 @@
-"""The C99 of a network's parts, every formula as in `wiring_search.neurons`; `to_c` puts them together.
+"""The C99 of a network's parts, every formula as in `wiring_search.networks.neurons`; `to_c` puts them together.
 
 In these texts @ stands for the network's name, @@ for it in capitals.
 """
@@ -102,7 +102,7 @@ static inline void @_outer_of(const float *u, float *outer) {
 """
 RATE_LEAK = " - v[i] / @_tau[i]"
 
-# Explicit Runge-Kutta steps (wiring_search.solvers).
+# Explicit Runge-Kutta steps (wiring_search.networks.neurons.solvers).
 EXPLICIT = """
 static inline void @_advance(float *v, const float *u, float elapsed) {
     float outer[2 * @@_NEURONS], place[@@_NEURONS], slope[@@_NEURONS], next[@@_NEURONS];

@@ -8,7 +8,7 @@ import networkx
 import numpy as np
 
 from wiring_search.export.parcel import Parcel, columns_json
-from wiring_search.neurons import NEURONS
+from wiring_search.networks.neurons import NEURONS
 
 
 def graph_of(parcel: Parcel) -> networkx.DiGraph:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from wiring_search.candidate import Candidate
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.export.steps import programs_of
-from wiring_search.network import LiquidNetwork, elapsed_of
+from wiring_search.networks.liquid_network import LiquidNetwork, elapsed_of
 from wiring_search.tasks.columns import Columns, Scale
 
 if TYPE_CHECKING:

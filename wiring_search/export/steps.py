@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch._higher_order_ops.scan import scan  # torch has no public loop that its exporters take with any number of steps
 
-from wiring_search.kernels import reference
-from wiring_search.network import LiquidNetwork
+from wiring_search.networks.kernels import reference
+from wiring_search.networks.liquid_network import LiquidNetwork
 
 Tensor = torch.Tensor
 

@@ -12,10 +12,10 @@ import numpy as np
 from wiring_search.export import c_code
 from wiring_search.export.parcel import Parcel, scale_of, told
 from wiring_search.export.verified import Check, compared
-from wiring_search.neurons import NEURONS
-from wiring_search.neurons.cfc import HEADS, PURE, swept
-from wiring_search.neurons.ltc import EPSILON
-from wiring_search.solvers import TABLEAUX
+from wiring_search.networks.neurons import NEURONS
+from wiring_search.networks.neurons.cfc import HEADS, PURE, swept
+from wiring_search.networks.neurons.ltc import EPSILON
+from wiring_search.networks.neurons.solvers import TABLEAUX
 
 _CFCS = ("cfc", "layered-cfc")
 _STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")

@@ -1,6 +1,6 @@
 """`wiring.dot`: a picture in layers for Graphviz (`dot -Tsvg wiring.dot`), colours, arrow heads and widths as the weights are.
 
-Colours and heads are those of `wiring_search.drawing`: blue arrows excite, orange dashed bars inhibit.
+Colours and heads are those of `wiring_search.wirings.drawing`: blue arrows excite, orange dashed bars inhibit.
 """
 
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import networkx
 
-from wiring_search.drawing import EXCITATORY, INHIBITORY
+from wiring_search.wirings.drawing import EXCITATORY, INHIBITORY
 from wiring_search.export.edges import graph_of, largest_difference
 from wiring_search.export.parcel import Parcel
 from wiring_search.export.verified import Check

@@ -1,7 +1,7 @@
 """`NAME_ncps.py` and `NAME_ncps.pt`: a module that builds the network out of the `ncps` package, and its weights.
 
 What `ncps` has no place for stands around its module as plain linear layers (a projection, the readout) or is folded into
-its weights (the affine input map of a CfC). See `wiring_search.interop` for what it can hold.
+its weights (the affine input map of a CfC). See `wiring_search.networks.ncps_interop` for what it can hold.
 """
 
 import importlib.util
@@ -15,9 +15,9 @@ from torch import nn
 
 from wiring_search.export.parcel import Parcel, told
 from wiring_search.export.verified import Check, compared, microseconds
-from wiring_search.network import LiquidNetwork
-from wiring_search.neurons import NEURONS
-from wiring_search.neurons.cfc import HEADS
+from wiring_search.networks.liquid_network import LiquidNetwork
+from wiring_search.networks.neurons import NEURONS
+from wiring_search.networks.neurons.cfc import HEADS
 
 _MODES = {"layered-cfc": "default", "layered-cfc-no-gate": "no_gate", "layered-cfc-pure": "pure"}
 _HOLDS = "ncps holds LTC with the semi-implicit solver and layered CfC, with memory none or state"
@@ -57,7 +57,7 @@ def write(parcel: Parcel, folder: Path) -> None:
 
 
 def check(parcel: Parcel, folder: Path) -> Check:
-    from wiring_search.interop import state_order
+    from wiring_search.networks.ncps_interop import state_order
 
     network = _imported(folder / files(parcel)[0]).load()
     order = state_order(parcel.network)
@@ -85,7 +85,7 @@ def _held(y: torch.Tensor, passes: torch.Tensor, parcel: Parcel) -> torch.Tensor
 
 def _parts(network: LiquidNetwork) -> tuple[nn.Module, nn.Module, nn.Module]:
     """What goes before the ncps module, the module, and what goes behind it."""
-    from wiring_search.interop import to_ncps
+    from wiring_search.networks.ncps_interop import to_ncps
 
     layout, kind = network.layout, network.layout.kind
     projected = layout.features != network.wiring.sensory

@@ -10,7 +10,7 @@ from typing import Any
 
 from wiring_search.report.data import MATTERS, RANDOM, report_data
 from wiring_search.report.page import page
-from wiring_search.results import write_whole
+from wiring_search.analysis.table import write_whole
 from wiring_search.store import Store
 
 __all__ = ["FILE", "MATTERS", "RANDOM", "report_data", "report_page", "write_report"]
@@ -21,7 +21,7 @@ FILE = "report.html"
 def write_report(store: Store, playable: dict[str, Any] | None = None) -> Path:
     """Write the report into the run folder, whole or not at all; its path. Raises ValueError where the disk does not take it.
 
-    playable: networks that the page can run, as `wiring_search.playing` makes them; {"absent": why} where there are none, and None
+    playable: networks that the page can run, as `wiring_search.report.player` makes them; {"absent": why} where there are none, and None
     where nothing is said of that.
     """
     text = report_page({**report_data(store), "play": playable})

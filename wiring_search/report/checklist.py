@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from wiring_search.config import StudyConfig
+from wiring_search.store.config import StudyConfig
 from wiring_search.store.environment import CHANGED, PACKAGES
 
 Answer = Literal["yes", "partly", "no"]

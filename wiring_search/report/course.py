@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search.pareto import hypervolume_course
-from wiring_search.records import Status
-from wiring_search.results import minimised_points
+from wiring_search.analysis.pareto import hypervolume_course
+from workers.jobs import Status
+from wiring_search.analysis.table import minimised_points
 from wiring_search.store import Store
 
 if TYPE_CHECKING:

@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search.fronts import Front, enough, front_of
-from wiring_search.fronts.trainings import trainings
-from wiring_search.records import SHARES, Status
-from wiring_search.report.again import winners_data
+from wiring_search.analysis.front import Front, front_of
+from wiring_search.analysis.enough import enough
+from wiring_search.analysis.expected_error import trainings
+from workers.jobs import SHARES, Status
+from wiring_search.report.winners import winners_data
 from wiring_search.report.checklist import Compared, Known, checklist
 from wiring_search.report.columns import coded, column, listed, rounded
 from wiring_search.report.course import cost, course
-from wiring_search.report.sure import sentences
-from wiring_search.results import candidates
-from wiring_search.score_names import ALWAYS, SCORES
+from wiring_search.report.certainty import sentences
+from wiring_search.analysis.table import candidates
+from wiring_search.scores.catalogue import ALWAYS, SCORES
 from wiring_search.store import Store, Trial, exists
-from wiring_search.winning import Winners, winners
-from wiring_search.wiring import Wiring
+from wiring_search.analysis.winners import Winners, winners
+from wiring_search.wirings.wiring import Wiring
 
 if TYPE_CHECKING:
     import pandas

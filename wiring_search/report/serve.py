@@ -33,7 +33,7 @@ _HEADERS = {
 }
 
 
-# Networks that the page can run, as `wiring_search.playing` makes them, out of a store.
+# Networks that the page can run, as `wiring_search.report.player` makes them, out of a store.
 Play = Callable[[Store], dict[str, Any]]
 
 

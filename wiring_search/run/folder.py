@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wiring_search import results, tasks
-from wiring_search.config import StudyConfig
-from wiring_search.fronts import Front, draw_front, enough, front_of
+from wiring_search import tasks
+from wiring_search.analysis import table as results
+from wiring_search.store.config import StudyConfig
+from wiring_search.analysis.front import Front, front_of
+from wiring_search.report.pictures.front import draw_front
+from wiring_search.analysis.enough import enough
 from wiring_search.report import FILE as REPORT
 from wiring_search.report import write_report
 from wiring_search.store import Store, StoreFault, Trial
@@ -131,7 +134,7 @@ def player() -> Callable[[Store], dict[str, Any]]:
 
 def _playable(store: Store, task: Task | None) -> dict[str, Any]:
     """Networks that the report's page can run, those of the front first, then the best of the others; or why there are none."""
-    from wiring_search.playing import MOST_NETWORKS, playable
+    from wiring_search.report.player import MOST_NETWORKS, playable
 
     table, trials, config = store.table(), store.trials(), store.config
     best = results.front(table, config.objectives)["trial"], results.candidates(table).sort_values("error")["trial"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import search_spaces
 from wiring_search import tasks
-from wiring_search.config import StudyConfig
-from wiring_search.extension import Extension, extended
+from wiring_search.store.config import StudyConfig
+from wiring_search.store.extension import Extension, extended
 from wiring_search.tasks import Task
 
 if TYPE_CHECKING:
-    from wiring_search.kernels.layout import Kind
+    from wiring_search.networks.kernels.layout import Kind
     from workers.pool import Pool, Train
 
 # Candidates side by side on a GPU. More would be quicker a candidate, and the sampler would ask for more of them blindly.
@@ -53,7 +53,7 @@ def make_pool(
     told: Callable[[str, int, int], None],
 ) -> "Pool":
     """A pool of workers that call `train`. kinds: what they will train, told: heard of each that has to be compiled first."""
-    from wiring_search.training import warm_up
+    from wiring_search.training.loop import warm_up
 
     # Compile once, here: workers then find the kernels in the cache instead of compiling them side by side.
     warm_up(kinds, told)
@@ -76,7 +76,7 @@ def training_pool(
 ) -> "Pool":
     """A pool of workers that train candidates and score them, on the device of `resources`, which must be decided. See
     `make_pool`."""
-    from wiring_search.scoring import train_and_score
+    from wiring_search.scores.evaluate import train_and_score
 
     return make_pool(extended(extension, partial(train_and_score, device=resources.device)), task, resources, kinds, told)
 
@@ -84,7 +84,7 @@ def training_pool(
 def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
     """With the device decided, "cpu" or "cuda", and a GPU to each worker that is to use one. Raises ValueError for other names, and
     for "cuda" in this process, or on this machine, where it has none."""
-    from wiring_search.devices import DEVICES, has_gpu_kernel, packs_on, why_no_gpu
+    from wiring_search.training.devices import DEVICES, has_gpu_kernel, packs_on, why_no_gpu
 
     device, here = resources.device, resources.workers == 0 or resources.address is None
     if device not in DEVICES or (device == "cuda" and here):
@@ -98,7 +98,7 @@ def default_pack_size(config: StudyConfig, resources: Resources = ALL_CORES) -> 
     """Candidates side by side where a study gives no number. A core has its caches full with few; a GPU is idle unless it trains
     hundreds at once: 256, repeats counted, or fewer where its free memory has no room for them. (That of a cluster cannot be
     seen from here; there a pack without room is halved.) Raises ValueError as `decided` does."""
-    from wiring_search.devices import why_no_gpu
+    from wiring_search.training.devices import why_no_gpu
 
     space = search_spaces.Space.from_json(config.space)
     resources = decided(resources, kinds_of(space))
@@ -110,8 +110,8 @@ def default_pack_size(config: StudyConfig, resources: Resources = ALL_CORES) -> 
 
 def _room_on_gpu(config: StudyConfig, space: search_spaces.Space, share: float) -> int:
     """Candidates that half of a worker's share of the free memory has room for: the other half is for larger ones."""
-    from wiring_search.estimate import alike, typical
-    from wiring_search.gpu_pack import room_for
+    from wiring_search.run.estimate import alike, typical
+    from wiring_search.training.gpu_pack import room_for
 
     task, packs = tasks.load(config.task, config.task_options), alike(typical(space, 64, config.seed))
     return min(room_for(pack, task.features, task.outputs, task.time_steps, share / 2) for pack in packs)
@@ -119,6 +119,6 @@ def _room_on_gpu(config: StudyConfig, space: search_spaces.Space, share: float) 
 
 def kinds_of(space: search_spaces.Space) -> "list[Kind]":
     """What candidates of a space are trained as."""
-    from wiring_search.kernels.layout import Kind
+    from wiring_search.networks.kernels.layout import Kind
 
     return [Kind(*dynamics) for dynamics in space.dynamics()]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import search_spaces
 from wiring_search import tasks
-from wiring_search.config import StudyConfig
-from wiring_search.extension import extended
+from wiring_search.store.config import StudyConfig
+from wiring_search.store.extension import extended
 from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, make_pool
-from wiring_search.score_names import OBJECTIVES
+from wiring_search.scores.catalogue import OBJECTIVES
 from wiring_search.store import Store, exists
 from wiring_search.tasks import Task
 
@@ -41,7 +41,7 @@ def screen(
     proxy foretold its scores: proxies.csv and proxies.png. resources: as for `search`. told(done, count): called after
     each pack. Raises ValueError for fewer than one sample, and where `out` holds a study of another task or space.
     """
-    from wiring_search import screening
+    from wiring_search.run.screened import screen as screening
     from wiring_search.scores.trajectory import REFERENCE
 
     if samples < 1:
@@ -71,8 +71,8 @@ def screen(
 def _trust(folder: Path, task: Task, seed: int) -> "pandas.DataFrame | None":
     import numpy as np
 
-    from wiring_search.records import Status
-    from wiring_search.screening import trust
+    from workers.jobs import Status
+    from wiring_search.run.screen import trust
 
     with closing(Store.open(folder)) as store:
         trials = [trial for trial in store.trials() if trial.status is Status.OK]

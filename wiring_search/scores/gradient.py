@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wiring_search.kernels import cpu
-from wiring_search.pack import Pack
+from wiring_search.networks.kernels import cpu
+from wiring_search.training.pack import Pack
 
 # Over the whole sequence a healthy gradient keeps within this factor of where it started, up or down.
 HEALTHY_FACTOR = 1e3

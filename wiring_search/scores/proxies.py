@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from wiring_search.candidate import Candidate
-from wiring_search.kernels.layout import Kind, kind_of
-from wiring_search.pack import Pack
-from wiring_search.reservoir import different_streams
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.networks.kernels.layout import Kind, kind_of
+from wiring_search.training.pack import Pack
+from wiring_search.training.baselines.reservoir import different_streams
 from wiring_search.scores.gradient import gradient_flow
 from wiring_search.scores.rank import kernel_rank
 from wiring_search.scores.trajectory import expressivity

@@ -25,9 +25,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wiring_search import training
-from wiring_search.candidate import Candidate
-from wiring_search.records import PackJob, PackResult, Rung
+from wiring_search.training import loop as training
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import PackJob, PackResult, Rung
 from wiring_search.tasks.task import Task
 
 _PACK = 8

@@ -11,8 +11,8 @@ memory that gives the neurons their states it is the memory's cells that remembe
 
 import numpy as np
 
-from wiring_search.kernels import cpu
-from wiring_search.pack import Pack
+from wiring_search.networks.kernels import cpu
+from wiring_search.training.pack import Pack
 from wiring_search.scores.gradient import one_step_passes
 
 

@@ -6,8 +6,8 @@ finds packs that were asked for and not finished, and nothing half written. Tabl
 here alone, also while the search runs.
 """
 
-from wiring_search.store.faults import StoreFault
-from wiring_search.store.places import FILE, exists
+from wiring_search.store.errors import StoreFault
+from wiring_search.store.location import FILE, exists
 from wiring_search.store.rows import Baseline, Retraining, StoredPack, Trial
 from wiring_search.store.store import Store
 from wiring_search.store.tables import SCHEMA

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wiring_search.config import StudyConfig
-from wiring_search.records import VARIATION
-from wiring_search.score_names import ALWAYS
+from wiring_search.store.config import StudyConfig
+from workers.jobs import VARIATION
+from wiring_search.scores.catalogue import ALWAYS
 from wiring_search.store.rows import Baseline, Trial
 
 if TYPE_CHECKING:

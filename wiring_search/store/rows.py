@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from wiring_search.candidate import Candidate
-from wiring_search.records import Outcome, Status
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import Outcome, Status
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class StoredPack:
 
 @dataclass(frozen=True)
 class Baseline:
-    """One network that was trained to be compared with; see `wiring_search.baselines`."""
+    """One network that was trained to be compared with; see `wiring_search.training.baselines.recurrent`."""
 
     name: str
     status: Status
@@ -91,7 +91,7 @@ class Baseline:
 class Retraining:
     """One training of a winner, or of a control of it, with seeds that the search never used.
 
-    trial: the winner. control: a name out of `wiring_search.controls.CONTROLS`, "" for the winner itself. draw: which fresh seed
+    trial: the winner. control: a name out of `wiring_search.wirings.null_controls.CONTROLS`, "" for the winner itself. draw: which fresh seed
     it is, from 0; of a control, also which null wiring. candidate: what trains, with its seed. data_seed: the order of the data.
     """
 

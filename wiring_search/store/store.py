@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
 
-from wiring_search.candidate import Candidate
-from wiring_search.config import StudyConfig
-from wiring_search.records import Outcome, Status
-from wiring_search.store import after, frames
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.store.config import StudyConfig
+from workers.jobs import Outcome, Status
+from wiring_search.store import frames
+from wiring_search.store import after_search as after
 from wiring_search.store.environment import environment
-from wiring_search.store.faults import told
-from wiring_search.store.leases import file_held, refuse_lost, session_held
+from wiring_search.store.errors import told
+from wiring_search.store.locks import file_held, refuse_lost, session_held
 from wiring_search.store.migrations import bring_up_to_date, is_up_to_date
-from wiring_search.store.places import FILE, engine_of, exists, holds_study, point, server_of
+from wiring_search.store.location import FILE, engine_of, exists, holds_study, point, server_of
 from wiring_search.store.postgres import Server, make_schema
 from wiring_search.store.postgres import engine_of as engine_on
 from wiring_search.store.rows import (
@@ -359,7 +360,7 @@ class Store:
             return {row.trial: (row.asked, row.finished) for row in rows}
 
     def table(self) -> "pandas.DataFrame":
-        """One row a trial, then one a trained baseline; see `wiring_search.store.frames`, and `wiring_search.results` for what
+        """One row a trial, then one a trained baseline; see `wiring_search.store.frames`, and `wiring_search.analysis.table` for what
         is exported."""
         return frames.table(self.config, self.facts["metric"], self.trials(candidates=False), self.baselines())
 

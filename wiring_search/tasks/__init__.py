@@ -4,25 +4,8 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from wiring_search.tasks import (
-    activity,
-    adding,
-    copy_memory,
-    digits,
-    gesture,
-    half_cheetah,
-    occupancy,
-    ozone,
-    parity,
-    person,
-    power,
-    recall,
-    smnist,
-    table,
-    traffic,
-    uea,
-    walker2d,
-)
+from wiring_search.tasks import activity, adding, copy_memory, digits, gesture, half_cheetah, occupancy, ozone, parity, person, power, recall, smnist, traffic, uea, walker2d
+from wiring_search.tasks import csv_table as table
 from wiring_search.tasks.checks import checked
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task

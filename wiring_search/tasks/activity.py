@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.files import ids, numbers, read_table
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.splits import Recording, dealt, runs, split, windows

@@ -8,7 +8,7 @@ squared error of 1/6, the variance of the sum of two such numbers.
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.generated import lag_of, splits
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task

@@ -9,7 +9,7 @@ five markers are scored; a guess is right in one of eight cases.
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.generated import lag_of, splits
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task

@@ -10,7 +10,7 @@ asked for at the last step. 1,077 train, 360 validation, 360 test images, strati
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task

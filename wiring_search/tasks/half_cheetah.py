@@ -7,7 +7,7 @@ validation, 970 test windows. Traces are kept apart, so this is the clean protoc
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.columns import Columns
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.task import Split, Task

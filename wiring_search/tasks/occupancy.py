@@ -10,7 +10,7 @@ z-scores are by its rows too; 7,315, 812 and 1,549 windows.
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.columns import Columns
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.splits import Recording, Scale, dealt, in_time, scaled, split, windows

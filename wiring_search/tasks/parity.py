@@ -13,7 +13,7 @@ half of the cases (the published accuracy of LTC on events, 49.11 %, is that of 
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.generated import lag_of, splits
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task

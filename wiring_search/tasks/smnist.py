@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.options import TaskOptions, folder_of_files, plain_or_gzipped
 from wiring_search.tasks.task import Split, Task
 

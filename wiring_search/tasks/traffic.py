@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.files import numbers, read_table, stamps
 from wiring_search.tasks.options import TaskOptions, folder_of_files, plain_or_gzipped
 from wiring_search.tasks.splits import Recording, Scale, dealt, scaled, split, timed, windows

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import baselines
+from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.splits import Parts, Recording, split
 from wiring_search.tasks.task import Task

@@ -1,0 +1,326 @@
+"""Search spaces: what they build is feasible or said not to be, what means nothing does not exist, and a faulty file is told
+with its line."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import search_spaces
+from search_spaces import SPACES, Choice, FloatRange, Infeasible, IntRange, Space
+from search_spaces.space import Dimension, Fault, Point, Value, check_constraint, evaluate
+from search_spaces.toml_space import parse_space, read_space
+from wiring_search.wirings.candidate import MEMORIES, NEURONS, SOLVERS, Candidate
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLE = EXAMPLES / "space.toml"
+TEXT = EXAMPLE.read_text(encoding="utf-8")
+LIQUID = (EXAMPLES / "liquid.toml").read_text(encoding="utf-8")
+CONDITIONAL = {"liquid": SPACES["liquid"], "file": read_space(EXAMPLES / "liquid.toml")}
+
+
+def _draw(dimension: Dimension, rng: random.Random) -> Value:
+    match dimension:
+        case Choice(values):
+            return rng.choice(values)
+        case IntRange(low, high):
+            return rng.randint(low, high)
+        case FloatRange(low, high):
+            return rng.uniform(low, high)
+    raise TypeError(dimension)
+
+
+def _point(space: Space, rng: random.Random) -> Point:
+    point: Point = {}
+    for name in space.dimensions:
+        place = space.alternative(name, point)
+        if place is not None:
+            point[name] = _draw(space.alternatives(name)[place], rng)
+    return point
+
+
+def _built(space: Space, count: int, seed: int = 0) -> Iterator[tuple[Point, Candidate]]:
+    """The feasible ones of so many random points, built."""
+    rng = random.Random(seed)
+    for point in (_point(space, rng) for _ in range(count)):
+        try:
+            yield point, space.build(point, 3)
+        except Infeasible:
+            continue
+
+
+@pytest.mark.parametrize("name", [*(name for name in SPACES if not SPACES[name].conditional), "file"])
+def test_most_points_are_feasible_and_those_build(name: str) -> None:
+    space = read_space(EXAMPLE) if name == "file" else SPACES[name]
+    rng, feasible = random.Random(0), 0
+    for _ in range(150):
+        point = _point(space, rng)
+        holds = all(evaluate(text, point) for text in space.constraints)
+        try:
+            candidate = space.build(point, seed=3)
+        except Infeasible as reason:
+            assert not holds and "does not hold" in str(reason)
+            continue
+        assert holds and candidate.steps == point["steps"] and candidate.seed == 3
+        assert candidate.wiring.inter == point["inter"] and candidate.learning_rate == point["learning_rate"]
+        feasible += 1
+    assert feasible > 75
+
+
+@pytest.mark.parametrize("space", CONDITIONAL.values(), ids=CONDITIONAL)
+def test_most_points_of_conditional_spaces_are_feasible_and_build_what_they_say(space: Space) -> None:
+    built = list(_built(space, 300))
+    assert len(built) > 0.8 * 300
+    for point, candidate in built:
+        assert candidate.neuron == point["neuron"] and candidate.memory == point["memory"]
+        assert candidate.solver == point.get("solver", "closed-form")
+        assert candidate.steps == point.get("steps", 0)
+        assert (candidate.wiring.command > 0) == (point["topology"] in ("ncp", "layered"))
+
+
+def test_liquid_reaches_everything_and_draws_nothing_that_means_nothing() -> None:
+    built = list(_built(SPACES["liquid"], 600))
+    for name, all_of_them in (("neuron", NEURONS), ("memory", MEMORIES), ("solver", SOLVERS["ltc"])):
+        assert {getattr(candidate, name) for _, candidate in built} == set(all_of_them)
+    topologies = Counter(point["topology"] for point, _ in built)
+    assert set(topologies) == {"ncp", "layered", "random_sparse", "small_world", "fully_connected"}
+    assert topologies["ncp"] > 100
+    for point, candidate in built:
+        signed, layered = candidate.neuron in ("ltc", "ct-rnn", "neural-ode"), candidate.neuron.startswith("layered-")
+        assert ("excitatory" in point) == signed
+        assert ("solver" in point) == (len(SOLVERS[candidate.neuron]) > 1)
+        assert ("steps" in point) == (candidate.solver != "closed-form")
+        assert ("wiring_seed" in point) == (signed or point["topology"] != "fully_connected")
+        assert not layered or (point["recurrent_synapses"] == 0 and point["topology"] in ("ncp", "layered"))
+
+
+def test_every_dimension_of_liquid_matters() -> None:
+    """Each one that exists at a point makes another candidate there, at least at some points, in each of its alternatives."""
+    space, rng, tried, matters = SPACES["liquid"], random.Random(1), set(), set()
+    for point, candidate in _built(space, 150):
+        for name in point:
+            place = space.alternative(name, point)
+            dimension = space.alternatives(name)[place]
+            if isinstance(dimension, Choice) and len(dimension.values) == 1:
+                continue
+            tried.add((name, place))
+            if any(name in alternative.when for other in space.dimensions for alternative in space.alternatives(other)):
+                matters.add((name, place))  # it decides which others exist
+                continue
+            try:
+                changed = space.build({**point, name: _draw(dimension, rng)}, 3)
+            except Infeasible:
+                continue
+            if changed.candidate_id != candidate.candidate_id:
+                matters.add((name, place))
+    alternatives = {(name, place) for name in space.dimensions for place in range(len(space.alternatives(name)))}
+    assert matters == tried == alternatives - {("recurrent_synapses", 0)}
+
+
+@pytest.mark.parametrize("space", [*SPACES.values(), *CONDITIONAL.values()])
+def test_spaces_go_through_json(space: Space) -> None:
+    again = Space.from_json(json.loads(json.dumps(space.to_json())))
+    assert again == space and list(again.dimensions) == list(space.dimensions)
+
+
+def test_every_topology_can_be_searched() -> None:
+    dimensions = {
+        "auto_ncp": {"neurons": IntRange(8, 20), "motor": Choice((2,)), "sparsity": FloatRange(0.2, 0.9)},
+        "fully_connected": {"neurons": IntRange(4, 9), "motor": Choice((2,))},
+        "small_world": {"neurons": IntRange(6, 9), "motor": Choice((2,)), "neighbours": IntRange(1, 4)},
+        "random_sparse": {
+            "neurons": IntRange(4, 6),
+            "motor": Choice((2,)),
+            "sensory_synapses": IntRange(6, 9),
+            "synapses": IntRange(12, 16),
+        },
+        "layered": {"inter": IntRange(4, 6), "command": IntRange(2, 3), "motor": Choice((2,))},
+    }
+    for topology, own in dimensions.items():
+        space = Space(topology, {"sensory": IntRange(2, 4), **own, "wiring_seed": IntRange(0, 9)})
+        assert space.build(_point(space, random.Random(1)), 0).wiring.motor == 2
+
+
+def test_sizes_that_the_topology_refuses_are_infeasible() -> None:
+    space = Space("auto_ncp", {"sensory": Choice((2,)), "neurons": IntRange(2, 9), "motor": Choice((4,))})
+    with pytest.raises(Infeasible, match="neurons is 5"):
+        space.build({"sensory": 2, "neurons": 5, "motor": 4}, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("a <= b", True),
+        ("a * a + 1 < b - 1", False),
+        ("not a == b and (b // 2 >= 2 or a > 1)", True),
+        ("max(a, b) / 2 == 2.5", True),
+        ("1 < a < b <= 5", True),
+        ("-a < 0", True),
+    ],
+)
+def test_constraints_are_evaluated(text: str, value: bool) -> None:
+    check_constraint(text, {"a": 0, "b": 0})
+    assert evaluate(text, {"a": 2, "b": 5}) is value
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "a <=", "c < a", "__import__('os') == 1", "a.real < 1", "abs(a) < 1", "[a] == 1", "a ** 9 > 1", "a + b"]
+)
+def test_constraints_allow_comparisons_alone(text: str) -> None:
+    with pytest.raises(ValueError, match="constraint"):
+        check_constraint(text, {"a": 0, "b": 0})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("inter = {", "inter = ", "space.toml, line 11: "),
+        ("low = 6", "lo = 6", "space.toml, line 11: inter: .* is no dimension; give a number"),
+        ("low = 6", "low = 60", "space.toml, line 11: inter: low is 60 and high 24"),
+        ("command = {", "comand = {", "space.toml, line 12: dimension 'comand' is not known to topology ncp; known: sensory"),
+        ('<= inter"', '<= intr"', "space.toml, line 7: constraint .* names 'intr'"),
+        ("[1, 2, 4]", "[]", "space.toml, line 19: steps: choices are"),
+        ("[1, 2, 4]", '["a"]', "space.toml, line 19: steps: choices are"),
+        ("motor = { choices = [4, 8] }", "", "space.toml, line 9: dimension 'motor' is missing"),
+        ('"ncp"', '"npc"', "space.toml, line 6: topology is 'npc'; known: ncp"),
+        ("topology =", "toplogy =", "space.toml, line 6: 'toplogy' is not known"),
+        ("low = 0.005", "low = 0.0", "space.toml, line 20: learning_rate: low is 0 on a logarithmic scale"),
+        ("[dimensions]", "[dimension]", "space.toml, line 9: 'dimension' is not known"),
+    ],
+)
+def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -> None:
+    assert old in TEXT
+    with pytest.raises(ValueError, match=message):
+        parse_space(TEXT.replace(old, new, 1), "space.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"cfc"] }', '"cfcc"] }', "line 9: neuron is 'cfcc'; known: ltc, ct-rnn"),
+        ('"cfc"] }', "3] }", "line 9: neuron: choices are .* give one number or more, or one name or more"),
+        ('{ choices = ["none", "state"] }', "{ low = 1, high = 2 }", "line 18: memory is a range of numbers; give names out of"),
+        ("motor = { choices = [4, 8] }", "motor = [4, 8]", "line 22: motor: .* is no dimension; give a number"),
+        (
+            'when = { neuron = "ltc" }',
+            'when = { nuron = "ltc" }',
+            "line 10: solver: when names 'nuron', which is no dimension here",
+        ),
+        ('when = { neuron = "ltc" }', "when = 3", "line 10: solver: when is 3; give dimensions and values"),
+        (
+            'when = { neuron = "ltc" }',
+            'when = { neuron = "ltd" }',
+            "line 10: solver: when neuron is 'ltd', which it never is; give",
+        ),
+        ('when = { neuron = "ltc" }', "when = { neuron = [] }", r"line 10: solver: when neuron is \(\); give a tuple"),
+        (
+            'when = { neuron = "ltc" }',
+            'when = { steps = "1" }',
+            "line 10: solver: when names 'steps', which does not stand before it",
+        ),
+        (', when = { neuron = "ltc" } }', " }", "line 10: solver: only the last alternative may go without a condition"),
+        (
+            '4, when = { topology = "ncp" } }\nrec',
+            "4, when = { inter = 8 } }\nrec",
+            "line 29: inter_fanout: when names 'inter', which is a range",
+        ),
+        (
+            '["semi-implicit", "rk4"], w',
+            '["closed-form"], w',
+            "line 14: steps: when solver is 'semi-implicit', which it never is",
+        ),
+        ('["euler", ', '["semi-implicit", "euler", ', "line 10: solver is 'semi-implicit' where neuron is ct-rnn; it has euler"),
+        (
+            ', when = { solver = ["semi-implicit", "euler"] }',
+            "",
+            "line 14: dimension 'steps' exists where neuron is cfc, topology is ncp, but the closed form has no steps; give it",
+        ),
+        (
+            '["ltc", "ct-rnn", "cfc"]',
+            '["ltc", "ct-rnn", "layered-cfc"]',
+            "line 9: neuron layered-cfc needs layers; topology is small",
+        ),
+        (
+            "inter = { low = 6, high = 24, when =",
+            "inter = { low = 6, high = 24 } #",
+            "line 27: dimension 'inter' exists where .* small_world does not",
+        ),
+        (
+            '12, when = { topology = "ncp"',
+            '12, when = { memory = "none", topology = "ncp"',
+            "line 28: dimension 'command' is missing where",
+        ),
+        ("[dimensions]", 'topology = "ncp"\n[dimensions]', "line 8: topology is given twice"),
+        ("topology = {", "# topology = {", "line 27: inter: when names 'topology', which is no dimension here"),
+        ("neighbours < neurons", "neuron < 3", "line 6: constraint .* names 'neuron', which is no number here"),
+    ],
+)
+def test_a_faulty_condition_is_told_with_its_line(old: str, new: str, message: str) -> None:
+    assert old in LIQUID
+    with pytest.raises(ValueError, match=f"liquid.toml, {message}"):
+        parse_space(LIQUID.replace(old, new, 1), "liquid.toml")
+
+
+def test_conditions_may_be_written_as_tables() -> None:
+    table = '[[dimensions.steps]]\nlow = 1\nhigh = 3\nwhen = { neuron = "ltc" }\n\n[[dimensions.steps]]\nlow = 1\nhigh = 8\n'
+    text = TEXT.replace("[dimensions]", '[dimensions]\nneuron = { choices = ["ltc", "ct-rnn"] }').replace("steps =", "# steps =")
+    space = parse_space(text + table, "own.toml")
+    assert space.dimensions["steps"] == (IntRange(1, 3, when={"neuron": ("ltc",)}), IntRange(1, 8))
+    with pytest.raises(ValueError, match="own.toml, line 23: steps: low is 1 and high 0"):
+        parse_space(text + table.replace("high = 3", "high = 0"), "own.toml")
+
+
+def test_a_name_or_a_number_fixes_a_dimension() -> None:
+    space = parse_space(TEXT.replace("[dimensions]", '[dimensions]\nneuron = "ct-rnn"\nmemory = "input"'), "own.toml")
+    assert not space.conditional
+    (_, candidate), *_ = _built(space, 9)
+    assert (candidate.neuron, candidate.solver, candidate.memory) == ("ct-rnn", "euler", "input")
+
+
+SMALL = {"sensory": Choice((2,)), "motor": Choice((2,)), "neurons": IntRange(4, 9)}
+
+
+def test_what_a_space_leaves_open_is_as_usual() -> None:
+    for neuron, solvers in SOLVERS.items():
+        if not neuron.startswith("layered-"):
+            candidate = Space("fully_connected", {**SMALL, "neuron": Choice((neuron,))}).build(
+                {"neuron": neuron, "sensory": 2, "motor": 2, "neurons": 5}, 0
+            )
+            assert candidate.solver == solvers[0] and candidate.steps == (0 if solvers[0] == "closed-form" else 6)
+
+
+def test_a_point_has_the_dimensions_that_exist_there_and_no_others() -> None:
+    space = Space(
+        "fully_connected", {"neuron": Choice(("ltc", "cfc")), "steps": IntRange(1, 6, when={"neuron": ("ltc",)}), **SMALL}
+    )
+    sizes = {"sensory": 2, "motor": 2, "neurons": 5}
+    assert space.build({"neuron": "ltc", "steps": 2, **sizes}, 0).steps == 2
+    with pytest.raises(ValueError, match="dimension 'steps' does not exist there; leave it out") as excess:
+        space.build({"neuron": "cfc", "steps": 2, **sizes}, 0)
+    with pytest.raises(ValueError, match="dimension 'steps' exists there; give a value"):
+        space.build({"neuron": "ltc", **sizes}, 0)
+    assert not isinstance(excess.value, Infeasible)
+
+
+def test_a_constraint_on_what_does_not_exist_holds() -> None:
+    assert evaluate("a <= b", {"a": 9}) and not evaluate("a <= b", {"a": 9, "b": 1})
+
+
+def test_a_condition_in_python_is_a_tuple() -> None:
+    with pytest.raises(Fault, match="steps: when neuron is 'ltc'; give a tuple") as fault:
+        Space("fully_connected", {"neuron": Choice(("ltc",)), "steps": IntRange(1, 2, when={"neuron": "ltc"}), **SMALL})
+    assert fault.value.where == "steps"
+    with pytest.raises(Fault, match="no topology is given"):
+        Space(None, SMALL)
+
+
+def test_names_and_files_are_found_or_near_ones_offered(tmp_path: Path) -> None:
+    assert search_spaces.load("small") is SPACES["small"]
+    assert search_spaces.load(str(EXAMPLE)) == read_space(EXAMPLE)
+    with pytest.raises(ValueError, match="did you mean 'default'"):
+        search_spaces.load("defualt")
+    with pytest.raises(ValueError, match="cannot be read"):
+        search_spaces.load(str(tmp_path / "none.toml"))

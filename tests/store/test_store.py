@@ -1,0 +1,379 @@
+"""The store: rows go in whole and come out the same, one driver at a time, in a file and in PostgreSQL."""
+
+import itertools
+import math
+import platform
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy
+from tests.support.other_drivers import driving, holding
+from tests.support.studies import FACTS, config, store
+
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.store.config import StudyConfig
+from workers.jobs import Outcome, Status
+from wiring_search.analysis.table import front
+from wiring_search.run import Run
+from wiring_search.store import FILE, Baseline, Store, StoredPack, Trial, exists
+from wiring_search.tasks import TaskOptions
+from wiring_search.wirings.topologies import ncp
+
+CANDIDATE = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
+OTHER = Candidate(CANDIDATE.wiring, steps=3)
+RUNNING = Trial(0, 0, 0, Status.RUNNING, {"inter": 3}, CANDIDATE, None, "", {"note": 1})
+TWIN = replace(RUNNING, trial=1, status=Status.DUPLICATE, duplicate_of=0)
+IMPOSSIBLE = Trial(2, 0, 0, Status.INFEASIBLE, {"inter": 1}, None, None, "no", {})
+OUTCOME = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weights")
+
+
+_NUMBERS = itertools.count()
+Make = Callable[..., Store]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make(request: pytest.FixtureRequest) -> Make:
+    """Makes a study in a folder, in either of the databases that stores can be in."""
+    if request.param == "sqlite":
+        return store
+    server = request.getfixturevalue("postgres")
+    return lambda folder, **given: Store.create(folder, config(**given), FACTS, server.url)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder of its own for a study; no two have the same name, as studies in one database have not."""
+    return tmp_path / f"run-{next(_NUMBERS)}"
+
+
+def test_trials_come_back_as_they_went_in(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {"generation": 3})
+    assert (
+        mine.trials() == [RUNNING, TWIN, IMPOSSIBLE]
+        and mine.packs() == [StoredPack(0, 0, (0,), None)]
+        and mine.sampler_state(0) == {"generation": 3}
+    )
+    mine.finished(0, {0: OUTCOME}, "me")
+    scores = {"error": 0.25, "metric": 0.75, "parameters": 30, "synapses": 13, "latency_us": 1.5, "train_seconds": 2.5}
+    again = Store.open(place)
+    assert again.trials(0) == [
+        replace(RUNNING, status=Status.OK, curve=(0.5, 0.25), score_seconds=0.0, **scores),
+        replace(TWIN, score_seconds=0.0, **scores),
+        IMPOSSIBLE,
+    ]
+    assert again.state(0) == b"weights" and again.state(2) is None
+    assert again.config == config()
+
+
+def test_diverged_scores_are_nan_in_the_table(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.finished(0, {0: Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (0.5, math.nan), None, "why")}, "me")
+    row = mine.table().iloc[0]
+    assert row["status"] == "diverged" and math.isnan(row["error"]) and row["message"] == "why" and row["synapses"] == 13
+    assert [math.isnan(value) for value in mine.trials()[0].curve] == [False, True]
+
+
+def test_table_has_the_promised_columns(tmp_path: Path) -> None:
+    names = list(store(tmp_path).table().columns)
+    assert names[:11] == "trial rung status wiring_id seed error synapses parameters latency_us train_seconds accuracy".split()
+    assert [name for name in names if name.startswith("p.")] == [f"p.{name}" for name in config().space["dimensions"]]
+
+
+def test_baselines_come_back_as_they_went_in_and_once(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING, IMPOSSIBLE], {})
+    mine.baseline_finished("lstm-4", OUTCOME, "me")
+    lost = Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (math.nan,), None, "why")
+    mine.baseline_finished("gru-4", lost, "me")
+    first, second = Store.open(place).baselines()
+    assert first == Baseline("lstm-4", Status.OK, 13, "", 0.25, 0.75, 30, 1.5, 2.5, (0.5, 0.25))
+    assert second.status is Status.DIVERGED and math.isnan(second.score("error")) and math.isnan(second.curve[0])
+    assert mine.baseline_state("lstm-4") == b"weights" and mine.baseline_state("gru-4") is None
+    with pytest.raises(ValueError, match="has baseline 'lstm-4' already"):
+        mine.baseline_finished("lstm-4", OUTCOME, "me")
+    table = mine.table()
+    assert table["baseline"].tolist() == ["", "", "lstm-4", "gru-4"] and table["synapses"].tolist()[2:] == [13, 13]
+    assert table["trial"].isna().tolist() == [False, False, True, True] and table["p.inter"].tolist()[:2] == [3, 1]
+    assert [t.trial for t in mine.trials()] == [0, 2] and len(mine.packs()) == 1
+
+
+def test_a_pack_is_written_whole_or_not_at_all(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    with pytest.raises(sqlalchemy.exc.IntegrityError):
+        mine.asked(1, 0, [1, 0], [replace(RUNNING, trial=1), RUNNING], {})
+    assert len(mine.packs()) == 1 and len(mine.trials()) == 1
+
+
+def test_one_driver_at_a_time(place: Path, make: Make) -> None:
+    mine, other = make(place), Store.open(place)
+    with mine.owned(), pytest.raises(ValueError, match="another search is running"), other.owned():
+        pass
+    with other.owned():
+        assert other.trials() == []
+
+
+def test_there_is_one_study_a_folder(place: Path, make: Make) -> None:
+    assert not exists(place)
+    with pytest.raises(ValueError, match="holds no study"):
+        Store.open(place)
+    make(place)
+    assert exists(place)
+    with pytest.raises(ValueError, match="holds a study already"):
+        make(place)
+
+
+def test_a_store_cut_short_while_it_was_made_is_no_study(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    assert not exists(tmp_path)
+    store(tmp_path)
+    assert exists(tmp_path)
+
+
+def test_config_goes_through_json_and_checks_itself() -> None:
+    full = config(task_options=TaskOptions(data="x", inputs=("a",)), objectives=("error", "latency_us"), seed=4)
+    assert StudyConfig.from_json(full.to_json()) == full
+    for given, message in (
+        ({"trials": 0}, "trials is 0; give a whole number, 1 or more"),
+        ({"sampler": "cma"}, "sampler is 'cma'; known: tpe"),
+        ({"objectives": ("error", "speed")}, "objectives are error, speed; give one or more of error"),
+        ({"objectives": ()}, "objectives are none"),
+        ({"seed": -1}, "seed is -1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            config(**given)
+
+
+def test_further_scores_come_back_and_a_missing_one_is_nan(place: Path, make: Make) -> None:
+    mine = make(place, scores=("memory",))
+    mine.asked(0, 0, [0], [RUNNING, TWIN], {})
+    mine.finished(0, {0: replace(OUTCOME, scores={"memory": 0.5, "memory_lag": math.nan}, score_seconds=0.25)}, "me")
+    for trial, row in zip(Store.open(place).trials(), mine.table().itertuples(), strict=True):
+        assert trial.score("memory") == row.memory == 0.5 and trial.score("score_seconds") == row.score_seconds == 0.25
+        assert math.isnan(trial.score("memory_lag")) and math.isnan(row.memory_lag)
+
+
+def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> None:
+    mine = make(place, epochs=9, pruning="halving")
+    other = replace(RUNNING, trial=2, candidate=OTHER, candidate_id=None, wiring_id=None)
+    mine.asked(0, 0, [0], [RUNNING, TWIN], {})
+    mine.asked(1, 0, [2], [other], {})
+    cut = replace(OUTCOME, status=Status.PRUNED, scores={"memory": 0.5}, score_seconds=0.5)
+    mine.finished(1, {2: replace(cut, state=b"other")}, "me")
+    mine.finished(0, {0: cut}, "me")
+    assert [t.status for t in mine.trials()] == ["pruned", "duplicate", "pruned"]
+    mine.asked(2, 1, [2, 0], [], {"generation": 1})
+    assert [t.status for t in mine.trials()] == ["running", "duplicate", "running"] and mine.states([2, 0]) == [
+        b"other",
+        b"weights",
+    ]
+    assert mine.candidates([2, 0]) == [OTHER, CANDIDATE]
+    better = replace(OUTCOME, error=0.125, train_seconds=4.0, score_seconds=1.0, curve=(0.5, 0.25, 0.125), state=b"more")
+    mine.finished(2, {0: better, 2: replace(better, status=Status.DIVERGED, error=math.nan, state=None)}, "you")
+    again = Store.open(place)
+    first, twin, second = again.trials()
+    assert first == replace(
+        RUNNING,
+        rung=1,
+        status=Status.OK,
+        **{"error": 0.125, "metric": 0.75, "parameters": 30, "synapses": 13, "latency_us": 1.5},
+        **{"train_seconds": 6.5, "score_seconds": 1.5, "curve": better.curve},
+    )
+    assert twin.status is Status.DUPLICATE and (twin.rung, twin.error, twin.train_seconds) == (1, 0.125, 6.5)
+    assert second.status is Status.DIVERGED and second.error is None and again.states([0, 2]) == [b"more", None]
+    assert again.packs() == [StoredPack(0, 0, (0,), 1), StoredPack(1, 0, (2,), 0), StoredPack(2, 1, (2, 0), 2)]
+    assert list(again.outcomes(2)) == [2, 0] and again.outcomes(2)[0] == replace(better, state=None, curve=())
+    assert again.outcomes(0) == {0: replace(cut, state=None, curve=())} and again.table()["epochs"].tolist() == [3, 3, 3]
+    history = again.history()
+    assert history[["trial", "rung", "epochs"]].to_numpy().tolist() == [[0, 0, 1], [0, 1, 3], [2, 0, 1], [2, 1, 3]]
+    assert history["train_seconds"].tolist() == [2.5, 4.0, 2.5, 4.0] and history["worker"].tolist() == ["me", "you"] * 2
+
+
+def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.finished(0, {0: replace(OUTCOME, scores={"memory": 0.5})}, "me")
+    mine.asked(1, 0, [], [replace(TWIN, pack=1)], {})
+    twin = mine.trials()[1]
+    assert twin.status is Status.DUPLICATE and (twin.error, twin.train_seconds, twin.scores) == (0.25, 2.5, {"memory": 0.5})
+
+
+def test_a_pack_is_finished_once_with_its_own_outcomes(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING, TWIN], {})
+    for pack, outcomes, message in (
+        (1, {0: OUTCOME}, "pack 1 .* was never asked for"),
+        (0, {1: OUTCOME}, r"has the members \[0\]; there are outcomes of \[1\]"),
+        (0, {}, r"has the members \[0\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            mine.finished(pack, outcomes, "me")
+    assert mine.trials() == [RUNNING, TWIN] and mine.packs()[0].place is None and mine.outcomes(0) == {}
+    mine.finished(0, {0: OUTCOME}, "me")
+    with pytest.raises(ValueError, match="pack 0 .* is finished"):
+        mine.finished(0, {0: OUTCOME}, "me")
+    assert mine.trial(0).train_seconds == 2.5
+
+
+def test_a_promoted_trial_must_be_there(place: Path, make: Make) -> None:
+    mine = make(place)
+    with pytest.raises(ValueError, match="a member that was never asked for"):
+        mine.asked(0, 1, [7], [], {})
+    assert mine.packs() == []
+
+
+def test_a_checkpoint_lasts_until_its_pack_is_finished(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    assert mine.checkpointed(0) == {}
+    mine.checkpoint(0, {0: b"early", 1: b"gone"})
+    mine.checkpoint(0, {0: b"late"})
+    assert Store.open(place).checkpointed(0) == {0: b"late"} and mine.checkpointed(1) == {}
+    mine.finished(0, {0: OUTCOME}, "me")
+    assert mine.checkpointed(0) == {}
+
+
+def test_trials_without_candidates_say_all_else(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
+    light = mine.trials(candidates=False)
+    assert light == [replace(RUNNING, candidate=None), replace(TWIN, candidate=None), IMPOSSIBLE]
+    assert light[0].candidate_id == CANDIDATE.candidate_id and [t.trains for t in light] == [True, False, False]
+    for missing in (2, 3):
+        with pytest.raises(ValueError, match=f"trial {missing} .* has no candidate"):
+            mine.candidates([0, missing])
+
+
+def test_parents_are_told_in_the_table(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [replace(RUNNING, sampler_attrs={"parents": [12, 15]}), TWIN], {})
+    assert mine.table()["parents"].tolist() == ["12+15", ""]
+
+
+def test_a_workers_last_words_may_be_anything(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.finished(0, {0: replace(OUTCOME, status=Status.CRASHED, message="a\0b\udcffc", error=math.inf)}, "me")
+    assert mine.trial(0).message == "a\N{REPLACEMENT CHARACTER}b?c" and mine.trial(0).error is None
+
+
+def test_numbers_of_numpy_are_numbers(place: Path, make: Make) -> None:
+    mine = make(place)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    counts = {"parameters": np.int64(7), "synapses": np.int64(5)}
+    mine.finished(0, {0: replace(OUTCOME, **counts, error=np.float32(0.5), scores={"memory": np.float32(0.25)})}, "me")
+    trial = mine.trial(0)
+    assert (trial.parameters, trial.synapses, trial.error, trial.scores) == (7, 5, 0.5, {"memory": 0.25})
+
+
+def test_a_holder_is_named_and_its_hold_dies_with_it(place: Path, make: Make) -> None:
+    mine = make(place)
+    with holding(place) as process:
+        named = rf"another search is running on {place} \(.*process {process.pid} on {platform.node()}.* since 20"
+        with pytest.raises(ValueError, match=named), mine.owned():
+            pass
+        process.kill()
+        process.wait()
+        _until(lambda: _owns(mine))
+        mine.asked(0, 0, [0], [RUNNING], {})
+
+
+def test_a_study_is_read_while_another_process_writes_it(place: Path, make: Make) -> None:
+    """Every look shows whole packs: those that are asked for, running or finished all three."""
+    mine = make(place)
+    sizes = []
+    with driving(place) as process:
+        while len(sizes) < 20 or sizes[-1] == sizes[0]:
+            table = Run(place).table()
+            assert len(table) % 3 == 0 and set(table["status"][:-3]) <= {"ok"} and table["status"][-3:].nunique() <= 1
+            assert len(front(table, ("error", "synapses"))) == sum(table["status"] == "ok")
+            sizes.append(len(table))
+            assert process.poll() is None
+    assert sizes == sorted(sizes)
+    _until(lambda: _owns(mine))
+    packs = mine.packs()
+    assert [p.place for p in packs[:-1]] == list(range(len(packs) - 1)) and len(mine.trials()) == 3 * len(packs)
+
+
+def _owns(mine: Store) -> bool:
+    with suppress(ValueError), mine.owned():
+        return True
+    return False
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    """A server takes a moment to notice that a client is dead."""
+    for _ in range(100):
+        if reached():
+            return
+        time.sleep(0.05)
+    raise AssertionError("never came true")
+
+
+# What a folder may be called; in a URL, most of these would mean something else.
+NAMES = [
+    "lr 0.1",
+    "lr%200.1",
+    "a?b",
+    "a?mode=memory",
+    "a#b",
+    "100%",
+    "it's",
+    'a"b',
+    "größe",
+    "実験",
+    "-out",
+    ":memory:",
+    "a&b;c",
+    "a\\b",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_store_is_in_its_folder_whatever_the_name(tmp_path: Path, name: str) -> None:
+    for number, other in enumerate(NAMES):
+        if other != name:
+            store(tmp_path / other, seed=number).close()
+    mine = store(tmp_path / name, seed=99)
+    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.close()
+    assert (tmp_path / name / FILE).is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)
+    again = Store.open(tmp_path / name)
+    assert again.config.seed == 99
+    assert again.trials() == [RUNNING]
+
+
+def test_a_relative_folder_is_kept_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    store(Path("-out%20a")).close()
+    assert (tmp_path / "-out%20a" / FILE).is_file()
+    assert Store.open(Path("-out%20a")).config == config()
+
+
+def test_a_store_takes_one_study(place: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where two processes make it at once, and neither has seen the other's."""
+    make(place, seed=1).close()
+    monkeypatch.setattr("wiring_search.store.store.exists", lambda folder: False)
+    monkeypatch.setattr("wiring_search.store.store._refuse_taken", lambda folder, server: None)
+    with pytest.raises(ValueError, match="holds a study already; resume it, or choose another folder"):
+        make(place, seed=2)
+    monkeypatch.undo()
+    assert Store.open(place).config.seed == 1
+
+
+def test_a_store_with_two_studies_is_refused(tmp_path: Path) -> None:
+    """Such as an earlier version could make."""
+    store(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("INSERT INTO study SELECT * FROM study")
+    with pytest.raises(ValueError, match="cannot be read: its table `study` has 2 rows, and a store holds 1 study"):
+        Store.open(tmp_path)

@@ -1,0 +1,1 @@
+"""What tests share: made-up studies, packs, pools and servers."""

@@ -1,0 +1,58 @@
+"""Other processes that drive a study, for tests of what a store owes them."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from wiring_search.store import Store
+with Store.open(Path(sys.argv[1])).owned():
+    print("holds", flush=True)
+    time.sleep(60)
+"""
+# Asks for packs of three trials and finishes them, one by one, until it is ended.
+_DRIVE = """
+import sys
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from workers.jobs import Outcome, Status
+from wiring_search.store import Store, Trial
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.topologies import ncp
+candidate = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
+outcome = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weights" * 500)
+store = Store.open(Path(sys.argv[1]))
+with store.owned():
+    print("holds", flush=True)
+    for pack in count():
+        members = range(3 * pack, 3 * pack + 3)
+        trials = [Trial(n, pack, 0, Status.RUNNING, {"inter": 3}, candidate, None, "", {}) for n in members]
+        store.asked(pack, 0, members, trials, {})
+        store.finished(pack, {n: outcome for n in members}, "me")
+"""
+
+
+@contextmanager
+def _process(code: str, folder: Path) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None and process.stdout.readline() == "holds\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def holding(folder: Path) -> "contextmanager[subprocess.Popen]":
+    """Another process that holds the study in `folder`, and does nothing."""
+    return _process(_HOLD, folder)
+
+
+def driving(folder: Path) -> "contextmanager[subprocess.Popen]":
+    """Another process that holds the study, and writes packs of three finished trials into it without a pause."""
+    return _process(_DRIVE, folder)

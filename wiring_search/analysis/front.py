@@ -1,0 +1,103 @@
+"""A study's front, and what can be said about it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wiring_search.analysis.expected_error import trainings
+from wiring_search.analysis.pareto import Knees, drawn, hypervolume, is_front, probability_on_front
+from wiring_search.analysis.pareto import knees
+from wiring_search.analysis.table import Reference, candidates, compared, minimised_points, reference
+from wiring_search.store import Store
+
+if TYPE_CHECKING:
+    import pandas
+
+# A candidate beside the front that may well be on it: with this probability.
+_MAY_BE = 0.25
+
+
+@dataclass(frozen=True)
+class Front:
+    """The front of a study in some objectives.
+
+    rows: the front by synapses and then error, below it the trained baselines, as `results.compared`; besides knee (bool),
+    knee_share (of resamples that have it as their knee), probability (that the candidate is truly on the front of those that were
+    trained several times, NaN where that is unknown), trainings (how many the error that this rests on is the mean of) and source
+    (where they are from, see `trainings`). beside: trials that are not on the front, but are with a probability of a quarter or
+    more. stability: of the knee, NaN where there is none; by_errors: whether it was found by drawing errors, not by resampling
+    candidates.
+    hypervolume: below `reference`, NaN before that is known.
+    """
+
+    objectives: tuple[str, ...]
+    rows: "pandas.DataFrame"
+    beside: dict[int, float]
+    stability: float
+    by_errors: bool
+    reference: Reference
+    hypervolume: float
+
+    @property
+    def knee(self) -> int | None:
+        """The trial of the knee, None where the front has none."""
+        found = self.rows.loc[self.rows["knee"], "trial"]
+        return int(found.iloc[0]) if len(found) else None
+
+
+def front_of(
+    store: Store, objectives: tuple[str, ...] | None = None, given: dict[str, float] | None = None, seed: int = 0
+) -> Front:
+    """The front of a study in its own objectives, or in others. given: numbers of the reference point for some objectives, for
+    this once; seed: of the resampling. Raises ValueError for a column that is no objective or was not measured, and for a given
+    number whose objective is not asked for."""
+    objectives = objectives or store.config.objectives
+    table = store.table()
+    finished = candidates(table)
+    points = minimised_points(finished, objectives)
+    known = trainings(store, finished)
+    draws = _draws(known, points, objectives, seed)
+    found = _knees(points, objectives, draws, seed)
+    probability = (
+        np.where(np.isnan(draws[0]), np.nan, probability_on_front(points, objectives.index("error"), draws))
+        if draws is not None
+        else np.full(len(points), np.nan)
+    )
+    of = finished.assign(
+        knee=np.arange(len(points)) == found.chosen,
+        knee_share=found.shares,
+        probability=probability,
+        trainings=known["trainings"],
+        source=known["source"],
+    ).set_index("trial")
+    rows = compared(table, objectives)
+    extra = of[["knee", "knee_share", "probability", "trainings", "source"]].reindex(rows["trial"]).reset_index(drop=True)
+    extra = extra.assign(knee=extra["knee"].eq(True), source=extra["source"].fillna(""))
+    maybe = of[(of["probability"] >= _MAY_BE) & ~is_front(points)].sort_values("probability", ascending=False)["probability"]
+    corner = reference(store, objectives).with_given(given or {})
+    return Front(
+        objectives,
+        rows.join(extra),
+        {int(trial): float(share) for trial, share in maybe.items()},
+        found.stability,
+        draws is not None,
+        corner,
+        hypervolume(points, corner.point) if corner.known else np.nan,
+    )
+
+
+def _draws(known: "pandas.DataFrame", points: np.ndarray, objectives: tuple[str, ...], seed: int) -> np.ndarray | None:
+    """(draws, candidates) errors, NaN for candidates that were trained once: among many, an error that chance made small would
+    stand above means over fresh seeds, which chance has left. None where the error is no objective, or one of the front was
+    trained once."""
+    several = (known["trainings"] > 1).to_numpy()
+    front = is_front(points)
+    if "error" not in objectives or not front.any() or not several[front].all():
+        return None
+    draws = drawn(known["mean"], known["standard_error"], known["freedom"], seed=seed)
+    return np.where(several & np.isfinite(points[:, objectives.index("error")]), draws, np.nan)
+
+
+def _knees(points: np.ndarray, objectives: tuple[str, ...], draws: np.ndarray | None, seed: int) -> Knees:
+    return knees(points, seed=seed) if draws is None else knees(points, objectives.index("error"), draws, seed=seed)

@@ -1,0 +1,272 @@
+"""What retraining has shown of a study's winners, as plain data out of its store: how good they are with fresh seeds and on the test
+split, how far searching had flattered them, and whether their wirings beat the null wirings that were trained beside them."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wiring_search.analysis import table as results
+from wiring_search.wirings.null_controls import CONTROLS, inapplicable
+from wiring_search.analysis.generalisation_gap import FrontsOnTest, drop, fronts_on_test
+from wiring_search.analysis.pareto.certainty import drawn, probability_on_front
+from workers.jobs import Status
+from wiring_search.analysis.significance import Difference, Mean, difference, holm, mean_of
+from wiring_search.store import Store
+
+if TYPE_CHECKING:
+    import pandas
+
+SURE = 0.05
+# What follows where a winner is no better than a control.
+_NO_BETTER = {
+    "rewired": "beyond layers and degrees, no effect of who is joined to whom was seen",
+    "random": "size, not topology, as far as was seen",
+    "polarity": "no effect of the signs was seen",
+    "dense": "no effect of sparseness was seen",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Winners:
+    """Errors throughout (smaller is better); se: standard errors; lower, upper: 95 % intervals over seeds; NaN where unknown.
+
+    table: one row a retrained trial, by synapses and trial: trial, synapses, parameters, latency_us, neuron, searched (its error
+    in the search), trained and failed (fresh trainings that ended well, and the others, which no mean contains), valid, valid_se,
+    valid_lower, valid_upper (validation split), drop (valid − searched), tested (trainings that the test split was opened for),
+    test, test_se, test_lower, test_upper, opening (the first one of its trainings, from 1; NA before), optimistic, pessimistic
+    (bool: on these fronts of the test split, see `wiring_search.analysis.generalisation_gap`; False where it is not opened), certainty (the probability
+    that no other winner dominates it, by what fresh seeds show; see `wiring_search.analysis.pareto.certainty`).
+
+    controls: one row a retrained trial and control, in the order of the table and of `controls.CONTROLS`: trial, control, reason
+    (why it is not applicable, "" where it is; all that follows is then NaN or empty), trained, failed, synapses and parameters
+    (means over its null wirings), valid, valid_se, test, test_se, split ("test", or "validation" where that is not opened: where
+    the groups are compared), difference (control − winner: above 0, the winner is better), lower, upper, p (Welch), p_holm
+    (corrected over all rows), p_permutation, better (A12), visible (a difference that would have been found with a probability
+    of 80 %), sentence.
+
+    overall: one row a control that was trained for two trials or more: control, trials (compared), split, difference, lower, upper,
+    p, p_holm (over the controls), sentence; the mean over those trials, draw by draw, so that the interval is about seeds.
+
+    openings: `Store.openings`. seeds: the largest number of fresh trainings of a trial. luck: valid − searched, and shift: test − valid
+    of the same trainings, means over trials. objectives, fronts: what the fronts on test are in, and what became of them; None
+    before the split is opened for two trials. runs: `Store.retrained`, one row a training.
+    """
+
+    table: "pandas.DataFrame"
+    controls: "pandas.DataFrame"
+    overall: "pandas.DataFrame"
+    openings: "pandas.DataFrame"
+    runs: "pandas.DataFrame"
+    seeds: int
+    luck: Mean
+    shift: Mean
+    objectives: tuple[str, ...]
+    fronts: FrontsOnTest | None
+
+
+def winners(store: Store) -> Winners | None:
+    """None where no winner was retrained."""
+    import pandas
+
+    runs = store.retrained()
+    own = runs[runs["control"] == ""]
+    if own.empty:
+        return None
+    trials = store.table()
+    trials = trials[trials["baseline"] == ""].set_index("trial")
+    rows = [_winner(own[own["trial"] == trial], trials.loc[trial]) for trial in dict.fromkeys(own["trial"])]
+    table = pandas.DataFrame(rows).astype({"opening": "Int64"}).sort_values(["synapses", "trial"], ignore_index=True)
+    objectives = tuple(store.config.objectives)
+    objectives = objectives if "error" in objectives else ("error", *objectives)
+    fronts = _fronts(store, table, trials, objectives)
+    table["certainty"] = _certainty(table, trials, objectives)
+    for name in ("optimistic", "pessimistic"):
+        table[name] = False
+        if fronts is not None:
+            table.loc[table["tested"] > 0, name] = getattr(fronts, name)
+    controls = _controls(store, runs, table)
+    wide = {split: own.pivot(index="trial", columns="draw", values=split) for split in ("error", "test_error")}
+    searched = table.set_index("trial").loc[wide["error"].index, ["searched"]].to_numpy()
+    return Winners(
+        table=table,
+        controls=controls,
+        overall=_overall(runs, controls),
+        openings=store.openings(),
+        runs=runs,
+        seeds=int(own.groupby("trial").size().max()),
+        luck=drop(searched, wide["error"]),
+        shift=drop(wide["error"], wide["test_error"]),
+        objectives=objectives,
+        fronts=fronts,
+    )
+
+
+def _winner(runs: "pandas.DataFrame", trial: "pandas.Series") -> dict[str, Any]:
+    """runs: trainings of one winner."""
+    import pandas
+
+    good = runs[runs["status"] == Status.OK.value]
+    opened = runs["opening"].dropna()
+    valid, test = mean_of(good["error"].tolist()), mean_of(good["test_error"].dropna().tolist())
+    return {
+        "trial": int(runs["trial"].iloc[0]),
+        **{name: trial[name] for name in ("synapses", "parameters", "latency_us")},
+        "neuron": trial.get("p.neuron", ""),
+        "searched": float(trial["error"]),
+        "trained": len(good),
+        "failed": len(runs) - len(good),
+        **_spread("valid", valid),
+        "drop": valid.mean - float(trial["error"]),
+        "tested": test.n,
+        **_spread("test", test),
+        "opening": int(opened.min()) if len(opened) else pandas.NA,
+    }
+
+
+def _spread(name: str, found: Mean) -> dict[str, float]:
+    return {name: found.mean, f"{name}_se": found.se, f"{name}_lower": found.lower, f"{name}_upper": found.upper}
+
+
+def _points(table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...], split: str) -> np.ndarray:
+    """(winners, objectives), minimised: the mean error on the split over fresh seeds; the others stay as the search measured them."""
+    rows = trials.loc[table["trial"], list(objectives)].astype(float)
+    return results.minimised_points(rows.assign(error=table[split].to_numpy(float)), objectives)
+
+
+def _fronts(
+    store: Store, table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...]
+) -> FrontsOnTest | None:
+    tested, reference = table[table["tested"] > 0], results.reference(store, objectives)
+    if len(tested) < 2 or not reference.known:
+        return None
+    return fronts_on_test(*(_points(tested, trials, objectives, split) for split in ("valid", "test")), reference.point)
+
+
+def _certainty(table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
+    """On test where all winners are tested."""
+    split, counted = ("test", "tested") if (table["tested"] > 0).all() else ("valid", "trained")
+    errors = drawn(table[split], table[f"{split}_se"], table[counted] - 1)
+    return probability_on_front(_points(table, trials, objectives, split), objectives.index("error"), errors)
+
+
+def _controls(store: Store, runs: "pandas.DataFrame", table: "pandas.DataFrame") -> "pandas.DataFrame":
+    import pandas
+
+    trained = runs.groupby(["trial", "control"]).groups
+    chosen = [int(trial) for trial in table["trial"]] if (runs["control"] != "").any() else []
+    rows, found = [], []
+    for trial, candidate in zip(chosen, store.candidates(chosen), strict=True):
+        own = runs[(runs["trial"] == trial) & (runs["control"] == "")]
+        for control in CONTROLS:
+            if (trial, control) in trained:
+                null = runs.loc[trained[trial, control]]
+                row, compared = _control(own, null)
+            elif reason := inapplicable(candidate, control):
+                row, compared = {"reason": reason}, (None, 0)
+            else:
+                continue
+            rows.append({"trial": trial, "control": control, **row})
+            found.append(compared)
+    columns = [
+        "trial",
+        "control",
+        "reason",
+        "trained",
+        "failed",
+        "synapses",
+        "parameters",
+        "valid",
+        "valid_se",
+        "test",
+        "test_se",
+    ]
+    columns += ["split", "difference", "lower", "upper", "p", "p_holm", "p_permutation", "better", "visible", "sentence"]
+    made = pandas.DataFrame(rows, columns=columns).astype({"trained": "Int64", "failed": "Int64"})
+    made["p_holm"] = holm(made["p"].astype(float))
+    made["sentence"] = [
+        f"not applicable: {row.reason}" if compared is None else _told(row.control, compared, row.p_holm, seeds)
+        for row, (compared, seeds) in zip(made.itertuples(), found, strict=True)
+    ]
+    return made
+
+
+def _control(own: "pandas.DataFrame", null: "pandas.DataFrame") -> tuple[dict[str, Any], tuple[Difference, int]]:
+    """One winner's trainings against those of a control of it; also, how many there were of each at least."""
+    good = null[null["status"] == Status.OK.value]
+    split, column = _split(own, null)
+    groups = [group[column].dropna().tolist() for group in (own, null)]
+    compared = difference(*groups)
+    values = {"difference" if name == "mean" else name: value for name, value in asdict(compared).items()}
+    valid, test = mean_of(good["error"].tolist()), mean_of(good["test_error"].dropna().tolist())
+    return {
+        "reason": "",
+        "trained": len(good),
+        "failed": len(null) - len(good),
+        "synapses": float(null["synapses"].mean()),
+        "parameters": float(null["parameters"].mean()),
+        **{"valid": valid.mean, "valid_se": valid.se, "test": test.mean, "test_se": test.se},
+        "split": split,
+        **values,
+    }, (compared, min(map(len, groups)))
+
+
+def _split(*groups: "pandas.DataFrame") -> tuple[str, str]:
+    """Where groups are compared: on test where every training that ended well was tested; the column of the errors."""
+    opened = all(group.loc[group["status"] == Status.OK.value, "tested"].notna().all() for group in groups)
+    return ("test", "test_error") if opened else ("validation", "error")
+
+
+def _overall(runs: "pandas.DataFrame", controls: "pandas.DataFrame") -> "pandas.DataFrame":
+    """Of each control, over all trials that have it."""
+    import pandas
+
+    rows = []
+    for control in dict.fromkeys(controls.loc[controls["reason"] == "", "control"]):
+        trials = controls.loc[(controls["control"] == control) & (controls["reason"] == ""), "trial"]
+        if len(trials) < 2:
+            continue
+        own, null = (runs[(runs["control"] == name) & runs["trial"].isin(trials)] for name in ("", control))
+        split, column = _split(own, null)
+        one, two = (group.pivot(index="trial", columns="draw", values=column) for group in (own, null))
+        both = one.columns.intersection(two.columns)
+        mean = drop(one[both], two[both])
+        rows.append({"control": control, "trials": len(trials), "split": split, "difference": mean.mean, "lower": mean.lower})
+        rows[-1] |= {"upper": mean.upper, "p": mean.p}
+    table = pandas.DataFrame(rows, columns=["control", "trials", "split", "difference", "lower", "upper", "p"])
+    table["p_holm"] = holm(table["p"].astype(float))
+    table["sentence"] = [_told_of_all(row) for row in table.itertuples()]
+    return table
+
+
+def _told(control: str, found: Difference, p: float, seeds: int) -> str:
+    what = CONTROLS[control]
+    if math.isnan(p):
+        return f"nothing can be said against {what}: {seeds} trainings that ended well are too few"
+    better = found.mean > 0
+    if p < SURE:
+        verb, way = ("beats", "lower") if better else ("is worse than", "higher")
+        return f"the wiring {verb} {what} ({abs(found.mean):.2g} {way} error, p = {p:.2g})"
+    if found.p < SURE:
+        verb = "better" if better else "worse"
+        return f"perhaps {verb} than {what} ({found.mean:+.2g}; p = {found.p:.2g}, but {p:.2g} among all comparisons)"
+    return f"no better than {what} ({found.mean:+.2g}, p = {p:.2g}): {_NO_BETTER[control]}"
+
+
+def _told_of_all(row: Any) -> str:
+    what = CONTROLS[row.control]
+    if math.isnan(row.p_holm):
+        return f"nothing can be said against {what}: too few trainings ended well"
+    interval = f"95 %: {row.lower:+.2g} to {row.upper:+.2g}"
+    better = row.difference > 0
+    if row.p_holm < SURE:
+        verb = "beat" if better else "are worse than"
+        return (
+            f"over {row.trials} trials, the wirings {verb} {what} by {abs(row.difference):.2g} ({interval}, p = {row.p_holm:.2g})"
+        )
+    if row.p < SURE:
+        sureness = f"p = {row.p:.2g}, but {row.p_holm:.2g} among all comparisons"
+        verb = "better" if better else "worse"
+        return f"over {row.trials} trials, perhaps {verb} than {what} ({row.difference:+.2g}, {interval}; {sureness})"
+    return f"over {row.trials} trials, no better than {what} ({row.difference:+.2g}, {interval}): {_NO_BETTER[row.control]}"

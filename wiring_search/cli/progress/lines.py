@@ -1,0 +1,43 @@
+"""Off a terminal: a line now and then, and one at the end."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from wiring_search.search.events import Event, PackDone, Watcher
+from wiring_search.cli.progress.counting import SECONDS_BETWEEN_LINES
+from wiring_search.cli.progress.wording import news, said
+from wiring_search.search.monitor import Tally
+
+
+@contextmanager
+def lines(tally: Tally, console: Console) -> Iterator[Watcher]:
+    watch = _Lines(tally, console)
+    try:
+        yield watch
+    finally:
+        watch.tell(over=True)
+
+
+class _Lines:
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self._tally, self._console = tally, console
+        self._last, self._told = 0.0, 0  # when the last line was printed, and of how many results it told
+
+    def __call__(self, event: Event) -> None:
+        self._tally.take(event)
+        if (text := said(event)) is not None:
+            self._print(text)
+        # What is restored comes all at once.
+        if isinstance(event, PackDone) and not event.restored and time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+            self.tell()
+
+    def tell(self, over: bool = False) -> None:
+        if self._tally.results > self._told:
+            self._last, self._told = time.monotonic(), self._tally.results
+            self._print(news(self._tally, over or self._tally.work_to_do() == 0))
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,213 @@
+"""In a terminal: where the search stands, drawn anew a few times a second in the same place.
+
+    digits  ━━━━━━━━━━━━━━━━━━━━╸━━━━━━━━━━━━━━━━━  71 of 128 candidates · 9 with the full budget
+    1 min 12 s so far · about 50 s left · 0.04 core-hours
+
+    rung 0   7 epochs  71 trained  23 promoted  8 running  2 diverged
+    …
+    front  trial  error   synapses
+               3  0.2083        41
+    …
+
+A frame is made from the tally's counts and its front, whatever the number of trials.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from wiring_search.search import durations
+from wiring_search.search.events import Event, PackDone, Watcher
+from wiring_search.cli.progress.wording import best, candidates, hours, said, time_left
+from wiring_search.search.monitor import RungCount, Tally
+
+_FRAMES_A_SECOND = 4
+_FRONT_ROWS = 8
+_SIZES = ("synapses", "parameters", "latency_us")
+_BARS = "▁▂▃▄▅▆▇█"
+_TREND = 24
+
+
+@contextmanager
+def live(tally: Tally, console: Console) -> Iterator[Watcher]:
+    view = View(tally, console)
+    with Live(console=console, get_renderable=view.frame, refresh_per_second=_FRAMES_A_SECOND):
+        try:
+            yield view
+        finally:
+            view.over = True
+
+
+class View:
+    """Told events by the search's thread, asked for frames by the display's. over: the search has ended, the front is told
+    elsewhere."""
+
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self.over = False
+        self._tally, self._console = tally, console
+        self._trend = Trend(_TREND)
+        self._lock = threading.RLock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._tally.take(event)
+            if isinstance(event, PackDone) and event.rung == len(self._tally.rungs) - 1:
+                volume = self._tally.hypervolume()
+                if volume is not None:
+                    self._trend.add(volume)
+        if (text := said(event)) is not None:
+            self._console.print(text, style="dim", markup=False, highlight=False)
+
+    def frame(self) -> RenderableType:
+        with self._lock:
+            parts = [
+                self._head(),
+                Text(self._times(), style="dim", no_wrap=True, overflow="ellipsis"),
+                Text(),
+                self._rungs(),
+                self._facts(),
+            ]
+            if not self.over and self._tally.front.trials:
+                # Below what stands above: a line for the names, and one to spare.
+                room = self._console.height - len(self._tally.rungs) - 10
+                parts += [Text(), self._front(max(1, min(_FRONT_ROWS, room)))]
+            return Group(*parts)
+
+    def _head(self) -> RenderableType:
+        tally = self._tally
+        grid = Table.grid(padding=(0, 2), expand=True)
+        grid.add_column(no_wrap=True)
+        grid.add_column(ratio=1)
+        grid.add_column(no_wrap=True)
+        bar = ProgressBar(total=1.0, completed=tally.progress)
+        grid.add_row(Text(tally.config.task, style="bold"), bar, candidates(tally))
+        return grid
+
+    def _times(self) -> str:
+        tally, budget = self._tally, self._tally.meter.budget
+        of_time = budget.minutes is not None and tally.started
+        took = max(tally.meter.seconds if of_time else tally.seconds, 1)
+        whole = f"of {durations.told(60 * budget.minutes)}" if of_time else "so far"
+        of = "" if budget.core_hours is None else f" of {budget.core_hours:g}"
+        parts = [
+            f"{durations.told(took)} {whole}",
+            None if self.over else self._doing() or time_left(tally),
+            f"{hours(tally.meter.core_hours)}{of} core-hours" if tally.workers is not None else None,
+        ]
+        return " · ".join(part for part in parts if part)
+
+    def _doing(self) -> str | None:
+        """What happens before anything is trained."""
+        if self._tally.trained:
+            return None
+        if not any(count.running for count in self._tally.rungs):
+            return "preparing"
+        return None if self._tally.workers else "starting the workers"
+
+    def _rungs(self) -> RenderableType:
+        """A line a rung; columns that have nothing to tell are not there."""
+        rungs = self._tally.rungs
+        lines = [[_name(count, len(rungs)), *_told(count, self.over)] for count in rungs]
+        grid = Table.grid(padding=(0, 2 if self._console.width >= 76 else 1))
+        columns = [place for place in range(len(lines[0])) if any(line[place] for line in lines)]
+        for place in columns:
+            failed = place == len(lines[0]) - 1
+            grid.add_column(
+                justify="right" if 0 < place and not failed else "left",
+                style="dim" if place == 0 else "yellow" if failed else "",
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+        for line in lines:
+            grid.add_row(*(line[place] for place in columns))
+        return grid
+
+    def _facts(self) -> RenderableType:
+        tally = self._tally
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+        if tally.workers is not None and not self.over:
+            waiting = f" · {tally.waiting} pack{'s' if tally.waiting > 1 else ''} waiting" if tally.waiting else ""
+            grid.add_row("workers", f"{tally.workers} up{waiting}")
+        rates, epochs = tally.candidates_a_minute(), tally.epochs_a_second()
+        if rates is not None and epochs is not None:
+            now, overall = rates
+            also = f" ({overall:.0f} over all)" if round(overall) != round(now) else ""
+            grid.add_row("speed", f"{now:.0f} candidates a minute{also} · {epochs:.3g} epochs a second")
+        if (found := best(tally)) is not None:
+            grid.add_row("best", found.removeprefix("best "))
+        if len(set(self._trend.values)) > 1 and not self.over and not self._console.options.ascii_only:
+            grid.add_row("trend", f"{sparkline(self._trend.values)} hypervolume of the front")
+        return grid
+
+    def _front(self, rows: int) -> RenderableType:
+        front = self._tally.front
+        by = next((place for place, name in enumerate(front.objectives) if name in _SIZES), 0)
+        columns = max(1, (self._console.width - 24) // 14)
+        grid = Table.grid(padding=(0, 2))
+        for name in ("trial", *front.objectives[:columns]):
+            grid.add_column(justify="right", no_wrap=True, min_width=len(name))
+        grid.add_row(
+            *(Text(name, style="dim") for name in ("trial", *front.objectives[:columns])), Text(self._whose(rows), "dim")
+        )
+        for trial, values in spread(front.rows(by), rows):
+            grid.add_row(str(trial), *(f"{value:.4g}" for value in values[:columns]))
+        return grid
+
+    def _whose(self, rows: int) -> str:
+        members, tally = len(self._tally.front.trials), self._tally
+        some = f"{rows} of {members} on the front" if members > rows else "on the front"
+        return some if tally.at == len(tally.rungs) - 1 else f"{some} after {tally.rungs[tally.at].rung.epochs} epochs"
+
+
+def _name(count: RungCount, rungs: int) -> str:
+    return f"rung {count.rung.number}" if rungs > 1 else "training"
+
+
+def _told(count: RungCount, over: bool) -> list[str]:
+    running = count.running if not over else 0
+    counts = ((count.promoted, "promoted"), (running, "running"))
+    failed = ((count.diverged, "diverged"), (count.crashed, "crashed"))
+    return [
+        f"{count.rung.epochs} epochs",
+        f"{count.trained} trained",
+        *(f"{number} {what}" if number else "" for number, what in counts),
+        ", ".join(f"{number} {what}" for number, what in failed if number),
+    ]
+
+
+class Trend:
+    """A series by at most 2 × `width` of its values: when there are more, every second one goes, and of those to come too."""
+
+    def __init__(self, width: int) -> None:
+        self.values: list[float] = []
+        self._width, self._stride, self._seen = width, 1, 0
+
+    def add(self, value: float) -> None:
+        if self._seen % self._stride == 0:
+            self.values.append(value)
+        self._seen += 1
+        if len(self.values) == 2 * self._width:
+            self.values = self.values[::2]
+            self._stride *= 2
+
+
+def sparkline(values: list[float]) -> str:
+    """A character a value, from the smallest to the largest of them."""
+    low, high = min(values), max(values)
+    steps = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BARS[round((value - low) * steps)] for value in values)
+
+
+def spread(rows: list, count: int) -> list:
+    """So many of them, evenly, both ends included."""
+    if len(rows) <= count:
+        return rows
+    return [rows[round(i * (len(rows) - 1) / max(count - 1, 1))] for i in range(count)]

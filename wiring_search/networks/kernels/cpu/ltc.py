@@ -1,0 +1,371 @@
+"""LTC, compiled: one time step of a candidate on one tile of sixteen samples, forward and backward.
+
+Sixteen samples are one vector (`simd`), every synapse costs one sigmoid a sub-step, and nothing is ever dense.
+
+Backward runs the sub-steps of a time step again from the kept state, with every sigmoid written to a cache-sized
+scratch, then goes back through them twice: once along the outgoing synapses of each neuron, which carries the
+gradient to the sub-step before, and once along the incoming ones, which gathers the gradients of the synapses over
+all sub-steps in registers.
+
+With N, D the summed currents of `neurons.ltc`, leak included, and δ = ∂L/∂v', the semi-implicit step v' = A/Q, A = C v
++ h N, Q = C + h D gives
+
+    ∂A = δ/Q   ∂Q = −∂A·v'   ∂N = h·∂A   ∂D = h·∂Q   ∂C += ∂A·v + ∂Q   ∂v += C·∂A   ∂h += ∂A·N + ∂Q·D
+
+the closed form v' = R + (v − R) e, R = N/D, e = exp(−r), r = h D/C, one "sub-step" of the whole interval, gives
+
+    ∂v += δ·e   ∂R = δ (1 − e)   ∂r = −δ (v − R) e   ∂N = ∂R/D   ∂D = −∂R·R/D + ∂r·h/C   ∂C += −∂r·r/C   ∂h += ∂r·D/C
+
+and in both each synapse, s its sigmoid:
+
+    a = ∂N·E + ∂D,  q = a·s(1 − s);   ∂w += a·s   ∂E += w·s·∂N   ∂σ += w·q·(v − μ)   ∂μ −= w·σ·q   ∂v_pre += w·σ·q
+
+In the names below `driving` is N and `conductance` D; `outer` is the part that stays during a time step; `own` is the
+candidate's block of the flat parameter vector, `c` its record in the layout's table.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from wiring_search.networks.kernels.cpu.dispatch import (
+    ClosedFormLtc,
+    ExplicitLtc,
+    SemiImplicitLtc,
+    advance,
+    advance_back,
+    finish,
+    new_state,
+    new_state_back,
+    prepare,
+    stands_behind,
+)
+from wiring_search.networks.kernels.cpu.simd import (
+    LANES,
+    MINUS_LOG2_E,
+    add,
+    aligned_scratch,
+    entry,
+    exp,
+    fma,
+    load,
+    logistic2,
+    splat,
+    store,
+    total,
+)
+from wiring_search.networks.neurons.ltc import EPSILON
+
+_compiled = njit(error_model="numpy")
+_EPSILON = np.float32(EPSILON)
+
+
+@stands_behind(advance, SemiImplicitLtc, ClosedFormLtc)
+@_compiled
+def _advance(model, c, edges, own, work, elapsed, u, before, after):
+    size = c.neurons * LANES
+    work.v[:size] = before[:size]
+    sensory_currents(c, edges, own, work, u)
+    _sub_steps(model, c, edges, own, elapsed * np.float32(1.0 / c.steps), work, False)
+    last = c.steps % 2
+    after[:size] = work.v[last * size : (last + 1) * size]
+
+
+@stands_behind(advance_back, SemiImplicitLtc, ClosedFormLtc)
+@_compiled
+def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums):
+    size = c.neurons * LANES
+    work.v[:size] = before[:size]
+    h = elapsed * np.float32(1.0 / c.steps)
+    sensory_currents(c, edges, own, work, u)
+    _sub_steps(model, c, edges, own, h, work, True)
+    grad_h = _sub_steps_back(model, c, edges, own, h, work, grad_v, sums)
+    _gather_incoming(c, edges, own, work, sums)
+    sensory_back(c, edges, own, work, u, grad_u, sums)
+    return grad_h * np.float32(1.0 / c.steps)
+
+
+@stands_behind(new_state, SemiImplicitLtc)
+@_compiled
+def _semi_implicit(model, v, driving, conductance, cm, h):
+    return fma(h, driving, v * cm) / fma(h, conductance, cm)
+
+
+@stands_behind(new_state_back, SemiImplicitLtc)
+@_compiled
+def _semi_implicit_back(model, v, new, driving, conductance, cm, h, delta):
+    """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
+    grad_a = delta / fma(h, conductance, cm)
+    grad_q = 0.0 - grad_a * new
+    return grad_a * cm, h * grad_a, h * grad_q, fma(grad_a, v, grad_q), fma(grad_a, driving, grad_q * conductance)
+
+
+@stands_behind(new_state, ClosedFormLtc)
+@_compiled
+def _closed_form(model, v, driving, conductance, cm, h):
+    resting = driving / conductance
+    return fma(v - resting, exp(0.0 - h * conductance / cm), resting)
+
+
+@stands_behind(new_state_back, ClosedFormLtc)
+@_compiled
+def _closed_form_back(model, v, new, driving, conductance, cm, h, delta):
+    """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
+    resting, rate = driving / conductance, conductance / cm
+    decay = exp(0.0 - h * rate)
+    grad_resting = delta * (1.0 - decay)
+    grad_r = 0.0 - delta * (v - resting) * decay
+    grad_driving = grad_resting / conductance
+    grad_conductance = fma(grad_r, h / cm, 0.0 - grad_driving * resting)
+    return delta * decay, grad_driving, grad_conductance, 0.0 - grad_r * h * rate / cm, grad_r * rate
+
+
+class Scratch(NamedTuple):
+    """Constants of the synapses, and lanes that an item works in. `v`, `s`, `driving` … hold one row a kept sub-step;
+    the outer ones one row a time step."""
+
+    inner_constants: np.ndarray
+    sensory_constants: np.ndarray
+    outgoing_constants: np.ndarray
+    v: np.ndarray
+    s: np.ndarray
+    driving: np.ndarray
+    conductance: np.ndarray
+    grad_driving: np.ndarray
+    grad_conductance: np.ndarray
+    outer_s: np.ndarray
+    outer_driving: np.ndarray
+    outer_conductance: np.ndarray
+    grad_outer_driving: np.ndarray
+    grad_outer_conductance: np.ndarray
+
+
+@stands_behind(prepare, SemiImplicitLtc, ClosedFormLtc)
+@_compiled
+def prepare_ltc(model, c, edges, own, keep):
+    kept = c.steps if keep else 1
+    rows, row = kept * c.neurons * LANES, c.neurons * LANES
+    return Scratch(
+        _synapse_constants(own, _synapses_at(c), c.synapses),
+        _synapse_constants(own, _sensory_at(c), c.sensory_synapses),
+        _outgoing_constants(c, edges, own),
+        aligned_scratch(rows + row),
+        aligned_scratch(kept * c.synapses * LANES),
+        aligned_scratch(rows),
+        aligned_scratch(rows),
+        aligned_scratch(rows),
+        aligned_scratch(rows),
+        aligned_scratch(c.sensory_synapses * LANES),
+        aligned_scratch(row),
+        aligned_scratch(row),
+        aligned_scratch(row),
+        aligned_scratch(row),
+    )
+
+
+# Where the groups of a candidate's block start (see `layout`).
+
+
+@_compiled
+def _synapses_at(c):
+    return 3 * c.neurons
+
+
+@_compiled
+def _sensory_at(c):
+    return _synapses_at(c) + 4 * c.synapses
+
+
+@_compiled
+def _synapse_constants(own, at, n):
+    """Four numbers a synapse, so that the inner loop is three fused multiply-adds around the sigmoid: slope, offset,
+    w, w·E."""
+    constants = np.empty(4 * n, np.float32)
+    for e in range(n):
+        w, mu, sigma, erev = own[at + e], own[at + n + e], own[at + 2 * n + e], own[at + 3 * n + e]
+        slope = np.float32(MINUS_LOG2_E) * sigma
+        constants[4 * e] = slope
+        constants[4 * e + 1] = -slope * mu
+        constants[4 * e + 2] = w
+        constants[4 * e + 3] = w * erev
+    return constants
+
+
+@_compiled
+def _outgoing_constants(c, edges, own):
+    """w·σ and w·σ·E of each synapse, in the order in which `_along_outgoing` meets them."""
+    at, n = _synapses_at(c), c.synapses
+    constants = np.empty(2 * n, np.float32)
+    for o in range(n):
+        e = edges.out_edge[c.at_edge + o]
+        constants[2 * o] = own[at + e] * own[at + 2 * n + e]
+        constants[2 * o + 1] = constants[2 * o] * own[at + 3 * n + e]
+    return constants
+
+
+@_compiled
+def sensory_currents(c, edges, own, work, u):
+    """Sensory synapses and leak: what does not change during the sub-steps of one time step."""
+    neurons, constants = c.neurons, work.sensory_constants
+    row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
+    kept_s, outer_driving, outer_conductance = work.outer_s, work.outer_driving, work.outer_conductance
+    for i in range(neurons):
+        gleak = entry(own, i)
+        driving = splat(gleak * entry(own, neurons + i))
+        conductance = splat(gleak + _EPSILON)
+        for e in range(entry(row, i), entry(row, i + 1)):
+            s = logistic2(fma(load(u, entry(pre, e)), entry(constants, 4 * e), entry(constants, 4 * e + 1)))
+            conductance = fma(s, entry(constants, 4 * e + 2), conductance)
+            driving = fma(s, entry(constants, 4 * e + 3), driving)
+            store(kept_s, e, s)
+        store(outer_driving, i, driving)
+        store(outer_conductance, i, conductance)
+
+
+@_compiled
+def _sub_steps(model, c, edges, own, h, work, keep):
+    """All sub-steps of one time step, from the state at the start of work.v to the state at its end.
+
+    Where `keep`, sub-step k reads row k of work.v and writes row k + 1, and its sigmoids and sums stay in row k of
+    theirs; otherwise two rows take turns.
+    """
+    neurons, synapses, steps, constants = c.neurons, c.synapses, c.steps, work.inner_constants
+    row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
+    v, kept_s, kept_driving, kept_conductance = work.v, work.s, work.driving, work.conductance
+    outer_driving, outer_conductance = work.outer_driving, work.outer_conductance
+    for k in range(steps):
+        now = k if keep else k % 2
+        before = v[now * neurons * LANES :]
+        after = v[(now + 1 if keep else 1 - now) * neurons * LANES :]
+        for i in range(neurons):
+            driving, conductance = load(outer_driving, i), load(outer_conductance, i)
+            for e in range(entry(row, i), entry(row, i + 1)):
+                s = logistic2(fma(load(before, entry(pre, e)), entry(constants, 4 * e), entry(constants, 4 * e + 1)))
+                conductance = fma(s, entry(constants, 4 * e + 2), conductance)
+                driving = fma(s, entry(constants, 4 * e + 3), driving)
+                if keep:
+                    store(kept_s, k * synapses + e, s)
+            if keep:
+                store(kept_driving, k * neurons + i, driving)
+                store(kept_conductance, k * neurons + i, conductance)
+            store(after, i, new_state(model, load(before, i), driving, conductance, entry(own, 2 * neurons + i), h))
+
+
+@_compiled
+def _sub_steps_back(model, c, edges, own, h, work, grad_v, sums):
+    """From ∂v at the end of a time step to ∂v at its start; ∂N and ∂D of every sub-step stay in work. Returns ∂h."""
+    neurons, synapses, steps, outgoing = c.neurons, c.synapses, c.steps, work.outgoing_constants
+    row, out_edge, out_post = edges.out_row[c.at_row :], edges.out_edge[c.at_edge :], edges.out_post[c.at_edge :]
+    v, kept_s, kept_driving, kept_conductance = work.v, work.s, work.driving, work.conductance
+    grad_h = splat(np.float32(0.0))
+    for k in range(steps - 1, -1, -1):
+        grad_driving = work.grad_driving[k * neurons * LANES :]
+        grad_conductance = work.grad_conductance[k * neurons * LANES :]
+        sigmoids = kept_s[k * synapses * LANES :]
+        for i in range(neurons):
+            driving, conductance = load(kept_driving, k * neurons + i), load(kept_conductance, k * neurons + i)
+            old, new = load(v, k * neurons + i), load(v, (k + 1) * neurons + i)
+            cm, delta = entry(own, 2 * neurons + i), load(grad_v, i)
+            grad_old, grad_n, grad_d, grad_cm, more = new_state_back(model, old, new, driving, conductance, cm, h, delta)
+            store(grad_v, i, grad_old)
+            store(grad_driving, i, grad_n)
+            store(grad_conductance, i, grad_d)
+            add(sums, 2 * neurons + i, grad_cm)
+            grad_h = grad_h + more
+        for j in range(neurons):
+            grad = load(grad_v, j)
+            for o in range(entry(row, j), entry(row, j + 1)):
+                s = load(sigmoids, entry(out_edge, o))
+                i = entry(out_post, o)
+                a = load(grad_conductance, i) * entry(outgoing, 2 * o)
+                a = fma(load(grad_driving, i), entry(outgoing, 2 * o + 1), a)
+                grad = fma(a, s * (1.0 - s), grad)
+            store(grad_v, j, grad)
+    return grad_h
+
+
+@_compiled
+def _gather_incoming(c, edges, own, work, sums):
+    """Σ a·s, Σ q, Σ q·v, Σ s·∂N of each synapse over the sub-steps of one time step (`_finish` makes gradients of
+    them).
+
+    On the way, ∂N and ∂D summed over the sub-steps, for the leak and the sensory synapses.
+    """
+    neurons, synapses, steps = c.neurons, c.synapses, c.steps
+    row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
+    v, kept_s, grad_driving, grad_conductance = work.v, work.s, work.grad_driving, work.grad_conductance
+    outer_driving, outer_conductance = work.grad_outer_driving, work.grad_outer_conductance
+    at = _synapses_at(c)
+    zero = splat(np.float32(0.0))
+    for i in range(neurons):
+        sum_n, sum_d = zero, zero
+        for k in range(steps):
+            sum_n = sum_n + load(grad_driving, k * neurons + i)
+            sum_d = sum_d + load(grad_conductance, k * neurons + i)
+        store(outer_driving, i, sum_n)
+        store(outer_conductance, i, sum_d)
+        for e in range(entry(row, i), entry(row, i + 1)):
+            erev = splat(entry(own, at + 3 * synapses + e))
+            j = entry(pre, e)
+            sum_as, sum_q, sum_qv, sum_sn = zero, zero, zero, zero
+            for k in range(steps):
+                s = load(kept_s, k * synapses + e)
+                grad_n = load(grad_driving, k * neurons + i)
+                a_s = fma(grad_n, erev, load(grad_conductance, k * neurons + i)) * s
+                q = a_s * (1.0 - s)
+                sum_as = sum_as + a_s
+                sum_q = sum_q + q
+                sum_qv = fma(q, load(v, k * neurons + j), sum_qv)
+                sum_sn = fma(s, grad_n, sum_sn)
+            add(sums, at + e, sum_as)
+            add(sums, at + synapses + e, sum_q)
+            add(sums, at + 2 * synapses + e, sum_qv)
+            add(sums, at + 3 * synapses + e, sum_sn)
+
+
+@_compiled
+def sensory_back(c, edges, own, work, u, grad_u, sums):
+    neurons, n = c.neurons, c.sensory_synapses
+    row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
+    kept_s, outer_driving, outer_conductance = work.outer_s, work.grad_outer_driving, work.grad_outer_conductance
+    at = _sensory_at(c)
+    grad_u[:] = 0.0
+    for i in range(neurons):
+        grad_n, grad_d = load(outer_driving, i), load(outer_conductance, i)
+        add(sums, i, grad_n)
+        add(sums, neurons + i, grad_d)
+        for e in range(entry(row, i), entry(row, i + 1)):
+            s = load(kept_s, e)
+            j = entry(pre, e)
+            a_s = fma(grad_n, entry(own, at + 3 * n + e), grad_d) * s
+            q = a_s * (1.0 - s)
+            add(sums, at + e, a_s)
+            add(sums, at + n + e, q)
+            add(sums, at + 2 * n + e, q * load(u, j))
+            add(sums, at + 3 * n + e, s * grad_n)
+            add(grad_u, j, q * (entry(own, at + e) * entry(own, at + 2 * n + e)))
+
+
+@stands_behind(finish, SemiImplicitLtc, ClosedFormLtc, ExplicitLtc)
+@_compiled
+def _finish(model, c, edges, own, work, sums, grad_own):
+    n = c.neurons
+    for i in range(n):
+        grad_n, grad_d = total(load(sums, i)), total(load(sums, n + i))
+        grad_own[i] = own[n + i] * grad_n + grad_d
+        grad_own[n + i] = own[i] * grad_n
+        grad_own[2 * n + i] = total(load(sums, 2 * n + i))
+    _finish_synapses(own, _synapses_at(c), c.synapses, sums, grad_own)
+    _finish_synapses(own, _sensory_at(c), c.sensory_synapses, sums, grad_own)
+
+
+@_compiled
+def _finish_synapses(own, at, n, sums, grad_own):
+    for e in range(n):
+        w, mu, sigma = own[at + e], own[at + n + e], own[at + 2 * n + e]
+        sum_q, sum_qv = total(load(sums, at + n + e)), total(load(sums, at + 2 * n + e))
+        grad_own[at + e] = total(load(sums, at + e))
+        grad_own[at + n + e] = -w * sigma * sum_q
+        grad_own[at + 2 * n + e] = w * (sum_qv - mu * sum_q)
+        grad_own[at + 3 * n + e] = w * total(load(sums, at + 3 * n + e))

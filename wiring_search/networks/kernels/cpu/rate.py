@@ -1,0 +1,127 @@
+"""Right-hand side of the rate neurons (CT-RNN, neural ODE; `neurons.rate`), compiled.
+
+    slope = tanh(p) − z/τ,   p = b + Σ w z + outer:   ∂p = ∂slope (1 − tanh²),  ∂w += ∂p·z_pre,  ∂z_pre += w·∂p,
+    ∂z −= ∂slope/τ,  ∂τ += ∂slope·z/τ²
+
+A candidate's block: [τ] b | w | sensory w.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from wiring_search.networks.kernels.cpu.dispatch import (
+    ExplicitRate,
+    field,
+    field_back,
+    finish,
+    outer,
+    outer_back,
+    prepare_field,
+    stands_behind,
+)
+from wiring_search.networks.kernels.cpu.simd import LANES, add, aligned_scratch, entry, fma, load, splat, store, tanh, total
+
+_compiled = njit(error_model="numpy")
+
+
+class RateScratch(NamedTuple):
+    """outer: bias and sensory synapses; grad_outer: ∂ of it, over the stages of one time step."""
+
+    outer: np.ndarray
+    grad_outer: np.ndarray
+
+
+@stands_behind(prepare_field, ExplicitRate)
+@_compiled
+def _prepare(model, c, edges, own):
+    return RateScratch(aligned_scratch(c.neurons * LANES), aligned_scratch(c.neurons * LANES))
+
+
+@_compiled
+def _bias_at(c):
+    """A leaky neuron (variant 1) has its time constant first."""
+    return c.variant * c.neurons
+
+
+@_compiled
+def _synapses_at(c):
+    return _bias_at(c) + c.neurons
+
+
+@_compiled
+def _sensory_at(c):
+    return _synapses_at(c) + c.synapses
+
+
+@stands_behind(outer, ExplicitRate)
+@_compiled
+def _outer(model, c, edges, own, work, u):
+    row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
+    at = _sensory_at(c)
+    for i in range(c.neurons):
+        value = splat(entry(own, _bias_at(c) + i))
+        for e in range(entry(row, i), entry(row, i + 1)):
+            value = fma(load(u, entry(pre, e)), entry(own, at + e), value)
+        store(work.outer, i, value)
+
+
+@stands_behind(field, ExplicitRate)
+@_compiled
+def _field(model, c, edges, own, work, z, slope):
+    row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
+    at = _synapses_at(c)
+    for i in range(c.neurons):
+        value = load(work.outer, i)
+        for e in range(entry(row, i), entry(row, i + 1)):
+            value = fma(load(z, entry(pre, e)), entry(own, at + e), value)
+        rise = tanh(value)
+        if c.variant == 1:
+            rise = rise - load(z, i) / entry(own, i)
+        store(slope, i, rise)
+
+
+@stands_behind(field_back, ExplicitRate)
+@_compiled
+def _field_back(model, c, edges, own, work, z, slope, grad_slope, grad_z, sums):
+    n, at = c.neurons, _synapses_at(c)
+    row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
+    zero = splat(np.float32(0.0))
+    for i in range(n):
+        store(grad_z, i, zero)
+    for i in range(n):
+        rise, grad = load(slope, i), load(grad_slope, i)
+        if c.variant == 1:
+            leak = load(z, i) / entry(own, i)
+            rise = rise + leak
+            add(sums, i, grad * leak / entry(own, i))
+            add(grad_z, i, zero - grad / entry(own, i))
+        grad_p = grad * (1.0 - rise * rise)
+        add(work.grad_outer, i, grad_p)
+        for e in range(entry(row, i), entry(row, i + 1)):
+            j = entry(pre, e)
+            add(sums, at + e, grad_p * load(z, j))
+            add(grad_z, j, grad_p * entry(own, at + e))
+
+
+@stands_behind(outer_back, ExplicitRate)
+@_compiled
+def _outer_back(model, c, edges, own, work, u, grad_u, sums):
+    row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
+    at = _sensory_at(c)
+    grad_u[:] = 0.0
+    for i in range(c.neurons):
+        grad = load(work.grad_outer, i)
+        add(sums, _bias_at(c) + i, grad)
+        for e in range(entry(row, i), entry(row, i + 1)):
+            j = entry(pre, e)
+            add(sums, at + e, grad * load(u, j))
+            add(grad_u, j, grad * entry(own, at + e))
+
+
+@stands_behind(finish, ExplicitRate)
+@_compiled
+def _finish(model, c, edges, own, work, sums, grad_own):
+    for i in range(_sensory_at(c) + c.sensory_synapses):
+        grad_own[i] = total(load(sums, i))

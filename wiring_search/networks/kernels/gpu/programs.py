@@ -1,0 +1,116 @@
+"""Which GPU kernels a kind of neuron and solver has, and what they want of a pack: one frozen value a family."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from wiring_search.networks.kernels.gpu import cfc as cfc_gpu
+from wiring_search.networks.kernels.gpu import explicit as explicit_gpu
+from wiring_search.networks.kernels.gpu import ltc as ltc_gpu
+from wiring_search.networks.kernels.gpu.field import SUMS
+from wiring_search.networks.kernels.layout import Kind
+from wiring_search.networks.neurons import NEURONS
+from wiring_search.networks.neurons.cfc import HEADS
+from wiring_search.networks.neurons.solvers import TABLEAUX
+
+Tensor = torch.Tensor
+
+_MINUS_LOG2_E = -1.4426950408889634
+
+
+@dataclass(frozen=True)
+class Synapses:
+    """What kernels read of a synapse. of_edge: the names of its parameters.
+
+    onto, back: from parameters (of_edge, places), 0 where a synapse is missing, to the constants (…, places) that kernels read
+    along those that reach a neuron and along those that leave a node. gradients: of the parameters (of_edge, edges), from these
+    and from what a kernel has summed over samples.
+    """
+
+    of_edge: tuple[str, ...]
+    onto: Callable[[Tensor], Tensor]
+    back: Callable[[Tensor], Tensor]
+    gradients: Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Program:
+    """forward, backward: kernels, one launch a pack. forward_rows(neurons, sensory, time steps), backward_rows(neurons,
+    sensory, sub-steps): of LANES numbers, what a candidate is worked in. constants: what the kernels are compiled for. swept: whether
+    layers follow one another within a time step (`gpu_layout`)."""
+
+    synapses: Synapses
+    forward: Any
+    backward: Any
+    forward_rows: Callable[[int, int, int], int]
+    backward_rows: Callable[[int, int, int], int]
+    constants: dict[str, object]
+    swept: bool = False
+
+
+def program_of(kind: Kind) -> Program | None:
+    """None where there is no GPU kernel for packs of this kind."""
+    if kind.neuron == "ltc" and kind.solver in ("semi-implicit", "closed-form"):
+        constants = {"CLOSED": kind.solver == "closed-form"}
+        return Program(_LTC, ltc_gpu.forward, ltc_gpu.backward, ltc_gpu.forward_rows, ltc_gpu.backward_rows, constants)
+    if kind.neuron in SUMS and kind.solver in TABLEAUX:
+        return _explicit(kind)
+    if kind.neuron in _CFC and kind.solver == "closed-form":
+        return _cfc(NEURONS[kind.neuron].variant)
+    return None
+
+
+def _explicit(kind: Kind) -> Program:
+    tableau = TABLEAUX[kind.solver]
+
+    def backward_rows(neurons: int, sensory: int, steps: int) -> int:
+        return explicit_gpu.backward_rows(kind.neuron, neurons, sensory, steps * tableau.stages)
+
+    return Program(
+        _LTC if kind.neuron == "ltc" else _RATE,
+        explicit_gpu.forward,
+        explicit_gpu.backward,
+        partial(explicit_gpu.forward_rows, kind.neuron),
+        backward_rows,
+        explicit_gpu.constants(kind.neuron, tableau, kind.gradient == "adjoint"),
+    )
+
+
+def _cfc(variant: int) -> Program:
+    weights = _plain(*(f"{head}_w" for head in HEADS[variant]))
+    rows = cfc_gpu.forward_rows, cfc_gpu.backward_rows
+    return Program(weights, cfc_gpu.forward, cfc_gpu.backward, *rows, {"VARIANT": variant}, swept=True)
+
+
+def _ltc_onto(values: Tensor) -> Tensor:
+    """Slope, offset, w, w·E, E, such that s = 1 / (1 + 2^(slope·v + offset))."""
+    w, mu, sigma, erev = values
+    slope = _MINUS_LOG2_E * sigma
+    return torch.stack((slope, -slope * mu, w, w * erev, erev))
+
+
+def _ltc_back(values: Tensor) -> Tensor:
+    """Slope, offset, w·σ, w·σ·E."""
+    w, mu, sigma, erev = values
+    slope = _MINUS_LOG2_E * sigma
+    return torch.stack((slope, -slope * mu, w * sigma, w * sigma * erev))
+
+
+def _ltc_gradients(values: Tensor, sums: Tensor) -> Tensor:
+    """From the sums of `ltc_gpu.gather`."""
+    w, mu, sigma, _ = values
+    sum_as, sum_q, sum_qv, sum_sn = sums
+    return torch.stack((sum_as, -w * sigma * sum_q, w * (sum_qv - mu * sum_q), w * sum_sn))
+
+
+def _plain(*names: str) -> Synapses:
+    """Weights, which kernels read as they are; a weight's sum is its gradient."""
+    return Synapses(names, torch.Tensor.contiguous, torch.Tensor.contiguous, lambda _, sums: sums)
+
+
+_LTC = Synapses(("w", "mu", "sigma", "erev"), _ltc_onto, _ltc_back, _ltc_gradients)
+_RATE = _plain("w")
+_CFC = ("cfc", "cfc-no-gate", "cfc-pure", "layered-cfc", "layered-cfc-no-gate", "layered-cfc-pure")

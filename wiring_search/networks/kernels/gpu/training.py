@@ -1,0 +1,128 @@
+"""Training steps of a pack on the device: kernel, readout, loss, gradients and Adam, with nothing read back.
+
+    minibatch ─► gpu.forward ─► loss (torch) ─► gpu.backward ─► adam_gpu ─┐
+        ▲                                                                 │
+        └── rows of data that stays on the device                         └─► weights, moments, steps, who is alive: on the device
+
+On a GPU the step for a minibatch of a size is captured in a CUDA graph the second time that the size comes, and replayed from
+then on: a step is then one launch, whatever it consists of. Of its arguments only the numbers of the rows change.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from wiring_search.networks.kernels.gpu import adam as adam_gpu
+from wiring_search.networks.kernels import gpu
+from wiring_search.networks.kernels.layout import PackLayout
+
+Tensor = torch.Tensor
+
+BETA1, BETA2, TINY = 0.9, 0.999, 1e-8
+
+# (P, B, T or 1, O) predictions -> (P,) losses, one a candidate
+Loss = Callable[[Tensor], Tensor]
+
+
+class Trainer:
+    """What a pack's training has come to, on a device.
+
+    raw, first, second: (parameters,) stored numbers and Adam's moments. steps: (candidates,) steps done. rates: learning rates.
+    largest_norm: that of a candidate's gradient, clipped to it. All float32 arrays, steps int64. Raises ValueError for kinds
+    that have no GPU kernel.
+    """
+
+    def __init__(
+        self,
+        layout: PackLayout,
+        raw: np.ndarray,
+        first: np.ndarray,
+        second: np.ndarray,
+        steps: np.ndarray,
+        rates: np.ndarray,
+        largest_norm: float,
+        device: str | torch.device,
+    ) -> None:
+        self.layout, self.device = layout, torch.device(device)
+        self.placed = gpu.place(layout, device)
+        self.raw, self.first, self.second, self.steps, self._rates = (
+            torch.tensor(array, device=device) for array in (raw, first, second, steps, rates)
+        )
+        self.alive = torch.ones(layout.size, dtype=torch.int32, device=device)
+        self._largest_norm = largest_norm
+        starts = np.array([*(block.start for block in layout.blocks), layout.parameters])
+        self._starts = torch.from_numpy(starts).to(device)
+        self._positive = torch.from_numpy(layout.positive.astype(np.int8)).to(device)
+        self._trained = torch.from_numpy((~layout.pinned).astype(np.int8)).to(device)
+        self.effective = torch.empty_like(self.raw)
+        adam_gpu.effective_of[(-(-len(raw) // adam_gpu.BLOCK),)](
+            self.raw, self._positive, self.effective, len(raw), BLOCK=adam_gpu.BLOCK
+        )
+
+    def predict(self, x: Tensor, elapsed: Tensor, every_step: bool) -> tuple[Tensor, gpu.Kept]:
+        """Outputs (candidates, B, T or 1, O), and what `gpu.extremes` wants. x: (B, T, F); elapsed: (B, T), 0 where a sample has
+        ended."""
+        y, _, kept = gpu.forward(self.placed, self.effective, x, elapsed, self._rest(x), every_step)
+        return y, kept
+
+    def step(self, x: Tensor, elapsed: Tensor, every_step: bool, loss: Loss) -> Tensor:
+        """One optimiser step on one minibatch; the losses (candidates,) before it."""
+        y, final, kept = gpu.forward(self.placed, self.effective, x, elapsed, self._rest(x), every_step)
+        predictions = y.detach().requires_grad_()
+        losses = loss(predictions)
+        (grad_y,) = torch.autograd.grad(losses.sum(), predictions)
+        grad, _, _, _ = gpu.backward(self.placed, self.effective, kept, grad_y, torch.zeros_like(final), False)
+        self.alive *= losses.detach().isfinite()
+        self.update(grad)
+        return losses.detach()
+
+    def update(self, grad: Tensor) -> None:
+        """One step of Adam along the gradient of the effective numbers, which is used up."""
+        adam_gpu.adam_step[(self.layout.size,)](
+            self._starts,
+            self.raw,
+            self.effective,
+            self._positive,
+            self._trained,
+            grad,
+            self.first,
+            self.second,
+            self._rates,
+            self._largest_norm,
+            self.steps,
+            self.alive,
+            BETA1=BETA1,
+            BETA2=BETA2,
+            TINY=TINY,
+            BLOCK=adam_gpu.BLOCK,
+        )
+
+    def _rest(self, x: Tensor) -> Tensor:
+        return x.new_zeros((len(x), self.layout.state_size))
+
+
+def replayed(step: Callable[[Tensor], object], device: torch.device) -> Callable[[np.ndarray], None]:
+    """The same step from numbers of rows on the host, captured in a CUDA graph where the device is a GPU."""
+    graphs: dict[int, tuple[torch.cuda.CUDAGraph | None, Tensor]] = {}
+
+    def run(rows: np.ndarray) -> None:
+        given = torch.from_numpy(np.ascontiguousarray(rows))
+        if device.type != "cuda":
+            step(given.to(device))
+            return
+        given = given.pin_memory()
+        if len(rows) not in graphs:  # as it stands: kernels are compiled, libraries start
+            graphs[len(rows)] = None, given.to(device)
+            step(graphs[len(rows)][1])
+            return
+        graph, taken = graphs[len(rows)]
+        if graph is None:
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                step(taken)
+            graphs[len(rows)] = graph, taken
+        taken.copy_(given, non_blocking=True)
+        graph.replay()
+
+    return run

@@ -1,0 +1,77 @@
+"""The CPU kernel's contract in plain torch, for neurons of the user's that have no compiled kernel.
+
+The reference does the work and autograd the way back: slow, about twenty times slower than the fused kernel, and right. A
+neuron of `wiring_search.store.extension` so trains, is scored and searched like any other, by code that does not know of it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from wiring_search.wirings.candidate import NEURONS
+from wiring_search.networks.kernels import adjoint
+from wiring_search.networks.kernels import reference
+from wiring_search.networks.kernels.layout import Kind, PackLayout
+
+Tensor = torch.Tensor
+
+
+class Kept(NamedTuple):
+    """What `backward` wants of a forward pass: what went in and what came out, with the graph between them. states: (B, states) at
+    the start of every time step, and the final one."""
+
+    params: Tensor
+    x: Tensor
+    elapsed: Tensor
+    states: list[Tensor]
+    y: Tensor
+
+
+def is_needed(kind: Kind) -> bool:
+    """Whether nothing compiled knows this neuron."""
+    return kind.neuron not in NEURONS
+
+
+def run(layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool) -> tuple[Tensor, Tensor]:
+    """`reference.run`, or with the adjoint where that is the layout's gradient."""
+    runs = adjoint.run if layout.kind.gradient == "adjoint" else reference.run
+    return runs(layout, params, x, elapsed, state, every_step)
+
+
+def forward(
+    layout: PackLayout, params: np.ndarray, x: np.ndarray, elapsed: np.ndarray, state: np.ndarray, every_step: bool
+) -> tuple[np.ndarray, np.ndarray, Kept]:
+    """`cpu.forward`."""
+    params, x, elapsed, state = (torch.tensor(array, requires_grad=True) for array in (params, x, elapsed, state))
+    states, outputs = [state], []
+    with torch.enable_grad():  # torch calls this without, in the midst of a function of its own
+        for t in range(x.shape[1]):
+            y, state = run(layout, params, x[:, t : t + 1], elapsed[:, t : t + 1], state, True)
+            outputs.append(y)
+            states.append(state)
+        shown = torch.cat(outputs if every_step else outputs[-1:], dim=2)
+    return shown.detach().numpy(), state.detach().numpy(), Kept(params, x, elapsed, states, shown)
+
+
+def backward(
+    kept: Kept, grad_y: np.ndarray, grad_final: np.ndarray, inputs_too: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """`cpu.backward`."""
+    asked = [kept.params, kept.states[0], *((kept.x, kept.elapsed) if inputs_too else ())]
+    results, grads = (kept.y, kept.states[-1]), (torch.tensor(grad_y), torch.tensor(grad_final))
+    found = torch.autograd.grad(results, asked, grads, retain_graph=True, materialize_grads=True)
+    grad_params, grad_state, *grad_inputs = (grad.numpy() for grad in found)
+    return grad_params, grad_state, *(grad_inputs or (None, None))
+
+
+def extremes(kept: Kept) -> tuple[np.ndarray, np.ndarray]:
+    """`cpu.extremes`."""
+    visited = torch.stack(kept.states).detach()
+    return visited.amin(dim=(0, 1)).numpy(), visited.amax(dim=(0, 1)).numpy()
+
+
+def histories(layout: PackLayout, kept: Kept) -> list[np.ndarray]:
+    """`cpu.histories`."""
+    visited = torch.stack(kept.states, dim=1).detach().numpy()
+    return [visited[:, :, states] for states in layout.states]

@@ -1,0 +1,101 @@
+"""Winners to look at: their errors in the search, with fresh seeds and on the test split, and beside that how much worse (or not) their
+controls are."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wiring_search.wirings.null_controls import CONTROLS
+from wiring_search.analysis.winners import SURE, Winners
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe & Ito; told apart by colour-blind readers.
+_VALID, _TEST, _FAINT = "#0072b2", "#d55e00", "#8a8f94"
+_COLOURS = dict(zip(CONTROLS, ("#009e73", "#0072b2", "#cc79a7", "#d55e00"), strict=True))
+
+
+def draw(found: Winners) -> "Figure":
+    """Sizes against errors, with 95 % intervals over seeds, and the two fronts on test. With controls, a second panel: control −
+    winner, filled where it is surely not 0 after Holm's correction."""
+    from matplotlib.figure import Figure
+
+    compared = found.controls[found.controls["difference"].notna()]
+    height = max(4.6, 1.4 + 0.24 * len(compared))
+    figure = Figure(figsize=(13.5 if len(compared) else 7.5, height), layout="constrained")
+    panels = figure.subplots(1, 2 if len(compared) else 1, squeeze=False)[0]
+    _draw_errors(found, panels[0])
+    if len(compared):
+        _draw_controls(found, panels[1])
+    return figure
+
+
+def _draw_errors(found: Winners, ax: "Axes") -> None:
+    from matplotlib.ticker import LogLocator, MaxNLocator, ScalarFormatter
+    from matplotlib.transforms import offset_copy
+
+    table = found.table
+    sizes = table["synapses"].to_numpy(float)
+    ax.plot(sizes, table["searched"], "o", mfc="none", color=_FAINT, label="in the search")
+    bars = [("valid", _VALID, "s", f"validation, {found.seeds} fresh seeds"), ("test", _TEST, "D", "test, the same networks")]
+    for (name, colour, marker, label), points in zip(bars, (-3.5, 0.0), strict=True):
+        if table[name].notna().any():
+            reach = (table[name] - table[f"{name}_lower"]).fillna(0.0)
+            aside = offset_copy(ax.transData, ax.figure, x=points, units="points")
+            style = {"fmt": marker, "color": colour, "markersize": 5, "capsize": 2, "linewidth": 1}
+            ax.errorbar(sizes, table[name], reach, label=label, transform=aside, **style)
+            ax.update_datalim([*zip(sizes, table[name] - reach, strict=True), *zip(sizes, table[name] + reach, strict=True)])
+    right = sizes.max() * 1.1
+    for name, style in (("optimistic", "-"), ("pessimistic", ":")):
+        chosen = table[table[name] & table["test"].notna()].sort_values("synapses")
+        if len(chosen) > 1:
+            line = np.append(chosen["test"], chosen["test"].iloc[-1])
+            ax.step(
+                np.append(chosen["synapses"], right),
+                line,
+                style,
+                where="post",
+                color=_TEST,
+                linewidth=1,
+                label=f"{name} front on test",
+            )
+    ax.set(xlabel="synapses", ylabel="error", title="Winners, trained again")
+    if sizes.max() > 4 * sizes.min():
+        ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_minor_formatter("")
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.autoscale_view()
+    ax.legend(frameon=False, fontsize=8)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_controls(found: Winners, ax: "Axes") -> None:
+    rows = list(found.controls[found.controls["difference"].notna()].iloc[::-1].itertuples())
+    named = set()
+    for place, row in enumerate(rows):
+        colour, sure = _COLOURS[row.control], row.p_holm < SURE
+        reach = [[row.difference - row.lower], [row.upper - row.difference]]
+        label = "" if row.control in named else CONTROLS[row.control]
+        named.add(row.control)
+        ax.errorbar(
+            row.difference,
+            place,
+            xerr=np.nan_to_num(reach),
+            fmt="o",
+            color=colour,
+            mfc=colour if sure else "white",
+            label=label,
+            capsize=2,
+        )
+    ax.axvline(0.0, color=_FAINT, linewidth=0.8, zorder=0)
+    ax.set_yticks(range(len(rows)), [f"trial {row.trial}, {row.control}" for row in rows], fontsize=8)
+    splits = " and ".join(dict.fromkeys(row.split for row in rows))
+    ax.set(xlabel=f"error of the control − error of the winner ({splits})", title="Right of 0: the winner's wiring is better")
+    handles, names = ax.get_legend_handles_labels()
+    ax.figure.legend(handles[::-1], names[::-1], frameon=False, fontsize=8, loc="outside lower right", ncols=2)
+    ax.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,67 @@
+"""Baselines trained beside a study, for its table, front and report."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from wiring_search import tasks
+from workers.jobs import Outcome, Rung
+from wiring_search.run.folder import Run, write_files_of
+from wiring_search.store import Store
+
+
+@dataclass(frozen=True)
+class BaselineEpoch:
+    """Told while baselines train: this one, or the liquid ones together, has finished an epoch. done: how many of `count`
+    are in the store, those of earlier calls included."""
+
+    names: str
+    epoch: int
+    epochs: int
+    done: int
+    count: int
+
+
+@dataclass(frozen=True)
+class BaselineDone:
+    """Told when a baseline is in the store."""
+
+    name: str
+    outcome: Outcome
+    done: int
+    count: int
+
+
+BaselineWatcher = Callable[[BaselineEpoch | BaselineDone], None]
+
+
+def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: BaselineWatcher = lambda event: None) -> Run:
+    """Train baselines beside the study in `out`, with its budget, in this process; those that were trained are kept.
+
+    only: names out of `wiring_search.training.baselines.recurrent.known`, or their first part such as "lstm"; all by default. Tables and
+    report are written at the end, also after an interrupt. Raises ValueError for an unknown name.
+    """
+    from wiring_search.training.baselines import recurrent as baselines
+
+    folder = Path(out)
+    with closing(Store.open(folder)) as store, store.owned():
+        config = store.config
+        task = tasks.load(config.task, config.task_options)
+        names = baselines.chosen(task, only)
+        trained = {row.name for row in store.baselines()}
+        missing = [name for name in names if name not in trained]
+        done = len(names) - len(missing)
+        rung = Rung(0, config.epochs, config.batch_size)
+
+        def told(name: str, epoch: int, epochs: int) -> None:
+            watch(BaselineEpoch(name, epoch, epochs, done, len(names)))
+
+        try:
+            for result in baselines.train_all(task, missing, rung, config.seed, told):
+                store.baseline_finished(result.name, result.outcome, result.worker)
+                done += 1
+                watch(BaselineDone(result.name, result.outcome, done, len(names)))
+        finally:
+            write_files_of(store, task)
+    return Run(folder)

@@ -1,0 +1,131 @@
+"""What a search will take, before it starts: measured on a few of its candidates on this machine, not guessed.
+
+A handful of random candidates, from the cheapest to the dearest of a larger sample, train for a few minibatches and are
+validated once, on one core, packed as the search would pack them; two of them have their scores measured. The rest is
+arithmetic. What it cannot know: that workers are slower or faster than this machine, and that a sampler soon prefers
+large candidates or small ones. It is good for a factor of two.
+"""
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from search_spaces import Space
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.store.config import StudyConfig
+from wiring_search.search.events import Estimated
+from wiring_search.networks.kernels.cpu import one_thread
+from wiring_search.networks.kernels.layout import kind_of
+from wiring_search.training.pack import Pack
+from workers.jobs import PackJob, Rung
+from wiring_search.scores.evaluate import train_and_score
+from wiring_search.run.screen import sampled
+from wiring_search.search.monitor import expected_epochs, shares
+from wiring_search.tasks.task import Task
+from wiring_search.training.loop import elapsed_of, loss_of, one_torch_thread, validation_errors
+
+# Candidates are drawn, ordered by cost, and so many of them measured: each stands for its part of the sample.
+_DRAWN, _MEASURED, _SCORED = 64, 8, 2
+# Samples that validation is measured on, and training samples of the pack whose scores are.
+_SHOWN, _FEW = 256, 64
+# Seconds after which what has been measured must do.
+_PATIENCE = 1.5
+_STEPS = 40
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of one core, the mean over candidates. epoch: one training of one of them for one epoch. below, full: what follows
+    at the end of a rung, latency and scores, where it is not the last and where it is."""
+
+    epoch: float
+    below: float
+    full: float
+
+
+def estimate(task: Task, config: StudyConfig, workers: int) -> Estimated:
+    """What all trials of the study take with so many workers of one core each, from its first pack on. The kernels must have been
+    warmed up. For a search that is gone on with, give a configuration with the trials that are left.
+
+    Takes a second or two. Raises ValueError for a space that has no feasible candidate.
+    """
+    return extrapolated(measured(task, config), config, workers)
+
+
+def extrapolated(cost: Cost, config: StudyConfig, workers: int) -> Estimated:
+    """Raises ValueError for less than one worker."""
+    if workers < 1:
+        raise ValueError(f"workers is {workers}; give 1 or more")
+    *early, last = shares(config)
+    each = cost.epoch * config.repeats * expected_epochs(config) + cost.below * sum(early) + cost.full * last
+    busy = min(workers, config.ahead, math.ceil(config.trials / config.pack_size))
+    seconds = config.trials * each / busy
+    return Estimated(seconds, seconds * workers / 3600)
+
+
+def measured(task: Task, config: StudyConfig) -> Cost:
+    """See `estimate`."""
+    candidates = typical(Space.from_json(config.space), min(_MEASURED, config.pack_size), config.seed)
+    began = time.perf_counter()
+    with one_torch_thread(), one_thread():
+        seconds, count = 0.0, 0
+        for pack in alike(candidates):
+            if not count or time.perf_counter() - began < _PATIENCE:
+                seconds += _epoch_seconds(task, pack, config.batch_size)
+                count += len(pack)
+        middle = len(candidates) // 2
+        scored = candidates[middle : middle + _SCORED]
+        below = _rung_seconds(task, scored, config.groups_at(0)) if len(config.rungs) > 1 else 0.0
+        return Cost(seconds / count, below, _rung_seconds(task, scored, config.scores))
+
+
+def typical(space: Space, count: int, seed: int) -> list[Candidate]:
+    """So many random candidates, cheap ones first: the middle ones of equal parts of a larger sample ordered by cost. Fewer where
+    the space has no more."""
+    drawn = sorted((candidate for _, candidate in sampled(space, _DRAWN, seed)), key=lambda candidate: candidate.updates)
+    if not drawn:
+        raise ValueError("the space has no feasible candidate among those drawn; loosen its constraints")
+    places = {int((i + 0.5) * len(drawn) / count) for i in range(count)}
+    return [drawn[place] for place in sorted(places)]
+
+
+def alike(candidates: list[Candidate]) -> list[list[Candidate]]:
+    """Those that one kernel call can run."""
+    kinds: dict[tuple, list[Candidate]] = {}
+    for candidate in candidates:
+        kinds.setdefault(kind_of(candidate), []).append(candidate)
+    return list(kinds.values())
+
+
+def _epoch_seconds(task: Task, candidates: list[Candidate], batch_size: int) -> float:
+    """Of all of them, side by side."""
+    pack = Pack(candidates, task.features, task.outputs)
+    rows = np.random.default_rng(0).permutation(len(task.train))[:batch_size]
+    _step_seconds(task, pack, rows[:8])  # what is only done once
+    steps = []
+    while len(steps) < _STEPS and sum(steps) < _PATIENCE / 3:
+        steps.append(_step_seconds(task, pack, rows))
+    valid = task.valid.first(_SHOWN)
+    began = time.perf_counter()
+    validation_errors(task, valid, pack)
+    validated = (time.perf_counter() - began) * len(task.valid) / len(valid)
+    return float(np.mean(steps)) * len(task.train) / len(rows) + validated
+
+
+def _step_seconds(task: Task, pack: Pack, rows: np.ndarray) -> float:
+    began = time.perf_counter()
+    x = np.ascontiguousarray(task.train.x[rows])
+    pack.train_step(x, elapsed_of(task.train)[rows], task.every_step, loss_of(task, task.train, rows))
+    return time.perf_counter() - began
+
+
+def _rung_seconds(task: Task, candidates: list[Candidate], scores: tuple[str, ...]) -> float:
+    """A candidate's share of what a worker does besides training them: all that it takes, less the training."""
+    small = replace(task, train=task.train.first(_FEW), valid=task.valid.first(_SHOWN))
+    job = PackJob(0, Rung(0, 1, _FEW), tuple(candidates), 0, scores=scores)
+    began = time.perf_counter()
+    outcomes = train_and_score(small, job).outcomes
+    besides = time.perf_counter() - began - sum(outcome.train_seconds for outcome in outcomes)
+    return max(besides, 0.0) / len(candidates)

@@ -1,0 +1,54 @@
+"""The suite of long-term memory, for trials of a study."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wiring_search.run.trials import trials_with_candidate
+from wiring_search.store import Store
+
+if TYPE_CHECKING:
+    import pandas
+
+
+MEMORY_TABLE, MEMORY_PICTURE = "memory.csv", "memory.png"
+
+
+def memory(
+    out: str | Path,
+    numbers: Sequence[int],
+    tasks: Sequence[str] = (),
+    lags: Sequence[int] = (),
+    seeds: int = 3,
+    epochs: int = 10,
+    samples: int = 4000,
+    told: Callable[[int, int, str], None] = lambda done, count, doing: None,
+) -> "tuple[pandas.DataFrame, pandas.DataFrame]":
+    """The long-term memory of some trials of a study (`scores.memory.suite`): a row a trial, task and lag, and a row a trial
+    and task, the longest lag solved and the area under the curve. Writes memory.csv and memory.png into the run folder.
+
+    numbers: of the trials; tasks, lags: the suite's usual ones where empty. told: called as the suite goes on. Raises
+    ValueError for trials that do not exist or were never trained, and for an unknown task.
+    """
+    import pandas
+
+    from wiring_search.report.pictures.memory import write_memory_plot
+    from wiring_search.scores.memory import LAGS, TASKS, standings, suite
+
+    folder = Path(out)
+    numbers = list(dict.fromkeys(numbers))
+    with closing(Store.open(folder)) as store:
+        candidates = [trial.candidate for trial in trials_with_candidate(store, numbers)]
+    rows = suite(candidates, tasks or TASKS, lags or LAGS, seeds, epochs, samples, told)
+    columns = ("task", "lag", "tried", "solved", "metric", "mean", "spread", "chance")
+    table = pandas.DataFrame(
+        [{"trial": numbers[row.candidate], **{name: getattr(row, name) for name in columns}} for row in rows]
+    )
+    table.to_csv(folder / MEMORY_TABLE, index=False)
+    write_memory_plot(table, folder / MEMORY_PICTURE)
+    columns = ("task", "longest", "area", "spread")
+    found = standings(rows)
+    return table, pandas.DataFrame(
+        [{"trial": numbers[one.candidate], **{name: getattr(one, name) for name in columns}} for one in found]
+    )

@@ -1,0 +1,122 @@
+"""A candidate trained again, many times: error bars, and what the spread comes from."""
+
+import math
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from search_spaces import Space
+from wiring_search import tasks
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.store.config import StudyConfig
+from wiring_search.run.trials import Told, trials_with_candidate
+from workers.jobs import Rung
+from wiring_search.store import Store, Trial
+
+if TYPE_CHECKING:
+    from wiring_search.scores.repeats import VarianceSplit
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """A trial trained again with other seeds. errors: (wirings, initialisations, orders of the data), NaN where a training
+    failed; the first wiring is the trial's own. searched: its error in the search, one draw, and chosen for being good.
+
+    mean, standard_error, upper: of the trial's own wiring over initialisations, each averaged over the orders; `upper`
+    lies above the expected error with 95 % confidence. spread: standard deviation of a single training of that wiring. NaN
+    where fewer than two initialisations finished.
+    """
+
+    trial: int
+    searched: float
+    errors: np.ndarray
+    mean: float
+    standard_error: float
+    upper: float
+    spread: float
+
+    @property
+    def split(self) -> "VarianceSplit":
+        """Raises ValueError where a training failed."""
+        from wiring_search.scores.repeats import variance_split
+
+        return variance_split(self.errors)
+
+
+@dataclass(frozen=True)
+class Design:
+    """What `repeat` trains: wirings of one point (the trial's own first), seeds of initialisations and of the data order,
+    none of which the search has used."""
+
+    wirings: tuple[Candidate, ...]
+    init_seeds: tuple[int, ...]
+    data_seeds: tuple[int, ...]
+
+    @property
+    def trainings(self) -> int:
+        return len(self.wirings) * len(self.init_seeds) * len(self.data_seeds)
+
+
+def design(out: str | Path, trial: int, seeds: int = 5) -> Design:
+    """Every combination of `seeds` wirings, initialisations and orders; fewer wirings where the point has no more.
+
+    Raises ValueError for fewer than two seeds, and for a trial that has no candidate.
+    """
+    if seeds < 2:
+        raise ValueError(f"--seeds is {seeds}; a spread needs two or more")
+    with closing(Store.open(Path(out))) as store:
+        config, (chosen,) = store.config, trials_with_candidate(store, (trial,))
+    fresh = tuple(range(config.seed + 1, config.seed + 1 + seeds))
+    return Design(_wirings(config, chosen, seeds), fresh, fresh)
+
+
+def repeat(out: str | Path, trial: int, seeds: int = 5, told: Told = lambda done, count: None) -> Repeats:
+    """Train a trial anew, with the budget of its search, by all combinations of `design`; also written into the folder, as
+    repeat-N.csv. told(done, count): trainings."""
+    import pandas
+
+    from wiring_search.scores import repeats
+
+    folder, plan = Path(out), design(out, trial, seeds)
+    with closing(Store.open(folder)) as store:
+        config, searched = store.config, store.trials()[trial].score("error")
+    task = tasks.load(config.task, config.task_options)
+    rung = Rung(0, config.epochs, config.batch_size)
+    errors = repeats.crossed_errors(task, plan.wirings, plan.init_seeds, plan.data_seeds, rung, told)
+    rows = [
+        {
+            "wiring_id": plan.wirings[w].wiring.wiring_id,
+            "init_seed": plan.init_seeds[i],
+            "data_seed": plan.data_seeds[d],
+            "error": error,
+        }
+        for (w, i, d), error in np.ndenumerate(errors)
+    ]
+    pandas.DataFrame(rows).to_csv(folder / f"repeat-{trial}.csv", index=False)
+    finished = errors[0][np.isfinite(errors[0]).all(axis=1)]
+    own = finished.mean(axis=1)
+    known = len(own) > 1
+    return Repeats(
+        trial=trial,
+        searched=searched,
+        errors=errors,
+        mean=float(repeats.mean(own)) if known else math.nan,
+        standard_error=float(repeats.standard_error(own)) if known else math.nan,
+        upper=float(repeats.upper_bound(own)) if known else math.nan,
+        spread=float(finished.std(ddof=1)) if known else math.nan,
+    )
+
+
+def _wirings(config: StudyConfig, trial: Trial, count: int) -> tuple[Candidate, ...]:
+    """The trial's own candidate, and those of the next wiring seeds at the same point, no wiring twice."""
+    assert trial.candidate is not None
+    found = {trial.candidate.wiring.wiring_id: trial.candidate}
+    if "wiring_seed" in trial.params:
+        space = Space.from_json(config.space)
+        for step in range(1, count):
+            other = space.build({**trial.params, "wiring_seed": trial.params["wiring_seed"] + step}, config.seed)
+            found.setdefault(other.wiring.wiring_id, other)
+    return tuple(found.values())

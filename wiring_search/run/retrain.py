@@ -1,0 +1,237 @@
+"""Winners trained again: with seeds that the search never used, beside matched null controls, and then, once, on the test split.
+
+The one place that reads `Task.test`. What it is read for is in the store before it is read, and nothing is read twice: numbers that
+are there stand.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from wiring_search import tasks
+from wiring_search.search import durations
+from wiring_search.analysis import table as results
+from wiring_search.analysis import winners as winning
+from wiring_search.report.pictures import winners as winning_picture
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.null_controls import CONTROLS, inapplicable, null_candidate
+from wiring_search.run.trials import trained_trials
+from workers.jobs import PackJob, Rung, Status, value_of
+from wiring_search.run.pools import ALL_CORES, Resources, decided, training_pool
+from wiring_search.run.folder import Run
+from workers.signals import stopped_by_signals
+from wiring_search.store import Retraining, Store
+from wiring_search.analysis.winners import Winners
+from wiring_search.wirings.wiring import Wiring
+
+WINNERS_TABLE, CONTROLS_TABLE, WINNERS_PICTURE = "winners.csv", "controls.csv", "winners.png"
+# Keeps the fresh seeds apart from everything else that is drawn from the study's seed.
+_FRESH = 0x7E57
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+Key = tuple[int, str, int]
+# told(done, count, doing): trainings, and what is being done
+Told = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `retrain` is going to train. trials: the winners. retrainings: all of them and their controls, draw by draw; missing: how
+    many of these are not in the store yet. inapplicable: why a trial has not a control, by both. core_seconds: that the missing
+    ones will take, about, by what the winners took in the search. purpose: of an opening of the test split."""
+
+    trials: tuple[int, ...]
+    retrainings: tuple[Retraining, ...]
+    missing: int
+    inapplicable: dict[tuple[int, str], str]
+    core_seconds: float
+    purpose: str
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """opening: which one of the test split this was, None where it was not opened (now). left: trainings that were planned and
+    are still missing, after an interrupt; the test split then stays sealed. winners: what all retraining so far has shown; None
+    where nothing is finished yet."""
+
+    opening: int | None
+    left: int
+    winners: Winners | None
+
+
+def plan(out: str | Path, trials: Sequence[int] = (), seeds: int = 5, controls: Sequence[str] = tuple(CONTROLS)) -> Plan:
+    """trials: their numbers, the front by default. seeds: fresh trainings of each of them, and of each control as many, each of another
+    null wiring.
+
+    Raises ValueError for fewer than one seed, an unknown control, and a trial without a trained network.
+    """
+    if seeds < 1:
+        raise ValueError(f"--seeds is {seeds}; give 1 or more: a spread needs 2, a test of the topology about 5")
+    with closing(Store.open(Path(out))) as store:
+        chosen = trained_trials(store, trials)
+        candidates = {trial.trial: trial.candidate for trial in chosen if trial.candidate}
+        reasons = {(trial, control): inapplicable(c, control) for trial, c in candidates.items() for control in controls}
+        applicable = [key for key, reason in reasons.items() if not reason]
+        made = [one for draw in range(seeds) for one in _retrainings(store, candidates, draw, applicable)]
+        missing = _missing(store, made)
+        seconds = {trial.trial: (trial.train_seconds or 0.0) / store.config.repeats for trial in chosen}
+    return Plan(
+        trials=tuple(candidates),
+        retrainings=tuple(made),
+        missing=len(missing),
+        inapplicable={key: reason for key, reason in reasons.items() if reason},
+        core_seconds=sum(seconds[retraining.trial] for retraining in missing),
+        purpose=f"{seeds} seeds of trials {', '.join(map(str, candidates))}; controls: {', '.join(controls) or 'none'}",
+    )
+
+
+def retrain(
+    out: str | Path,
+    todo: Plan,
+    resources: Resources = ALL_CORES,
+    test: bool = True,
+    told: Told = lambda done, count, doing="": None,
+) -> Retrained:
+    """Train what is planned and not in the store yet, with the full budget of the search; then open the test split for those that it
+    was not opened for. Writes winners.csv, controls.csv, winners.png and the report.
+
+    Ctrl-C and SIGTERM end it: what is finished is kept, and a second call goes on. test: False leaves the test split sealed.
+    """
+    folder = Path(out)
+    with closing(Store.open(folder)) as store, store.owned():
+        task = tasks.load(store.config.task, store.config.task_options)
+        _train(store, task, todo.retrainings, resources, told)
+        left = len(_missing(store, todo.retrainings))
+        opening = open_test(store, task, todo) if test and not left else None
+        found = winning.winners(store)
+        if found is not None:
+            write(folder, found)
+    Run(folder).write_files(task)
+    return Retrained(opening, left, found)
+
+
+def winners(out: str | Path) -> Winners | None:
+    """What retraining has shown so far; see `wiring_search.analysis.winners`."""
+    with closing(Store.open(Path(out))) as store:
+        return winning.winners(store)
+
+
+def open_test(store: Store, task: tasks.Task, todo: Plan) -> int | None:
+    """Test those of the plan that ended well and were not tested; which opening of the test split that is, None where there are none.
+    An opening whose numbers were never written, as the process was killed, is gone on with."""
+    import pandas
+
+    planned = {retraining.key for retraining in todo.retrainings}
+    rows = [row for row in store.retrained().itertuples() if (row.trial, row.control, row.draw) in planned]
+    rows = [row for row in rows if row.status == Status.OK.value and pandas.isna(row.tested)]
+    sealed = [(row.trial, row.control, row.draw) for row in rows if pandas.isna(row.opening)]
+    begun = [(row.trial, row.control, row.draw) for row in rows if not pandas.isna(row.opening)]
+    opening = store.open_test(todo.purpose, sealed) if sealed else None
+    for keys in (begun, sealed):
+        if keys:
+            store.tested(_test_errors(store, task, keys))
+    return opening
+
+
+def write(folder: Path, found: Winners) -> None:
+    """The tables and the picture."""
+    results.write_whole(folder / WINNERS_TABLE, lambda path: found.table.to_csv(path, index=False))
+    results.write_whole(folder / CONTROLS_TABLE, lambda path: found.controls.to_csv(path, index=False))
+    picture = winning_picture.draw(found)
+    results.write_whole(folder / WINNERS_PICTURE, lambda path: picture.savefig(path, dpi=150, format="png"))
+
+
+def _retrainings(
+    store: Store, candidates: dict[int, Candidate], draw: int, controls: Sequence[tuple[int, str]]
+) -> list[Retraining]:
+    """Those of one draw: fresh seeds of initial weights and of the order of the data, and a null wiring for each (trial, control)."""
+    seed, data_seed = (int(word) for word in np.random.SeedSequence((store.config.seed, _FRESH, draw)).generate_state(2))
+    made = [Retraining(trial, "", draw, replace(candidate, seed=seed), data_seed) for trial, candidate in candidates.items()]
+    for trial, control in controls:
+        null = null_candidate(candidates[trial], control, seed, _counted(store, candidates[trial]))
+        made.append(Retraining(trial, control, draw, replace(null, seed=seed), data_seed))
+    return made
+
+
+def _counted(store: Store, candidate: Candidate) -> Callable[[Wiring], int]:
+    """Gives the number of trainable parameters that the candidate has with a wiring."""
+    from wiring_search.training.pack import layout_of
+
+    features, outputs = store.facts["features"], store.facts["outputs"]
+    return lambda wiring: layout_of((replace(candidate, wiring=wiring),), features, outputs).true_parameters(0)
+
+
+def _missing(store: Store, retrainings: Sequence[Retraining]) -> list[Retraining]:
+    runs = store.retrained()
+    written = set(zip(runs["trial"], runs["control"], runs["draw"], strict=True))
+    return [retraining for retraining in retrainings if retraining.key not in written]
+
+
+def _train(store: Store, task: tasks.Task, retrainings: Sequence[Retraining], resources: Resources, told: Told) -> None:
+    """Pack by pack, each in the store as soon as it is finished; until all are, or a signal is heard."""
+    from wiring_search.networks.kernels.layout import kind_of
+    from wiring_search.training.loop import one_torch_thread
+
+    missing = _missing(store, retrainings)
+    if not missing:
+        return
+    count, done = len(retrainings), len(retrainings) - len(missing)
+    kinds = sorted({kind_of(retraining.candidate) for retraining in missing})
+    pool = training_pool(
+        store.config.extension,
+        task,
+        decided(resources, kinds),
+        kinds,
+        lambda kind, n, of: told(done, count, f"compiling kernel {n} of {of}: {kind}"),
+    )
+    under_way = dict(enumerate(_packs(missing, store.config.pack_size)))
+    rung = Rung(0, store.config.epochs, store.config.batch_size)
+    began = time.monotonic()
+    with one_torch_thread(), stopped_by_signals(pool.stop) as heard:
+        try:
+            for number, pack in under_way.items():
+                pool.submit(PackJob(number, rung, tuple(r.candidate for r in pack), pack[0].data_seed))
+            told(done, count)
+            while under_way and not heard():
+                result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
+                if result is None or result.stopped_at is not None:
+                    continue
+                pack = under_way.pop(result.number)
+                store.retrained_finished(dict(zip(pack, result.outcomes, strict=True)), result.worker)
+                done += len(pack)
+                new = done - count + len(missing)
+                left = (count - done) / new * (time.monotonic() - began)
+                told(done, count, f"about {durations.told(left)} left" if done < count else "")
+        finally:
+            pool.close()
+
+
+def _packs(retrainings: Sequence[Retraining], size: int) -> list[list[Retraining]]:
+    """Side by side trains who has the same order of the data; those of one kind of neuron together, for a kernel runs one."""
+    from wiring_search.networks.kernels.layout import kind_of
+
+    packs: list[list[Retraining]] = []
+    for retraining in sorted(retrainings, key=lambda r: (r.draw, kind_of(r.candidate))):
+        if not packs or len(packs[-1]) == size or packs[-1][0].data_seed != retraining.data_seed:
+            packs.append([])
+        packs[-1].append(retraining)
+    return packs
+
+
+def _test_errors(store: Store, task: tasks.Task, keys: Sequence[Key]) -> dict[Key, tuple[float, float]]:
+    """Error and metric on the test split, with the weights of the best epoch on validation."""
+    from wiring_search.scores.trained_packs import trained_packs
+    from wiring_search.training.loop import one_torch_thread, validation_errors
+
+    networks = store.retrained_networks(keys)
+    candidates, states = [retraining.candidate for retraining, _ in networks], [state or b"" for _, state in networks]
+    found = {}
+    with one_torch_thread():
+        for places, pack in trained_packs(task, candidates, states):
+            for place, error in zip(places, validation_errors(task, task.test, pack).tolist(), strict=True):
+                found[keys[place]] = error, value_of(task.metric, error)
+    return found

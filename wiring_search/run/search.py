@@ -1,0 +1,229 @@
+"""A search, gone on with as often as it is stopped, and random search beside it."""
+
+import math
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import search_spaces
+from wiring_search import tasks
+from wiring_search.search.budget import Budget, Meter
+from wiring_search.store.config import StudyConfig
+from wiring_search.store.extension import Extension
+from wiring_search.report import RANDOM
+from wiring_search.run.folder import Run, write_files_of
+from wiring_search.run.pools import ALL_CORES, Resources, decided, kinds_of, training_pool
+from wiring_search.scores.catalogue import GROUPS, MEASURED
+from workers.signals import Until, stopped_by_signals
+from wiring_search.store import Store, StoreFault, exists
+from wiring_search.tasks import Task, TaskOptions
+
+if TYPE_CHECKING:
+    from wiring_search.search.events import Watcher
+    from workers.pool import Pool
+
+UNLIMITED = Budget()
+
+
+def study_config(
+    task: str, space: str = "default", options: TaskOptions | None = None, extension: str | Path | None = None, **settings: Any
+) -> StudyConfig:
+    """A configuration from names. space: a preset or a TOML file; extension: a Python file, whose scores are measured too;
+    settings: the other fields of `StudyConfig`."""
+    own = None if extension is None else Extension.read(extension)
+    if own is not None and own.group in GROUPS:
+        settings["scores"] = tuple(dict.fromkeys((*settings.get("scores", MEASURED), own.group)))
+    name = space if space in search_spaces.SPACES else Path(space).name
+    return StudyConfig(
+        task=task,
+        task_options=options or TaskOptions(),
+        space=search_spaces.load(space).to_json(),
+        space_name=name,
+        extension=own,
+        **settings,
+    )
+
+
+def search(
+    config: StudyConfig,
+    out: str | Path,
+    resources: Resources = ALL_CORES,
+    budget: Budget = UNLIMITED,
+    watch: "Watcher | None" = None,
+    store: str | None = None,
+) -> Run:
+    """Run a study into the folder `out`, or go on with the one that is there if it was asked for with the same
+    settings.
+
+    budget: of this call; when it is spent, and at Ctrl-C or SIGTERM, packs under way are written down, and `resume` goes on from
+    there. watch: called with the events of `wiring_search.search.events`. store: the URL of a PostgreSQL database that keeps the
+    results; a SQLite file in the folder by default. Tables and report are written at the end, also after an interrupt.
+    Raises ValueError for settings that do not fit, and where `out` holds a study with other settings.
+    """
+    folder = Path(out)
+    if exists(folder):
+        _refuse_other_settings(folder, config)
+        return resume(folder, resources, budget, watch)
+    task = tasks.load(config.task, config.task_options)
+    Store.create(folder, config, _facts(task), store).close()
+    return _go_on(folder, task, resources, budget, watch)
+
+
+def resume(
+    out: str | Path,
+    resources: Resources = ALL_CORES,
+    budget: Budget = UNLIMITED,
+    watch: "Watcher | None" = None,
+    trials: int | None = None,
+) -> Run:
+    """Go on with the study in `out`; one that has ended only has its tables and report written again.
+
+    trials: a new number of candidates for the study. Raises ValueError for fewer than it has asked for. (A study in PostgreSQL is
+    taken up on another machine by `Store.attach`.)
+    """
+    folder = Path(out)
+    with closing(Store.open(folder)) as opened:
+        if trials is not None and trials != opened.config.trials:
+            with opened.owned():
+                opened.ask_for(trials)
+        config, ended = opened.config, opened.ended
+    if config.extension is not None:
+        config.extension.refuse_changed()
+    if ended:
+        Run(folder).write_files()
+        return Run(folder)
+    return _go_on(folder, tasks.load(config.task, config.task_options), resources, budget, watch)
+
+
+def search_randomly(
+    out: str | Path,
+    resources: Resources = ALL_CORES,
+    budget: Budget = UNLIMITED,
+    watch: "Watcher | None" = None,
+) -> Run:
+    """Random search beside the study in `out`, to see what its sampler is worth: the same settings, as many candidates as the
+    study has asked for by now, and a store of its own in `out`/random, which is returned. Goes on with what is there.
+
+    Tables and reports, the study's too, are written at the end. Raises ValueError where the study is random search itself, or has
+    asked for nothing yet.
+    """
+    folder = Path(out)
+    beside = folder / RANDOM
+    with closing(Store.open(folder)) as store:
+        config = store.config
+        trials = sum(len(pack.members) for pack in store.packs() if pack.rung == 0)
+    if config.sampler == "random":
+        raise ValueError(f"{folder} is random search itself; compare it with a study of another sampler")
+    if not trials:
+        raise ValueError(f"{folder} has asked for no candidate yet; go on with it first: `wiring-search resume {folder}`")
+    if exists(beside):
+        with closing(Store.open(beside)) as other:
+            trials = max(trials, other.config.trials)
+            _refuse_other_settings(beside, replace(config, sampler="random", inherit=False, trials=other.config.trials))
+        done = resume(beside, resources, budget, watch, trials)
+    else:
+        done = search(replace(config, sampler="random", inherit=False, trials=trials), beside, resources, budget, watch)
+    Run(folder).write_files()
+    return done
+
+
+def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch: "Watcher | None") -> Run:
+    from wiring_search.search import events
+    from wiring_search.search import study
+    from wiring_search.scores.trajectory import REFERENCE
+    from wiring_search.training.loop import one_torch_thread
+
+    watch = watch or (lambda event: None)
+    with closing(Store.open(folder)) as store, store.owned():
+        watch(events.TaskLoaded(tasks.describe(task)))
+        kinds = kinds_of(search_spaces.Space.from_json(store.config.space))
+        if "dynamics" in store.config.scores:
+            kinds.append(REFERENCE)
+        told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
+        resources = decided(resources, kinds)
+        pool = training_pool(store.config.extension, task, resources, kinds, told)
+        # Signals are heard until the files are written: Ray's own handler would end the process without a word.
+        with one_torch_thread(), _asked_to_stop(pool, Meter(replace(budget, cores=resources.cores))) as until:
+            try:
+                _estimate(task, store, resources, budget, watch)
+                if study.search(store.config, store, pool, watch, until):
+                    store.end()
+            except StoreFault:
+                raise  # what is left to read of it would not be written either
+            except BaseException:
+                Run(folder).write_files(task)
+                raise
+            finally:
+                pool.close()
+            write_files_of(store, task)
+    return Run(folder)
+
+
+def _estimate(task: Task, store: Store, resources: Resources, budget: Budget, watch: "Watcher") -> None:
+    """Tell how long the rest is going to take, while the workers start. Of a search that ends by its budget that is known, and what a
+    GPU needs is not measured here."""
+    from wiring_search.run.estimate import estimate
+
+    finished = sum(len(pack.members) for pack in store.packs() if pack.rung == 0 and pack.place is not None)
+    left = store.config.trials - finished
+    if left > 0 and budget.unlimited and resources.device == "cpu":
+        workers = max((os.cpu_count() or 1) if resources.workers is None else resources.workers, 1)
+        watch(estimate(task, replace(store.config, trials=left), workers))
+
+
+@contextmanager
+def _asked_to_stop(pool: "Pool", meter: Meter) -> Iterator[Until]:
+    """Gives the function that says why to stop. A pool that trains in this process hears of it in the midst of a pack."""
+    alarm = None
+    if math.isfinite(meter.left()):
+        alarm = threading.Timer(meter.left() + 0.1, pool.stop)
+        alarm.daemon = True
+        alarm.start()
+
+    def until() -> str | None:
+        meter.workers(pool.workers)
+        return heard() or meter.spent()
+
+    with stopped_by_signals(pool.stop) as heard:
+        try:
+            yield until
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+
+
+def _facts(task: Task) -> dict[str, Any]:
+    return {
+        "metric": task.metric,
+        "baselines": task.baselines,
+        "source": task.source,
+        "description": tasks.describe(task),
+        "features": task.features,
+        "outputs": task.outputs,
+        "every_step": task.every_step,
+        "samples": {"train": len(task.train), "valid": len(task.valid), "test": len(task.test)},
+    }
+
+
+def _refuse_other_settings(folder: Path, config: StudyConfig) -> None:
+    with closing(Store.open(folder)) as store:
+        old, new = store.config.to_json(), config.to_json()
+    other = [
+        f"{name} {_brief(old[name])}, not {_brief(new[name])}" for name in new if old[name] != new[name] and name != "space_name"
+    ]
+    if other:
+        raise ValueError(
+            f"{folder} holds a study with other settings ({'; '.join(other)}); go on with it by `wiring-search resume {folder}`, "
+            "or choose another folder with --out"
+        )
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, dict) and value.keys() == {"file", "text"}:
+        return str(Extension(**value))
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,58 @@
+"""A trained network under every solver that its neurons have."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wiring_search import tasks
+from wiring_search.store import Store
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class SolverComparison:
+    """table: one row a solver, see `wiring_search.scores.solver_choice.Alternative`. answer: what it says, in a few sentences.
+    csv, picture: where both were written."""
+
+    table: "pandas.DataFrame"
+    answer: str
+    csv: Path
+    picture: Path
+
+
+def solvers(
+    out: str | Path,
+    trial: int,
+    samples: int = 64,
+    hyper: bool = True,
+    told: Callable[[int, int, str], None] = lambda done, count, doing: None,
+) -> SolverComparison:
+    """Run the trained network of a trial of the study in `out` with every solver that its neurons have, and write what is
+    found into the folder. The rest: see `wiring_search.scores.solver_choice.alternatives`.
+
+    Raises ValueError where there is no such trained network, and for neurons that are no differential equation.
+    """
+    from wiring_search.report.pictures import solvers as page
+    from wiring_search.networks.solver_accuracy import require_ode
+    from wiring_search.scores.solver_choice import alternatives
+    from wiring_search.export.trained_network import trained_network
+
+    folder = Path(out)
+    with closing(Store.open(folder)) as store:
+        config, network = store.config, trained_network(store, trial)
+    require_ode(network)  # before the data are looked for
+    task = tasks.load(config.task, config.task_options)
+    rows = alternatives(network, task, samples, hyper, config.seed, told)
+    found = SolverComparison(
+        page.table(rows, task.metric),
+        page.sentences(rows, task.metric),
+        folder / f"trial-{trial}-solvers.csv",
+        folder / f"trial-{trial}-solvers.png",
+    )
+    found.table.to_csv(found.csv, index=False)
+    page.draw(rows, found.picture, f"{config.task}, trial {trial}: one network, many solvers", task.metric)
+    return found

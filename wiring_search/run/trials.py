@@ -1,0 +1,40 @@
+"""Which trials of a run folder are meant."""
+
+from collections.abc import Callable, Sequence
+
+from wiring_search.analysis import table as results
+from workers.jobs import Status
+from wiring_search.store import Store, Trial
+
+Told = Callable[[int, int], None]
+
+
+def trials_with_candidate(store: Store, numbers: Sequence[int]) -> list[Trial]:
+    """Those trials, or those of the front. Raises ValueError for a trial that is not there or was infeasible."""
+    trials = store.trials()
+    chosen = tuple(dict.fromkeys(numbers)) or tuple(map(int, results.front(store.table(), store.config.objectives)["trial"]))
+    if not chosen:
+        raise ValueError(f"{store.folder} has no front yet: no candidate has finished training; name trials with --trial")
+    for number in chosen:
+        if not 0 <= number < len(trials):
+            raise ValueError(f"{store.folder} has no trial {number}; its trials are 0 to {len(trials) - 1}")
+        if trials[number].candidate is None:
+            raise ValueError(f"trial {number} was never built ({trials[number].message}); choose another with --trial")
+    return [trials[number] for number in chosen]
+
+
+def trained_trials(store: Store, numbers: Sequence[int]) -> list[Trial]:
+    """The same. Raises ValueError for a trial that has no trained network, too."""
+    trials = store.trials()
+    chosen = trials_with_candidate(store, numbers)
+    for trial in chosen:
+        original = trials[original_of(trial)]
+        if original.status is not Status.OK:
+            why = original.message or original.status.sentence
+            raise ValueError(f"trial {trial.trial} has no trained network: {original.status.value} ({why}); choose another")
+    return chosen
+
+
+def original_of(trial: Trial) -> int:
+    """The trial that was trained in its place."""
+    return trial.trial if trial.duplicate_of is None else trial.duplicate_of

@@ -1,0 +1,282 @@
+"""Logs of a search for those who watch it elsewhere: TensorBoard, MLflow, Weights & Biases. Off unless asked for by name.
+
+The results store is the truth, and a log is a courtesy: it never costs a result and never holds the search up. Each logger
+writes in a thread of its own, many values at once; one that fails is told of once and left out from then on.
+
+Scalars stand over `step`, the results so far: candidates, each counted once for every rung that it has finished. There is a
+row of them when a hundredth more results are there than at the last one, or after a minute; so a search of a million
+candidates has no more than a short one. A search that is gone on with goes on in the same run; what it had restored is not
+logged again.
+"""
+
+import difflib
+import importlib.util
+import json
+import logging
+import math
+import os
+import queue
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from wiring_search.store.config import StudyConfig
+from wiring_search.search.events import Event, PackDone, Watcher
+from wiring_search.search.monitor import Tally
+
+_GROWTH, _SECONDS = 1.01, 60.0  # between rows, whichever comes first
+_GATHERED = 1.0  # seconds in which rows are gathered before they are written
+_PATIENCE = 10.0  # seconds at the end for what is still to be written
+_MOST_METRICS = 1000  # that MLflow takes at once
+_PROJECT = "wiring-search"
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """step: results so far; seconds: when, since 1970."""
+
+    step: int
+    seconds: float
+    values: dict[str, float]
+
+
+class Sink(Protocol):
+    """Where rows go. Opened when the first one is there; may raise whatever it likes."""
+
+    def write(self, rows: Sequence[Row]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+@contextmanager
+def loggers(names: Sequence[str], folder: Path, config: StudyConfig, tell: Tell = _to_stderr) -> Iterator[Watcher]:
+    """Gives a watcher that logs a search into `folder`/logs, and to wherever MLFLOW_TRACKING_URI, WANDB_MODE and the like say.
+
+    names: out of LOGGERS. tell: called with one sentence when a logger fails, from its thread. At the end waits a few seconds for
+    what is still to be written. Raises ValueError for an unknown name and where the package is not installed.
+    """
+    _check(names)
+    couriers = [_Courier(name, lambda name=name: LOGGERS[name](folder / "logs", config), tell) for name in names]
+    try:
+        yield _Series(config, couriers) if couriers else lambda event: None
+    finally:
+        until = time.monotonic() + _PATIENCE
+        for courier in couriers:
+            courier.end()
+        for courier in couriers:
+            courier.wait(until)
+
+
+def _check(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in LOGGERS:
+            near = difflib.get_close_matches(name, LOGGERS, n=1)
+            raise ValueError(
+                f"no log is called {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(LOGGERS)}")
+            )
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(f"the log {name} needs a package that is not installed; pip install 'wiring-search[{name}]'")
+
+
+class _Series:
+    """Turns events into rows."""
+
+    def __init__(self, config: StudyConfig, couriers: "list[_Courier]") -> None:
+        self._tally, self._couriers = Tally(config), couriers
+        self._results, self._since = 0, time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        self._tally.take(event)
+        if not isinstance(event, PackDone) or event.restored or not event.outcomes:
+            return
+        now, last = time.monotonic(), self._tally.decided == self._tally.config.trials
+        if last or self._tally.results >= self._results * _GROWTH or now >= self._since + _SECONDS:
+            self._results, self._since = self._tally.results, now
+            row = Row(self._tally.results, time.time(), _values(self._tally))
+            for courier in self._couriers:
+                courier.take(row)
+
+
+def _values(tally: Tally) -> dict[str, float]:
+    """Those that are known, by name; all finite."""
+    volume, rates = tally.hypervolume(), tally.candidates_a_minute()
+    values = {
+        "candidates": tally.decided,
+        "full_budget": tally.full,
+        "failed": tally.failed,
+        "front_size": len(tally.front.trials),
+        "core_hours": tally.meter.core_hours,
+        "best_error": math.nan if tally.best is None else tally.best[1],
+        "hypervolume": math.nan if volume is None else volume,
+        "candidates_a_minute": math.nan if rates is None else rates[0],
+    }
+    if tally.workers is not None:
+        values["workers"] = tally.workers
+    for count in tally.rungs if len(tally.rungs) > 1 else ():
+        values[f"rung_{count.rung.number}/trained"] = count.trained
+        values[f"rung_{count.rung.number}/failed"] = count.diverged + count.crashed
+    return {name: float(value) for name, value in values.items() if math.isfinite(value)}
+
+
+class _Courier:
+    """Takes rows to one sink, in a thread that the search does not wait for."""
+
+    def __init__(self, name: str, opened: Callable[[], Sink], tell: Tell) -> None:
+        self._name, self._opened, self._tell = name, opened, tell
+        self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
+        self._failed = False
+        self._thread = threading.Thread(target=self._run, name=f"log {name}", daemon=True)
+        self._thread.start()
+
+    def take(self, row: Row) -> None:
+        if not self._failed:
+            self._rows.put(row)
+
+    def end(self) -> None:
+        self._rows.put(None)
+
+    def wait(self, until: float) -> None:
+        """Until all is written, or that time is over."""
+        self._thread.join(max(until - time.monotonic(), 0.0))
+        if self._thread.is_alive():
+            self._tell(f"log {self._name}: the last values could not be written in time; the results themselves are complete")
+
+    def _run(self) -> None:
+        sink: Sink | None = None
+        try:
+            ended = False
+            while not ended:
+                rows, ended = self._gathered()
+                if rows:
+                    sink = sink or self._opened()
+                    sink.write(rows)
+            if sink is not None:
+                sink.close()
+        except Exception as failure:  # whatever happens to a log, the search goes on
+            self._failed = True
+            cause = str(failure).partition("\n")[0]
+            self._tell(f"log {self._name} is switched off, the search goes on: {type(failure).__name__}: {cause}")
+
+    def _gathered(self) -> tuple[list[Row], bool]:
+        """The rows of the next second, and whether there will be no more."""
+        rows: list[Row] = []
+        row, until = self._rows.get(), time.monotonic() + _GATHERED
+        while row is not None:
+            rows.append(row)
+            try:
+                row = self._rows.get(timeout=max(until - time.monotonic(), 0.0))
+            except queue.Empty:
+                return rows, False
+        return rows, True
+
+
+class TensorBoard:
+    """Event files in `folder`/tensorboard: `tensorboard --logdir` shows them, beside those of other searches."""
+
+    def __init__(self, folder: Path, config: StudyConfig) -> None:
+        from tensorboard.compat.proto import event_pb2, summary_pb2
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
+        self._writer = EventFileWriter(str(folder / "tensorboard"))
+
+    def write(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            values = [self._summary.Value(tag=name, simple_value=value) for name, value in row.values.items()]
+            self._writer.add_event(self._event(wall_time=row.seconds, step=row.step, summary=self._summary(value=values)))
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class MLflow:
+    """A run in the experiment "wiring-search", at MLFLOW_TRACKING_URI or else in `folder`/mlflow.db."""
+
+    def __init__(self, folder: Path, config: StudyConfig) -> None:
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it would tell of its tables in the midst of the live view
+        import sqlalchemy as sql
+        from mlflow import MlflowClient
+        from mlflow.entities import Metric, Param
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self._metric = Metric
+        beside = sql.URL.create("sqlite", database=str((folder / "mlflow.db").absolute())).render_as_string()
+        self._client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or beside)
+        known = folder / "mlflow-run"
+        if known.exists():
+            self._run = known.read_text(encoding="utf-8")
+            self._client.update_run(self._run, status="RUNNING")
+            return
+        experiment = self._client.get_experiment_by_name(_PROJECT)
+        number = experiment.experiment_id if experiment else self._client.create_experiment(_PROJECT)
+        self._run = self._client.create_run(number, run_name=_title(config)).info.run_id
+        self._client.log_batch(self._run, params=[Param(name, value[:500]) for name, value in _settings(config).items()])
+        known.write_text(self._run, encoding="utf-8")
+
+    def write(self, rows: Sequence[Row]) -> None:
+        metrics = [
+            self._metric(name, value, round(1000 * row.seconds), row.step) for row in rows for name, value in row.values.items()
+        ]
+        for start in range(0, len(metrics), _MOST_METRICS):
+            self._client.log_batch(self._run, metrics=metrics[start : start + _MOST_METRICS])
+
+    def close(self) -> None:
+        self._client.set_terminated(self._run)
+
+
+class Wandb:
+    """A run in the project "wiring-search", where the settings of Weights & Biases say; files in `folder`/wandb."""
+
+    def __init__(self, folder: Path, config: StudyConfig) -> None:
+        import wandb
+
+        # It would ask for a key in the midst of the live view, and wait.
+        if os.environ.get("WANDB_MODE", "online") == "online" and not wandb.login(prompt=False, verify=False):
+            raise RuntimeError("nobody is logged in; run `wandb login` first, or set WANDB_MODE=offline")
+        folder.mkdir(parents=True, exist_ok=True)
+        known = folder / "wandb-run"
+        if not known.exists():
+            known.write_text(uuid.uuid4().hex[:8], encoding="utf-8")
+        self._run = wandb.init(
+            project=os.environ.get("WANDB_PROJECT", _PROJECT),
+            name=_title(config),
+            id=known.read_text(encoding="utf-8"),
+            resume="allow",
+            dir=str(folder),
+            config=_settings(config),
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+
+    def write(self, rows: Sequence[Row]) -> None:
+        for row in rows:  # into its own process, which sends many at once
+            self._run.log(row.values, step=row.step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+LOGGERS: dict[str, Callable[[Path, StudyConfig], Sink]] = {"tensorboard": TensorBoard, "mlflow": MLflow, "wandb": Wandb}
+
+
+def _title(config: StudyConfig) -> str:
+    return f"{config.task}-{config.space_name or 'space'}-{config.seed}"
+
+
+def _settings(config: StudyConfig) -> dict[str, str]:
+    """What defines the study, but for the space, which its name stands for."""
+    settings: dict[str, Any] = config.to_json()
+    del settings["space"]
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}

@@ -1,0 +1,151 @@
+"""What defines a study: with the same configuration and seed, the same table comes out, whoever trains and however
+often it stops."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from wiring_search.store.extension import Extension
+from workers.jobs import Rung
+from wiring_search.scores.catalogue import ALWAYS, GROUPS, MEASURED, OBJECTIVES, REPEATED, group_of
+from wiring_search.tasks.options import TaskOptions
+
+SAMPLERS = {
+    "tpe": "tree-structured Parzen estimator: learns from all finished trials",
+    "nsga2": "NSGA-II: evolution by non-dominated rank and crowding",
+    "nsga3": "NSGA-III: evolution towards spread reference points, for three objectives and more",
+    "gp": "Gaussian process: few, expensive trials",
+    "qmc": "quasi-random: covers the space evenly",
+    "evolution": "steady-state evolution of the wirings themselves: synapses and layers of front wirings mutate and cross",
+    "random": "random: the baseline every sampler is compared with",
+}
+PRUNING = {
+    "none": "every candidate gets the full budget",
+    "halving": "asynchronous successive halving: the better 1/eta of all seen at a rung go on, and every member of its front",
+    "median": "the better half of all seen at a rung go on, and every member of its front",
+    "one-epoch": "all candidates train for one epoch, then the best of them for the full budget (Egele et al. 2023)",
+}
+CUT_AS = {
+    "pruned": "as pruned: worse than all that got the full budget",
+    "left-out": "not at all",
+    "low-fidelity": "with their scores at the rung that they reached",
+}
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """task, task_options: what is learned. space: the search space as plain data (`search_spaces.Space.to_json`).
+
+    trials: candidates to train; infeasible and repeated points do not count. sampler: a name out of SAMPLERS.
+    objectives: names out of `score_names.OBJECTIVES`. epochs, batch_size: the training budget of each. seed: of
+    everything random. pack_size: candidates trained side by side. ahead: packs asked for before the first of them
+    must be finished; more let more workers be busy at once, fewer let the sampler know more. Both are part of the
+    study: they change what the sampler sees. scores: groups out of `score_names.GROUPS` that are measured after training.
+    repeats: trainings of each candidate, from other initial weights, side by side in its pack; the error is their mean.
+
+    pruning: a name out of PRUNING; eta, first_epochs: each rung has eta times the epochs of the one below, the first at least
+    first_epochs (0: three rungs). cut_as: a name out of CUT_AS, how the sampler hears of a candidate that did not get the full
+    budget. asynchronous: packs are told in the order in which they come back, which keeps all workers busy; otherwise in
+    the order in which they were asked for, which makes the table a function of the seed alone. inherit: children of the sampler
+    "evolution" start with their parent's weights where synapses survive (not with repeats, whose point is other weights).
+    extension: a file of neurons, scores and tasks of the user's own, loaded with the configuration.
+
+    Raises ValueError for unknown names, for counts below 1, and for an objective whose group is not among the scores.
+    """
+
+    task: str
+    space: dict[str, Any]
+    space_name: str = ""
+    task_options: TaskOptions = field(default_factory=TaskOptions)
+    trials: int = 64
+    sampler: str = "tpe"
+    objectives: tuple[str, ...] = ("error", "synapses")
+    epochs: int = 60
+    batch_size: int = 64
+    seed: int = 0
+    pack_size: int = 8
+    ahead: int = 4
+    scores: tuple[str, ...] = MEASURED
+    repeats: int = 1
+    pruning: str = "none"
+    eta: int = 3
+    first_epochs: int = 0
+    cut_as: str = "low-fidelity"
+    asynchronous: bool = False
+    inherit: bool = False
+    extension: Extension | None = None
+
+    def __post_init__(self) -> None:
+        if self.extension is not None:  # the names that it brings may stand in the other settings
+            self.extension.load()
+        for name in ("trials", "epochs", "batch_size", "pack_size", "ahead", "repeats"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} is {value!r}; give a whole number, 1 or more")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise ValueError(f"seed is {self.seed!r}; give a whole number, 0 or more")
+        for name, known in (("sampler", SAMPLERS), ("pruning", PRUNING), ("cut_as", CUT_AS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; known: {', '.join(known)}")
+        if not isinstance(self.eta, int) or self.eta < 2:
+            raise ValueError(f"eta is {self.eta!r}; give a whole number, 2 or more")
+        if not isinstance(self.first_epochs, int) or not 0 <= self.first_epochs <= self.epochs:
+            raise ValueError(
+                f"first_epochs is {self.first_epochs!r}; give a whole number up to epochs ({self.epochs}), 0: a default"
+            )
+        unknown = [name for name in self.objectives if name not in OBJECTIVES]
+        if unknown or not self.objectives or len(set(self.objectives)) != len(self.objectives):
+            raise ValueError(
+                f"objectives are {', '.join(self.objectives) or 'none'}; give one or more of {', '.join(OBJECTIVES)}, each once"
+            )
+        strange = [name for name in self.scores if name not in GROUPS]
+        if strange or len(set(self.scores)) != len(self.scores):
+            raise ValueError(f"scores are {', '.join(self.scores)}; give some of {', '.join(GROUPS)}, each once, or none")
+        for name in self.objectives:
+            if name not in self.measured:
+                missing = "repeats of 2 or more" if name in REPEATED else f"{group_of(name)} among the scores"
+                raise ValueError(f"objective {name} is not measured; it needs {missing}")
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The scores that each candidate gets, by name."""
+        repeated = tuple(REPEATED) if self.repeats > 1 else ()
+        return (*ALWAYS, *repeated, *(name for group in GROUPS if group in self.scores for name in GROUPS[group]))
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """The training budgets, the last one the full budget."""
+        match self.pruning:
+            case "none":
+                ends = [self.epochs]
+            case "one-epoch":
+                ends = sorted({1, self.epochs})
+            case _:
+                first = self.first_epochs or math.ceil(self.epochs / self.eta**2)
+                ends = [self.epochs]
+                while ends[0] > first:
+                    ends.insert(0, max(first, math.ceil(ends[0] / self.eta)))
+        return tuple(Rung(r, end, self.batch_size, ends[r - 1] if r else 0) for r, end in enumerate(ends))
+
+    @property
+    def share(self) -> float:
+        """Of those that finish a rung, how many go on to the next one; front members that are spared come on top."""
+        return {"none": 1.0, "median": 1 / 2, "one-epoch": 1 / self.eta**2}.get(self.pruning, 1 / self.eta)
+
+    def groups_at(self, rung: int) -> tuple[str, ...]:
+        """The groups of scores that are measured there: all of them at the full budget, below it those that decide who goes on."""
+        if rung == len(self.rungs) - 1:
+            return self.scores
+        return tuple(group for group in self.scores if group in {group_of(name) for name in self.objectives})
+
+    def to_json(self) -> dict[str, Any]:
+        lists = {"objectives": list(self.objectives), "scores": list(self.scores)}
+        return {**asdict(self), "task_options": self.task_options.to_json(), **lists}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "StudyConfig":
+        options = TaskOptions.from_json(data["task_options"])
+        # A study of a version that measured nothing besides goes on doing so.
+        tuples = {"objectives": tuple(data["objectives"]), "scores": tuple(data.get("scores", ()))}
+        own = data.get("extension")
+        return cls(**{**data, "task_options": options, **tuples, "extension": own and Extension(**own)})

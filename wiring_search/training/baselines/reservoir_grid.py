@@ -1,0 +1,72 @@
+"""Liquid state machines as baselines: how far a wiring gets of which nothing is trained but a linear readout.
+
+A fixed random reservoir (`wiring_search.training.baselines.reservoir`) as a textbook sets it up, for no task in particular: ten synapses a
+neuron, half of them inhibitory, spectral radius 0.9, just below where echoes stop fading; leak 0.3, so that a neuron
+looks back over some three steps, and further with those that feed it; one sensory synapse a neuron, or one a feature where
+features are more. The readout is a ridge regression from all neurons, in closed form, whose regularisation is
+the one of a few with the least error on the validation split, as the best epoch is of a trained network.
+"""
+
+import io
+import math
+import time
+
+import numpy as np
+
+from workers.jobs import Outcome, Status
+from wiring_search.training.baselines.reservoir import Readout, Reservoir, fit
+from wiring_search.tasks.task import Task
+from wiring_search.wirings.topologies import random_sparse
+
+RESERVOIRS = {f"reservoir-{neurons}": neurons for neurons in (16, 64, 200)}
+_SYNAPSES_A_NEURON = 10
+_SPECTRAL_RADIUS, _LEAK = 0.9, 0.3
+_LATENCY_STEPS, _LATENCY_REPEATS = 64, 7
+
+
+def reservoir(task: Task, name: str, seed: int) -> Reservoir:
+    """The reservoir of this name. seed: of wiring and weights."""
+    neurons = RESERVOIRS[name]
+    outer, inner = max(task.features, neurons), _SYNAPSES_A_NEURON * neurons
+    wiring = random_sparse(task.features, neurons, neurons, outer, inner, excitatory=0.5, seed=seed)
+    return Reservoir(wiring, spectral_radius=_SPECTRAL_RADIUS, leak=_LEAK, seed=seed)
+
+
+def train(task: Task, fixed: Reservoir) -> Outcome:
+    """Fit the readout on the training split and score it on the validation split. parameters: the readout's, as nothing
+    else is trained; synapses: the wiring's. `Outcome.state` holds the readout (`load_readout`)."""
+    started = time.perf_counter()
+    readout, error = fit(fixed, task)
+    shared = {
+        "parameters": readout.weights.size + readout.bias.size,
+        "synapses": fixed.wiring.synapse_count,
+        "train_seconds": time.perf_counter() - started,
+        "latency_us": _latency_us(fixed, readout, task.features),
+        "curve": (error,),
+    }
+    if not math.isfinite(error):
+        message = "the least-squares readout of this reservoir is not finite"
+        return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
+    return Outcome(Status.OK, error, 1.0 - error if task.metric == "accuracy" else error, state=_stored(readout), **shared)
+
+
+def load_readout(state: bytes) -> Readout:
+    """The readout in `Outcome.state`."""
+    with np.load(io.BytesIO(state)) as arrays:
+        return Readout(arrays["weights"], arrays["bias"], float(arrays["regularisation"]))
+
+
+def _stored(readout: Readout) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, weights=readout.weights, bias=readout.bias, regularisation=readout.regularisation)
+    return buffer.getvalue()
+
+
+def _latency_us(fixed: Reservoir, readout: Readout, features: int) -> float:
+    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several runs in numpy."""
+    u, quickest = np.zeros((1, _LATENCY_STEPS, features)), math.inf
+    for _ in range(_LATENCY_REPEATS):
+        start = time.perf_counter()
+        readout.predict(fixed.states(u))
+        quickest = min(quickest, time.perf_counter() - start)
+    return quickest / _LATENCY_STEPS * 1e6

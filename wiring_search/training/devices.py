@@ -1,0 +1,45 @@
+"""Where packs train: on the CPU, or on a GPU where there is one and a kernel for their kind."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.util import find_spec
+
+import torch
+
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.networks.kernels.layout import Kind, kind_of
+from wiring_search.training.pack import Pack
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def packs_on(device: str) -> Callable[..., object]:
+    """How packs are made on a device: "cpu"; "cuda", the GPU of this process; "auto", a GPU where there is one. Candidates of a kind that
+    has no GPU kernel train on the CPU. Raises ValueError for other names, and for "cuda" where no GPU can be used."""
+    if device not in DEVICES:
+        raise ValueError(f"device is {device!r}; give one of {', '.join(DEVICES)}")
+    why_not = why_no_gpu()
+    if device == "cuda" and why_not:
+        raise ValueError(f"device is 'cuda', but {why_not}; give --device cpu, or auto")
+    return Pack if device == "cpu" or why_not else partial(_where_it_can, device="cuda")
+
+
+def why_no_gpu() -> str | None:
+    """None where a GPU can be used."""
+    if not torch.cuda.is_available():
+        return "torch sees no GPU here"
+    return None if find_spec("triton") else "Triton is not installed (pip install 'wiring-search[gpu]')"
+
+
+def has_gpu_kernel(kind: Kind) -> bool:
+    from wiring_search.networks.kernels import gpu
+
+    return gpu.covers(kind)
+
+
+def _where_it_can(candidates: Sequence[Candidate], *given: object, device: str) -> object:
+    if not all(has_gpu_kernel(kind_of(candidate)) for candidate in candidates):
+        return Pack(candidates, *given)
+    from wiring_search.training.gpu_pack import GpuPack
+
+    return GpuPack(candidates, *given, device=device)

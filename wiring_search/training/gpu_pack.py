@@ -1,0 +1,111 @@
+"""A pack that trains on a GPU: what `pack.Pack` is on the CPU, with all its numbers on the device.
+
+It learns what the same pack learns on the CPU, to the rounding of float32. Its training state is the same plain arrays, so a
+candidate may train for one rung here and for the next one there. What the host wants to know is fetched all at once, when
+it is first asked for after a step.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.networks.kernels import gpu
+from wiring_search.networks.kernels.gpu.training import Loss, Trainer, replayed
+from wiring_search.training.pack import (
+    EVALUATION_BATCH,
+    LARGEST_GRADIENT_NORM,
+    Numbers,
+    kept_to_range,
+    layout_of,
+    may_leave_its_range,
+)
+
+
+def room_for(candidates: Sequence[Candidate], features: int, outputs: int, time_steps: int, share: float) -> int:
+    """How many like these, all of one kind, train at once in such a share of the memory that is free on this process's GPU."""
+    needed = gpu.bytes_needed(layout_of(tuple(candidates), features, outputs), time_steps, EVALUATION_BATCH)
+    return int(share * torch.cuda.mem_get_info()[0] * len(candidates) / needed)
+
+
+class GpuPack:
+    """See `pack.Pack`. device: where it trains. Raises ValueError, besides, for kinds of candidates without a GPU kernel."""
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        features: int,
+        outputs: int,
+        states: Sequence[Mapping[str, np.ndarray] | None] = (),
+        device: str | torch.device = "cuda",
+    ) -> None:
+        self.candidates = tuple(candidates)
+        self.layout = layout_of(self.candidates, features, outputs)
+        start = Numbers.at_start(self.layout, self.candidates, states)
+        rates = np.array([c.learning_rate for c in candidates], np.float32)
+        self._trainer = Trainer(
+            self.layout, start.raw, start.first, start.second, start.steps, rates, LARGEST_GRADIENT_NORM, device
+        )
+        self._fetched: Numbers | None = start
+
+    @property
+    def device(self) -> torch.device:
+        return self._trainer.device
+
+    @property
+    def alive(self) -> np.ndarray:
+        """(candidates,) bool. Waits for the device."""
+        return self._trainer.alive.bool().cpu().numpy()
+
+    @alive.setter
+    def alive(self, alive: np.ndarray) -> None:
+        self._trainer.alive.copy_(torch.from_numpy(alive.astype(np.int32)))
+
+    def predict_checked(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> tuple[torch.Tensor, np.ndarray]:
+        """Outputs (candidates, B, T or 1, O) on the device, and whether each candidate kept to what its equation allows."""
+        moved = (torch.from_numpy(array).to(self.device) for array in (x, elapsed))
+        y, kept = self._trainer.predict(*moved, every_step)
+        if not may_leave_its_range(self.layout.kind):
+            return y, np.ones(len(self.candidates), bool)
+        least, greatest = (extreme.cpu().numpy() for extreme in gpu.extremes(self.layout, kept))
+        return y, kept_to_range(self.layout, self._trainer.effective.cpu().numpy(), least, greatest)
+
+    def steps_on(
+        self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss_of: Callable[[torch.Tensor], Loss]
+    ) -> Callable[[np.ndarray], None]:
+        """See `pack.Pack.steps_on`; the data stays on the device, and a step waits for nothing. Raises MemoryError where the device
+        has no room for a step of the whole pack."""
+        self._refuse_too_many(x.shape[1])
+        mine, theirs = torch.tensor(x, device=self.device), torch.tensor(elapsed, device=self.device)
+        run = replayed(lambda rows: self._trainer.step(mine[rows], theirs[rows], every_step, loss_of(rows)), self.device)
+
+        def step(rows: np.ndarray) -> None:
+            self._fetched = None
+            run(rows)
+
+        return step
+
+    def weights(self, p: int) -> np.ndarray:
+        """A copy of candidate p's stored parameters, flat, in the order of `layout.shapes[p]`."""
+        return self._on_host().raw[self.layout.blocks[p]].copy()
+
+    def state(self, p: int) -> dict[str, np.ndarray]:
+        """A copy of candidate p's training state, see `pack.Numbers.state`."""
+        return self._on_host().state(self.layout, p)
+
+    def _on_host(self) -> Numbers:
+        if self._fetched is None:
+            mine = self._trainer
+            self._fetched = Numbers(*(t.cpu().numpy() for t in (mine.raw, mine.first, mine.second, mine.steps)))
+        return self._fetched
+
+    def _refuse_too_many(self, time_steps: int) -> None:
+        if self.device.type != "cuda":
+            return
+        free, _ = torch.cuda.mem_get_info(self.device)
+        needed = gpu.bytes_needed(self.layout, time_steps, EVALUATION_BATCH)
+        if needed > free:
+            raise MemoryError(
+                f"{len(self.candidates)} candidates need about {needed / 2**30:.1f} GiB on the GPU, {free / 2**30:.1f} are free"
+            )

@@ -1,0 +1,232 @@
+"""Matched null controls of a candidate: is it the topology that makes a winner good, or only its size?
+
+Each control keeps everything of the candidate (neuron, solver, steps, memory, learning rate) but its wiring, and of that
+
+    rewired   sizes, number of synapses between each pair of layers, in- and out-degree of every node (sensory and inner synapses
+              apart) and the signs that leave a node; who is joined to whom is drawn anew, by double edge swaps
+              (a → b, c → d) ↦ (a → d, c → b)
+    random    sizes, and the numbers of sensory and of inner synapses, each anywhere: layers and degrees go
+    polarity  the graph; the signs are dealt out anew, among sensory and among inner synapses
+    dense     the number of trainable parameters, as nearly as a fully connected wiring comes; it has as many neurons as that takes
+
+`rewired` and `random` are Markov chains that begin at the winner's wiring, propose moves symmetrically and stay where a move would
+leave a neuron dead or unreachable or a sensory node idle, so that all feasible wirings that they can get to are equally likely in
+the end. (Maslov and Sneppen, Science 296, 2002; Milo et al., "On the uniform generation of random graphs with prescribed degree
+sequences", 2003; constraints by rejection as in Artzy-Randrup and Stone, Phys. Rev. E 72, 2005.) Self-loops are made only where the winner
+has some. For layered CfC, which looks at synapses between some layers alone (`seen_by`), `random` keeps their number between each
+pair of layers: elsewhere they would be lost, and the size with them.
+
+Where a control would change nothing that the neuron looks at, it is not applicable, and `inapplicable` says why.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from wiring_search.wirings.candidate import SIGNED, Candidate
+from wiring_search.wirings.topologies import fully_connected
+from wiring_search.wirings.wiring import Synapse, Wiring
+
+# What each control is, as a sentence names it.
+CONTROLS = {
+    "rewired": "rewirings with the same degrees",
+    "random": "random wirings of the same size",
+    "polarity": "the same graph with shuffled signs",
+    "dense": "dense networks with as many parameters",
+}
+# Why nothing else can be drawn.
+_ALONE = {
+    "rewired": "there is no other feasible wiring with the same degrees that {} would see as another one",
+    "random": "there is no other feasible wiring of its size that {} would see as another one",
+    "polarity": "there is no other way to deal out its signs",
+}
+# Proposals a synapse, and chains in a row that may end where they began.
+_SWEEPS, _TRIES = 20, 5
+
+Pair = tuple[int, int]
+# New ends of some synapses, none where there is nothing to propose.
+Propose = Callable[[np.random.Generator], dict[int, Pair]]
+
+
+def null_candidate(candidate: Candidate, control: str, seed: int, parameters: Callable[[Wiring], int]) -> Candidate:
+    """The candidate with a null wiring; the same seed draws the same one. Its own seed stays.
+
+    parameters(wiring): trainable numbers of the candidate with that wiring, for `dense`. Raises ValueError for an unknown control
+    and for one that is not applicable.
+    """
+    reason = _told_beforehand(candidate, control)
+    rng = np.random.default_rng((seed, list(CONTROLS).index(control), int(candidate.wiring.wiring_id, 16)))
+    wiring = None if reason else _dense(candidate, parameters, rng) if control == "dense" else _drawn(candidate, control, rng)
+    if wiring is None:
+        raise ValueError(f"control {control} is not applicable: {reason or _ALONE[control].format(candidate.neuron)}")
+    return replace(candidate, wiring=wiring)
+
+
+def inapplicable(candidate: Candidate, control: str) -> str:
+    """Why the control would change nothing of this candidate; "" where it would. Raises ValueError for an unknown control."""
+    reason = _told_beforehand(candidate, control)
+    if reason or control == "dense" or _drawn(candidate, control, np.random.default_rng(0)) is not None:
+        return reason
+    return _ALONE[control].format(candidate.neuron)
+
+
+def _told_beforehand(candidate: Candidate, control: str) -> str:
+    """Why it is not applicable, as far as that can be told without drawing."""
+    wiring, neuron = candidate.wiring, candidate.neuron
+    if control not in CONTROLS:
+        raise ValueError(f"control {control!r} is not known; give some of {', '.join(CONTROLS)}, or none")
+    if control == "polarity" and neuron not in SIGNED:
+        return f"{neuron} does not look at polarities"
+    if control == "polarity" and all(len({sign for *_, sign in part}) < 2 for part in (wiring.sensory_synapses, wiring.synapses)):
+        return "its signs are all the same"
+    full = wiring.neurons * (wiring.sensory + wiring.neurons)
+    return "it is fully connected already" if control == "dense" and wiring.synapse_count == full else ""
+
+
+def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str, int, ...]]:
+    """The synapses that the equations of this neuron and its first weights depend on: with signs where it looks at them. (See
+    `neurons.cfc` for what a layered CfC connects whatever the wiring says.)"""
+    roles = wiring.roles
+    outer = [("sensory", *synapse) for synapse in wiring.sensory_synapses]
+    inner = [("inner", *synapse) for synapse in wiring.synapses]
+    if neuron.startswith("layered-"):
+        layers = wiring.inter and wiring.command
+        outer = [synapse for synapse in outer if not layers or roles[synapse[2]] == "inter"]
+        between = {("inter", "command"), ("command", "motor")} if layers else set()
+        inner = [synapse for synapse in inner if (roles[synapse[1]], roles[synapse[2]]) in between]
+    return frozenset(synapse if neuron in SIGNED else synapse[:-1] for synapse in (*outer, *inner))
+
+
+def _drawn(candidate: Candidate, control: str, rng: np.random.Generator) -> Wiring | None:
+    """None where it comes out as it was, time and again."""
+    wiring, neuron = candidate.wiring, candidate.neuron
+    draw = _shuffled if control == "polarity" else _swapped if control == "rewired" else _placed
+    start, seen = wiring, seen_by(neuron, wiring)
+    for _ in range(_TRIES):
+        start = draw(start, neuron, rng)
+        if seen_by(neuron, start) != seen:
+            return start
+    return None
+
+
+def _dense(candidate: Candidate, parameters: Callable[[Wiring], int], rng: np.random.Generator) -> Wiring:
+    """The fully connected wiring whose number of parameters is nearest, with the share of excitatory synapses that it had."""
+    wiring, seed = candidate.wiring, int(rng.integers(2**31))
+    signs = [sign for *_, sign in (*wiring.sensory_synapses, *wiring.synapses)]
+
+    def dense(neurons: int) -> Wiring:
+        share = signs.count(1) / len(signs)
+        return fully_connected(wiring.sensory, neurons, min(wiring.motor, neurons), excitatory=share, seed=seed)
+
+    wanted, neurons = parameters(wiring), 1
+    while parameters(dense(neurons)) < wanted:
+        neurons += 1
+    return min((dense(n) for n in (max(neurons - 1, 1), neurons)), key=lambda made: abs(parameters(made) - wanted))
+
+
+def _shuffled(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
+    def dealt(synapses: tuple[Synapse, ...]) -> tuple[Synapse, ...]:
+        order = rng.permutation(len(synapses))
+        return tuple((pre, post, synapses[k][2]) for (pre, post, _), k in zip(synapses, order, strict=True))
+
+    return replace(wiring, sensory_synapses=dealt(wiring.sensory_synapses), synapses=dealt(wiring.synapses))
+
+
+def _swapped(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
+    graph = _Graph(wiring)
+
+    def propose(rng: np.random.Generator) -> dict[int, Pair]:
+        first, second = (int(k) for k in rng.integers(len(graph.pairs), size=2))
+        (a, b), (c, d) = graph.pairs[first], graph.pairs[second]
+        # One end of the same layer is enough for the numbers between layers to stay.
+        alike = graph.roles[a] == graph.roles[c] or graph.roles[b] == graph.roles[d]
+        sensory_both_or_none = (a >= wiring.neurons) == (c >= wiring.neurons)
+        return {first: (a, d), second: (c, b)} if alike and sensory_both_or_none else {}
+
+    return graph.walked(propose, rng)
+
+
+def _placed(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
+    graph = _Graph(wiring)
+    neurons, sensory = range(wiring.neurons), range(wiring.neurons, wiring.neurons + wiring.sensory)
+    of_role: dict[str, list[int]] = {}
+    for node, role in enumerate(graph.roles):
+        of_role.setdefault(role, []).append(node)
+
+    def propose(rng: np.random.Generator) -> dict[int, Pair]:
+        chosen = int(rng.integers(len(graph.pairs)))
+        pre, post = graph.pairs[chosen]
+        ends = (sensory if pre in sensory else neurons), neurons
+        if neuron.startswith("layered-"):
+            ends = of_role[graph.roles[pre]], of_role[graph.roles[post]]
+        return {chosen: (ends[0][rng.integers(len(ends[0]))], ends[1][rng.integers(len(ends[1]))])}
+
+    return graph.walked(propose, rng)
+
+
+class _Graph:
+    """A wiring while its synapses move. Nodes: neurons, then sensory nodes. pairs: (pre, post) of each synapse, whose sign goes
+    with it. after, before: of each node, its neighbours as a set of bits."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        n = wiring.neurons
+        self.roles = (*wiring.roles, *("sensory",) * wiring.sensory)
+        self.pairs = [(n + pre, post) for pre, post, _ in wiring.sensory_synapses] + [s[:2] for s in wiring.synapses]
+        self._signs = [s[2] for s in (*wiring.sensory_synapses, *wiring.synapses)]
+        self._loops = any(pre == post for pre, post in self.pairs)
+        self._there = set(self.pairs)
+        self._after, self._before = [0] * len(self.roles), [0] * len(self.roles)
+        for pair in self.pairs:
+            self._flip(pair)
+
+    def walked(self, propose: Propose, rng: np.random.Generator) -> Wiring:
+        """After so many proposals a synapse, each made where it leaves a feasible wiring."""
+        for _ in range(_SWEEPS * len(self.pairs)):
+            self._move(propose(rng))
+        n, outer, inner = self._wiring.neurons, [], []
+        for (pre, post), sign in zip(self.pairs, self._signs, strict=True):
+            (outer if pre >= n else inner).append((pre - n if pre >= n else pre, post, sign))
+        return replace(self._wiring, sensory_synapses=tuple(outer), synapses=tuple(inner))
+
+    def _move(self, changes: dict[int, Pair]) -> None:
+        new = list(changes.values())
+        taken = any(pair in self._there for pair in new) or len(set(new)) < len(new)
+        if not new or taken or not self._loops and any(pre == post for pre, post in new):
+            return
+        old = {k: self.pairs[k] for k in changes}
+        self._set(changes)
+        if not self._whole():
+            self._set(old)
+
+    def _set(self, changes: dict[int, Pair]) -> None:
+        for k in changes:
+            self._there.remove(self.pairs[k])
+            self._flip(self.pairs[k])
+        for k, pair in changes.items():
+            self.pairs[k] = pair
+            self._there.add(pair)
+            self._flip(pair)
+
+    def _flip(self, pair: Pair) -> None:
+        pre, post = pair
+        self._after[pre] ^= 1 << post
+        self._before[post] ^= 1 << pre
+
+    def _whole(self) -> bool:
+        n, everything = self._wiring.neurons, (1 << len(self.roles)) - 1
+        neurons = (1 << n) - 1
+        reached = _closed(everything ^ neurons, self._after)
+        return reached == everything and _closed((1 << self._wiring.motor) - 1, self._before) == everything
+
+
+def _closed(start: int, following: list[int]) -> int:
+    """All nodes that can be got to, as bits."""
+    found = waiting = start
+    while waiting:
+        lowest = waiting & -waiting
+        new = following[lowest.bit_length() - 1] & ~found
+        found |= new
+        waiting = waiting ^ lowest | new
+    return found
