@@ -25,12 +25,9 @@ from functools import partial
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from wiring_search.networks.kernels import adjoint
-from wiring_search.networks.kernels import autograd
-from wiring_search.networks.kernels import cpu
-from wiring_search.networks.kernels import reference
+from wiring_search.networks.kernels import adjoint, autograd, cpu, reference
 from wiring_search.networks.kernels.layout import Kind, PackLayout
-from wiring_search.networks.neurons import initial_parameters
+from wiring_search.networks.neurons.parameters import initial_parameters
 from wiring_search.wirings.topologies import ncp
 
 BATCH, INPUTS, STEPS, TIME_STEPS, CHUNK = 8, 8, 6, 32, 32

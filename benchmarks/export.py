@@ -17,8 +17,8 @@ from wiring_search import tasks
 from wiring_search.export import export, parcel_of
 from wiring_search.export.verified import microseconds
 from wiring_search.networks.kernels import cpu
-from wiring_search.training.latency import latencies_us
 from wiring_search.store import Store
+from wiring_search.training.latency import latencies_us
 
 
 def main() -> None:

@@ -12,11 +12,12 @@ synaptic weights (conductances, for LTC) × s, memories and input maps as they a
 
 import numpy as np
 
-from wiring_search.wirings.candidate import SOLVERS, Candidate
-from wiring_search.networks.kernels import cpu
-from wiring_search.training.pack import Pack
 from benchmarks.published_trajectory import MODELS, published_length
+from wiring_search.networks.kernels import cpu
 from wiring_search.scores.trajectory import circle_length, expressivity, latent_trajectories, trajectory_lengths
+from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.topologies import fully_connected, ncp
 from wiring_search.wirings.wiring import Wiring
 

@@ -41,17 +41,17 @@ from dense_ltc import usual_network
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # must be known before Triton is imported
 
-import chip  # noqa: E402
-import triton  # noqa: E402
-from gpu_check import check, parameters  # noqa: E402
+import chip
+import triton
+from gpu_check import check, parameters
 
-from wiring_search.networks.kernels import gpu  # noqa: E402
-from wiring_search.networks.kernels.gpu.layout import ROWS, GpuLayout  # noqa: E402
-from wiring_search.networks.kernels.gpu.training import Trainer, replayed  # noqa: E402
-from wiring_search.networks.kernels.layout import PackLayout  # noqa: E402
-from wiring_search.networks.kernels.gpu.sequence import LANES  # noqa: E402
-from wiring_search.wirings.topologies import auto_ncp, ncp  # noqa: E402
-from wiring_search.wirings.wiring import Wiring  # noqa: E402
+from wiring_search.networks.kernels import gpu
+from wiring_search.networks.kernels.gpu.layout import ROWS, GpuLayout
+from wiring_search.networks.kernels.gpu.sequence import LANES
+from wiring_search.networks.kernels.gpu.training import Trainer, replayed
+from wiring_search.networks.kernels.layout import PackLayout
+from wiring_search.wirings.topologies import auto_ncp, ncp
+from wiring_search.wirings.wiring import Wiring
 
 Tensor = torch.Tensor
 

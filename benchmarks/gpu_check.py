@@ -3,10 +3,9 @@
 import numpy as np
 import torch
 
-from wiring_search.networks.kernels import gpu
-from wiring_search.networks.kernels import reference
+from wiring_search.networks.kernels import gpu, reference
 from wiring_search.networks.kernels.layout import PackLayout
-from wiring_search.networks.neurons import initial_parameters
+from wiring_search.networks.neurons.parameters import initial_parameters
 from wiring_search.wirings.topologies import ncp
 
 Tensor = torch.Tensor

@@ -20,10 +20,10 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from wiring_search.wirings.candidate import MEMORIES
 from wiring_search.networks.kernels.gpu.programs import program_of
-from wiring_search.networks.kernels.layout import Kind
 from wiring_search.networks.kernels.gpu.sequence import LANES, SIZES
+from wiring_search.networks.kernels.layout import Kind
+from wiring_search.wirings.kinds import MEMORIES
 
 KINDS = (
     Kind(),

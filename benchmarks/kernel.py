@@ -18,13 +18,13 @@ from ncps.torch import LTC, CfC
 from ncps.wirings import NCP, AutoNCP
 from torchdiffeq import odeint
 
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.networks.ncps_interop import from_ncps
 from wiring_search.networks.kernels import cpu
 from wiring_search.networks.kernels.cpu.simd import LANES, aligned, load, logistic2, store
-from wiring_search.wirings.ncps_format import from_ncps as wiring_from_ncps
 from wiring_search.networks.liquid_network import LiquidNetwork
+from wiring_search.networks.ncps_interop import from_ncps
 from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.ncps_format import from_ncps as wiring_from_ncps
 from wiring_search.wirings.topologies import ncp
 
 TIME_STEPS, BATCH, INPUTS, UNFOLDS = 32, 32, 17, 6

@@ -10,12 +10,13 @@ that epoch the accuracy on the test split, which nothing else has touched.
 
 import time
 
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.training.pack import Pack
-from workers.jobs import PackJob, Rung
 from wiring_search.tasks import TaskOptions, load
+from wiring_search.training.loop import train, validation_errors
+from wiring_search.training.pack import Pack
+from wiring_search.training.state import load_state
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import fully_connected
-from wiring_search.training.loop import load_state, train, validation_errors
+from workers.jobs import PackJob, Rung
 
 NEURONS, STEPS, EPOCHS, BATCH, LEARNING_RATE, SEEDS = 32, 3, 60, 64, 0.01, (0, 1, 2)
 

@@ -9,8 +9,8 @@ of recall. Prints mean ± standard deviation over seeds, and how many of them so
 
 import time
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.scores.memory import Row, Standing, standings, suite
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
 
 SEEDS, EPOCHS, SAMPLES, LEARNING_RATE = 5, 4, 4000, 0.02

@@ -13,13 +13,11 @@ from itertools import product
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import EXPLICIT, GRADIENTS, MEMORIES, SOLVERS
-from wiring_search.networks.kernels import adjoint
-from wiring_search.networks.kernels import cpu
-from wiring_search.networks.kernels import reference
+from wiring_search.networks.kernels import adjoint, cpu, reference
 from wiring_search.networks.kernels.layout import Kind, PackLayout
-from wiring_search.networks.neurons import initial_parameters
+from wiring_search.networks.neurons.parameters import initial_parameters
 from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, MEMORIES, SOLVERS
 from wiring_search.wirings.topologies import ncp
 
 BATCH, TIME_STEPS, FEATURES, OUTPUTS = 40, 12, 5, 3

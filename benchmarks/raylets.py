@@ -14,10 +14,10 @@ import numpy as np
 import ray
 from ray.cluster_utils import Cluster
 
-from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status
 from wiring_search.tasks.task import Split, Task
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
+from workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status
 from workers.ray_pool import RayPool
 
 RAYLETS = (1, 2, 4, 8)

@@ -8,12 +8,12 @@ NCPs of 24 neurons, 30 epochs, one learning rate; trained and measured as the wo
 
 import numpy as np
 
-from wiring_search.wirings.candidate import Candidate
-from workers.jobs import PackJob, Rung, Status
 from wiring_search.scores.catalogue import GROUPS
 from wiring_search.scores.evaluate import train_and_score
 from wiring_search.tasks import load
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
+from workers.jobs import PackJob, Rung, Status
 
 SEEDS, EPOCHS, LEARNING_RATE = 5, 30, 0.02
 NEURONS = {"ltc": ("semi-implicit", 4), "ct-rnn": ("rk4", 2), "neural-ode": ("rk4", 2), "cfc": ("closed-form", 0)}

@@ -17,19 +17,19 @@ from collections.abc import Callable
 for _library in ("OPENBLAS", "MKL", "OMP", "NUMBA"):
     os.environ[f"{_library}_NUM_THREADS"] = "1"
 
-import numpy as np  # noqa: E402  (the numbers of threads are read on import)
+import numpy as np
 
-from search_spaces import Space, load  # noqa: E402
-from wiring_search.wirings.candidate import Candidate  # noqa: E402
-from wiring_search.networks.kernels.layout import Kind, kind_of  # noqa: E402
-from wiring_search.training.pack import Pack  # noqa: E402
-from wiring_search.training.baselines.reservoir import different_streams  # noqa: E402
-from wiring_search.scores.gradient import gradient_flow  # noqa: E402
-from wiring_search.scores.proxies import PROXIES, proxies  # noqa: E402
-from wiring_search.scores.rank import kernel_rank  # noqa: E402
-from wiring_search.scores.trajectory import latent_trajectories, neural_ode_length, trajectory_lengths  # noqa: E402
-from wiring_search.run.screen import sampled  # noqa: E402
-from wiring_search.training.loop import warm_up  # noqa: E402
+from search_spaces import Space, load
+from search_spaces.sample import sampled
+from wiring_search.networks.kernels.layout import Kind, kind_of
+from wiring_search.scores.gradient import gradient_flow
+from wiring_search.scores.proxies import PROXIES, proxies
+from wiring_search.scores.rank import kernel_rank
+from wiring_search.scores.trajectory import latent_trajectories, neural_ode_length, trajectory_lengths
+from wiring_search.training.baselines.reservoir import different_streams
+from wiring_search.training.pack import Pack
+from wiring_search.training.warm_up import warm_up
+from wiring_search.wirings.candidate import Candidate
 
 PARTS = 512
 

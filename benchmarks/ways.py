@@ -85,11 +85,11 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
 
     from search_spaces import load as load_space
     from wiring_search import tasks
-    from wiring_search.search.events import PackDone
     from wiring_search.scores.evaluate import train_and_score
-    from wiring_search.store import Store
-    from wiring_search.search.study import search
+    from wiring_search.search.events import PackDone
     from wiring_search.search.monitor import expected_epochs
+    from wiring_search.search.study import search
+    from wiring_search.store import Store
     from workers.inline import InlinePool
 
     numba.set_num_threads(1)
@@ -146,8 +146,8 @@ def volume(errors, synapses, reference) -> float:
 
 def retrained(task, config: StudyConfig, candidates, seed: int) -> list[float]:
     """Errors of these candidates from other initial weights, with other minibatches, for the full budget."""
-    from workers.jobs import PackJob, Rung
     from wiring_search.training.loop import train
+    from workers.jobs import PackJob, Rung
 
     jobs = tuple(replace(candidate, seed=seed) for candidate in candidates)
     return [o.error for o in train(task, PackJob(0, Rung(0, config.epochs, config.batch_size), jobs, seed)).outcomes]
@@ -158,7 +158,7 @@ def mean_work(config: StudyConfig, epochs: int) -> float:
     from itertools import islice
 
     from search_spaces import Space
-    from wiring_search.run.screen import sampled
+    from search_spaces.sample import sampled
 
     drawn = islice(sampled(Space.from_json(config.space), 200, 0), 200)
     return float(np.mean([candidate.updates for _, candidate in drawn])) * epochs

@@ -7,11 +7,11 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from wiring_search.export import export
 from wiring_search.analysis.pareto import knee
+from wiring_search.export import export
+from wiring_search.export.trained_network import trained_network
 from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.store import Store
-from wiring_search.export.trained_network import trained_network
 
 TRIALS, EPOCHS = int(os.environ.get("TRIALS", 48)), int(os.environ.get("EPOCHS", 30))
 OUT = Path(os.environ.get("OUT", "results/export"))

@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 from search_spaces import Choice, FloatRange, IntRange, Space
-from wiring_search.store.config import StudyConfig
 from wiring_search.run import ONE_PROCESS, search
+from wiring_search.store.config import StudyConfig
 
 TRIALS, EPOCHS = int(os.environ.get("TRIALS", 16)), int(os.environ.get("EPOCHS", 10))
 OUT = Path(os.environ.get("OUT", "results/own-space"))

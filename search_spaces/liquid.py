@@ -7,7 +7,7 @@ polarities. (`auto_ncp` is left out: each of its wirings is an `ncp`.)
 """
 
 from search_spaces.space import Choice, FloatRange, IntRange, Space
-from wiring_search.wirings.candidate import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS
+from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS
 
 _LAYERED_CFC = tuple(name for name in NEURONS if name.startswith("layered-"))
 _SIGNED = ("ltc", "ct-rnn", "neural-ode")

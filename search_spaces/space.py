@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from wiring_search.wirings import topologies
-from wiring_search.wirings.candidate import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS, Candidate
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS
 from wiring_search.wirings.wiring import Wiring
 
 Value = int | float | str

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.support.postgres import Postgres, running
 
 # Without a GPU its kernels run under Triton's interpreter, which must be known before Triton is imported.

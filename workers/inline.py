@@ -4,8 +4,8 @@ import math
 import time
 from collections import deque
 
-from workers.jobs import PackJob, PackResult
 from wiring_search.tasks.task import Task
+from workers.jobs import PackJob, PackResult
 from workers.limits import Limits, out_of_memory
 from workers.pool import Train
 from workers.slices import Board

@@ -38,8 +38,6 @@ _SENTENCES = {
 }
 
 
-SHARES = ("accuracy", "f1")
-
 # The score that says how much outputs vary over the validation split, at the best epoch, over how
 # much the targets do (`variation.relative_variation`). Outputs that vary less than CONSTANT are
 # nearly constant: of numbers they explain at most 2 % of the variance.
@@ -67,11 +65,6 @@ def each_epoch(told: Callable[[int, int], None]) -> Beat:
         return True
 
     return beat
-
-
-def value_of(metric: str, error: float) -> float:
-    """A task's own metric from its error: accuracy and F1 are shares, 1 − error; any other metric is the error itself."""
-    return 1.0 - error if metric in SHARES else error
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,18 @@ Ray."""
 from collections.abc import Callable
 from typing import Protocol
 
-from workers.jobs import Beat, PackJob, PackResult
 from wiring_search.tasks.task import Task
+from workers.jobs import Beat, PackJob, PackResult
 
 # `wiring_search.scores.evaluate.train_and_score`, or a stand-in for tests.
 Train = Callable[[Task, PackJob, Beat], PackResult]
+# How fast the calling process trains, for cutting jobs: `wiring_search.training.speed.speed`, or a stand-in.
+Measure = Callable[[], float]
+
+
+def alike() -> float:
+    """The measure of a pool whose workers count as equally fast."""
+    return 1.0
 
 
 # Jobs to each worker: one that it works on, and two that wait, so that none is idle while the caller is busy.

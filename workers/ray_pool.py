@@ -24,13 +24,13 @@ from ray.exceptions import (
     RayTaskError,
 )
 
-from workers.jobs import PackJob, PackResult
-from workers.signals import deaf
 from wiring_search.tasks.task import Task
 from workers import limits
-from workers.pool import Train
+from workers.jobs import PackJob, PackResult
+from workers.pool import Measure, Train, alike
 from workers.ray_cluster import Node, connect, free_room, nodes, room
 from workers.ray_worker import Hello, _Worker
+from workers.signals import deaf
 from workers.slices import Board, Slice
 
 # Seconds between two looks at which nodes there are.
@@ -60,7 +60,7 @@ class RayPool:
 
     workers: actors at most; by default as many as the cluster has room for, now and later. address: a Ray cluster's ("auto",
     "host:port", "ray://host:port"), or None for a local Ray. cpus: cores a worker; gpus: its share of a GPU. patience: seconds
-    without a beat after which a worker counts as hung.
+    without a beat after which a worker counts as hung. measure: how fast a worker is, by its own clock; jobs are cut to fit.
 
     Raises ValueError for settings out of range, where the address cannot be reached, and where a local Ray has no room for so
     many workers; on a cluster they are waited for, since it may grow. A RuntimeError while waiting says that no worker starts.
@@ -75,13 +75,14 @@ class RayPool:
         cpus: int = 1,
         gpus: float = 0.0,
         patience: float = 300.0,
+        measure: Measure = alike,
     ) -> None:
         _check(workers, cpus, gpus, patience)
         self._wanted, self._cpus, self._gpus, self._patience = workers, cpus, gpus, patience
         self._started_ray = connect(address, workers and workers * cpus)
         if address is None:
             self._refuse_too_many()
-        self._train, self._task = ray.put(train), ray.put(task)
+        self._train, self._task, self._measure = ray.put(train), ray.put(task), measure
         self._board, self._limits = Board(), limits.Limits()
         self._ready: deque[PackResult] = deque()
         self._nodes: dict[str, Node] = {}
@@ -236,7 +237,7 @@ class RayPool:
             wanted = self._wanted
         for _ in range(wanted - len(self._hands)):
             options = {"num_cpus": self._cpus, "num_gpus": self._gpus, "scheduling_strategy": "SPREAD"}
-            actor = _Worker.options(**options).remote(self._train, self._task, self._cpus)
+            actor = _Worker.options(**options).remote(self._train, self._task, self._cpus, self._measure)
             hand = _Hand(actor, None)
             self._hands.append(hand)
             self._expect(hand, actor.hello.remote())

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import ray
 
-from workers.jobs import PackJob, PackResult
 from wiring_search.tasks.task import Task
-from workers.pool import Train
+from workers.jobs import PackJob, PackResult
+from workers.pool import Measure, Train
 
 # What torch says of a GPU after an error on it: nothing works there any more in this process, whoever it is that trains.
 _DEVICE_LOST = "CUDA error"
@@ -17,7 +17,7 @@ _DEVICE_LOST = "CUDA error"
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a worker that has come up says of itself. node: Ray's id of it; speed: see `wiring_search.training.speed`."""
+    """What a worker that has come up says of itself. node: Ray's id of it; speed: as its pool's measure says."""
 
     node: str
     speed: float
@@ -27,20 +27,18 @@ class Hello:
 class _Worker:
     """threads: cores that it may use; parallelism beyond them is between workers."""
 
-    def __init__(self, train: Train, task: Task, threads: int) -> None:
+    def __init__(self, train: Train, task: Task, threads: int, measure: Measure) -> None:
         if not ray.get_gpu_ids():
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a worker that claims no GPU leaves them to those that do
-        self._train, self._task, self._threads = train, task, threads
+        self._train, self._task, self._threads, self._measure = train, task, threads, measure
         self._stopping = False
         self._beaten: float | None = None
         self._base = 0
 
     @ray.method(concurrency_group="training")
     def hello(self) -> Hello:
-        from wiring_search.training.speed import speed
-
         self._keep_to_its_cores()
-        measured = speed()
+        measured = self._measure()
         self._base = _peak_bytes()
         return Hello(ray.get_runtime_context().get_node_id(), measured)
 
@@ -73,7 +71,7 @@ class _Worker:
 
     def _keep_to_its_cores(self) -> None:
         """Both count threads for each thread that calls them, so this is said in the one that trains. Torch gets one: see
-        `wiring_search.training.loop.one_torch_thread`."""
+        `wiring_search.training.warm_up.one_torch_thread`."""
         import numba
         import torch
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from wiring_search.analysis.pareto import attainment
 from wiring_search.run import ONE_PROCESS, Run, search, study_config
+from wiring_search.wirings.drawing import draw
 
 HERE = Path(__file__).resolve().parent
 BLUE, ORANGE, GREY = "#0067a5", "#c4500a", "#9aa1a8"
@@ -82,7 +83,7 @@ def main(runs: Path) -> None:
     _save(draw_front(run), "front.svg")
     front = run.front()
     chosen = front[front["accuracy"] >= front["accuracy"].max() - 0.05].iloc[0]
-    _save(run.trial(int(chosen["trial"])).candidate.wiring.draw().figure, "wiring.svg")
+    _save(draw(run.trial(int(chosen["trial"])).candidate.wiring).figure, "wiring.svg")
     _save(draw_attainment([searched(runs, seed, 32) for seed in range(3)]), "attainment.svg")
 
 

@@ -10,18 +10,18 @@ import moocore
 import numpy as np
 import pandas
 import pytest
-from tests.support import studies
-from tests.support.browser import found_in
 from scipy.stats import mannwhitneyu
 
-from wiring_search.cli.compare import compare as command
-from wiring_search.analysis.compare import Comparison, compare
-from wiring_search.analysis.compare import bootstrap_interval, course_of
+from tests.support import studies
+from tests.support.browser import found_in
+from wiring_search.analysis.compare import Comparison, bootstrap_interval, compare, course_of
 from wiring_search.analysis.pareto import attainment
+from wiring_search.analysis.reference_point import reference
+from wiring_search.analysis.table import candidates
+from wiring_search.cli.compare import compare as command
 from wiring_search.report.compare import LEVELS, comparison_data, comparison_page
-from wiring_search.analysis.table import candidates, reference
-from wiring_search.store import Store
 from wiring_search.search.study import search
+from wiring_search.store import Store
 from wiring_search.tasks import TaskOptions
 from workers.inline import InlinePool
 

@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.support.studies import FACTS, store
 
-from wiring_search.wirings.candidate import Candidate
+from tests.support.studies import FACTS, store
 from wiring_search.analysis.compare import compare
 from wiring_search.analysis.enough import enough
-from workers.jobs import VARIATION, Outcome, PackJob, Rung, Status
 from wiring_search.report import report_data
 from wiring_search.run import Run
 from wiring_search.scores.evaluate import train_and_score
 from wiring_search.store import Retraining, Store, Trial
 from wiring_search.tasks.task import Split, Task
-from wiring_search.wirings.topologies import ncp
-from wiring_search.training.loop import load_state
+from wiring_search.training.state import load_state
 from wiring_search.training.variation import Variation, relative_variation
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.topologies import ncp
+from workers.jobs import VARIATION, Outcome, PackJob, Rung, Status
 
 CANDIDATE = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
 RULES = {"majority class": 0.1, "linear": 0.3}

@@ -7,21 +7,22 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from tests.support import studies
 from scipy import stats
 
+from tests.support import studies
+from wiring_search.analysis.expected_error import trainings
+from wiring_search.analysis.front import front_of
+from wiring_search.analysis.pareto import hypervolume
+from wiring_search.analysis.reference_point import reference
+from wiring_search.analysis.table import candidates, front
 from wiring_search.cli.tables import show_front
 from wiring_search.report.pictures.front import draw_front
-from wiring_search.analysis.front import front_of
-from wiring_search.analysis.expected_error import trainings
-from wiring_search.analysis.pareto import hypervolume
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
-from wiring_search.analysis.table import candidates, front, reference
 from wiring_search.run import Run
-from wiring_search.store import Retraining, Store
 from wiring_search.search.study import search
+from wiring_search.store import Retraining, Store
 from wiring_search.tasks.task import Task
 from workers.inline import InlinePool
+from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
 
 BOTH = ("error", "synapses")
 

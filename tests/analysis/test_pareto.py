@@ -10,9 +10,20 @@ from pymoo.indicators.igd_plus import IGDPlus
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 from scipy import stats
 
-from wiring_search.analysis.pareto import additive_epsilon, drawn, hypervolume, hypervolume_course, igd_plus, is_front, knee, probability_on_front, rank, scaled
-from wiring_search.analysis.pareto import attainment
-from wiring_search.analysis.pareto import knees
+from wiring_search.analysis.pareto import (
+    additive_epsilon,
+    attainment,
+    drawn,
+    hypervolume,
+    hypervolume_course,
+    igd_plus,
+    is_front,
+    knee,
+    knees,
+    probability_on_front,
+    rank,
+    scaled,
+)
 
 
 def _some(*seed: int, most: int = 60) -> np.ndarray:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support import studies
 from scipy import stats
 
-from wiring_search.report.pictures import winners as winning_picture
-from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Outcome, Status
-from wiring_search.store import Retraining, Store, Trial
-from wiring_search.wirings.topologies import ncp
+from tests.support import studies
 from wiring_search.analysis.winners import Winners, winners
+from wiring_search.report.pictures import winners as winning_picture
+from wiring_search.store import Retraining, Store, Trial
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.topologies import ncp
+from workers.jobs import Outcome, Status
 
 SEEDS = 5
 # Errors on test of each trial and control: mean, and whether one training of them diverged.

@@ -8,10 +8,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tests.support import studies
-from tests.support import made_up_events as told
 from rich.console import Console
 
+from tests.support import made_up_events as told
+from tests.support import studies
+from wiring_search.analysis.pareto import hypervolume, is_front
+from wiring_search.cli.progress import shown
+from wiring_search.cli.progress.live import Trend, View, sparkline, spread
+from wiring_search.cli.progress.wording import candidates
 from wiring_search.search.budget import Budget, Meter
 from wiring_search.search.durations import told as duration
 from wiring_search.search.events import (
@@ -25,12 +29,8 @@ from wiring_search.search.events import (
     Stopped,
     TaskLoaded,
 )
-from wiring_search.analysis.pareto import hypervolume, is_front
-from wiring_search.cli.progress import shown
-from wiring_search.cli.progress.live import Trend, View, sparkline, spread
-from wiring_search.cli.progress.wording import candidates
-from workers.jobs import Status
 from wiring_search.search.monitor import Front, Tally, expected_epochs, shares
+from workers.jobs import Status
 
 
 @pytest.mark.parametrize(

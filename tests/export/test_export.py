@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support import exported_networks as exported
 import networkx
 import numpy as np
 import onnx
@@ -16,8 +15,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from tests.support import exported_networks as exported
 from wiring_search import export as exporting
-from wiring_search.wirings.candidate import SOLVERS
 from wiring_search.cli import app
 from wiring_search.export import FORMATS, network_from_json, to_c, to_torch, write
 from wiring_search.export.parcel import Parcel
@@ -25,6 +24,7 @@ from wiring_search.export.steps import Step
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.tasks import TaskOptions
+from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.wiring import Wiring
 
 needs_compiler = pytest.mark.skipif(bool(to_c.missing()), reason="no C compiler")

@@ -6,11 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import inputs, parameters, random_layout
 from torchdiffeq import odeint_adjoint
 
-from wiring_search.networks.kernels import adjoint
-from wiring_search.networks.kernels import reference
+from tests.support.random_packs import inputs, parameters, random_layout
+from wiring_search.networks.kernels import adjoint, reference
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons import NEURONS

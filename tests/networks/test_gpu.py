@@ -10,20 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import inputs, parameters, random_layout
 
-from wiring_search.wirings.candidate import MEMORIES, SOLVERS
+from tests.support.random_packs import inputs, parameters, random_layout
 from wiring_search.networks.kernels import cpu
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.kinds import MEMORIES, SOLVERS
 from wiring_search.wirings.topologies import ncp, random_sparse
 
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'wiring-search[gpu]'")
 
-from tests.support.gpu_against_reference import DEVICE, equals_reference, near, nothing_is_read_before_it_is_written, on_device  # noqa: E402, F401
-
+from tests.support.gpu_against_reference import DEVICE, equals_reference, near, on_device  # noqa: E402, F401
 from wiring_search.networks.kernels import gpu  # noqa: E402
 from wiring_search.networks.kernels.gpu.layout import COLUMNS, ROWS  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("nothing_is_read_before_it_is_written")
 
 CASES = [
     # size, features, outputs, projected, batch, steps, every step, gaps

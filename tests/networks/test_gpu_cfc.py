@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import inputs, parameters
 
+from tests.support.random_packs import inputs, parameters
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.cfc import swept
@@ -15,10 +15,11 @@ from wiring_search.wirings.wiring import Wiring
 
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'wiring-search[gpu]'")
 
-from tests.support.gpu_against_reference import DEVICE, equals_reference, nothing_is_read_before_it_is_written, on_device  # noqa: E402, F401
-
+from tests.support.gpu_against_reference import DEVICE, equals_reference, on_device  # noqa: E402, F401
 from wiring_search.networks.kernels import gpu  # noqa: E402
 from wiring_search.networks.kernels.gpu.layout import COLUMNS, ROWS  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("nothing_is_read_before_it_is_written")
 
 CFC = tuple(name for name in NEURONS if "cfc" in name)
 LAYERED = ncp(2, ROWS + 1, 2, 1, 2, 1, 2, 1, seed=1)  # its greatest layer is more than a slice

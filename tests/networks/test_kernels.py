@@ -7,17 +7,15 @@ import numba
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import inputs, parameters, random_layout, truth
 from scipy.integrate import solve_ivp
 
-from wiring_search.wirings.candidate import SOLVERS
+from tests.support.random_packs import inputs, parameters, random_layout, truth
+from wiring_search.networks.kernels import autograd, cpu, reference
 from wiring_search.networks.kernels.cpu import adam
-from wiring_search.networks.kernels import autograd
-from wiring_search.networks.kernels import cpu
-from wiring_search.networks.kernels import reference
-from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.kernels.cpu.simd import LANES, MINUS_LOG2_E, aligned, load, logistic2, store
+from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.topologies import ncp
 from wiring_search.wirings.wiring import Wiring
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from wiring_search.wirings.candidate import MEMORIES, SOLVERS
-from wiring_search.networks.liquid_network import LiquidNetwork, inverse_softplus
+from wiring_search.networks.liquid_network import LiquidNetwork
+from wiring_search.networks.neurons.parameters import inverse_softplus
+from wiring_search.wirings.kinds import MEMORIES, SOLVERS
 from wiring_search.wirings.topologies import ncp
 
 WIRING = ncp(4, 8, 5, 3, 2, 2, 6, 2, seed=1)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from ncps.torch import LTC, CfC
 
+from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.ncps_interop import from_ncps, state_order, to_ncps
 from wiring_search.wirings.ncps_format import from_ncps as wiring_from_ncps
 from wiring_search.wirings.ncps_format import to_ncps as wiring_to_ncps
-from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.wirings.topologies import ncp, random_sparse
 
 WIRINGS = {

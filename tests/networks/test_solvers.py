@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import parameters
 from scipy.linalg import expm
 from torchdiffeq import odeint
 
+from tests.support.random_packs import parameters
 from wiring_search.networks import solver_accuracy
-from wiring_search.wirings.candidate import SOLVERS
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.bounds import SLACK, within_bounds
 from wiring_search.networks.neurons.connections import Connections
 from wiring_search.networks.neurons.ltc import EPSILON
-from wiring_search.networks.solver_accuracy import TOLERANCE, compare, fine_solution, report
 from wiring_search.networks.neurons.solvers import TABLEAUX, Tableau, explicit_step
+from wiring_search.networks.solver_accuracy import TOLERANCE, compare, fine_solution, report
+from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.topologies import ncp
 
 # Each solver's order, and sub-steps few enough for rounding and many enough for the leading term of the error.

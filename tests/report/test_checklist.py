@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.studies import config, fake_train, store, tiny_task
 
+from tests.support.studies import config, fake_train, store, tiny_task
 from wiring_search.report import report_data
 from wiring_search.report.checklist import Compared, Known, checklist
-from wiring_search.store.environment import CHANGED, environment
 from wiring_search.search.study import search
+from wiring_search.store.environment import CHANGED, environment
 from workers.inline import InlinePool
 
 HERE = {**environment(), "commit": "a" * 40}

@@ -8,20 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from tests.support import studies
 from tests.support.browser import Tab, opened_tab
-
 from wiring_search.analysis.compare import compare
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
+from wiring_search.analysis.table import front
 from wiring_search.report import MATTERS, write_report
 from wiring_search.report.compare import write_comparison
 from wiring_search.report.page import as_json
 from wiring_search.report.serve import server
-from wiring_search.analysis.table import front
-from wiring_search.store import Retraining
 from wiring_search.search.study import search
+from wiring_search.store import Retraining
 from wiring_search.tasks.task import Task
 from workers.inline import InlinePool
+from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
 
 LONG = "column_" * 43
 NASTY = ("<!--<script", "</script><b>bold</b>", "<!--JS-->", "\u2028\u2029", "\ud800")

@@ -10,26 +10,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from tests.support.browser import dom_of
 from tests.support.studies import fake_train, store
-
-from wiring_search.wirings.candidate import MEMORIES, SOLVERS
+from wiring_search.export.trained_network import trained_network
 from wiring_search.networks.kernels import reference as kernel
 from wiring_search.networks.liquid_network import LiquidNetwork
-from wiring_search.training.pack import Pack
-from wiring_search.report.player import EASY, TYPICAL, WORST, Plain, plain, plane, playable, shortest
-from workers.jobs import Beat, PackJob, PackResult, Status, no_beat
 from wiring_search.report import write_report
+from wiring_search.report.player import EASY, TYPICAL, WORST, Plain, plain, plane, playable, shortest
 from wiring_search.report.scripts import linked
 from wiring_search.report.serve import Live
 from wiring_search.run import Run, player
 from wiring_search.scores.trajectory import principal_plane
-from wiring_search.store import Store
 from wiring_search.search.study import search
+from wiring_search.store import Store
 from wiring_search.tasks import Split, Task
+from wiring_search.training.pack import Pack
+from wiring_search.wirings.kinds import MEMORIES, SOLVERS
 from wiring_search.wirings.topologies import ncp
-from wiring_search.export.trained_network import trained_network
 from workers.inline import InlinePool
+from workers.jobs import Beat, PackJob, PackResult, Status, no_beat
 
 KINDS = [(neuron, solver, memory) for neuron, solvers in SOLVERS.items() for solver in solvers for memory in MEMORIES]
 OFF = {"synapses": [1, 4], "sensory": [0], "neurons": [0, 5], "nodes": [2]}

@@ -7,19 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tests.support.browser import found_in
 from tests.support.studies import fake_train, store, tiny_task
-
 from wiring_search import report
 from wiring_search.analysis.enough import enough
 from wiring_search.analysis.pareto import hypervolume, is_front
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Status
+from wiring_search.analysis.reference_point import reference
+from wiring_search.analysis.table import compared, front
 from wiring_search.report import report_data, report_page, write_report
-from wiring_search.analysis.table import compared, export, front, reference
-from wiring_search.store import Store
+from wiring_search.run.files import export
 from wiring_search.search.study import search
+from wiring_search.store import Store
 from wiring_search.tasks.task import Task
 from workers.inline import InlinePool
+from workers.jobs import Beat, Outcome, PackJob, PackResult, Status
 
 
 @pytest.fixture(scope="module")

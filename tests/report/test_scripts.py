@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.support.browser import found_in
 from tests.support.studies import store
-
 from wiring_search.report import report_data, report_page, scripts
 from wiring_search.report.scripts import linked, namespace
 

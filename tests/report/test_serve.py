@@ -16,9 +16,9 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from tests.support.browser import browser
 from tests.support.studies import fake_train, store, tiny_task
-
 from wiring_search.report import serve
 from wiring_search.report.serve import server
 from wiring_search.search.study import search

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tests.support.browser import found_in
 from tests.support.studies import fake_train, store, tiny_task
-
-from wiring_search.wirings.null_controls import CONTROLS
 from wiring_search.analysis.enough import enough
-from workers.jobs import Outcome, Status
 from wiring_search.report import report_data, report_page
-from wiring_search.store import Retraining, Store
 from wiring_search.search.study import search
+from wiring_search.store import Retraining, Store
+from wiring_search.wirings.null_controls import CONTROLS
 from workers.inline import InlinePool
+from workers.jobs import Outcome, Status
 
 DRAWS = np.array([-0.01, 0.0, 0.01, 0.02])
 

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.support import studies
 
 from search_spaces import Space
+from tests.support import studies
 from wiring_search import run, tasks
-from wiring_search.run.estimate import Cost, estimate, extrapolated, typical
 from wiring_search.networks.kernels.cpu import one_thread
 from wiring_search.networks.kernels.layout import Kind
-from wiring_search.training.loop import one_torch_thread, warm_up
+from wiring_search.run.estimate import Cost, estimate, extrapolated, typical
+from wiring_search.training.warm_up import one_torch_thread, warm_up
 
 
 def test_arithmetic() -> None:

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from tests.support import studies
 
 import search_spaces
+from tests.support import studies
 from wiring_search import run as examine
 from wiring_search import tasks
-from wiring_search.search import study
-from workers.jobs import Status
 from wiring_search.run import ONE_PROCESS, Run, search, study_config
 from wiring_search.scores.robustness import FAMILIES
+from wiring_search.search import study
 from wiring_search.store import Store
 from wiring_search.tasks import TaskOptions
 from workers.inline import InlinePool
+from workers.jobs import Status
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.studies import fake_train, store, tiny_task
 from typer.testing import CliRunner
 
-from wiring_search.search import study
-from wiring_search.search.budget import Budget
+from tests.support.studies import fake_train, store, tiny_task
 from wiring_search.cli import app
 from wiring_search.run import ONE_PROCESS, Run, resume, search, search_randomly, study_config
+from wiring_search.search import study
+from wiring_search.search.budget import Budget
 from wiring_search.store import Store
 from workers.inline import InlinePool
 

@@ -12,15 +12,15 @@ import torch
 
 from wiring_search import run as examine
 from wiring_search import tasks
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.run import retrain as retrained
 from wiring_search.networks.liquid_network import LiquidNetwork
-from workers.jobs import PackJob, Rung
 from wiring_search.run import ONE_PROCESS, search, study_config
+from wiring_search.run import retrain as retrained
 from wiring_search.scores.trained_packs import trained_pack
 from wiring_search.store import Store
 from wiring_search.tasks import Task
 from wiring_search.training.loop import network_error, validation_errors
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import PackJob, Rung
 
 KEYS = ["trial", "control", "draw"]
 

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
-from tests.support.studies import tiny_task
 
 import search_spaces
 from search_spaces import Choice, FloatRange, IntRange, Space
+from search_spaces.sample import sampled
+from tests.support.studies import tiny_task
 from wiring_search.run import ONE_PROCESS, Resources, Run, screen, search, study_config
-from wiring_search.scores.proxies import PROXIES, proxies
-from wiring_search.run.screen import merit, sampled, screen_pack
+from wiring_search.run.screen import merit, screen_pack
 from wiring_search.run.screen import screen as screened
+from wiring_search.scores.proxies import PROXIES, proxies
 from workers.inline import InlinePool
 
 SMALL = search_spaces.load("small")

@@ -4,13 +4,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from tests.support.random_packs import random_wiring
 
-from wiring_search.wirings.candidate import Candidate
+from tests.support.random_packs import random_wiring
 from wiring_search.networks.kernels import cpu
+from wiring_search.scores.cost import Cost, cost
 from wiring_search.training.latency import latencies_us
 from wiring_search.training.pack import Pack
-from wiring_search.scores.cost import Cost, cost
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.wiring import Wiring
 
 FEATURES, OUTPUTS, BATCH = 3, 2, 40

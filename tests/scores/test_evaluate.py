@@ -8,16 +8,16 @@ import pytest
 from scipy import stats
 
 from wiring_search.scores import evaluate as scoring
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.store.config import StudyConfig
-from workers.jobs import PackJob, Rung, Status
 from wiring_search.scores.catalogue import GROUPS, OBJECTIVES, SCORES, minimised
+from wiring_search.scores.evaluate import train_and_score
 from wiring_search.scores.trained_packs import trained_pack
 from wiring_search.scores.trajectory import expressivity
-from wiring_search.scores.evaluate import train_and_score
+from wiring_search.store.config import StudyConfig
 from wiring_search.tasks import load
-from wiring_search.wirings.topologies import ncp
 from wiring_search.training.loop import train, validation_errors
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.topologies import ncp
+from workers.jobs import PackJob, Rung, Status
 
 CANDIDATES = tuple(Candidate(ncp(4, 6, 4, 3, 2, 2, 3, 2, seed=seed), steps=2, learning_rate=0.02) for seed in range(3))
 UNSTABLE = Candidate(CANDIDATES[0].wiring, "ltc", "euler", 1, learning_rate=0.01)

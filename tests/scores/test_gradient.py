@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import random_wiring
 
-from wiring_search.wirings.candidate import SOLVERS, Candidate
+from tests.support.random_packs import random_wiring
 from wiring_search.networks.kernels import reference
-from wiring_search.training.pack import Pack
 from wiring_search.scores.gradient import (
     EXPLODING,
     HEALTHY,
@@ -19,6 +17,9 @@ from wiring_search.scores.gradient import (
     verdict,
 )
 from wiring_search.scores.time_constants import self_derivatives, time_constants
+from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.topologies import fully_connected
 from wiring_search.wirings.wiring import Wiring
 

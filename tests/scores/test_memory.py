@@ -12,10 +12,6 @@ import pandas
 import pytest
 import torch
 
-from wiring_search.training import loop as training
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.training.pack import Pack
-from workers.jobs import PackJob, Rung
 from wiring_search.report.pictures.memory import write_memory_plot
 from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.scores import memory
@@ -23,7 +19,13 @@ from wiring_search.tasks import TaskOptions, copy_memory, load, recall
 from wiring_search.tasks import trivial_rules as baselines
 from wiring_search.tasks.adding import sequences as adding_sequences
 from wiring_search.tasks.parity import streams as parity_streams
+from wiring_search.training import loop as training
+from wiring_search.training.loss import wrongness
+from wiring_search.training.pack import Pack
+from wiring_search.training.state import load_state
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
+from workers.jobs import PackJob, Rung
 
 GENERATED = ("recall", "copy", "adding", "parity", "parity-dense")
 
@@ -121,8 +123,8 @@ def test_only_scored_steps_count(name: str) -> None:
     other = torch.where(torch.from_numpy(task.train.scored[:10])[None, :, :, None], y, y + 1.0)
     rows = np.arange(10)
     for for_training in (True, False):
-        wrong, count = training.wrongness(task, task.train, rows, y, for_training)
-        assert torch.equal(wrong, training.wrongness(task, task.train, rows, other, for_training)[0])
+        wrong, count = wrongness(task, task.train, rows, y, for_training)
+        assert torch.equal(wrong, wrongness(task, task.train, rows, other, for_training)[0])
         assert count == task.train.scored[:10].sum()
     told, asked = y[0].numpy()[task.train.scored[:10]], task.train.y[:10][task.train.scored[:10]]
     misses = ((told - asked) ** 2).mean(axis=-1) if name == "recall" else told.argmax(axis=-1) != asked
@@ -135,7 +137,7 @@ def test_lengths_and_scored_steps_hold_together() -> None:
     split = replace(task.train, lengths=lengths)
     y = torch.zeros(1, 100, 6, task.outputs)
     expected = sum(max(length - 3, 0) for length in lengths.tolist())
-    assert training.wrongness(task, split, np.arange(100), y, True)[1] == expected
+    assert wrongness(task, split, np.arange(100), y, True)[1] == expected
 
 
 def test_a_perfect_curve_is_one_and_guessing_is_zero() -> None:
@@ -220,7 +222,7 @@ def test_the_suite_is_scored_on_the_test_split_with_the_best_weights() -> None:
     errors = []
     for seed in (0, 1):
         job = PackJob(0, Rung(0, 2, 16), (replace(candidate, seed=seed),), 0)
-        state = training.load_state(training.train(task, job).outcomes[0].state)
+        state = load_state(training.train(task, job).outcomes[0].state)
         pack = Pack(job.candidates, 2, 1, [{**state, "weights": state["best_weights"]}])
         y = pack.predict(task.test.x, np.ones(task.test.x.shape[:2], np.float32), False)[0, :, 0]
         errors.append(((y - task.test.y) ** 2).mean())

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import random_wiring
 
-from wiring_search.wirings.candidate import Candidate
+from tests.support.random_packs import random_wiring
 from wiring_search.networks.kernels import reference
-from wiring_search.training.pack import Pack
-from wiring_search.training.baselines.reservoir import Reservoir
-from wiring_search.training.baselines.reservoir import kernel_quality as echo_state_quality
 from wiring_search.scores import proxies as module
 from wiring_search.scores.gradient import gradient_flow
 from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.scores.rank import generalisation_rank, kernel_rank
 from wiring_search.scores.trajectory import expressivity
+from wiring_search.training.baselines.reservoir import Reservoir
+from wiring_search.training.baselines.reservoir import kernel_quality as echo_state_quality
+from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import fully_connected, random_sparse
 from wiring_search.wirings.wiring import Wiring
 

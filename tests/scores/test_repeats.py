@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 import pytest
-from tests.support.random_packs import random_wiring
 from scipy import stats
 
-from wiring_search.training import loop as training
-from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Outcome, PackJob, PackResult, Rung, Status
+from tests.support.random_packs import random_wiring
 from wiring_search.scores import repeats
 from wiring_search.scores.repeats import VarianceSplit, crossed_errors, variance_split
 from wiring_search.tasks.task import Split, Task
+from wiring_search.training import loop as training
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import Outcome, PackJob, PackResult, Rung, Status
 
 COMPONENTS = VarianceSplit(wiring=4.0, initialisation=2.0, order=1.0, residual=0.5)
 

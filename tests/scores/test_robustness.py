@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.random_packs import random_wiring
 
-from wiring_search.training import loop as training
-from wiring_search.wirings.candidate import Candidate
-from workers.jobs import PackJob, Rung
+from tests.support.random_packs import random_wiring
 from wiring_search.scores.robustness import CLEAN, FAMILIES, relative_errors, robustness, score, shifts
 from wiring_search.scores.trained_packs import trained_pack, trained_packs
 from wiring_search.tasks.task import Split, Task
+from wiring_search.training import loop as training
+from wiring_search.training.loss import elapsed_of
+from wiring_search.training.state import load_state
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import PackJob, Rung
 
 TEST = Split(np.full((3, 6, 3), np.nan, np.float32), np.zeros(3, np.int64))  # who reads it gets NaN
 
@@ -62,7 +64,7 @@ def test_dropped_and_made_up_steps_are_not_scored() -> None:
     pack = trained_pack(task, candidates, [_trained(task, candidates)[0].state])
     for shift in shifts(task):
         shifted = shift.apply(task.valid)
-        y = pack.predict(shifted.x, training.elapsed_of(shifted), True)[0]
+        y = pack.predict(shifted.x, elapsed_of(shifted), True)[0]
         counted = np.ones(shifted.x.shape[:2], bool) if shifted.scored is None else shifted.scored
         by_hand = [(y[i, t, 0] - shifted.y[i, t, 0]) ** 2 for i, t in zip(*np.nonzero(counted), strict=True)]
         assert training.validation_errors(task, shifted, pack)[0] == pytest.approx(np.mean(by_hand), rel=1e-4)
@@ -118,5 +120,5 @@ def test_trained_packs_hold_candidates_of_any_kind_in_their_places() -> None:
     for places, pack in trained_packs(task, candidates, states):
         found |= zip(places, pack.candidates, strict=True)
         for p, place in enumerate(places):
-            assert np.array_equal(pack.weights(p), training.load_state(states[place])["best_weights"])
+            assert np.array_equal(pack.weights(p), load_state(states[place])["best_weights"])
     assert [found[place] for place in range(3)] == candidates

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wiring_search.training import loop as training
 from wiring_search.scores import shifts
 from wiring_search.tasks.task import Split
+from wiring_search.training.loss import elapsed_of
 
 N, T, F = 40, 7, 3
 SEED = (0, 0)
@@ -72,7 +72,7 @@ def test_keeping_is_what_a_loop_over_steps_does(ragged: bool, times: bool) -> No
     split = _split(ragged, times)
     wanted = np.random.default_rng(5).random((N, T)) < 0.5
     told, hidden = shifts.keeping(split, wanted, True), shifts.keeping(split, wanted, False)
-    given = training.elapsed_of(split)
+    given = elapsed_of(split)
     for i, length in enumerate(shifts.lengths_of(split)):
         gap = 0.0
         for t in range(T):
@@ -90,7 +90,7 @@ def test_keeping_everything_changes_nothing() -> None:
     split = _split()
     for told in (True, False):
         same = shifts.dropped(split, 0.0, told, SEED)
-        assert np.array_equal(same.elapsed, training.elapsed_of(split)) and np.array_equal(same.scored, _valid(split))
+        assert np.array_equal(same.elapsed, elapsed_of(split)) and np.array_equal(same.scored, _valid(split))
 
 
 def test_a_share_of_the_steps_is_dropped_and_a_larger_share_drops_these_too() -> None:
@@ -104,8 +104,8 @@ def test_a_share_of_the_steps_is_dropped_and_a_larger_share_drops_these_too() ->
 
 def test_a_clock_of_another_pace() -> None:
     split = _split()
-    assert np.array_equal(shifts.paced(split, 1.0).elapsed, training.elapsed_of(split))
-    assert np.array_equal(shifts.paced(split, 4.0).elapsed, 4 * training.elapsed_of(split))
+    assert np.array_equal(shifts.paced(split, 1.0).elapsed, elapsed_of(split))
+    assert np.array_equal(shifts.paced(split, 4.0).elapsed, 4 * elapsed_of(split))
     assert (shifts.paced(_split(ragged=False, times=False), 0.5).elapsed == 0.5).all()
 
 
@@ -135,7 +135,7 @@ def test_interpolation_draws_straight_lines_and_scores_the_original_places(ragge
     assert slow.scored[:, original].all() and slow.scored.sum() == N * T
     assert np.array_equal(slow.y[:, original] if every_step else slow.y, split.y)
     assert np.array_equal(shifts.lengths_of(slow), factor * shifts.lengths_of(split))
-    assert training.elapsed_of(slow).sum(axis=1) == pytest.approx(factor * training.elapsed_of(split).sum(axis=1), rel=1e-6)
+    assert elapsed_of(slow).sum(axis=1) == pytest.approx(factor * elapsed_of(split).sum(axis=1), rel=1e-6)
     once = shifts.interpolated(split, 1, every_step)
     assert _same(replace(once, scored=None), split) and once.scored.all()
 
@@ -146,13 +146,13 @@ def test_interpolation_draws_straight_lines_and_scores_the_original_places(ragge
 def test_a_longer_sample_waits_and_then_is_itself(ragged: bool, times: bool, every_step: bool) -> None:
     split = _split(ragged, times, every_step)
     long = shifts.lengthened(split, every_step)
-    given = training.elapsed_of(split)
+    given = elapsed_of(split)
     for i, length in enumerate(shifts.lengths_of(split)):
         wait, then = slice(0, length), slice(length, 2 * length)
         assert shifts.lengths_of(long)[i] == 2 * length and long.x.shape[1] == 2 * T
         assert (long.x[i, wait] == split.x[i, 0]).all() and np.array_equal(long.x[i, then], split.x[i, :length])
         assert not long.scored[i, wait].any() and long.scored[i, then].all()
-        elapsed = training.elapsed_of(long)[i]
+        elapsed = elapsed_of(long)[i]
         assert (elapsed[wait] == given[i, 0]).all() and np.array_equal(elapsed[then], given[i, :length])
         assert np.array_equal(long.y[i, then], split.y[i, :length]) if every_step else long.y[i] == split.y[i]
 

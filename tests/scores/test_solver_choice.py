@@ -13,23 +13,23 @@ import numpy as np
 import pandas
 import pytest
 import torch
-from tests.support.studies import FACTS, config
 
+from tests.support.studies import FACTS, config
 from wiring_search import tasks
-from wiring_search.scores import solver_choice
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.run import solvers as compare_solvers
+from wiring_search.export.trained_network import trained_network
 from wiring_search.networks.kernels.layout import kind_of
 from wiring_search.networks.liquid_network import LiquidNetwork
-from workers.jobs import Outcome, PackJob, Rung, Status
-from wiring_search.report.pictures.solvers import draw, sentences
 from wiring_search.networks.solver_accuracy import compare
+from wiring_search.report.pictures.solvers import draw, sentences
+from wiring_search.run import solvers as compare_solvers
+from wiring_search.scores import solver_choice
 from wiring_search.scores.solver_choice import Alternative, alternatives, with_solver
 from wiring_search.store import Store, Trial
 from wiring_search.tasks.task import Task
-from wiring_search.wirings.topologies import ncp
-from wiring_search.export.trained_network import trained_network
 from wiring_search.training.loop import network_error, train
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.topologies import ncp
+from workers.jobs import Outcome, PackJob, Rung, Status
 
 WIRING = ncp(8, 6, 4, 3, 3, 2, 4, 2, seed=1)
 FEWER = ncp(5, 6, 4, 3, 3, 2, 4, 2, seed=2)  # its inputs are projected
@@ -92,7 +92,8 @@ def store(task: Task, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
 def test_a_trained_network_errs_exactly_as_it_did(store: Store, task: Task) -> None:
     for number, candidate in enumerate(TRAINED):
         network, trial = trained_network(store, number, every_step=False), store.trial(number)
-        assert network_error(task, task.valid, lambda x, elapsed: network(x, elapsed)[0]) == trial.error  # noqa: B023
+        outputs = lambda x, elapsed, network=network: network(x, elapsed)[0]  # noqa: E731
+        assert network_error(task, task.valid, outputs) == trial.error
         assert network.layout.kind == kind_of(candidate)
         x = torch.from_numpy(np.array(task.valid.x[:3]))
         assert torch.equal(trained_network(store, number)(x)[0][:, -1], network(x)[0])

@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import random_wiring
 
-from wiring_search.wirings.candidate import SOLVERS, Candidate
-from wiring_search.networks.kernels import reference
-from wiring_search.training.pack import Pack
 from benchmarks.published_trajectory import MODELS, published_length
+from tests.support.random_packs import random_wiring
+from wiring_search.networks.kernels import reference
 from wiring_search.scores.trajectory import (
     circle,
     circle_length,
@@ -19,6 +17,9 @@ from wiring_search.scores.trajectory import (
     principal_plane,
     trajectory_lengths,
 )
+from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.topologies import fully_connected
 
 FEATURES = 3

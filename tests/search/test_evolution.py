@@ -9,8 +9,17 @@ import pytest
 from search_spaces import SPACES, Choice, FloatRange, Infeasible, IntRange, Space
 from search_spaces.space import CANDIDATE_DIMENSIONS
 from wiring_search.analysis import pareto
+from wiring_search.search.samplers.evolution import (
+    POPULATION,
+    STARTERS,
+    Born,
+    Evolution,
+    best_first,
+    limits_of,
+    params_of,
+    with_other_setting,
+)
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.search.samplers.evolution import POPULATION, STARTERS, Born, Evolution, best_first, limits_of, params_of, with_other_setting
 from wiring_search.wirings.mutation import FORWARD, RECURRENT, Limits, joined_roles, survivors
 from wiring_search.wirings.topologies import ncp, random_sparse
 from wiring_search.wirings.wiring import Wiring

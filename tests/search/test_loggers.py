@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from tests.support import made_up_events as told
 
+from tests.support import made_up_events as told
 from wiring_search.search import loggers as logs
-from wiring_search.store.config import StudyConfig
 from wiring_search.search.events import Event, PackDone
 from wiring_search.search.loggers import loggers
+from wiring_search.store.config import StudyConfig
 
 
 def _logged(names: Sequence[str], folder: Path, config: StudyConfig, events: Sequence[Event]) -> list[str]:

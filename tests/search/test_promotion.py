@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from wiring_search.store.config import StudyConfig
-from wiring_search.search.promotion import Ladder, leading
 from wiring_search.analysis.pareto import is_front, rank
+from wiring_search.search.promotion import Ladder, leading
+from wiring_search.store.config import StudyConfig
 from workers.jobs import Rung
 
 RUNGS = (Rung(0, 1, 4), Rung(1, 3, 4, 1), Rung(2, 9, 4, 3))

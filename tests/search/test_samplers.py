@@ -10,8 +10,9 @@ import pytest
 
 from search_spaces import SPACES, Infeasible, Space
 from search_spaces.space import Point
+from wiring_search.search.samplers.contract import Proposal
+from wiring_search.search.samplers.optuna_sampler import OptunaSampler
 from wiring_search.store.config import SAMPLERS
-from wiring_search.search.samplers.optuna_sampler import OptunaSampler, Proposal
 
 OPTUNAS = [name for name in SAMPLERS if name != "evolution"]
 LIQUID = SPACES["liquid"]

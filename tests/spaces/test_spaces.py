@@ -13,7 +13,8 @@ import search_spaces
 from search_spaces import SPACES, Choice, FloatRange, Infeasible, IntRange, Space
 from search_spaces.space import Dimension, Fault, Point, Value, check_constraint, evaluate
 from search_spaces.toml_space import parse_space, read_space
-from wiring_search.wirings.candidate import MEMORIES, NEURONS, SOLVERS, Candidate
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import MEMORIES, NEURONS, SOLVERS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLE = EXAMPLES / "space.toml"

@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.studies import FACTS, config, store
-from tests.store.test_store import IMPOSSIBLE, OUTCOME, RUNNING, TWIN
 
-from wiring_search.analysis import table as results
-from workers.jobs import Status
+from tests.store.test_store import IMPOSSIBLE, OUTCOME, RUNNING, TWIN
+from tests.support.studies import FACTS, config, store
+from wiring_search.run.files import export
 from wiring_search.store import FILE, Store, StoreFault, Trial, exists
+from workers.jobs import Status
 
 PACK = 3
 FRAME = 24 + 4096  # bytes in the log: a header and a page
@@ -215,16 +215,16 @@ def test_exports_leave_no_half_file(tmp_path: Path, small_disk: Path) -> None:
     mine = store(small_disk / "run")
     mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
     mine.finished(0, {0: OUTCOME}, "me")
-    before = {path.name: path.read_bytes() for path in results.export(mine)}
+    before = {path.name: path.read_bytes() for path in export(mine)}
     with (small_disk / "ballast").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space"):
         while True:
             full.write(bytes(1000))
     with pytest.raises(ValueError, match=r"trials.parquet cannot be written .*No space.* then `wiring-search report"):
-        results.export(mine)
+        export(mine)
     assert {path.name: path.read_bytes() for path in mine.folder.iterdir() if path.name in before} == before
     assert not list(mine.folder.glob("*.part"))
     (small_disk / "ballast").unlink()
-    assert len(results.export(mine)) == 3
+    assert len(export(mine)) == 3
 
 
 def test_a_store_that_cannot_be_made_leaves_no_study(small_disk: Path) -> None:

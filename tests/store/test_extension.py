@@ -10,22 +10,23 @@ import numpy as np
 import pytest
 import torch
 
-from wiring_search.store import extension as own
 from wiring_search import tasks
+from wiring_search.export.trained_network import trained_network
 from wiring_search.networks import neurons
-from wiring_search.scores import catalogue as score_names
-from wiring_search.wirings.candidate import SOLVERS, Candidate
-from wiring_search.store.extension import Extension, extended
 from wiring_search.networks.kernels import cpu
-from wiring_search.training.pack import Pack
-from workers.jobs import PackJob, Rung, Status, no_beat
 from wiring_search.run import ONE_PROCESS, Run, resume, search, study_config
+from wiring_search.scores import catalogue as score_names
 from wiring_search.scores.evaluate import train_and_score
 from wiring_search.store import Store
+from wiring_search.store import extension as own
+from wiring_search.store.extension import Extension, extended
 from wiring_search.tasks import Split, Task, TaskOptions
 from wiring_search.tasks.columns import Columns
+from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.topologies import ncp
-from wiring_search.export.trained_network import trained_network
+from workers.jobs import PackJob, Rung, Status, no_beat
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TABLES = (SOLVERS, neurons.NEURONS, score_names.GROUPS, score_names.SCORES, score_names.OBJECTIVES, tasks.TASKS, own._LOADED)

@@ -5,16 +5,16 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
+
+from tests.search.test_study import Shuffled
+from tests.store.test_store import OUTCOME, RUNNING, TWIN
 from tests.support.other_drivers import holding
 from tests.support.postgres import Postgres, running
 from tests.support.studies import FACTS, config
-from tests.store.test_store import OUTCOME, RUNNING, TWIN
-from tests.search.test_study import Shuffled
-
-from workers.jobs import Status
+from wiring_search.search.study import search
 from wiring_search.store import Store, StoreFault, exists
 from wiring_search.store.location import POINTER
-from wiring_search.search.study import search
+from workers.jobs import Status
 
 
 def test_a_database_holds_many_studies(tmp_path: Path, postgres: Postgres) -> None:

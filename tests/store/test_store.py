@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy
+
 from tests.support.other_drivers import driving, holding
 from tests.support.studies import FACTS, config, store
-
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.store.config import StudyConfig
-from workers.jobs import Outcome, Status
 from wiring_search.analysis.table import front
 from wiring_search.run import Run
 from wiring_search.store import FILE, Baseline, Store, StoredPack, Trial, exists
+from wiring_search.store.config import StudyConfig
 from wiring_search.tasks import TaskOptions
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
+from workers.jobs import Outcome, Status
 
 CANDIDATE = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
 OTHER = Candidate(CANDIDATE.wiring, steps=3)

@@ -3,10 +3,11 @@
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import MEMORIES, SOLVERS, Candidate
 from wiring_search.export.parcel import Parcel, parcel
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.tasks.columns import Columns, Scale
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import MEMORIES, SOLVERS
 from wiring_search.wirings.topologies import ncp
 
 KINDS = [(neuron, solver, memory) for neuron, solvers in SOLVERS.items() for solver in solvers for memory in MEMORIES]

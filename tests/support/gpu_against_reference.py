@@ -1,24 +1,13 @@
 """What every GPU kernel is asked: whether it says what the reference says, for tests of several files."""
 
-from collections.abc import Iterator
-
 import numpy as np
-import pytest
 import torch
-from tests.support.random_packs import truth
 
+from tests.support.random_packs import truth
 from wiring_search.networks.kernels import gpu
 from wiring_search.networks.kernels.layout import PackLayout
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_read_before_it_is_written() -> Iterator[None]:
-    """Fresh memory holds NaN."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
 
 
 def near(ours: torch.Tensor, theirs: torch.Tensor) -> None:

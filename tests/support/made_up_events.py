@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from tests.support import studies
 
-from wiring_search.store.config import StudyConfig
+from tests.support import studies
 from wiring_search.search.events import Estimated, Event, PackDone, PackStarted, PoolSeen, Referred, TaskLoaded
+from wiring_search.store.config import StudyConfig
 from workers.jobs import Outcome, Status
 
 REFERENCE = {"error": 0.9, "synapses": 300.0, "latency_us": 3.0, "parameters": 3000.0}

@@ -1,9 +1,9 @@
 """Jobs for the tests of pools and of what they hold."""
 
 import numpy as np
+
 from tests.support.random_packs import random_wiring
 from tests.support.studies import fake_train, tiny_task
-
 from wiring_search.wirings.candidate import Candidate
 from workers.jobs import PackJob, PackResult, Rung, Status
 from workers.slices import TRIES

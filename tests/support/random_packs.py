@@ -5,10 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from wiring_search.networks.kernels import adjoint
-from wiring_search.networks.kernels import reference
+from wiring_search.networks.kernels import adjoint, reference
 from wiring_search.networks.kernels.layout import Kind, PackLayout
-from wiring_search.networks.neurons import initial_parameters
+from wiring_search.networks.neurons.parameters import initial_parameters
 from wiring_search.networks.neurons.solvers import TABLEAUX
 from wiring_search.wirings.topologies import ncp, random_sparse
 from wiring_search.wirings.wiring import Wiring

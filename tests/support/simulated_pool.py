@@ -3,9 +3,9 @@
 import heapq
 from collections.abc import Callable, Sequence
 
-from workers.jobs import PackJob, PackResult
 from wiring_search.tasks.task import Task
 from workers import limits
+from workers.jobs import PackJob, PackResult
 from workers.pool import Train
 from workers.slices import Board, Slice
 

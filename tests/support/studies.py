@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 import search_spaces
-from wiring_search.store.config import StudyConfig
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
 from wiring_search.store import Store
+from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import Split, Task
+from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
 
 FACTS = {"metric": "accuracy", "baselines": {"majority class": 0.9}, "source": "made up", "features": 2, "outputs": 2}
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+
 from tests.support.random_packs import random_wiring
 from tests.support.simulated_pool import SimulatedPool
 from tests.support.studies import fake_train, tiny_task
-
+from wiring_search.tasks.task import Task
 from wiring_search.wirings.candidate import Candidate
 from workers.jobs import Beat, PackJob, PackResult, Rung, no_beat
-from wiring_search.tasks.task import Task
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "cluster"
 SMALL_STORE = 80 * 2**20

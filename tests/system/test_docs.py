@@ -9,9 +9,9 @@ from textwrap import dedent
 import numpy as np
 import pytest
 import typer
-from tests.support.pages import ROOT, blocks, command_lines, on_this_front
 
 from search_spaces.toml_space import parse_space
+from tests.support.pages import ROOT, blocks, command_lines, on_this_front
 from wiring_search.cli import app
 from wiring_search.search.events import Estimated
 

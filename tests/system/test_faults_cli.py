@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas
 import pytest
-from tests.support.processes import workers_below
 from typer.testing import CliRunner
 
+from tests.support.processes import workers_below
 from wiring_search.cli import app
 from wiring_search.run import Run
 from wiring_search.store import Store, exists

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pandas
 import pytest
+
+from tests.search.test_study import Shuffled
 from tests.support.killable_driver import PHASES, phase_in, prepare, started
 from tests.support.studies import store
-from tests.search.test_study import Shuffled
-
-from workers.jobs import Status
-from wiring_search.store import Store
 from wiring_search.search.study import search
+from wiring_search.store import Store
+from workers.jobs import Status
 
 KILLS = 30
 UNDER_WAY = PHASES[1:-1]

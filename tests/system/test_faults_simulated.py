@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.simulated_pool import SimulatedPool
-from tests.support.studies import fake_train, store, tiny_task
 
 import search_spaces
-from workers.jobs import PackJob
+from tests.support.simulated_pool import SimulatedPool
+from tests.support.studies import fake_train, store, tiny_task
 from wiring_search.search.study import search
+from workers.jobs import PackJob
 
 WORKERS, SPREAD = 256, 1.2
 

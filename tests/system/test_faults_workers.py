@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pandas
 import pytest
+
 from tests.support.processes import workers_below
 from tests.support.studies import fake_train, store, tiny_task
-
 from wiring_search.search.budget import Budget, Meter
-from workers.jobs import Beat, PackJob, PackResult, no_beat
-from wiring_search.store import Store
 from wiring_search.search.study import search
+from wiring_search.store import Store
 from wiring_search.tasks.task import Task
 from workers.inline import InlinePool
+from workers.jobs import Beat, PackJob, PackResult, no_beat
 from workers.pool import Train
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

@@ -1,137 +1,61 @@
-"""The layers: no import points up, heavy libraries stay where they belong, and `import wiring_search` loads nothing."""
+"""The rooms: imports point strictly downwards, in no circle, and heavy libraries stay in their
+rooms."""
 
 import ast
 import subprocess
 import sys
 from pathlib import Path
 
+import networkx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYERS = [
-    {
-        "wiring_search",
-        "wiring",
-        "topologies",
-        "candidate",
-        "records",
-        "pareto",
-        "score_names",
-        "events",
-        "drawing",
-        "ncps_wirings",
-        "mutation",
-        "halving",
-        "budget",
-        "durations",
-        "stopping",
-        "structure",
-        "correlations",
-        "controls",
-        "significance",
-        "optimism",
-    },
-    {"solvers", "neurons", "kernels"},
-    {
-        "network",
-        "backbone_cfc",
-        "variation",
-        "pack",
-        "gpu_pack",
-        "devices",
-        "latency",
-        "tasks",
-        "interop",
-        "reservoir",
-        "solver_accuracy",
-        "hypersolver",
-    },
-    {"extension", "config", "training", "inheritance", "pruning", "reservoir_baselines", "baselines", "solver_choice"},
+# From the top to the bottom; a room imports only rooms on lower floors.
+FLOORS = [
+    {"cli"},
+    {"run"},
+    {"search", "report"},
+    {"analysis", "export"},
+    {"store"},
     {"scores"},
-    {"scoring"},
-    {"search_spaces", "workers", "store", "evolution"},
-    {
-        "sampling",
-        "study",
-        "screening",
-        "mirror",
-        "results",
-        "fronts",
-        "comparing",
-        "report",
-        "trained",
-        "playing",
-        "importance",
-        "mattering",
-    }
-    | {"winning", "winning_picture"},
-    {"tally", "estimate", "export"},
-    {"logs"},
-    {"run", "examine"},
-    {"progress", "cli"},
+    {"training"},
+    {"networks", "search_spaces", "workers"},
+    {"wirings", "tasks"},
 ]
-RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+HEIGHT = {room: -floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+WITHOUT_TORCH = {"wirings", "tasks", "analysis", "search", "cli", "search_spaces"}
+WITHOUT_PANDAS = {"wirings", "networks", "training", "search_spaces", "workers"}
+# Where a library may be imported: a room, or one file of it.
 ONLY_IN = {
     "ray": {"workers"},
-    "optuna": {"sampling", "mirror", "importance"},
-    "tensorboard": {"logs"},
-    "mlflow": {"logs"},
-    "wandb": {"logs"},
-    "triton": {"kernels"},
-}
-NOT_IN = {
-    # Kernels, networks, packs, solvers, training, trained baselines, and a worker that tells torch its number of threads.
-    "torch": set(RANK)
-    - {
-        "solvers",
-        "neurons",
-        "kernels",
-        "network",
-        "backbone_cfc",
-        "variation",
-        "pack",
-        "gpu_pack",
-        "devices",
-        "interop",
-        "training",
-        "baselines",
-        "workers",
-    }
-    - {"solver_accuracy", "hypersolver", "solver_choice", "playing", "export", "extension"},
-    "pandas": {
-        "wiring",
-        "topologies",
-        "candidate",
-        "records",
-        "pareto",
-        "mutation",
-        "neurons",
-        "kernels",
-        "network",
-        "pack",
-        "training",
-        "baselines",
+    "optuna": {
+        "search/samplers",
+        "store/optuna_mirror.py",
+        "search_spaces/optuna_space.py",
+        "analysis/importance.py",
     },
+    "triton": {"networks/kernels/gpu"},
+    "numba": {"networks", "training"},
+    "tensorboard": {"search/loggers.py"},
+    "mlflow": {"search/loggers.py"},
+    "wandb": {"search/loggers.py"},
 }
+SOURCES = [path for folder in ("wiring_search", "search_spaces", "workers") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def _part(path: Path) -> str:
-    relative = path.relative_to(ROOT).with_suffix("").parts
-    return relative[0] if relative[0] != "wiring_search" else relative[1] if relative[1] != "__init__" else "wiring_search"
+def _place(path: Path) -> str:
+    """room/file, as ONLY_IN has it."""
+    return path.relative_to(ROOT).as_posix().removeprefix("wiring_search/")
 
 
-def _imports(path: Path) -> set[str]:
+def _imported(path: Path) -> set[str]:
     """Modules imported anywhere in a file, but not those for type checking alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    hidden = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    hidden = {inner for block in blocks for inner in ast.walk(block)}
     names = set()
     for node in ast.walk(tree):
-        if id(node) in hidden:
+        if node in hidden:
             continue
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
@@ -140,31 +64,52 @@ def _imports(path: Path) -> set[str]:
     return names
 
 
-SOURCES = [path for folder in ("wiring_search", "search_spaces", "workers") for path in sorted((ROOT / folder).rglob("*.py"))]
+def _room(module: str) -> str | None:
+    """The room that a module is in; None for other packages and for `wiring_search` itself."""
+    parts = module.removeprefix("wiring_search.").split(".")
+    return parts[0] if parts[0] in HEIGHT and (module != parts[0] or parts[0] in ("search_spaces", "workers")) else None
 
 
-def _target(module: str) -> str | None:
-    parts = module.split(".")
-    if parts[0] in ("search_spaces", "workers"):
-        return parts[0]
-    if parts[0] != "wiring_search":
-        return None
-    return parts[1] if len(parts) > 1 and parts[1] in RANK else None
+@pytest.mark.parametrize("path", SOURCES, ids=_place)
+def test_imports_point_strictly_down(path: Path) -> None:
+    room = _place(path).split("/")[0]
+    if room == "__init__.py":
+        assert not {_room(module) for module in _imported(path)} - {None}
+        return
+    for module in _imported(path):
+        target = _room(module)
+        if target not in (None, room):
+            assert HEIGHT[target] < HEIGHT[room], f"{_place(path)} imports {module}, which is not below {room}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_import_points_up(path: Path) -> None:
-    own = RANK[_part(path)]
-    for module in _imports(path):
-        target = _target(module)
-        assert target is None or RANK[target] <= own, f"{path.name} imports {module}, which lies above it"
+def test_every_folder_is_a_room() -> None:
+    rooms = {_place(path).split("/")[0] for path in SOURCES} - {"__init__.py"}
+    assert rooms == set(HEIGHT)
 
 
-@pytest.mark.parametrize("library", [*ONLY_IN, *NOT_IN])
+def test_no_file_imports_itself_in_a_circle() -> None:
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
+    graph = networkx.DiGraph()
+    for name, path in names.items():
+        graph.add_edges_from(
+            (name, module) for module in _imported(path) if module in names and not name.startswith(f"{module}.")
+        )
+    # A package's own module may import its package's face: those are one unit, and left out above.
+    assert [circle for circle in networkx.strongly_connected_components(graph) if len(circle) > 1] == []
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
 def test_heavy_libraries_stay_where_they_belong(library: str) -> None:
-    users = {_part(path) for path in SOURCES if any(module.split(".")[0] == library for module in _imports(path))}
-    assert users, "nobody uses it: the list above is out of date"
-    assert users <= ONLY_IN.get(library, users) and not users & NOT_IN.get(library, set())
+    users = {_place(path) for path in SOURCES if library in {module.split(".")[0] for module in _imported(path)}}
+    assert users, f"nothing imports {library}: ONLY_IN is out of date"
+    strays = {user for user in users if not any(user == home or user.startswith(f"{home}/") for home in ONLY_IN[library])}
+    assert not strays
+
+
+@pytest.mark.parametrize(("library", "rooms"), [("torch", WITHOUT_TORCH), ("pandas", WITHOUT_PANDAS)])
+def test_rooms_without_a_library(library: str, rooms: set[str]) -> None:
+    users = {_place(path) for path in SOURCES if library in {module.split(".")[0] for module in _imported(path)}}
+    assert {user for user in users if user.split("/")[0] in rooms} == set()
 
 
 @pytest.mark.parametrize(
@@ -173,9 +118,14 @@ def test_heavy_libraries_stay_where_they_belong(library: str) -> None:
         ("wiring_search", ("torch", "ray", "numpy", "optuna", "pandas")),
         ("wiring_search.cli", ("torch", "ray", "optuna", "pandas", "matplotlib")),
         ("wiring_search.wirings.topologies", ("torch", "ray", "optuna", "pandas")),
+        ("wiring_search.tasks", ("torch", "ray", "optuna")),
+        ("wiring_search.search.study", ("torch", "ray")),
         ("wiring_search.report", ("torch", "ray", "optuna")),
         ("wiring_search.networks.kernels.cpu", ("ray", "optuna", "pandas")),
-        ("wiring_search.networks.kernels.gpu.training", ("ray", "optuna", "pandas", "numba", "networkx", "scipy")),
+        (
+            "wiring_search.networks.kernels.gpu.training",
+            ("ray", "optuna", "pandas", "numba", "networkx", "scipy"),
+        ),
         ("wiring_search.training.loop", ("ray", "optuna")),
     ],
 )

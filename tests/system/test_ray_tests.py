@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tests.ray_tests import passes
 
 BODY = """

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from tests.support.pages import ROOT, blocks, command_lines, on_this_front
 
+from tests.support.pages import ROOT, blocks, command_lines, on_this_front
 from wiring_search.run import ONE_PROCESS, search, study_config
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

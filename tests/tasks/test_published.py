@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from tests.support import data_set_files as real_files
 from sklearn.linear_model import Ridge
 from sklearn.metrics import f1_score
 
+from tests.support import data_set_files as real_files
 from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.tasks import TASKS, Split, Task, TaskOptions, describe, load, smnist, splits
 from wiring_search.tasks import trivial_rules as baselines

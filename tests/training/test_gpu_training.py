@@ -6,24 +6,25 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import random_layout, random_wiring
 
 from search_spaces import Space
-from wiring_search.training import devices
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.store.config import StudyConfig
+from search_spaces.sample import sampled
+from tests.support.random_packs import random_layout, random_wiring
 from wiring_search.networks.kernels.cpu import adam
-from wiring_search.training.pack import Pack
-from workers.jobs import PackJob, Rung, Status
 from wiring_search.run import Resources, default_pack_size, study_config
-from wiring_search.run.screen import sampled
+from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import Split, Task
-from wiring_search.training.loop import load_state, train
+from wiring_search.training import devices
+from wiring_search.training.loop import train
+from wiring_search.training.pack import Pack
+from wiring_search.training.state import load_state
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import PackJob, Rung, Status
 
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'wiring-search[gpu]'")
 
-from wiring_search.training.gpu_pack import GpuPack  # noqa: E402
 from wiring_search.networks.kernels.gpu.training import Trainer  # noqa: E402
+from wiring_search.training.gpu_pack import GpuPack  # noqa: E402
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 ON_GPU = partial(GpuPack, device=DEVICE)

@@ -6,15 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import random_wiring
 from sklearn.metrics import f1_score
 
-from wiring_search.training import loop as training
-from wiring_search.wirings.candidate import Candidate
+from tests.support.random_packs import random_wiring
 from wiring_search.networks.liquid_network import LiquidNetwork
-from wiring_search.training.pack import Pack
-from workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
 from wiring_search.tasks.task import Split, Task
+from wiring_search.training import loop as training
+from wiring_search.training.loss import loss_of, wrongness
+from wiring_search.training.pack import Pack
+from wiring_search.training.state import load_state
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
 
 
 class _Sealed:
@@ -73,7 +75,7 @@ def test_errors_are_those_of_the_network_with_the_best_weights(kind: str, every_
     for candidate, outcome in zip(_candidates(), result.outcomes, strict=True):
         assert outcome.status is Status.OK and outcome.error == min(outcome.curve) and len(outcome.curve) == 4
         network = LiquidNetwork(candidate.wiring, 3, task.outputs, steps=2, every_step=every_step)
-        flat = torch.from_numpy(training.load_state(outcome.state)["best_weights"])
+        flat = torch.from_numpy(load_state(outcome.state)["best_weights"])
         torch.nn.utils.vector_to_parameters(flat, network.parameters())
         split = task.valid
         own = None if split.lengths is None else torch.from_numpy(split.lengths)
@@ -94,7 +96,7 @@ def test_f1_adds_up_over_batches(lengths: bool, monkeypatch: pytest.MonkeyPatch)
     candidates = _candidates()
     for candidate, outcome in zip(candidates, training.train(task, _job(candidates)).outcomes, strict=True):
         network = LiquidNetwork(candidate.wiring, 3, 2, steps=2, every_step=True)
-        flat = torch.from_numpy(training.load_state(outcome.state)["best_weights"])
+        flat = torch.from_numpy(load_state(outcome.state)["best_weights"])
         torch.nn.utils.vector_to_parameters(flat, network.parameters())
         own = task.valid.lengths if lengths else np.full(len(task.valid), 6)
         y = network(torch.from_numpy(task.valid.x), lengths=torch.from_numpy(own))[0].detach().numpy().argmax(-1)
@@ -106,14 +108,14 @@ def test_f1_adds_up_over_batches(lengths: bool, monkeypatch: pytest.MonkeyPatch)
 def test_class_weights_weigh_the_loss_and_not_the_error() -> None:
     task = replace(_task("classification", True), class_weights=(0.1, 1.6))
     rows, predictions = np.arange(5, 25), torch.randn(2, 20, 6, 2, generator=torch.Generator().manual_seed(0))
-    loss = training.loss_of(task, task.train, rows)(predictions)
+    loss = loss_of(task, task.train, rows)(predictions)
     y, weights = torch.from_numpy(task.train.y[rows]).flatten(), torch.tensor([0.1, 1.6])
     each = torch.nn.functional.cross_entropy
     expected = [each(p.flatten(0, 1), y, weight=weights, reduction="none").mean() for p in predictions]
     assert torch.allclose(loss, torch.stack(expected))
     plain = replace(task, class_weights=None)
     for scored in (task, plain):
-        wrong, count = training.wrongness(scored, task.train, rows, predictions, for_training=False)
+        wrong, count = wrongness(scored, task.train, rows, predictions, for_training=False)
         assert torch.equal(wrong / count, (predictions.argmax(-1).flatten(1) != y).float().mean(dim=1))
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import random_wiring
 
-from wiring_search.wirings.candidate import Candidate
+from tests.support.random_packs import random_wiring
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.training.pack import Pack, initial_weights
+from wiring_search.wirings.candidate import Candidate
 
 FEATURES, OUTPUTS = 3, 2
 RNG = np.random.default_rng(0)

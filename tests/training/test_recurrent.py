@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.support.studies import FACTS, config, fake_train, tiny_task
 
+from tests.support.studies import FACTS, config, fake_train, tiny_task
+from wiring_search.run import BaselineDone, Run, train_baselines
+from wiring_search.search.study import search
+from wiring_search.store import Store
+from wiring_search.tasks.task import Split, Task
+from wiring_search.training import loop as training
 from wiring_search.training.baselines import recurrent as baselines
 from wiring_search.training.baselines import reservoir_grid as reservoir_baselines
-from wiring_search.training import loop as training
 from wiring_search.training.baselines.recurrent import CELLS, UNITS, RecurrentNetwork
-from workers.jobs import Outcome, PackJob, Rung, Status
-from wiring_search.run import BaselineDone, Run, train_baselines
-from wiring_search.store import Store
-from wiring_search.search.study import search
-from wiring_search.tasks.task import Split, Task
 from workers.inline import InlinePool
+from workers.jobs import Outcome, PackJob, Rung, Status
 
 FEATURES, OUTPUTS = 3, 2
 

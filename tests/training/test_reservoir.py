@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.random_packs import random_wiring
 from sklearn.linear_model import Ridge
 from sklearn.metrics import f1_score
 
+from tests.support.random_packs import random_wiring
 from wiring_search import tasks
+from wiring_search.tasks.task import Split, Task
 from wiring_search.training.baselines.reservoir import (
     Reservoir,
     fit_ridge,
@@ -22,7 +23,6 @@ from wiring_search.training.baselines.reservoir import (
     score,
     spectral_radius,
 )
-from wiring_search.tasks.task import Split, Task
 from wiring_search.wirings.topologies import fully_connected, layered, ncp, random_sparse, small_world
 from wiring_search.wirings.wiring import Wiring
 

@@ -7,15 +7,15 @@ import networkx
 import numpy as np
 import pytest
 import torch
-from tests.support.random_packs import random_wiring
 
+from tests.support.random_packs import random_wiring
 from wiring_search import tasks
-from wiring_search.training.baselines import sparse_flows as pruning
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.networks.liquid_network import LiquidNetwork
-from wiring_search.training.pack import Pack
-from wiring_search.training.baselines.sparse_flows import carried, geometric, magnitudes, prune, thinned
 from wiring_search.tasks.task import Split, Task
+from wiring_search.training.baselines import sparse_flows as pruning
+from wiring_search.training.baselines.sparse_flows import carried, geometric, magnitudes, prune, thinned
+from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import fully_connected
 from wiring_search.wirings.wiring import Wiring
 

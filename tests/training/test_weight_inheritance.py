@@ -5,13 +5,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from tests.support.random_packs import inputs, parameters, random_wiring
 
-from wiring_search.wirings.candidate import MEMORIES, NEURONS, SOLVERS, Candidate
-from wiring_search.training.weight_inheritance import inherited_state
+from tests.support.random_packs import inputs, parameters, random_wiring
 from wiring_search.networks.kernels.layout import PackLayout
-from wiring_search.wirings.mutation import Limits, Origins, mutate
 from wiring_search.training.pack import Pack, initial_weights, layout_of
+from wiring_search.training.weight_inheritance import inherited_state
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import MEMORIES, NEURONS, SOLVERS
+from wiring_search.wirings.mutation import Limits, Origins, mutate
 from wiring_search.wirings.topologies import ncp
 
 FEATURES, OUTPUTS = 3, 2

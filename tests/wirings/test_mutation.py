@@ -6,7 +6,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from wiring_search.wirings.mutation import FORWARD, MOVES, RECURRENT, Child, Limits, Origins, cross, joined_roles, mutate, survivors
+from wiring_search.wirings.mutation import (
+    FORWARD,
+    MOVES,
+    RECURRENT,
+    Child,
+    Limits,
+    Origins,
+    cross,
+    joined_roles,
+    mutate,
+    survivors,
+)
 from wiring_search.wirings.topologies import fully_connected, layered, ncp, random_sparse, small_world
 from wiring_search.wirings.wiring import Wiring
 

@@ -8,10 +8,11 @@ import networkx
 import numpy as np
 import pytest
 
-from wiring_search.wirings.candidate import NEURONS, SOLVERS, Candidate
-from wiring_search.wirings.null_controls import CONTROLS, inapplicable, null_candidate, seen_by
 from wiring_search.networks.neurons import NEURONS as DYNAMICS
 from wiring_search.training.pack import layout_of
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import NEURONS, SOLVERS
+from wiring_search.wirings.null_controls import CONTROLS, inapplicable, null_candidate, seen_by
 from wiring_search.wirings.topologies import fully_connected, ncp, random_sparse
 from wiring_search.wirings.wiring import Wiring
 

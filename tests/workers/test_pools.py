@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+
 from tests.support.pack_jobs import EPOCHS, only_these_crashed
 from tests.support.pack_jobs import jobs as _jobs
 from tests.support.studies import fake_train, slow_train, tiny_task
-
-from workers.jobs import Beat, PackJob, PackResult, Status, no_beat
 from wiring_search.tasks.task import Task
 from workers.inline import InlinePool
+from workers.jobs import Beat, PackJob, PackResult, Status, no_beat
 from workers.pool import Pool, Train, jobs_wanted
 from workers.slices import TRIES
 

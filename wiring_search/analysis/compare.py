@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search.analysis.studies import Method, Study, Told, methods_of, read_studies
 from wiring_search.analysis.pareto import additive_epsilon, hypervolume, hypervolume_course, igd_plus, is_front, scaled
+from wiring_search.analysis.reference_point import Reference
+from wiring_search.analysis.studies import Method, Study, Told, methods_of, read_studies
+from wiring_search.analysis.table import minimised_points, nearly, qualified
 from workers.jobs import Status
-from wiring_search.analysis.table import Reference, minimised_points, nearly, qualified
 
 if TYPE_CHECKING:
     import pandas

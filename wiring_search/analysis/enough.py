@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wiring_search.analysis.pareto import is_front
-from workers.jobs import Status, value_of
 from wiring_search.analysis.table import candidates, minimised_points, nearly, qualified
 from wiring_search.store import Store
+from wiring_search.tasks.task import value_of
+from workers.jobs import Status
 
 if TYPE_CHECKING:
     import pandas

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wiring_search.analysis.expected_error import trainings
-from wiring_search.analysis.pareto import Knees, drawn, hypervolume, is_front, probability_on_front
-from wiring_search.analysis.pareto import knees
-from wiring_search.analysis.table import Reference, candidates, compared, minimised_points, reference
+from wiring_search.analysis.pareto import Knees, drawn, hypervolume, is_front, knees, probability_on_front
+from wiring_search.analysis.reference_point import Reference, reference
+from wiring_search.analysis.table import candidates, compared, minimised_points
 from wiring_search.store import Store
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search.store.config import StudyConfig
-from wiring_search.analysis.table import Reference, candidates, minimised_points, reference
+from wiring_search.analysis.reference_point import Reference, reference
+from wiring_search.analysis.table import candidates, minimised_points
 from wiring_search.scores.catalogue import minimised
 from wiring_search.store import Store
+from wiring_search.store.config import StudyConfig
 
 if TYPE_CHECKING:
     import pandas

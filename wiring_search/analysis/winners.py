@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wiring_search.analysis import table as results
-from wiring_search.wirings.null_controls import CONTROLS, inapplicable
 from wiring_search.analysis.generalisation_gap import FrontsOnTest, drop, fronts_on_test
 from wiring_search.analysis.pareto.certainty import drawn, probability_on_front
-from workers.jobs import Status
+from wiring_search.analysis.reference_point import reference as reference_of
 from wiring_search.analysis.significance import Difference, Mean, difference, holm, mean_of
 from wiring_search.store import Store
+from wiring_search.wirings.null_controls import CONTROLS, inapplicable
+from workers.jobs import Status
 
 if TYPE_CHECKING:
     import pandas
@@ -138,7 +139,7 @@ def _points(table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: t
 def _fronts(
     store: Store, table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...]
 ) -> FrontsOnTest | None:
-    tested, reference = table[table["tested"] > 0], results.reference(store, objectives)
+    tested, reference = table[table["tested"] > 0], reference_of(store, objectives)
     if len(tested) < 2 or not reference.known:
         return None
     return fronts_on_test(*(_points(tested, trials, objectives, split) for split in ("valid", "test")), reference.point)

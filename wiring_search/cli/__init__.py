@@ -11,13 +11,7 @@ import typer
 
 # isort: off
 # Importing a file of commands adds them to the application, so this is the order in which help lists them.
-from wiring_search.cli import search as searching
-from wiring_search.cli import show as reading
-from wiring_search.cli import compare as comparing
-from wiring_search.cli import factors as mattering
-from wiring_search.cli import examine as examining
-from wiring_search.cli import retrain as winning
-from wiring_search.cli import export as exporting  # noqa: F401
+from wiring_search.cli import search, show, compare, factors, examine, retrain, export  # noqa: F401
 # isort: on
 
 from wiring_search.cli.options import app, errors

@@ -24,10 +24,9 @@ from wiring_search.cli.tables import finite, number, plain, print_table, with_sp
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wiring_search.run import Plan
-    from wiring_search.run import Resources
     from wiring_search.analysis.significance import Mean
     from wiring_search.analysis.winners import Winners
+    from wiring_search.run import Plan, Resources
 
 
 @app.command()

@@ -30,10 +30,10 @@ from wiring_search.cli.tables import number, plain, print_table, show_front
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wiring_search.search.budget import Budget
-    from wiring_search.store.config import StudyConfig
-    from wiring_search.search.events import Watcher
     from wiring_search.run import Resources, Run
+    from wiring_search.search.budget import Budget
+    from wiring_search.search.events import Watcher
+    from wiring_search.store.config import StudyConfig
 
 # Trials of a search that ends by its budget.
 _NO_END = 1_000_000
@@ -218,8 +218,8 @@ def random_search(
     Its study is in OUT/random; the report of OUT then draws both. Stopped, it goes on when called again.
     """
     from wiring_search import run
-    from wiring_search.search.budget import Budget
     from wiring_search.report import RANDOM
+    from wiring_search.search.budget import Budget
 
     config = replace(run.Run(out).config, sampler="random")
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience, device)
@@ -310,11 +310,11 @@ class _Show:
 def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, again: str = "") -> None:
     """Show what `go` tells while it runs a search, and what it found. again: the command that goes on, if not `resume`."""
     from wiring_search import run
+    from wiring_search.cli.progress import shown
     from wiring_search.search.events import Event, Stopped
     from wiring_search.search.loggers import loggers
-    from wiring_search.cli.progress import shown
-    from workers.signals import Terminated, sigterm_raises
     from wiring_search.store import exists
+    from workers.signals import Terminated, sigterm_raises
 
     config, folder = show.config, show.folder
     if exists(folder) and run.Run(folder).ended and run.Run(folder).config.trials == config.trials:

@@ -8,6 +8,7 @@ import typer
 
 from wiring_search.cli.options import Folder, app, console, named_numbers, names_in
 from wiring_search.cli.tables import plain, print_table, show_front
+from wiring_search.wirings.drawing import draw
 
 
 @app.command()
@@ -78,7 +79,7 @@ def show(
     for name, value in lines.items():
         console.print(f"  {name:14} {plain(value)}")
     path = picture or out / f"trial-{trial}.png"
-    wiring.draw().figure.savefig(path, dpi=150)
+    draw(wiring).figure.savefig(path, dpi=150)
     console.print(f"Picture: {plain(str(path))}")
 
 
@@ -131,8 +132,8 @@ def mirror(
     """Copy the trials of a search, finished or running, into an Optuna storage, for optuna-dashboard."""
     from contextlib import closing
 
-    from wiring_search.store.optuna_mirror import mirror as copy
     from wiring_search.store import Store
+    from wiring_search.store.optuna_mirror import mirror as copy
 
     with closing(Store.open(out)) as store:
         written = copy(store, storage, follow)

@@ -22,7 +22,7 @@ _OFTEN = 0.05
 
 def show_front(run: "Run", found: "Front | None" = None) -> None:
     """found: another front of it than that of its own objectives."""
-    from workers.jobs import SHARES, value_of
+    from wiring_search.tasks.task import SHARES, value_of
 
     found = found or run.analysed()
     metric, objectives, compared = run.metric, found.objectives, found.rows

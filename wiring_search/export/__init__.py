@@ -20,11 +20,11 @@ from wiring_search.export import to_c, to_dot, to_graphml, to_json, to_ncps, to_
 from wiring_search.export.parcel import Parcel, inputs_json, parcel
 from wiring_search.export.readme import readme
 from wiring_search.export.to_json import network_from_json
+from wiring_search.export.trained_network import trained_network
 from wiring_search.export.verified import Check
-from workers.jobs import value_of
 from wiring_search.store import Store, Trial
 from wiring_search.tasks import Task
-from wiring_search.export.trained_network import trained_network
+from wiring_search.tasks.task import value_of
 
 __all__ = ["FORMATS", "Written", "export", "network_from_json", "parcel", "parcel_of", "write"]
 

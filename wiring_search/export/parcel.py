@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.export.steps import programs_of
 from wiring_search.networks.liquid_network import LiquidNetwork, elapsed_of
 from wiring_search.tasks.columns import Columns, Scale
+from wiring_search.wirings.candidate import Candidate
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

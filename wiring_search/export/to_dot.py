@@ -8,10 +8,10 @@ from pathlib import Path
 
 import networkx
 
-from wiring_search.wirings.drawing import EXCITATORY, INHIBITORY
 from wiring_search.export.edges import graph_of, largest_difference
 from wiring_search.export.parcel import Parcel
 from wiring_search.export.verified import Check
+from wiring_search.wirings.drawing import EXCITATORY, INHIBITORY
 
 FILES = ("wiring.dot",)
 _LAYERS = ("sensory", "inter", "command", "motor")

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.export.parcel import Parcel
 from wiring_search.export.verified import Check, compared
 from wiring_search.networks.liquid_network import LiquidNetwork, fresh_network_of
+from wiring_search.wirings.candidate import Candidate
 
 FILES = ("network.json",)
 _ENDS = ("pre", "post", "sensory_pre", "sensory_post")

@@ -17,9 +17,9 @@ from torch import nn
 from torch.nn import functional
 
 from wiring_search.networks.liquid_network import elapsed_of, require_features, state_of
-from wiring_search.networks.neurons import initial_memory
 from wiring_search.networks.neurons.cfc import DEFAULT, HEADS, NO_GATE, PURE, closed_form
 from wiring_search.networks.neurons.memory import remember
+from wiring_search.networks.neurons.parameters import initial_memory
 
 MODES = {"default": DEFAULT, "no_gate": NO_GATE, "pure": PURE}
 

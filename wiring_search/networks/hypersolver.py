@@ -25,11 +25,20 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from wiring_search.wirings.candidate import SOLVERS
 from wiring_search.networks.kernels.reference import apply_map
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons import NEURONS
-from wiring_search.networks.solver_accuracy import FineSolution, SolverReport, fine_solution, judge, require_ode, states_of, stepper, walk
+from wiring_search.networks.solver_accuracy import (
+    FineSolution,
+    SolverReport,
+    fine_solution,
+    judge,
+    require_ode,
+    states_of,
+    stepper,
+    walk,
+)
+from wiring_search.wirings.kinds import SOLVERS
 
 ORDERS = {"euler": 1, "heun": 2, "semi-implicit": 1}
 # Of the solution that is fitted to: far below what any correction leaves.

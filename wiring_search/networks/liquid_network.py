@@ -17,10 +17,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from wiring_search.wirings.candidate import SOLVERS, Candidate
 from wiring_search.networks.kernels import autograd
 from wiring_search.networks.kernels.layout import PackLayout, kind_of
-from wiring_search.networks.neurons import NEURONS, initial_parameters
+from wiring_search.networks.neurons import NEURONS
+from wiring_search.networks.neurons.parameters import initial_parameters, inverse_softplus
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.wiring import Wiring
 
 
@@ -210,8 +212,3 @@ def elapsed_of(x: torch.Tensor, elapsed: torch.Tensor | float | None, lengths: t
         raise ValueError(f"lengths are {lengths.tolist()}; give one a sample, each from 0 to {shape[1]} (the time steps of x)")
     valid = torch.arange(shape[1], device=x.device) < lengths[:, None]
     return torch.where(valid, elapsed, torch.zeros_like(elapsed))
-
-
-def inverse_softplus(value: torch.Tensor) -> torch.Tensor:
-    """The number whose softplus is `value` (> 0)."""
-    return value + torch.log(-torch.expm1(-value))

@@ -20,11 +20,11 @@ import torch
 from torch import nn
 
 from wiring_search.networks.backbone_cfc import MODES, BackboneCfC
-from wiring_search.wirings.ncps_format import from_ncps as wiring_from_ncps
-from wiring_search.wirings.ncps_format import to_ncps as wiring_to_ncps
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons.cfc import HEADS
 from wiring_search.networks.neurons.ltc import EPSILON, SYNAPSE_FIELDS
+from wiring_search.wirings.ncps_format import from_ncps as wiring_from_ncps
+from wiring_search.wirings.ncps_format import to_ncps as wiring_to_ncps
 from wiring_search.wirings.wiring import Wiring
 
 try:

@@ -21,13 +21,14 @@ from typing import NamedTuple
 
 import torch
 
-from wiring_search.wirings.candidate import SOLVERS, Candidate
 from wiring_search.networks.kernels.reference import apply_map
 from wiring_search.networks.liquid_network import LiquidNetwork, elapsed_of, require_features, state_of
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.bounds import within_bounds
 from wiring_search.networks.neurons.memory import remember
 from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import SOLVERS
 
 # The fine solution has been found when twice the sub-steps move no state by more than this share of the greatest one.
 # (RK4's own error is then about a fifteenth of it.)

@@ -10,8 +10,8 @@ from typing import Any
 
 from wiring_search.report.data import MATTERS, RANDOM, report_data
 from wiring_search.report.page import page
-from wiring_search.analysis.table import write_whole
 from wiring_search.store import Store
+from wiring_search.store.files import write_whole
 
 __all__ = ["FILE", "MATTERS", "RANDOM", "report_data", "report_page", "write_report"]
 

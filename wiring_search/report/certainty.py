@@ -3,12 +3,12 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from wiring_search.store.config import StudyConfig
-from wiring_search.wirings.null_controls import CONTROLS
-from workers.jobs import value_of
+from wiring_search.analysis.winners import SURE, Winners
 from wiring_search.report.winners import luck, of_trial
 from wiring_search.store import Store
-from wiring_search.analysis.winners import SURE, Winners
+from wiring_search.store.config import StudyConfig
+from wiring_search.tasks.task import value_of
+from wiring_search.wirings.null_controls import CONTROLS
 
 if TYPE_CHECKING:
     import pandas

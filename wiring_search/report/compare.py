@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search.analysis.compare import Comparison
-from wiring_search.analysis.studies import Method, Study
-from wiring_search.analysis.compare import course_of
-from wiring_search.analysis.studies import differing
-from wiring_search.analysis.pareto import is_front
-from wiring_search.analysis.pareto import attainment
+from wiring_search.analysis.compare import Comparison, course_of
+from wiring_search.analysis.pareto import attainment, is_front
+from wiring_search.analysis.studies import Method, Study, differing
 from wiring_search.report.columns import column, rounded
 from wiring_search.report.page import page
-from wiring_search.analysis.table import write_whole
 from wiring_search.scores.catalogue import SCORES, minimised
+from wiring_search.store.files import write_whole
 
 if TYPE_CHECKING:
     import pandas

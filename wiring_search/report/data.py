@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search.analysis.front import Front, front_of
 from wiring_search.analysis.enough import enough
 from wiring_search.analysis.expected_error import trainings
-from workers.jobs import SHARES, Status
-from wiring_search.report.winners import winners_data
+from wiring_search.analysis.front import Front, front_of
+from wiring_search.analysis.table import candidates
+from wiring_search.analysis.winners import Winners, winners
+from wiring_search.report.certainty import sentences
 from wiring_search.report.checklist import Compared, Known, checklist
 from wiring_search.report.columns import coded, column, listed, rounded
 from wiring_search.report.course import cost, course
-from wiring_search.report.certainty import sentences
-from wiring_search.analysis.table import candidates
+from wiring_search.report.winners import winners_data
 from wiring_search.scores.catalogue import ALWAYS, SCORES
 from wiring_search.store import Store, Trial, exists
-from wiring_search.analysis.winners import Winners, winners
+from wiring_search.tasks.task import SHARES
 from wiring_search.wirings.wiring import Wiring
+from workers.jobs import Status
 
 if TYPE_CHECKING:
     import pandas

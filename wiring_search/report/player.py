@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import NEURONS, Candidate
 from wiring_search.networks.kernels import cpu
 from wiring_search.networks.kernels.layout import PackLayout
-from wiring_search.training.pack import Pack
-from workers.jobs import Status
 from wiring_search.scores.gradient import gradient_flow, verdict
 from wiring_search.scores.trained_packs import trained_packs
 from wiring_search.store import Store, Trial
 from wiring_search.tasks import Task
-from wiring_search.training.loop import elapsed_of, wrongness
+from wiring_search.training.loss import elapsed_of, wrongness
+from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import NEURONS
+from workers.jobs import Status
 
 MOST_NETWORKS = 24
 # Longer sequences are cut: nobody looks at more steps than a screen has pixels.

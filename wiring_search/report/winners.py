@@ -3,9 +3,9 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from wiring_search.report.columns import listed, rounded
 from wiring_search.analysis.significance import Mean
 from wiring_search.analysis.winners import Winners
+from wiring_search.report.columns import listed, rounded
 
 if TYPE_CHECKING:
     import pandas

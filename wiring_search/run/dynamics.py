@@ -85,8 +85,8 @@ def _joined(seen: list[_Seen]) -> GradientFlow:
 
 
 def _stages(task: tasks.Task, trial: Trial, state: bytes) -> "dict[str, Pack]":
-    from wiring_search.training.pack import Pack
     from wiring_search.scores.trained_packs import trained_pack
+    from wiring_search.training.pack import Pack
 
     assert trial.candidate is not None
     fresh = Pack([trial.candidate], task.features, task.outputs)
@@ -99,7 +99,7 @@ def _moved(task: tasks.Task, pack: "Pack", label: str, seed: int) -> tuple[dict[
     from wiring_search.scores.rank import kernel_rank
     from wiring_search.scores.time_constants import time_constants
     from wiring_search.scores.trajectory import expressivity, latent_trajectories
-    from wiring_search.training.loop import elapsed_of
+    from wiring_search.training.loss import elapsed_of
 
     x, elapsed = np.ascontiguousarray(task.valid.x[:_SEQUENCES]), elapsed_of(task.valid)[:_SEQUENCES]
     flow, taus = gradient_flow(pack, x, elapsed, seed), time_constants(pack, x[:2], elapsed[:2])[0]

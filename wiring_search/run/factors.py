@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from wiring_search.run.trials import Told
 from wiring_search.analysis.factors import Matters, mattering, plain_data
 from wiring_search.report import MATTERS
 from wiring_search.report.page import as_json
-from wiring_search.analysis.table import write_whole
 from wiring_search.run.folder import Run
+from wiring_search.run.trials import Told
 from wiring_search.store import Store
+from wiring_search.store.files import write_whole
 
 IMPORTANCE_TABLE, STRUCTURE_TABLE, CORRELATIONS_TABLE = "importance.csv", "structure.csv", "correlations.csv"
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from wiring_search import tasks
 from wiring_search.analysis import table as results
-from wiring_search.store.config import StudyConfig
-from wiring_search.analysis.front import Front, front_of
-from wiring_search.report.pictures.front import draw_front
 from wiring_search.analysis.enough import enough
+from wiring_search.analysis.front import Front, front_of
 from wiring_search.report import FILE as REPORT
 from wiring_search.report import write_report
+from wiring_search.report.pictures.front import draw_front
+from wiring_search.run.files import export
 from wiring_search.store import Store, StoreFault, Trial
+from wiring_search.store.config import StudyConfig
 from wiring_search.tasks import Task
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Run:
 def write_files_of(store: Store, task: Task | None) -> None:
     """Tables and report. Raises StoreFault where there is no room for them."""
     try:
-        results.export(store)
+        export(store)
         write_report(store, _playable(store, task))
     except OSError as fault:
         raise StoreFault(

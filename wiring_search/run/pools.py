@@ -53,7 +53,7 @@ def make_pool(
     told: Callable[[str, int, int], None],
 ) -> "Pool":
     """A pool of workers that call `train`. kinds: what they will train, told: heard of each that has to be compiled first."""
-    from wiring_search.training.loop import warm_up
+    from wiring_search.training.warm_up import warm_up
 
     # Compile once, here: workers then find the kernels in the cache instead of compiling them side by side.
     warm_up(kinds, told)
@@ -61,10 +61,11 @@ def make_pool(
         from workers.inline import InlinePool
 
         return InlinePool(train, task)
+    from wiring_search.training.speed import speed
     from workers.ray_pool import RayPool
 
     on = resources
-    return RayPool(train, task, on.workers, on.address, on.cpus, on.gpus, on.patience)
+    return RayPool(train, task, on.workers, on.address, on.cpus, on.gpus, on.patience, speed)
 
 
 def training_pool(

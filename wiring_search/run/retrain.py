@@ -13,20 +13,21 @@ from pathlib import Path
 import numpy as np
 
 from wiring_search import tasks
-from wiring_search.search import durations
-from wiring_search.analysis import table as results
 from wiring_search.analysis import winners as winning
+from wiring_search.analysis.winners import Winners
 from wiring_search.report.pictures import winners as winning_picture
+from wiring_search.run.folder import Run
+from wiring_search.run.pools import ALL_CORES, Resources, decided, training_pool
+from wiring_search.run.trials import trained_trials
+from wiring_search.search import durations
+from wiring_search.store import Retraining, Store
+from wiring_search.store.files import write_whole
+from wiring_search.tasks.task import value_of
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.null_controls import CONTROLS, inapplicable, null_candidate
-from wiring_search.run.trials import trained_trials
-from workers.jobs import PackJob, Rung, Status, value_of
-from wiring_search.run.pools import ALL_CORES, Resources, decided, training_pool
-from wiring_search.run.folder import Run
-from workers.signals import stopped_by_signals
-from wiring_search.store import Retraining, Store
-from wiring_search.analysis.winners import Winners
 from wiring_search.wirings.wiring import Wiring
+from workers.jobs import PackJob, Rung, Status
+from workers.signals import stopped_by_signals
 
 WINNERS_TABLE, CONTROLS_TABLE, WINNERS_PICTURE = "winners.csv", "controls.csv", "winners.png"
 # Keeps the fresh seeds apart from everything else that is drawn from the study's seed.
@@ -139,10 +140,10 @@ def open_test(store: Store, task: tasks.Task, todo: Plan) -> int | None:
 
 def write(folder: Path, found: Winners) -> None:
     """The tables and the picture."""
-    results.write_whole(folder / WINNERS_TABLE, lambda path: found.table.to_csv(path, index=False))
-    results.write_whole(folder / CONTROLS_TABLE, lambda path: found.controls.to_csv(path, index=False))
+    write_whole(folder / WINNERS_TABLE, lambda path: found.table.to_csv(path, index=False))
+    write_whole(folder / CONTROLS_TABLE, lambda path: found.controls.to_csv(path, index=False))
     picture = winning_picture.draw(found)
-    results.write_whole(folder / WINNERS_PICTURE, lambda path: picture.savefig(path, dpi=150, format="png"))
+    write_whole(folder / WINNERS_PICTURE, lambda path: picture.savefig(path, dpi=150, format="png"))
 
 
 def _retrainings(
@@ -174,7 +175,7 @@ def _missing(store: Store, retrainings: Sequence[Retraining]) -> list[Retraining
 def _train(store: Store, task: tasks.Task, retrainings: Sequence[Retraining], resources: Resources, told: Told) -> None:
     """Pack by pack, each in the store as soon as it is finished; until all are, or a signal is heard."""
     from wiring_search.networks.kernels.layout import kind_of
-    from wiring_search.training.loop import one_torch_thread
+    from wiring_search.training.warm_up import one_torch_thread
 
     missing = _missing(store, retrainings)
     if not missing:
@@ -225,7 +226,8 @@ def _packs(retrainings: Sequence[Retraining], size: int) -> list[list[Retraining
 def _test_errors(store: Store, task: tasks.Task, keys: Sequence[Key]) -> dict[Key, tuple[float, float]]:
     """Error and metric on the test split, with the weights of the best epoch on validation."""
     from wiring_search.scores.trained_packs import trained_packs
-    from wiring_search.training.loop import one_torch_thread, validation_errors
+    from wiring_search.training.loop import validation_errors
+    from wiring_search.training.warm_up import one_torch_thread
 
     networks = store.retrained_networks(keys)
     candidates, states = [retraining.candidate for retraining, _ in networks], [state or b"" for _, state in networks]

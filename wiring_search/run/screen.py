@@ -10,19 +10,20 @@ trained trials of a study, Spearman's rank correlation of each proxy with each t
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search_spaces import Infeasible, Space
-from wiring_search.wirings.candidate import Candidate
+from search_spaces import Space
+from search_spaces.sample import _GIVE_UP_AFTER, Point, sampled
 from wiring_search.analysis.correlations import rank_correlation
-from wiring_search.training.pack import layout_of
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status, no_beat
 from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.tasks.task import Task
+from wiring_search.training.pack import layout_of
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status, no_beat
 from workers.pool import Pool, jobs_wanted
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
 _PACK = 128
 # After so many seconds without a result, workers that have come up meanwhile get work too.
 _SECONDS_BETWEEN_LOOKS = 1.0
-# Points in a row that are infeasible or seen before, after which a space counts as used up.
-_GIVE_UP_AFTER = 1000
 
-Point = dict[str, Any]
 Told = Callable[[int, int], None]
 
 
@@ -49,25 +47,6 @@ def screen_pack(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
         sizes = layout.true_parameters(0), layout.synapses(0)
         outcomes.append(Outcome(Status.OK, math.nan, math.nan, *sizes, math.nan, 0.0, scores=scores))
     return PackResult(job.number, tuple(outcomes))
-
-
-def sampled(space: Space, samples: int, seed: int) -> Iterator[tuple[Point, Candidate]]:
-    """Different candidates, drawn uniformly (over logarithms where a range is logarithmic) in an order that the seed alone
-    decides; fewer than `samples` where the space has no more."""
-    rng, seen, in_vain = np.random.default_rng((seed, 0x5C)), set(), 0
-    while len(seen) < samples and in_vain < _GIVE_UP_AFTER:
-        point = space.draw(rng)
-        try:
-            candidate = space.build(point, seed)
-        except Infeasible:
-            in_vain += 1
-            continue
-        if candidate.candidate_id in seen:
-            in_vain += 1
-            continue
-        in_vain = 0
-        seen.add(candidate.candidate_id)
-        yield point, candidate
 
 
 def screen(space: Space, samples: int, seed: int, pool: Pool, told: Told = lambda done, count: None) -> "pandas.DataFrame":

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import search_spaces
 from wiring_search import tasks
-from wiring_search.store.config import StudyConfig
-from wiring_search.store.extension import extended
 from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, make_pool
 from wiring_search.scores.catalogue import OBJECTIVES
 from wiring_search.store import Store, exists
+from wiring_search.store.config import StudyConfig
+from wiring_search.store.extension import extended
 from wiring_search.tasks import Task
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def screen(
 def _trust(folder: Path, task: Task, seed: int) -> "pandas.DataFrame | None":
     import numpy as np
 
-    from workers.jobs import Status
     from wiring_search.run.screen import trust
+    from workers.jobs import Status
 
     with closing(Store.open(folder)) as store:
         trials = [trial for trial in store.trials() if trial.status is Status.OK]

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import search_spaces
 from wiring_search import tasks
-from wiring_search.search.budget import Budget, Meter
-from wiring_search.store.config import StudyConfig
-from wiring_search.store.extension import Extension
 from wiring_search.report import RANDOM
 from wiring_search.run.folder import Run, write_files_of
 from wiring_search.run.pools import ALL_CORES, Resources, decided, kinds_of, training_pool
 from wiring_search.scores.catalogue import GROUPS, MEASURED
-from workers.signals import Until, stopped_by_signals
+from wiring_search.search.budget import Budget, Meter
 from wiring_search.store import Store, StoreFault, exists
+from wiring_search.store.config import StudyConfig
+from wiring_search.store.extension import Extension
 from wiring_search.tasks import Task, TaskOptions
+from workers.signals import Until, stopped_by_signals
 
 if TYPE_CHECKING:
     from wiring_search.search.events import Watcher
@@ -132,10 +132,9 @@ def search_randomly(
 
 
 def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch: "Watcher | None") -> Run:
-    from wiring_search.search import events
-    from wiring_search.search import study
     from wiring_search.scores.trajectory import REFERENCE
-    from wiring_search.training.loop import one_torch_thread
+    from wiring_search.search import events, study
+    from wiring_search.training.warm_up import one_torch_thread
 
     watch = watch or (lambda event: None)
     with closing(Store.open(folder)) as store, store.owned():

@@ -36,10 +36,10 @@ def solvers(
 
     Raises ValueError where there is no such trained network, and for neurons that are no differential equation.
     """
-    from wiring_search.report.pictures import solvers as page
-    from wiring_search.networks.solver_accuracy import require_ode
-    from wiring_search.scores.solver_choice import alternatives
     from wiring_search.export.trained_network import trained_network
+    from wiring_search.networks.solver_accuracy import require_ode
+    from wiring_search.report.pictures import solvers as page
+    from wiring_search.scores.solver_choice import alternatives
 
     folder = Path(out)
     with closing(Store.open(folder)) as store:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from wiring_search.analysis import table as results
-from workers.jobs import Status
 from wiring_search.store import Store, Trial
+from workers.jobs import Status
 
 Told = Callable[[int, int], None]
 

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.networks.kernels.layout import PackLayout
 from wiring_search.networks.kernels.cpu.simd import LANES
+from wiring_search.networks.kernels.layout import PackLayout
+from wiring_search.networks.solver_accuracy import function_evaluations
 from wiring_search.training.latency import latencies_us
 from wiring_search.training.pack import layout_of
-from wiring_search.networks.solver_accuracy import function_evaluations
+from wiring_search.wirings.candidate import Candidate
 
 _BYTES = 4
 _REPEATS = 51

@@ -17,12 +17,9 @@ from functools import partial
 
 import numpy as np
 
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.training.devices import packs_on
 from wiring_search.networks.liquid_network import network_of
-from workers.jobs import VARIATION, Beat, Outcome, PackJob, PackResult, Status, no_beat
-from wiring_search.scores.catalogue import GROUPS
 from wiring_search.scores import robustness
+from wiring_search.scores.catalogue import GROUPS
 from wiring_search.scores.gradient import gradient_flow
 from wiring_search.scores.memory import recall_scores
 from wiring_search.scores.rank import kernel_rank
@@ -30,7 +27,12 @@ from wiring_search.scores.repeats import mean, standard_error, upper_bound
 from wiring_search.scores.trained_packs import trained_packs
 from wiring_search.scores.trajectory import expressivity
 from wiring_search.tasks.task import Task
-from wiring_search.training.loop import elapsed_of, load_state, train
+from wiring_search.training.devices import packs_on
+from wiring_search.training.loop import train
+from wiring_search.training.loss import elapsed_of
+from wiring_search.training.state import load_state
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import VARIATION, Beat, Outcome, PackJob, PackResult, Status, no_beat
 
 # So many validation sequences show how far gradients reach: one tile of the kernel.
 _SHOWN = 16

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.networks.kernels.layout import Kind, kind_of
-from wiring_search.training.pack import Pack
-from wiring_search.training.baselines.reservoir import different_streams
 from wiring_search.scores.gradient import gradient_flow
 from wiring_search.scores.rank import kernel_rank
 from wiring_search.scores.trajectory import expressivity
+from wiring_search.training.baselines.reservoir import different_streams
+from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
 
 PROXIES = ("expressivity", "gradient_slope", "kernel_rank")
 Progress = Callable[[int, int], None]

@@ -12,8 +12,8 @@ Every candidate sees the first of the same streams, as many as it has neurons.
 import numpy as np
 
 from wiring_search.networks.kernels import cpu
-from wiring_search.training.pack import Pack
 from wiring_search.training.baselines.reservoir import check_rank_settings, different_streams, jittered_streams, numerical_rank
+from wiring_search.training.pack import Pack
 
 STEPS, JITTER, THRESHOLD = 50, 0.1, 0.01
 

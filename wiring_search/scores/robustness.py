@@ -24,7 +24,6 @@ from functools import partial
 
 import numpy as np
 
-from wiring_search.training.pack import Pack
 from wiring_search.scores.shifts import (
     dropped,
     every_second,
@@ -37,6 +36,7 @@ from wiring_search.scores.shifts import (
 )
 from wiring_search.tasks.task import Split, Task
 from wiring_search.training.loop import validation_errors
+from wiring_search.training.pack import Pack
 
 CLEAN = "clean"
 # Families in the order of tables and pictures: what a level means, and the level at which nothing is shifted.

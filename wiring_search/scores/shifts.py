@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from wiring_search.tasks.task import Split
-from wiring_search.training.loop import elapsed_of
+from wiring_search.training.loss import elapsed_of
 
 
 def noisy(split: Split, spread: np.ndarray, sigma: float, seed: tuple[int, ...]) -> Split:

@@ -18,14 +18,16 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import SOLVERS, Candidate
 from wiring_search.networks.hypersolver import ORDERS, fit_each
 from wiring_search.networks.kernels.layout import kind_of
 from wiring_search.networks.liquid_network import LiquidNetwork
-from workers.jobs import value_of
 from wiring_search.networks.solver_accuracy import SolverReport, compare, fine_solution, judge, require_ode
-from wiring_search.tasks.task import Split, Task
-from wiring_search.training.loop import elapsed_of, network_error, one_torch_thread
+from wiring_search.tasks.task import Split, Task, value_of
+from wiring_search.training.loop import network_error
+from wiring_search.training.loss import elapsed_of
+from wiring_search.training.warm_up import one_torch_thread
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import SOLVERS
 
 # Sub-steps a time step that every solver is tried with, beside as many as the network was trained with.
 SUB_STEPS = (1, 2, 4)

@@ -12,8 +12,8 @@ memory that gives the neurons their states it is the memory's cells that remembe
 import numpy as np
 
 from wiring_search.networks.kernels import cpu
-from wiring_search.training.pack import Pack
 from wiring_search.scores.gradient import one_step_passes
+from wiring_search.training.pack import Pack
 
 
 def time_constants(pack: Pack, x: np.ndarray, elapsed: np.ndarray | None = None) -> list[np.ndarray]:

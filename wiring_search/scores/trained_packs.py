@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.networks.kernels.layout import Kind, kind_of
-from wiring_search.training.pack import Pack
 from wiring_search.tasks.task import Task
-from wiring_search.training.loop import load_state
+from wiring_search.training.pack import Pack
+from wiring_search.training.state import load_state
+from wiring_search.wirings.candidate import Candidate
 
 _PACK = 16  # a pack keeps the states of a whole sequence for each member
 

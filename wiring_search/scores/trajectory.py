@@ -23,11 +23,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.networks.kernels import cpu
 from wiring_search.networks.kernels.cpu import histories
 from wiring_search.networks.kernels.layout import Kind
 from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import fully_connected
 
 TIME_STEPS = 100

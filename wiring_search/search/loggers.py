@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from wiring_search.store.config import StudyConfig
 from wiring_search.search.events import Event, PackDone, Watcher
 from wiring_search.search.monitor import Tally
+from wiring_search.store.config import StudyConfig
 
 _GROWTH, _SECONDS = 1.01, 60.0  # between rows, whichever comes first
 _GATHERED = 1.0  # seconds in which rows are gathered before they are written

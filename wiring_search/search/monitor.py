@@ -13,12 +13,12 @@ from itertools import islice
 
 import numpy as np
 
-from wiring_search.search.budget import Budget, Meter
-from wiring_search.store.config import StudyConfig
-from wiring_search.search.events import Estimated, Event, PackDone, PackStarted, PoolSeen, Referred
 from wiring_search.analysis.pareto import hypervolume, hypervolume_gain
-from workers.jobs import Outcome, Rung, Status
 from wiring_search.scores.catalogue import minimised
+from wiring_search.search.budget import Budget, Meter
+from wiring_search.search.events import Estimated, Event, PackDone, PackStarted, PoolSeen, Referred
+from wiring_search.store.config import StudyConfig
+from workers.jobs import Outcome, Rung, Status
 
 # Seconds that "now" means in throughput.
 _NOW = 60.0

@@ -5,10 +5,10 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from wiring_search.store.extension import Extension
-from workers.jobs import Rung
 from wiring_search.scores.catalogue import ALWAYS, GROUPS, MEASURED, OBJECTIVES, REPEATED, group_of
+from wiring_search.store.extension import Extension
 from wiring_search.tasks.options import TaskOptions
+from workers.jobs import Rung
 
 SAMPLERS = {
     "tpe": "tree-structured Parzen estimator: learns from all finished trials",

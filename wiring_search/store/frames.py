@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from wiring_search.store.config import StudyConfig
-from workers.jobs import VARIATION
 from wiring_search.scores.catalogue import ALWAYS
+from wiring_search.store.config import StudyConfig
 from wiring_search.store.rows import Baseline, Trial
+from workers.jobs import VARIATION
 
 if TYPE_CHECKING:
     import pandas

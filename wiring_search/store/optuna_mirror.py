@@ -26,12 +26,11 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search_spaces import Choice, Space
-from search_spaces.space import Dimension, Point, Value
-from workers.jobs import Status
-from wiring_search.search.samplers.optuna_sampler import distribution_of, key_of
+from search_spaces import Space
+from search_spaces.optuna_space import distributions_at
 from wiring_search.scores.catalogue import SCORES
 from wiring_search.store import Store, Trial
+from workers.jobs import Status
 
 _SOURCE = "wiring-search"  # the study attribute that says which study this is a mirror of
 _LEAST_PAUSE = 2.0
@@ -136,23 +135,6 @@ def _frozen(store: Store, space: Space, trial: Trial, state: TrialState, asked: 
     frozen.datetime_start = _local(asked)
     frozen.datetime_complete = _local(finished or asked) if state.is_finished() else None
     return frozen
-
-
-def distributions_at(space: Space, point: Point) -> dict[str, tuple[str, optuna.distributions.BaseDistribution]]:
-    """By the name that Optuna knows: the dimension, and its distribution. Of a child of others, its point says a part only."""
-    found = {}
-    for name, value in point.items():
-        place = space.alternative(name, point) if name in space.dimensions else None
-        if place is None:
-            continue
-        dimension = space.alternatives(name)[place]
-        if _within(dimension, value):
-            found[key_of(space, name, place)] = (name, distribution_of(dimension))
-    return found
-
-
-def _within(dimension: Dimension, value: Value) -> bool:
-    return value in dimension.values if isinstance(dimension, Choice) else dimension.low <= value <= dimension.high
 
 
 def _attributes(store: Store, trial: Trial) -> dict[str, Any]:

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sql
 
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.store.config import StudyConfig
-from workers.jobs import Outcome, Status
-from wiring_search.store import frames
 from wiring_search.store import after_search as after
+from wiring_search.store import frames
+from wiring_search.store.config import StudyConfig
 from wiring_search.store.environment import environment
 from wiring_search.store.errors import told
+from wiring_search.store.location import FILE, engine_of, exists, holds_study, point, server_of
 from wiring_search.store.locks import file_held, refuse_lost, session_held
 from wiring_search.store.migrations import bring_up_to_date, is_up_to_date
-from wiring_search.store.location import FILE, engine_of, exists, holds_study, point, server_of
 from wiring_search.store.postgres import Server, make_schema
 from wiring_search.store.postgres import engine_of as engine_on
 from wiring_search.store.rows import (
@@ -35,6 +33,8 @@ from wiring_search.store.rows import (
     trial_of,
 )
 from wiring_search.store.tables import BASELINES, CHECKPOINTS, METADATA, PACKS, RETRAINED, RUNGS, SCHEMA, STUDY, TRIALS
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import Outcome, Status
 
 if TYPE_CHECKING:
     import pandas

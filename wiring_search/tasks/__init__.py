@@ -4,7 +4,24 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from wiring_search.tasks import activity, adding, copy_memory, digits, gesture, half_cheetah, occupancy, ozone, parity, person, power, recall, smnist, traffic, uea, walker2d
+from wiring_search.tasks import (
+    activity,
+    adding,
+    copy_memory,
+    digits,
+    gesture,
+    half_cheetah,
+    occupancy,
+    ozone,
+    parity,
+    person,
+    power,
+    recall,
+    smnist,
+    traffic,
+    uea,
+    walker2d,
+)
 from wiring_search.tasks import csv_table as table
 from wiring_search.tasks.checks import checked
 from wiring_search.tasks.options import TaskOptions

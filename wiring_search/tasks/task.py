@@ -81,3 +81,11 @@ class Task:
     def sealed(self) -> "Task":
         """The same with an empty test split: what a stranger's measure may see during a search."""
         return replace(self, test=self.test.first(0))
+
+
+SHARES = ("accuracy", "f1")
+
+
+def value_of(metric: str, error: float) -> float:
+    """A task's own metric from its error: accuracy and F1 are shares, 1 − error; any other metric is the error itself."""
+    return 1.0 - error if metric in SHARES else error

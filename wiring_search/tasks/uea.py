@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import ts_format
 from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import ts_format
 from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task

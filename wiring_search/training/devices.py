@@ -6,9 +6,9 @@ from importlib.util import find_spec
 
 import torch
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.networks.kernels.layout import Kind, kind_of
 from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
 
 DEVICES = ("auto", "cpu", "cuda")
 

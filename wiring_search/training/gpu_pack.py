@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.networks.kernels import gpu
 from wiring_search.networks.kernels.gpu.training import Loss, Trainer, replayed
 from wiring_search.training.pack import (
@@ -21,6 +20,7 @@ from wiring_search.training.pack import (
     layout_of,
     may_leave_its_range,
 )
+from wiring_search.wirings.candidate import Candidate
 
 
 def room_for(candidates: Sequence[Candidate], features: int, outputs: int, time_steps: int, share: float) -> int:

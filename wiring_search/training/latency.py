@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.networks.kernels import cpu
 from wiring_search.training.pack import initial_weights, layout_of
+from wiring_search.wirings.candidate import Candidate
 
 _STEPS = 64
 

@@ -16,35 +16,22 @@ import io
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.networks.kernels import cpu
-from wiring_search.networks.kernels import plain
 from wiring_search.networks.kernels.layout import Kind, kind_of
-from wiring_search.networks.kernels.cpu.simd import LANES
+from wiring_search.tasks.task import Split, Task, value_of
 from wiring_search.training.latency import latencies_us
+from wiring_search.training.loss import Targets, as_pack, elapsed_of, loss_to, wrongness
 from wiring_search.training.pack import EVALUATION_BATCH, Pack, layout_of
-from workers.jobs import (
-    VARIATION,
-    Beat,
-    Outcome,
-    PackJob,
-    PackResult,
-    Status,
-    no_beat,
-    value_of,
-)
-from wiring_search.tasks.task import Split, Task
-from wiring_search.wirings.topologies import ncp
+from wiring_search.training.state import epochs_of, load_state
 from wiring_search.training.variation import Variation, relative_variation
+from wiring_search.wirings.candidate import Candidate
+from workers.jobs import VARIATION, Beat, Outcome, PackJob, PackResult, Status, no_beat
 
 if TYPE_CHECKING:
     from wiring_search.training.gpu_pack import GpuPack
@@ -88,53 +75,12 @@ def _out_of_memory(failure: Exception) -> bool:
     return isinstance(failure, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(failure)
 
 
-def load_state(state: bytes) -> dict[str, np.ndarray]:
-    """The arrays of `Outcome.state`: `Pack.state`, and `best_weights`, those of the best epoch; `epochs` done, and the
-    `curve` of validation errors after each of them."""
-    with np.load(io.BytesIO(state)) as arrays:
-        return dict(arrays)
-
-
-def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], None] = lambda kind, number, count: None) -> None:
-    """Compile the kernels of these kinds, or load them from numba's cache on disk: about twenty seconds for each the
-    first time after an installation. told(kind, number, count): called before each.
-
-    Both forms are compiled, the one for little work, and, where numba has threads to share it, the one for much.
-    """
-    wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
-    shapes = (1, 1), (2 * LANES, cpu.LITTLE_WORK // (2 * LANES))
-    apart: dict[tuple[str, ...], Kind] = {}
-    for kind in kinds:
-        if plain.is_needed(kind):
-            continue
-        apart.setdefault(cpu.compiled_apart(kind), kind)
-    for number, kind in enumerate(apart.values(), start=1):
-        told(f"{kind.neuron}, {kind.solver}, memory {kind.memory}", number, len(apart))
-        candidate = Candidate(wiring, kind.neuron, kind.solver, 0 if kind.solver == "closed-form" else 1, kind.memory)
-        for shape in shapes:
-            x, elapsed = np.zeros((*shape, 2), np.float32), np.ones(shape, np.float32)
-            Pack([candidate], 2, 1).train_step(x, elapsed, True, lambda y: y.flatten(1).sum(dim=1))
-
-
-@contextmanager
-def one_torch_thread() -> Iterator[None]:
-    """Tensors of small networks are too small to share: on busy cores, threads that wait for each other take ten times as
-    long."""
-    numba.get_num_threads()  # starts numba's threads: done later, inside the block, that would set torch's number anew
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _train_pack(task: Task, job: PackJob, beat: Beat, make: MakePack) -> tuple[tuple[Outcome, ...], int | None]:
     states = [None if state is None else load_state(state) for state in job.states]
     whole = pack = make(job.candidates, task.features, task.outputs, states)
     members = np.arange(len(job.candidates))
     record = _Record.of(states or [None] * len(job.candidates))
-    elapsed, start = elapsed_of(task.train), _epochs_of(job.states[0] if job.states else None)
+    elapsed, start = elapsed_of(task.train), epochs_of(job.states[0] if job.states else None)
     targets = Targets.of(task, task.train, slice(None), pack.device)
     stopped_at, step = None, _steps(task, elapsed, targets, pack)
     for epoch in range(start, job.rung.epochs):
@@ -164,7 +110,7 @@ def _train_pack(task: Task, job: PackJob, beat: Beat, make: MakePack) -> tuple[t
 
 def _steps(task: Task, elapsed: np.ndarray, targets: "Targets", pack: "Pack | GpuPack") -> Callable[[np.ndarray], None]:
     """Training steps of the pack, from rows of the training split."""
-    return pack.steps_on(task.train.x, elapsed, task.every_step, lambda rows: _loss(task, targets.at(rows)))
+    return pack.steps_on(task.train.x, elapsed, task.every_step, lambda rows: loss_to(task, targets.at(rows)))
 
 
 def validation_errors(task: Task, split: Split, pack: Pack) -> np.ndarray:
@@ -180,11 +126,6 @@ def network_error(task: Task, split: Split, network: Callable[[torch.Tensor, tor
             return as_pack(task, network(torch.from_numpy(x), torch.from_numpy(elapsed)))
 
     return float(_errors(task, split, predict)[0])
-
-
-def as_pack(task: Task, y: torch.Tensor) -> torch.Tensor:
-    """Outputs of one network as those of a pack of one: (1, B, T or 1, O)."""
-    return y[None] if task.every_step else y[None, :, None]
 
 
 def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -221,88 +162,6 @@ def _errors(task: Task, split: Split, predict: Callable[[np.ndarray, np.ndarray]
         total = total + wrong.double().cpu().numpy()
         weight = weight + weights.double().cpu().numpy()
     return total / weight
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What predictions for some samples are held to, on a device. y: (n, …); counted: (n, T) bool, which steps count, None for
-    all; class_weights: (classes,) or None."""
-
-    y: torch.Tensor
-    counted: torch.Tensor | None
-    class_weights: torch.Tensor | None
-
-    @classmethod
-    def of(cls, task: Task, split: Split, rows: np.ndarray | slice, device: torch.device) -> "Targets":
-        counted = _counted(split, rows) if task.every_step else None
-        weights = None if task.class_weights is None else torch.tensor(task.class_weights, dtype=torch.float64, device=device)
-        y = torch.from_numpy(np.array(split.y[rows])).to(device)  # a copy: a worker's task is read-only
-        return cls(y, None if counted is None else counted.to(device), weights)
-
-    def at(self, rows: np.ndarray | torch.Tensor) -> "Targets":
-        return Targets(self.y[rows], None if self.counted is None else self.counted[rows], self.class_weights)
-
-
-def loss_of(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda predictions: _loss(task, Targets.of(task, split, rows, predictions.device))(predictions)
-
-
-def _loss(task: Task, targets: Targets) -> Callable[[torch.Tensor], torch.Tensor]:
-    def loss(predictions: torch.Tensor) -> torch.Tensor:
-        wrong, weights = _wrongness(task, targets, predictions, for_training=True)
-        return wrong / weights
-
-    return loss
-
-
-def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sums whose ratio is the loss or the error, both (candidates,); those of batches may be added up first.
-
-    Cross entropy (training) or misses (scoring), or squared errors, over their number. For F1, misses over positives found
-    and positives there are: 1 − F1 = 1 − 2 tp / (2 tp + fp + fn) = (fp + fn) / ((tp + fp) + (tp + fn)).
-    """
-    return _wrongness(task, Targets.of(task, split, rows, predictions.device), predictions, for_training)
-
-
-def _wrongness(task: Task, targets: Targets, predictions: torch.Tensor, for_training: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    target = targets.y
-    if not task.every_step:
-        predictions = predictions[:, :, 0]
-    if task.kind == "regression":
-        each = (predictions - target).square().mean(dim=-1)
-    elif for_training:
-        classes = target.expand(len(predictions), *target.shape).unsqueeze(-1)
-        each = -predictions.log_softmax(dim=-1).gather(-1, classes).squeeze(-1)
-        if targets.class_weights is not None:
-            each = each * targets.class_weights.to(each.dtype)[target]
-    else:
-        # NaN compares false with everything: an output that is not finite must count as a failure, not as class 0.
-        finite = predictions.isfinite().all(dim=-1)
-        each = torch.where(finite, (predictions.argmax(dim=-1) != target).float(), torch.nan)
-    weights = torch.ones_like(each)
-    if task.metric == "f1" and not for_training:
-        weights = (predictions.argmax(dim=-1) == 1).float() + (target == 1).float()
-    if targets.counted is not None:
-        each, weights = (torch.where(targets.counted, values, torch.zeros_like(values)) for values in (each, weights))
-    return each.flatten(1).sum(dim=1), weights.flatten(1).sum(dim=1)
-
-
-def _counted(split: Split, rows: np.ndarray | slice) -> torch.Tensor | None:
-    """Which steps of these samples count, (n, T) bool; None for all."""
-    counted = None if split.scored is None else split.scored[rows]
-    if split.lengths is not None:
-        valid = np.arange(split.x.shape[1]) < split.lengths[rows, None]
-        counted = valid if counted is None else valid & counted
-    return None if counted is None else torch.from_numpy(np.array(counted))
-
-
-def elapsed_of(split: Split) -> np.ndarray:
-    """(n, T) float32, 0 in the padding."""
-    elapsed = np.ones(split.x.shape[:2], np.float32) if split.elapsed is None else split.elapsed
-    if split.lengths is None:
-        return np.ascontiguousarray(elapsed, np.float32)
-    valid = np.arange(split.x.shape[1]) < split.lengths[:, None]
-    return np.where(valid, elapsed, 0.0).astype(np.float32)
 
 
 def minibatches(samples: int, job: PackJob, epoch: int) -> Iterator[np.ndarray]:
@@ -398,11 +257,6 @@ def _outcome(
     )
 
 
-def _epochs_of(state: bytes | None) -> int:
-    """Epochs that a training state has behind it."""
-    return 0 if state is None else int(load_state(state).get("epochs", 0))
-
-
 def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:
     layout = layout_of((candidate,), task.features, task.outputs)
     message = f"{type(failure).__name__}: {failure}"
@@ -416,5 +270,5 @@ def _alike(job: PackJob) -> list[tuple[list[int], PackJob]]:
     states = job.states or (None,) * len(job.candidates)
     places: dict[tuple[Kind, int], list[int]] = {}
     for place, (candidate, state) in enumerate(zip(job.candidates, states, strict=True)):
-        places.setdefault((kind_of(candidate), _epochs_of(state)), []).append(place)
+        places.setdefault((kind_of(candidate), epochs_of(state)), []).append(place)
     return [(chosen, job.part(chosen)) for chosen in places.values()]

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.networks.kernels.cpu import adam
 from wiring_search.networks.kernels import cpu
+from wiring_search.networks.kernels.cpu import adam
 from wiring_search.networks.kernels.layout import Kind, PackLayout, kind_of
-from wiring_search.networks.liquid_network import inverse_softplus
-from wiring_search.networks.neurons import NEURONS, initial_parameters
+from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.bounds import within_bounds
+from wiring_search.networks.neurons.parameters import initial_parameters, inverse_softplus
 from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.candidate import Candidate
 
 LARGEST_GRADIENT_NORM = 1.0
 # Sequences at once where nothing is trained.

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.training.pack import Pack
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
 
 _SECONDS = 0.05

@@ -14,12 +14,12 @@ from functools import cache
 
 import numpy as np
 
-from wiring_search.wirings.candidate import Candidate
 from wiring_search.networks.kernels.layout import PackLayout
-from wiring_search.wirings.mutation import Origins
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.connections import Connections
 from wiring_search.training.pack import initial_weights, layout_of
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.mutation import Origins
 
 Parameters = dict[str, np.ndarray]
 # Of each axis of each parameter: where its entries come from, by number, −1 from nowhere.

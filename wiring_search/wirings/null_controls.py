@@ -24,7 +24,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from wiring_search.wirings.candidate import SIGNED, Candidate
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import SIGNED
 from wiring_search.wirings.topologies import fully_connected
 from wiring_search.wirings.wiring import Synapse, Wiring
 

@@ -23,7 +23,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     import networkx
-    from matplotlib.axes import Axes
 
 Synapse = tuple[int, int, int]
 
@@ -151,12 +150,6 @@ class Wiring:
         import networkx
 
         return cls.from_networkx(networkx.parse_graphml(text))
-
-    def draw(self, ax: "Axes | None" = None) -> "Axes":
-        """A layered picture, see `wiring_search.wirings.drawing`."""
-        from wiring_search.wirings.drawing import draw
-
-        return draw(self, ax)
 
 
 def pruned(wiring: Wiring) -> Wiring:

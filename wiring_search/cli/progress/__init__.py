@@ -5,13 +5,13 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from wiring_search.search.budget import Budget
-from wiring_search.store.config import StudyConfig
-from wiring_search.search.events import Watcher
 from wiring_search.cli.progress.counting import baselines_shown, counted
 from wiring_search.cli.progress.lines import lines
 from wiring_search.cli.progress.live import live
+from wiring_search.search.budget import Budget
+from wiring_search.search.events import Watcher
 from wiring_search.search.monitor import Tally
+from wiring_search.store.config import StudyConfig
 
 __all__ = ["baselines_shown", "counted", "shown"]
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from wiring_search.search.events import Event, PackDone, Watcher
 from wiring_search.cli.progress.counting import SECONDS_BETWEEN_LINES
 from wiring_search.cli.progress.wording import news, said
+from wiring_search.search.events import Event, PackDone, Watcher
 from wiring_search.search.monitor import Tally
 
 

@@ -22,9 +22,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from wiring_search.cli.progress.wording import best, candidates, hours, said, time_left
 from wiring_search.search import durations
 from wiring_search.search.events import Event, PackDone, Watcher
-from wiring_search.cli.progress.wording import best, candidates, hours, said, time_left
 from wiring_search.search.monitor import RungCount, Tally
 
 _FRAMES_A_SECOND = 4

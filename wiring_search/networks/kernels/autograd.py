@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from wiring_search.networks.kernels import cpu, plain
 from wiring_search.networks.kernels.cpu import adam
-from wiring_search.networks.kernels import cpu
-from wiring_search.networks.kernels import plain
 from wiring_search.networks.kernels.first_order import first_order_only
 from wiring_search.networks.kernels.layout import PackLayout
 

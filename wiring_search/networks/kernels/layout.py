@@ -24,10 +24,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wiring_search.wirings.candidate import MEMORIES, Candidate
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.connections import Connections
 from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import MEMORIES
 from wiring_search.wirings.wiring import Wiring
 
 

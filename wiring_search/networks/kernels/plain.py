@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from wiring_search.wirings.candidate import NEURONS
-from wiring_search.networks.kernels import adjoint
-from wiring_search.networks.kernels import reference
+from wiring_search.networks.kernels import adjoint, reference
 from wiring_search.networks.kernels.layout import Kind, PackLayout
+from wiring_search.wirings.kinds import NEURONS
 
 Tensor = torch.Tensor
 

@@ -1,11 +1,7 @@
 """The dynamics of neurons: what each kind computes (plain torch, the truth), and with which parameters it starts."""
 
-import numpy as np
-
-from wiring_search.networks.neurons import cfc
-from wiring_search.networks.neurons import rate
-from wiring_search.networks.neurons.connections import Connections
-from wiring_search.networks.neurons.dynamics import Dynamics, Shapes
+from wiring_search.networks.neurons import cfc, rate
+from wiring_search.networks.neurons.dynamics import Dynamics
 from wiring_search.networks.neurons.ltc import ltc
 
 NEURONS: dict[str, Dynamics] = {
@@ -19,46 +15,3 @@ NEURONS: dict[str, Dynamics] = {
     "layered-cfc-no-gate": cfc.layered_cfc_no_gate,
     "layered-cfc-pure": cfc.layered_cfc_pure,
 }
-
-
-def initial_parameters(neuron: str, shapes: Shapes, made: Connections, seed: int) -> dict[str, np.ndarray]:
-    """Fresh float32 parameters by name, in the order of `shapes` (see `kernels.layout`).
-
-    The affine maps start as the identity; a projection starts with entries of variance 1/features, so that it keeps
-    the inputs' variance; a linear readout as `torch.nn.Linear` does, uniform within ±1/√motors. The memory starts as
-    the LSTM of the `ncps` package does: Xavier inputs, orthogonal recurrence, biases within ±0.1, and the forget gate
-    open (bias + 1).
-    """
-    rng = np.random.default_rng(seed)
-    result = {}
-    for name, shape in shapes.items():
-        if name.startswith("memory_"):
-            values = initial_memory(rng, name, shape)
-        elif name in ("input_b", "output_b"):
-            values = np.zeros(shape)
-        elif name in ("input_w", "output_w"):
-            values = np.ones(shape) if len(shape) == 1 else _initial_map(rng, name, shape)
-        else:
-            values = NEURONS[neuron].initial(rng, name, shape, made)
-        result[name] = np.asarray(values, np.float32)
-    return result
-
-
-def _initial_map(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    bound = (3.0 if name == "input_w" else 1.0) ** 0.5 / shape[1] ** 0.5
-    return rng.uniform(-bound, bound, shape)
-
-
-def initial_memory(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """memory_x, memory_h or memory_b as `ncps` starts them, the 1 that it adds to a forget gate included."""
-    cells = shape[0] // 4
-    if name == "memory_b":
-        bias = rng.uniform(-0.1, 0.1, shape)
-        bias[2 * cells : 3 * cells] += 1.0
-        return bias
-    if name == "memory_x":
-        bound = (6.0 / (shape[0] + shape[1])) ** 0.5
-        return rng.uniform(-bound, bound, shape)
-    q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
-    q *= np.sign(np.diagonal(r))
-    return q if shape[0] >= shape[1] else q.T

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wiring_search.analysis.front import Front
 from wiring_search.analysis.expected_error import trainings
+from wiring_search.analysis.front import Front
 from wiring_search.analysis.pareto import is_front
 from wiring_search.analysis.table import candidates, minimised_points
 from wiring_search.scores.catalogue import SCORES

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wiring_search.wirings.null_controls import CONTROLS
 from wiring_search.analysis.winners import SURE, Winners
+from wiring_search.wirings.null_controls import CONTROLS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

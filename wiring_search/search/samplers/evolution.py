@@ -21,7 +21,8 @@ import numpy as np
 
 from search_spaces import Choice, FloatRange, IntRange, Space
 from search_spaces.space import CANDIDATE_DIMENSIONS, LAYERED_TOPOLOGIES, Dimension, Point, Value
-from wiring_search.wirings.candidate import NEURONS, SIGNED, SOLVERS, Candidate
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import NEURONS, SIGNED, SOLVERS
 from wiring_search.wirings.mutation import FORWARD, MOVES, Limits, Origins, cross, joined_roles, mutate, survivors
 from wiring_search.wirings.wiring import Wiring
 

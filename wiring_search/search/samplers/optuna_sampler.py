@@ -18,114 +18,21 @@ import copy
 import math
 import warnings
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from search_spaces import Choice, FloatRange, IntRange, Space
+from search_spaces.optuna_space import distribution_of, key_of
 from search_spaces.space import Dimension, Point, Value
+from wiring_search.search.samplers.contract import Proposal
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.store.config import StudyConfig
-from wiring_search.search.samplers.evolution import Evolution
-from wiring_search.wirings.mutation import Origins
 
 _POPULATION = 24
 _DRAW_ALL = ("nsga2", "nsga3", "qmc")
 _UNUSED = "unused"  # the attribute of what was drawn and does not exist at the point
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What a sampler proposes. point: of the space, or as much of one as says what the candidate is. attrs: what the sampler noted
-    with it, plain data. candidate: where it is not the point's, but a child of others."""
-
-    point: Point
-    attrs: dict[str, Any]
-    candidate: Candidate | None = None
-
-
-class Sampler(Protocol):
-    """What a study sees of a sampler. It asks, notes what is going to train, and tells, in one order; or puts back what was asked
-    for in an earlier run, in the same order. remembers_candidates: whether a promoted one is to be noted again."""
-
-    remembers_candidates: bool
-
-    def ask(self, number: int) -> Proposal:
-        """What to try next, as trial `number`."""
-        ...
-
-    def put_back(self, number: int, proposal: Proposal) -> None:
-        """A proposal of an earlier run in place of an ask."""
-        ...
-
-    def note(self, number: int, candidate: Candidate) -> None:
-        """This trial trains now: for the first time, or (where candidates are remembered) for a higher rung."""
-        ...
-
-    def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
-        """The scores of a trial, all minimised; None, or one among them that is not finite: it failed. final: at the full budget;
-        otherwise it may be told again."""
-        ...
-
-    def state(self) -> dict[str, Any]:
-        """What the sampler keeps beside its trials: plain data, to be stored with them."""
-        ...
-
-    def set_state(self, state: dict[str, Any]) -> None: ...
-
-
-def sampler_of(config: StudyConfig, space: Space) -> Sampler:
-    """The sampler that the study chose."""
-    if config.sampler == "evolution":
-        return EvolutionSampler(space, config.seed)
-    return OptunaSampler(config.sampler, space, len(config.objectives), config.seed, config.cut_as)
-
-
-class EvolutionSampler:
-    """Children of the best wirings so far, see `evolution`; random points of the space now and then. seed: the study's."""
-
-    remembers_candidates = True
-
-    def __init__(self, space: Space, seed: int) -> None:
-        self._space, self._seed = space, seed
-        self._evolution = Evolution(space, seed)
-        self._asked: tuple[int, dict[str, Any]] = (-1, {})
-
-    def ask(self, number: int) -> Proposal:
-        proposal = self._proposed(number)
-        self.put_back(number, proposal)
-        return proposal
-
-    def _proposed(self, number: int) -> Proposal:
-        born = self._evolution.ask(number)
-        if born is None:
-            return Proposal(self._space.draw(np.random.default_rng((self._seed, number))), {})
-        attrs = {"parents": list(born.parents), "moves": list(born.moves), "origins": born.origins.to_json()}
-        return Proposal(born.params, attrs, born.candidate)
-
-    def put_back(self, number: int, proposal: Proposal) -> None:
-        """Whose child it is counts when it is noted, which is next."""
-        self._asked = number, proposal.attrs
-
-    def note(self, number: int, candidate: Candidate) -> None:
-        asked, attrs = self._asked
-        if asked == number and "origins" in attrs:
-            self._evolution.note(number, candidate, attrs["parents"], Origins.from_json(attrs["origins"]))
-        else:
-            self._evolution.note(number, candidate)
-
-    def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
-        self._evolution.tell(number, values)
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """It has none."""
 
 
 class OptunaSampler:
@@ -243,11 +150,6 @@ class _Storage(optuna.storages.InMemoryStorage):
         return copy.deepcopy(chosen) if deepcopy else chosen
 
 
-def key_of(space: Space, name: str, place: int) -> str:
-    """What Optuna calls an alternative of a dimension: it knows no two ranges by one name."""
-    return name if len(space.alternatives(name)) == 1 else f"{name}:{place}"
-
-
 def _suggest(trial: optuna.Trial, key: str, dimension: Dimension) -> Value:
     match dimension:
         case IntRange(low, high, log):
@@ -256,17 +158,6 @@ def _suggest(trial: optuna.Trial, key: str, dimension: Dimension) -> Value:
             return trial.suggest_float(key, low, high, log=log)
         case Choice(values):
             return trial.suggest_categorical(key, values)
-    raise TypeError(f"{dimension!r} is no dimension")
-
-
-def distribution_of(dimension: Dimension) -> BaseDistribution:
-    match dimension:
-        case IntRange(low, high, log):
-            return IntDistribution(low, high, log=log)
-        case FloatRange(low, high, log):
-            return FloatDistribution(low, high, log=log)
-        case Choice(values):
-            return CategoricalDistribution(values)
     raise TypeError(f"{dimension!r} is no dimension")
 
 

@@ -25,15 +25,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from wiring_search.training.baselines import sparse_flows as pruning
-from wiring_search.training.baselines import reservoir_grid as reservoir_baselines
+from wiring_search.tasks.task import Split, Task, value_of
 from wiring_search.training import loop as training
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.training.pack import LARGEST_GRADIENT_NORM
-from workers.jobs import Outcome, PackJob, Rung, Status, each_epoch, value_of
+from wiring_search.training.baselines import reservoir_grid as reservoir_baselines
+from wiring_search.training.baselines import sparse_flows as pruning
 from wiring_search.training.baselines.reservoir_grid import RESERVOIRS
-from wiring_search.tasks.task import Split, Task
+from wiring_search.training.loss import as_pack, elapsed_of, loss_of, wrongness
+from wiring_search.training.pack import LARGEST_GRADIENT_NORM
+from wiring_search.training.warm_up import one_torch_thread
+from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import auto_ncp, fully_connected
+from workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
 
 UNITS = (4, 8, 16, 32)
 LEARNING_RATE = 0.01
@@ -273,7 +275,7 @@ def _pruned(task: Task, names: Collection[str], rung: Rung, seed: int, told: Cal
     yield from (Trained(name, by_share[PRUNED[name]].outcome, worker) for name in names)
 
 
-@training.one_torch_thread()
+@one_torch_thread()
 def train(
     task: Task,
     network: RecurrentNetwork,
@@ -291,7 +293,7 @@ def train(
     for epoch in range(rung.epochs):
         finite = True
         for rows in training.minibatches(len(task.train), job, epoch):
-            loss = training.loss_of(task, task.train, rows)(training.as_pack(task, network(*data.at(rows))))[0]
+            loss = loss_of(task, task.train, rows)(as_pack(task, network(*data.at(rows))))[0]
             optimiser.zero_grad()
             loss.backward()
             norm = nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT_NORM)
@@ -323,9 +325,7 @@ def validation_error(task: Task, network: RecurrentNetwork, tensors: "_Tensors")
     total, weight = 0.0, 0.0
     for start in range(0, len(task.valid), _EVALUATION_BATCH):
         rows = np.arange(start, min(start + _EVALUATION_BATCH, len(task.valid)))
-        wrong, weights = training.wrongness(
-            task, task.valid, rows, training.as_pack(task, network(*tensors.at(rows))), for_training=False
-        )
+        wrong, weights = wrongness(task, task.valid, rows, as_pack(task, network(*tensors.at(rows))), for_training=False)
         total += float(wrong)
         weight += float(weights)
     return total / weight
@@ -362,7 +362,7 @@ class _Tensors:
         samples, steps = split.x.shape[:2]
         lengths = np.full(samples, steps) if split.lengths is None else split.lengths
         # Copies: the arrays of a task may be read-only.
-        return cls(*(torch.from_numpy(np.array(values)) for values in (split.x, training.elapsed_of(split), lengths)))
+        return cls(*(torch.from_numpy(np.array(values)) for values in (split.x, elapsed_of(split), lengths)))
 
     def at(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         index = torch.from_numpy(rows)

@@ -23,17 +23,17 @@ import numba
 import numpy as np
 from numba import njit, prange
 
-from wiring_search.networks.kernels.cpu import cfc as cfc_cpu
-from wiring_search.networks.kernels.cpu import dispatch
-from wiring_search.networks.kernels.cpu import explicit as explicit_cpu
-from wiring_search.networks.kernels.cpu import ltc as ltc_cpu
-from wiring_search.networks.kernels.cpu import ltc_field as ltc_field_cpu
-from wiring_search.networks.kernels.cpu import memory as memory_cpu
 from wiring_search.networks.kernels import plain
-from wiring_search.networks.kernels.cpu import rate as rate_cpu  # noqa: F401  (behind the slots)
-from wiring_search.networks.kernels.layout import Kind, PackLayout
+from wiring_search.networks.kernels.cpu import cfc as _cfc  # noqa: F401  (behind the slots)
+from wiring_search.networks.kernels.cpu import dispatch
+from wiring_search.networks.kernels.cpu import explicit as _explicit  # noqa: F401  (behind the slots)
+from wiring_search.networks.kernels.cpu import ltc as _ltc  # noqa: F401  (behind the slots)
+from wiring_search.networks.kernels.cpu import ltc_field as _ltc_field  # noqa: F401  (behind the slots)
+from wiring_search.networks.kernels.cpu import memory as _memory  # noqa: F401  (behind the slots)
+from wiring_search.networks.kernels.cpu import rate as _rate  # noqa: F401  (behind the slots)
 from wiring_search.networks.kernels.cpu.sequence import backward_item, forward_item
 from wiring_search.networks.kernels.cpu.simd import LANES, aligned
+from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.kernels.sources import digest_of
 from wiring_search.networks.neurons.solvers import TABLEAUX
 

@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from wiring_search.wirings.candidate import MEMORIES
 from wiring_search.networks.kernels.gpu import memory as memory_gpu
 from wiring_search.networks.kernels.gpu.layout import Edges, GpuLayout
 from wiring_search.networks.kernels.gpu.layout import place as _place
 from wiring_search.networks.kernels.gpu.programs import Program, program_of
-from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.kernels.gpu.sequence import LANES
+from wiring_search.networks.kernels.layout import Kind, PackLayout
+from wiring_search.wirings.kinds import MEMORIES
 
 Tensor = torch.Tensor
 

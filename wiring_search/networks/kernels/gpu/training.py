@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from wiring_search.networks.kernels.gpu import adam as adam_gpu
 from wiring_search.networks.kernels import gpu
+from wiring_search.networks.kernels.gpu import adam as adam_gpu
 from wiring_search.networks.kernels.layout import PackLayout
 
 Tensor = torch.Tensor

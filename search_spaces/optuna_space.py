@@ -1,0 +1,40 @@
+"""A space's dimensions as Optuna's parameters and distributions."""
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from search_spaces import Choice, FloatRange, IntRange, Space
+from search_spaces.space import Dimension, Point, Value
+
+
+def key_of(space: Space, name: str, place: int) -> str:
+    """What Optuna calls an alternative of a dimension: it knows no two ranges by one name."""
+    return name if len(space.alternatives(name)) == 1 else f"{name}:{place}"
+
+
+def distribution_of(dimension: Dimension) -> BaseDistribution:
+    match dimension:
+        case IntRange(low, high, log):
+            return IntDistribution(low, high, log=log)
+        case FloatRange(low, high, log):
+            return FloatDistribution(low, high, log=log)
+        case Choice(values):
+            return CategoricalDistribution(values)
+    raise TypeError(f"{dimension!r} is no dimension")
+
+
+def distributions_at(space: Space, point: Point) -> dict[str, tuple[str, optuna.distributions.BaseDistribution]]:
+    """By the name that Optuna knows: the dimension, and its distribution. Of a child of others, its point says a part only."""
+    found = {}
+    for name, value in point.items():
+        place = space.alternative(name, point) if name in space.dimensions else None
+        if place is None:
+            continue
+        dimension = space.alternatives(name)[place]
+        if _within(dimension, value):
+            found[key_of(space, name, place)] = (name, distribution_of(dimension))
+    return found
+
+
+def _within(dimension: Dimension, value: Value) -> bool:
+    return value in dimension.values if isinstance(dimension, Choice) else dimension.low <= value <= dimension.high

@@ -1,0 +1,33 @@
+"""Different candidates of a space, drawn uniformly."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from search_spaces import Infeasible, Space
+from wiring_search.wirings.candidate import Candidate
+
+# Points in a row that are infeasible or seen before, after which a space counts as used up.
+_GIVE_UP_AFTER = 1000
+
+Point = dict[str, Any]
+
+
+def sampled(space: Space, samples: int, seed: int) -> Iterator[tuple[Point, Candidate]]:
+    """Different candidates, drawn uniformly (over logarithms where a range is logarithmic) in an order that the seed alone
+    decides; fewer than `samples` where the space has no more."""
+    rng, seen, in_vain = np.random.default_rng((seed, 0x5C)), set(), 0
+    while len(seen) < samples and in_vain < _GIVE_UP_AFTER:
+        point = space.draw(rng)
+        try:
+            candidate = space.build(point, seed)
+        except Infeasible:
+            in_vain += 1
+            continue
+        if candidate.candidate_id in seen:
+            in_vain += 1
+            continue
+        in_vain = 0
+        seen.add(candidate.candidate_id)
+        yield point, candidate
