@@ -2,17 +2,19 @@
 
     python benchmarks/adjoint.py            (ct-rnn and ltc, one after the other, or those named behind it)
 
-CT-RNN and LTC with RK4, an NCP of 19 neurons, 8 inputs, batch 8, elapsed times uniform in 0.1 … 0.4, float32, one thread, a
-loss on the outputs of every time step. Ways to a gradient: BPTT in plain torch and in the fused kernel; and the adjoint,
-in the fused kernel, and in plain torch with the states at time steps kept ("starts", as the kernel does), with those run
-backward within each time step ("ends"), and with nothing but the final state ("final").
+CT-RNN and LTC with RK4, an NCP of 19 neurons, 8 inputs, batch 8, elapsed times uniform in 0.1 …
+0.4, float32, one thread, a loss on the outputs of every time step. Ways to a gradient: BPTT in
+plain torch and in the fused kernel; and the adjoint, in the fused kernel, and in plain torch with
+the states at time steps kept ("starts", as the kernel does), with those run backward within each
+time step ("ends"), and with nothing but the final state ("final").
 
-kept MB: tensors saved for the backward pass, each storage once, as `saved_tensors_hooks` see them, the largest sum alive at
-one moment of forward and backward (so with what the adjoint records for a moment while it goes backward); of the kernel,
-which torch does not see into, the arrays that it keeps. Inputs and parameters count where they are saved. ms: forward and
-backward, processor time of the one thread, the least of three runs, or of one beyond 128 time steps. error: |g − g*| / |g*|
-over all parameters, g* from BPTT in float64 with four times the steps. error to BPTT: the same against float64 BPTT with the
-same steps, so without the solver's own error.
+kept MB: tensors saved for the backward pass, each storage once, as `saved_tensors_hooks` see them,
+the largest sum alive at one moment of forward and backward (so with what the adjoint records for a
+moment while it goes backward); of the kernel, which torch does not see into, the arrays that it
+keeps. Inputs and parameters count where they are saved. ms: forward and backward, processor time of
+the one thread, the least of three runs, or of one beyond 128 time steps. error: |g − g*| / |g*|
+over all parameters, g* from BPTT in float64 with four times the steps. error to BPTT: the same
+against float64 BPTT with the same steps, so without the solver's own error.
 """
 
 import sys
@@ -43,12 +45,17 @@ def main() -> None:
         "BPTT, torch": reference.run,
         "BPTT, fused": fused,
         "adjoint, fused": fused_adjoint,
-        **{f"adjoint, {name}": partial(adjoint.run, state_from=name) for name in ("starts", "ends", "final")},
+        **{
+            f"adjoint, {name}": partial(adjoint.run, state_from=name)
+            for name in ("starts", "ends", "final")
+        },
     }
     with cpu.one_thread():
         for neuron in sys.argv[1:] or ("ct-rnn", "ltc"):
             print(f"\n{neuron}, {WIRING.synapse_count} synapses")
-            print(f"{'':18}{'T':>6}{'steps':>7}{'kept MB':>10}{'ms':>10}{'error':>10}{'to BPTT':>10}")
+            print(
+                f"{'':18}{'T':>6}{'steps':>7}{'kept MB':>10}{'ms':>10}{'error':>10}{'to BPTT':>10}"
+            )
             settings = [(time_steps, STEPS) for time_steps in (32, 128, 512, 2048)]
             settings += [(TIME_STEPS, steps) for steps in (3, 12, 24, 48)]
             for time_steps, steps in settings:
@@ -56,7 +63,9 @@ def main() -> None:
 
 
 def compare(ways: dict[str, Run], neuron: str, time_steps: int, steps: int) -> None:
-    layout, fine = (PackLayout((WIRING,), (n,), INPUTS, None, Kind(neuron, "rk4")) for n in (steps, 4 * steps))
+    layout, fine = (
+        PackLayout((WIRING,), (n,), INPUTS, None, Kind(neuron, "rk4")) for n in (steps, 4 * steps)
+    )
     drawn = initial_parameters(neuron, layout.shapes[0], layout.connections[0], 0)
     draw = torch.Generator().manual_seed(0)
     arrays = (
@@ -78,27 +87,45 @@ def compare(ways: dict[str, Run], neuron: str, time_steps: int, steps: int) -> N
         )
 
 
-def gradient(run: Run, layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor) -> Tensor:
+def gradient(
+    run: Run, layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor
+) -> Tensor:
     params = params.clone().requires_grad_()
     y, _ = run(layout, params, x, elapsed, state, True)
     y.square().mean().backward()
     return params.grad
 
 
-def fused(layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool):
+def fused(
+    layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
+):
     return autograd.fused(layout, [params], False, x, elapsed, state, every_step)
 
 
-def fused_adjoint(layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool):
+def fused_adjoint(
+    layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
+):
     kind = layout.kind._replace(gradient="adjoint")
     return fused(replace(layout, kind=kind), params, x, elapsed, state, every_step)
 
 
-def in_chunks(layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool):
-    """`reference.run`, chunk after chunk of time run again in the backward pass: the same gradient in less memory."""
+def in_chunks(
+    layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
+):
+    """`reference.run`, chunk after chunk of time run again in the backward pass: the same gradient
+    in less memory."""
     outputs = []
     for own_x, own_elapsed in zip(x.split(CHUNK, 1), elapsed.split(CHUNK, 1), strict=True):
-        y, state = checkpoint(reference.run, layout, params, own_x, own_elapsed, state, every_step, use_reentrant=False)
+        y, state = checkpoint(
+            reference.run,
+            layout,
+            params,
+            own_x,
+            own_elapsed,
+            state,
+            every_step,
+            use_reentrant=False,
+        )
         outputs.append(y)
     return torch.cat(outputs, dim=2), state
 
@@ -109,7 +136,8 @@ def kernel_bytes(layout: PackLayout, *arrays: Tensor) -> int:
 
 
 def peak_of_saved(step: Callable[[], object]) -> int:
-    """Bytes: the most that was saved for a backward pass at any one moment of `step`, a storage that is saved twice once."""
+    """Bytes: the most that was saved for a backward pass at any one moment of `step`, a storage
+    that is saved twice once."""
     holders: Counter = Counter()
     alive = peak = 0
 

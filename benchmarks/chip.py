@@ -1,4 +1,5 @@
-"""What a GPU can do at most, measured: its clock under load, the rate of bare sigmoids, the bandwidth of its memory."""
+"""What a GPU can do at most, measured: its clock under load, the rate of bare sigmoids, the
+bandwidth of its memory."""
 
 import statistics
 from collections.abc import Callable
@@ -46,7 +47,10 @@ class Chip(NamedTuple):
 def measured() -> Chip:
     properties = torch.cuda.get_device_properties(0)
     programs = properties.multi_processor_count * PROGRAMS
-    values, ticks = torch.zeros(ROWS * LANES, device="cuda"), torch.zeros((programs, 2), dtype=torch.int64, device="cuda")
+    values, ticks = (
+        torch.zeros(ROWS * LANES, device="cuda"),
+        torch.zeros((programs, 2), dtype=torch.int64, device="cuda"),
+    )
 
     def bare() -> None:
         bare_sigmoids[(programs,)](values, ticks, ROUNDS, SIZE=ROWS * LANES, num_warps=1)
@@ -56,7 +60,13 @@ def measured() -> Chip:
     source = torch.zeros(COPIED, device="cuda")
     target = torch.empty_like(source)
     bandwidth = 2 * source.nbytes / seconds(lambda: target.copy_(source))
-    return Chip(properties.name, properties.multi_processor_count, clocks / nanoseconds * 1e9, bandwidth, sigmoids)
+    return Chip(
+        properties.name,
+        properties.multi_processor_count,
+        clocks / nanoseconds * 1e9,
+        bandwidth,
+        sigmoids,
+    )
 
 
 def seconds(run: Callable[[], object], repeats: int = 7) -> float:
@@ -77,8 +87,8 @@ def seconds(run: Callable[[], object], repeats: int = 7) -> float:
 
 @triton.jit
 def bare_sigmoids(values, ticks, rounds, SIZE: tl.constexpr):
-    """A sigmoid of a sigmoid and so on, in registers: as many side by side in a program as the kernels have. ticks: (programs, 2),
-    the clocks and the nanoseconds that each program took."""
+    """A sigmoid of a sigmoid and so on, in registers: as many side by side in a program as the
+    kernels have. ticks: (programs, 2), the clocks and the nanoseconds that each program took."""
     at = tl.arange(0, SIZE)
     program = tl.program_id(0)
     v = tl.load(values + at)
@@ -92,4 +102,6 @@ def bare_sigmoids(values, ticks, rounds, SIZE: tl.constexpr):
 
 @triton.jit
 def _clock():
-    return tl.inline_asm_elementwise("mov.u64 $0, %clock64;", "=l", [], dtype=tl.int64, is_pure=False, pack=1)
+    return tl.inline_asm_elementwise(
+        "mov.u64 $0, %clock64;", "=l", [], dtype=tl.int64, is_pure=False, pack=1
+    )

@@ -1,4 +1,5 @@
-"""One LTC network as its users have it: that of the `ncps` package, or dense matrices of one's own where that is not installed."""
+"""One LTC network as its users have it: that of the `ncps` package, or dense matrices of one's own
+where that is not installed."""
 
 import torch
 from torch.nn.functional import softplus
@@ -15,7 +16,9 @@ def usual_network(wiring: Wiring, unfolds: int) -> tuple[torch.nn.Module, str]:
         from ncps.torch import LTC
         from ncps.wirings import Wiring as NcpsWiring
     except ImportError:
-        return DenseLTC(wiring, unfolds), "there is no ncps here: a dense masked LTC of its arithmetic, benchmarks/dense_ltc.py"
+        return DenseLTC(
+            wiring, unfolds
+        ), "there is no ncps here: a dense masked LTC of its arithmetic, benchmarks/dense_ltc.py"
     theirs = NcpsWiring(wiring.neurons)
     theirs.build(wiring.sensory)
     theirs.set_output_dim(wiring.motor)
@@ -27,10 +30,11 @@ def usual_network(wiring: Wiring, unfolds: int) -> tuple[torch.nn.Module, str]:
 
 
 class DenseLTC(torch.nn.Module):
-    """Dense matrices (source, neuron) under masks, a loop over time steps and unfolds, gradients by autograd.
+    """Dense matrices (source, neuron) under masks, a loop over time steps and unfolds, gradients by
+    autograd.
 
-    The arithmetic of `ncps.torch.LTC`, in as many operations; parameters and masks have the names and shapes that they have
-    in its cell.
+    The arithmetic of `ncps.torch.LTC`, in as many operations; parameters and masks have the names
+    and shapes that they have in its cell.
     """
 
     def __init__(self, wiring: Wiring, unfolds: int) -> None:
@@ -46,7 +50,9 @@ class DenseLTC(torch.nn.Module):
             erev[pre, post] = polarity.float()
             self.register_buffer(f"{prefix}sparsity_mask", erev.abs())
             self.register_parameter(f"{prefix}erev", torch.nn.Parameter(erev))
-            shapes |= dict.fromkeys((f"{prefix}w", f"{prefix}mu", f"{prefix}sigma"), tuple(erev.shape))
+            shapes |= dict.fromkeys(
+                (f"{prefix}w", f"{prefix}mu", f"{prefix}sigma"), tuple(erev.shape)
+            )
         for name, shape in shapes.items():
             values = torch.empty(shape).uniform_(*INITIAL_RANGES[name.removeprefix("sensory_")])
             self.register_parameter(name, torch.nn.Parameter(values))
@@ -55,7 +61,8 @@ class DenseLTC(torch.nn.Module):
             self.register_parameter(f"{name}_b", torch.nn.Parameter(torch.zeros(size)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x: (B, T, F), one time unit a step. Readouts (B, T, motors) and the final state (B, neurons)."""
+        """x: (B, T, F), one time unit a step. Readouts (B, T, motors) and the final state (B,
+        neurons)."""
         v, outputs = x.new_zeros(len(x), len(self.vleak)), []
         for t in range(x.shape[1]):
             v = self._time_step(x[:, t] * self.input_w + self.input_b, v)
@@ -73,6 +80,8 @@ class DenseLTC(torch.nn.Module):
         return v
 
     def _currents(self, values: Tensor, w: Tensor, prefix: str) -> tuple[Tensor, Tensor]:
-        mu, sigma, erev, mask = (getattr(self, prefix + name) for name in ("mu", "sigma", "erev", "sparsity_mask"))
+        mu, sigma, erev, mask = (
+            getattr(self, prefix + name) for name in ("mu", "sigma", "erev", "sparsity_mask")
+        )
         active = w * torch.sigmoid(sigma * (values[:, :, None] - mu)) * mask
         return (active * erev).sum(dim=1), active.sum(dim=1)

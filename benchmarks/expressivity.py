@@ -1,20 +1,28 @@
-"""Which neurons draw the longest trajectories? Kinds of neuron and memory on the same wirings, with equal weight scaling.
+"""Which neurons draw the longest trajectories? Kinds of neuron and memory on the same wirings, with
+equal weight scaling.
 
     python benchmarks/expressivity.py
 
-Five seeds, each a wiring of its own and a set of weights for every kind. expressivity: length in the plane of two
-principal components over that of neural ODEs of equal width. curl: length over twice the root mean square distance
-from the mean (π for one turn of a circle), which no scaling of the states changes. Median, least and greatest of the seeds. Scale: all
-synaptic weights (conductances, for LTC) × s, memories and input maps as they are.
+Five seeds, each a wiring of its own and a set of weights for every kind. expressivity: length in
+the plane of two principal components over that of neural ODEs of equal width. curl: length over
+twice the root mean square distance from the mean (π for one turn of a circle), which no scaling of
+the states changes. Median, least and greatest of the seeds. Scale: all synaptic weights
+(conductances, for LTC) × s, memories and input maps as they are.
 
-"E as published": LTC with reversal potentials drawn from N(0, s) × √k as the sums of the paper are, instead of ±1.
+"E as published": LTC with reversal potentials drawn from N(0, s) × √k as the sums of the paper are,
+instead of ±1.
 """
 
 import numpy as np
 
 from benchmarks.published_trajectory import MODELS, published_length
 from wiring_search.networks.kernels import cpu
-from wiring_search.scores.trajectory import circle_length, expressivity, latent_trajectories, trajectory_lengths
+from wiring_search.scores.trajectory import (
+    circle_length,
+    expressivity,
+    latent_trajectories,
+    trajectory_lengths,
+)
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import SOLVERS
@@ -22,8 +30,14 @@ from wiring_search.wirings.topologies import fully_connected, ncp
 from wiring_search.wirings.wiring import Wiring
 
 FEATURES, SEEDS = 2, 5
-SYNAPTIC = {"w", "sensory_w"} | {f"{outer}{head}_w" for outer in ("", "sensory_") for head in ("ff1", "ff2", "time_a", "time_b")}
-KINDS = [(neuron, memory) for memory in ("none", "state", "input") for neuron in ("ltc", "ct-rnn", "neural-ode", "cfc")]
+SYNAPTIC = {"w", "sensory_w"} | {
+    f"{outer}{head}_w" for outer in ("", "sensory_") for head in ("ff1", "ff2", "time_a", "time_b")
+}
+KINDS = [
+    (neuron, memory)
+    for memory in ("none", "state", "input")
+    for neuron in ("ltc", "ct-rnn", "neural-ode", "cfc")
+]
 
 
 def main() -> None:
@@ -33,23 +47,38 @@ def main() -> None:
             for scale in (1, 4) if memory == "none" else (1,):
                 line(neuron, memory, scale, scaled(pack_of(wirings, neuron, memory), scale))
         for scale in (1, 4):
-            line("ltc, E as published", "none", scale, with_published_reversals(pack_of(wirings, "ltc", "none"), scale))
+            line(
+                "ltc, E as published",
+                "none",
+                scale,
+                with_published_reversals(pack_of(wirings, "ltc", "none"), scale),
+            )
         print()
     published()
 
 
 def wirings_by_name() -> dict[str, list[Wiring]]:
     return {
-        "NCP, 12 inter, 8 command, 4 motor neurons": [ncp(4, 12, 8, 4, 5, 4, 12, 4, seed=k) for k in range(SEEDS)],
-        "fully connected, 25 neurons": [fully_connected(2, 25, 1, excitatory=0.5, seed=k) for k in range(SEEDS)],
-        "fully connected, 100 neurons": [fully_connected(2, 100, 1, excitatory=0.5, seed=k) for k in range(SEEDS)],
+        "NCP, 12 inter, 8 command, 4 motor neurons": [
+            ncp(4, 12, 8, 4, 5, 4, 12, 4, seed=k) for k in range(SEEDS)
+        ],
+        "fully connected, 25 neurons": [
+            fully_connected(2, 25, 1, excitatory=0.5, seed=k) for k in range(SEEDS)
+        ],
+        "fully connected, 100 neurons": [
+            fully_connected(2, 100, 1, excitatory=0.5, seed=k) for k in range(SEEDS)
+        ],
     }
 
 
 def pack_of(wirings: list[Wiring], neuron: str, memory: str) -> Pack:
     solver = "rk4" if "rk4" in SOLVERS[neuron] and neuron != "ltc" else SOLVERS[neuron][0]
     steps = 0 if solver == "closed-form" else 6
-    return Pack([Candidate(w, neuron, solver, steps, memory, seed=k) for k, w in enumerate(wirings)], FEATURES, 1)
+    return Pack(
+        [Candidate(w, neuron, solver, steps, memory, seed=k) for k, w in enumerate(wirings)],
+        FEATURES,
+        1,
+    )
 
 
 def scaled(pack: Pack, scale: float) -> Pack:
@@ -70,7 +99,9 @@ def with_published_reversals(pack: Pack, scale: float) -> Pack:
 
 def line(neuron: str, memory: str, scale: float, pack: Pack) -> None:
     plane = trajectory_lengths(pack).plane * circle_length(FEATURES)
-    spread = [2 * np.sqrt(path.astype(float).var(axis=0).sum()) for path in latent_trajectories(pack)]
+    spread = [
+        2 * np.sqrt(path.astype(float).var(axis=0).sum()) for path in latent_trajectories(pack)
+    ]
     relative, curl = expressivity(pack), plane / spread
     shown = (f"{np.median(v):8.2f} ({v.min():.2f} … {v.max():.2f})" for v in (relative, curl))
     print(f"{neuron:24}{memory:8}{scale:6g}" + "".join(f"{text:>26}" for text in shown))
@@ -79,8 +110,16 @@ def line(neuron: str, memory: str, scale: float, pack: Pack) -> None:
 def published() -> None:
     print("as published (width 100, tanh), lengths: medians of five seeds")
     for scale in (1, 2, 4):
-        medians = (np.median([published_length(model, 100, scale, seed=k) for k in range(SEEDS)]) for model in MODELS)
-        print(f"  scale {scale}: " + ", ".join(f"{model} {length:.0f}" for model, length in zip(MODELS, medians, strict=True)))
+        medians = (
+            np.median([published_length(model, 100, scale, seed=k) for k in range(SEEDS)])
+            for model in MODELS
+        )
+        print(
+            f"  scale {scale}: "
+            + ", ".join(
+                f"{model} {length:.0f}" for model, length in zip(MODELS, medians, strict=True)
+            )
+        )
 
 
 if __name__ == "__main__":

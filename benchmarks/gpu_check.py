@@ -1,4 +1,5 @@
-"""The GPU kernels are held to the plain reference: what `benchmarks/gpu.py` does before it times anything."""
+"""The GPU kernels are held to the plain reference: what `benchmarks/gpu.py` does before it times
+anything."""
 
 import numpy as np
 import torch
@@ -14,11 +15,13 @@ TOLERANCE = 1e-5
 
 
 def check(device: str) -> float:
-    """The largest difference to the reference of an output or gradient, relative to the largest number there. Ends the run where it
-    is above TOLERANCE."""
+    """The largest difference to the reference of an output or gradient, relative to the largest
+    number there. Ends the run where it is above TOLERANCE."""
     rng = np.random.default_rng(0)
     # Two tiles of samples and larger wirings on a GPU; the interpreter is slow.
-    size, largest, batch, time_steps, features = (12, 24, 45, 8, 5) if device == "cuda" else (2, 6, 3, 2, 5)
+    size, largest, batch, time_steps, features = (
+        (12, 24, 45, 8, 5) if device == "cuda" else (2, 6, 3, 2, 5)
+    )
     layout = ragged_layout(rng, size, largest, features, outputs=3)
     x = rng.standard_normal((batch, time_steps, features))
     elapsed = 0.05 + 2 * rng.random((batch, time_steps))
@@ -28,8 +31,12 @@ def check(device: str) -> float:
 
     truth = [torch.tensor(array, dtype=torch.float64, requires_grad=True) for array in arrays]
     y, final = reference.run(layout, *truth, True)
-    grad_y, grad_final = (torch.from_numpy(rng.standard_normal(values.shape)).float() for values in (y, final))
-    of_params, of_x, of_elapsed, of_state = torch.autograd.grad((y, final), truth, (grad_y.double(), grad_final.double()))
+    grad_y, grad_final = (
+        torch.from_numpy(rng.standard_normal(values.shape)).float() for values in (y, final)
+    )
+    of_params, of_x, of_elapsed, of_state = torch.autograd.grad(
+        (y, final), truth, (grad_y.double(), grad_final.double())
+    )
 
     params, *inputs = (torch.from_numpy(array).to(device) for array in arrays)
     placed = gpu.place(layout, device)
@@ -43,7 +50,9 @@ def check(device: str) -> float:
         "the gradient of the elapsed times": difference(ours[3], of_elapsed),
     }
     for name in layout.slices[0]:
-        at = np.concatenate([np.arange(block[name].start, block[name].stop) for block in layout.slices])
+        at = np.concatenate(
+            [np.arange(block[name].start, block[name].stop) for block in layout.slices]
+        )
         errors[f"the gradient of {name}"] = difference(ours[0][at], of_params[at])
     worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
     if not errors[worst] <= TOLERANCE:
@@ -53,22 +62,36 @@ def check(device: str) -> float:
     return errors[worst]
 
 
-def ragged_layout(rng: np.random.Generator, size: int, largest: int, features: int, outputs: int) -> PackLayout:
-    """NCPs of 3 to `largest` inter neurons, every second one behind a learned projection, with 1 to 6 sub-steps."""
+def ragged_layout(
+    rng: np.random.Generator, size: int, largest: int, features: int, outputs: int
+) -> PackLayout:
+    """NCPs of 3 to `largest` inter neurons, every second one behind a learned projection, with 1 to
+    6 sub-steps."""
     wirings = []
     for p in range(size):
-        inter, command, motor = (int(n) for n in rng.integers((3, 2, 1), (largest + 1, largest // 2 + 1, 4)))
+        inter, command, motor = (
+            int(n) for n in rng.integers((3, 2, 1), (largest + 1, largest // 2 + 1, 4))
+        )
         sensory = features if p % 2 == 0 else features + 1 + int(rng.integers(4))
-        wirings.append(ncp(sensory, inter, command, motor, 2, 2, command, 2, seed=int(rng.integers(1 << 30))))
-    return PackLayout(tuple(wirings), tuple(int(n) for n in rng.integers(1, 7, size)), features, outputs)
+        wirings.append(
+            ncp(sensory, inter, command, motor, 2, 2, command, 2, seed=int(rng.integers(1 << 30)))
+        )
+    return PackLayout(
+        tuple(wirings), tuple(int(n) for n in rng.integers(1, 7, size)), features, outputs
+    )
 
 
 def parameters(layout: PackLayout) -> np.ndarray:
     """(layout.parameters,): as they start, from seeds 0, 1 …"""
     made = enumerate(zip(layout.shapes, layout.connections, strict=True))
-    drawn = (initial_parameters(layout.kind.neuron, shapes, connections, p) for p, (shapes, connections) in made)
+    drawn = (
+        initial_parameters(layout.kind.neuron, shapes, connections, p)
+        for p, (shapes, connections) in made
+    )
     return np.concatenate([values.ravel() for own in drawn for values in own.values()])
 
 
 def difference(ours: Tensor, truth: Tensor) -> float:
-    return float((ours.cpu() - truth).detach().abs().max() / max(float(truth.detach().abs().max()), 1e-3))
+    return float(
+        (ours.cpu() - truth).detach().abs().max() / max(float(truth.detach().abs().max()), 1e-3)
+    )

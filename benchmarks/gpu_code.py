@@ -1,12 +1,14 @@
-"""The GPU kernels as machine code, which needs no GPU: registers, and what the inner loops consist of.
+"""The GPU kernels as machine code, which needs no GPU: registers, and what the inner loops consist
+of.
 
     PYTHONPATH=. python benchmarks/gpu_code.py
 
-Kernels are compiled for an H100 as a launch would have them, one warp a program, then taken apart by the tools that come with
-Triton. Numbers that do not fit into 255 registers go to the stack. An inner loop has no loop in it; those that use the
-special-function units are listed: its instructions, and the clocks that the units of a quarter of a multiprocessor need for
-it, 8 for one operation of 32 lanes. Whichever is more binds, where memory is near enough. Ends with an error where a kernel adds
-atomically, since sums would then depend on who comes first.
+Kernels are compiled for an H100 as a launch would have them, one warp a program, then taken apart
+by the tools that come with Triton. Numbers that do not fit into 255 registers go to the stack. An
+inner loop has no loop in it; those that use the special-function units are listed: its
+instructions, and the clocks that the units of a quarter of a multiprocessor need for it, 8 for one
+operation of 32 lanes. Whichever is more binds, where memory is near enough. Ends with an error
+where a kernel adds atomically, since sums would then depend on who comes first.
 """
 
 import re
@@ -47,10 +49,18 @@ class Loop(NamedTuple):
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    print(f"{'kind':36}{'kernel':10}{'registers':>10}{'stack, bytes':>14}   inner loops: instructions / clocks of the units")
+    print(
+        f"{'kind':36}{'kernel':10}{'registers':>10}{'stack, bytes':>14}   inner loops: instructions / clocks of the units"
+    )
     for kind in KINDS:
         program = program_of(kind)
-        constants = {"LINEAR": True, "MEMORY": MEMORIES.index(kind.memory), "LANES": LANES, **program.constants, "INPUTS": False}
+        constants = {
+            "LINEAR": True,
+            "MEMORY": MEMORIES.index(kind.memory),
+            "LANES": LANES,
+            **program.constants,
+            "INPUTS": False,
+        }
         for kernel in (program.forward, program.backward):
             code = compiled(kernel, constants)
             registers, stack = resources(code)
@@ -61,8 +71,15 @@ def main() -> None:
 def compiled(kernel, constants: dict[str, object]) -> bytes:
     """Machine code. Raises ValueError where it adds atomically."""
     kinds = {name: _kind(name) for name in kernel.arg_names}
-    source = ASTSource(kernel, kinds, {name: value for name, value in constants.items() if name in kinds}, _aligned(kinds))
-    made = triton.compile(source, target=H100, options={"num_warps": 1, "num_stages": 1, "enable_fp_fusion": True})
+    source = ASTSource(
+        kernel,
+        kinds,
+        {name: value for name, value in constants.items() if name in kinds},
+        _aligned(kinds),
+    )
+    made = triton.compile(
+        source, target=H100, options={"num_warps": 1, "num_stages": 1, "enable_fp_fusion": True}
+    )
     if found := re.search(r"^\s*(atom|red)[.].*", made.asm["ptx"], re.MULTILINE):
         raise ValueError(f"{kernel.__name__} adds atomically: {found[0].strip()}")
     return made.asm["cubin"]
@@ -82,10 +99,17 @@ def inner_loops(code: bytes) -> list[Loop]:
             labels[label[1]] = len(instructions)
         elif instruction := re.search(r"/\*[0-9a-f]{4,}\*/\s+(.*?);", line):
             instructions.append(instruction[1])
-    jumps = [(at, re.search(r"\bBRA.*`\(([.]L_x_\d+)\)", text)) for at, text in enumerate(instructions)]
+    jumps = [
+        (at, re.search(r"\bBRA.*`\(([.]L_x_\d+)\)", text)) for at, text in enumerate(instructions)
+    ]
     loops = [(labels[jump[1]], at) for at, jump in jumps if jump and labels[jump[1]] <= at]
-    inner = [(a, b) for a, b in loops if not any(a <= c and d <= b for c, d in loops if (c, d) != (a, b))]
-    found = [Loop(b - a + 1, CLOCKS * sum("MUFU" in text for text in instructions[a : b + 1])) for a, b in sorted(inner)]
+    inner = [
+        (a, b) for a, b in loops if not any(a <= c and d <= b for c, d in loops if (c, d) != (a, b))
+    ]
+    found = [
+        Loop(b - a + 1, CLOCKS * sum("MUFU" in text for text in instructions[a : b + 1]))
+        for a, b in sorted(inner)
+    ]
     return [loop for loop in found if loop.clocks]
 
 
@@ -93,7 +117,9 @@ def _told_by(tool: str, option: str, code: bytes) -> str:
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(code)
         file.flush()
-        return subprocess.run([_TOOLS / tool, option, file.name], capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            [_TOOLS / tool, option, file.name], capture_output=True, text=True, check=True
+        ).stdout
 
 
 def _kind(name: str) -> str | tuple[str, ...]:
@@ -101,16 +127,29 @@ def _kind(name: str) -> str | tuple[str, ...]:
         return "constexpr"
     if name.endswith("edges"):
         return ("*i32", "*i32", "*i32", "*fp32", "i32")
-    return "*i64" if name == "table" else "*i32" if name.endswith("rows") else "i32" if name in SIZES else "*fp32"
+    return (
+        "*i64"
+        if name == "table"
+        else "*i32"
+        if name.endswith("rows")
+        else "i32"
+        if name in SIZES
+        else "*fp32"
+    )
 
 
 def _aligned(kinds: dict[str, str | tuple[str, ...]]) -> dict[tuple[int, ...], list]:
     """Tensors are, and so are the numbers of places (`gpu_layout`)."""
     alone = [((at,), kind) for at, kind in enumerate(kinds.values()) if isinstance(kind, str)]
     of_lists = [
-        ((at, q), kind) for at, those in enumerate(kinds.values()) if isinstance(those, tuple) for q, kind in enumerate(those)
+        ((at, q), kind)
+        for at, those in enumerate(kinds.values())
+        if isinstance(those, tuple)
+        for q, kind in enumerate(those)
     ]
-    aligned = [place for place, kind in alone if kind.startswith("*")] + [place for place, _ in of_lists]
+    aligned = [place for place, kind in alone if kind.startswith("*")] + [
+        place for place, _ in of_lists
+    ]
     return {place: [["tt.divisibility", 16]] for place in aligned}
 
 

@@ -1,11 +1,12 @@
-"""The fused kernels against the `ncps` package and torchdiffeq, side by side in one run. Parity is checked before
-anything is timed.
+"""The fused kernels against the `ncps` package and torchdiffeq, side by side in one run. Parity is
+checked before anything is timed.
 
     python benchmarks/kernel.py            (or: make bench)
 
-The setting, unless a line says otherwise: LTC, 32 time steps, batch 32, 17 inputs, 6 unfolds, forward and all
-gradients, one thread. A synapse update is one synapse of one sample in one sub-step (a sensory synapse: in one time
-step). Times are the least of many runs; "×" is a ratio within this run.
+The setting, unless a line says otherwise: LTC, 32 time steps, batch 32, 17 inputs, 6 unfolds,
+forward and all gradients, one thread. A synapse update is one synapse of one sample in one sub-step
+(a sensory synapse: in one time step). Times are the least of many runs; "×" is a ratio within this
+run.
 """
 
 import time
@@ -56,8 +57,12 @@ def main() -> None:
             f"{name:16}{ours.wiring.synapse_count:9}{error:10.1e}{slow * 1e3:9.2f}{fast * 1e3:9.3f}{slow / fast:7.1f}×{goal:9}×"
             f"{rate / 1e9:13.2f}{rate / sigmoids:8.0%}"
         )
-    print("\nratio: forward and all gradients through torch. updates, share: the kernels alone, forward + backward, and of the")
-    print("bare sigmoid's rate (the backward pass runs every sigmoid again and does about as much work besides).\n")
+    print(
+        "\nratio: forward and all gradients through torch. updates, share: the kernels alone, forward + backward, and of the"
+    )
+    print(
+        "bare sigmoid's rate (the backward pass runs every sigmoid again and does about as much work besides).\n"
+    )
     relatives()
     threads()
     packs()
@@ -66,29 +71,44 @@ def main() -> None:
 def relatives() -> None:
     """Mixed memory, CfC, CT-RNN: each against what its users have now."""
     made = {
-        "LTC with memory, NCP 12/6/1": (LTC(INPUTS, WIRINGS["NCP 12/6/1"][0](), mixed_memory=True), "ncps", 20),
-        "LTC with memory, AutoNCP(64,4)": (LTC(INPUTS, WIRINGS["AutoNCP(64,4)"][0](), mixed_memory=True), "ncps", 20),
+        "LTC with memory, NCP 12/6/1": (
+            LTC(INPUTS, WIRINGS["NCP 12/6/1"][0](), mixed_memory=True),
+            "ncps",
+            20,
+        ),
+        "LTC with memory, AutoNCP(64,4)": (
+            LTC(INPUTS, WIRINGS["AutoNCP(64,4)"][0](), mixed_memory=True),
+            "ncps",
+            20,
+        ),
         "CfC, NCP 12/6/1": (CfC(INPUTS, WIRINGS["NCP 12/6/1"][0]()), "ncps", 10),
         "CfC, AutoNCP(64,4)": (CfC(INPUTS, WIRINGS["AutoNCP(64,4)"][0]()), "ncps", 10),
         "CT-RNN with RK4, NCP 12/6/1": (OdeintRnn("NCP 12/6/1"), "torchdiffeq", 20),
         "CT-RNN with RK4, AutoNCP(64,4)": (OdeintRnn("AutoNCP(64,4)"), "torchdiffeq", 20),
     }
-    print(f"{'':32}{'against':>12}{'parity':>10}{'theirs ms':>11}{'ours ms':>9}{'ratio':>8}{'to reach':>10}")
+    print(
+        f"{'':32}{'against':>12}{'parity':>10}{'theirs ms':>11}{'ours ms':>9}{'ratio':>8}{'to reach':>10}"
+    )
     for name, (theirs, whose, goal) in made.items():
         ours = theirs.fused if isinstance(theirs, OdeintRnn) else from_ncps(theirs)
         error = outputs_differ(theirs, ours)
         slow, fast = best(step(theirs), 8), best(step(ours), 200)
-        print(f"{name:32}{whose:>12}{error:10.1e}{slow * 1e3:11.2f}{fast * 1e3:9.3f}{slow / fast:7.1f}×{goal:9}×")
+        print(
+            f"{name:32}{whose:>12}{error:10.1e}{slow * 1e3:11.2f}{fast * 1e3:9.3f}{slow / fast:7.1f}×{goal:9}×"
+        )
     print()
 
 
 class OdeintRnn(torch.nn.Module):
-    """A CT-RNN as one writes it with torchdiffeq: dense masked matrices, its fixed-step RK4, one call a time step."""
+    """A CT-RNN as one writes it with torchdiffeq: dense masked matrices, its fixed-step RK4, one
+    call a time step."""
 
     def __init__(self, wiring: str) -> None:
         super().__init__()
         graph = wiring_from_ncps(WIRINGS[wiring][0](), INPUTS)
-        self.fused = LiquidNetwork(graph, neuron="ct-rnn", solver="rk4", steps=UNFOLDS, positive="clip")
+        self.fused = LiquidNetwork(
+            graph, neuron="ct-rnn", solver="rk4", steps=UNFOLDS, positive="clip"
+        )
         self.fused.tau.data.uniform_(0.5, 2.0)
         own = self.fused.layout.connections[0]
         dense = torch.zeros(graph.neurons, graph.neurons)
@@ -106,16 +126,21 @@ class OdeintRnn(torch.nn.Module):
         weights = self.dense * self.mask
         for t in range(x.shape[1]):
             outer = x[:, t] @ (self.sensory * self.sensory_mask).T + self.bias
-            # torchdiffeq's "rk4" is the 3/8 rule: of the same order and cost, not the same last digits.
-            v = odeint(lambda _, v, outer=outer: torch.tanh(v @ weights.T + outer) - v / self.tau, v, self.times, method="rk4")[
-                -1
-            ]
+            # torchdiffeq's "rk4" is the 3/8 rule: of the same order and cost, not the same last
+            # digits.
+            v = odeint(
+                lambda _, v, outer=outer: torch.tanh(v @ weights.T + outer) - v / self.tau,
+                v,
+                self.times,
+                method="rk4",
+            )[-1]
             outputs.append(v[:, : self.fused.wiring.motor])
         return torch.stack(outputs, dim=1), v
 
 
 def outputs_differ(theirs: torch.nn.Module, ours: LiquidNetwork) -> float:
-    """The largest difference of outputs, relative to the largest output. Ends the run above 1e-5 (gradients: the tests)."""
+    """The largest difference of outputs, relative to the largest output. Ends the run above 1e-5
+    (gradients: the tests)."""
     x = torch.rand(BATCH, TIME_STEPS, INPUTS)
     y, our_y = theirs(x)[0], ours(x)[0]
     error = float((y - our_y).detach().abs().max() / y.detach().abs().max())
@@ -152,8 +177,8 @@ def step(network: torch.nn.Module) -> Callable[[], None]:
 
 
 def parity(theirs: LTC, ours: LiquidNetwork) -> float:
-    """The largest difference of outputs, relative to the largest output; gradients are compared too. Ends the run
-    above 1e-5."""
+    """The largest difference of outputs, relative to the largest output; gradients are compared
+    too. Ends the run above 1e-5."""
     x = torch.rand(BATCH, TIME_STEPS, INPUTS)
     y, final = theirs(x)
     our_y, our_final = ours(x)
@@ -161,10 +186,17 @@ def parity(theirs: LTC, ours: LiquidNetwork) -> float:
         network.zero_grad()
         (outputs[0].square().sum() + outputs[1].square().sum()).backward()
     pre, post, _ = (torch.as_tensor(a, dtype=torch.long) for a in ours.wiring.synapse_arrays())
-    pairs = {"outputs": (y, our_y), "state": (final, our_final), "gleak": (theirs.rnn_cell.gleak.grad, ours.gleak.grad)}
+    pairs = {
+        "outputs": (y, our_y),
+        "state": (final, our_final),
+        "gleak": (theirs.rnn_cell.gleak.grad, ours.gleak.grad),
+    }
     for field in ("w", "mu", "sigma", "erev"):
         pairs[field] = (getattr(theirs.rnn_cell, field).grad[pre, post], getattr(ours, field).grad)
-    errors = {name: float((a - b).detach().abs().max() / a.detach().abs().max()) for name, (a, b) in pairs.items()}
+    errors = {
+        name: float((a - b).detach().abs().max() / a.detach().abs().max())
+        for name, (a, b) in pairs.items()
+    }
     worst = max(errors, key=errors.__getitem__)
     if errors[worst] > 1e-5:
         raise SystemExit(f"no parity: {worst} differs by {errors[worst]:.1e}")
@@ -180,7 +212,10 @@ def kernel_seconds(network: LiquidNetwork, batch: int = BATCH) -> float:
     """Forward and backward kernel of one network, without torch around it."""
     params = torch.cat([p.reshape(-1) for p in network.effective().values()]).detach().numpy()
     x = np.random.default_rng(0).random((batch, TIME_STEPS, INPUTS), np.float32)
-    elapsed, state = np.ones((batch, TIME_STEPS), np.float32), np.zeros((batch, network.wiring.neurons), np.float32)
+    elapsed, state = (
+        np.ones((batch, TIME_STEPS), np.float32),
+        np.zeros((batch, network.wiring.neurons), np.float32),
+    )
 
     def run() -> None:
         y, final, kept = cpu.forward(network.layout, params, x, elapsed, state, True)
@@ -206,10 +241,17 @@ def threads() -> None:
 
 
 def packs() -> None:
-    """A pack's whole training step, optimiser, loss and readout included, against as many single kernels."""
-    candidates = [Candidate(ncp(INPUTS, 12, 6, 1, 6, 4, 6, 4, seed=seed), steps=UNFOLDS, seed=seed) for seed in range(PACK)]
+    """A pack's whole training step, optimiser, loss and readout included, against as many single
+    kernels."""
+    candidates = [
+        Candidate(ncp(INPUTS, 12, 6, 1, 6, 4, 6, 4, seed=seed), steps=UNFOLDS, seed=seed)
+        for seed in range(PACK)
+    ]
     rng = np.random.default_rng(0)
-    x, target = rng.random((BATCH, TIME_STEPS, INPUTS), np.float32), torch.rand(BATCH, TIME_STEPS, 1)
+    x, target = (
+        rng.random((BATCH, TIME_STEPS, INPUTS), np.float32),
+        torch.rand(BATCH, TIME_STEPS, 1),
+    )
     elapsed = np.ones((BATCH, TIME_STEPS), np.float32)
     pack = Pack(candidates, INPUTS, 1)
 
@@ -217,9 +259,17 @@ def packs() -> None:
         return (y - target).square().mean(dim=(1, 2, 3))
 
     whole = best(lambda: pack.train_step(x, elapsed, True, loss), 20)
-    singles = sum(kernel_seconds(LiquidNetwork(c.wiring, INPUTS, 1, steps=c.steps)) for c in candidates[:8]) * PACK / 8
+    singles = (
+        sum(
+            kernel_seconds(LiquidNetwork(c.wiring, INPUTS, 1, steps=c.steps))
+            for c in candidates[:8]
+        )
+        * PACK
+        / 8
+    )
     print(
-        f"pack of {PACK} NCPs, one training step: {whole * 1e3:.1f} ms; {PACK} single kernels: {singles * 1e3:.1f} ms; ", end=""
+        f"pack of {PACK} NCPs, one training step: {whole * 1e3:.1f} ms; {PACK} single kernels: {singles * 1e3:.1f} ms; ",
+        end="",
     )
     print(f"{whole / singles:.2f}× (to reach 1.15×)")
 

@@ -1,11 +1,13 @@
-"""Mixed memory where it decides: parity of a bit stream, told as runs of equal bits with irregular times between them.
+"""Mixed memory where it decides: parity of a bit stream, told as runs of equal bits with irregular
+times between them.
 
     python benchmarks/long_memory.py            (about seven minutes on two cores)
 
-The task `parity` (its docstring has the source), 40,000 streams for training, 4,000 each for validation and test;
-dense LTC networks of 32 neurons, without memory and with an LSTM whose output is their initial state; three seeds
-each, of weights and wiring. Prints the accuracy on the validation split at the best epoch, and with the weights of
-that epoch the accuracy on the test split, which nothing else has touched.
+The task `parity` (its docstring has the source), 40,000 streams for training, 4,000 each for
+validation and test; dense LTC networks of 32 neurons, without memory and with an LSTM whose output
+is their initial state; three seeds each, of weights and wiring. Prints the accuracy on the
+validation split at the best epoch, and with the weights of that epoch the accuracy on the test
+split, which nothing else has touched.
 """
 
 import time
@@ -26,7 +28,15 @@ def main() -> None:
     print(f"{'memory':8}{'seed':>5}{'valid':>8}{'test':>8}   epochs to 98 %")
     for memory in ("state", "none"):
         candidates = tuple(
-            Candidate(fully_connected(1, NEURONS, NEURONS, seed=seed), "ltc", "semi-implicit", STEPS, memory, LEARNING_RATE, seed)
+            Candidate(
+                fully_connected(1, NEURONS, NEURONS, seed=seed),
+                "ltc",
+                "semi-implicit",
+                STEPS,
+                memory,
+                LEARNING_RATE,
+                seed,
+            )
             for seed in SEEDS
         )
         start = time.perf_counter()
@@ -34,10 +44,21 @@ def main() -> None:
         minutes = (time.perf_counter() - start) / 60
         for candidate, outcome in zip(candidates, result.outcomes, strict=True):
             state = load_state(outcome.state)
-            pack = Pack([candidate], task.features, task.outputs, [{**state, "weights": state["best_weights"]}])
+            pack = Pack(
+                [candidate],
+                task.features,
+                task.outputs,
+                [{**state, "weights": state["best_weights"]}],
+            )
             test = 1 - validation_errors(task, task.test, pack)[0]
-            solved = next((str(epoch) for epoch, error in enumerate(outcome.curve, start=1) if error <= 0.02), "–")
-            print(f"{memory:8}{candidate.seed:5}{outcome.metric:8.4f}{test:8.4f}   {solved}", flush=True)
+            solved = next(
+                (str(epoch) for epoch, error in enumerate(outcome.curve, start=1) if error <= 0.02),
+                "–",
+            )
+            print(
+                f"{memory:8}{candidate.seed:5}{outcome.metric:8.4f}{test:8.4f}   {solved}",
+                flush=True,
+            )
         print(f"{len(SEEDS)} networks side by side: {minutes:.1f} minutes\n", flush=True)
 
 

@@ -1,18 +1,21 @@
-"""Trajectory length as the LTC paper measured it: random layers without training, driven by (sin t, cos t) for t from 0
-to 2π (Hasani et al., "Liquid time-constant networks", AAAI 2021, section 5, and the code published with it).
+"""Trajectory length as the LTC paper measured it: random layers without training, driven by (sin t,
+cos t) for t from 0 to 2π (Hasani et al., "Liquid time-constant networks", AAAI 2021, section 5, and
+the code published with it).
 
     neural ODE   dy = f(Wᵀu + b)
     CT-RNN       dy = −y/τ + f(Wᵀu + b)
     LTC          dy = −y (1/τ + |f(Wᵀu + b)| + |f(Rᵀy + b_r)|) + f(Wᵀu + b) ΣE + f(Rᵀy + b_r) ΣE_r
 
-y(0) = 0; W, R and E from N(0, s) with s as the standard deviation and no division by the width k, biases from N(0, 1), τ
-= |N(0, 1)|, ΣE over k numbers a neuron; u between 100 samples is a straight line. The length is that of the path in its
-first two principal components, not divided by that of the input. The paper's comparison is of LTC with recurrence, the
-others without; `ltc` and `ltc-without-recurrence` tell what that does. Lengths of neural ODE and CT-RNN grow as √k,
-that of LTC as k, because ΣE does so as √k.
+y(0) = 0; W, R and E from N(0, s) with s as the standard deviation and no division by the width k,
+biases from N(0, 1), τ = |N(0, 1)|, ΣE over k numbers a neuron; u between 100 samples is a straight
+line. The length is that of the path in its first two principal components, not divided by that of
+the input. The paper's comparison is of LTC with recurrence, the others without; `ltc` and
+`ltc-without-recurrence` tell what that does. Lengths of neural ODE and CT-RNN grow as √k, that of
+LTC as k, because ΣE does so as √k.
 
-Integrated here by classic RK4. τ is at least 0.01: a neuron faster than that hardly moves, but would ask for a finer step.
-LTC with recurrence and an activation that is not bounded becomes stiffer than any usual step allows, and diverges.
+Integrated here by classic RK4. τ is at least 0.01: a neuron faster than that hardly moves, but
+would ask for a finer step. LTC with recurrence and an activation that is not bounded becomes
+stiffer than any usual step allows, and diverges.
 """
 
 from collections.abc import Callable
@@ -30,7 +33,8 @@ def _hard_tanh(z: np.ndarray) -> np.ndarray:
 
 
 def _coded_hard_tanh(z: np.ndarray) -> np.ndarray:
-    """As in the published code, whose `if` asks a whole layer at once: z itself unless all of it saturates on one side."""
+    """As in the published code, whose `if` asks a whole layer at once: z itself unless all of it
+    saturates on one side."""
     return np.sign(z) if (z > 1).all() or (z < -1).all() else z
 
 
@@ -46,9 +50,12 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def published_length(model: str, width: int, scale: float, activation: str = "tanh", seed: int = 0, steps: int = 1000) -> float:
-    """The length of one random layer's trajectory, ∞ where it diverges. model: one of MODELS. width: k neurons. scale: s.
-    activation: one of ACTIVATIONS. steps: of RK4. Raises ValueError for names that are not known."""
+def published_length(
+    model: str, width: int, scale: float, activation: str = "tanh", seed: int = 0, steps: int = 1000
+) -> float:
+    """The length of one random layer's trajectory, ∞ where it diverges. model: one of MODELS.
+    width: k neurons. scale: s. activation: one of ACTIVATIONS. steps: of RK4. Raises ValueError for
+    names that are not known."""
     if model not in MODELS:
         raise ValueError(f"model is {model!r}; known: {', '.join(MODELS)}")
     if activation not in ACTIVATIONS:
@@ -61,19 +68,32 @@ def published_length(model: str, width: int, scale: float, activation: str = "ta
 
 def _field(model: str, k: int, scale: float, f: Callable, rng: np.random.Generator) -> Callable:
     """dy/dt as a function of u and y."""
-    w, b, tau = rng.normal(0, scale, (2, k)), rng.normal(0, 1, k), np.maximum(np.abs(rng.normal(0, 1, k)), _LEAST_TAU)
+    w, b, tau = (
+        rng.normal(0, scale, (2, k)),
+        rng.normal(0, 1, k),
+        np.maximum(np.abs(rng.normal(0, 1, k)), _LEAST_TAU),
+    )
     recurrent, recurrent_b = rng.normal(0, scale, (k, k)), rng.normal(0, 1, k)
     reversal, recurrent_reversal = (rng.normal(0, scale, (k, k)).sum(axis=0) for _ in range(2))
 
     def ltc(u: np.ndarray, y: np.ndarray) -> np.ndarray:
         outer, inner = f(u @ w + b), f(y @ recurrent + recurrent_b)
-        return -y * (1 / tau + np.abs(outer) + np.abs(inner)) + outer * reversal + inner * recurrent_reversal
+        return (
+            -y * (1 / tau + np.abs(outer) + np.abs(inner))
+            + outer * reversal
+            + inner * recurrent_reversal
+        )
 
     def ltc_without_recurrence(u: np.ndarray, y: np.ndarray) -> np.ndarray:
         outer = f(u @ w + b)
         return -y * (1 / tau + np.abs(outer)) + outer * reversal
 
-    fields = (lambda u, y: f(u @ w + b), lambda u, y: -y / tau + f(u @ w + b), ltc, ltc_without_recurrence)
+    fields = (
+        lambda u, y: f(u @ w + b),
+        lambda u, y: -y / tau + f(u @ w + b),
+        ltc,
+        ltc_without_recurrence,
+    )
     return dict(zip(MODELS, fields, strict=True))[model]
 
 

@@ -1,9 +1,11 @@
-"""Scaling of simulated work over raylets of one core each, all on this machine: how much of the workers' time the pool uses.
+"""Scaling of simulated work over raylets of one core each, all on this machine: how much of the
+workers' time the pool uses.
 
     python benchmarks/raylets.py [seconds a job] [jobs a worker]
 
-The trainer sleeps, so that more workers than cores can be kept busy. The same pool is used all along: nodes join while it
-works. Efficiency is the time slept over the time that the workers were there for it.
+The trainer sleeps, so that more workers than cores can be kept busy. The same pool is used all
+along: nodes join while it works. Efficiency is the time slept over the time that the workers were
+there for it.
 """
 
 import os
@@ -36,7 +38,8 @@ class Sleeping:
 
 
 def efficiency(pool: RayPool, workers: int, seconds: float, each: int) -> float:
-    """Of `workers` workers, once they are up, for so many jobs each; two jobs a worker are submitted ahead."""
+    """Of `workers` workers, once they are up, for so many jobs each; two jobs a worker are
+    submitted ahead."""
     job = PackJob(0, Rung(0, 1, 4), (Candidate(ncp(2, 4, 4, 2, 2, 2, 2, 2)),), 0)
     while pool.workers < workers:
         pool.submit(job)
@@ -55,7 +58,9 @@ def efficiency(pool: RayPool, workers: int, seconds: float, each: int) -> float:
 def main(seconds: float = 0.25, each: int = 16) -> None:
     split = Split(np.zeros((4, 3, 2), np.float32), np.zeros(4, np.int64))
     task = Task("tiny", "classification", False, 2, "accuracy", split, split, split, {}, "")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
     started = 0
     pool = RayPool(Sleeping(seconds), task, address=cluster.address)
     try:
@@ -63,7 +68,10 @@ def main(seconds: float = 0.25, each: int = 16) -> None:
             for _ in range(raylets - started):
                 cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
             started = raylets
-            print(f"{raylets} raylets: {100 * efficiency(pool, raylets, seconds, each):.1f} % efficiency", flush=True)
+            print(
+                f"{raylets} raylets: {100 * efficiency(pool, raylets, seconds, each):.1f} % efficiency",
+                flush=True,
+            )
     finally:
         pool.close()
         ray.shutdown()

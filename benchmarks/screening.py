@@ -1,11 +1,12 @@
-"""How many wirings a second can be screened without training: expressivity, gradient slope and kernel rank of random
-candidates of a space, everything included but numba's compilation.
+"""How many wirings a second can be screened without training: expressivity, gradient slope and
+kernel rank of random candidates of a space, everything included but numba's compilation.
 
     python benchmarks/screening.py [--count 10000] [--space default] [--features 8]
 
-One core: one process, one thread of everything. Two cores: two such processes, each with half of the candidates (which
-is what the workers of a search are). Parts are timed apart, over the first 512 candidates, the quickest of three; the
-neural ODEs that expressivity is divided by are made once a width, so their share falls with the number of candidates.
+One core: one process, one thread of everything. Two cores: two such processes, each with half of
+the candidates (which is what the workers of a search are). Parts are timed apart, over the first
+512 candidates, the quickest of three; the neural ODEs that expressivity is divided by are made once
+a width, so their share falls with the number of candidates.
 """
 
 import argparse
@@ -25,7 +26,11 @@ from wiring_search.networks.kernels.layout import Kind, kind_of
 from wiring_search.scores.gradient import gradient_flow
 from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.scores.rank import kernel_rank
-from wiring_search.scores.trajectory import latent_trajectories, neural_ode_length, trajectory_lengths
+from wiring_search.scores.trajectory import (
+    latent_trajectories,
+    neural_ode_length,
+    trajectory_lengths,
+)
 from wiring_search.training.baselines.reservoir import different_streams
 from wiring_search.training.pack import Pack
 from wiring_search.training.warm_up import warm_up
@@ -45,16 +50,23 @@ def main() -> None:
     for name in PROXIES:
         values = found[name]
         low, middle, high = np.nanpercentile(values, [5, 50, 95])
-        print(f"{name:15} 5 % {low:8.3f}   median {middle:8.3f}   95 % {high:8.3f}   not finite {int(np.isnan(values).sum())}")
+        print(
+            f"{name:15} 5 % {low:8.3f}   median {middle:8.3f}   95 % {high:8.3f}   not finite {int(np.isnan(values).sum())}"
+        )
     print(f"\none core:  {given.count / seconds:6.0f} wirings a second ({seconds:.1f} s)")
     print(f"two cores: {given.count / on_two_cores(given):6.0f} wirings a second\n")
     parts(load(given.space), given.features)
 
 
-def screen(space: str, count: int, features: int, first: int) -> tuple[float, dict[str, np.ndarray]]:
+def screen(
+    space: str, count: int, features: int, first: int
+) -> tuple[float, dict[str, np.ndarray]]:
     """Seconds and proxies of `count` candidates, drawn from the seed `first`."""
     chosen = load(space)
-    warm_up({kind_of(candidate) for candidate in candidates(chosen, 64, 0)} | {Kind("neural-ode", "heun")})
+    warm_up(
+        {kind_of(candidate) for candidate in candidates(chosen, 64, 0)}
+        | {Kind("neural-ode", "heun")}
+    )
     start = time.perf_counter()
     found = proxies(candidates(chosen, count, first), features)
     return time.perf_counter() - start, found
@@ -63,7 +75,10 @@ def screen(space: str, count: int, features: int, first: int) -> tuple[float, di
 def on_two_cores(given: argparse.Namespace) -> float:
     """Seconds of the slower half."""
     half = given.count // 2
-    jobs = [(given.space, half, given.features, 0), (given.space, given.count - half, given.features, half)]
+    jobs = [
+        (given.space, half, given.features, 0),
+        (given.space, given.count - half, given.features, half),
+    ]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         return max(seconds for seconds, _ in pool.starmap(screen, jobs))
 
@@ -80,7 +95,9 @@ def parts(space: Space, features: int) -> None:
     seconds = {"drawing points, building wirings": building * len(drawn)}
 
     def packed() -> list[Pack]:
-        made = [Pack(drawn[start : start + 128], features, 1) for start in range(0, len(drawn), 128)]
+        made = [
+            Pack(drawn[start : start + 128], features, 1) for start in range(0, len(drawn), 128)
+        ]
         for pack in made:
             _ = pack.layout.edges  # made when they are first asked for
         return made

@@ -1,10 +1,11 @@
-"""What a search costs besides training: trials that take no time, through the real Ray pool and into the real store.
+"""What a search costs besides training: trials that take no time, through the real Ray pool and
+into the real store.
 
     python benchmarks/throughput.py                       (10,000 trials, random sampling, packs of 32)
     python benchmarks/throughput.py --sampler evolution --pruning halving
 
-Prints trials a second from the first ask to the last row, how much the driver's memory grew a trial, how large the store is,
-and how long it takes to open it again and walk to its end.
+Prints trials a second from the first ask to the last row, how much the driver's memory grew a
+trial, how large the store is, and how long it takes to open it again and walk to its end.
 """
 
 import argparse
@@ -31,13 +32,17 @@ STATE = bytes(12_000)  # what a candidate of 250 parameters leaves behind
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--trials", type=int, default=10_000)
     arguments.add_argument("--pack-size", type=int, default=32)
     arguments.add_argument("--sampler", choices=[*SAMPLERS], default="random")
     arguments.add_argument("--pruning", choices=[*PRUNING], default="none")
     arguments.add_argument("--workers", type=int, default=os.cpu_count())
-    arguments.add_argument("--states", action="store_true", help="workers send training states of the usual size, too")
+    arguments.add_argument(
+        "--states", action="store_true", help="workers send training states of the usual size, too"
+    )
     arguments.add_argument("--json", action="store_true", help="one line of figures")
     given = arguments.parse_args()
 
@@ -68,7 +73,9 @@ def main() -> None:
             opened = time.perf_counter() - start
             search(config, store, pool)
             walked = time.perf_counter() - start
-            infeasible = sum(trial.status is Status.INFEASIBLE for trial in store.trials(candidates=False))
+            infeasible = sum(
+                trial.status is Status.INFEASIBLE for trial in store.trials(candidates=False)
+            )
     found = {
         "trials": given.trials,
         "infeasible": infeasible,
@@ -83,10 +90,18 @@ def main() -> None:
     if given.json:
         print(json.dumps(found))
         return
-    print(f"{given.sampler}, {given.pruning}: {given.trials:,} trials trained ({infeasible:,} infeasible besides)")
-    print(f"{given.trials / seconds:,.0f} trials a second ({seconds:.1f} s, {given.workers} workers, packs of {given.pack_size})")
-    print(f"driver: {found['memory_kb_a_trial']:.2f} KB a trial, at most {found['peak_mb']:.0f} MB in all")
-    print(f"store: {found['store_kb_a_trial']:.1f} KB a trial; read again in {opened:.2f} s, gone on with in {walked:.2f} s")
+    print(
+        f"{given.sampler}, {given.pruning}: {given.trials:,} trials trained ({infeasible:,} infeasible besides)"
+    )
+    print(
+        f"{given.trials / seconds:,.0f} trials a second ({seconds:.1f} s, {given.workers} workers, packs of {given.pack_size})"
+    )
+    print(
+        f"driver: {found['memory_kb_a_trial']:.2f} KB a trial, at most {found['peak_mb']:.0f} MB in all"
+    )
+    print(
+        f"store: {found['store_kb_a_trial']:.1f} KB a trial; read again in {opened:.2f} s, gone on with in {walked:.2f} s"
+    )
 
 
 def warm_up(config: StudyConfig, folder: Path, pool: RayPool) -> None:
@@ -97,11 +112,15 @@ def warm_up(config: StudyConfig, folder: Path, pool: RayPool) -> None:
 
 
 def empty(task: Task, job: PackJob, beat: Beat) -> PackResult:
-    return PackResult(job.number, tuple(outcome(candidate) for candidate in job.candidates), "empty")
+    return PackResult(
+        job.number, tuple(outcome(candidate) for candidate in job.candidates), "empty"
+    )
 
 
 def with_states(task: Task, job: PackJob, beat: Beat) -> PackResult:
-    return PackResult(job.number, tuple(outcome(candidate, STATE) for candidate in job.candidates), "empty")
+    return PackResult(
+        job.number, tuple(outcome(candidate, STATE) for candidate in job.candidates), "empty"
+    )
 
 
 def outcome(candidate, state: bytes | None = b"") -> Outcome:

@@ -1,14 +1,16 @@
-"""Which way of searching finds the best front at equal cost? Pruning, what the sampler hears of who was cut, inheritance.
+"""Which way of searching finds the best front at equal cost? Pruning, what the sampler hears of who
+was cut, inheritance.
 
     python benchmarks/ways.py                                    (every way, five seeds, on digits; half an hour on two cores)
     python benchmarks/ways.py --ways "none;halving, pruned" --seeds 3 --full 24
     python benchmarks/ways.py --task half-cheetah --data DIR
 
-The cost is work, not time: synapse updates of training, which no other process on the machine can disturb. Every way gets as
-much as training `--full` candidates of the space for the full budget takes. What counts is the hypervolume of the front of those
-that got the full budget, error against the logarithm of synapses, below a fixed reference: as the search found it, and with
-every member trained afresh from other initial weights, which takes away luck, and the head start of inherited weights.
-Each run is one process on one core.
+The cost is work, not time: synapse updates of training, which no other process on the machine can
+disturb. Every way gets as much as training `--full` candidates of the space for the full budget
+takes. What counts is the hypervolume of the front of those that got the full budget, error against
+the logarithm of synapses, below a fixed reference: as the search found it, and with every member
+trained afresh from other initial weights, which takes away luck, and the head start of inherited
+weights. Each run is one process on one core.
 """
 
 import argparse
@@ -26,7 +28,8 @@ import numpy as np
 
 from wiring_search.store.config import StudyConfig
 
-# Hypervolumes lie below these, for errors that are shares, and for mean squared errors of half-cheetah.
+# Hypervolumes lie below these, for errors that are shares, and for mean squared errors of
+# half-cheetah.
 REFERENCES = {"digits": (0.9, np.log2(512)), "half-cheetah": (17.8, np.log2(1024))}
 WAYS: dict[str, dict] = {
     "none": {"pruning": "none"},
@@ -40,20 +43,30 @@ WAYS: dict[str, dict] = {
     "evolution, afresh": {"pruning": "none", "sampler": "evolution"},
     "evolution, inheriting": {"pruning": "none", "sampler": "evolution", "inherit": True},
     "halving, evolution, afresh": {"pruning": "halving", "sampler": "evolution"},
-    "halving, evolution, inheriting": {"pruning": "halving", "sampler": "evolution", "inherit": True},
+    "halving, evolution, inheriting": {
+        "pruning": "halving",
+        "sampler": "evolution",
+        "inherit": True,
+    },
 }
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("--ways", help="some of them, by semicolons")
     arguments.add_argument("--seeds", type=int, default=5)
-    arguments.add_argument("--full", type=int, default=40, help="cost, in candidates with the full budget")
+    arguments.add_argument(
+        "--full", type=int, default=40, help="cost, in candidates with the full budget"
+    )
     arguments.add_argument("--epochs", type=int, default=60)
     arguments.add_argument("--task", choices=[*REFERENCES], default="digits")
     arguments.add_argument("--data", help="folder of tasks that read one")
     arguments.add_argument("--space", default="default")
-    arguments.add_argument("--out", help="a JSON file for all that was found; what is in it already is not run again")
+    arguments.add_argument(
+        "--out", help="a JSON file for all that was found; what is in it already is not run again"
+    )
     given = arguments.parse_args()
 
     ways = [name.strip() for name in given.ways.split(";")] if given.ways else list(WAYS)
@@ -61,19 +74,37 @@ def main() -> None:
     if given.out and Path(given.out).exists():
         found |= json.loads(Path(given.out).read_text())
     done = {(way, result["seed"]) for way, results in found.items() for result in results}
-    runs = [(way, seed, vars(given)) for seed in range(given.seeds) for way in ways if (way, seed) not in done]
+    runs = [
+        (way, seed, vars(given))
+        for seed in range(given.seeds)
+        for way in ways
+        if (way, seed) not in done
+    ]
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         for number, (way, result) in enumerate(pool.imap_unordered(run, runs), start=1):
             found[way].append(result)
             print(f"{number} of {len(runs)}: {way}: {result['hypervolume']:.3f}", file=sys.stderr)
             if given.out:
                 Path(given.out).write_text(json.dumps(found))
-    print(f"{given.task}, {given.space}, {given.epochs} epochs, cost of {given.full} candidates, {given.seeds} seeds\n")
-    print("| way | hypervolume | trained afresh | candidates | with the full budget | on the front |\n|---|---|---|---|---|---|")
+    print(
+        f"{given.task}, {given.space}, {given.epochs} epochs, cost of {given.full} candidates, {given.seeds} seeds\n"
+    )
+    print(
+        "| way | hypervolume | trained afresh | candidates | with the full budget | on the front |\n|---|---|---|---|---|---|"
+    )
     for way in sorted(ways, key=lambda way: -np.mean([r["afresh"] for r in found[way]])):
-        columns = [np.array([result[name] for result in found[way]], float) for name in ("hypervolume", "afresh")]
-        told = " | ".join(f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}" for values in columns)
-        counts = " | ".join(f"{np.mean([result[name] for result in found[way]]):.0f}" for name in ("trials", "full", "front"))
+        columns = [
+            np.array([result[name] for result in found[way]], float)
+            for name in ("hypervolume", "afresh")
+        ]
+        told = " | ".join(
+            f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"
+            for values in columns
+        )
+        counts = " | ".join(
+            f"{np.mean([result[name] for result in found[way]]):.0f}"
+            for name in ("trials", "full", "front")
+        )
         print(f"| {way} | {told} | {counts} |")
 
 
@@ -106,20 +137,41 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
         ahead=2,
         **WAYS[way],
     )
-    facts = {"metric": task.metric, "baselines": {}, "source": "", "features": task.features, "outputs": task.outputs}
-    if config.pruning == "one-epoch":  # it compares all candidates before any goes on: there must be an end to them
-        config = replace(config, trials=round(given["full"] * given["epochs"] / expected_epochs(config)))
+    facts = {
+        "metric": task.metric,
+        "baselines": {},
+        "source": "",
+        "features": task.features,
+        "outputs": task.outputs,
+    }
+    if (
+        config.pruning == "one-epoch"
+    ):  # it compares all candidates before any goes on: there must be an end to them
+        config = replace(
+            config, trials=round(given["full"] * given["epochs"] / expected_epochs(config))
+        )
     allowed, spent = given["full"] * mean_work(config, given["epochs"]), 0.0
-    with tempfile.TemporaryDirectory() as folder, closing(Store.create(Path(folder), config, facts)) as store:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(Store.create(Path(folder), config, facts)) as store,
+    ):
 
         def watch(event: object) -> None:
             nonlocal spent
             if isinstance(event, PackDone):
                 rung = config.rungs[event.rung]
                 candidates = store.candidates(list(event.outcomes))
-                spent += sum(candidate.updates for candidate in candidates) * (rung.epochs - rung.start)
+                spent += sum(candidate.updates for candidate in candidates) * (
+                    rung.epochs - rung.start
+                )
 
-        search(config, store, InlinePool(train_and_score, task), watch, lambda: "spent" if spent > allowed else None)
+        search(
+            config,
+            store,
+            InlinePool(train_and_score, task),
+            watch,
+            lambda: "spent" if spent > allowed else None,
+        )
         table = store.table()
         from wiring_search.analysis.table import front
 
@@ -141,16 +193,25 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
 def volume(errors, synapses, reference) -> float:
     from wiring_search.analysis.pareto import hypervolume
 
-    return hypervolume(np.stack([np.asarray(errors, float), np.log2(np.asarray(synapses, float))], axis=1), reference)
+    return hypervolume(
+        np.stack([np.asarray(errors, float), np.log2(np.asarray(synapses, float))], axis=1),
+        reference,
+    )
 
 
 def retrained(task, config: StudyConfig, candidates, seed: int) -> list[float]:
-    """Errors of these candidates from other initial weights, with other minibatches, for the full budget."""
+    """Errors of these candidates from other initial weights, with other minibatches, for the full
+    budget."""
     from wiring_search.training.loop import train
     from workers.jobs import PackJob, Rung
 
     jobs = tuple(replace(candidate, seed=seed) for candidate in candidates)
-    return [o.error for o in train(task, PackJob(0, Rung(0, config.epochs, config.batch_size), jobs, seed)).outcomes]
+    return [
+        o.error
+        for o in train(
+            task, PackJob(0, Rung(0, config.epochs, config.batch_size), jobs, seed)
+        ).outcomes
+    ]
 
 
 def mean_work(config: StudyConfig, epochs: int) -> float:

@@ -1,7 +1,9 @@
-"""The reference in docs/reference, made from docstrings and from the command line's help: python docs/build_reference.py
+"""The reference in docs/reference, made from docstrings and from the command line's help: python
+docs/build_reference.py
 
-A page a public module: what it says of itself, then its functions and classes with their signatures. Sources are parsed, not
-imported, so that a page depends on nothing but the source; only the commands are asked for their help.
+A page a public module: what it says of itself, then its functions and classes with their
+signatures. Sources are parsed, not imported, so that a page depends on nothing but the source; only
+the commands are asked for their help.
 """
 
 import ast
@@ -68,7 +70,9 @@ Definition = ast.FunctionDef | ast.ClassDef
 
 def build(out: Path = OUT) -> None:
     """Write all pages, and remove those of modules that are gone."""
-    pages = {f"{_full(name)}.md": _page(_full(name)) for names in MODULES.values() for name in names}
+    pages = {
+        f"{_full(name)}.md": _page(_full(name)) for names in MODULES.values() for name in names
+    }
     pages |= {COMMANDS: _commands(), "README.md": _index()}
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.md"):
@@ -83,10 +87,20 @@ def _full(name: str) -> str:
 
 
 def _index() -> str:
-    lines = ["# Reference", "", "Made from the docstrings by `make docs`.", "", f"[The command line]({COMMANDS})", ""]
+    lines = [
+        "# Reference",
+        "",
+        "Made from the docstrings by `make docs`.",
+        "",
+        f"[The command line]({COMMANDS})",
+        "",
+    ]
     for subject, names in MODULES.items():
         lines += [f"## {subject}", "", "| module | |", "|---|---|"]
-        lines += [f"| [`{_full(name)}`]({_full(name)}.md) | {_summary(_doc(_tree(_full(name))))} |" for name in names] + [""]
+        lines += [
+            f"| [`{_full(name)}`]({_full(name)}.md) | {_summary(_doc(_tree(_full(name))))} |"
+            for name in names
+        ] + [""]
     return "\n".join(lines)
 
 
@@ -103,15 +117,26 @@ def _tree(module: str) -> ast.Module:
 
 
 def _public(module: str, tree: ast.Module) -> Iterator[Definition]:
-    """What a module defines, and what a package shows of its modules, in the order of the source."""
+    """What a module defines, and what a package shows of its modules, in the order of the
+    source."""
     shown = [name for node in tree.body if _is_all(node) for name in ast.literal_eval(node.value)]
     for node in tree.body:
         if isinstance(node, Definition) and not node.name.startswith("_"):
             yield node
-        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(f"{module}."):
-            defined = {inner.name: inner for inner in _tree(node.module).body if isinstance(inner, Definition)}
+        elif (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.startswith(f"{module}.")
+        ):
+            defined = {
+                inner.name: inner
+                for inner in _tree(node.module).body
+                if isinstance(inner, Definition)
+            }
             names = (alias.name for alias in node.names)
-            yield from (defined[name] for name in names if name in defined and (not shown or name in shown))
+            yield from (
+                defined[name] for name in names if name in defined and (not shown or name in shown)
+            )
 
 
 def _is_all(node: ast.stmt) -> bool:
@@ -123,23 +148,39 @@ def _described(node: Definition) -> str:
         return f"## `{node.name}`\n\n{_code(_signature(node))}\n\n{_doc(node)}".rstrip()
     bases = ", ".join(map(ast.unparse, node.bases))
     fields = [
-        ast.unparse(inner) for inner in node.body if isinstance(inner, ast.AnnAssign) and not inner.target.id.startswith("_")
+        ast.unparse(inner)
+        for inner in node.body
+        if isinstance(inner, ast.AnnAssign) and not inner.target.id.startswith("_")
     ]
-    head = "\n".join([f"class {node.name}({bases}):" if bases else f"class {node.name}:", *(f"    {field}" for field in fields)])
-    methods = [inner for inner in node.body if isinstance(inner, ast.FunctionDef) and _is_shown(inner)]
+    head = "\n".join(
+        [
+            f"class {node.name}({bases}):" if bases else f"class {node.name}:",
+            *(f"    {field}" for field in fields),
+        ]
+    )
+    methods = [
+        inner for inner in node.body if isinstance(inner, ast.FunctionDef) and _is_shown(inner)
+    ]
     parts = [f"## `{node.name}`", _code(head.rstrip(":") if not fields else head), _doc(node)]
-    parts += [f"### `{node.name}.{method.name}`\n\n{_code(_signature(method))}\n\n{_doc(method)}".rstrip() for method in methods]
+    parts += [
+        f"### `{node.name}.{method.name}`\n\n{_code(_signature(method))}\n\n{_doc(method)}".rstrip()
+        for method in methods
+    ]
     return "\n\n".join(filter(None, parts))
 
 
 def _is_shown(method: ast.FunctionDef) -> bool:
-    return method.name in ("__init__", "forward") or (not method.name.startswith("_") and ast.get_docstring(method) is not None)
+    return method.name in ("__init__", "forward") or (
+        not method.name.startswith("_") and ast.get_docstring(method) is not None
+    )
 
 
 def _signature(node: ast.FunctionDef) -> str:
     """One line, or one an argument where that is too long."""
     kind = "".join(f"@{ast.unparse(mark)}\n" for mark in node.decorator_list)
-    arguments = [re.sub(r"^(\w+: [^=]+)=", r"\1 = ", argument) for argument in _split(ast.unparse(node.args))]
+    arguments = [
+        re.sub(r"^(\w+: [^=]+)=", r"\1 = ", argument) for argument in _split(ast.unparse(node.args))
+    ]
     returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     line = f"def {node.name}({', '.join(arguments)}){returns}"
     if len(line) <= 110:
@@ -186,13 +227,27 @@ def _commands() -> str:
     group = typer.main.get_command(app)
     parts = ["# The command line", _markdown(group.help or "")]
     for name, command in group.commands.items():
-        arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
-        options = [p for p in command.params if p.param_type_name == "option" and "--help" not in p.opts]
-        usage = " ".join(["wiring-search", name, *(argument.metavar for argument in arguments), "[OPTIONS]"])
+        arguments = [
+            parameter for parameter in command.params if parameter.param_type_name == "argument"
+        ]
+        options = [
+            p for p in command.params if p.param_type_name == "option" and "--help" not in p.opts
+        ]
+        usage = " ".join(
+            ["wiring-search", name, *(argument.metavar for argument in arguments), "[OPTIONS]"]
+        )
         rows = [f"| `{argument.metavar}` | {argument.help} | |" for argument in arguments]
-        rows += [f"| {_spelled(option)} | {_cell(option.help or '')} | {_default(option)} |" for option in options]
+        rows += [
+            f"| {_spelled(option)} | {_cell(option.help or '')} | {_default(option)} |"
+            for option in options
+        ]
         table = "\n".join(["| | | default |", "|---|---|---|", *rows]) if rows else ""
-        parts += [f"## `{name}`", _code(usage).replace("python", "sh"), _markdown(command.help or ""), table]
+        parts += [
+            f"## `{name}`",
+            _code(usage).replace("python", "sh"),
+            _markdown(command.help or ""),
+            table,
+        ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -200,7 +255,9 @@ def _markdown(text: str) -> str:
     """From the markup of rich: examples become blocks of code."""
     text = re.sub(r"\[/?bold\]|\[/\]", "**", inspect.cleandoc(text))
     lines = text.split("\n")
-    return "\n".join(f"    {line.strip()}" if re.match(r"\s+wiring-search", line) else line for line in lines)
+    return "\n".join(
+        f"    {line.strip()}" if re.match(r"\s+wiring-search", line) else line for line in lines
+    )
 
 
 def _spelled(option) -> str:

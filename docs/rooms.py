@@ -1,8 +1,9 @@
 """The rooms of the package and the imports between them: python docs/rooms.py [CHECKOUT]
 
-Prints rooms, floors, arrows and circles, counted from the imports, and draws docs/figures/rooms.svg.
-A room is a folder of wiring_search/, or a module that lies loose in it; search_spaces/, workers/
-and benchmarks/ are rooms too. A room stands one floor above the highest room it imports.
+Prints rooms, floors, arrows and circles, counted from the imports, and draws
+docs/figures/rooms.svg. A room is a folder of wiring_search/, or a module that lies loose in it;
+search_spaces/, workers/ and benchmarks/ are rooms too. A room stands one floor above the highest
+room it imports.
 """
 
 import ast
@@ -64,7 +65,11 @@ def draw(graph: nx.DiGraph, file: Path) -> None:
     floors = floors_of(graph)
     wide = max(map(len, floors))
     axes = Figure(figsize=(1.8 * wide + 1, 0.95 * len(floors))).subplots()
-    at = {room: ((i + 0.5) * wide / len(rooms), y) for y, rooms in enumerate(floors) for i, room in enumerate(rooms)}
+    at = {
+        room: ((i + 0.5) * wide / len(rooms), y)
+        for y, rooms in enumerate(floors)
+        for i, room in enumerate(rooms)
+    }
     arrow = {"arrowstyle": "->", "color": "#9aa1a8", "shrinkA": 12, "shrinkB": 12}
     for upper, lower in nx.transitive_reduction(graph).edges:
         axes.annotate("", xy=at[lower], xytext=at[upper], arrowprops=arrow)

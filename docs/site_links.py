@@ -15,7 +15,9 @@ log = get_plugin_logger("site_links")
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     reference = config.nav[-1]["Reference"]
-    pages = [f"reference/{page.name}" for page in sorted(Path(config.docs_dir, "reference").glob("*.md"))]
+    pages = [
+        f"reference/{page.name}" for page in sorted(Path(config.docs_dir, "reference").glob("*.md"))
+    ]
     reference += [page for page in pages if page not in reference]
     return config
 
@@ -24,7 +26,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
     root = Path(config.docs_dir).parent
 
     def elsewhere(link: re.Match[str]) -> str:
-        path = posixpath.normpath(posixpath.join("docs", posixpath.dirname(page.file.src_uri), link[1]))
+        path = posixpath.normpath(
+            posixpath.join("docs", posixpath.dirname(page.file.src_uri), link[1])
+        )
         if path.startswith("docs/"):
             return link[0]
         if not (root / path).exists():

@@ -2,8 +2,9 @@
 
     python examples/compare_samplers.py
 
-The measure is the hypervolume of error against synapses below a fixed corner: larger is better. A sampler learns only from packs that
-have come back: with large packs and many of them ahead, the first dozens of its candidates are as random as those of random sampling.
+The measure is the hypervolume of error against synapses below a fixed corner: larger is better. A
+sampler learns only from packs that have come back: with large packs and many of them ahead, the
+first dozens of its candidates are as random as those of random sampling.
 """
 
 import os

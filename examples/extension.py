@@ -20,16 +20,26 @@ from wiring_search.tasks import trivial_rules as baselines
 #
 #     dv/dt = r (a − v),   a = tanh(b + Σ w v + Σ w u),   r = sigmoid(c + Σ g v + Σ g u)
 #
-# With a and r held during a time step this has a closed form, so there is no solver and there are no steps.
+# With a and r held during a time step this has a closed form, so there is no solver and there are
+# no steps.
 
 
 def shapes(made: Connections) -> dict[str, tuple[int, ...]]:
     """Parameters by name: of each neuron, of each synapse, of each synapse from a sensory node."""
     neurons, synapses, sensory = (made.neurons,), (len(made.pre),), (len(made.sensory_pre),)
-    return {"b": neurons, "c": neurons, "w": synapses, "g": synapses, "sensory_w": sensory, "sensory_g": sensory}
+    return {
+        "b": neurons,
+        "c": neurons,
+        "w": synapses,
+        "g": synapses,
+        "sensory_w": sensory,
+        "sensory_g": sensory,
+    }
 
 
-def initial(rng: np.random.Generator, name: str, shape: tuple[int, ...], made: Connections) -> np.ndarray:
+def initial(
+    rng: np.random.Generator, name: str, shape: tuple[int, ...], made: Connections
+) -> np.ndarray:
     """What each parameter starts with. A synapse's polarity is the sign of its first weight."""
     if name in ("b", "c"):
         return np.zeros(shape)
@@ -38,13 +48,21 @@ def initial(rng: np.random.Generator, name: str, shape: tuple[int, ...], made: C
 
 
 def advance(solver, steps, made, p, v, u, elapsed):
-    """The state (B, neurons) after `elapsed` (B, 1) from v, with the sensory values u (B, sensory) held."""
+    """The state (B, neurons) after `elapsed` (B, 1) from v, with the sensory values u (B, sensory)
+    held."""
 
     def heard(own, of_synapses, of_sensory):
         inner = sums_onto(v, made.pre, made.post, made.neurons, p[of_synapses])
-        return p[own] + inner + sums_onto(u, made.sensory_pre, made.sensory_post, made.neurons, p[of_sensory])
+        return (
+            p[own]
+            + inner
+            + sums_onto(u, made.sensory_pre, made.sensory_post, made.neurons, p[of_sensory])
+        )
 
-    aim, rate = torch.tanh(heard("b", "w", "sensory_w")), torch.sigmoid(heard("c", "g", "sensory_g"))
+    aim, rate = (
+        torch.tanh(heard("b", "w", "sensory_w")),
+        torch.sigmoid(heard("c", "g", "sensory_g")),
+    )
     return v + (1.0 - torch.exp(-rate * elapsed)) * (aim - v)
 
 
@@ -61,7 +79,9 @@ def effort(network: LiquidNetwork, task: Task, seed: int) -> float:
     return float(states.square().mean())
 
 
-SCORES = {"effort": Score("mean square of the last states, on validation sequences", 1, measure=effort)}
+SCORES = {
+    "effort": Score("mean square of the last states, on validation sequences", 1, measure=effort)
+}
 
 
 # A task: does the tone rise or fall?
@@ -69,7 +89,11 @@ SCORES = {"effort": Score("mean square of the last states, on validation sequenc
 
 def chirps(options: TaskOptions) -> Task:
     """is a noisy tone rising or falling: 32 steps of 1 feature, 2 classes"""
-    counts = {"train": options.samples, "valid": max(options.samples // 5, 50), "test": max(options.samples // 5, 50)}
+    counts = {
+        "train": options.samples,
+        "valid": max(options.samples // 5, 50),
+        "test": max(options.samples // 5, 50),
+    }
     splits = {name: _chirps(count, seed) for seed, (name, count) in enumerate(counts.items())}
     return Task(
         name="chirps",
@@ -93,7 +117,9 @@ def _chirps(count: int, seed: int) -> Split:
     first, last = rng.uniform(2, 3, (count, 1)), rng.uniform(5, 6, (count, 1))
     phase = 2 * np.pi * (rng.uniform(size=(count, 1)) + first * time + (last - first) * time**2 / 2)
     tone = np.sin(phase)
-    tone = np.where(rising[:, None] == 1, tone, tone[:, ::-1]) + 0.1 * rng.standard_normal((count, 32))
+    tone = np.where(rising[:, None] == 1, tone, tone[:, ::-1]) + 0.1 * rng.standard_normal(
+        (count, 32)
+    )
     return Split(tone[:, :, None].astype(np.float32), rising.astype(np.int64))
 
 

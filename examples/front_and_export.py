@@ -1,4 +1,5 @@
-"""From a search to files that run elsewhere: the front, how sure it is, and its smallest good wiring as C and JSON.
+"""From a search to files that run elsewhere: the front, how sure it is, and its smallest good
+wiring as C and JSON.
 
 python examples/front_and_export.py
 """
@@ -18,13 +19,17 @@ OUT = Path(os.environ.get("OUT", "results/export"))
 
 
 def main() -> None:
-    # Two trainings of each candidate, side by side: its error is their mean, and their spread says how sure that is.
-    config = study_config("digits", "small", trials=TRIALS, epochs=EPOCHS, repeats=2, ahead=2, scores=())
+    # Two trainings of each candidate, side by side: its error is their mean, and their spread says
+    # how sure that is.
+    config = study_config(
+        "digits", "small", trials=TRIALS, epochs=EPOCHS, repeats=2, ahead=2, scores=()
+    )
     run = search(config, OUT, ONE_PROCESS)
     front = run.front()
     print(front[["trial", "synapses", "error", "error_se"]])
 
-    # Where the front bends most; where it does not bend, the smallest wiring within 0.05 of the best error.
+    # Where the front bends most; where it does not bend, the smallest wiring within 0.05 of the
+    # best error.
     bend = knee(front[["error", "synapses"]].to_numpy(float))
     good = front[front["error"] <= front["error"].min() + 0.05]
     chosen = int((good.iloc[0] if bend is None else front.iloc[bend])["trial"])

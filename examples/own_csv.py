@@ -1,6 +1,7 @@
-"""A table of your own: which wiring is enough to tell a room's temperature from the weather and the heater?
+"""A table of your own: which wiring is enough to tell a room's temperature from the weather and the
+heater?
 
-python examples/own_csv.py            # TRIALS=64 EPOCHS=40 python examples/own_csv.py for a longer search
+python examples/own_csv.py # TRIALS=64 EPOCHS=40 python examples/own_csv.py for a longer search
 """
 
 import os
@@ -17,16 +18,23 @@ OUT = Path(os.environ.get("OUT", "results/room"))
 
 
 def room(minutes: int, seed: int = 0) -> pandas.DataFrame:
-    """A room that cools towards the outside and is heated, minute by minute. One row a step, one column a quantity."""
+    """A room that cools towards the outside and is heated, minute by minute. One row a step, one
+    column a quantity."""
     rng = np.random.default_rng(seed)
-    outside = 8 + 5 * np.sin(2 * np.pi * np.arange(minutes) / 720) + rng.standard_normal(minutes).cumsum() / 20
+    outside = (
+        8
+        + 5 * np.sin(2 * np.pi * np.arange(minutes) / 720)
+        + rng.standard_normal(minutes).cumsum() / 20
+    )
     heater = (rng.random(minutes // 30 + 1) < 0.4).repeat(30)[:minutes].astype(float)
     inside = np.empty(minutes)
     now = 18.0
     for minute in range(minutes):
         now += 0.1 * (outside[minute] - now) + 1.2 * heater[minute]
         inside[minute] = now + 0.05 * rng.standard_normal()
-    return pandas.DataFrame({"outside": outside.round(2), "heater": heater, "inside": inside.round(2)})
+    return pandas.DataFrame(
+        {"outside": outside.round(2), "heater": heater, "inside": inside.round(2)}
+    )
 
 
 def main() -> None:
@@ -34,9 +42,14 @@ def main() -> None:
     table = OUT.parent / "room.csv"
     room(4000).to_csv(table, index=False)
 
-    # All columns but the target are inputs. The file is cut in time: 70 % train, 15 % validation, 15 % test.
+    # All columns but the target are inputs. The file is cut in time: 70 % train, 15 % validation,
+    # 15 % test.
     options = TaskOptions(data=str(table), target="inside", window=32, stride=8)
-    run = search(study_config("csv", "small", options, trials=TRIALS, epochs=EPOCHS, ahead=1, scores=()), OUT, ONE_PROCESS)
+    run = search(
+        study_config("csv", "small", options, trials=TRIALS, epochs=EPOCHS, ahead=1, scores=()),
+        OUT,
+        ONE_PROCESS,
+    )
 
     print(run.answer())
     print(run.front()[["trial", "synapses", "mse", "latency_us"]])

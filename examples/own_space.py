@@ -1,8 +1,10 @@
-"""A search space of your own, in Python: the dimensions that you want, and what must hold between them.
+"""A search space of your own, in Python: the dimensions that you want, and what must hold between
+them.
 
     python examples/own_space.py
 
-The same as a file for the command line is examples/space.toml; with conditions, examples/liquid.toml.
+The same as a file for the command line is examples/space.toml; with conditions,
+examples/liquid.toml.
 """
 
 import os

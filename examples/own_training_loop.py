@@ -14,8 +14,11 @@ from wiring_search.wirings.topologies import ncp
 STEPS = int(os.environ.get("EPOCHS", 20)) * 10
 
 
-def waves(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Sines seen at irregular times: values (B, T, 1), times since the last look (B, T), and the next value (B, T, 1)."""
+def waves(
+    count: int, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Sines seen at irregular times: values (B, T, 1), times since the last look (B, T), and the
+    next value (B, T, 1)."""
     elapsed = 0.2 + torch.rand(count, 33, generator=generator)
     phase = 6.28 * torch.rand(count, 1, generator=generator) + elapsed.cumsum(dim=1)
     values = torch.sin(phase)[..., None]
@@ -24,7 +27,16 @@ def waves(count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.T
 
 def main() -> None:
     generator = torch.Generator().manual_seed(0)
-    wiring = ncp(sensory=1, inter=8, command=6, motor=1, sensory_fanout=4, inter_fanout=3, recurrent_synapses=6, motor_fanin=4)
+    wiring = ncp(
+        sensory=1,
+        inter=8,
+        command=6,
+        motor=1,
+        sensory_fanout=4,
+        inter_fanout=3,
+        recurrent_synapses=6,
+        motor_fanin=4,
+    )
     network = LiquidNetwork(wiring, seed=0)
     print(network)
     optimiser = torch.optim.Adam(network.parameters(), lr=0.02)

@@ -1,5 +1,5 @@
-"""Search spaces: what may vary, within which bounds, and what must hold. Presets by name, or a TOML file of your
-own."""
+"""Search spaces: what may vary, within which bounds, and what must hold. Presets by name, or a TOML
+file of your own."""
 
 import difflib
 from pathlib import Path
@@ -10,17 +10,25 @@ from search_spaces.toml_space import read_space
 
 __all__ = ["SPACES", "Choice", "FloatRange", "Infeasible", "IntRange", "Space", "load"]
 
-SPACES: dict[str, Space] = {"small": ncp.small, "default": ncp.default, "wide": ncp.wide, "liquid": liquid.liquid}
+SPACES: dict[str, Space] = {
+    "small": ncp.small,
+    "default": ncp.default,
+    "wide": ncp.wide,
+    "liquid": liquid.liquid,
+}
 
 
 def load(name: str) -> Space:
-    """A preset by name, or the space of a TOML file. Raises ValueError for an unknown name and for a faulty file."""
+    """A preset by name, or the space of a TOML file. Raises ValueError for an unknown name and for
+    a faulty file."""
     if name in SPACES:
         return SPACES[name]
     if name.endswith(".toml"):
         return read_space(Path(name))
     near = difflib.get_close_matches(name, SPACES, n=1)
     hint = (
-        f"did you mean {near[0]!r}?" if near else f"presets are {', '.join(SPACES)}; your own space is a file that ends in .toml"
+        f"did you mean {near[0]!r}?"
+        if near
+        else f"presets are {', '.join(SPACES)}; your own space is a file that ends in .toml"
     )
     raise ValueError(f"no space is called {name!r}; {hint}")

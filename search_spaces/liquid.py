@@ -1,9 +1,11 @@
-"""Everything that makes a liquid network: which neuron, how it is solved, with which memory, on which wiring.
+"""Everything that makes a liquid network: which neuron, how it is solved, with which memory, on
+which wiring.
 
-A dimension exists only where it matters. Polarity does for LTC, CT-RNN and neural ODE, not for CfC, whose weights are
-drawn with both signs. Explicit solvers alone have an adjoint gradient. A layered CfC needs a wiring with layers, and
-recurs densely within each, whatever recurrent synapses it has. A fully connected wiring has nothing to draw but its
-polarities. (`auto_ncp` is left out: each of its wirings is an `ncp`.)
+A dimension exists only where it matters. Polarity does for LTC, CT-RNN and neural ODE, not for CfC,
+whose weights are drawn with both signs. Explicit solvers alone have an adjoint gradient. A layered
+CfC needs a wiring with layers, and recurs densely within each, whatever recurrent synapses it has.
+A fully connected wiring has nothing to draw but its polarities. (`auto_ncp` is left out: each of
+its wirings is an `ncp`.)
 """
 
 from search_spaces.space import Choice, FloatRange, IntRange, Space

@@ -1,7 +1,8 @@
-"""Spaces of Neural Circuit Policies: layer sizes, fan-outs, recurrent synapses, polarity, unfolds, learning rate.
+"""Spaces of Neural Circuit Policies: layer sizes, fan-outs, recurrent synapses, polarity, unfolds,
+learning rate.
 
-Where `sensory` differs from the number of features of a task, a learned projection stands before the wiring; the
-motor neurons feed a linear readout. So the same space serves every task.
+Where `sensory` differs from the number of features of a task, a learned projection stands before
+the wiring; the motor neurons feed a linear readout. So the same space serves every task.
 """
 
 from search_spaces.space import FloatRange, IntRange, Space

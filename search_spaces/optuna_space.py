@@ -1,7 +1,12 @@
 """A space's dimensions as Optuna's parameters and distributions."""
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 
 from search_spaces import Choice, FloatRange, IntRange, Space
 from search_spaces.space import Dimension, Point, Value
@@ -23,8 +28,11 @@ def distribution_of(dimension: Dimension) -> BaseDistribution:
     raise TypeError(f"{dimension!r} is no dimension")
 
 
-def distributions_at(space: Space, point: Point) -> dict[str, tuple[str, optuna.distributions.BaseDistribution]]:
-    """By the name that Optuna knows: the dimension, and its distribution. Of a child of others, its point says a part only."""
+def distributions_at(
+    space: Space, point: Point
+) -> dict[str, tuple[str, optuna.distributions.BaseDistribution]]:
+    """By the name that Optuna knows: the dimension, and its distribution. Of a child of others, its
+    point says a part only."""
     found = {}
     for name, value in point.items():
         place = space.alternative(name, point) if name in space.dimensions else None
@@ -37,4 +45,8 @@ def distributions_at(space: Space, point: Point) -> dict[str, tuple[str, optuna.
 
 
 def _within(dimension: Dimension, value: Value) -> bool:
-    return value in dimension.values if isinstance(dimension, Choice) else dimension.low <= value <= dimension.high
+    return (
+        value in dimension.values
+        if isinstance(dimension, Choice)
+        else dimension.low <= value <= dimension.high
+    )

@@ -1,4 +1,5 @@
-"""A space from a user's TOML file. Whatever is wrong with it is said with the file's name and the line.
+"""A space from a user's TOML file. Whatever is wrong with it is said with the file's name and the
+line.
 
 topology = "ncp"
 constraints = ["sensory_fanout <= inter"]
@@ -12,7 +13,8 @@ motor = 4
 
 A list is of alternatives, the first of which holds whose condition does:
 
-steps = [{ low = 1, high = 6, when = { solver = ["semi-implicit", "euler"] } }, { low = 1, high = 3, when = { solver = "rk4" } }]
+steps = [{ low = 1, high = 6, when = { solver = ["semi-implicit", "euler"] } }, { low = 1, high = 3,
+when = { solver = "rk4" } }]
 """
 
 import re
@@ -54,11 +56,20 @@ def _space(data: dict[str, Any]) -> Space:
     if not isinstance(dimensions, dict) or not dimensions:
         raise Fault("no dimensions are given; list them under [dimensions]", "dimensions")
     if not isinstance(constraints, list) or not all(isinstance(text, str) for text in constraints):
-        raise Fault('constraints is no list of texts; write constraints = ["sensory_fanout <= inter"]', "constraints")
+        raise Fault(
+            'constraints is no list of texts; write constraints = ["sensory_fanout <= inter"]',
+            "constraints",
+        )
     topology = data.get("topology", None if "topology" in dimensions else "ncp")
     if topology is not None and not isinstance(topology, str):
-        raise Fault(f"topology is {topology!r}; give one name, or search it under [dimensions]", "topology")
-    return Space(topology, {key: _dimension(key, value) for key, value in dimensions.items()}, tuple(constraints))
+        raise Fault(
+            f"topology is {topology!r}; give one name, or search it under [dimensions]", "topology"
+        )
+    return Space(
+        topology,
+        {key: _dimension(key, value) for key, value in dimensions.items()},
+        tuple(constraints),
+    )
 
 
 def _dimension(key: str, value: Any) -> Dimension | tuple[Dimension, ...]:
@@ -71,7 +82,9 @@ def _dimension(key: str, value: Any) -> Dimension | tuple[Dimension, ...]:
 def _line(where: str, text: str) -> str:
     """ ", line N", where a key, a table or a quoted text is this one."""
     name = re.escape(where)
-    places = rf"""^\s*["']?{name}["']?\s*=|^\s*\[+\s*(dimensions\s*\.\s*)?{name}\s*\]|["']{name}["']"""
+    places = (
+        rf"""^\s*["']?{name}["']?\s*=|^\s*\[+\s*(dimensions\s*\.\s*)?{name}\s*\]|["']{name}["']"""
+    )
     lines = (number for number, line in enumerate(text.splitlines(), 1) if re.search(places, line))
     return f", line {number}" if (number := next(lines, None)) else ""
 

@@ -1,5 +1,5 @@
-"""What tests of several files share: a width of tables, the command line, and one PostgreSQL server a session, started for the first
-test that wants it."""
+"""What tests of several files share: a width of tables, the command line, and one PostgreSQL server
+a session, started for the first test that wants it."""
 
 import os
 import sys
@@ -10,9 +10,11 @@ import pytest
 
 from tests.support.postgres import Postgres, running
 
-# Without a GPU its kernels run under Triton's interpreter, which must be known before Triton is imported.
+# Without a GPU its kernels run under Triton's interpreter, which must be known before Triton is
+# imported.
 os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
-# Tables are as wide as they need to be, wherever tests run; what prints them asks this when it is imported.
+# Tables are as wide as they need to be, wherever tests run; what prints them asks this when it is
+# imported.
 os.environ["COLUMNS"] = "200"
 
 
@@ -24,7 +26,8 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
-    """Runs a command in this process; what it says, on standard error where it is to end with `rc`."""
+    """Runs a command in this process; what it says, on standard error where it is to end with
+    `rc`."""
     from wiring_search import cli
 
     def run_(*arguments: object, rc: int = 0) -> str:

@@ -1,8 +1,10 @@
-"""The tests with a real Ray, each file in a process of its own, two at a time: python tests/ray_tests.py
+"""The tests with a real Ray, each file in a process of its own, two at a time: python
+tests/ray_tests.py
 
-A driver that shuts Ray down can be killed by a thread of Ray's own (seen three times with 2.60, in some hundred runs: an answer
-comes while it is torn down). In a process that runs other tests too, all of them would be lost. A file whose process died by
-a signal is said to have, and run once more; a test that fails is never repeated.
+A driver that shuts Ray down can be killed by a thread of Ray's own (seen three times with 2.60, in
+some hundred runs: an answer comes while it is torn down). In a process that runs other tests too,
+all of them would be lost. A file whose process died by a signal is said to have, and run once more;
+a test that fails is never repeated.
 """
 
 import os
@@ -27,7 +29,9 @@ def passes(file: Path, tries: int = 2) -> bool:
 
 
 def main() -> int:
-    files = sorted(file for file in Path(__file__).parent.rglob("test_*.py") if "mark.ray" in file.read_text())
+    files = sorted(
+        file for file in Path(__file__).parent.rglob("test_*.py") if "mark.ray" in file.read_text()
+    )
     with ThreadPoolExecutor(2) as two:
         return 0 if all(list(two.map(passes, files))) else 1
 

@@ -1,4 +1,5 @@
-"""The inline pool: jobs are trained in the calling process, when their result is asked for. No Ray; easy to debug."""
+"""The inline pool: jobs are trained in the calling process, when their result is asked for. No Ray;
+easy to debug."""
 
 import math
 import time
@@ -14,7 +15,8 @@ _HERE = "here"
 
 
 class InlinePool:
-    """See `workers.pool.Pool`. What it cannot do: outlive a candidate that kills or hangs its process."""
+    """See `workers.pool.Pool`. What it cannot do: outlive a candidate that kills or hangs its
+    process."""
 
     workers = 1
 
@@ -49,7 +51,8 @@ class InlinePool:
                 return None
 
     def stop(self) -> None:
-        # May be called in the middle of anything, by a signal's handler: the rest is done when a result is asked for.
+        # May be called in the middle of anything, by a signal's handler: the rest is done when a
+        # result is asked for.
         self._stopping = True
 
     def close(self) -> None:
@@ -61,8 +64,12 @@ class InlinePool:
         if piece is None:
             return
         try:
-            done = self._board.finished(piece, self._train(self._task, self._board.job(piece), self._beat))
-        except Exception as failure:  # whatever a candidate does, its pack mates and the search go on
+            done = self._board.finished(
+                piece, self._train(self._task, self._board.job(piece), self._beat)
+            )
+        except (
+            Exception
+        ) as failure:  # whatever a candidate does, its pack mates and the search go on
             if out_of_memory(failure) and len(piece.places) > 1:
                 self._limits.did_not_fit(_HERE, len(piece.places))
                 done = self._board.too_large(piece)

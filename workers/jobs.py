@@ -1,4 +1,5 @@
-"""What travels between the study and the workers, and what a trial's row says: frozen values, no torch, no Ray.
+"""What travels between the study and the workers, and what a trial's row says: frozen values, no
+torch, no Ray.
 
 study --PackJob--> pool --> worker --PackResult--> study --> results store.
 """
@@ -43,8 +44,8 @@ _SENTENCES = {
 # nearly constant: of numbers they explain at most 2 % of the variance.
 VARIATION, CONSTANT = "output_variation", 0.01
 
-# Told after every minibatch and measure: epochs done, epochs to do. False asks the trainer to stop; it then gives back what it
-# has at the end of the last whole epoch.
+# Told after every minibatch and measure: epochs done, epochs to do. False asks the trainer to stop;
+# it then gives back what it has at the end of the last whole epoch.
 Beat = Callable[[int, int], bool]
 
 
@@ -69,8 +70,9 @@ def each_epoch(told: Callable[[int, int], None]) -> Beat:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A training budget. number: 0 for the first. epochs: passes over the training split, those of earlier rungs included.
-    batch_size: samples a step. start: epochs that are done already; training goes on from there, out of `PackJob.states`."""
+    """A training budget. number: 0 for the first. epochs: passes over the training split, those of
+    earlier rungs included. batch_size: samples a step. start: epochs that are done already;
+    training goes on from there, out of `PackJob.states`."""
 
     number: int
     epochs: int
@@ -82,10 +84,11 @@ class Rung:
 class PackJob:
     """Candidates that one worker trains side by side on the same minibatches.
 
-    number: the pack's place in the schedule. data_seed: the order of the minibatches (the same for every pack of a
-    study, so that a candidate's numbers do not depend on the pack it happened to be in). states: one entry a candidate,
-    the training state of an earlier rung, weights that it inherits, or None to start afresh; none at all where all do.
-    scores: groups out of `score_names.GROUPS` to measure afterwards. repeats: trainings a candidate, see
+    number: the pack's place in the schedule. data_seed: the order of the minibatches (the same for
+    every pack of a study, so that a candidate's numbers do not depend on the pack it happened to be
+    in). states: one entry a candidate, the training state of an earlier rung, weights that it
+    inherits, or None to start afresh; none at all where all do. scores: groups out of
+    `score_names.GROUPS` to measure afterwards. repeats: trainings a candidate, see
     `config.StudyConfig`.
     """
 
@@ -107,13 +110,14 @@ class PackJob:
 class Outcome:
     """What training one candidate gave.
 
-    error: the task's error on the validation split at the best epoch, smaller is better; NaN when diverged or crashed.
-    metric: the task's own metric there (accuracy, f1, mse). curve: validation error after each epoch.
-    parameters: trainable numbers. latency_us: microseconds a time step, one sample at a time, on the fused kernel.
-    train_seconds: this candidate's share of the pack's training time. state: its training state, to be given back as
-    `PackJob.states` (weights of the best epoch among it). message: why, when the status is not ok. synapses: connections, those
-    of a memory or a layered CfC too. scores: further ones by name, NaN where they could not be measured; score_seconds:
-    this candidate's share of the time that they took.
+    error: the task's error on the validation split at the best epoch, smaller is better; NaN when
+    diverged or crashed. metric: the task's own metric there (accuracy, f1, mse). curve: validation
+    error after each epoch. parameters: trainable numbers. latency_us: microseconds a time step, one
+    sample at a time, on the fused kernel. train_seconds: this candidate's share of the pack's
+    training time. state: its training state, to be given back as `PackJob.states` (weights of the
+    best epoch among it). message: why, when the status is not ok. synapses: connections, those of a
+    memory or a layered CfC too. scores: further ones by name, NaN where they could not be measured;
+    score_seconds: this candidate's share of the time that they took.
     """
 
     status: Status
@@ -138,8 +142,9 @@ class Outcome:
 class PackResult:
     """The outcomes of a job, in the order of its candidates. worker: who trained it, for the log.
 
-    stopped_at: None where the job was trained to its end; else the epoch after which it was asked to stop. The states of the
-    outcomes then go on from there, with `Rung.start` set to it, and their scores mean nothing.
+    stopped_at: None where the job was trained to its end; else the epoch after which it was asked
+    to stop. The states of the outcomes then go on from there, with `Rung.start` set to it, and
+    their scores mean nothing.
     """
 
     number: int

@@ -1,5 +1,5 @@
-"""What a study sees of execution: submit a job, get the next finished one. Two pools keep this contract: inline and
-Ray."""
+"""What a study sees of execution: submit a job, get the next finished one. Two pools keep this
+contract: inline and Ray."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,7 +9,8 @@ from workers.jobs import Beat, PackJob, PackResult
 
 # `wiring_search.scores.evaluate.train_and_score`, or a stand-in for tests.
 Train = Callable[[Task, PackJob, Beat], PackResult]
-# How fast the calling process trains, for cutting jobs: `wiring_search.training.speed.speed`, or a stand-in.
+# How fast the calling process trains, for cutting jobs: `wiring_search.training.speed.speed`, or a
+# stand-in.
 Measure = Callable[[], float]
 
 
@@ -18,19 +19,22 @@ def alike() -> float:
     return 1.0
 
 
-# Jobs to each worker: one that it works on, and two that wait, so that none is idle while the caller is busy.
+# Jobs to each worker: one that it works on, and two that wait, so that none is idle while the
+# caller is busy.
 _JOBS_TO_A_WORKER = 3
 
 
 class Pool(Protocol):
-    """Every job submitted comes back once, in any order. A candidate that kills or hangs its worker comes back crashed, and its
-    pack mates trained: a pool may train the candidates of a job apart, since their numbers do not depend on it."""
+    """Every job submitted comes back once, in any order. A candidate that kills or hangs its worker
+    comes back crashed, and its pack mates trained: a pool may train the candidates of a job apart,
+    since their numbers do not depend on it."""
 
     @property
     def workers(self) -> int:
         """How many pieces are worked on at once, now; on a cluster 0 until the first worker is up.
 
-        It says nothing of how many jobs to submit: a pool takes jobs before it has workers. Ask `jobs_wanted`."""
+        It says nothing of how many jobs to submit: a pool takes jobs before it has workers. Ask
+        `jobs_wanted`."""
         ...
 
     @property
@@ -46,14 +50,15 @@ class Pool(Protocol):
     def submit(self, job: PackJob) -> None: ...
 
     def next_done(self, timeout: float | None = None) -> PackResult | None:
-        """The next finished job; waits for it, up to `timeout` seconds, after which it is None. Raises RuntimeError where none
-        was submitted."""
+        """The next finished job; waits for it, up to `timeout` seconds, after which it is None.
+        Raises RuntimeError where none was submitted."""
         ...
 
     def stop(self) -> None:
-        """Ask all jobs under way to stop at their next beat: they come back stopped (`PackResult.stopped_at`), or finished where
-        they were done. Jobs that were not begun are forgotten, and do not come back; so are those submitted later. A candidate of
-        a job under way that nobody had begun has the status running, and its state as it was given.
+        """Ask all jobs under way to stop at their next beat: they come back stopped
+        (`PackResult.stopped_at`), or finished where they were done. Jobs that were not begun are
+        forgotten, and do not come back; so are those submitted later. A candidate of a job under
+        way that nobody had begun has the status running, and its state as it was given.
 
         May be called from a signal's handler, or from within a beat."""
         ...

@@ -1,4 +1,5 @@
-"""The Ray cluster: reaching one, or starting one on this machine, and how many workers it has room for."""
+"""The Ray cluster: reaching one, or starting one on this machine, and how many workers it has room
+for."""
 
 import logging
 import math
@@ -20,34 +21,49 @@ class Node:
 
 
 def connect(address: str | None, cores: int | None) -> bool:
-    """Connect to Ray, or start a local one with so many cores; whether it was started here. Raises ValueError where no cluster
-    answers."""
+    """Connect to Ray, or start a local one with so many cores; whether it was started here. Raises
+    ValueError where no cluster answers."""
     if ray.is_initialized():
         return False
     # Ray announces a change of defaults for GPUs on every start.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # "local" said in so many words: without it Ray joins any cluster that it finds traces of on this machine, even of a dead one.
-    where = {"address": address} if address else {"address": "local", "num_cpus": cores, "include_dashboard": False}
+    # "local" said in so many words: without it Ray joins any cluster that it finds traces of on
+    # this machine, even of a dead one.
+    where = (
+        {"address": address}
+        if address
+        else {"address": "local", "num_cpus": cores, "include_dashboard": False}
+    )
     hint = ""
     try:
         _knock(address)
-        hint = "" if "RAY_AUTH_MODE" in os.environ else "; a cluster that asks for a token needs RAY_AUTH_MODE=token"
+        hint = (
+            ""
+            if "RAY_AUTH_MODE" in os.environ
+            else "; a cluster that asks for a token needs RAY_AUTH_MODE=token"
+        )
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-        # What becomes of nodes is printed all the same, pages of a raylet's log among it; there is no public switch.
+        # What becomes of nodes is printed all the same, pages of a raylet's log among it; there is
+        # no public switch.
         ray._private.worker._worker_logs_enabled = False
     except ImportError as cause:
         raise ValueError(
             f"address is {address!r}, and Ray's client is not installed ({cause}); pip install 'ray[client]'"
         ) from cause
     except (OSError, ValueError) as cause:
-        raise ValueError(f"no Ray cluster answers at {address!r}: {cause}{hint}; leave --address out for a local Ray") from cause
+        raise ValueError(
+            f"no Ray cluster answers at {address!r}: {cause}{hint}; leave --address out for a local Ray"
+        ) from cause
     return True
 
 
 def nodes() -> list[Node]:
     """Those that are up."""
     alive = [(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
-    return [Node(name, has.get("CPU", 0.0), has.get("GPU", 0.0), has.get("memory", math.inf)) for name, has in alive]
+    return [
+        Node(name, has.get("CPU", 0.0), has.get("GPU", 0.0), has.get("memory", math.inf))
+        for name, has in alive
+    ]
 
 
 def room(cpus: float, gpus: float, each_cpus: int, each_gpus: float) -> int:
@@ -63,7 +79,8 @@ def free_room(each_cpus: int, each_gpus: float) -> int:
 
 
 def _knock(address: str | None) -> None:
-    """Raise OSError within seconds where nobody listens at host:port: Ray itself would try for minutes."""
+    """Raise OSError within seconds where nobody listens at host:port: Ray itself would try for
+    minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()

@@ -1,10 +1,12 @@
-"""The Ray pool: long-lived actors on a cluster whose nodes may come and go; the data is sent to every node once.
+"""The Ray pool: long-lived actors on a cluster whose nodes may come and go; the data is sent to
+every node once.
 
     board ─slice─► idle worker that is up ─result─► board ─job─► study
 
-A worker is lost when its process dies, or when the loop that trains gives no beat for `patience` seconds: then it is killed.
-What it trained goes back to the board, which halves it and tries again (`workers.slices`); the driver is never taken down by a
-worker. A slice is as large as its worker is fast and its memory allows (`workers.limits`).
+A worker is lost when its process dies, or when the loop that trains gives no beat for `patience`
+seconds: then it is killed. What it trained goes back to the board, which halves it and tries again
+(`workers.slices`); the driver is never taken down by a worker. A slice is as large as its worker is
+fast and its memory allows (`workers.limits`).
 """
 
 import gc
@@ -45,7 +47,8 @@ _NOT_ITS_FAULT = (ActorUnavailableError, NodeDiedError, ObjectLostError, ObjectF
 
 @dataclass(eq=False, slots=True)
 class _Hand:
-    """A worker, as the driver sees it. waits_for: its hello, then the result of its slice. silence: seconds without a beat."""
+    """A worker, as the driver sees it. waits_for: its hello, then the result of its slice. silence:
+    seconds without a beat."""
 
     actor: ray.actor.ActorHandle
     waits_for: ray.ObjectRef | None
@@ -58,12 +61,14 @@ class _Hand:
 class RayPool:
     """See `workers.pool.Pool`.
 
-    workers: actors at most; by default as many as the cluster has room for, now and later. address: a Ray cluster's ("auto",
-    "host:port", "ray://host:port"), or None for a local Ray. cpus: cores a worker; gpus: its share of a GPU. patience: seconds
-    without a beat after which a worker counts as hung. measure: how fast a worker is, by its own clock; jobs are cut to fit.
+    workers: actors at most; by default as many as the cluster has room for, now and later. address:
+    a Ray cluster's ("auto", "host:port", "ray://host:port"), or None for a local Ray. cpus: cores a
+    worker; gpus: its share of a GPU. patience: seconds without a beat after which a worker counts
+    as hung. measure: how fast a worker is, by its own clock; jobs are cut to fit.
 
-    Raises ValueError for settings out of range, where the address cannot be reached, and where a local Ray has no room for so
-    many workers; on a cluster they are waited for, since it may grow. A RuntimeError while waiting says that no worker starts.
+    Raises ValueError for settings out of range, where the address cannot be reached, and where a
+    local Ray has no room for so many workers; on a cluster they are waited for, since it may grow.
+    A RuntimeError while waiting says that no worker starts.
     """
 
     def __init__(
@@ -129,12 +134,14 @@ class RayPool:
                 return None
 
     def stop(self) -> None:
-        # May be called in the middle of anything, by a signal's handler: the rest is done when a result is asked for.
+        # May be called in the middle of anything, by a signal's handler: the rest is done when a
+        # result is asked for.
         self._stopping = True
 
     def close(self) -> None:
-        # Ray that is interrupted while it shuts down ends the process, and so can an answer that comes, or a reference that is
-        # freed, meanwhile or afterwards (all seen in 2.60): nothing is heard, the last answers come before, and nothing is left.
+        # Ray that is interrupted while it shuts down ends the process, and so can an answer that
+        # comes, or a reference that is freed, meanwhile or afterwards (all seen in 2.60): nothing
+        # is heard, the last answers come before, and nothing is left.
         with deaf():
             for hand in self._hands:
                 ray.kill(hand.actor)
@@ -177,7 +184,9 @@ class RayPool:
     def _greet(self, hand: _Hand, reference: ray.ObjectRef) -> None:
         try:
             hand.hello = ray.get(reference)
-        except Exception as failure:  # of any kind: another worker is started, and three in a row are told
+        except (
+            Exception
+        ) as failure:  # of any kind: another worker is started, and three in a row are told
             self._drop(hand)
             self._failed_starts += not isinstance(failure, _NOT_ITS_FAULT)
             if self._failed_starts >= _FAILED_STARTS and not self.workers:
@@ -192,7 +201,9 @@ class RayPool:
         piece, hand.slice = hand.slice, None
         try:
             result, taken = ray.get(reference)
-        except Exception as failure:  # a dead worker, or whatever its trainer raised: `_failed` tells them apart
+        except (
+            Exception
+        ) as failure:  # a dead worker, or whatever its trainer raised: `_failed` tells them apart
             done = self._failed(hand, piece, failure)
         else:
             self._limits.measured(len(piece.places), taken)
@@ -214,13 +225,21 @@ class RayPool:
         return self._board.failed(piece, _brief(failure))
 
     def _is_lost(self, hand: _Hand, failure: Exception) -> bool:
-        """Whether the worker went with its node, or for another reason that is no fault of what it trained."""
-        if isinstance(failure, _NOT_ITS_FAULT) or "node has died" in str(failure) or getattr(failure, "preempted", False):
+        """Whether the worker went with its node, or for another reason that is no fault of what it
+        trained."""
+        if (
+            isinstance(failure, _NOT_ITS_FAULT)
+            or "node has died" in str(failure)
+            or getattr(failure, "preempted", False)
+        ):
             return True
-        return isinstance(failure, RayActorError) and hand.hello.node not in {node.id for node in nodes()}
+        return isinstance(failure, RayActorError) and hand.hello.node not in {
+            node.id for node in nodes()
+        }
 
     def _look(self) -> None:
-        """See which nodes there are, drop workers whose node is gone, and start workers where there is room."""
+        """See which nodes there are, drop workers whose node is gone, and start workers where there
+        is room."""
         self._next_look = time.monotonic() + _LOOK
         self._nodes = {node.id: node for node in nodes()}
         for hand in [hand for hand in self._idle if hand.hello.node not in self._nodes]:
@@ -228,16 +247,29 @@ class RayPool:
         if self._stopping:
             return
         starting = len(self._hands) - self.workers
-        wanted = sum(room(node.cpus, node.gpus, self._cpus, self._gpus) for node in self._nodes.values())
+        wanted = sum(
+            room(node.cpus, node.gpus, self._cpus, self._gpus) for node in self._nodes.values()
+        )
         if self._wanted is None:
-            # Never more than there is room for: on a cluster that grows with demand, every one that waits would add a node. But one
-            # in any case, for a cluster that has no node yet.
-            wanted = max(1, min(wanted, len(self._hands) + max(0, free_room(self._cpus, self._gpus) - starting)))
+            # Never more than there is room for: on a cluster that grows with demand, every one that
+            # waits would add a node. But one in any case, for a cluster that has no node yet.
+            wanted = max(
+                1,
+                min(
+                    wanted, len(self._hands) + max(0, free_room(self._cpus, self._gpus) - starting)
+                ),
+            )
         else:
             wanted = self._wanted
         for _ in range(wanted - len(self._hands)):
-            options = {"num_cpus": self._cpus, "num_gpus": self._gpus, "scheduling_strategy": "SPREAD"}
-            actor = _Worker.options(**options).remote(self._train, self._task, self._cpus, self._measure)
+            options = {
+                "num_cpus": self._cpus,
+                "num_gpus": self._gpus,
+                "scheduling_strategy": "SPREAD",
+            }
+            actor = _Worker.options(**options).remote(
+                self._train, self._task, self._cpus, self._measure
+            )
             hand = _Hand(actor, None)
             self._hands.append(hand)
             self._expect(hand, actor.hello.remote())
@@ -248,10 +280,12 @@ class RayPool:
         return min(5.0, self._patience / 4)
 
     def _listen(self) -> None:
-        """Ask every worker that trains for its beats, take the answers to the last asking, and give up those that are silent.
+        """Ask every worker that trains for its beats, take the answers to the last asking, and give
+        up those that are silent.
 
-        One that does not answer is as silent as one that answers that it had no beat. Time in which nobody listened, since the
-        study was busy or this process asleep, counts as one interval at most."""
+        One that does not answer is as silent as one that answers that it had no beat. Time in which
+        nobody listened, since the study was busy or this process asleep, counts as one interval at
+        most."""
         now = time.monotonic()
         unheard = min(now - self._last_listened, self._interval)
         self._last_listened = now
@@ -323,20 +357,28 @@ class RayPool:
             ray.shutdown()
         need = "a core" if self._cpus == 1 else f"{self._cpus} cores"
         need += f" and {self._gpus:g} of a GPU" if self._gpus else ""
-        there = f"{sum(node.cpus for node in has):g}" + (f", and {sum(node.gpus for node in has):g} GPUs" if self._gpus else "")
+        there = f"{sum(node.cpus for node in has):g}" + (
+            f", and {sum(node.gpus for node in has):g} GPUs" if self._gpus else ""
+        )
         mend = f"give --workers {most}" if most else "give each less"
-        raise ValueError(f"{self._wanted or 1} workers need {need} each, and this Ray cluster has {there}; {mend}")
+        raise ValueError(
+            f"{self._wanted or 1} workers need {need} each, and this Ray cluster has {there}; {mend}"
+        )
 
 
 def _check(workers: int | None, cpus: int, gpus: float, patience: float) -> None:
     if workers is not None and workers < 1:
-        raise ValueError(f"workers is {workers}; give 1 or more, or none for as many as there are cores")
+        raise ValueError(
+            f"workers is {workers}; give 1 or more, or none for as many as there are cores"
+        )
     if cpus < 1:
         raise ValueError(f"cpus is {cpus}; give 1 or more cores a worker")
     if not 0 <= gpus < math.inf or (gpus > 1 and gpus != int(gpus)):
         raise ValueError(f"gpus is {gpus}; give a share of a GPU such as 0.25, or whole ones")
     if not patience > 0:
-        raise ValueError(f"patience is {patience}; give a positive number of seconds without a beat")
+        raise ValueError(
+            f"patience is {patience}; give a positive number of seconds without a beat"
+        )
 
 
 def _brief(failure: BaseException) -> str:

@@ -1,4 +1,5 @@
-"""A worker on a Ray cluster: an actor that trains slices one after another in one thread, and answers in another."""
+"""A worker on a Ray cluster: an actor that trains slices one after another in one thread, and
+answers in another."""
 
 import os
 import resource
@@ -11,13 +12,15 @@ from wiring_search.tasks.task import Task
 from workers.jobs import PackJob, PackResult
 from workers.pool import Measure, Train
 
-# What torch says of a GPU after an error on it: nothing works there any more in this process, whoever it is that trains.
+# What torch says of a GPU after an error on it: nothing works there any more in this process,
+# whoever it is that trains.
 _DEVICE_LOST = "CUDA error"
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a worker that has come up says of itself. node: Ray's id of it; speed: as its pool's measure says."""
+    """What a worker that has come up says of itself. node: Ray's id of it; speed: as its pool's
+    measure says."""
 
     node: str
     speed: float
@@ -29,7 +32,9 @@ class _Worker:
 
     def __init__(self, train: Train, task: Task, threads: int, measure: Measure) -> None:
         if not ray.get_gpu_ids():
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a worker that claims no GPU leaves them to those that do
+            os.environ["CUDA_VISIBLE_DEVICES"] = (
+                ""  # a worker that claims no GPU leaves them to those that do
+            )
         self._train, self._task, self._threads, self._measure = train, task, threads, measure
         self._stopping = False
         self._beaten: float | None = None
@@ -57,7 +62,8 @@ class _Worker:
 
     @ray.method(concurrency_group="asking")
     def silence(self) -> float:
-        """Seconds since the last beat of what is trained now, 0 where nothing is. A clock that nobody sets."""
+        """Seconds since the last beat of what is trained now, 0 where nothing is. A clock that
+        nobody sets."""
         beaten = self._beaten
         return 0.0 if beaten is None else time.monotonic() - beaten
 
@@ -70,8 +76,8 @@ class _Worker:
         return not self._stopping
 
     def _keep_to_its_cores(self) -> None:
-        """Both count threads for each thread that calls them, so this is said in the one that trains. Torch gets one: see
-        `wiring_search.training.warm_up.one_torch_thread`."""
+        """Both count threads for each thread that calls them, so this is said in the one that
+        trains. Torch gets one: see `wiring_search.training.warm_up.one_torch_thread`."""
         import numba
         import torch
 
@@ -81,4 +87,6 @@ class _Worker:
 
 def _peak_bytes() -> int:
     # Linux counts kilobytes, macOS bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if os.uname().sysname == "Darwin" else 1024
+    )

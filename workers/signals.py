@@ -1,4 +1,5 @@
-"""When a search is asked to stop: a signal, or a budget that is spent. It then writes down where its packs stand and ends."""
+"""When a search is asked to stop: a signal, or a budget that is spent. It then writes down where
+its packs stand and ends."""
 
 import signal
 import threading
@@ -11,9 +12,10 @@ Until = Callable[[], str | None]
 
 @contextmanager
 def stopped_by_signals(told: Callable[[], None]) -> Iterator[Until]:
-    """Inside the block, Ctrl-C and SIGTERM (what schedulers send before they take a machine away) do not end the process but
-    make the given function say so; a second one ends it at once. told: called within the signal's handler. Signals reach the
-    main thread alone; in others nothing is heard."""
+    """Inside the block, Ctrl-C and SIGTERM (what schedulers send before they take a machine away)
+    do not end the process but make the given function say so; a second one ends it at once. told:
+    called within the signal's handler. Signals reach the main thread alone; in others nothing is
+    heard."""
     heard: list[int] = []
 
     def hear(number: int, frame: object) -> None:
@@ -32,7 +34,8 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def sigterm_raises() -> Iterator[None]:
-    """Inside the block, SIGTERM raises `Terminated`, as Ctrl-C raises KeyboardInterrupt: for what goes before and after training."""
+    """Inside the block, SIGTERM raises `Terminated`, as Ctrl-C raises KeyboardInterrupt: for what
+    goes before and after training."""
 
     def hear(number: int, frame: object) -> None:
         raise Terminated
@@ -43,14 +46,16 @@ def sigterm_raises() -> Iterator[None]:
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """Inside the block, Ctrl-C and SIGTERM are not heard: for the few seconds of what must not be left half done."""
+    """Inside the block, Ctrl-C and SIGTERM are not heard: for the few seconds of what must not be
+    left half done."""
     with _handled_by(signal.SIG_IGN):
         yield
 
 
 @contextmanager
 def _handled_by(
-    handler: Callable | signal.Handlers, numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
+    handler: Callable | signal.Handlers,
+    numbers: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
 ) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,7 +1,9 @@
-"""What a pool has to do, and what became of it: jobs in order, cut into slices for those who ask for work, joined again.
+"""What a pool has to do, and what became of it: jobs in order, cut into slices for those who ask
+for work, joined again.
 
-A candidate's numbers do not depend on its pack mates, so candidates of a job may be trained apart: on a slow worker or one with
-little memory, and to find out which of them kills its worker. Bookkeeping alone: no clock, no process, no Ray.
+A candidate's numbers do not depend on its pack mates, so candidates of a job may be trained apart:
+on a slow worker or one with little memory, and to find out which of them kills its worker.
+Bookkeeping alone: no clock, no process, no Ray.
 """
 
 import math
@@ -19,8 +21,9 @@ LOSSES = 4
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Candidates of a job, by their places in it. job: the board's number of it. failures: how often it failed (only a
-    candidate that is alone is counted). losses: nodes that were lost under it."""
+    """Candidates of a job, by their places in it. job: the board's number of it. failures: how
+    often it failed (only a candidate that is alone is counted). losses: nodes that were lost under
+    it."""
 
     job: int
     places: tuple[int, ...]
@@ -29,7 +32,8 @@ class Slice:
 
 
 def join(job: PackJob, parts: Iterable[tuple[tuple[int, ...], PackResult]]) -> PackResult:
-    """One result of a job's slices, each with the places of its candidates; together they have every place once.
+    """One result of a job's slices, each with the places of its candidates; together they have
+    every place once.
 
     Stopped where one of them was, at the smallest epoch of all.
     """
@@ -41,14 +45,21 @@ def join(job: PackJob, parts: Iterable[tuple[tuple[int, ...], PackResult]]) -> P
         stops.append(result.stopped_at)
     stopped_at = min((epoch for epoch in stops if epoch is not None), default=None)
     outcomes = tuple(found[place] for place in range(len(job.candidates)))
-    return PackResult(job.number, outcomes, ", ".join(dict.fromkeys(filter(None, workers))), stopped_at)
+    return PackResult(
+        job.number, outcomes, ", ".join(dict.fromkeys(filter(None, workers))), stopped_at
+    )
 
 
 def untouched(part: PackJob) -> PackResult:
-    """The result of candidates that were stopped before anybody began them: their states as they were given."""
+    """The result of candidates that were stopped before anybody began them: their states as they
+    were given."""
     states = part.states or (None,) * len(part.candidates)
     blank = Outcome(Status.RUNNING, math.nan, math.nan, 0, 0, math.nan, math.nan)
-    return PackResult(part.number, tuple(replace(blank, state=state) for state in states), stopped_at=part.rung.start)
+    return PackResult(
+        part.number,
+        tuple(replace(blank, state=state) for state in states),
+        stopped_at=part.rung.start,
+    )
 
 
 def crashed(part: PackJob, message: str) -> PackResult:
@@ -64,8 +75,9 @@ class _Open:
 
 
 class Board:
-    """Jobs to do, first come first served. What `take` gave must be told of once, by `finished`, `failed`, `lost` or
-    `too_large`; each returns the job's result where it was the last piece of it, else None."""
+    """Jobs to do, first come first served. What `take` gave must be told of once, by `finished`,
+    `failed`, `lost` or `too_large`; each returns the job's result where it was the last piece of
+    it, else None."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, _Open] = {}
@@ -96,7 +108,8 @@ class Board:
         self._next += 1
 
     def take(self, parts: int = 1, most: int | None = None) -> Slice | None:
-        """The next slice, None where nothing waits: one of so many equal parts of the first job, and at most so many candidates."""
+        """The next slice, None where nothing waits: one of so many equal parts of the first job,
+        and at most so many candidates."""
         if not self._queue:
             return None
         first = self._queue.popleft()
@@ -122,34 +135,46 @@ class Board:
         return join(self._jobs.pop(piece.job).job, entry.parts)
 
     def failed(self, piece: Slice, why: str) -> PackResult | None:
-        """It took its worker with it: each half is tried again, and a candidate that is alone `TRIES` times in all."""
+        """It took its worker with it: each half is tried again, and a candidate that is alone
+        `TRIES` times in all."""
         if len(piece.places) > 1:
             return self.too_large(piece)
         failures = piece.failures + 1
         if failures < TRIES:
             return self._again(replace(piece, failures=failures))
-        message = f"its worker failed {failures} times while it was trained alone, the last time: {why}"
+        message = (
+            f"its worker failed {failures} times while it was trained alone, the last time: {why}"
+        )
         return self.finished(piece, crashed(self.job(piece), message))
 
     def lost(self, piece: Slice, why: str) -> PackResult | None:
-        """Its worker went without a fault of the slice, a node that was switched off say: tried again as it is."""
+        """Its worker went without a fault of the slice, a node that was switched off say: tried
+        again as it is."""
         if piece.losses == LOSSES:
             return self.failed(piece, why)
         return self._again(replace(piece, losses=piece.losses + 1))
 
     def too_large(self, piece: Slice) -> PackResult | None:
-        """It did not fit into memory: each half is tried again; of one candidate there are none, see `failed`."""
+        """It did not fit into memory: each half is tried again; of one candidate there are none,
+        see `failed`."""
         middle = (len(piece.places) + 1) // 2
-        halves = [replace(piece, places=half, losses=0) for half in (piece.places[:middle], piece.places[middle:])]
+        halves = [
+            replace(piece, places=half, losses=0)
+            for half in (piece.places[:middle], piece.places[middle:])
+        ]
         return self._again(*halves)
 
     def stop(self) -> list[PackResult]:
-        """Nothing is given out any more. Jobs that were not begun are forgotten; the results of those that only waited for
-        pieces that were not begun."""
+        """Nothing is given out any more. Jobs that were not begun are forgotten; the results of
+        those that only waited for pieces that were not begun."""
         self._stopped = True
         queued, self._queue = self._queue, deque()
         self._jobs = {number: entry for number, entry in self._jobs.items() if entry.begun}
-        done = [self.finished(piece, untouched(self.job(piece))) for piece in queued if piece.job in self._jobs]
+        done = [
+            self.finished(piece, untouched(self.job(piece)))
+            for piece in queued
+            if piece.job in self._jobs
+        ]
         return [result for result in done if result is not None]
 
     def clear(self) -> None:

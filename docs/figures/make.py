@@ -1,7 +1,9 @@
-"""The figures of the documentation, from searches that this script runs: python docs/figures/make.py [FOLDER OF THE RUNS]
+"""The figures of the documentation, from searches that this script runs: python
+docs/figures/make.py [FOLDER OF THE RUNS]
 
-Digits, the space `small`: one search of 96 candidates for the front and its wirings, and three of 32 for what they attain. A few
-minutes; runs that are there already are not searched again. The same seed draws the same pictures.
+Digits, the space `small`: one search of 96 candidates for the front and its wirings, and three of
+32 for what they attain. A few minutes; runs that are there already are not searched again. The same
+seed draws the same pictures.
 """
 
 import sys
@@ -29,25 +31,45 @@ def draw_front(run: Run) -> Figure:
     table, front = run.table(), run.front()
     trained = table[(table["status"] == "ok") & (table["baseline"] == "")]
     ax = _axes("synapses", "accuracy on validation")
-    ax.scatter(trained["synapses"], trained["accuracy"], s=16, color=GREY, label=f"{len(trained)} candidates")
+    ax.scatter(
+        trained["synapses"],
+        trained["accuracy"],
+        s=16,
+        color=GREY,
+        label=f"{len(trained)} candidates",
+    )
     best = front.sort_values("synapses")["accuracy"].cummax()
     ax.step(front["synapses"], best, where="post", color=BLUE)
     ax.scatter(front["synapses"], front["accuracy"], s=26, color=BLUE, label="front", zorder=3)
     logistic = 1 - run.baselines["logistic regression on all pixels"]
-    ax.axhline(logistic, color=ORANGE, linestyle="--", label="logistic regression on all pixels at once")
+    ax.axhline(
+        logistic, color=ORANGE, linestyle="--", label="logistic regression on all pixels at once"
+    )
     ax.figure.legend(frameon=False, loc="outside upper center", ncols=3)
     return ax.figure
 
 
 def draw_attainment(runs: list[Run]) -> Figure:
-    """What half of the runs attain, within what one and what all of them do: how much of a front is the seed's."""
+    """What half of the runs attain, within what one and what all of them do: how much of a front is
+    the seed's."""
     ax = _axes("synapses", "error on validation")
     points = [run.front()[["synapses", "error"]].to_numpy(float) for run in runs]
     right = max(front[:, 0].max() for front in points)
-    one, half, every = (_stairs(surface, right) for surface in attainment(points, (1 / len(points), 0.5, 1.0)))
+    one, half, every = (
+        _stairs(surface, right) for surface in attainment(points, (1 / len(points), 0.5, 1.0))
+    )
     across = np.unique(np.concatenate([one[:, 0], every[:, 0]]))
     low, high = (_height(stairs, across) for stairs in (one, every))
-    ax.fill_between(across, low, high, step="post", color=BLUE, alpha=0.18, linewidth=0, label="from the best to the worst")
+    ax.fill_between(
+        across,
+        low,
+        high,
+        step="post",
+        color=BLUE,
+        alpha=0.18,
+        linewidth=0,
+        label="from the best to the worst",
+    )
     ax.step(*half.T, where="post", color=BLUE, label=f"median of {len(runs)} searches")
     ax.set(ylim=(0, None))
     ax.figure.legend(frameon=False, loc="outside upper center", ncols=2)
@@ -78,7 +100,11 @@ def _save(figure: Figure, name: str) -> None:
 
 
 def main(runs: Path) -> None:
-    matplotlib.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "wiring-search", "font.family": "sans-serif"}
+    matplotlib.rcParams |= {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "wiring-search",
+        "font.family": "sans-serif",
+    }
     run = searched(runs, 0, 96)
     _save(draw_front(run), "front.svg")
     front = run.front()

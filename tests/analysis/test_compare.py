@@ -1,4 +1,5 @@
-"""Studies compared: which are runs of one method, what is measured, what may be concluded, and the page in a real browser."""
+"""Studies compared: which are runs of one method, what is measured, what may be concluded, and the
+page in a real browser."""
 
 import json
 import re
@@ -48,7 +49,9 @@ def found(folders: list[Path]) -> Comparison:
     return compare(folders)
 
 
-def test_studies_that_differ_by_their_seed_are_runs_of_one_method(found: Comparison, folders: list[Path]) -> None:
+def test_studies_that_differ_by_their_seed_are_runs_of_one_method(
+    found: Comparison, folders: list[Path]
+) -> None:
     assert [(method.name, [run.config.seed for run in method.runs]) for method in found.of] == [
         ("few", [0, 1, 2]),
         ("many", [0, 1, 2]),
@@ -59,7 +62,9 @@ def test_studies_that_differ_by_their_seed_are_runs_of_one_method(found: Compari
     )
 
 
-def test_the_reference_is_the_worst_of_the_studies_own(found: Comparison, folders: list[Path]) -> None:
+def test_the_reference_is_the_worst_of_the_studies_own(
+    found: Comparison, folders: list[Path]
+) -> None:
     own = []
     for folder in folders:
         with closing(Store.open(folder)) as store:
@@ -76,14 +81,18 @@ def test_what_is_measured_is_moocores(found: Comparison, folders: list[Path]) ->
     points = {}
     for folder in folders:
         with closing(Store.open(folder)) as store:
-            points[folder.name] = candidates(store.table())[["error", "synapses"]].astype(float).to_numpy()
+            points[folder.name] = (
+                candidates(store.table())[["error", "synapses"]].astype(float).to_numpy()
+            )
     everything = np.concatenate(list(points.values()))
     union = everything[moocore.is_nondominated(everything)]
     low, high = union.min(axis=0), np.array(found.reference.shown)
     for _, row in found.runs.iterrows():
         own = points[row["study"]]
         volume = moocore.hypervolume(own, ref=high)
-        assert row["hypervolume"] == pytest.approx(volume) and row["share"] == pytest.approx(volume / np.prod(high - low))
+        assert row["hypervolume"] == pytest.approx(volume) and row["share"] == pytest.approx(
+            volume / np.prod(high - low)
+        )
         bounded, front = (own - low) / (high - low), (union - low) / (high - low)
         assert row["igd_plus"] == pytest.approx(moocore.igd_plus(bounded, ref=front))
         assert row["epsilon"] == pytest.approx(moocore.epsilon_additive(bounded, ref=front))
@@ -98,37 +107,64 @@ def test_courses_end_where_the_studies_do_and_are_cut_for_equal_cost(found: Comp
         for study in method.runs:
             row = found.runs.set_index("study").loc[study.name]
             course = course_of(study, found.reference)
-            assert course["hypervolume"][-1] == pytest.approx(row["hypervolume"]) and (np.diff(course["hypervolume"]) >= 0).all()
-            assert course["seconds"][-1] <= row["core_seconds"] and course["judged"][-1] <= row["judged"] == study.config.trials
+            assert (
+                course["hypervolume"][-1] == pytest.approx(row["hypervolume"])
+                and (np.diff(course["hypervolume"]) >= 0).all()
+            )
+            assert (
+                course["seconds"][-1] <= row["core_seconds"]
+                and course["judged"][-1] <= row["judged"] == study.config.trials
+            )
             before = course["hypervolume"][course["seconds"] <= cheapest]
-            assert row["share_equal"] == pytest.approx(before[-1] * row["share"] / row["hypervolume"])
+            assert row["share_equal"] == pytest.approx(
+                before[-1] * row["share"] / row["hypervolume"]
+            )
     assert any("have not cost the same" in said for said in found.cautions)
 
 
 def test_differences_are_tested_where_there_are_seeds(found: Comparison) -> None:
-    few, many = (found.runs.loc[found.runs["method"] == name, "share"].to_numpy() for name in ("few", "many"))
+    few, many = (
+        found.runs.loc[found.runs["method"] == name, "share"].to_numpy() for name in ("few", "many")
+    )
     (pair,) = found.pairs.to_dict("records")
-    assert (pair["first"], pair["second"]) == ("few", "many") and pair["difference"] == pytest.approx(few.mean() - many.mean())
-    assert pair["p"] == pair["p_holm"] == mannwhitneyu(few, many, method="exact").pvalue and pair["least_p"] == pytest.approx(0.1)
+    assert (pair["first"], pair["second"]) == ("few", "many") and pair[
+        "difference"
+    ] == pytest.approx(few.mean() - many.mean())
+    assert pair["p"] == pair["p_holm"] == mannwhitneyu(few, many, method="exact").pvalue and pair[
+        "least_p"
+    ] == pytest.approx(0.1)
     assert pair["better"] == pytest.approx((few[:, None] > many).mean())
-    assert "p cannot be below 0.1" in " ".join(found.cautions) and "One run alone: qmc-0" in " ".join(found.cautions)
+    assert "p cannot be below 0.1" in " ".join(
+        found.cautions
+    ) and "One run alone: qmc-0" in " ".join(found.cautions)
     assert "is significant" in found.answer and "Significant:" not in found.answer
     surely = replace(found, pairs=found.pairs.assign(p_holm=0.004, difference=-0.1))
     assert surely.answer.endswith("Significant: many beats few (p = 0.004).")
     methods = found.methods.set_index("method")
-    assert methods.loc["many", "share_lower"] <= many.mean() == methods.loc["many", "share"] <= methods.loc["many", "share_upper"]
+    assert (
+        methods.loc["many", "share_lower"]
+        <= many.mean()
+        == methods.loc["many", "share"]
+        <= methods.loc["many", "share_upper"]
+    )
     assert np.isnan(methods.loc["qmc-0", "share_lower"])
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_distribution_for_many_values() -> None:
     values = np.random.default_rng(0).normal(5, 2, 400)
-    assert bootstrap_interval(values) == pytest.approx(values.mean() + np.array([-1.96, 1.96]) * values.std() / 20, abs=0.02)
+    assert bootstrap_interval(values) == pytest.approx(
+        values.mean() + np.array([-1.96, 1.96]) * values.std() / 20, abs=0.02
+    )
     assert np.isnan(bootstrap_interval([1.0, 2.0])).all()
 
 
 def test_from_one_seed_nothing_is_concluded(folders: list[Path]) -> None:
     alone = compare([folders[0], folders[3]])
-    assert alone.pairs.empty and "nothing can be concluded" in alone.answer and alone.methods["runs"].tolist() == [1, 1]
+    assert (
+        alone.pairs.empty
+        and "nothing can be concluded" in alone.answer
+        and alone.methods["runs"].tolist() == [1, 1]
+    )
     assert [method.name for method in alone.of] == ["few-0", "many-s0"]
     assert "differ by their seeds alone" in compare(folders[:3]).answer
     beaten = compare([folders[0], folders[3]], given={"error": 1e-6})
@@ -154,12 +190,20 @@ def test_what_does_not_compare_is_refused(folders: list[Path], tmp_path: Path) -
             compare(given, objectives)
 
 
-def test_a_study_without_a_candidate_stands_beside_the_others(folders: list[Path], tmp_path: Path) -> None:
+def test_a_study_without_a_candidate_stands_beside_the_others(
+    folders: list[Path], tmp_path: Path
+) -> None:
     found = compare([*folders[:3], _study(tmp_path / "empty", run=False, sampler="evolution")])
     last = found.runs.iloc[-1]
-    assert last["share"] == 0 == last["judged"] and np.isinf(last["igd_plus"]) and np.isnan(last["error"])
+    assert (
+        last["share"] == 0 == last["judged"]
+        and np.isinf(last["igd_plus"])
+        and np.isnan(last["error"])
+    )
     json.dumps(comparison_data(found), allow_nan=False)
-    assert (found.runs["share_equal"].iloc[:-1] > 0).all() and "No candidate has finished in empty; " in " ".join(found.cautions)
+    assert (
+        found.runs["share_equal"].iloc[:-1] > 0
+    ).all() and "No candidate has finished in empty; " in " ".join(found.cautions)
     assert "Not all of the studies have run to their end." in found.cautions
 
 
@@ -169,14 +213,24 @@ def test_the_page_holds_the_surfaces_that_the_runs_attain(found: Comparison) -> 
         if len(method.runs) == 1:
             assert shown["attained"] == {} and shown["mean"] is None
             continue
-        for corners, drawn in zip(attainment([run.points for run in method.runs], LEVELS), shown["attained"]["0,1"], strict=True):
+        for corners, drawn in zip(
+            attainment([run.points for run in method.runs], LEVELS),
+            shown["attained"]["0,1"],
+            strict=True,
+        ):
             assert np.array(drawn) == pytest.approx(corners, rel=1e-4)
         # The mean curve ends where the run that ends first does, at the mean of the curves there.
         ends = [run["course"]["judged"][-1] for run in shown["runs"]]
         assert shown["mean"]["judged"]["at"][-1] == min(ends)
-    assert data["settings"]["trials"] == ["18", "50", "18"] and data["settings"]["sampler"] == ["random", "random", "qmc"]
+    assert data["settings"]["trials"] == ["18", "50", "18"] and data["settings"]["sampler"] == [
+        "random",
+        "random",
+        "qmc",
+    ]
     faulty = replace(found, task="</script><b>bold</b>")
-    assert "</script><b>" not in comparison_page(faulty) and not re.search(r"""(src|href)\s*=""", comparison_page(faulty))
+    assert "</script><b>" not in comparison_page(faulty) and not re.search(
+        r"""(src|href)\s*=""", comparison_page(faulty)
+    )
 
 
 def test_the_command_tells_it_and_writes_page_and_table(
@@ -184,13 +238,21 @@ def test_the_command_tells_it_and_writes_page_and_table(
 ) -> None:
     command(folders, tmp_path / "new" / "out", "", "", True)
     text = " ".join(capsys.readouterr().out.split())
-    assert found.answer in text and "least p there is" in text and str(tmp_path / "new" / "out" / "compare.html") in text
+    assert (
+        found.answer in text
+        and "least p there is" in text
+        and str(tmp_path / "new" / "out" / "compare.html") in text
+    )
     table = pandas.read_csv(tmp_path / "new" / "out" / "compare.csv")
-    assert table["share"].to_numpy() == pytest.approx(found.runs["share"].to_numpy()) and len(table) == len(folders)
+    assert table["share"].to_numpy() == pytest.approx(found.runs["share"].to_numpy()) and len(
+        table
+    ) == len(folders)
 
 
 @pytest.mark.slow
-def test_in_a_browser_every_front_is_drawn_and_methods_can_be_hidden(found: Comparison, tmp_path: Path) -> None:
+def test_in_a_browser_every_front_is_drawn_and_methods_can_be_hidden(
+    found: Comparison, tmp_path: Path
+) -> None:
     script = """
   const count = name => document.querySelectorAll(name).length;
   const spots = () => Compare.data.methods.map((_, m) => count(`#chart-fronts .spot.method-${m}`));
@@ -200,6 +262,20 @@ def test_in_a_browser_every_front_is_drawn_and_methods_can_be_hidden(found: Comp
   return {...found, hidden: spots(), left: count("#chart-fronts .band"), wide: document.documentElement.scrollWidth <= innerWidth};
 """
     seen = found_in(comparison_page(found), tmp_path, script)
-    fronts = [sum(len(run["front"]) for run in method["runs"]) for method in comparison_data(found)["methods"]]
-    assert seen["spots"] == fronts and seen["bands"] == 2 and seen["curves"] == 7 + 2 and seen["rows"] == 7 and seen["pairs"] == 1
-    assert seen["answer"] == found.answer and seen["hidden"] == [fronts[0], 0, fronts[2]] and seen["left"] == 1 and seen["wide"]
+    fronts = [
+        sum(len(run["front"]) for run in method["runs"])
+        for method in comparison_data(found)["methods"]
+    ]
+    assert (
+        seen["spots"] == fronts
+        and seen["bands"] == 2
+        and seen["curves"] == 7 + 2
+        and seen["rows"] == 7
+        and seen["pairs"] == 1
+    )
+    assert (
+        seen["answer"] == found.answer
+        and seen["hidden"] == [fronts[0], 0, fronts[2]]
+        and seen["left"] == 1
+        and seen["wide"]
+    )

@@ -1,4 +1,5 @@
-"""Rank correlations are scipy's; partial ones those of the closed form; confidence is what it says."""
+"""Rank correlations are scipy's; partial ones those of the closed form; confidence is what it
+says."""
 
 import numpy as np
 import pytest
@@ -12,8 +13,13 @@ def test_rank_correlation_is_scipys(n: int) -> None:
     rng = np.random.default_rng(n)
     a = rng.standard_normal(n).round(1)
     b = a + rng.standard_normal(n)
-    found, expected = rank_correlation(np.append(a, np.nan), np.append(b, 1.0)), stats.spearmanr(a, b)
-    assert (found.rho, found.p) == pytest.approx((expected.statistic, expected.pvalue)) and found.n == n
+    found, expected = (
+        rank_correlation(np.append(a, np.nan), np.append(b, 1.0)),
+        stats.spearmanr(a, b),
+    )
+    assert (found.rho, found.p) == pytest.approx(
+        (expected.statistic, expected.pvalue)
+    ) and found.n == n
     assert -1 <= found.lower < found.rho < found.upper <= 1
 
 
@@ -42,14 +48,22 @@ def test_intervals_and_p_values_are_right_as_often_as_they_say(held: int) -> Non
 
 def test_nothing_to_correlate_is_nan() -> None:
     a, six = np.array([1.0, 2, 4, 3, 6, 5]), np.arange(6.0)
-    for case in ((a[:3], six[:3]), (np.ones(6), six), (a, six, a**3), (a[:4], six[:4], a[:4][::-1])):
+    for case in (
+        (a[:3], six[:3]),
+        (np.ones(6), six),
+        (a, six, a**3),
+        (a[:4], six[:4], a[:4][::-1]),
+    ):
         found = rank_correlation(*case)
-        assert np.isnan([found.rho, found.lower, found.upper, found.p]).all() and found.n == len(case[0])
+        assert np.isnan([found.rho, found.lower, found.upper, found.p]).all() and found.n == len(
+            case[0]
+        )
     assert rank_correlation(a, -a)[:4] == (-1, -1, -1, 0)
 
 
 def test_false_discoveries_are_as_rare_as_q_says() -> None:
-    """Benjamini and Hochberg's own words: the largest k with p(k) ≤ k/m · q, and everything below it."""
+    """Benjamini and Hochberg's own words: the largest k with p(k) ≤ k/m · q, and everything below
+    it."""
     p = np.random.default_rng(2).random(50) ** 3
     q = false_discovery([*p, np.nan])
     assert np.isnan(q[-1])
@@ -63,11 +77,22 @@ def test_what_size_explains_is_gone_when_size_is_held_constant() -> None:
     rng = np.random.default_rng(3)
     size, own = rng.random((2, 300))
     error = size + 0.3 * own + 0.1 * rng.standard_normal(300)
-    features = {"follows": size + 0.2 * rng.standard_normal(300), "own": own, "fixed": np.ones(300), "size": size}
+    features = {
+        "follows": size + 0.2 * rng.standard_normal(300),
+        "own": own,
+        "fixed": np.ones(300),
+        "size": size,
+    }
     rows = {
-        row["feature"]: row for row in correlations(features, {"error": error, "size": size}, size) if row["score"] == "error"
+        row["feature"]: row
+        for row in correlations(features, {"error": error, "size": size}, size)
+        if row["score"] == "error"
     }
     assert set(rows) == {"follows", "own", "size"}
-    assert rows["follows"]["q"] < 1e-6 and rows["follows"]["rho"] > 0.7 and abs(rows["follows"]["partial"]) < 0.2
+    assert (
+        rows["follows"]["q"] < 1e-6
+        and rows["follows"]["rho"] > 0.7
+        and abs(rows["follows"]["partial"]) < 0.2
+    )
     assert rows["own"]["partial_q"] < 1e-6 and rows["own"]["partial"] > rows["own"]["rho"]
     assert np.isnan(rows["size"]["partial"])

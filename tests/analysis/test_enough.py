@@ -26,7 +26,9 @@ CANDIDATE = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
 RULES = {"majority class": 0.1, "linear": 0.3}
 
 
-def _study(folder: Path, rows: Sequence[tuple], rules: dict[str, float] = RULES, **given: object) -> Store:
+def _study(
+    folder: Path, rows: Sequence[tuple], rules: dict[str, float] = RULES, **given: object
+) -> Store:
     """A finished study. rows: error and synapses of each trial, and how much its outputs vary
     where the store knows."""
     mine = store(folder, {**FACTS, "baselines": rules}, trials=len(rows), **given)
@@ -42,7 +44,9 @@ def _study(folder: Path, rows: Sequence[tuple], rules: dict[str, float] = RULES,
 def _outcome(error: float, synapses: int, scores: dict[str, float] | None = None) -> Outcome:
     status = Status.OK if np.isfinite(error) else Status.DIVERGED
     curve = (error,)
-    return Outcome(status, error, 1 - error, 9, synapses, 1.0, 1.0, curve, b"state", scores=scores or {})
+    return Outcome(
+        status, error, 1 - error, 9, synapses, 1.0, 1.0, curve, b"state", scores=scores or {}
+    )
 
 
 def _retrain(mine: Store, trial: int, errors: Sequence[float], control: str = "") -> None:
@@ -143,7 +147,9 @@ def test_variation_is_that_of_the_whole_split(kind: str) -> None:
     counted = rng.random((20, 6)) < 0.7
     shape = (3, 20, 6) if kind == "classification" else (3, 20, 6, 2)
     whole = rng.integers(0, 2, shape) if kind == "classification" else rng.normal(0, 3, shape)
-    truth = rng.integers(0, 2, shape[1:]) if kind == "classification" else rng.normal(0, 1, shape[1:])
+    truth = (
+        rng.integers(0, 2, shape[1:]) if kind == "classification" else rng.normal(0, 1, shape[1:])
+    )
     whole[0] = 1
     found, asked = Variation(task), Variation(task)
     for start in (0, 8, 16):

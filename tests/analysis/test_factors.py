@@ -1,4 +1,5 @@
-"""What matters is found where it is known what does, said with the confidence that it has, and written for people and pandas."""
+"""What matters is found where it is known what does, said with the confidence that it has, and
+written for people and pandas."""
 
 import json
 import math
@@ -30,8 +31,11 @@ from workers.jobs import Outcome, Status
 Point = dict[str, float | int | str]
 
 
-def filled(folder: Path, space: Space, candidates: int, error_of: Callable[[Point], float], **given: object) -> Store:
-    """A finished study of random points, whose errors are as told; every thirtieth diverges, and some are infeasible."""
+def filled(
+    folder: Path, space: Space, candidates: int, error_of: Callable[[Point], float], **given: object
+) -> Store:
+    """A finished study of random points, whose errors are as told; every thirtieth diverges, and
+    some are infeasible."""
     mine = studies.store(folder, space=space.to_json(), trials=candidates, **given)
     rng, trials, outcomes = np.random.default_rng(4), [], {}
     while len(outcomes) < candidates:
@@ -47,7 +51,17 @@ def filled(folder: Path, space: Space, candidates: int, error_of: Callable[[Poin
         outcomes[number] = (
             Outcome(Status.DIVERGED, math.nan, math.nan, 9, size, 1.0, 0.5)
             if lost
-            else Outcome(Status.OK, error, 1 - error, 9 * size, size, float(1 + size), 0.5, (error,), b"state")
+            else Outcome(
+                Status.OK,
+                error,
+                1 - error,
+                9 * size,
+                size,
+                float(1 + size),
+                0.5,
+                (error,),
+                b"state",
+            )
         )
     mine.asked(0, 0, list(outcomes), trials, {})
     mine.finished(0, outcomes, "fake")
@@ -82,7 +96,10 @@ SPACE = Space(
 
 def error_of(point: Point) -> float:
     return (
-        0.4 + abs(math.log(point["learning_rate"] / 0.01)) / 10 + 0.1 * (point["neuron"] != "ltc") - 0.02 * point.get("steps", 0)
+        0.4
+        + abs(math.log(point["learning_rate"] / 0.01)) / 10
+        + 0.1 * (point["neuron"] != "ltc")
+        - 0.02 * point.get("steps", 0)
     )
 
 
@@ -91,7 +108,18 @@ def trials_of(count: int, seed: int, space: Space = SPACE) -> list[Trial]:
     rng = np.random.default_rng(seed)
     points = [space.draw(rng) for _ in range(count)]
     return [
-        Trial(k, 0, 0, Status.OK, point, None, None, "", {}, error=error_of(point) + rng.normal(0, 0.02))
+        Trial(
+            k,
+            0,
+            0,
+            Status.OK,
+            point,
+            None,
+            None,
+            "",
+            {},
+            error=error_of(point) + rng.normal(0, 0.02),
+        )
         for k, point in enumerate(points)
     ]
 
@@ -108,23 +136,38 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_importance_of_conditional_dimensions_is_optunas() -> None:
-    """Optuna knows several ranges by one name as cases of one dimension: the shares must stand to one another as it says."""
+    """Optuna knows several ranges by one name as cases of one dimension: the shares must stand to
+    one another as it says."""
     trials = trials_of(150, 0)
     study = optuna.create_study()
     for trial in trials:
-        at = {name: SPACE.alternative(name, trial.params) for name in ("neuron", "steps", "learning_rate", "inter")}
-        there = {name: SPACE.alternatives(name)[place] for name, place in at.items() if place is not None}
+        at = {
+            name: SPACE.alternative(name, trial.params)
+            for name in ("neuron", "steps", "learning_rate", "inter")
+        }
+        there = {
+            name: SPACE.alternatives(name)[place] for name, place in at.items() if place is not None
+        }
         study.add_trial(
             optuna.trial.create_trial(
                 value=trial.error,
                 params={name: trial.params[name] for name in there},
-                distributions={name: distribution_of(dimension) for name, dimension in there.items()},
+                distributions={
+                    name: distribution_of(dimension) for name, dimension in there.items()
+                },
             )
         )
     expected = PedAnovaImportanceEvaluator(target_quantile=0.1).evaluate(study)
     found = shares_of(importances(SPACE, trials, ["error"], 0))
     assert sum(found.values()) == pytest.approx(1.0)
-    assert set(found) == {"neuron", "solver", "steps", "learning_rate", "inter", "recurrent_synapses"}
+    assert set(found) == {
+        "neuron",
+        "solver",
+        "steps",
+        "learning_rate",
+        "inter",
+        "recurrent_synapses",
+    }
     for name, value in expected.items():
         assert found[name] / found["neuron"] == pytest.approx(value / expected["neuron"])
 
@@ -140,14 +183,24 @@ def test_what_matters_is_more_than_chance_and_the_rest_is_not() -> None:
 
 def test_intervals_contain_what_other_studies_find() -> None:
     studies_ = [importances(SPACE, trials_of(150, 20 + seed), ["error"], seed) for seed in range(6)]
-    mean = {name: np.mean([shares_of(rows)[name] for rows in studies_]) for name in shares_of(studies_[0])}
-    inside = [row["lower"] <= mean[row["dimension"]] <= row["upper"] for rows in studies_ for row in rows]
+    mean = {
+        name: np.mean([shares_of(rows)[name] for rows in studies_])
+        for name in shares_of(studies_[0])
+    }
+    inside = [
+        row["lower"] <= mean[row["dimension"]] <= row["upper"] for rows in studies_ for row in rows
+    ]
     assert np.mean(inside) > 0.75
-    assert all(0 <= row["lower"] <= row["importance"] <= row["upper"] <= 1 for rows in studies_ for row in rows)
+    assert all(
+        0 <= row["lower"] <= row["importance"] <= row["upper"] <= 1
+        for rows in studies_
+        for row in rows
+    )
 
 
 def test_which_trials_count() -> None:
-    """Duplicates, crashes, infeasible and unfinished ones change nothing; pruned and diverged ones count."""
+    """Duplicates, crashes, infeasible and unfinished ones change nothing; pruned and diverged ones
+    count."""
     trials = trials_of(60, 1)
     odd = trials_of(40, 2)
     left_out = [
@@ -156,23 +209,30 @@ def test_which_trials_count() -> None:
         *(replace(t, error=None, status=Status.INFEASIBLE) for t in odd[15:20]),
         *(replace(t, error=None, status=Status.RUNNING) for t in odd[20:25]),
     ]
-    assert importances(SPACE, [*trials, *left_out], ["error"], 0) == importances(SPACE, trials, ["error"], 0)
+    assert importances(SPACE, [*trials, *left_out], ["error"], 0) == importances(
+        SPACE, trials, ["error"], 0
+    )
     counted = [replace(t, error=None, status=Status.DIVERGED) for t in odd[:20]] + [
         replace(t, status=Status.PRUNED) for t in odd[20:]
     ]
     assert {row["trials"] for row in importances(SPACE, [*trials, *counted], ["error"], 0)} == {100}
-    # A child of evolution that was given more steps than the space has: nothing is said of them, the rest counts.
+    # A child of evolution that was given more steps than the space has: nothing is said of them,
+    # the rest counts.
     children = [replace(t, params={**t.params, "inter": 99}) for t in counted]
     grown = shares_of(importances(SPACE, [*trials, *children], ["error"], 0))
     alone = shares_of(importances(SPACE, trials, ["error"], 0))
-    assert grown["inter"] / grown["neuron"] != alone["inter"] / alone["neuron"] and grown["inter"] > 0
+    assert (
+        grown["inter"] / grown["neuron"] != alone["inter"] / alone["neuron"] and grown["inter"] > 0
+    )
 
 
 def test_too_few_trials_or_nothing_to_tell_is_nan() -> None:
     for trials in (trials_of(19, 0), [replace(trial, error=0.5) for trial in trials_of(60, 0)]):
         rows = importances(SPACE, trials, ["error"], 0)
         assert len(rows) == 6 and all(
-            math.isnan(row[name]) for row in rows for name in ("importance", "lower", "upper", "chance")
+            math.isnan(row[name])
+            for row in rows
+            for name in ("importance", "lower", "upper", "chance")
         )
     assert not any(row["enough"] for row in importances(SPACE, trials_of(49, 0), ["error"], 0))
 
@@ -182,12 +242,19 @@ def test_marginals_hold_every_candidate_once(folder: Path) -> None:
         table = candidates(store.table())
     for name in ("neuron", "solver", "steps", "learning_rate", "inter"):
         bins = marginal(table, name, "error")
-        assert 2 <= len(bins) <= 20 and sum(one["n"] for one in bins) == table[f"p.{name}"].notna().sum()
+        assert (
+            2 <= len(bins) <= 20
+            and sum(one["n"] for one in bins) == table[f"p.{name}"].notna().sum()
+        )
         for one in bins:
             own = table[
-                table[f"p.{name}"].between(one["low"], one["high"]) if name != "solver" else table["p.solver"] == one["at"]
+                table[f"p.{name}"].between(one["low"], one["high"])
+                if name != "solver"
+                else table["p.solver"] == one["at"]
             ]
-            assert one["median"] == own["error"].median() and one["lower"] == own["error"].quantile(0.25)
+            assert one["median"] == own["error"].median() and one["lower"] == own["error"].quantile(
+                0.25
+            )
 
 
 def test_the_command_writes_what_it_says(folder: Path, run) -> None:
@@ -197,15 +264,22 @@ def test_the_command_writes_what_it_says(folder: Path, run) -> None:
         table, again = candidates(store.table()), mattering(store)
         wiring = store.trial(int(table["trial"].iloc[3])).candidate.wiring
     importance, structures, found = (
-        pandas.read_csv(folder / f"{name}.csv") for name in ("importance", "structure", "correlations")
+        pandas.read_csv(folder / f"{name}.csv")
+        for name in ("importance", "structure", "correlations")
     )
-    pandas.testing.assert_frame_equal(importance, again.importance)  # the same seed, the same numbers
+    pandas.testing.assert_frame_equal(
+        importance, again.importance
+    )  # the same seed, the same numbers
     assert set(importance["objective"]) == {"error", "synapses"}
-    assert list(structures) == ["trial", *FEATURES] and structures["trial"].tolist() == table["trial"].tolist()
+    assert (
+        list(structures) == ["trial", *FEATURES]
+        and structures["trial"].tolist() == table["trial"].tolist()
+    )
     assert structures.iloc[3, 1:].to_dict() == pytest.approx(structure(wiring), nan_ok=True)
     row = found.set_index(["feature", "score"]).loc[("learning_rate", "error")]
     assert (
-        row["rho"] == pytest.approx(spearmanr(table["p.learning_rate"], table["error"]).statistic) and row["kind"] == "dimension"
+        row["rho"] == pytest.approx(spearmanr(table["p.learning_rate"], table["error"]).statistic)
+        and row["kind"] == "dimension"
     )
     assert "wiring_seed" not in set(found["feature"]) and "p.inter" not in set(found["feature"])
     for name in examine.pictures_of(("error", "synapses")):
@@ -214,8 +288,13 @@ def test_the_command_writes_what_it_says(folder: Path, run) -> None:
     with closing(Store.open(folder)) as store:
         shown = report_data(store)["matters"]
     assert shown["importance"] == page["importance"] and shown["marginals"] == page["marginals"]
-    assert page["candidates"] == len(table) and list(page["importance"]) == ["error", "synapses"] == list(page["marginals"])
-    assert len(page["correlations"]) == len(found) and page["correlations"][0]["sentence"].startswith(found["feature"][0])
+    assert page["candidates"] == len(table) and list(page["importance"]) == [
+        "error",
+        "synapses",
+    ] == list(page["marginals"])
+    assert len(page["correlations"]) == len(found) and page["correlations"][0][
+        "sentence"
+    ].startswith(found["feature"][0])
 
 
 def test_what_cannot_be_told_is_said(folder: Path, run, tmp_path: Path) -> None:
@@ -229,7 +308,10 @@ def test_what_cannot_be_told_is_said(folder: Path, run, tmp_path: Path) -> None:
     [
         ((-0.41, -0.55, -0.25, 0.001, -0.08, -0.26, 0.10, 0.4), "size explains it"),
         ((-0.41, -0.55, -0.25, 0.001, -0.38, -0.52, -0.22, 0.001), "not only size"),
-        ((-0.41, -0.55, -0.25, 0.001, 0.38, 0.22, 0.52, 0.001), "the other way round at equal size"),
+        (
+            (-0.41, -0.55, -0.25, 0.001, 0.38, 0.22, 0.52, 0.001),
+            "the other way round at equal size",
+        ),
         ((-0.30, -0.55, -0.05, 0.04, -0.2, -0.45, 0.05, 0.2), "size or not: cannot be told"),
         ((0.02, -0.2, 0.22, 0.8, 0.4, 0.2, 0.5, 0.001), "hidden by size, there at equal size"),
         ((0.02, -0.2, 0.22, 0.8, 0.1, -0.1, 0.3, 0.4), "may be chance"),
@@ -237,9 +319,11 @@ def test_what_cannot_be_told_is_said(folder: Path, run, tmp_path: Path) -> None:
 )
 def test_correlations_are_put_into_words(numbers: tuple[float, ...], words: str) -> None:
     names = ("rho", "lower", "upper", "q", "partial", "partial_lower", "partial_upper", "partial_q")
-    row = SimpleNamespace(feature="density", score="error", **dict(zip(names, numbers, strict=True)))
+    row = SimpleNamespace(
+        feature="density", score="error", **dict(zip(names, numbers, strict=True))
+    )
     assert reading(row) == words
     row.reading = words
-    assert sentence(row).startswith(f"density against error: {numbers[0]:.2f} (".replace("-", "−")) and sentence(row).endswith(
-        words
-    )
+    assert sentence(row).startswith(
+        f"density against error: {numbers[0]:.2f} (".replace("-", "−")
+    ) and sentence(row).endswith(words)

@@ -1,4 +1,5 @@
-"""Fronts, ranks, volumes, indicators, attainment, knees and certainty against pymoo, moocore and closed forms."""
+"""Fronts, ranks, volumes, indicators, attainment, knees and certainty against pymoo, moocore and
+closed forms."""
 
 import time
 
@@ -27,7 +28,8 @@ from wiring_search.analysis.pareto import (
 
 
 def _some(*seed: int, most: int = 60) -> np.ndarray:
-    """Random points of as many objectives as the first number says: coarse ones with ties and repeats, or fine ones."""
+    """Random points of as many objectives as the first number says: coarse ones with ties and
+    repeats, or fine ones."""
     rng = np.random.default_rng(seed)
     points = np.round(rng.random((int(rng.integers(1, most)), seed[0])), 1 + 8 * (seed[-1] % 2))
     return np.concatenate([points, points[: len(points) // 4]])
@@ -56,7 +58,9 @@ def test_large_fronts_are_moocores(objectives: int) -> None:
         np.random.default_rng(1).random((5000, objectives)),
         np.random.default_rng(2).integers(0, 7, (3000, objectives)),
     ):
-        assert np.array_equal(is_front(points), moocore.is_nondominated(points.astype(float), keep_weakly=True))
+        assert np.array_equal(
+            is_front(points), moocore.is_nondominated(points.astype(float), keep_weakly=True)
+        )
     assert is_front(_sphere(3000, objectives)).all()
 
 
@@ -76,7 +80,9 @@ def test_indicators_are_moocores_and_pymoos(objectives: int) -> None:
         assert volume == pytest.approx(moocore.hypervolume(points, ref=corner), abs=1e-12)
         inside = points[(points < 0.9).all(axis=1)]
         assert volume == pytest.approx(HV(corner)(inside) if len(inside) else 0.0, abs=1e-12)
-        assert igd_plus(points, front) == pytest.approx(moocore.igd_plus(points, ref=front), abs=1e-12)
+        assert igd_plus(points, front) == pytest.approx(
+            moocore.igd_plus(points, ref=front), abs=1e-12
+        )
         assert igd_plus(points, front) == pytest.approx(IGDPlus(front)(points), abs=1e-12)
         assert additive_epsilon(points, front) == moocore.epsilon_additive(points, ref=front)
 
@@ -86,17 +92,24 @@ def test_the_course_of_a_hypervolume_is_that_of_every_beginning(objectives: int)
     points, corner = _some(objectives, 7, 2, most=40), np.full(objectives, 0.95)
     points[::5] = np.nan
     course = hypervolume_course(points, corner)
-    assert course == pytest.approx([hypervolume(points[: n + 1], corner) for n in range(len(points))])
+    assert course == pytest.approx(
+        [hypervolume(points[: n + 1], corner) for n in range(len(points))]
+    )
     assert hypervolume_course(np.empty((0, objectives)), corner).shape == (0,)
 
 
 def test_hypervolume_closed_forms() -> None:
     assert hypervolume([(0.2, 0.5, 0.1)], (1, 1, 1)) == pytest.approx(0.8 * 0.5 * 0.9)
     assert hypervolume([(0, 0.5), (0.5, 0)], (1, 1)) == pytest.approx(0.75)
-    assert hypervolume([(2, 2)], (1, 1)) == 0 and hypervolume([(np.nan, 0), (-np.inf, 0)], (1, 1)) == 0
+    assert (
+        hypervolume([(2, 2)], (1, 1)) == 0 and hypervolume([(np.nan, 0), (-np.inf, 0)], (1, 1)) == 0
+    )
     steps = np.arange(100) / 100
-    assert hypervolume(np.stack([steps, 0.99 - steps], 1), (1, 1)) == pytest.approx(sum((100 - k) / 1e4 for k in range(100)))
-    # Boxes that are long in one objective each and meet only where all are short: d long ones, less d − 1 times the common part.
+    assert hypervolume(np.stack([steps, 0.99 - steps], 1), (1, 1)) == pytest.approx(
+        sum((100 - k) / 1e4 for k in range(100))
+    )
+    # Boxes that are long in one objective each and meet only where all are short: d long ones, less
+    # d − 1 times the common part.
     for objectives in (2, 3, 4, 5):
         sides = 0.25 + 0.75 * np.eye(objectives)
         common = 0.25**objectives
@@ -107,7 +120,10 @@ def test_hypervolume_closed_forms() -> None:
 def test_indicators_closed_forms() -> None:
     front = [(0.0, 1.0), (1.0, 0.0)]
     assert igd_plus(front, front) == 0 and additive_epsilon(front, front) == 0
-    assert igd_plus([(0.5, 0.5)], front) == pytest.approx(0.5) and additive_epsilon([(0.5, 0.5)], front) == 0.5
+    assert (
+        igd_plus([(0.5, 0.5)], front) == pytest.approx(0.5)
+        and additive_epsilon([(0.5, 0.5)], front) == 0.5
+    )
     assert igd_plus([(-1, -1)], front) == 0 and additive_epsilon([(-1, -1)], front) == -1
     assert igd_plus([(np.nan, 0)], front) == np.inf == additive_epsilon(np.empty((0, 2)), front)
     assert scaled([(5, 3)], (0, 3), (10, 3)).tolist() == [[0.5, 0.0]]
@@ -121,7 +137,9 @@ def test_indicators_closed_forms() -> None:
 def test_attainment_surfaces_are_moocores(runs: int) -> None:
     sets = [_some(2, run, runs, run % 2) for run in range(runs)]
     levels = (0.01, 0.25, 0.5, 0.75, 1.0)
-    stacked = np.concatenate([np.column_stack([points, np.full(len(points), run)]) for run, points in enumerate(sets)])
+    stacked = np.concatenate(
+        [np.column_stack([points, np.full(len(points), run)]) for run, points in enumerate(sets)]
+    )
     for level, surface in zip(levels, attainment(sets, levels), strict=True):
         reference = moocore.eaf(stacked[:, :2], stacked[:, 2], percentiles=[100 * level])[:, :2]
         assert surface == pytest.approx(reference[np.argsort(reference[:, 0])])
@@ -130,7 +148,11 @@ def test_attainment_surfaces_are_moocores(runs: int) -> None:
 def test_attainment_by_hand() -> None:
     runs = [[(1, 3)], [(3, 1), (np.nan, 0)], [(2, 2)]]
     one, two, all_three = attainment(runs, (1 / 3, 2 / 3, 1))
-    assert one.tolist() == [[1, 3], [2, 2], [3, 1]] and two.tolist() == [[2, 3], [3, 2]] and all_three.tolist() == [[3, 3]]
+    assert (
+        one.tolist() == [[1, 3], [2, 2], [3, 1]]
+        and two.tolist() == [[2, 3], [3, 2]]
+        and all_three.tolist() == [[3, 3]]
+    )
     assert attainment([[(1, 1)], np.empty((0, 2))], (1,))[0].shape == (0, 2)
     for faulty, message in (
         (([], (0.5,)), "no runs"),
@@ -149,7 +171,11 @@ def test_a_knee_is_furthest_below_the_line_of_the_extremes() -> None:
     assert knee(np.concatenate([circle, circle + 0.1])) == below.argmax()
     assert knee(np.stack([steps, 1 - steps], axis=1)) is None  # straight
     assert knee(1 - circle) is None  # bent outwards
-    assert knee([(0, 1), (1, 0)]) is None and knee(np.empty((0, 2))) is None and knee([(np.nan, 1)] * 4) is None
+    assert (
+        knee([(0, 1), (1, 0)]) is None
+        and knee(np.empty((0, 2))) is None
+        and knee([(np.nan, 1)] * 4) is None
+    )
     assert knee([(0, 1, 1), (1, 0, 1), (1, 1, 0), (0.3, 0.3, 0.3), (0.3, 0.3, 0.3)]) == 3
 
 
@@ -159,24 +185,32 @@ def test_a_knee_is_as_stable_as_resamples_agree_on_its_place() -> None:
     alone = np.concatenate([ends, [(0.1, 0.1)], crowd])
     found = knees(alone)
     # It is missing from 37 % of the resamples, and then there is none.
-    assert found.chosen == 10 and found.stability == pytest.approx(1 - np.exp(-1), abs=0.06) == found.shares[10]
+    assert (
+        found.chosen == 10
+        and found.stability == pytest.approx(1 - np.exp(-1), abs=0.06) == found.shares[10]
+    )
     near, far = ([alone, [second]] for second in ((0.12, 0.09), (0.3, 0.02)))
     near, far = knees(np.concatenate(near)), knees(np.concatenate(far))
-    assert near.chosen == far.chosen == 10 and near.stability == pytest.approx(1 - np.exp(-2), abs=0.06)
-    assert far.stability == pytest.approx(1 - np.exp(-1), abs=0.06) and far.shares[-1] == pytest.approx(
-        np.exp(-1) * 0.63, abs=0.06
+    assert near.chosen == far.chosen == 10 and near.stability == pytest.approx(
+        1 - np.exp(-2), abs=0.06
     )
+    assert far.stability == pytest.approx(1 - np.exp(-1), abs=0.06) and far.shares[
+        -1
+    ] == pytest.approx(np.exp(-1) * 0.63, abs=0.06)
     twice = knees(np.concatenate([alone, alone[10:11]]))
     assert twice.shares[10] == twice.shares[-1] == twice.stability > 0.8
     # With errors that are drawn, the share is that of the draws.
     draws = np.tile(alone[:, 1], (100, 1))
     draws[:17, 10] = 2.0  # dominated, then
-    assert knees(alone, 1, draws).stability == knees(alone, 1, draws).shares[10] == pytest.approx(0.83)
+    assert (
+        knees(alone, 1, draws).stability == knees(alone, 1, draws).shares[10] == pytest.approx(0.83)
+    )
     assert np.isnan(knees([(0, 1), (1, 0)]).stability) and not knees([(0, 1), (1, 0)]).shares.any()
 
 
 def test_probability_on_the_front_is_that_of_the_normal_and_the_t_distribution() -> None:
-    """Two candidates of one size: the one is on the front where its error is smaller. A third is smaller, and always on it."""
+    """Two candidates of one size: the one is on the front where its error is smaller. A third is
+    smaller, and always on it."""
     points = np.array([(0.10, 50), (0.12, 50), (0.9, 10), (0.9, 60), (np.nan, 5)])
     many = drawn(points[:, 0], [0.01, 0.01, np.nan, 0.001, 0.01], [1e6, 1e6, 0, 5, 3], draws=20_000)
     probability = probability_on_front(points, 0, many)

@@ -1,4 +1,5 @@
-"""What is read out of a store about winners: a made-up study whose retrainings are known numbers."""
+"""What is read out of a store about winners: a made-up study whose retrainings are known
+numbers."""
 
 import math
 from contextlib import closing
@@ -32,8 +33,12 @@ NOISE = np.array([-0.01, 0.005, 0.0, 0.01, -0.005])
 
 def _outcome(error: float, synapses: int) -> Outcome:
     if math.isnan(error):
-        return Outcome(Status.DIVERGED, error, error, 10 * synapses, synapses, 1.0, 0.5, message="gave up")
-    return Outcome(Status.OK, error, 1 - error, 10 * synapses, synapses, 1.0, 0.5, (error,), b"state")
+        return Outcome(
+            Status.DIVERGED, error, error, 10 * synapses, synapses, 1.0, 0.5, message="gave up"
+        )
+    return Outcome(
+        Status.OK, error, 1 - error, 10 * synapses, synapses, 1.0, 0.5, (error,), b"state"
+    )
 
 
 def _retrained(folder: Path, opened: bool = True) -> Store:
@@ -41,13 +46,25 @@ def _retrained(folder: Path, opened: bool = True) -> Store:
     candidates = [Candidate(wirings[0], steps=2), Candidate(wirings[1], "cfc", "closed-form", 0)]
     sizes = [wiring.synapse_count for wiring in wirings]
     store = studies.store(folder)
-    store.asked(0, 0, [0, 1], [Trial(t, 0, 0, Status.RUNNING, {}, c, None, "", {}) for t, c in enumerate(candidates)], {})
+    store.asked(
+        0,
+        0,
+        [0, 1],
+        [Trial(t, 0, 0, Status.RUNNING, {}, c, None, "", {}) for t, c in enumerate(candidates)],
+        {},
+    )
     store.finished(0, {t: _outcome(0.25 - 0.05 * t, size) for t, size in enumerate(sizes)}, "me")
     errors = {}
     for (trial, control), (mean, lost) in TESTED.items():
         for draw in range(SEEDS):
-            error = math.nan if lost and draw == 2 else mean - 0.02 + NOISE[draw] * (1 + (control == "rewired"))
-            retraining = Retraining(trial, control, draw, replace(candidates[trial], seed=draw), draw)
+            error = (
+                math.nan
+                if lost and draw == 2
+                else mean - 0.02 + NOISE[draw] * (1 + (control == "rewired"))
+            )
+            retraining = Retraining(
+                trial, control, draw, replace(candidates[trial], seed=draw), draw
+            )
             store.retrained_finished({retraining: _outcome(error, sizes[trial])}, "me")
             errors[retraining.key] = error + 0.02
     tested = {key: (error, 1 - error) for key, error in errors.items() if math.isfinite(error)}
@@ -70,21 +87,42 @@ def test_nothing_retrained_is_nothing_found(tmp_path: Path) -> None:
 
 def test_winners_have_means_and_errors_of_what_ended_well(found: Winners) -> None:
     first, second = (row for _, row in found.table.iterrows())
-    assert (first["trial"], first["trained"], first["failed"], first["tested"], first["opening"]) == (0, 5, 0, 5, 1)
+    assert (
+        first["trial"],
+        first["trained"],
+        first["failed"],
+        first["tested"],
+        first["opening"],
+    ) == (0, 5, 0, 5, 1)
     assert (second["trial"], second["trained"], second["failed"], second["tested"]) == (1, 4, 1, 4)
-    assert first["searched"] == 0.25 and first["valid"] == pytest.approx(0.28) and first["drop"] == pytest.approx(0.03)
-    assert first["test_se"] == pytest.approx(stats.sem(NOISE)) and first["test"] == pytest.approx(0.3)
+    assert (
+        first["searched"] == 0.25
+        and first["valid"] == pytest.approx(0.28)
+        and first["drop"] == pytest.approx(0.03)
+    )
+    assert first["test_se"] == pytest.approx(stats.sem(NOISE)) and first["test"] == pytest.approx(
+        0.3
+    )
     assert second["valid"] == pytest.approx(0.29 + np.delete(NOISE, 2).mean())
-    assert found.luck.mean == pytest.approx(np.mean([0.03, second["drop"]])) and found.luck.n == SEEDS
-    assert found.shift.mean == pytest.approx(0.02) and found.shift.se == pytest.approx(0.0, abs=1e-12)
+    assert (
+        found.luck.mean == pytest.approx(np.mean([0.03, second["drop"]])) and found.luck.n == SEEDS
+    )
+    assert found.shift.mean == pytest.approx(0.02) and found.shift.se == pytest.approx(
+        0.0, abs=1e-12
+    )
 
 
 def test_fronts_on_test_are_those_of_mean_errors(found: Winners) -> None:
-    """The smaller one is better in everything: it is the optimistic front, the other one the pessimistic."""
+    """The smaller one is better in everything: it is the optimistic front, the other one the
+    pessimistic."""
     assert found.objectives == ("error", "synapses")
-    assert found.table["optimistic"].tolist() == [True, False] and found.table["pessimistic"].tolist() == [False, True]
+    assert found.table["optimistic"].tolist() == [True, False] and found.table[
+        "pessimistic"
+    ].tolist() == [False, True]
     assert found.fronts.volume_pessimistic < found.fronts.volume_optimistic
-    assert found.table["certainty"].iloc[0] == 1.0 and 0.0 < found.table["certainty"].iloc[1] < 0.5  # 0.31 ± 0.004 against 0.30
+    assert (
+        found.table["certainty"].iloc[0] == 1.0 and 0.0 < found.table["certainty"].iloc[1] < 0.5
+    )  # 0.31 ± 0.004 against 0.30
 
 
 def test_controls_are_tested_and_corrected_together(found: Winners) -> None:
@@ -109,11 +147,17 @@ def test_controls_are_tested_and_corrected_together(found: Winners) -> None:
     [
         (0, "rewired", "the wiring beats rewirings with the same degrees (0.1 lower error, p = "),
         (0, "random", "no better than random wirings of the same size (+0.001, p = "),
-        (0, "dense", "the wiring is worse than dense networks with as many parameters (0.1 higher error, p = "),
+        (
+            0,
+            "dense",
+            "the wiring is worse than dense networks with as many parameters (0.1 higher error, p = ",
+        ),
         (1, "polarity", "not applicable: cfc does not look at polarities"),
     ],
 )
-def test_each_is_told_in_a_sentence(found: Winners, trial: int, control: str, sentence: str) -> None:
+def test_each_is_told_in_a_sentence(
+    found: Winners, trial: int, control: str, sentence: str
+) -> None:
     rows = found.controls
     (told,) = rows.loc[(rows["trial"] == trial) & (rows["control"] == control), "sentence"]
     assert told.startswith(sentence)
@@ -129,15 +173,23 @@ def test_controls_that_were_not_trained_are_absent(found: Winners) -> None:
 
 def test_over_all_winners_draws_are_what_counts(found: Winners) -> None:
     (row,) = found.overall.itertuples()
-    assert (row.control, row.trials) == ("rewired", 2) and row.difference == pytest.approx(0.105, abs=2e-3)
-    assert row.sentence.startswith("over 2 trials, the wirings beat rewirings with the same degrees by 0.1")
+    assert (row.control, row.trials) == ("rewired", 2) and row.difference == pytest.approx(
+        0.105, abs=2e-3
+    )
+    assert row.sentence.startswith(
+        "over 2 trials, the wirings beat rewirings with the same degrees by 0.1"
+    )
 
 
 def test_before_the_test_split_is_opened_validation_decides(tmp_path: Path) -> None:
     with closing(_retrained(tmp_path, opened=False)) as store:
         found = winners(store)
     assert set(found.controls["split"].dropna()) == {"validation"} and found.fronts is None
-    assert found.table["test"].isna().all() and found.table["opening"].isna().all() and found.shift.n == 0
+    assert (
+        found.table["test"].isna().all()
+        and found.table["opening"].isna().all()
+        and found.shift.n == 0
+    )
     assert found.controls["difference"].iloc[0] == pytest.approx(0.1)
     assert len(winning_picture.draw(found).axes) == 2
 

@@ -19,7 +19,19 @@ from wiring_search.store import Store, exists
 from wiring_search.tasks import TaskOptions
 
 TIMES = ["latency_us", "train_seconds", "score_seconds"]
-SMALL = ["search", "--task", "digits", "--space", "small", "--epochs", "2", "--pack-size", "3", "--ahead", "3"]
+SMALL = [
+    "search",
+    "--task",
+    "digits",
+    "--space",
+    "small",
+    "--epochs",
+    "2",
+    "--pack-size",
+    "3",
+    "--ahead",
+    "3",
+]
 
 
 def _command(*arguments: object) -> list[str]:
@@ -27,8 +39,15 @@ def _command(*arguments: object) -> list[str]:
 
 
 def _run(*arguments: object, rc: int = 0) -> str:
-    """Standard output, or what was said of the fault where rc is not 0. Wide, so that no line is broken."""
-    done = subprocess.run(_command(*arguments), capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=600)
+    """Standard output, or what was said of the fault where rc is not 0. Wide, so that no line is
+    broken."""
+    done = subprocess.run(
+        _command(*arguments),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+        timeout=600,
+    )
     assert done.returncode == rc, done.stdout + done.stderr
     assert "Traceback" not in done.stderr and "Warning" not in done.stderr
     return done.stderr if rc else done.stdout
@@ -39,7 +58,11 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small search without Ray."""
     folder = tmp_path_factory.mktemp("cli") / "run"
     text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", folder)
-    assert "Pareto front" in text and "baseline majority class: accuracy 0.1028" in text and str(folder / "report.html") in text
+    assert (
+        "Pareto front" in text
+        and "baseline majority class: accuracy 0.1028" in text
+        and str(folder / "report.html") in text
+    )
     assert "9 of 9 candidates" in text
     return folder
 
@@ -79,8 +102,21 @@ def test_front_and_show(ended: Path, tmp_path: Path) -> None:
     kept = pandas.read_csv(ended / "front.csv")
     assert pandas.read_csv(tmp_path / "front.csv")[kept.columns].equals(kept)
     picture = tmp_path / "front.png"
-    text = _run("front", ended, "--objectives", "error,parameters", "--reference", "parameters=9000", "--plot", picture)
-    assert "parameters 9000 (as given)" in text and "hypervolume" in text and picture.read_bytes()[:4] == b"\x89PNG"
+    text = _run(
+        "front",
+        ended,
+        "--objectives",
+        "error,parameters",
+        "--reference",
+        "parameters=9000",
+        "--plot",
+        picture,
+    )
+    assert (
+        "parameters 9000 (as given)" in text
+        and "hypervolume" in text
+        and picture.read_bytes()[:4] == b"\x89PNG"
+    )
     assert "give numbers by name" in _run("front", ended, "--reference", "error", rc=2)
     text = _run("show", ended, "--trial", 0, "--picture", tmp_path / "wiring.png")
     assert "synapses" in text and (tmp_path / "wiring.png").stat().st_size > 5000
@@ -89,11 +125,20 @@ def test_front_and_show(ended: Path, tmp_path: Path) -> None:
 def test_solvers_are_a_choice_after_training(ended: Path) -> None:
     trial = Run(ended).trial(0)
     text = _run("solvers", ended, "--trial", 0, "--samples", 4, "--no-hyper")
-    assert re.search(rf"semi-implicit +{trial.candidate.steps} .*{trial.metric:.4g} .*trained with", text)
-    assert re.search(r"rk4 .* fine solution", text) and "Trained with semi-implicit" in text and "solvers · " in text
+    assert re.search(
+        rf"semi-implicit +{trial.candidate.steps} .*{trial.metric:.4g} .*trained with", text
+    )
+    assert (
+        re.search(r"rk4 .* fine solution", text)
+        and "Trained with semi-implicit" in text
+        and "solvers · " in text
+    )
     table = pandas.read_csv(ended / "trial-0-solvers.csv")
     assert table["error"][table["trained_with"]].tolist() == [trial.error]
-    assert not table["solver"].str.startswith("hyper-").any() and table["function_evaluations"].min() == 1
+    assert (
+        not table["solver"].str.startswith("hyper-").any()
+        and table["function_evaluations"].min() == 1
+    )
     assert (ended / "trial-0-solvers.png").stat().st_size > 20_000
     assert "has no trial 99" in _run("solvers", ended, "--trial", 99, rc=2)
 
@@ -101,7 +146,9 @@ def test_solvers_are_a_choice_after_training(ended: Path) -> None:
 @pytest.mark.slow
 def test_hypersolvers_stand_beside_their_bases(ended: Path) -> None:
     text = _run("solvers", ended, "--trial", 1, "--samples", 4, "--quiet")
-    table = pandas.read_csv(ended / "trial-1-solvers.csv").set_index(["solver", "steps"])["terminal_error"]
+    table = pandas.read_csv(ended / "trial-1-solvers.csv").set_index(["solver", "steps"])[
+        "terminal_error"
+    ]
     assert table["hyper-semi-implicit", 2] < table["semi-implicit", 2]
     assert "hyper-semi-implicit" in text and "solvers · " not in text
 
@@ -113,13 +160,24 @@ def test_baselines_are_trained_once_and_stand_below_the_front(ended: Path, tmp_p
     assert "2 of 2 baselines" in text and re.search(r"baseline lstm-4 .* 48 .* (yes|no)\s*\n", text)
     seconds = Run(folder).table()["train_seconds"].tolist()
     text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", folder)
-    assert "baseline gru-d-4" in text and "joint front" in text and "baseline gru-d-4" in _run("front", folder)
+    assert (
+        "baseline gru-d-4" in text
+        and "joint front" in text
+        and "baseline gru-d-4" in _run("front", folder)
+    )
     assert "baseline lstm-4" in _run("baselines", folder, "--only", "lstm-4")
-    assert Run(folder).table()["train_seconds"].tolist() == seconds  # measured anew whenever one trains
+    assert (
+        Run(folder).table()["train_seconds"].tolist() == seconds
+    )  # measured anew whenever one trains
     table = pandas.read_csv(folder / "trials.csv")
-    assert table["baseline"].tolist()[-2:] == ["lstm-4", "gru-d-4"] and table["baseline"][:-2].isna().all()
+    assert (
+        table["baseline"].tolist()[-2:] == ["lstm-4", "gru-d-4"]
+        and table["baseline"][:-2].isna().all()
+    )
     assert "lstm-4" in (folder / "report.html").read_text(encoding="utf-8")
-    assert "no baseline is called 'lsmt'; known: rnn, gru, lstm" in _run("baselines", folder, "--only", "lsmt", rc=2)
+    assert "no baseline is called 'lsmt'; known: rnn, gru, lstm" in _run(
+        "baselines", folder, "--only", "lsmt", rc=2
+    )
 
 
 def test_a_second_search_says_that_all_is_done(ended: Path) -> None:
@@ -143,9 +201,18 @@ def test_other_settings_are_refused_with_what_differs(ended: Path) -> None:
         (["search", "--task", "half-cheetah"], "--data DIR"),
         (["search", "--trials", "0"], "trials is 0"),
         (["search", "--sampler", "cma"], "known: tpe, nsga2"),
-        (["search", "--pruning", "halve"], "pruning is 'halve'; known: none, halving, median, one-epoch"),
-        (["search", "--pruning", "halving", "--eta", "1"], "eta is 1; give a whole number, 2 or more"),
-        (["search", "--pruning", "halving", "--first-epochs", "61"], "give a whole number up to epochs (60)"),
+        (
+            ["search", "--pruning", "halve"],
+            "pruning is 'halve'; known: none, halving, median, one-epoch",
+        ),
+        (
+            ["search", "--pruning", "halving", "--eta", "1"],
+            "eta is 1; give a whole number, 2 or more",
+        ),
+        (
+            ["search", "--pruning", "halving", "--first-epochs", "61"],
+            "give a whole number up to epochs (60)",
+        ),
         (["search", "--cut-as", "lost"], "known: pruned, left-out, low-fidelity"),
         (["search", "--minutes", "0"], "minutes is 0.0; give a number above 0"),
         (["search", "--log", "tensorbord"], "tensorboard"),
@@ -168,7 +235,19 @@ def test_faults_end_in_one_sentence(arguments: list[str], message: str, tmp_path
 
 
 def test_halving_with_evolution_and_more_trials_later(tmp_path: Path) -> None:
-    search = [*SMALL[:5], "--epochs", 9, "--pack-size", 4, "--pruning", "halving", "--sampler", "evolution", "--scores", "none"]
+    search = [
+        *SMALL[:5],
+        "--epochs",
+        9,
+        "--pack-size",
+        4,
+        "--pruning",
+        "halving",
+        "--sampler",
+        "evolution",
+        "--scores",
+        "none",
+    ]
     text = _run(*search, "--trials", 30, "--workers", 0, "--out", tmp_path / "run")
     assert "30 of 30 candidates" in text and re.search(r"It will take about .* core-hours", text)
     table = Run(tmp_path / "run").table()
@@ -189,11 +268,13 @@ def test_a_missing_trial_is_named(ended: Path) -> None:
 def test_an_own_table_and_space_from_python(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     a = rng.standard_normal(600)
-    pandas.DataFrame({"a": a, "b": rng.standard_normal(600), "y": np.convolve(a, [0.5, 0.3, 0.2])[:600]}).to_csv(
-        tmp_path / "own.csv"
-    )
+    pandas.DataFrame(
+        {"a": a, "b": rng.standard_normal(600), "y": np.convolve(a, [0.5, 0.3, 0.2])[:600]}
+    ).to_csv(tmp_path / "own.csv")
     example = Path(__file__).resolve().parents[2] / "examples" / "space.toml"
-    options = TaskOptions(data=str(tmp_path / "own.csv"), inputs=("a", "b"), target="y", window=16, stride=4)
+    options = TaskOptions(
+        data=str(tmp_path / "own.csv"), inputs=("a", "b"), target="y", window=16, stride=4
+    )
     config = study_config("csv", str(example), options, trials=4, epochs=40, pack_size=2)
     run = search(config, tmp_path / "run", ONE_PROCESS)
     assert run.front()["error"].min() < 0.7 < run.baselines["mean"] and run.report.is_file()
@@ -219,14 +300,27 @@ def _finished(folder: Path) -> dict[int, float]:
 
 def _start(folder: Path, trials: int, workers: int) -> subprocess.Popen:
     command = _command(
-        *SMALL[:-6], "--epochs", 25, "--pack-size", 3, "--ahead", 3, "--trials", trials, "--workers", workers, "--out", folder
+        *SMALL[:-6],
+        "--epochs",
+        25,
+        "--pack-size",
+        3,
+        "--ahead",
+        3,
+        "--trials",
+        trials,
+        "--workers",
+        workers,
+        "--out",
+        folder,
     )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, **pipes, start_new_session=True, preexec_fn=_hear_interrupts)
 
 
 def _hear_interrupts() -> None:
-    """A process that was started in the background of a shell, as tests sometimes are, ignores them, and so would its child."""
+    """A process that was started in the background of a shell, as tests sometimes are, ignores
+    them, and so would its child."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -245,7 +339,11 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     _until_finished(process, tmp_path / "run", 3)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group hears it
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and f"wiring-search resume {tmp_path / 'run'}" in err and "Traceback" not in err
+    assert (
+        process.returncode == 130
+        and f"wiring-search resume {tmp_path / 'run'}" in err
+        and "Traceback" not in err
+    )
     assert (tmp_path / "run" / "report.html").is_file()
     text = _run("resume", tmp_path / "run", "--workers", 2)
     assert "36 of 36 candidates" in text
@@ -269,14 +367,29 @@ def test_a_search_on_a_running_cluster(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     settings = {**os.environ, "RAY_AUTH_MODE": "disabled"}
     ray = [sys.executable, "-m", "ray.scripts.scripts"]
-    start = [*ray, "start", "--head", "--block", f"--port={port}", "--num-cpus=2", "--include-dashboard=false"]
-    head = subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=settings)
+    start = [
+        *ray,
+        "start",
+        "--head",
+        "--block",
+        f"--port={port}",
+        "--num-cpus=2",
+        "--include-dashboard=false",
+    ]
+    head = subprocess.Popen(
+        start, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=settings
+    )
     try:
         assert any("Ray runtime started" in line for line in head.stdout)
-        text = _run(*SMALL, "--trials", 6, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "run")
+        text = _run(
+            *SMALL, "--trials", 6, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "run"
+        )
         assert "6 of 6 candidates" in text
-        # A search that names no cluster has a Ray of its own, whoever else runs one here: it has room for three.
-        assert "3 of 3 candidates" in _run(*SMALL, "--trials", 3, "--workers", 3, "--out", tmp_path / "own")
+        # A search that names no cluster has a Ray of its own, whoever else runs one here: it has
+        # room for three.
+        assert "3 of 3 candidates" in _run(
+            *SMALL, "--trials", 3, "--workers", 3, "--out", tmp_path / "own"
+        )
     finally:
         head.terminate()
         head.communicate(timeout=60)

@@ -1,4 +1,5 @@
-"""What a search shows: counts against a recount, time left against a simulation, and the screen as a terminal gets it."""
+"""What a search shows: counts against a recount, time left against a simulation, and the screen as
+a terminal gets it."""
 
 import io
 import itertools
@@ -81,7 +82,9 @@ def test_core_hours_follow_the_workers() -> None:
     for workers, seconds in ((2, 600), (8, 150), (0, 1000), (4, 250)):
         meter.workers(workers)
         clock.now += seconds
-    assert meter.core_hours == pytest.approx((1200 + 1200 + 1000) / 3600) and meter.left() == pytest.approx(50)
+    assert meter.core_hours == pytest.approx(
+        (1200 + 1200 + 1000) / 3600
+    ) and meter.left() == pytest.approx(50)
     clock.now += 50
     assert meter.spent() == "the 1 core-hours of its budget are used up" and meter.left() == 0
     meter.workers(0)
@@ -89,10 +92,15 @@ def test_core_hours_follow_the_workers() -> None:
     of_four_cores = Meter(Budget(core_hours=1.0, cores=4), clock)
     of_four_cores.workers(2)
     clock.now += 300
-    assert of_four_cores.core_hours == pytest.approx(2400 / 3600) and of_four_cores.left() == pytest.approx(150)
+    assert of_four_cores.core_hours == pytest.approx(
+        2400 / 3600
+    ) and of_four_cores.left() == pytest.approx(150)
 
 
-@pytest.mark.parametrize("objectives", [("error",), ("error", "synapses"), ("error", "memory", "latency_us", "parameters")])
+@pytest.mark.parametrize(
+    "objectives",
+    [("error",), ("error", "synapses"), ("error", "memory", "latency_us", "parameters")],
+)
 def test_a_front_that_grows_is_the_front_of_all(objectives: tuple[str, ...]) -> None:
     rng = np.random.default_rng(len(objectives))
     points = rng.integers(0, 9, (300, len(objectives))).astype(float)  # with ties and equal points
@@ -116,7 +124,9 @@ def test_shares_and_work_of_each_pruning() -> None:
     assert shares(told.halving(9, eta=3)) == pytest.approx((1, 1 / 3, 1 / 9))
     assert expected_epochs(told.halving(9, eta=3)) == pytest.approx(7 + 13 / 3 + 40 / 9)
     assert shares(studies.config(epochs=8, pruning="median", eta=3))[1] == 0.5
-    assert expected_epochs(studies.config(epochs=31, pruning="one-epoch", eta=3)) == pytest.approx(1 + 30 / 9)
+    assert expected_epochs(studies.config(epochs=31, pruning="one-epoch", eta=3)) == pytest.approx(
+        1 + 30 / 9
+    )
     assert expected_epochs(studies.config(epochs=31)) == 31
 
 
@@ -127,30 +137,51 @@ def test_counts_by_rung_are_those_of_a_recount() -> None:
         tally.take(event)
         seen += [event] if isinstance(event, PackDone) else []
     for count in tally.rungs:
-        outcomes = [outcome for e in seen if e.rung == count.rung.number for outcome in e.outcomes.values()]
+        outcomes = [
+            outcome for e in seen if e.rung == count.rung.number for outcome in e.outcomes.values()
+        ]
         above = sum(len(e.outcomes) for e in seen if e.rung == count.rung.number + 1)
         assert (count.trained, count.promoted, count.running) == (len(outcomes), above, 0)
-        assert count.diverged == sum(outcome.status is Status.DIVERGED for outcome in outcomes) and count.crashed == 0
+        assert (
+            count.diverged == sum(outcome.status is Status.DIVERGED for outcome in outcomes)
+            and count.crashed == 0
+        )
     assert tally.decided == 200 and tally.results == sum(len(e.outcomes) for e in seen)
-    last = {trial: outcome for e in seen if e.rung == 2 for trial, outcome in e.outcomes.items() if outcome.status is Status.OK}
-    assert tally.full == len(last) and tally.best == min(((t, o.error) for t, o in last.items()), key=lambda pair: pair[1])
+    last = {
+        trial: outcome
+        for e in seen
+        if e.rung == 2
+        for trial, outcome in e.outcomes.items()
+        if outcome.status is Status.OK
+    }
+    assert tally.full == len(last) and tally.best == min(
+        ((t, o.error) for t, o in last.items()), key=lambda pair: pair[1]
+    )
     points = np.array([[outcome.error, outcome.synapses] for outcome in last.values()])
     assert sorted(tally.front.trials) == sorted(np.array(list(last))[is_front(points)].tolist())
-    assert tally.hypervolume() == pytest.approx(hypervolume(points, (told.REFERENCE["error"], told.REFERENCE["synapses"])))
+    assert tally.hypervolume() == pytest.approx(
+        hypervolume(points, (told.REFERENCE["error"], told.REFERENCE["synapses"]))
+    )
 
 
 def test_only_the_highest_rung_is_on_the_front() -> None:
     tally = Tally(told.halving(20))
-    tally.take(PackDone(0, {0: told.outcome(0.3, 50, Status.PRUNED), 1: told.outcome(0.5, 20, Status.PRUNED)}))
+    tally.take(
+        PackDone(
+            0, {0: told.outcome(0.3, 50, Status.PRUNED), 1: told.outcome(0.5, 20, Status.PRUNED)}
+        )
+    )
     assert (tally.at, sorted(tally.front.trials), tally.best) == (0, [0, 1], (0, 0.3))
     tally.take(PackDone(1, {0: told.outcome(0.4, 50, Status.PRUNED)}, rung=1))
     tally.take(PackDone(2, {2: told.outcome(0.1, 10, Status.PRUNED)}))
     assert (tally.at, tally.front.trials, tally.best, tally.full) == (1, [0], (0, 0.4), 0)
 
 
-def _timed(tally: Tally, clock: told.Clock, events: list[Event], workers: int, speed: float) -> list[tuple[float, float]]:
-    """(when, what was said to be left) after each pack of a search in which each worker trains `speed` epochs of one candidate a
-    second; packs are begun in order."""
+def _timed(
+    tally: Tally, clock: told.Clock, events: list[Event], workers: int, speed: float
+) -> list[tuple[float, float]]:
+    """(when, what was said to be left) after each pack of a search in which each worker trains
+    `speed` epochs of one candidate a second; packs are begun in order."""
     free, ends, said = [clock.now] * workers, {}, []
     for event in events:
         if isinstance(event, PackStarted):
@@ -168,7 +199,13 @@ def _timed(tally: Tally, clock: told.Clock, events: list[Event], workers: int, s
 
 def test_time_left_foretells_the_end() -> None:
     config, clock = told.halving(400), told.Clock()
-    said = _timed(Tally(config, clock=clock), clock, list(told.events(config, workers=1)), workers=1, speed=10.0)
+    said = _timed(
+        Tally(config, clock=clock),
+        clock,
+        list(told.events(config, workers=1)),
+        workers=1,
+        speed=10.0,
+    )
     end = said[-1][0]
     for when, left in said[5:-5]:
         assert left == pytest.approx(end - when, rel=0.2, abs=40)  # of 700
@@ -183,7 +220,9 @@ def test_time_left_does_not_wait_for_the_last_of_the_first_packs() -> None:
         tally.take(PackStarted(pack, 0, (pack,)))
     clock.now += 10
     tally.take(PackDone(0, {0: told.outcome(0.5, 10)}))
-    assert 70 < tally.seconds_left() < 200  # 100 in truth; one result in ten seconds would make it 790
+    assert (
+        70 < tally.seconds_left() < 200
+    )  # 100 in truth; one result in ten seconds would make it 790
 
 
 def test_time_left_before_anything_is_known_and_under_a_budget() -> None:
@@ -200,7 +239,9 @@ def test_time_left_before_anything_is_known_and_under_a_budget() -> None:
     assert tally.seconds_left() == pytest.approx(240)
     tally.take(PoolSeen(2, 0))
     clock.now += 40
-    assert tally.seconds_left() == pytest.approx(200) and tally.meter.core_hours == pytest.approx(80 / 3600)
+    assert tally.seconds_left() == pytest.approx(200) and tally.meter.core_hours == pytest.approx(
+        80 / 3600
+    )
 
 
 def test_a_search_that_its_budget_ends_has_a_bar_of_time() -> None:
@@ -215,7 +256,11 @@ def test_a_search_that_its_budget_ends_has_a_bar_of_time() -> None:
     short.take(PackStarted(0, 0, tuple(range(8))))
     clock.now += 6.0
     short.take(PackDone(0, {trial: told.outcome(0.5, 10, Status.PRUNED) for trial in range(8)}))
-    assert not short.ends_by_budget and short.progress == 1.0 and candidates(short).startswith("8 of 8 candidates")
+    assert (
+        not short.ends_by_budget
+        and short.progress == 1.0
+        and candidates(short).startswith("8 of 8 candidates")
+    )
 
 
 def test_what_is_restored_counts_but_is_nobodys_throughput() -> None:
@@ -224,7 +269,11 @@ def test_what_is_restored_counts_but_is_nobodys_throughput() -> None:
     tally = Tally(config, clock=clock)
     for event in done[:8]:
         tally.take(PackDone(event.pack, event.outcomes, True, event.rung))
-    assert tally.candidates_a_minute() is None and tally.epochs_a_second() is None and tally.decided > 0
+    assert (
+        tally.candidates_a_minute() is None
+        and tally.epochs_a_second() is None
+        and tally.decided > 0
+    )
     before = tally.decided
     tally.take(PackStarted(8, 0, tuple(done[8].outcomes)))
     clock.now += 30
@@ -248,31 +297,47 @@ def _screen(
 
 
 def _drawn(view: View, width: int, height: int) -> list[str]:
-    console = Console(record=True, force_terminal=True, width=width, height=height, file=io.StringIO())
+    console = Console(
+        record=True, force_terminal=True, width=width, height=height, file=io.StringIO()
+    )
     console.print(view.frame())
     return console.export_text().rstrip("\n").split("\n")
 
 
 def test_the_screen_tells_everything_in_eighty_columns() -> None:
     events = list(itertools.islice(told.events(told.halving(128)), 70))
-    lines, view = _screen(80, [*events, PackStarted(99, 1, (3, 4))], budget=Budget(minutes=15, core_hours=0.5))
+    lines, view = _screen(
+        80, [*events, PackStarted(99, 1, (3, 4))], budget=Budget(minutes=15, core_hours=0.5)
+    )
     text, tally = "\n".join(lines), view._tally
     assert max(map(len, lines)) <= 80 and len(lines) < 24
-    assert re.search(rf"^digits +━.* {tally.decided} of 128 candidates · {tally.full} with the full budget", lines[0])
+    assert re.search(
+        rf"^digits +━.* {tally.decided} of 128 candidates · {tally.full} with the full budget",
+        lines[0],
+    )
     assert re.search(r"\d+ s of 15 min · about .* left · 0\.\d+ of 0\.5 core-hours", lines[1])
     assert re.search(
         rf"rung 1 +20 epochs +{tally.rungs[1].trained} trained +{tally.rungs[1].promoted} promoted +{tally.rungs[1].running} running",
         text,
     )
-    assert re.search(r"rung 0 .* \d diverged", text) and "workers  2 up" in text and "candidates a minute" in text
+    assert (
+        re.search(r"rung 0 .* \d diverged", text)
+        and "workers  2 up" in text
+        and "candidates a minute" in text
+    )
     best, error = tally.best
     assert f"error {error:.4g} (trial {best})" in text
-    rows = [line.split() for line in lines[lines.index(next(line for line in lines if "on the front" in line)) + 1 :]]
+    rows = [
+        line.split()
+        for line in lines[lines.index(next(line for line in lines if "on the front" in line)) + 1 :]
+    ]
     assert [int(row[0]) for row in rows] == [trial for trial, _ in tally.front.rows(by=1)]
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
-@pytest.mark.parametrize("objectives", [("error", "synapses"), ("error", "synapses", "latency_us", "parameters")])
+@pytest.mark.parametrize(
+    "objectives", [("error", "synapses"), ("error", "synapses", "latency_us", "parameters")]
+)
 def test_no_line_is_broken_at_any_width(width: int, objectives: tuple[str, ...]) -> None:
     events = list(itertools.islice(told.events(told.halving(128, objectives=objectives)), 70))
     lines, view = _screen(width, events, objectives=objectives)
@@ -285,7 +350,9 @@ def test_no_line_is_broken_at_any_width(width: int, objectives: tuple[str, ...])
 def test_the_front_is_as_long_as_the_terminal_allows(height: int) -> None:
     tally = Tally(studies.config(trials=50))
     view = View(tally, Console(file=io.StringIO(), force_terminal=True, width=80, height=height))
-    view(PackDone(0, {trial: told.outcome(1 / (trial + 2), 10 * (trial + 1)) for trial in range(50)}))
+    view(
+        PackDone(0, {trial: told.outcome(1 / (trial + 2), 10 * (trial + 1)) for trial in range(50)})
+    )
     lines = _drawn(view, 80, height)
     place = next(i for i, line in enumerate(lines) if "of 50 on the front" in line)
     rows = lines[place + 1 :]
@@ -306,10 +373,18 @@ def test_before_training_the_screen_says_what_happens() -> None:
 def test_below_the_full_budget_the_screen_says_so() -> None:
     lines, _ = _screen(80, [PackDone(0, {0: told.outcome(0.25, 50, Status.PRUNED)})])
     text = "\n".join(lines)
-    assert "error 0.25 (trial 0, after 7 of 60 epochs)" in text and "on the front after 7 epochs" in text
+    assert (
+        "error 0.25 (trial 0, after 7 of 60 epochs)" in text
+        and "on the front after 7 epochs" in text
+    )
 
 
-def _shown(make: Callable[[io.StringIO], Console], events: list[Event], quiet: bool = False, trials: int = 128) -> str:
+def _shown(
+    make: Callable[[io.StringIO], Console],
+    events: list[Event],
+    quiet: bool = False,
+    trials: int = 128,
+) -> str:
     file = io.StringIO()
     with shown(told.halving(trials), make(file), quiet) as watch:
         for event in events:
@@ -318,7 +393,9 @@ def _shown(make: Callable[[io.StringIO], Console], events: list[Event], quiet: b
 
 
 def _terminal(file: io.StringIO, **given: object) -> Console:
-    return Console(file=file, force_terminal=True, width=80, height=24, _environ={"TERM": "xterm"}, **given)
+    return Console(
+        file=file, force_terminal=True, width=80, height=24, _environ={"TERM": "xterm"}, **given
+    )
 
 
 def test_in_a_terminal_the_cursor_comes_back_whatever_happens() -> None:
@@ -334,22 +411,32 @@ def test_in_a_terminal_the_cursor_comes_back_whatever_happens() -> None:
 def test_the_display_is_calm_and_its_last_frame_leaves_the_front_to_the_table() -> None:
     text = _shown(_terminal, list(told.events(told.halving(2000))), trials=2000)
     assert text.count(" candidates · ") < 40  # frames, of 1,100 events
-    assert "2000 of 2000 candidates" in text.rsplit("digits", 1)[1] and "on the front" not in text.rsplit("digits", 1)[1]
+    assert (
+        "2000 of 2000 candidates" in text.rsplit("digits", 1)[1]
+        and "on the front" not in text.rsplit("digits", 1)[1]
+    )
 
 
 def test_without_colour_there_is_none() -> None:
-    text = _shown(lambda file: _terminal(file, no_color=True), list(told.events(told.halving(64))), trials=64)
+    text = _shown(
+        lambda file: _terminal(file, no_color=True), list(told.events(told.halving(64))), trials=64
+    )
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", text) and "64 of 64 candidates" in text
 
 
 @pytest.mark.parametrize(
     "make",
-    [lambda file: Console(file=file, width=200), lambda file: _terminal(file)._environ.update(TERM="dumb") or None],
+    [
+        lambda file: Console(file=file, width=200),
+        lambda file: _terminal(file)._environ.update(TERM="dumb") or None,
+    ],
     ids=["file", "dumb"],
 )
 def test_off_a_terminal_there_are_lines_now_and_then(make: Callable) -> None:
     def console(file: io.StringIO) -> Console:
-        return make(file) or Console(file=file, force_terminal=True, width=200, _environ={"TERM": "dumb"})
+        return make(file) or Console(
+            file=file, force_terminal=True, width=200, _environ={"TERM": "dumb"}
+        )
 
     lines = _shown(console, list(told.events(told.halving(128)))).splitlines()
     assert not any("\x1b[?25l" in line for line in lines)
@@ -373,7 +460,9 @@ def test_without_rungs_a_line_is_as_short_as_ever() -> None:
         watch(Exhausted(9))
         watch(Stopped("SIGTERM"))  # the command line says what this means
     first, *others = file.getvalue().splitlines()
-    assert re.fullmatch(r"9 of 9 candidates · \d+ candidates a minute · best error 0.5 \(trial 0\)", first)
+    assert re.fullmatch(
+        r"9 of 9 candidates · \d+ candidates a minute · best error 0.5 \(trial 0\)", first
+    )
     assert others == [
         "The space gives no new feasible candidate any more; the search ends with 9 of them.",
     ]

@@ -1,4 +1,5 @@
-"""Exports: every kind of network in every format that can hold it, compared with the fused kernel; nothing unverified stays."""
+"""Exports: every kind of network in every format that can hold it, compared with the fused kernel;
+nothing unverified stays."""
 
 import json
 import shutil
@@ -83,29 +84,45 @@ int main() {{
     )
     strict = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic"]
     subprocess.run(["g++", *strict, tmp_path / "main.cpp", "-o", tmp_path / "main"], check=True)
-    told = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout.split()
+    told = subprocess.run(
+        [tmp_path / "main"], capture_output=True, text=True, check=True
+    ).stdout.split()
     size = str(4 * parcel.state.shape[1])
     assert told == ["0", "1", size, size]
 
 
-def test_graphs_json_and_ncps_hold_every_kind_that_they_can(parcels: list[Parcel], tmp_path: Path) -> None:
+def test_graphs_json_and_ncps_hold_every_kind_that_they_can(
+    parcels: list[Parcel], tmp_path: Path
+) -> None:
     refused = []
     for parcel in parcels:
-        names = [name for name in ("graphml", "dot", "json", "ncps") if not FORMATS[name].refused(parcel)]
+        names = [
+            name for name in ("graphml", "dot", "json", "ncps") if not FORMATS[name].refused(parcel)
+        ]
         for one in write(parcel, names, tmp_path / parcel.name):
             assert one.check.relative < 2e-6, (parcel.name, one)
         if "ncps" not in names:
             refused.append(parcel)
     holding = [parcel for parcel in parcels if parcel not in refused]
-    assert {(p.candidate.neuron, p.candidate.memory) for p in holding} >= {("ltc", "none"), ("layered-cfc", "none")}
+    assert {(p.candidate.neuron, p.candidate.memory) for p in holding} >= {
+        ("ltc", "none"),
+        ("layered-cfc", "none"),
+    }
     assert any(parcel.candidate.memory == "state" for parcel in holding)
-    assert all(p.candidate.neuron.startswith("layered") or p.candidate.solver == "semi-implicit" for p in holding)
-    with pytest.raises(ValueError, match="ncps holds LTC with the semi-implicit solver and layered CfC"):
+    assert all(
+        p.candidate.neuron.startswith("layered") or p.candidate.solver == "semi-implicit"
+        for p in holding
+    )
+    with pytest.raises(
+        ValueError, match="ncps holds LTC with the semi-implicit solver and layered CfC"
+    ):
         write(refused[0], ["ncps"], tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
 
 
-def test_a_neuron_of_ones_own_has_no_c_but_a_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_neuron_of_ones_own_has_no_c_but_a_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(NEURONS, "own", NEURONS["ct-rnn"])
     monkeypatch.setitem(SOLVERS, "own", ("euler",))
     parcel = exported.network_parcel("own", "euler", "none")
@@ -119,25 +136,37 @@ def test_files_hold_the_wiring_and_the_network(tmp_path: Path) -> None:
     write(parcel, ["graphml", "json", "dot"], tmp_path / "out")
     graph = networkx.read_graphml(tmp_path / "out" / "wiring.graphml")
     assert Wiring.from_networkx(graph) == parcel.network.wiring
-    weights = [graph.edges[f"neuron_{pre}", f"neuron_{post}"]["w"] for pre, post, _ in parcel.network.wiring.synapses]
+    weights = [
+        graph.edges[f"neuron_{pre}", f"neuron_{post}"]["w"]
+        for pre, post, _ in parcel.network.wiring.synapses
+    ]
     assert weights == parcel.network.effective()["w"].tolist()
     assert graph.nodes["sensory_1"]["feature"] == 'feature "1"'
     again = network_from_json((tmp_path / "out" / "network.json").read_text())
     assert again.wiring == parcel.network.wiring
     assert torch.allclose(again(parcel.x, parcel.elapsed)[0], parcel.y, atol=1e-6)
     layers = (tmp_path / "out" / "wiring.dot").read_text().split("rank=same")[1:]
-    assert [layer.split("}")[0].count("[") for layer in layers] == [4, parcel.network.wiring.inter, 3, 2]
+    assert [layer.split("}")[0].count("[") for layer in layers] == [
+        4,
+        parcel.network.wiring.inter,
+        3,
+        2,
+    ]
     with pytest.raises(ValueError, match="this is no network"):
         network_from_json('{"candidate": 1}')
 
 
 @pytest.mark.slow
 def test_torch_and_onnx(tmp_path: Path) -> None:
-    """One kind alone, as tracing is slow; the plain steps that are traced are compared for every kind above."""
+    """One kind alone, as tracing is slow; the plain steps that are traced are compared for every
+    kind above."""
     parcel = exported.network_parcel("ltc", "semi-implicit", "state")
     written = write(parcel, ["torch", "onnx"], tmp_path / "out")
     assert all(one.check.relative < 2e-6 for one in written)
-    x, elapsed, state = (values.numpy() for values in (parcel.x[:2, :3], parcel.elapsed[:2, :3], torch.zeros_like(parcel.state)))
+    x, elapsed, state = (
+        values.numpy()
+        for values in (parcel.x[:2, :3], parcel.elapsed[:2, :3], torch.zeros_like(parcel.state))
+    )
     given = {"x": x, "elapsed": elapsed, "state": state[:2]}
     wanted = parcel.y[:2, :3].numpy()
     path = str(tmp_path / "out" / "sequence.onnx")
@@ -145,7 +174,11 @@ def test_torch_and_onnx(tmp_path: Path) -> None:
         assert _near(session.run(None, given)[0], wanted)
     properties = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert properties["task"] == "made up"
-    assert json.loads(properties["inputs"])["features"][1] == {"name": 'feature "1"', "middle": 1.0, "spread": 2.0}
+    assert json.loads(properties["inputs"])["features"][1] == {
+        "name": 'feature "1"',
+        "middle": 1.0,
+        "spread": 2.0,
+    }
     torch.export.load(tmp_path / "out" / "step.pt2", extra_files=(extra := {"about.json": ""}))
     assert json.loads(extra["about.json"]) == parcel.about
     for file in to_torch.FILES:
@@ -167,7 +200,9 @@ assert torch.allclose(y, given["wanted"][:1, 0], atol=1e-5)
 """
 
 
-def test_what_is_not_the_network_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_the_network_is_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parcel = exported.network_parcel("ltc", "semi-implicit", "none")
     write(parcel, ["dot"], tmp_path / "out")
     before = sorted(path.name for path in tmp_path.rglob("*"))
@@ -186,10 +221,15 @@ def test_what_is_not_the_network_is_not_left(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_folder_belongs_to_one_network(tmp_path: Path) -> None:
-    first, second = (exported.network_parcel("ltc", solver, "none") for solver in ("semi-implicit", "rk4"))
+    first, second = (
+        exported.network_parcel("ltc", solver, "none") for solver in ("semi-implicit", "rk4")
+    )
     write(first, ["dot"], tmp_path / "out")
     write(first, ["json"], tmp_path / "out")
-    assert set(json.loads((tmp_path / "out" / "export.json").read_text())["formats"]) == {"dot", "json"}
+    assert set(json.loads((tmp_path / "out" / "export.json").read_text())["formats"]) == {
+        "dot",
+        "json",
+    }
     with pytest.raises(ValueError, match="another network; choose another folder"):
         write(second, ["dot"], tmp_path / "out")
 
@@ -204,7 +244,17 @@ def test_the_command(tmp_path: Path) -> None:
     options = TaskOptions(data=str(table), target="y", window=8, stride=8)
     search(study_config("csv", "small", options, trials=2, epochs=1, scores=()), out, ONE_PROCESS)
     ran = CliRunner().invoke(
-        app, ["export", str(out), "--trial", "0", "--to", "json,graphml,c", "--out", str(tmp_path / "taken")]
+        app,
+        [
+            "export",
+            str(out),
+            "--trial",
+            "0",
+            "--to",
+            "json,graphml,c",
+            "--out",
+            str(tmp_path / "taken"),
+        ],
     )
     assert ran.exit_code == 0, ran.output
     inputs = json.loads((tmp_path / "taken" / "inputs.json").read_text())

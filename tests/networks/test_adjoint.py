@@ -1,4 +1,5 @@
-"""The adjoint method against back-propagation through the solver's steps, and against torchdiffeq's."""
+"""The adjoint method against back-propagation through the solver's steps, and against
+torchdiffeq's."""
 
 import copy
 from itertools import pairwise
@@ -21,11 +22,17 @@ WIRING = ncp(3, 6, 4, 2, 2, 2, 5, 2, seed=4)
 
 
 def _problem(kind: Kind, size: int = 1, batch: int = 5, time_steps: int = 3, gaps: bool = True):
-    """A layout, and float64 params, x, elapsed (up to 0.6, so that the explicit solvers are stable) and state."""
+    """A layout, and float64 params, x, elapsed (up to 0.6, so that the explicit solvers are stable)
+    and state."""
     rng = np.random.default_rng(1)
     layout = random_layout(rng, size, 3, 2, True, kind)
-    params, (x, elapsed, state) = parameters(layout, rng), inputs(layout, rng, batch, time_steps, gaps)
-    return layout, [torch.tensor(array, dtype=torch.float64) for array in (params, x, 0.3 * elapsed, state)]
+    params, (x, elapsed, state) = (
+        parameters(layout, rng),
+        inputs(layout, rng, batch, time_steps, gaps),
+    )
+    return layout, [
+        torch.tensor(array, dtype=torch.float64) for array in (params, x, 0.3 * elapsed, state)
+    ]
 
 
 def _gradients(run, arrays: list[torch.Tensor]) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
@@ -37,8 +44,11 @@ def _gradients(run, arrays: list[torch.Tensor]) -> tuple[torch.Tensor, tuple[tor
 
 
 def _errors(layout: PackLayout, steps: int, arrays: list[torch.Tensor], **given) -> list[float]:
-    """Relative error of the gradients of params, x, elapsed and state; the outputs are checked on the way."""
-    layout = PackLayout(layout.wirings, (steps,) * layout.size, layout.features, layout.outputs, layout.kind)
+    """Relative error of the gradients of params, x, elapsed and state; the outputs are checked on
+    the way."""
+    layout = PackLayout(
+        layout.wirings, (steps,) * layout.size, layout.features, layout.outputs, layout.kind
+    )
     true_y, truth = _gradients(lambda *leaves: reference.run(layout, *leaves, True), arrays)
     y, ours = _gradients(lambda *leaves: adjoint.run(layout, *leaves, True, **given), arrays)
     assert torch.allclose(y, true_y, rtol=1e-13, atol=1e-14)
@@ -72,7 +82,13 @@ def test_many_steps_give_the_gradients_of_bptt_for_a_whole_pack(neuron: str, mem
 @pytest.mark.parametrize("every_step", [True, False])
 @pytest.mark.parametrize("positive", ["softplus", "clip"])
 def test_every_parameter_of_a_network(every_step: bool, positive: str) -> None:
-    given = {"steps": 24, "solver": "rk4", "every_step": every_step, "positive": positive, "seed": 5}
+    given = {
+        "steps": 24,
+        "solver": "rk4",
+        "every_step": every_step,
+        "positive": positive,
+        "seed": 5,
+    }
     net = LiquidNetwork(WIRING, 5, 2, **given).double()
     ours = LiquidNetwork(WIRING, 5, 2, **given, gradient="adjoint").double()
     x = torch.randn(4, 3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -91,8 +107,13 @@ def test_euler_equals_the_adjoint_of_torchdiffeq(neuron: str) -> None:
     layout = PackLayout(layout.wirings, (8,), layout.features, layout.outputs, layout.kind)
     elapsed = torch.full_like(x[:, :, 0], 0.4)
 
-    def theirs(params: torch.Tensor, x: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        own = {name: params[at].reshape(layout.shapes[0][name]) for name, at in layout.slices[0].items()}
+    def theirs(
+        params: torch.Tensor, x: torch.Tensor, state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        own = {
+            name: params[at].reshape(layout.shapes[0][name])
+            for name, at in layout.slices[0].items()
+        }
         u = reference.apply_map(own["input_w"], own["input_b"], x[:, 0])
 
         def field(t: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
@@ -100,32 +121,57 @@ def test_euler_equals_the_adjoint_of_torchdiffeq(neuron: str) -> None:
 
         times = torch.tensor([0.0, 0.4], dtype=x.dtype)
         kept = (*(own[name] for name in NEURONS[neuron].shapes(layout.connections[0])), u)
-        final = odeint_adjoint(field, state, times, method="euler", options={"step_size": 0.05}, adjoint_params=kept)[-1]
-        return reference.apply_map(own["output_w"], own["output_b"], final[:, : layout.wirings[0].motor])[None, :, None], final
+        final = odeint_adjoint(
+            field, state, times, method="euler", options={"step_size": 0.05}, adjoint_params=kept
+        )[-1]
+        return reference.apply_map(
+            own["output_w"], own["output_b"], final[:, : layout.wirings[0].motor]
+        )[None, :, None], final
 
-    def ours(params: torch.Tensor, x: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def ours(
+        params: torch.Tensor, x: torch.Tensor, state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         return adjoint.run(layout, params, x, elapsed, state, True, "ends")
 
-    for a, b in zip(_gradients(ours, [params, x, state])[1], _gradients(theirs, [params, x, state])[1], strict=True):
+    for a, b in zip(
+        _gradients(ours, [params, x, state])[1],
+        _gradients(theirs, [params, x, state])[1],
+        strict=True,
+    ):
         assert (a - b).norm() < 1e-12 * b.norm()
 
 
 @pytest.mark.parametrize(
-    ("memory", "state_from"), [("none", "starts"), ("none", "ends"), ("none", "final"), ("state", "starts"), ("input", "starts")]
+    ("memory", "state_from"),
+    [
+        ("none", "starts"),
+        ("none", "ends"),
+        ("none", "final"),
+        ("state", "starts"),
+        ("input", "starts"),
+    ],
 )
 def test_held_samples_are_exact(memory: str, state_from: str) -> None:
-    layout, (params, x, elapsed, state) = _problem(Kind("ltc", "rk4", memory), time_steps=4, gaps=False)
+    layout, (params, x, elapsed, state) = _problem(
+        Kind("ltc", "rk4", memory), time_steps=4, gaps=False
+    )
     elapsed[0], elapsed[1, 2] = 0.0, 0.0
     x[elapsed == 0] = torch.nan
     arrays = [params, x, elapsed, state]
     leaves = [array.clone().requires_grad_() for array in arrays]
     _, final = adjoint.run(layout, *leaves, False, state_from)
     grad = torch.randn(final.shape, generator=torch.Generator().manual_seed(0), dtype=final.dtype)
-    _, grad_x, grad_elapsed, grad_state = torch.autograd.grad(final, leaves, grad, materialize_grads=True, allow_unused=True)
+    _, grad_x, grad_elapsed, grad_state = torch.autograd.grad(
+        final, leaves, grad, materialize_grads=True, allow_unused=True
+    )
     assert torch.equal(final[0], state[0]) and torch.equal(grad_state[0], grad[0])
     held = elapsed == 0
     assert (grad_x[held] == 0).all() and (grad_elapsed[held] == 0).all()
-    assert (grad_x[~held] != 0).any() and (grad_elapsed[~held] != 0).any() and torch.isfinite(grad_x).all()
+    assert (
+        (grad_x[~held] != 0).any()
+        and (grad_elapsed[~held] != 0).any()
+        and torch.isfinite(grad_x).all()
+    )
 
 
 def test_padding_changes_nothing() -> None:
@@ -173,7 +219,10 @@ def test_running_the_state_backward_explodes_where_neurons_contract() -> None:
     layout, arrays = _problem(Kind("ct-rnn", "rk4"), gaps=False, time_steps=6)
     arrays[0][layout.slices[0]["tau"]] = 0.2
     arrays[2][:] = 1.0
-    errors = {state_from: max(_errors(layout, 12, arrays, state_from=state_from)) for state_from in ("starts", "ends", "final")}
+    errors = {
+        state_from: max(_errors(layout, 12, arrays, state_from=state_from))
+        for state_from in ("starts", "ends", "final")
+    }
     assert errors["starts"] < errors["ends"] < errors["final"]
     assert errors["starts"] < 0.02 and errors["final"] > 0.5
 
@@ -182,7 +231,9 @@ def test_float32_gives_usable_gradients() -> None:
     layout, arrays = _problem(Kind("ltc", "rk4"))
     layout = PackLayout(layout.wirings, (16,), layout.features, layout.outputs, layout.kind)
     _, exact = _gradients(lambda *leaves: adjoint.run(layout, *leaves, True), arrays)
-    _, ours = _gradients(lambda *leaves: adjoint.run(layout, *leaves, True), [array.float() for array in arrays])
+    _, ours = _gradients(
+        lambda *leaves: adjoint.run(layout, *leaves, True), [array.float() for array in arrays]
+    )
     for a, b in zip(ours, exact, strict=True):
         assert a.dtype == torch.float32 and (a - b).norm() < 1e-4 * b.norm()
 
@@ -190,8 +241,14 @@ def test_float32_gives_usable_gradients() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"neuron": "cfc"}, "'adjoint' with the closed-form solver of cfc, which has none; .*of ltc, ct-rnn, neural-ode"),
-        ({"solver": "closed-form"}, "closed-form solver of ltc.* the adjoint is for euler, heun, rk4"),
+        (
+            {"neuron": "cfc"},
+            "'adjoint' with the closed-form solver of cfc, which has none; .*of ltc, ct-rnn, neural-ode",
+        ),
+        (
+            {"solver": "closed-form"},
+            "closed-form solver of ltc.* the adjoint is for euler, heun, rk4",
+        ),
         ({}, "semi-implicit solver of ltc"),
     ],
 )
@@ -204,7 +261,9 @@ def test_unknown_choices_are_refused() -> None:
     with pytest.raises(ValueError, match="gradient is 'forward'; known gradients: bptt, adjoint"):
         LiquidNetwork(WIRING, gradient="forward")
     layout, arrays = _problem(Kind("ltc"))
-    with pytest.raises(ValueError, match="solver is 'semi-implicit', whose steps do not follow the ODE closely"):
+    with pytest.raises(
+        ValueError, match="solver is 'semi-implicit', whose steps do not follow the ODE closely"
+    ):
         adjoint.run(layout, *arrays, True)
     layout, arrays = _problem(Kind("ct-rnn", "rk4", "state"))
     with pytest.raises(ValueError, match="memory is 'state', whose steps cannot be run backward"):

@@ -1,5 +1,5 @@
-"""The dense CfC against `ncps.torch.CfC` with the same weights where that works, and against a loop over single samples
-of its cell where times are irregular; weights there and back."""
+"""The dense CfC against `ncps.torch.CfC` with the same weights where that works, and against a loop
+over single samples of its cell where times are irregular; weights there and back."""
 
 import copy
 import pickle
@@ -13,7 +13,11 @@ from wiring_search.networks.ncps_interop import from_ncps, state_order, to_ncps
 
 FEATURES, UNITS, BATCH, STEPS = 3, 5, 6, 7
 MODULES = {
-    **{f"{mode}{' with memory' if m else ''}": {"mode": mode, "mixed_memory": m} for mode in MODES for m in (False, True)},
+    **{
+        f"{mode}{' with memory' if m else ''}": {"mode": mode, "mixed_memory": m}
+        for mode in MODES
+        for m in (False, True)
+    },
     **{f"{name}, two layers": {"activation": name, "backbone_layers": 2} for name in ACTIVATIONS},
     "no backbone": {"backbone_layers": 0, "mixed_memory": True},
     "pure, no backbone": {"backbone_layers": 0, "mode": "pure"},
@@ -33,7 +37,9 @@ def _normal(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def _relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
-    return float((ours - theirs).detach().abs().max()) / max(1.0, float(theirs.detach().abs().max()))
+    return float((ours - theirs).detach().abs().max()) / max(
+        1.0, float(theirs.detach().abs().max())
+    )
 
 
 def _loss(y: torch.Tensor, final: torch.Tensor) -> torch.Tensor:
@@ -41,14 +47,17 @@ def _loss(y: torch.Tensor, final: torch.Tensor) -> torch.Tensor:
 
 
 def _in_our_places(module: CfC) -> dict[str, torch.Tensor]:
-    """The module's gradients by our names: its weights are replaced by them and taken over like weights."""
+    """The module's gradients by our names: its weights are replaced by them and taken over like
+    weights."""
     carrier = copy.deepcopy(module)
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             dict(carrier.named_parameters())[name].copy_(parameter.grad)
         taken = from_ncps(carrier)
         if taken.mixed_memory:
-            taken.memory_b.chunk(4)[2].sub_(1.0)  # the constant that is added to a forget gate is no gradient
+            taken.memory_b.chunk(4)[2].sub_(
+                1.0
+            )  # the constant that is added to a forget gate is no gradient
     return dict(taken.named_parameters())
 
 
@@ -64,9 +73,14 @@ def _assert_same_gradients(ours: BackboneCfC, theirs: CfC, tolerance: float) -> 
 def test_regular_time_equals_the_original(what: str, dtype: torch.dtype, tolerance: float) -> None:
     theirs = _module(what, dtype)
     ours = from_ncps(theirs)
-    assert isinstance(ours, BackboneCfC) and ours.state_size == UNITS * (2 if theirs.use_mixed else 1)
+    assert isinstance(ours, BackboneCfC) and ours.state_size == UNITS * (
+        2 if theirs.use_mixed else 1
+    )
     assert state_order(ours).tolist() == list(range(UNITS))
-    leaves = [t.to(dtype).requires_grad_() for t in (_normal(BATCH, STEPS, FEATURES), _normal(BATCH, ours.state_size))]
+    leaves = [
+        t.to(dtype).requires_grad_()
+        for t in (_normal(BATCH, STEPS, FEATURES), _normal(BATCH, ours.state_size))
+    ]
     copies = [leaf.detach().clone().requires_grad_() for leaf in leaves]
     y, final = theirs(leaves[0], leaves[1].split(UNITS, dim=1) if theirs.use_mixed else leaves[1])
     final = torch.cat(final, dim=1) if theirs.use_mixed else final
@@ -97,7 +111,9 @@ def _irregular() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return _normal(BATCH, STEPS, FEATURES, seed=5), elapsed, lengths
 
 
-def _one_sample(module: CfC, x: torch.Tensor, elapsed: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _one_sample(
+    module: CfC, x: torch.Tensor, elapsed: torch.Tensor, state: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The module's cell, one step after the other, those left out in which no time passes."""
     h, c = state[None, :UNITS], state[None, UNITS:]
     states = []
@@ -117,10 +133,15 @@ def test_irregular_time_equals_a_loop_over_samples(what: str) -> None:
     theirs = _module(what)
     ours = from_ncps(theirs)
     x, elapsed, lengths = _irregular()
-    leaves = [t.clone().requires_grad_() for t in (x, elapsed, _normal(BATCH, ours.state_size, seed=7))]
+    leaves = [
+        t.clone().requires_grad_() for t in (x, elapsed, _normal(BATCH, ours.state_size, seed=7))
+    ]
     copies = [leaf.detach().clone().requires_grad_() for leaf in leaves]
     times = leaves[1] * (torch.arange(STEPS) < lengths[:, None])
-    y, final = map(torch.stack, zip(*map(lambda *one: _one_sample(theirs, *one), leaves[0], times, leaves[2]), strict=True))
+    y, final = map(
+        torch.stack,
+        zip(*map(lambda *one: _one_sample(theirs, *one), leaves[0], times, leaves[2]), strict=True),
+    )
     our_y, our_final = ours(copies[0], copies[1], copies[2], lengths)
     _loss(y, final).backward()
     _loss(our_y, our_final).backward()
@@ -142,7 +163,9 @@ def test_what_stands_in_the_padding_does_not_matter(what: str) -> None:
         y, final = ours(filled, elapsed, lengths=lengths)
         _loss(y, final).backward()
         assert (filled.grad[held] == 0).all() and (filled.grad[~held] != 0).any()
-        results.append([y, final, filled.grad, *(parameter.grad for parameter in ours.parameters())])
+        results.append(
+            [y, final, filled.grad, *(parameter.grad for parameter in ours.parameters())]
+        )
     for poisoned in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(poisoned, results[0], strict=True))
 
@@ -167,7 +190,9 @@ def test_dropout_acts_in_training_as_in_the_original() -> None:
     assert not torch.allclose(dropped, ours.eval()(x)[0], atol=1e-3)
     assert _relative(from_ncps(theirs.eval())(x)[0], theirs(x, start)[0]) < 2e-6
     assert to_ncps(ours).rnn_cell.backbone[4].p == 0.4 and not to_ncps(ours).training
-    assert from_ncps(CfC(FEATURES, UNITS, backbone_dropout=0.4)).dropout == 0.0, "with one layer it does nothing there"
+    assert from_ncps(CfC(FEATURES, UNITS, backbone_dropout=0.4)).dropout == 0.0, (
+        "with one layer it does nothing there"
+    )
 
 
 def test_sizes_are_those_of_the_original() -> None:
@@ -175,15 +200,23 @@ def test_sizes_are_those_of_the_original() -> None:
     assert sum(p.numel() for p in BackboneCfC(20, 50).parameters()) == 34_888
     for what in MODULES:
         theirs = _module(what)
-        assert sum(p.numel() for p in from_ncps(theirs).parameters()) == sum(p.numel() for p in theirs.parameters())
+        assert sum(p.numel() for p in from_ncps(theirs).parameters()) == sum(
+            p.numel() for p in theirs.parameters()
+        )
 
 
 def test_the_seed_decides_and_torchs_own_generator_is_left_alone() -> None:
     before = torch.random.get_rng_state()
-    first, again, other = (BackboneCfC(3, 4, 2, mixed_memory=True, seed=seed).state_dict() for seed in (1, 1, 2))
+    first, again, other = (
+        BackboneCfC(3, 4, 2, mixed_memory=True, seed=seed).state_dict() for seed in (1, 1, 2)
+    )
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(first[name], again[name]) for name in first)
-    assert not any(torch.equal(first[name], other[name]) for name in first if name.endswith("weight") or "memory" in name)
+    assert not any(
+        torch.equal(first[name], other[name])
+        for name in first
+        if name.endswith("weight") or "memory" in name
+    )
 
 
 def test_initial_weights_are_xaviers_head_by_head() -> None:
@@ -197,7 +230,10 @@ def test_initial_weights_are_xaviers_head_by_head() -> None:
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
 def test_copies_give_the_same_outputs(copied) -> None:
-    net, x = BackboneCfC(FEATURES, UNITS, 2, mixed_memory=True), _normal(BATCH, STEPS, FEATURES).float()
+    net, x = (
+        BackboneCfC(FEATURES, UNITS, 2, mixed_memory=True),
+        _normal(BATCH, STEPS, FEATURES).float(),
+    )
     assert torch.equal(copied(net)(x)[0], net(x)[0])
 
 

@@ -1,4 +1,5 @@
-"""Gradients of gradients through the kernels: refused where they are not computed, right where they are."""
+"""Gradients of gradients through the kernels: refused where they are not computed, right where they
+are."""
 
 import pytest
 import torch
@@ -20,7 +21,8 @@ def _network(**given) -> LiquidNetwork:
 
 
 def _penalty(net: LiquidNetwork, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A loss whose own gradient needs no gradient, and the squared norm of its gradient by the inputs."""
+    """A loss whose own gradient needs no gradient, and the squared norm of its gradient by the
+    inputs."""
     loss = net(x)[0].sum()
     (slope,) = torch.autograd.grad(loss, x, create_graph=True)
     return loss, slope.square().sum()

@@ -1,5 +1,5 @@
-"""The GPU kernel is held to the plain reference, under Triton's interpreter where there is no GPU; and it becomes machine code
-without one."""
+"""The GPU kernel is held to the plain reference, under Triton's interpreter where there is no GPU;
+and it becomes machine code without one."""
 
 import os
 import subprocess
@@ -55,10 +55,15 @@ def test_outputs_and_every_gradient_equal_the_reference(case: tuple, solver: str
 
 @pytest.mark.parametrize("kind", EXPLICIT, ids=lambda kind: "/".join(kind))
 def test_explicit_solvers_equal_their_reference(kind: Kind) -> None:
-    """A wiring of one slice in two sub-steps and one of two slices, whose inputs are projected, in one; the second time step is
-    missing in some samples."""
-    wirings = ncp(2, 3, 2, 2, 2, 2, 2, 1, seed=1), random_sparse(3, ROWS + 1, 2, 5, 2 * ROWS, seed=2)
-    equals_reference(PackLayout(wirings, (2, 1), 2, None, kind), np.random.default_rng(10), 4, 2, True, True)
+    """A wiring of one slice in two sub-steps and one of two slices, whose inputs are projected, in
+    one; the second time step is missing in some samples."""
+    wirings = (
+        ncp(2, 3, 2, 2, 2, 2, 2, 1, seed=1),
+        random_sparse(3, ROWS + 1, 2, 5, 2 * ROWS, seed=2),
+    )
+    equals_reference(
+        PackLayout(wirings, (2, 1), 2, None, kind), np.random.default_rng(10), 4, 2, True, True
+    )
 
 
 REMEMBERING = [
@@ -77,14 +82,22 @@ REMEMBERING = [
 
 @pytest.mark.parametrize("kind", REMEMBERING, ids=lambda kind: "/".join(kind))
 def test_mixed_memory_equals_its_reference(kind: Kind) -> None:
-    """Two candidates, one with a projection, and a missing time step in some samples, which holds the cells."""
-    wirings = ncp(2, 3, 2, 2, 2, 2, 2, 1, seed=1), random_sparse(3, ROWS + 1, 2, 5, 2 * ROWS, seed=2)
+    """Two candidates, one with a projection, and a missing time step in some samples, which holds
+    the cells."""
+    wirings = (
+        ncp(2, 3, 2, 2, 2, 2, 2, 1, seed=1),
+        random_sparse(3, ROWS + 1, 2, 5, 2 * ROWS, seed=2),
+    )
     steps = (0, 0) if kind.solver == "closed-form" else (2, 1)
-    equals_reference(PackLayout(wirings, steps, 2, None, kind), np.random.default_rng(12), 4, 2, True, True)
+    equals_reference(
+        PackLayout(wirings, steps, 2, None, kind), np.random.default_rng(12), 4, 2, True, True
+    )
 
 
 @pytest.mark.parametrize(
-    "kind", [Kind("ct-rnn", "heun"), Kind("ltc", "euler", "none", "adjoint")], ids=lambda kind: "/".join(kind)
+    "kind",
+    [Kind("ct-rnn", "heun"), Kind("ltc", "euler", "none", "adjoint")],
+    ids=lambda kind: "/".join(kind),
 )
 def test_explicit_solvers_on_several_tiles(kind: Kind) -> None:
     rng = np.random.default_rng(11)
@@ -98,7 +111,9 @@ def test_explicit_solvers_hold_a_state_bit_for_bit_where_no_time_passes(solver: 
     layout = replace(random_layout(rng, 1, 3, 2, False, Kind("ct-rnn", solver)), steps=(2,))
     params, (x, elapsed, state) = parameters(layout, rng), inputs(layout, rng, 5, 2, False)
     elapsed[:2], x[:2] = 0.0, np.nan
-    _, final, _ = gpu.forward(gpu.place(layout, DEVICE), *on_device(params, x, elapsed, state), False)
+    _, final, _ = gpu.forward(
+        gpu.place(layout, DEVICE), *on_device(params, x, elapsed, state), False
+    )
     assert np.array_equal(final[:2].cpu(), state[:2])
     assert not np.isclose(final[2:].cpu(), state[2:]).all(axis=1).any()
 
@@ -111,7 +126,11 @@ def test_gradients_of_inputs_are_left_out_where_nobody_asks_and_the_others_stay(
     y, final, kept = gpu.forward(placed := gpu.place(layout, DEVICE), params, *others, True)
     grad, grad_state, *_ = gpu.backward(placed, params, kept, y.cos(), final.sin(), True)
     without = gpu.backward(placed, params, kept, y.cos(), final.sin(), False)
-    assert torch.equal(without[0], grad) and torch.equal(without[1], grad_state) and without[2:] == (None, None)
+    assert (
+        torch.equal(without[0], grad)
+        and torch.equal(without[1], grad_state)
+        and without[2:] == (None, None)
+    )
 
 
 def _alone(layout: PackLayout, p: int) -> PackLayout:
@@ -124,26 +143,47 @@ def test_a_candidate_does_not_depend_on_its_mates_bit_for_bit(kind: Kind) -> Non
     layout = random_layout(rng, 3, 3, 2, True, kind)
     arrays = parameters(layout, rng), *inputs(layout, rng, 4, 2, False)
     params, x, elapsed, state = on_device(*arrays)
-    y, final, kept = gpu.forward(placed := gpu.place(layout, DEVICE), params, x, elapsed, state, True)
+    y, final, kept = gpu.forward(
+        placed := gpu.place(layout, DEVICE), params, x, elapsed, state, True
+    )
     grad, grad_state, _, _ = gpu.backward(placed, params, kept, y.cos(), final.sin(), False)
     for p in range(layout.size):
-        alone, states, block = gpu.place(_alone(layout, p), DEVICE), layout.states[p], layout.blocks[p]
-        own_y, own_final, own_kept = gpu.forward(alone, params[block], x, elapsed, state[:, states].contiguous(), True)
-        own_grad, own_grad_state, _, _ = gpu.backward(alone, params[block], own_kept, own_y.cos(), own_final.sin(), False)
+        alone, states, block = (
+            gpu.place(_alone(layout, p), DEVICE),
+            layout.states[p],
+            layout.blocks[p],
+        )
+        own_y, own_final, own_kept = gpu.forward(
+            alone, params[block], x, elapsed, state[:, states].contiguous(), True
+        )
+        own_grad, own_grad_state, _, _ = gpu.backward(
+            alone, params[block], own_kept, own_y.cos(), own_final.sin(), False
+        )
         assert torch.equal(own_y[0], y[p]) and torch.equal(own_final, final[:, states])
-        assert torch.equal(own_grad, grad[block]) and torch.equal(own_grad_state, grad_state[:, states])
+        assert torch.equal(own_grad, grad[block]) and torch.equal(
+            own_grad_state, grad_state[:, states]
+        )
 
 
 def test_a_poisoned_candidate_leaves_its_mates_alone() -> None:
     rng = np.random.default_rng(6)
     layout = random_layout(rng, 3, 3, 2, False)
-    params, x, elapsed, state = on_device(parameters(layout, rng), *inputs(layout, rng, 3, 2, False))
+    params, x, elapsed, state = on_device(
+        parameters(layout, rng), *inputs(layout, rng, 3, 2, False)
+    )
     placed, poisoned = gpu.place(layout, DEVICE), params.clone()
     poisoned[layout.blocks[1]] = torch.nan
     results = []
     for own in (params, poisoned):
         y, final, kept = gpu.forward(placed, own, x, elapsed, state, True)
-        results.append((y, gpu.backward(placed, own, kept, torch.ones_like(y), torch.ones_like(final), False)[0]))
+        results.append(
+            (
+                y,
+                gpu.backward(placed, own, kept, torch.ones_like(y), torch.ones_like(final), False)[
+                    0
+                ],
+            )
+        )
     assert results[1][0][1].isnan().all() and results[1][1][layout.blocks[1]].isnan().any()
     for p in (0, 2):
         assert torch.equal(results[0][0][p], results[1][0][p])
@@ -169,7 +209,9 @@ def test_the_range_that_states_visit_is_that_of_the_cpu(memory: str) -> None:
     layout = random_layout(rng, 2, 3, 2, False, Kind("ct-rnn", "euler", memory))
     arrays = parameters(layout, rng), *inputs(layout, rng, 35, 2, True)
     theirs = cpu.extremes(layout, cpu.forward(layout, *arrays, False)[2])
-    ours = gpu.extremes(layout, gpu.forward(gpu.place(layout, DEVICE), *on_device(*arrays), False)[2])
+    ours = gpu.extremes(
+        layout, gpu.forward(gpu.place(layout, DEVICE), *on_device(*arrays), False)[2]
+    )
     for mine, other in zip(ours, theirs, strict=True):
         near(mine, torch.from_numpy(other))
 
@@ -178,21 +220,34 @@ def test_slices_hold_every_synapse_once_and_rows_by_their_length() -> None:
     rng = np.random.default_rng(8)
     layout = random_layout(rng, 5, 4, 2, True)
     placed = gpu.place(layout, "cpu")
-    for edges, names in ((placed.incoming, ("w", "mu")), (placed.outgoing, ("w", "mu")), (placed.leaving, ("sensory_w",))):
+    for edges, names in (
+        (placed.incoming, ("w", "mu")),
+        (placed.outgoing, ("w", "mu")),
+        (placed.leaving, ("sensory_w",)),
+    ):
         for row, name in enumerate(names):
-            stand = np.concatenate([np.arange(block[name].start, block[name].stop) for block in layout.slices])
+            stand = np.concatenate(
+                [np.arange(block[name].start, block[name].stop) for block in layout.slices]
+            )
             assert np.array_equal(np.sort(edges.numbers[row, edges.at]), stand)
         assert edges.real.sum() == len(edges.at) and edges.real[edges.at].all()
         assert torch.equal(edges.start, torch.cumsum(edges.width * ROWS, 0) - edges.width * ROWS)
     first = placed.table[:, COLUMNS.index("at_slice")]
     for p, wiring in enumerate(layout.wirings):
         rows = placed.rows[first[p] * ROWS : first[p + 1] * ROWS]
-        assert sorted(rows[rows >= 0].tolist()) == list(range(wiring.neurons)) and (rows >= 0)[: wiring.neurons].all()
-        fan_in = np.bincount(layout.connections[p].post, minlength=wiring.neurons)[rows[: wiring.neurons]]
+        assert (
+            sorted(rows[rows >= 0].tolist()) == list(range(wiring.neurons))
+            and (rows >= 0)[: wiring.neurons].all()
+        )
+        fan_in = np.bincount(layout.connections[p].post, minlength=wiring.neurons)[
+            rows[: wiring.neurons]
+        ]
         assert (np.diff(fan_in) <= 0).all()
 
 
-@pytest.mark.parametrize("kind", [Kind("mine", "none"), Kind("ct-rnn", "closed-form")], ids=lambda kind: "/".join(kind))
+@pytest.mark.parametrize(
+    "kind", [Kind("mine", "none"), Kind("ct-rnn", "closed-form")], ids=lambda kind: "/".join(kind)
+)
 def test_kinds_without_a_kernel_are_refused(kind: Kind) -> None:
     layout = random_layout(np.random.default_rng(9), 2, 3, 2, False, kind)
     assert not gpu.covers(layout.kind)
@@ -202,12 +257,15 @@ def test_kinds_without_a_kernel_are_refused(kind: Kind) -> None:
 
 def test_every_neuron_has_a_kernel_with_each_of_its_solvers_and_memories() -> None:
     for neuron, solvers in SOLVERS.items():
-        assert all(gpu.covers(Kind(neuron, solver, memory)) for solver in solvers for memory in MEMORIES)
+        assert all(
+            gpu.covers(Kind(neuron, solver, memory)) for solver in solvers for memory in MEMORIES
+        )
 
 
 @pytest.mark.slow
 def test_it_becomes_machine_code_without_a_gpu_and_adds_nothing_atomically() -> None:
-    """For an H100; LTC's numbers all stay in registers. The script ends with an error where anything is added atomically."""
+    """For an H100; LTC's numbers all stay in registers. The script ends with an error where
+    anything is added atomically."""
     root = Path(__file__).resolve().parents[2]
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     environment["PYTHONPATH"] = os.pathsep.join([str(root), environment.get("PYTHONPATH", "")])

@@ -1,4 +1,5 @@
-"""CfC on the GPU is held to the plain reference as LTC is (`test_gpu`): every variant, sparse and layered."""
+"""CfC on the GPU is held to the plain reference as LTC is (`test_gpu`): every variant, sparse and
+layered."""
 
 from itertools import pairwise
 
@@ -26,13 +27,16 @@ LAYERED = ncp(2, ROWS + 1, 2, 1, 2, 1, 2, 1, seed=1)  # its greatest layer is mo
 FLAT = random_sparse(2, 4, 1, 3, 8, seed=2)  # without command neurons
 
 
-def _layout(neuron: str, *wirings: Wiring, features: int = 2, outputs: int | None = None) -> PackLayout:
+def _layout(
+    neuron: str, *wirings: Wiring, features: int = 2, outputs: int | None = None
+) -> PackLayout:
     return PackLayout(wirings, (0,) * len(wirings), features, outputs, Kind(neuron, "closed-form"))
 
 
 @pytest.mark.parametrize("neuron", CFC)
 def test_outputs_and_every_gradient_equal_the_reference(neuron: str) -> None:
-    """Where a layered one has no connection for its pinned zeros, their gradient too: who calls a kernel sets it to 0."""
+    """Where a layered one has no connection for its pinned zeros, their gradient too: who calls a
+    kernel sets it to 0."""
     rng = np.random.default_rng(1)
     layout = _layout(neuron, LAYERED, FLAT)
     assert layout.pinned.any() == (neuron in ("layered-cfc", "layered-cfc-no-gate"))
@@ -49,12 +53,24 @@ def test_so_they_do_with_a_projection_a_second_tile_and_gaps(neuron: str) -> Non
 def test_a_candidate_does_not_depend_on_its_mates_bit_for_bit() -> None:
     rng = np.random.default_rng(3)
     layout = _layout("layered-cfc", FLAT, LAYERED)
-    params, x, elapsed, state = on_device(parameters(layout, rng), *inputs(layout, rng, 2, 2, False))
-    y, final, kept = gpu.forward(placed := gpu.place(layout, DEVICE), params, x, elapsed, state, True)
+    params, x, elapsed, state = on_device(
+        parameters(layout, rng), *inputs(layout, rng, 2, 2, False)
+    )
+    y, final, kept = gpu.forward(
+        placed := gpu.place(layout, DEVICE), params, x, elapsed, state, True
+    )
     grad, grad_state, _, _ = gpu.backward(placed, params, kept, y.cos(), final.sin(), False)
-    alone, states, block = gpu.place(_layout("layered-cfc", LAYERED), DEVICE), layout.states[1], layout.blocks[1]
-    own_y, own_final, own_kept = gpu.forward(alone, params[block], x, elapsed, state[:, states].contiguous(), True)
-    own_grad, own_grad_state, _, _ = gpu.backward(alone, params[block], own_kept, own_y.cos(), own_final.sin(), False)
+    alone, states, block = (
+        gpu.place(_layout("layered-cfc", LAYERED), DEVICE),
+        layout.states[1],
+        layout.blocks[1],
+    )
+    own_y, own_final, own_kept = gpu.forward(
+        alone, params[block], x, elapsed, state[:, states].contiguous(), True
+    )
+    own_grad, own_grad_state, _, _ = gpu.backward(
+        alone, params[block], own_kept, own_y.cos(), own_final.sin(), False
+    )
     assert torch.equal(own_y[0], y[1]) and torch.equal(own_final, final[:, states])
     assert torch.equal(own_grad, grad[block]) and torch.equal(own_grad_state, grad_state[:, states])
 
@@ -63,13 +79,23 @@ def test_gradients_are_the_same_bits_without_those_of_the_inputs() -> None:
     rng = np.random.default_rng(4)
     layout = _layout("cfc", FLAT)
     params, x, elapsed, state = on_device(parameters(layout, rng), *inputs(layout, rng, 2, 2, True))
-    y, final, kept = gpu.forward(placed := gpu.place(layout, DEVICE), params, x, elapsed, state, True)
-    with_inputs, without = (gpu.backward(placed, params, kept, y.cos(), final.sin(), both) for both in (True, False))
-    assert torch.equal(without[0], with_inputs[0]) and torch.equal(without[1], with_inputs[1]) and without[2:] == (None, None)
+    y, final, kept = gpu.forward(
+        placed := gpu.place(layout, DEVICE), params, x, elapsed, state, True
+    )
+    with_inputs, without = (
+        gpu.backward(placed, params, kept, y.cos(), final.sin(), both) for both in (True, False)
+    )
+    assert (
+        torch.equal(without[0], with_inputs[0])
+        and torch.equal(without[1], with_inputs[1])
+        and without[2:] == (None, None)
+    )
 
 
 @pytest.mark.parametrize("neuron", CFC)
-def test_no_slice_crosses_layers_and_connections_from_layers_swept_before_read_new_states(neuron: str) -> None:
+def test_no_slice_crosses_layers_and_connections_from_layers_swept_before_read_new_states(
+    neuron: str,
+) -> None:
     layout = _layout(neuron, FLAT, LAYERED)
     placed = gpu.place(layout, "cpu")
     record = dict(zip(COLUMNS, placed.table.T.tolist(), strict=True))
@@ -80,7 +106,10 @@ def test_no_slice_crosses_layers_and_connections_from_layers_swept_before_read_n
             rows = placed.rows[first * ROWS : end * ROWS]
             assert sorted(rows[rows >= 0].tolist()) == list(layer)
         order = {i: turn for turn, layer in enumerate(swept(made.layer_ends)) for i in layer}
-        expected = {(j + made.neurons * (order[j] < order[i]), i) for j, i in zip(made.pre, made.post, strict=True)}
+        expected = {
+            (j + made.neurons * (order[j] < order[i]), i)
+            for j, i in zip(made.pre, made.post, strict=True)
+        }
         found = set()
         for slice_ in range(starts[0], starts[-1]):
             first = placed.incoming.start[slice_]
@@ -89,5 +118,10 @@ def test_no_slice_crosses_layers_and_connections_from_layers_swept_before_read_n
             rows = placed.rows[slice_ * ROWS + (places - first) % ROWS]
             found |= set(zip(placed.incoming.other[places].tolist(), rows.tolist(), strict=True))
         assert found == expected
-    leaving = torch.cat([edges.numbers[:, edges.at] for edges in (placed.onward, placed.outgoing)], dim=1)
-    assert torch.equal(leaving.sort(dim=1).values, placed.incoming.numbers[:, placed.incoming.at].sort(dim=1).values)
+    leaving = torch.cat(
+        [edges.numbers[:, edges.at] for edges in (placed.onward, placed.outgoing)], dim=1
+    )
+    assert torch.equal(
+        leaving.sort(dim=1).values,
+        placed.incoming.numbers[:, placed.incoming.at].sort(dim=1).values,
+    )

@@ -1,4 +1,5 @@
-"""The hypersolver: its base at first, a better solver once fitted, and never a change to the network."""
+"""The hypersolver: its base at first, a better solver once fitted, and never a change to the
+network."""
 
 import copy
 from collections.abc import Iterator
@@ -36,14 +37,27 @@ def _short_fit(network: LiquidNetwork, **given) -> Hypersolved:
 @pytest.mark.parametrize("memory", ["none", "state", "input"])
 @pytest.mark.parametrize(
     ("neuron", "base", "steps"),
-    [("ltc", "semi-implicit", 1), ("ltc", "euler", 3), ("ct-rnn", "heun", 2), ("neural-ode", "euler", 2)],
+    [
+        ("ltc", "semi-implicit", 1),
+        ("ltc", "euler", 3),
+        ("ct-rnn", "heun", 2),
+        ("neural-ode", "euler", 2),
+    ],
 )
 def test_it_starts_as_its_base_solver(neuron: str, base: str, steps: int, memory: str) -> None:
-    given = {"neuron": neuron, "memory": memory, "outputs": 4, "every_step": False, "positive": "clip"}
+    given = {
+        "neuron": neuron,
+        "memory": memory,
+        "outputs": 4,
+        "every_step": False,
+        "positive": "clip",
+    }
     net = LiquidNetwork(WIRING, solver=base, steps=steps, use_reference=True, **given)
     x, elapsed = _data(1)
     elapsed[2, 4:], x[2, 4:] = 0.0, torch.nan
-    state = 0.3 * torch.randn(len(x), net.layout.state_size, generator=torch.Generator().manual_seed(2))
+    state = 0.3 * torch.randn(
+        len(x), net.layout.state_size, generator=torch.Generator().manual_seed(2)
+    )
     lengths = torch.arange(len(x)) % 9
     ours, theirs = (of(x, elapsed, state, lengths) for of in (Hypersolved(net, base, steps), net))
     assert torch.equal(ours[0], theirs[0]) and torch.equal(ours[1], theirs[1])
@@ -63,16 +77,29 @@ def test_outputs_at_every_step() -> None:
 
 @pytest.mark.parametrize(
     ("neuron", "base", "steps", "times"),
-    [("ltc", "euler", 1, 4), ("ltc", "semi-implicit", 1, 3), ("ltc", "heun", 2, 3), ("ct-rnn", "euler", 2, 2)],
+    [
+        ("ltc", "euler", 1, 4),
+        ("ltc", "semi-implicit", 1, 3),
+        ("ltc", "heun", 2, 3),
+        ("ct-rnn", "euler", 2, 2),
+    ],
 )
-def test_a_fitted_one_errs_less_on_new_inputs_at_equal_evaluations(neuron: str, base: str, steps: int, times: float) -> None:
+def test_a_fitted_one_errs_less_on_new_inputs_at_equal_evaluations(
+    neuron: str, base: str, steps: int, times: float
+) -> None:
     """Measured: 7.4, 6.0, 5.7 and 3.2 times less; asked for is about half of that."""
     net = LiquidNetwork(WIRING, neuron=neuron, seed=3)
     solved = fit(net, *_data(0, samples=24), base=base, steps=steps, iterations=500)
     x, elapsed = _data(1)
     truth = fine_solution(net, x, elapsed)
-    plain, better = compare(net, x, elapsed, [(base, steps)], truth)[0], solved.report(x, elapsed, truth)
-    assert better.function_evaluations == plain.function_evaluations and better.solver == f"hyper-{base}"
+    plain, better = (
+        compare(net, x, elapsed, [(base, steps)], truth)[0],
+        solved.report(x, elapsed, truth),
+    )
+    assert (
+        better.function_evaluations == plain.function_evaluations
+        and better.solver == f"hyper-{base}"
+    )
     assert times * better.terminal_error < plain.terminal_error, (plain, better)
     assert better.worst_error < plain.worst_error and better.stable
 
@@ -87,7 +114,10 @@ def test_the_network_stays_as_it_is_and_no_gradient_reaches_it() -> None:
     x.requires_grad_()
     solved(x)[0].square().sum().backward()
     assert x.grad.abs().max() > 0
-    assert all(value.grad is not None and value.grad.abs().max() > 0 for value in solved.correction.parameters())
+    assert all(
+        value.grad is not None and value.grad.abs().max() > 0
+        for value in solved.correction.parameters()
+    )
     assert all(value.grad is None for value in (*net.parameters(), *solved.cell.parameters()))
     assert all(value.requires_grad for value in net.parameters())
 
@@ -112,7 +142,10 @@ def test_several_fitted_together_are_those_fitted_alone() -> None:
     assert [(solved.base, solved.steps) for solved in together] == choices
     for solved, (base, steps) in zip(together, choices, strict=True):
         alone = fit(net, *data, base, steps, iterations=5).state_dict()
-        assert all(torch.allclose(alone[name], value, rtol=1e-3, atol=1e-5) for name, value in solved.state_dict().items())
+        assert all(
+            torch.allclose(alone[name], value, rtol=1e-3, atol=1e-5)
+            for name, value in solved.state_dict().items()
+        )
 
 
 def test_its_state_dict_carries_all_of_it() -> None:
@@ -133,7 +166,10 @@ def test_a_double_network_is_fitted_in_double() -> None:
 
 def test_times_that_do_not_pass_teach_nothing() -> None:
     net, (x, elapsed) = LiquidNetwork(WIRING, seed=3), _data(0, 4, 3)
-    padded = torch.cat([x, torch.full_like(x, torch.nan)], dim=1), torch.cat([elapsed, torch.zeros_like(elapsed)], dim=1)
+    padded = (
+        torch.cat([x, torch.full_like(x, torch.nan)], dim=1),
+        torch.cat([elapsed, torch.zeros_like(elapsed)], dim=1),
+    )
     ours, theirs = (fit(net, *data, iterations=5).state_dict() for data in (padded, (x, elapsed)))
     assert all(torch.allclose(ours[name], value, rtol=1e-5) for name, value in theirs.items())
     with pytest.raises(ValueError, match="elapsed is 0 everywhere"):

@@ -1,4 +1,5 @@
-"""The compiled kernels' cache on disk is never answered by code whose constants were edited since."""
+"""The compiled kernels' cache on disk is never answered by code whose constants were edited
+since."""
 
 import os
 import shutil
@@ -28,10 +29,20 @@ print(repr(float(y[0, 0, 0, 0])), sum(forward_items.stats.cache_hits.values()))
 
 
 def _answer(folder: Path) -> tuple[float, int]:
-    """What the copied package computes in a process of its own, and how often the cache on disk answered."""
-    given = {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    """What the copied package computes in a process of its own, and how often the cache on disk
+    answered."""
+    given = {
+        "PYTHONPATH": str(folder),
+        "NUMBA_CACHE_DIR": str(folder / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=folder, env=os.environ | given, capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM],
+        cwd=folder,
+        env=os.environ | given,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     value, hits = run.stdout.split()
     return float(value), int(hits)
@@ -42,7 +53,9 @@ def test_an_edited_tableau_is_computed_with(tmp_path: Path) -> None:
     before, hits = _answer(tmp_path)
     assert hits == 0
     assert _answer(tmp_path) == (before, 1)
-    (tableaux,) = (f for f in (tmp_path / PACKAGE.name).rglob("*.py") if "TABLEAUX = {" in f.read_text())
+    (tableaux,) = (
+        f for f in (tmp_path / PACKAGE.name).rglob("*.py") if "TABLEAUX = {" in f.read_text()
+    )
     heun, ralston = "(0.0, 1.0), (1 / 2, 1 / 2)", "(0.0, 2 / 3), (1 / 4, 3 / 4)"
     assert heun in tableaux.read_text()
     tableaux.write_text(tableaux.read_text().replace(heun, ralston))

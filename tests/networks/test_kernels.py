@@ -1,4 +1,5 @@
-"""The fused kernel is held to the plain reference, the reference to arithmetic done by hand and to an ODE solver."""
+"""The fused kernel is held to the plain reference, the reference to arithmetic done by hand and to
+an ODE solver."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,14 @@ from scipy.integrate import solve_ivp
 from tests.support.random_packs import inputs, parameters, random_layout, truth
 from wiring_search.networks.kernels import autograd, cpu, reference
 from wiring_search.networks.kernels.cpu import adam
-from wiring_search.networks.kernels.cpu.simd import LANES, MINUS_LOG2_E, aligned, load, logistic2, store
+from wiring_search.networks.kernels.cpu.simd import (
+    LANES,
+    MINUS_LOG2_E,
+    aligned,
+    load,
+    logistic2,
+    store,
+)
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons.solvers import TABLEAUX
 from wiring_search.wirings.kinds import SOLVERS
@@ -41,17 +49,33 @@ KINDS = [
     for neuron, solvers in SOLVERS.items()
     for solver in solvers
     for memory in ("none", "state", "input")
-] + [Kind(neuron, solver, memory, "adjoint") for neuron in ODES for solver in TABLEAUX for memory in ("none", "state", "input")]
+] + [
+    Kind(neuron, solver, memory, "adjoint")
+    for neuron in ODES
+    for solver in TABLEAUX
+    for memory in ("none", "state", "input")
+]
 
 
-def _parity(layout: PackLayout, rng: np.random.Generator, batch: int, steps: int, every_step: bool, gaps: bool) -> None:
+def _parity(
+    layout: PackLayout,
+    rng: np.random.Generator,
+    batch: int,
+    steps: int,
+    every_step: bool,
+    gaps: bool,
+) -> None:
     true = truth(layout, rng, batch, steps, every_step, gaps)
     y, final, kept = cpu.forward(layout, *true.arrays, every_step)
     grads = true.grad_y.astype(np.float32), true.grad_final.astype(np.float32)
-    grad_params, grad_state, grad_x, grad_elapsed = cpu.backward(layout, true.arrays[0], kept, *grads, True)
+    grad_params, grad_state, grad_x, grad_elapsed = cpu.backward(
+        layout, true.arrays[0], kept, *grads, True
+    )
     _near(y, true.y)
     _near(final, true.final)
-    for ours, theirs in zip((grad_params, grad_x, grad_elapsed, grad_state), true.gradients, strict=True):
+    for ours, theirs in zip(
+        (grad_params, grad_x, grad_elapsed, grad_state), true.gradients, strict=True
+    ):
         _near(ours, theirs)
 
 
@@ -60,18 +84,30 @@ def _parity(layout: PackLayout, rng: np.random.Generator, batch: int, steps: int
 def test_outputs_and_every_gradient_equal_the_reference(case: tuple, seed: int) -> None:
     size, features, outputs, projected, batch, steps, every_step, gaps = case
     rng = np.random.default_rng((seed, size, batch))
-    _parity(random_layout(rng, size, features, outputs, projected), rng, batch, steps, every_step, gaps)
+    _parity(
+        random_layout(rng, size, features, outputs, projected), rng, batch, steps, every_step, gaps
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "/".join(kind))
 def test_every_neuron_solver_and_memory_equals_its_reference(kind: Kind) -> None:
-    for seed, (size, features, outputs, projected, batch, steps, every_step, gaps) in enumerate(CASES[:4]):
+    for seed, (size, features, outputs, projected, batch, steps, every_step, gaps) in enumerate(
+        CASES[:4]
+    ):
         rng = np.random.default_rng((seed, size, batch))
-        _parity(random_layout(rng, size, features, outputs, projected, kind), rng, batch, steps, every_step, gaps)
+        _parity(
+            random_layout(rng, size, features, outputs, projected, kind),
+            rng,
+            batch,
+            steps,
+            every_step,
+            gaps,
+        )
 
 
 def test_no_two_kinds_share_a_file_of_compiled_code() -> None:
-    """numba numbers what it keeps of one function by an index that it does not lock; see `cpu._entry_points`."""
+    """numba numbers what it keeps of one function by an index that it does not lock; see
+    `cpu._entry_points`."""
     rng = np.random.default_rng(2)
     for kind in (Kind(), Kind("ct-rnn", "rk4"), Kind("cfc", "none", "state")):
         layout = random_layout(rng, 1, 2, None, False, kind)
@@ -127,7 +163,9 @@ def _ways_taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 def _call(layout: PackLayout, batch: int, time_steps: int) -> None:
     rng = np.random.default_rng(8)
     params = parameters(layout, rng)
-    y, final, kept = cpu.forward(layout, params, *inputs(layout, rng, batch, time_steps, False), False)
+    y, final, kept = cpu.forward(
+        layout, params, *inputs(layout, rng, batch, time_steps, False), False
+    )
     cpu.backward(layout, params, kept, y, final, False)
 
 
@@ -164,7 +202,10 @@ def test_a_network_takes_no_more_threads_than_torch_has(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(cpu, "forward", noting)
     layout = random_layout(np.random.default_rng(9), 1, 3, 2, True)
-    arrays = parameters(layout, np.random.default_rng(9)), *inputs(layout, np.random.default_rng(9), 2, 2, False)
+    arrays = (
+        parameters(layout, np.random.default_rng(9)),
+        *inputs(layout, np.random.default_rng(9), 2, 2, False),
+    )
     params, *others = map(torch.from_numpy, arrays)
     threads, numbas = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(1)
@@ -174,7 +215,9 @@ def test_a_network_takes_no_more_threads_than_torch_has(monkeypatch: pytest.Monk
     assert numba.get_num_threads() == numbas
 
 
-def test_a_candidate_depends_neither_on_its_mates_nor_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_candidate_depends_neither_on_its_mates_nor_on_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rng = np.random.default_rng(5)
     layout = random_layout(rng, 5, 3, 4, True)
     params, (x, elapsed, state) = parameters(layout, rng), inputs(layout, rng, 37, 6, True)
@@ -187,9 +230,13 @@ def test_a_candidate_depends_neither_on_its_mates_nor_on_threads(monkeypatch: py
     for p in range(layout.size):
         block, neurons = layout.blocks[p], layout.states[p]
         own = np.ascontiguousarray(state[:, neurons])
-        y, final, grad, grad_state = _forward_backward(_alone(layout, p), params[block], x, elapsed, own)
+        y, final, grad, grad_state = _forward_backward(
+            _alone(layout, p), params[block], x, elapsed, own
+        )
         assert np.array_equal(y[0], whole[0][p]) and np.array_equal(final, whole[1][:, neurons])
-        assert np.array_equal(grad, whole[2][block]) and np.array_equal(grad_state, whole[3][:, neurons])
+        assert np.array_equal(grad, whole[2][block]) and np.array_equal(
+            grad_state, whole[3][:, neurons]
+        )
 
 
 def test_a_poisoned_candidate_leaves_its_mates_alone() -> None:
@@ -211,7 +258,9 @@ def test_memory_does_not_grow_with_sub_steps() -> None:
     for steps in (1, 12):
         layout = PackLayout((wiring,), (steps,), 2, 1)
         x, elapsed, state = inputs(layout, np.random.default_rng(0), 3, 10, False)
-        _, _, of_run = cpu.forward(layout, parameters(layout, np.random.default_rng(0)), x, elapsed, state, True)
+        _, _, of_run = cpu.forward(
+            layout, parameters(layout, np.random.default_rng(0)), x, elapsed, state, True
+        )
         kept[steps] = sum(a.size for a in of_run[:3])
     assert kept[1] == kept[12]
 
@@ -233,7 +282,10 @@ def _ring() -> tuple[PackLayout, torch.Tensor]:
         "cm": (0.4, 0.5, 0.6),
         **{name: (value,) * 3 for name, value in {"w": 0.5, "mu": 0.3, "sigma": 5.0}.items()},
         "erev": RING.synapse_arrays()[2],
-        **{f"sensory_{name}": (value,) * 3 for name, value in {"w": 0.7, "mu": 0.5, "sigma": 4.0}.items()},
+        **{
+            f"sensory_{name}": (value,) * 3
+            for name, value in {"w": 0.7, "mu": 0.5, "sigma": 4.0}.items()
+        },
         "sensory_erev": RING.sensory_arrays()[2],
         "input_w": (1.0, 1.0),
         "input_b": (0.0, 0.0),
@@ -256,7 +308,9 @@ def test_reference_reproduces_the_published_check_vectors() -> None:
 def _ring_run(layout: PackLayout, params: torch.Tensor, vectors: list) -> np.ndarray:
     x = torch.tensor([[v[0] for v in vectors]], dtype=torch.float64)
     elapsed = torch.tensor([[v[1] for v in vectors]], dtype=torch.float64)
-    _, final = reference.run(layout, params, x, elapsed, torch.zeros(1, 3, dtype=torch.float64), True)
+    _, final = reference.run(
+        layout, params, x, elapsed, torch.zeros(1, 3, dtype=torch.float64), True
+    )
     return final[0].numpy()
 
 
@@ -300,17 +354,36 @@ def test_adam_equals_torch() -> None:
     rng = np.random.default_rng(7)
     starts, n = np.array([0, 5, 12]), 12
     positive = rng.random(n) < 0.5
-    raw, first, second = rng.standard_normal(n).astype(np.float32), np.zeros(n, np.float32), np.zeros(n, np.float32)
+    raw, first, second = (
+        rng.standard_normal(n).astype(np.float32),
+        np.zeros(n, np.float32),
+        np.zeros(n, np.float32),
+    )
     effective, steps, alive = np.empty(n, np.float32), np.zeros(2, np.int64), np.ones(2, bool)
     adam.effective_of(raw, positive, effective)
-    assert np.allclose(effective[positive], np.log1p(np.exp(raw[positive].astype(np.float64))), atol=1e-6)
-    theirs = [torch.tensor(raw[a:b], dtype=torch.float64, requires_grad=True) for a, b in ((0, 5), (5, 12))]
+    assert np.allclose(
+        effective[positive], np.log1p(np.exp(raw[positive].astype(np.float64))), atol=1e-6
+    )
+    theirs = [
+        torch.tensor(raw[a:b], dtype=torch.float64, requires_grad=True)
+        for a, b in ((0, 5), (5, 12))
+    ]
     optimisers = [torch.optim.Adam([p], lr=lr) for p, lr in zip(theirs, (0.1, 0.01), strict=True)]
     for _ in range(20):
         target = rng.standard_normal(n)
         grad = (effective - target).astype(np.float32)
         adam.adam_step(
-            starts, raw, effective, positive, grad, first, second, np.array([0.1, 0.01], np.float32), 1.0, steps, alive
+            starts,
+            raw,
+            effective,
+            positive,
+            grad,
+            first,
+            second,
+            np.array([0.1, 0.01], np.float32),
+            1.0,
+            steps,
+            alive,
         )
         for p, optimiser, (a, b) in zip(theirs, optimisers, ((0, 5), (5, 12)), strict=True):
             optimiser.zero_grad()

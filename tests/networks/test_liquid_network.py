@@ -27,7 +27,11 @@ def test_shapes_and_names() -> None:
     y, state = net(X)
     assert y.shape == (9, 7, 2) and state.shape == (9, WIRING.neurons)
     names = dict(net.named_parameters())
-    assert len(names["w"]) == len(WIRING.synapses) and names["input_w"].shape == (4, 6) and names["output_w"].shape == (2, 3)
+    assert (
+        len(names["w"]) == len(WIRING.synapses)
+        and names["input_w"].shape == (4, 6)
+        and names["output_w"].shape == (2, 3)
+    )
     y, _ = _network(every_step=False)(X)
     assert y.shape == (9, 2)
     assert LiquidNetwork(WIRING)(torch.randn(2, 3, 4))[0].shape == (2, 3, WIRING.motor)
@@ -43,7 +47,9 @@ def test_initial_parameters_lie_in_their_ranges() -> None:
         "vleak": (-0.2, 0.2),
     }.items():
         assert values[name].min() >= low - 1e-5 and values[name].max() <= high + 1e-5, name
-    assert torch.equal(values["erev"], torch.tensor(WIRING.synapse_arrays()[2], dtype=torch.float32))
+    assert torch.equal(
+        values["erev"], torch.tensor(WIRING.synapse_arrays()[2], dtype=torch.float32)
+    )
     assert torch.equal(LiquidNetwork(WIRING, seed=3).w, LiquidNetwork(WIRING, seed=3).w)
     assert not torch.equal(LiquidNetwork(WIRING, seed=3).w, LiquidNetwork(WIRING, seed=4).w)
 
@@ -63,7 +69,10 @@ def test_state_dict_goes_into_another_network() -> None:
 
 
 OTHERS = {
-    "wiring": ({"wiring": ncp(3, 6, 4, 2, 2, 2, 5, 2, seed=5)}, {"wiring": ncp(3, 6, 4, 2, 2, 2, 5, 2, seed=6)}),
+    "wiring": (
+        {"wiring": ncp(3, 6, 4, 2, 2, 2, 5, 2, seed=5)},
+        {"wiring": ncp(3, 6, 4, 2, 2, 2, 5, 2, seed=6)},
+    ),
     "solver": ({"solver": "euler"}, {"solver": "heun"}),
     "steps": ({"steps": 3}, {"steps": 4}),
     "neuron": ({"neuron": "ct-rnn", "solver": "rk4"}, {"neuron": "neural-ode", "solver": "rk4"}),
@@ -80,7 +89,9 @@ def _with(given: dict, seed: int) -> LiquidNetwork:
 def test_the_state_dict_of_another_network_is_refused_and_changes_nothing(what: str) -> None:
     net, other = (_with(given, seed) for seed, given in enumerate(OTHERS[what]))
     before = copy.deepcopy([*other.parameters()])
-    with pytest.raises(ValueError, match=f"of a network with .*{what} '?\\w.*; this network has .*{what} "):
+    with pytest.raises(
+        ValueError, match=f"of a network with .*{what} '?\\w.*; this network has .*{what} "
+    ):
         other.load_state_dict(net.state_dict())
     for now, then in zip(other.parameters(), before, strict=True):
         assert torch.equal(now, then)
@@ -125,7 +136,11 @@ def test_fused_reference_and_float64_agree(positive: str) -> None:
     assert results[2].dtype == torch.float64
     for other in (slow, exact):
         for ours, theirs in zip(net.parameters(), other.parameters(), strict=True):
-            assert torch.allclose(ours.grad.double(), theirs.grad.double(), atol=1e-5 * max(1, float(theirs.grad.abs().max())))
+            assert torch.allclose(
+                ours.grad.double(),
+                theirs.grad.double(),
+                atol=1e-5 * max(1, float(theirs.grad.abs().max())),
+            )
     assert torch.allclose(results[0].double(), results[2], atol=1e-5)
 
 
@@ -198,7 +213,10 @@ def test_inverse_softplus() -> None:
         ({"elapsed": -torch.ones(9, 7)}, "negative or NaN"),
         ({"elapsed": float("nan")}, "negative or NaN"),
         ({"lengths": torch.full((9,), 8)}, "each from 0 to 7"),
-        ({"state": torch.zeros(9, 3)}, r"state has shape \(9, 3\); give \(batch, neurons and memory cells\) = \(9, 16\)"),
+        (
+            {"state": torch.zeros(9, 3)},
+            r"state has shape \(9, 3\); give \(batch, neurons and memory cells\) = \(9, 16\)",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(given: dict, message: str) -> None:
@@ -214,13 +232,20 @@ def test_unknown_constraint_is_refused() -> None:
 @pytest.mark.parametrize("memory", MEMORIES)
 @pytest.mark.parametrize("neuron", SOLVERS)
 def test_irregular_batches_equal_a_loop_over_samples(neuron: str, memory: str) -> None:
-    """Elapsed times of their own, missing steps, padding: each sample as if it ran alone, through what it really has."""
+    """Elapsed times of their own, missing steps, padding: each sample as if it ran alone, through
+    what it really has."""
     torch.manual_seed(0)
-    net = LiquidNetwork(ncp(3, 6, 4, 2, 2, 2, 4, 2), outputs=2, neuron=neuron, memory=memory, steps=2)
+    net = LiquidNetwork(
+        ncp(3, 6, 4, 2, 2, 2, 4, 2), outputs=2, neuron=neuron, memory=memory, steps=2
+    )
     x, elapsed = torch.randn(9, 7, 3), 0.3 * torch.rand(9, 7)
     missing = torch.rand(9, 7) < 0.3
     lengths = torch.tensor([7, 1, 0, 3, 7, 5, 2, 6, 4])
-    y, state = net(torch.where(missing[..., None], torch.nan, x), torch.where(missing, 0.0, elapsed), lengths=lengths)
+    y, state = net(
+        torch.where(missing[..., None], torch.nan, x),
+        torch.where(missing, 0.0, elapsed),
+        lengths=lengths,
+    )
     for sample in range(9):
         there = [t for t in range(int(lengths[sample])) if not missing[sample, t]]
         own = torch.zeros(1, net.layout.state_size)

@@ -1,5 +1,5 @@
-"""Our network against `ncps.torch.LTC` with the same weights: outputs, final state and every gradient; wirings there
-and back."""
+"""Our network against `ncps.torch.LTC` with the same weights: outputs, final state and every
+gradient; wirings there and back."""
 
 import copy
 
@@ -38,18 +38,28 @@ def _run(
 
 def _assert_near(ours: torch.Tensor, theirs: torch.Tensor, what: str) -> None:
     scale = max(1.0, float(theirs.abs().max()))
-    assert torch.allclose(ours, theirs, rtol=0, atol=1e-5 * scale), (what, float((ours - theirs).abs().max()), scale)
+    assert torch.allclose(ours, theirs, rtol=0, atol=1e-5 * scale), (
+        what,
+        float((ours - theirs).abs().max()),
+        scale,
+    )
 
 
 @pytest.mark.parametrize("implicit", [True, False])
 @pytest.mark.parametrize("kind", WIRINGS)
 @pytest.mark.parametrize("return_sequences", [True, False])
-def test_outputs_and_gradients_equal_the_originals(kind: str, implicit: bool, return_sequences: bool) -> None:
+def test_outputs_and_gradients_equal_the_originals(
+    kind: str, implicit: bool, return_sequences: bool
+) -> None:
     torch.manual_seed(0)
-    theirs = LTC(7, WIRINGS[kind](), implicit_param_constraints=implicit, return_sequences=return_sequences)
+    theirs = LTC(
+        7, WIRINGS[kind](), implicit_param_constraints=implicit, return_sequences=return_sequences
+    )
     with torch.no_grad():
         for name in ("input_w", "input_b", "output_w", "output_b"):
-            getattr(theirs.rnn_cell, name).add_(torch.randn_like(getattr(theirs.rnn_cell, name)) * 0.3)
+            getattr(theirs.rnn_cell, name).add_(
+                torch.randn_like(getattr(theirs.rnn_cell, name)) * 0.3
+            )
     ours = from_ncps(theirs)
     x, state = torch.randn(19, 11, 7), torch.randn(19, theirs.state_size) * 0.5
     y, final, gradients = _run(theirs, x, state)
@@ -72,7 +82,11 @@ def test_outputs_and_gradients_equal_the_originals(kind: str, implicit: bool, re
 def test_maps_that_are_not_there_stay_the_identity() -> None:
     theirs = LTC(5, ncps.wirings.AutoNCP(12, 3), input_mapping="linear", output_mapping=None)
     ours = from_ncps(theirs)
-    assert [name for name, p in ours.named_parameters() if not p.requires_grad] == ["input_b", "output_w", "output_b"]
+    assert [name for name, p in ours.named_parameters() if not p.requires_grad] == [
+        "input_b",
+        "output_w",
+        "output_b",
+    ]
     x = torch.randn(3, 4, 5)
     _assert_near(ours(x)[0].detach(), theirs(x)[0].detach(), "outputs")
 
@@ -93,7 +107,9 @@ def test_networks_go_to_ncps_and_back(positive: str) -> None:
     _assert_near(ours(x, state=state)[0].detach(), theirs(x, state)[0].detach(), "outputs")
     again = from_ncps(theirs)
     assert again.wiring == ours.wiring and again.positive == positive
-    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), ours.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(again.parameters(), ours.parameters(), strict=True)
+    )
 
 
 def test_what_has_no_counterpart_is_refused() -> None:
@@ -123,8 +139,13 @@ def test_wirings_there_and_back(kind: str) -> None:
     back = wiring_to_ncps(ours)
     assert np.array_equal(back.adjacency_matrix, theirs.adjacency_matrix)
     assert np.array_equal(back.sensory_adjacency_matrix, theirs.sensory_adjacency_matrix)
-    assert ours.synapse_count == np.abs(theirs.adjacency_matrix).sum() + np.abs(theirs.sensory_adjacency_matrix).sum()
-    assert [back.get_type_of_neuron(i) for i in range(back.units)] == [theirs.get_type_of_neuron(i) for i in range(back.units)]
+    assert (
+        ours.synapse_count
+        == np.abs(theirs.adjacency_matrix).sum() + np.abs(theirs.sensory_adjacency_matrix).sum()
+    )
+    assert [back.get_type_of_neuron(i) for i in range(back.units)] == [
+        theirs.get_type_of_neuron(i) for i in range(back.units)
+    ]
     assert back.num_layers == theirs.num_layers
     for layer in range(back.num_layers):
         assert back.get_neurons_of_layer(layer) == theirs.get_neurons_of_layer(layer)
@@ -143,8 +164,11 @@ def test_a_random_sparse_wiring_survives_the_trip() -> None:
     assert wiring_from_ncps(wiring_to_ncps(wiring)) == wiring
 
 
-def _named(network: LiquidNetwork, module: torch.nn.Module, gradients: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The module's gradients in our places, by our names: its weights are replaced by them and taken over like weights."""
+def _named(
+    network: LiquidNetwork, module: torch.nn.Module, gradients: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The module's gradients in our places, by our names: its weights are replaced by them and
+    taken over like weights."""
     carrier = copy.deepcopy(module)
     with torch.no_grad():
         for name, parameter in carrier.named_parameters():
@@ -153,7 +177,9 @@ def _named(network: LiquidNetwork, module: torch.nn.Module, gradients: dict[str,
     taken = from_ncps(carrier)
     if "memory_b" in dict(taken.named_parameters()):
         with torch.no_grad():
-            taken.memory_b.chunk(4)[2].sub_(1.0)  # the constant that is added to a forget gate is no gradient
+            taken.memory_b.chunk(4)[2].sub_(
+                1.0
+            )  # the constant that is added to a forget gate is no gradient
     return {name: p.detach() for name, p in taken.named_parameters() if p.requires_grad}
 
 
@@ -167,7 +193,9 @@ MODULES = {
         for memory in (False, True)
     },
     "cfc of one layer": lambda: CfC(7, ncps.wirings.FullyConnected(9)),
-    "cfc with a projection": lambda: CfC(7, ncps.wirings.NCP(9, 5, 3, 4, 3, 4, 3, seed=1), proj_size=2, mixed_memory=True),
+    "cfc with a projection": lambda: CfC(
+        7, ncps.wirings.NCP(9, 5, 3, 4, 3, 4, 3, seed=1), proj_size=2, mixed_memory=True
+    ),
 }
 
 

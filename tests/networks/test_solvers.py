@@ -1,5 +1,5 @@
-"""Solvers against mathematics: orders of convergence against the matrix exponential and an adaptive solver; and the
-reports of how far a network's solver is from its ODE."""
+"""Solvers against mathematics: orders of convergence against the matrix exponential and an adaptive
+solver; and the reports of how far a network's solver is from its ODE."""
 
 from collections.abc import Callable, Iterator
 
@@ -22,7 +22,8 @@ from wiring_search.networks.solver_accuracy import TOLERANCE, compare, fine_solu
 from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.topologies import ncp
 
-# Each solver's order, and sub-steps few enough for rounding and many enough for the leading term of the error.
+# Each solver's order, and sub-steps few enough for rounding and many enough for the leading term of
+# the error.
 ORDERS = {"euler": 1, "heun": 2, "rk4": 4, "semi-implicit": 1, "closed-form": 1}
 STEPS = {1: (128, 256, 512), 2: (32, 64, 128), 4: (16, 32, 64)}
 WIRING = ncp(3, 6, 4, 2, 2, 2, 5, 2, seed=4)
@@ -50,7 +51,9 @@ def _cell(neuron: str, seed: int = 0) -> tuple[Connections, Parameters, torch.Te
     layout = PackLayout((WIRING,), (1,), WIRING.sensory, None, Kind(neuron, "euler"))
     flat = torch.from_numpy(parameters(layout, rng)).double()
     own = {name: flat[at].reshape(layout.shapes[0][name]) for name, at in layout.slices[0].items()}
-    v, u = (torch.from_numpy(rng.uniform(-0.5, 0.5, (5, n))) for n in (WIRING.neurons, WIRING.sensory))
+    v, u = (
+        torch.from_numpy(rng.uniform(-0.5, 0.5, (5, n))) for n in (WIRING.neurons, WIRING.sensory)
+    )
     return layout.connections[0], own, v, u
 
 
@@ -58,26 +61,41 @@ def _dense(made: Connections, p: Parameters, name: str) -> torch.Tensor:
     """A synapse parameter as a matrix (post, pre), zero where there is no synapse."""
     outer = name.startswith("sensory_")
     post, pre = (made.sensory_post, made.sensory_pre) if outer else (made.post, made.pre)
-    matrix = torch.zeros(made.neurons, WIRING.sensory if outer else made.neurons, dtype=torch.float64)
+    matrix = torch.zeros(
+        made.neurons, WIRING.sensory if outer else made.neurons, dtype=torch.float64
+    )
     matrix[post, pre] = p[name]
     return matrix
 
 
-def _field(neuron: str, made: Connections, p: Parameters, v: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """dv/dt, (B, neurons), with dense matrices, as the equations stand in the papers, LTC's with the tiny leak ε to 0 that
-    keeps its conductance positive."""
+def _field(
+    neuron: str, made: Connections, p: Parameters, v: torch.Tensor, u: torch.Tensor
+) -> torch.Tensor:
+    """dv/dt, (B, neurons), with dense matrices, as the equations stand in the papers, LTC's with
+    the tiny leak ε to 0 that keeps its conductance positive."""
     if neuron != "ltc":
-        slope = torch.tanh(p["bias"] + v @ _dense(made, p, "w").T + u @ _dense(made, p, "sensory_w").T)
+        slope = torch.tanh(
+            p["bias"] + v @ _dense(made, p, "w").T + u @ _dense(made, p, "sensory_w").T
+        )
         return slope - v / p["tau"] if neuron == "ct-rnn" else slope
     current = p["gleak"] * (p["vleak"] - v) - EPSILON * v
     for prefix, values in (("", v), ("sensory_", u)):
-        w, mu, sigma, erev = (_dense(made, p, prefix + name) for name in ("w", "mu", "sigma", "erev"))
+        w, mu, sigma, erev = (
+            _dense(made, p, prefix + name) for name in ("w", "mu", "sigma", "erev")
+        )
         s = torch.sigmoid(sigma * (values[:, None, :] - mu))
         current = current + (w * s * (erev - v[:, :, None])).sum(dim=2)
     return current / p["cm"]
 
 
-def _dopri5(neuron: str, made: Connections, p: Parameters, v: torch.Tensor, u: torch.Tensor, span: torch.Tensor) -> torch.Tensor:
+def _dopri5(
+    neuron: str,
+    made: Connections,
+    p: Parameters,
+    v: torch.Tensor,
+    u: torch.Tensor,
+    span: torch.Tensor,
+) -> torch.Tensor:
     """The state after `span` (B, 1), each sample's own, on a common clock from 0 to 1."""
     clock = torch.tensor([0.0, 1.0], dtype=torch.float64)
     field = lambda _, v: span * _field(neuron, made, p, v, u)  # noqa: E731
@@ -115,9 +133,13 @@ def test_a_wrong_tableau_is_refused(order: int, a: tuple[float, ...], b: tuple[f
 
 
 def _linear_ltc(span: float) -> tuple[tuple, torch.Tensor]:
-    """An LTC without slopes, every sigmoid at 1/2, and its state after `span` by a matrix exponential a neuron."""
+    """An LTC without slopes, every sigmoid at 1/2, and its state after `span` by a matrix
+    exponential a neuron."""
     made, p, v, u = _cell("ltc")
-    p = {name: torch.zeros_like(value) if name.endswith("sigma") else value for name, value in p.items()}
+    p = {
+        name: torch.zeros_like(value) if name.endswith("sigma") else value
+        for name, value in p.items()
+    }
     conductance, driving = p["gleak"] + EPSILON, p["gleak"] * p["vleak"]
     for prefix in ("", "sensory_"):
         w, erev = _dense(made, p, prefix + "w"), _dense(made, p, prefix + "erev")
@@ -134,7 +156,12 @@ def _linear_ltc(span: float) -> tuple[tuple, torch.Tensor]:
 def test_ltc_without_slopes_converges_to_the_matrix_exponential(solver: str) -> None:
     (made, p, v, u), truth = _linear_ltc(1.0)
     span = torch.ones(len(v), 1, dtype=torch.float64)
-    order = _order(lambda n: float((NEURONS["ltc"].advance(solver, n, made, p, v, u, span) - truth).abs().max()), ORDERS[solver])
+    order = _order(
+        lambda n: float(
+            (NEURONS["ltc"].advance(solver, n, made, p, v, u, span) - truth).abs().max()
+        ),
+        ORDERS[solver],
+    )
     assert abs(order - ORDERS[solver]) < 0.3
 
 
@@ -142,23 +169,33 @@ def test_ltc_without_slopes_converges_to_the_matrix_exponential(solver: str) -> 
 def test_the_closed_form_of_ltc_without_slopes_is_exact(span: float) -> None:
     (made, p, v, u), truth = _linear_ltc(span)
     assert (truth - v).abs().max() > 0.01
-    ours = NEURONS["ltc"].advance("closed-form", 0, made, p, v, u, torch.full((len(v), 1), span, dtype=torch.float64))
+    ours = NEURONS["ltc"].advance(
+        "closed-form", 0, made, p, v, u, torch.full((len(v), 1), span, dtype=torch.float64)
+    )
     assert (ours - truth).abs().max() < 1e-12
 
 
-ODES = [(neuron, solver) for neuron, solvers in SOLVERS.items() if "rk4" in solvers for solver in solvers]
+ODES = [
+    (neuron, solver)
+    for neuron, solvers in SOLVERS.items()
+    if "rk4" in solvers
+    for solver in solvers
+]
 
 
 @pytest.mark.parametrize(("neuron", "solver"), ODES)
 def test_every_solver_of_every_ode_neuron_has_its_order(neuron: str, solver: str) -> None:
-    """The closed form has no sub-steps: it is applied to ever shorter intervals, and is of order 1 in their length."""
+    """The closed form has no sub-steps: it is applied to ever shorter intervals, and is of order 1
+    in their length."""
     made, p, v, u = _cell(neuron)
     span = torch.linspace(0.4, 1.2, len(v), dtype=torch.float64)[:, None]
     truth = _dopri5(neuron, made, p, v, u, span)
 
     def error(steps: int) -> float:
         if solver != "closed-form":
-            return float((NEURONS[neuron].advance(solver, steps, made, p, v, u, span) - truth).abs().max())
+            return float(
+                (NEURONS[neuron].advance(solver, steps, made, p, v, u, span) - truth).abs().max()
+            )
         state = v
         for _ in range(steps):
             state = NEURONS[neuron].advance(solver, 0, made, p, state, u, span / steps)
@@ -167,7 +204,9 @@ def test_every_solver_of_every_ode_neuron_has_its_order(neuron: str, solver: str
     assert abs(_order(error, ORDERS[solver]) - ORDERS[solver]) < 0.3
 
 
-def _data(samples: int = 6, time_steps: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def _data(
+    samples: int = 6, time_steps: int = 5, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
     """x, elapsed, of which some are 0; x is NaN there."""
     draw = torch.Generator().manual_seed(seed)
     x = torch.randn(samples, time_steps, WIRING.sensory, generator=draw)
@@ -203,20 +242,34 @@ def test_a_report_judges_what_the_network_computes(given: dict, memory: str) -> 
     """The error by hand: the network as users run it, against its fine solution."""
     net = LiquidNetwork(WIRING, memory=memory, seed=5, **given).double()
     x, elapsed = _data(seed=3)
-    final, truth = net(x.double(), elapsed)[1].detach(), fine_solution(net, x, elapsed).states[:, -1]
+    final, truth = (
+        net(x.double(), elapsed)[1].detach(),
+        fine_solution(net, x, elapsed).states[:, -1],
+    )
     final, truth = final[:, : WIRING.neurons].numpy(), truth[:, : WIRING.neurons].numpy()
     by_hand = np.linalg.norm(final - truth) / np.linalg.norm(truth)
     judged = report(net, x, elapsed)
     assert by_hand > 1e-4 and abs(judged.terminal_error - by_hand) < 1e-9
     # The worst sample's error is no smaller than a typical one's.
-    assert judged.worst_error >= np.linalg.norm(final - truth, axis=1).max() / np.linalg.norm(truth, axis=1).max()
+    assert (
+        judged.worst_error
+        >= np.linalg.norm(final - truth, axis=1).max() / np.linalg.norm(truth, axis=1).max()
+    )
     assert (judged.solver, judged.steps) == (given["solver"], given.get("steps", 0))
 
 
 def test_costs_and_errors_of_other_solvers_with_the_same_weights() -> None:
     net = LiquidNetwork(WIRING, seed=5)
     x, elapsed = _data()
-    choices = [("semi-implicit", 1), ("semi-implicit", 8), ("closed-form", 0), ("euler", 8), ("heun", 8), ("rk4", 1), ("rk4", 8)]
+    choices = [
+        ("semi-implicit", 1),
+        ("semi-implicit", 8),
+        ("closed-form", 0),
+        ("euler", 8),
+        ("heun", 8),
+        ("rk4", 1),
+        ("rk4", 8),
+    ]
     rows = compare(net, x, elapsed, choices)
     assert [(row.solver, row.steps) for row in rows] == choices
     assert [row.function_evaluations for row in rows] == [1, 8, 1, 8, 16, 4, 32]
@@ -230,7 +283,12 @@ def test_costs_and_errors_of_other_solvers_with_the_same_weights() -> None:
 
 def test_too_long_steps_are_unstable_and_semi_implicit_ones_never() -> None:
     x, _ = _data()
-    rows = compare(LiquidNetwork(WIRING, seed=5), x.nan_to_num(), 3.0, [("euler", 1), ("euler", 64), ("semi-implicit", 1)])
+    rows = compare(
+        LiquidNetwork(WIRING, seed=5),
+        x.nan_to_num(),
+        3.0,
+        [("euler", 1), ("euler", 64), ("semi-implicit", 1)],
+    )
     assert [row.stable for row in rows] == [False, True, True]
 
 
@@ -264,13 +322,23 @@ def test_bounds_are_kept_give_or_take_a_slack_on_either_side() -> None:
     assert kept(-0.999 * reach, 0.999 * reach)
     for neuron in range(made.neurons):
         one = np.arange(made.neurons) == neuron
-        assert not kept(-tau, np.where(one, 1.001 * reach, tau)) and not kept(np.where(one, -1.001 * reach, -tau), tau)
-        assert not kept(-tau, np.where(one, np.nan, tau)) and not kept(np.where(one, -np.inf, -tau), tau)
-    # A memory may start neurons from anywhere in (−1, 1), which is more than a short time constant allows.
+        assert not kept(-tau, np.where(one, 1.001 * reach, tau)) and not kept(
+            np.where(one, -1.001 * reach, -tau), tau
+        )
+        assert not kept(-tau, np.where(one, np.nan, tau)) and not kept(
+            np.where(one, -np.inf, -tau), tau
+        )
+    # A memory may start neurons from anywhere in (−1, 1), which is more than a short time constant
+    # allows.
     values["tau"] = tau = 0.1 * values["tau"] / values["tau"].max()
-    assert kept(-np.ones_like(tau), np.ones_like(tau), "state") and not kept(-np.ones_like(tau), tau, "input")
+    assert kept(-np.ones_like(tau), np.ones_like(tau), "state") and not kept(
+        -np.ones_like(tau), tau, "input"
+    )
     assert not kept(-np.ones_like(tau), np.full_like(tau, 1.2), "state")
     # Without a leak there are no bounds: what is finite is within them.
     neural_ode = NEURONS["neural-ode"]
     for greatest, expected in ((1e30, True), (np.inf, False)):
-        assert within_bounds(neural_ode, "none", made, values, tau, np.full_like(tau, greatest)) is expected
+        assert (
+            within_bounds(neural_ode, "none", made, values, tau, np.full_like(tau, greatest))
+            is expected
+        )

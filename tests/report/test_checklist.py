@@ -17,7 +17,18 @@ OLD = {name: HERE[name] for name in ("wiring-search", "python", "torch")}
 BARE = Known(config(), OLD, judged=0, ended=False)
 SETTINGS = replace(BARE.config, sampler="random", trials=90)
 RANDOM = Compared(SETTINGS, HERE, judged=90)
-FULL = Known(config(), HERE, 90, True, RANDOM, baselines=2, seeds=5, controls=4, seconds=3600.0, wall_seconds=1800.0)
+FULL = Known(
+    config(),
+    HERE,
+    90,
+    True,
+    RANDOM,
+    baselines=2,
+    seeds=5,
+    controls=4,
+    seconds=3600.0,
+    wall_seconds=1800.0,
+)
 
 
 def _answer(known: Known, question: str) -> tuple[str, str]:
@@ -29,7 +40,12 @@ def _answer(known: Known, question: str) -> tuple[str, str]:
     ("question", "changes", "answer", "evidence"),
     [
         ("Code of the training pipeline", {}, "yes", "a" * 40),
-        ("Code of the training pipeline", {"versions": {**HERE, "commit": "a" * 40 + CHANGED}}, "partly", "not committed"),
+        (
+            "Code of the training pipeline",
+            {"versions": {**HERE, "commit": "a" * 40 + CHANGED}},
+            "partly",
+            "not committed",
+        ),
         ("Code of the training pipeline", {"versions": OLD}, "partly", "no commit was recorded"),
         ("Code of the search method", {}, "yes", "a" * 40),
         ("Code of the search method", {"versions": OLD}, "partly", "no commit was recorded"),
@@ -39,16 +55,41 @@ def _answer(known: Known, question: str) -> tuple[str, str]:
         ("Hyperparameters of the search method", {}, "yes", "Sampler tpe"),
         ("Same data", {}, "yes", "only the sampler differs"),
         ("Same data", {"random": None}, "no", "wiring-search random OUT"),
-        ("Same data", {"random": replace(RANDOM, config=replace(SETTINGS, epochs=1))}, "no", "epochs"),
+        (
+            "Same data",
+            {"random": replace(RANDOM, config=replace(SETTINGS, epochs=1))},
+            "no",
+            "epochs",
+        ),
         ("Confounding", {}, "yes", HERE["processor"]),
-        ("Confounding", {"random": replace(RANDOM, versions={**HERE, "torch": "0"})}, "no", "another torch"),
-        ("Confounding", {"versions": OLD, "random": replace(RANDOM, versions=OLD)}, "partly", "not recorded"),
+        (
+            "Confounding",
+            {"random": replace(RANDOM, versions={**HERE, "torch": "0"})},
+            "no",
+            "another torch",
+        ),
+        (
+            "Confounding",
+            {"versions": OLD, "random": replace(RANDOM, versions=OLD)},
+            "partly",
+            "not recorded",
+        ),
         ("Confounding", {"random": None}, "no", "wiring-search random OUT"),
         ("Ablation", {}, "partly", "4 null wirings"),
         ("Ablation", {"controls": 0}, "no", "wiring-search retrain OUT"),
         ("Same evaluation protocol", {}, "yes", "Random search and 2 baselines"),
-        ("Same evaluation protocol", {"random": None, "baselines": 0}, "no", "wiring-search random OUT"),
-        ("Same evaluation protocol", {"random": replace(RANDOM, config=replace(SETTINGS, epochs=1))}, "no", "epochs"),
+        (
+            "Same evaluation protocol",
+            {"random": None, "baselines": 0},
+            "no",
+            "wiring-search random OUT",
+        ),
+        (
+            "Same evaluation protocol",
+            {"random": replace(RANDOM, config=replace(SETTINGS, epochs=1))},
+            "no",
+            "epochs",
+        ),
         ("over time", {}, "yes", "drawn"),
         ("over time", {"judged": 0}, "no", "No candidate"),
         ("random search", {}, "yes", "judged 90"),
@@ -67,7 +108,9 @@ def _answer(known: Known, question: str) -> tuple[str, str]:
         ("All details", {"versions": OLD}, "partly", "processor"),
     ],
 )
-def test_an_item_is_answered_by_what_the_store_shows(question: str, changes: dict, answer: str, evidence: str) -> None:
+def test_an_item_is_answered_by_what_the_store_shows(
+    question: str, changes: dict, answer: str, evidence: str
+) -> None:
     found = _answer(replace(FULL, **changes), question)
     assert found[0] == answer and evidence in found[1], found
 
@@ -82,15 +125,28 @@ def test_a_report_fills_it_in_from_its_store(tmp_path: Path) -> None:
     mine = store(tmp_path, trials=6)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
     answers = {item["question"]: item["answer"] for item in report_data(mine)["checklist"]}
-    assert answers["Compared with random search"] == "no" and answers["Time of the whole method, end to end"] == "partly"
+    assert (
+        answers["Compared with random search"] == "no"
+        and answers["Time of the whole method, end to end"] == "partly"
+    )
     other = store(tmp_path / "random", trials=6, sampler="random")
     search(other.config, other, InlinePool(fake_train, tiny_task()))
     mine.end()
     answers = {item["question"]: item["answer"] for item in report_data(mine)["checklist"]}
-    assert answers["Compared with random search"] == answers["Time of the whole method, end to end"] == "yes"
+    assert (
+        answers["Compared with random search"]
+        == answers["Time of the whole method, end to end"]
+        == "yes"
+    )
 
 
 def test_where_a_study_was_made_is_in_its_store(tmp_path: Path) -> None:
     versions = store(tmp_path).versions
-    assert versions == environment() and {"platform", "processor", "cores", "python", "torch"} <= set(versions)
+    assert versions == environment() and {
+        "platform",
+        "processor",
+        "cores",
+        "python",
+        "torch",
+    } <= set(versions)
     assert len(versions.get("commit", "a" * 40).split()[0]) == 40

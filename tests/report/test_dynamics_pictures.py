@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from wiring_search.report.pictures.dynamics import draw_gradient_flow, draw_time_constants, draw_trajectories
+from wiring_search.report.pictures.dynamics import (
+    draw_gradient_flow,
+    draw_time_constants,
+    draw_trajectories,
+)
 from wiring_search.scores.gradient import GradientFlow, fitted_slopes
 from wiring_search.scores.trajectory import path_length, principal_plane
 
@@ -17,15 +21,20 @@ def test_trajectories_are_drawn_in_their_planes() -> None:
         assert np.array_equal(line.get_xydata(), principal_plane(path))
         assert np.array_equal(start.get_xydata()[0], principal_plane(path)[0])
     assert [text.get_text() for text in ax.get_legend().texts] == [
-        f"{label}, length {path_length(principal_plane(path)):.2g}" for label, path in zip("abc", PATHS, strict=True)
+        f"{label}, length {path_length(principal_plane(path)):.2g}"
+        for label, path in zip("abc", PATHS, strict=True)
     ]
 
 
 def test_gradient_norms_are_drawn_with_their_slope() -> None:
     log_norms = np.stack([-0.5 * np.arange(9.0), 0.1 * np.arange(9.0)])
-    ax = draw_gradient_flow(GradientFlow(log_norms, fitted_slopes(log_norms), ("vanishing", "healthy")), ["a", "b"])
+    ax = draw_gradient_flow(
+        GradientFlow(log_norms, fitted_slopes(log_norms), ("vanishing", "healthy")), ["a", "b"]
+    )
     _, dots, fit, *_ = ax.lines
-    assert np.allclose(dots.get_ydata(), log_norms[0] / np.log(10)) and np.allclose(fit.get_ydata(), dots.get_ydata())
+    assert np.allclose(dots.get_ydata(), log_norms[0] / np.log(10)) and np.allclose(
+        fit.get_ydata(), dots.get_ydata()
+    )
     assert ax.get_legend().texts[1].get_text() == "b: +0.100 a step, healthy"
 
 

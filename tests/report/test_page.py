@@ -43,12 +43,15 @@ FACTORS = {
 
 def _train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     given = studies.fake_train(task, job, beat)
-    return replace(given, outcomes=tuple(replace(outcome, message=NAME) for outcome in given.outcomes))
+    return replace(
+        given, outcomes=tuple(replace(outcome, message=NAME) for outcome in given.outcomes)
+    )
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study that fills every part of the report: baselines, winners with a control, the test split, what matters."""
+    """A study that fills every part of the report: baselines, winners with a control, the test
+    split, what matters."""
     folder = tmp_path_factory.mktemp("pages") / "study"
     with closing(studies.store(folder, FACTS, trials=12)) as mine:
         search(mine.config, mine, InlinePool(_train, studies.tiny_task()))
@@ -57,8 +60,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         keys = {}
         for control in ("", "rewired"):
             for draw in range(3):
-                one = Retraining(best.trial, control, draw, replace(best.candidate, seed=draw), draw)
-                outcome = Outcome(Status.OK, 0.3 + draw / 100, 0.7, 9, 9, 1.0, 0.25, (0.3,), b"state")
+                one = Retraining(
+                    best.trial, control, draw, replace(best.candidate, seed=draw), draw
+                )
+                outcome = Outcome(
+                    Status.OK, 0.3 + draw / 100, 0.7, 9, 9, 1.0, 0.25, (0.3,), b"state"
+                )
                 mine.retrained_finished({one: outcome}, "me")
                 keys[one.key] = (0.3 + draw / 100, 0.7)
         mine.open_test(NAME, list(keys))
@@ -100,7 +107,9 @@ PAGES = ("report", "compare", "served")
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 820, 1400])
 @pytest.mark.parametrize("page", PAGES)
-def test_no_page_scrolls_sideways(page: str, width: int, addresses: dict[str, str], tab: Tab) -> None:
+def test_no_page_scrolls_sideways(
+    page: str, width: int, addresses: dict[str, str], tab: Tab
+) -> None:
     assert tab.open(addresses[page], width) == []
     assert tab.value("document.querySelectorAll('tbody tr').length") > 0
     assert tab.value("innerWidth") == width
@@ -109,7 +118,9 @@ def test_no_page_scrolls_sideways(page: str, width: int, addresses: dict[str, st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
-def test_on_a_phone_a_wide_table_scrolls_in_its_box(page: str, addresses: dict[str, str], tab: Tab) -> None:
+def test_on_a_phone_a_wide_table_scrolls_in_its_box(
+    page: str, addresses: dict[str, str], tab: Tab
+) -> None:
     tab.open(addresses[page], 390)
     boxes = tab.value(
         "[...document.querySelectorAll('.scroll')].filter(box => box.clientWidth)"
@@ -121,7 +132,9 @@ def test_on_a_phone_a_wide_table_scrolls_in_its_box(page: str, addresses: dict[s
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
-def test_on_a_phone_the_first_column_leaves_room_for_others(page: str, addresses: dict[str, str], tab: Tab) -> None:
+def test_on_a_phone_the_first_column_leaves_room_for_others(
+    page: str, addresses: dict[str, str], tab: Tab
+) -> None:
     tab.open(addresses[page], 390)
     widths = tab.value(
         "[...document.querySelectorAll('.scroll')].filter(box => box.clientWidth && box.querySelector('td'))"
@@ -132,13 +145,20 @@ def test_on_a_phone_the_first_column_leaves_room_for_others(page: str, addresses
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["report", "served"])
-def test_a_name_that_looks_like_a_script_is_drawn_as_it_is(page: str, addresses: dict[str, str], tab: Tab) -> None:
+def test_a_name_that_looks_like_a_script_is_drawn_as_it_is(
+    page: str, addresses: dict[str, str], tab: Tab
+) -> None:
     assert tab.open(addresses[page], 1400) == []
     assert NAME in tab.value("document.getElementById('kicker').textContent")
     for table in ("compared", "openings", "states", "correlations"):
-        assert NAME[:200] in tab.value(f"document.getElementById('table-{table}').textContent"), table
+        assert NAME[:200] in tab.value(f"document.getElementById('table-{table}').textContent"), (
+            table
+        )
     assert tab.value("document.querySelectorAll('b').length") > 0
-    assert tab.value("[...document.querySelectorAll('b')].some(bold => bold.textContent === 'bold')") is False
+    assert (
+        tab.value("[...document.querySelectorAll('b')].some(bold => bold.textContent === 'bold')")
+        is False
+    )
 
 
 @pytest.mark.slow
@@ -146,7 +166,9 @@ def test_a_name_that_looks_like_a_script_is_drawn_as_it_is(page: str, addresses:
 def test_any_text_survives_a_script_element(text: str, tmp_path: Path, tab: Tab) -> None:
     page = tmp_path / "page.html"
     data = as_json({text: [text]})
-    page.write_text(f'<script type="application/json" id="data">{data}</script><p>after</p>', encoding="utf-8")
+    page.write_text(
+        f'<script type="application/json" id="data">{data}</script><p>after</p>', encoding="utf-8"
+    )
     tab.open(page.as_uri(), 1400)
     assert tab.value("document.querySelector('p').textContent") == "after"
     read = "JSON.stringify(JSON.parse(document.getElementById('data').textContent))"

@@ -37,7 +37,9 @@ def test_front_is_what_no_row_dominates(finished: Store) -> None:
     good = table[table["status"] == "ok"]
     for _, row in good.iterrows():
         better = good[(good["error"] <= row["error"]) & (good["synapses"] <= row["synapses"])]
-        dominated = ((better["error"] < row["error"]) | (better["synapses"] < row["synapses"])).any()
+        dominated = (
+            (better["error"] < row["error"]) | (better["synapses"] < row["synapses"])
+        ).any()
         assert (row["trial"] in set(found["trial"])) == (not dominated)
     assert found["synapses"].is_monotonic_increasing and found["error"].is_monotonic_decreasing
     with pytest.raises(ValueError, match="'speed' is no objective"):
@@ -50,7 +52,10 @@ def test_the_answer_names_the_best_and_the_smallest_near_it(finished: Store) -> 
     best = good.loc[good["error"].idxmin()]
     near = good[good["error"] <= best["error"] + 0.01]["synapses"].min()
     sentence = enough(finished).sentence
-    assert f"trial {best['trial']}, has accuracy" in sentence and f"{best['synapses']} synapses" in sentence
+    assert (
+        f"trial {best['trial']}, has accuracy" in sentence
+        and f"{best['synapses']} synapses" in sentence
+    )
     assert f"has {near} " in sentence or "no smaller wiring" in sentence
 
 
@@ -64,9 +69,14 @@ def test_files_say_what_the_store_says(finished: Store) -> None:
     paths = {path.name: path for path in export(finished)}
     table = finished.table()
     from_csv = pandas.read_csv(paths["trials.csv"])
-    assert np.allclose(from_csv["error"], table["error"], equal_nan=True) and list(from_csv.columns) == list(table.columns)
+    assert np.allclose(from_csv["error"], table["error"], equal_nan=True) and list(
+        from_csv.columns
+    ) == list(table.columns)
     assert pandas.read_parquet(paths["trials.parquet"]).equals(table)
-    assert pandas.read_csv(paths["front.csv"])["trial"].tolist() == front(table, finished.config.objectives)["trial"].tolist()
+    assert (
+        pandas.read_csv(paths["front.csv"])["trial"].tolist()
+        == front(table, finished.config.objectives)["trial"].tolist()
+    )
     assert not list(finished.folder.glob("*.part"))
 
 
@@ -75,23 +85,32 @@ def test_history_ends_with_the_whole_fronts_hypervolume(finished: Store) -> None
     went = report_data(finished)["progress"]["study"]
     points = table[table["status"] == "ok"][["error", "synapses"]].astype(float).to_numpy()
     corner = reference(finished, ("error", "synapses")).point
-    assert went["hypervolume"][-1] == pytest.approx(hypervolume(points[is_front(points)], corner), rel=1e-4)
+    assert went["hypervolume"][-1] == pytest.approx(
+        hypervolume(points[is_front(points)], corner), rel=1e-4
+    )
     assert went["error"][-1] == pytest.approx(points[:, 0].min(), rel=1e-4)
     spent = table[["train_seconds", "score_seconds"]].sum(axis=None)
     assert (
         went["seconds"][-1] == pytest.approx(spent, rel=1e-4)
-        and went["judged"][-1] == (table["status"] != "duplicate").sum() - (table["status"] == "infeasible").sum()
+        and went["judged"][-1]
+        == (table["status"] != "duplicate").sum() - (table["status"] == "infeasible").sum()
     )
     assert all(went[name] == sorted(went[name]) for name in ("judged", "seconds", "hypervolume"))
 
 
 def test_page_is_self_contained_and_safe(finished: Store) -> None:
     data = report_data(finished)
-    data = {**data, "source": "</script><b>bold</b> <!--JS-->", "lead": {**data["lead"], "answer": "a < b"}}
+    data = {
+        **data,
+        "source": "</script><b>bold</b> <!--JS-->",
+        "lead": {**data["lead"], "answer": "a < b"},
+    }
     text = report_page(data)
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text) and "@import" not in text
     assert "</script><b>" not in text and "a &lt; b" in text
-    embedded = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    embedded = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL
+    )
     assert embedded and json.loads(embedded.group(1))["source"] == data["source"]
 
 
@@ -99,12 +118,15 @@ def test_colours_have_the_contrast_that_readers_need() -> None:
     """WCAG 2.2, AA: 4.5 of text, 3 of what has to be told apart in pictures, in both schemes."""
     text = (Path(report.__file__).parent / "web" / "page.css").read_text(encoding="utf-8")
     schemes = [
-        dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6})", block)) for block in re.findall(r":root \{(.*?)\}", text, re.DOTALL)
+        dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", text, re.DOTALL)
     ]
     assert len(schemes) == 2
     for colours in schemes:
         for name in ("ink", "soft", "accent", "base", "good", "warn", "bad", "exc", "inh"):
-            assert min(_contrast(colours[name], colours[under]) for under in ("paper", "card")) >= 4.5, name
+            assert (
+                min(_contrast(colours[name], colours[under]) for under in ("paper", "card")) >= 4.5
+            ), name
         for name in ("dot", *(f"kind-{i}" for i in range(8))):
             assert _contrast(colours[name], colours["card"]) >= 3, name
         ramp = [_contrast(colours[f"ramp-{i}"], colours["card"]) for i in range(3)]
@@ -124,18 +146,31 @@ def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_pa
     mine = store(tmp_path, trials=10)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
     before, data, claim = mine.table(), report_data(mine), enough(mine).sentence
-    # One that no candidate comes near, one that is just large, one that is the first one's worse twin, one that failed.
-    given = {"lstm-4": (0.01, 9000), "lstm-8": (0.5, 9500), "gru-4": (0.02, 9000), "rnn-4": (np.nan, 1)}
+    # One that no candidate comes near, one that is just large, one that is the first one's worse
+    # twin, one that failed.
+    given = {
+        "lstm-4": (0.01, 9000),
+        "lstm-8": (0.5, 9500),
+        "gru-4": (0.02, 9000),
+        "rnn-4": (np.nan, 1),
+    }
     for name, (error, synapses) in given.items():
         status = Status.OK if np.isfinite(error) else Status.DIVERGED
-        mine.baseline_finished(name, Outcome(status, error, 1 - error, 5, synapses, 1.0, 2.0, (error,)), "me")
+        mine.baseline_finished(
+            name, Outcome(status, error, 1 - error, 5, synapses, 1.0, 2.0, (error,)), "me"
+        )
     table = mine.table()
-    assert table[: len(before)].equals(before) and table["baseline"][len(before) :].tolist() == list(given)
+    assert table[: len(before)].equals(before) and table["baseline"][
+        len(before) :
+    ].tolist() == list(given)
     assert front(table, ("error", "synapses")).equals(front(before, ("error", "synapses")))
     assert enough(mine).sentence == claim
     joint = compared(table, ("error", "synapses"))
     best = joint[joint["baseline"] == ""]
-    assert best["trial"].tolist() == front(table, ("error", "synapses"))["trial"].tolist() and best["on_front"].all()
+    assert (
+        best["trial"].tolist() == front(table, ("error", "synapses"))["trial"].tolist()
+        and best["on_front"].all()
+    )
     assert dict(zip(joint["baseline"], joint["on_front"], strict=True)) | {"": True} == {
         "": True,
         "rnn-4": False,
@@ -145,7 +180,9 @@ def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_pa
     }
     shown = report_data(mine)
     told_of_it = ("compared", "cost", "checklist")
-    assert {k: v for k, v in shown.items() if k not in told_of_it} == {k: v for k, v in data.items() if k not in told_of_it}
+    assert {k: v for k, v in shown.items() if k not in told_of_it} == {
+        k: v for k, v in data.items() if k not in told_of_it
+    }
     assert [(row["name"], row["error"], row["front"]) for row in shown["compared"]] == [
         ("rnn-4", None, "no"),
         ("lstm-4", 0.01, "yes"),
@@ -168,7 +205,8 @@ def test_an_empty_study_has_a_report_too(tmp_path: Path) -> None:
     assert "No candidate has finished" in path.read_text(encoding="utf-8")
 
 
-# Where a score stands in the picture, told from the labels of its axis alone; and what a pointer there is told.
+# Where a score stands in the picture, told from the labels of its axis alone; and what a pointer
+# there is told.
 _POINTING = """
   const over = document.querySelector("#chart-front .over"), back = document.querySelector("#chart-front .plot > svg");
   const edge = over.getBoundingClientRect();
@@ -188,7 +226,9 @@ _POINTING = """
 
 
 @pytest.mark.slow
-def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(finished: Store, tmp_path: Path) -> None:
+def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(
+    finished: Store, tmp_path: Path
+) -> None:
     script = (
         _POINTING
         + """
@@ -228,7 +268,10 @@ def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(finished:
     )
     found = found_in(write_report(finished).read_text(encoding="utf-8"), tmp_path, script)
     table = finished.table()
-    good, best = table[table["status"] == "ok"], front(table, finished.config.objectives)["trial"].tolist()
+    good, best = (
+        table[table["status"] == "ok"],
+        front(table, finished.config.objectives)["trial"].tolist(),
+    )
     wiring = finished.trial(best[0]).candidate.wiring
     assert found["points"] == best and found["tip"] == {
         "hidden": False,
@@ -239,14 +282,31 @@ def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(finished:
     assert f"trial {best[0]}" in found["tip"]["text"] and len(found["told"]) == len(good)
     # Where dots lie on each other, the nearest one is told.
     errors = dict(zip(good["trial"], good["error"], strict=True))
-    assert all(told is not None and abs(errors[told] / errors[trial] - 1) < 0.1 for trial, told in found["told"])
+    assert all(
+        told is not None and abs(errors[told] / errors[trial] - 1) < 0.1
+        for trial, told in found["told"]
+    )
     assert sum(trial == told for trial, told in found["told"]) >= 0.8 * len(good)
     second = finished.trial(best[1]).candidate.wiring
-    assert found["stops"] == 1 and found["walked"]["hash"] == f"#trial={best[1]}" and found["walked"]["focus"] == best[1]
-    assert found["walked"]["head"].startswith(f"Trial {best[1]}") and found["walked"]["paths"] == second.synapse_count
+    assert (
+        found["stops"] == 1
+        and found["walked"]["hash"] == f"#trial={best[1]}"
+        and found["walked"]["focus"] == best[1]
+    )
+    assert (
+        found["walked"]["head"].startswith(f"Trial {best[1]}")
+        and found["walked"]["paths"] == second.synapse_count
+    )
     assert found["linked"].startswith(f"Trial {best[-1]}")
-    assert found["zoomed"][0] and found["zoomed"][1] < len(best) == found["whole"] and "parameters" in found["title"]
-    assert found["sorted"] == sorted(found["sorted"], key=float) and found["said"] == f"1–25 of {len(table)}"
+    assert (
+        found["zoomed"][0]
+        and found["zoomed"][1] < len(best) == found["whole"]
+        and "parameters" in found["title"]
+    )
+    assert (
+        found["sorted"] == sorted(found["sorted"], key=float)
+        and found["said"] == f"1–25 of {len(table)}"
+    )
     assert found["searched"].endswith(f"of {(table['status'] == 'diverged').sum()}")
 
 
@@ -262,19 +322,35 @@ def test_in_a_browser_baselines_and_random_search_are_drawn_beside(tmp_path: Pat
     note: document.getElementById("progress-note").textContent,
     lines: document.querySelectorAll("#progress-judged path.line").length, bars: document.querySelectorAll(".bar-row.trained").length};"""
     bare = found_in(report_page(report_data(mine)), tmp_path, script)
-    assert bare["hidden"] and not bare["diamonds"] and "wiring-search random OUT" in bare["note"] and bare["lines"] == 1
+    assert (
+        bare["hidden"]
+        and not bare["diamonds"]
+        and "wiring-search random OUT" in bare["note"]
+        and bare["lines"] == 1
+    )
     mine.baseline_finished("lstm-4", Outcome(Status.OK, 0.01, 0.99, 5, 9000, 1.0, 2.0), "me")
     mine.baseline_finished("rnn-4", Outcome(Status.DIVERGED, np.nan, np.nan, 5, 48, 1.0, 2.0), "me")
     other = store(tmp_path / "run" / "random", trials=6, sampler="random")
     search(other.config, other, InlinePool(fake_train, tiny_task()))
     found = found_in(report_page(report_data(mine)), tmp_path, script)
-    assert not found["hidden"] and found["diamonds"] == 1 and len(found["rows"]) == 2 and "diverged" in "".join(found["rows"])
+    assert (
+        not found["hidden"]
+        and found["diamonds"] == 1
+        and len(found["rows"]) == 2
+        and "diverged" in "".join(found["rows"])
+    )
     assert "baseline lstm-4" in found["tip"] and "On the joint front" in found["tip"]
-    assert found["lines"] == 2 and "random search with the same settings." in found["note"] and found["bars"] == 1
+    assert (
+        found["lines"] == 2
+        and "random search with the same settings." in found["note"]
+        and found["bars"] == 1
+    )
 
 
 @pytest.mark.slow
-def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundred(finished: Store, tmp_path: Path) -> None:
+def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundred(
+    finished: Store, tmp_path: Path
+) -> None:
     data = report_data(finished)
     times = 10_000 // len(data["columns"]["trial"])
     many = {name: values * times for name, values in data["columns"].items() if name != "status"}
@@ -283,14 +359,34 @@ def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundr
     dimensions = {name: values * times for name, values in data["dimensions"].items()}
     columns = {**many, "status": {**status, "codes": status["codes"] * times}}
     between = {"importance": 0.6, "lower": 0.4, "upper": 0.8, "chance": 0.1, "trials": 40}
-    held = {"partial": 0.1, "partial_lower": -0.2, "partial_upper": 0.4, "q": 0.01, "reading": "size explains it"}
+    held = {
+        "partial": 0.1,
+        "partial_lower": -0.2,
+        "partial_upper": 0.4,
+        "q": 0.01,
+        "reading": "size explains it",
+    }
     matters = {
         "objectives": ["error"],
         "candidates": 40,
         "enough": True,
-        "importance": {"error": [{"dimension": "inter", **between}, {"dimension": "motor", **between, "importance": 0.05}]},
-        "marginals": {"error": {"inter": {"log": False, "bins": [{"at": 4, "n": 9, "lower": 0.1, "median": 0.2, "upper": 0.3}]}}},
-        "correlations": [{"feature": "density", "score": "error", "rho": 0.4, "lower": 0.2, "upper": 0.6, **held}],
+        "importance": {
+            "error": [
+                {"dimension": "inter", **between},
+                {"dimension": "motor", **between, "importance": 0.05},
+            ]
+        },
+        "marginals": {
+            "error": {
+                "inter": {
+                    "log": False,
+                    "bins": [{"at": 4, "n": 9, "lower": 0.1, "median": 0.2, "upper": 0.3}],
+                }
+            }
+        },
+        "correlations": [
+            {"feature": "density", "score": "error", "rho": 0.4, "lower": 0.2, "upper": 0.6, **held}
+        ],
     }
     script = """
   const begun = performance.now(); Sections.drawSections();
@@ -298,8 +394,14 @@ def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundr
     shares: document.querySelectorAll("#factors .share").length, said: document.querySelector("#factors-structure svg").ariaLabel,
     absent: document.getElementById("factors-absent").hidden};"""
     data["factors"] = matters
-    found = found_in(report_page({**data, "columns": columns, "dimensions": dimensions}), tmp_path, script)
-    assert found["absent"] and found["shares"] == 2 and "density 0.4, size explains it" in found["said"]
+    found = found_in(
+        report_page({**data, "columns": columns, "dimensions": dimensions}), tmp_path, script
+    )
+    assert (
+        found["absent"]
+        and found["shares"] == 2
+        and "density 0.4, size explains it" in found["said"]
+    )
     few = found_in(report_page(data), tmp_path, script)
     assert found["rows"] > 9000 and found["elements"] < few["elements"] + 50
 
@@ -311,7 +413,10 @@ def test_in_a_browser_odd_studies_are_drawn_too(finished: Store, tmp_path: Path)
     lost = store(tmp_path / "lost", trials=3)
     search(lost.config, lost, InlinePool(_lost, tiny_task()))
     other = store(
-        tmp_path / "other", trials=6, objectives=("memory", "expressivity", "parameters"), scores=("memory", "dynamics")
+        tmp_path / "other",
+        trials=6,
+        objectives=("memory", "expressivity", "parameters"),
+        scores=("memory", "dynamics"),
     )
     search(other.config, other, InlinePool(_half_measured, tiny_task()))
     odd = [report_data(mine) for mine in (store(tmp_path / "empty"), one, lost, other)]
@@ -325,18 +430,24 @@ def test_in_a_browser_odd_studies_are_drawn_too(finished: Store, tmp_path: Path)
     assert "No candidate" in empty[0] and empty[1] and "No candidate" in empty[4]
     assert not single[1] and single[2] == 1 and "No candidate" in none[4]
     assert third[3] == ["memory", "expressivity"] and third[2] == sum(
-        other.trial(number).score("memory") == other.trial(number).score("memory") for number in odd[3]["front"]
+        other.trial(number).score("memory") == other.trial(number).score("memory")
+        for number in odd[3]["front"]
     )
 
 
 def _good(task: Task, job: PackJob, beat: Beat) -> PackResult:
-    whole = tuple(Outcome(Status.OK, 0.1, 0.9, 5, c.wiring.synapse_count, 1.0, 0.5, (0.1,), b"") for c in job.candidates)
+    whole = tuple(
+        Outcome(Status.OK, 0.1, 0.9, 5, c.wiring.synapse_count, 1.0, 0.5, (0.1,), b"")
+        for c in job.candidates
+    )
     return PackResult(job.number, whole, "me")
 
 
 def _lost(task: Task, job: PackJob, beat: Beat) -> PackResult:
     return PackResult(
-        job.number, tuple(Outcome(Status.DIVERGED, np.nan, np.nan, 5, 5, np.nan, 0.5) for _ in job.candidates), "me"
+        job.number,
+        tuple(Outcome(Status.DIVERGED, np.nan, np.nan, 5, 5, np.nan, 0.5) for _ in job.candidates),
+        "me",
     )
 
 

@@ -1,4 +1,5 @@
-"""The served page: what it gives, to whom, and that it follows a study which somebody else is running."""
+"""The served page: what it gives, to whom, and that it follows a study which somebody else is
+running."""
 
 import http.client
 import json
@@ -38,7 +39,9 @@ def _served(folder: Path) -> Iterator[ThreadingHTTPServer]:
         serving.server_close()
 
 
-def _ask(serving: ThreadingHTTPServer, path: str, method: str = "GET", **headers: str) -> tuple[int, str, dict[str, str]]:
+def _ask(
+    serving: ThreadingHTTPServer, path: str, method: str = "GET", **headers: str
+) -> tuple[int, str, dict[str, str]]:
     connection = http.client.HTTPConnection("127.0.0.1", serving.server_port, timeout=10)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
@@ -57,7 +60,9 @@ def _news(serving: ThreadingHTTPServer, before: dict) -> dict:
     return state
 
 
-def test_it_follows_a_search_that_adds_trials_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_follows_a_search_that_adds_trials_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(serve, "_REST", 0.0)
     mine = store(tmp_path, trials=12)
     with _served(tmp_path) as serving:
@@ -107,29 +112,46 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreadingHTTPS
         ("", 403),
     ],
 )
-def test_only_its_own_name_is_answered(serving: ThreadingHTTPServer, host: str, status: int) -> None:
+def test_only_its_own_name_is_answered(
+    serving: ThreadingHTTPServer, host: str, status: int
+) -> None:
     found, text, _ = _ask(serving, "/data.json", Host=host)
     assert found == status and (status == 200) == text.startswith("{")
 
 
-@pytest.mark.parametrize("path", ["/report.html", "/results.sqlite", "/../results.sqlite", "/%2e%2e/", "//etc/passwd", "/state"])
+@pytest.mark.parametrize(
+    "path",
+    ["/report.html", "/results.sqlite", "/../results.sqlite", "/%2e%2e/", "//etc/passwd", "/state"],
+)
 def test_no_file_is_given_out(serving: ThreadingHTTPServer, path: str) -> None:
     status, text, _ = _ask(serving, path)
     assert status == 404 and "nothing else" in text
 
 
 def test_it_can_be_read_and_nothing_else(serving: ThreadingHTTPServer) -> None:
-    assert [_ask(serving, "/", method)[0] for method in ("POST", "PUT", "DELETE", "OPTIONS")] == [501] * 4
+    assert [_ask(serving, "/", method)[0] for method in ("POST", "PUT", "DELETE", "OPTIONS")] == [
+        501
+    ] * 4
     status, text, headers = _ask(serving, "/", "HEAD")
-    assert status == 200 and text == "" and int(headers["Content-Length"]) > 10_000 and headers["Cache-Control"] == "no-store"
-    assert "default-src 'none'" in headers["Content-Security-Policy"] and "Access-Control-Allow-Origin" not in headers
+    assert (
+        status == 200
+        and text == ""
+        and int(headers["Content-Length"]) > 10_000
+        and headers["Cache-Control"] == "no-store"
+    )
+    assert (
+        "default-src 'none'" in headers["Content-Security-Policy"]
+        and "Access-Control-Allow-Origin" not in headers
+    )
 
 
 def test_what_cannot_be_served_is_told(serving: ThreadingHTTPServer, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no study"):
         server(tmp_path, port=0)
     store(tmp_path).close()
-    with pytest.raises(ValueError, match=f"port {serving.server_port} of 127.0.0.1 .*give another one with --port"):
+    with pytest.raises(
+        ValueError, match=f"port {serving.server_port} of 127.0.0.1 .*give another one with --port"
+    ):
         server(tmp_path, port=serving.server_port)
 
 
@@ -148,7 +170,9 @@ def test_the_command_says_where_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     # Started from a script that runs in the background it would not hear of Ctrl-C.
     hear = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, preexec_fn=hear, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **quiet) as process:
+    with subprocess.Popen(
+        command, preexec_fn=hear, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **quiet
+    ) as process:
         line = process.stdout.readline()
         port = int(re.search(r"http://127\.0\.0\.1:(\d+)/ \(stop with Ctrl-C\)", line).group(1))
         with urllib.request.urlopen(f"http://localhost:{port}/state.json", timeout=10) as answer:
@@ -174,9 +198,23 @@ def test_in_a_browser_an_open_page_draws_the_news_and_keeps_what_its_reader_chos
     with _served(tmp_path / "run") as serving:
         monkeypatch.setattr(serve.Live, "state", news)
         monkeypatch.setattr(serve, "_REST", 0.0)
-        command = [browser(), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-        command += ["--virtual-time-budget=9000", "--dump-dom", f"http://127.0.0.1:{serving.server_port}/#trial={known[0]}"]
-        dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+        command = [
+            browser(),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={tmp_path / 'profile'}",
+        ]
+        command += [
+            "--virtual-time-budget=9000",
+            "--dump-dom",
+            f"http://127.0.0.1:{serving.server_port}/#trial={known[0]}",
+        ]
+        dom = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, check=True
+        ).stdout
     count = sum(row.status == "ok" for row in mine.trials())
-    assert count > len(known) and f"{count} candidates trained" in dom and 'role="status">Live:' in dom
+    assert (
+        count > len(known) and f"{count} candidates trained" in dom and 'role="status">Live:' in dom
+    )
     assert re.search(rf'id="detail-head"[^>]*>Trial {known[0]}<', dom)

@@ -1,4 +1,5 @@
-"""Winners that were trained again in the report: error bars, how sure the answer is, controls, openings of the test split."""
+"""Winners that were trained again in the report: error bars, how sure the answer is, controls,
+openings of the test split."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,8 @@ DRAWS = np.array([-0.01, 0.0, 0.01, 0.02])
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, int]:
-    """A study whose smallest wiring near the best was trained four times more, and tested; its control is much worse."""
+    """A study whose smallest wiring near the best was trained four times more, and tested; its
+    control is much worse."""
     mine = store(tmp_path_factory.mktemp("again"), trials=12)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
     small = mine.trial(int(enough(mine).small["trial"]))
@@ -30,7 +32,10 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, int]:
         for draw, noise in enumerate(DRAWS):
             error = small.error + worse + noise
             one = Retraining(small.trial, control, draw, replace(small.candidate, seed=draw), draw)
-            mine.retrained_finished({one: Outcome(Status.OK, error, 1 - error, 9, 9, 1.0, 0.25, (error,), b"state")}, "me")
+            mine.retrained_finished(
+                {one: Outcome(Status.OK, error, 1 - error, 9, 9, 1.0, 0.25, (error,), b"state")},
+                "me",
+            )
             tested[one.key] = (error + 0.01, 1 - error - 0.01)
     mine.open_test("4 seeds", list(tested))
     mine.tested(tested)
@@ -41,10 +46,13 @@ def test_the_answer_says_how_sure_it_is(again: tuple[Store, int]) -> None:
     mine, trial = again
     data, error = report_data(mine), mine.trial(trial).error
     mean, se = error + 0.02 + DRAWS.mean(), DRAWS.std(ddof=1) / 2
-    assert data["spread"] == {trial: [pytest.approx(mean, rel=1e-4), pytest.approx(se, rel=1e-2), 4, "retrain"]}
+    assert data["spread"] == {
+        trial: [pytest.approx(mean, rel=1e-4), pytest.approx(se, rel=1e-2), 4, "retrain"]
+    }
     sure = data["lead"]["sure"]
     assert (
-        f"accuracy on validation is {1 - mean:.4g} ± {se:.2g}" in sure[0] and f"in the search it was {1 - error:.4g}" in sure[0]
+        f"accuracy on validation is {1 - mean:.4g} ± {se:.2g}" in sure[0]
+        and f"in the search it was {1 - error:.4g}" in sure[0]
     )
     assert f"opened once for these 4 networks, its accuracy is {1 - mean - 0.01:.4g}" in sure[1]
     assert sure[2:] == [f"The wiring is significantly better than {CONTROLS['rewired']}."]
@@ -59,7 +67,9 @@ def test_the_answer_says_how_sure_it_is(again: tuple[Store, int]) -> None:
 
 
 @pytest.mark.slow
-def test_in_a_browser_winners_controls_and_openings_are_drawn(again: tuple[Store, int], tmp_path: Path) -> None:
+def test_in_a_browser_winners_controls_and_openings_are_drawn(
+    again: tuple[Store, int], tmp_path: Path
+) -> None:
     mine, trial = again
     script = """
   const text = id => document.getElementById(id).textContent, count = name => document.querySelectorAll(name).length;
@@ -69,9 +79,20 @@ def test_in_a_browser_winners_controls_and_openings_are_drawn(again: tuple[Store
     tracks: [...document.querySelectorAll(".bar-track")].map(track => track.clientWidth), detail: text("detail-scores"),
     value: document.querySelector(".bar-row.own .bar-value").textContent};"""
     found = found_in(report_page(report_data(mine)), tmp_path, script)
-    assert found["hidden"] == [False, True] and found["squares"] == [1, 1] and found["bars"] == 1 and found["nulls"][0] == 1
-    assert "the wiring beats" in found["nulls"][1] and str(trial) in found["winners"] and "4 seeds" in found["openings"]
-    assert len(found["tracks"]) > 1 and len(set(found["tracks"])) == 1  # bars are compared by their lengths
+    assert (
+        found["hidden"] == [False, True]
+        and found["squares"] == [1, 1]
+        and found["bars"] == 1
+        and found["nulls"][0] == 1
+    )
+    assert (
+        "the wiring beats" in found["nulls"][1]
+        and str(trial) in found["winners"]
+        and "4 seeds" in found["openings"]
+    )
+    assert (
+        len(found["tracks"]) > 1 and len(set(found["tracks"])) == 1
+    )  # bars are compared by their lengths
     mean = 1 - mine.trial(trial).error - 0.02 - DRAWS.mean()
     assert float(found["value"].split(" ± ")[0]) == pytest.approx(mean, abs=1e-4)
     assert "mean of 4 trainings" in found["detail"] and "test split, 4 trainings" in found["detail"]

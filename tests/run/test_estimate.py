@@ -16,9 +16,15 @@ from wiring_search.training.warm_up import one_torch_thread, warm_up
 def test_arithmetic() -> None:
     plain = studies.config(trials=40, epochs=10, pack_size=4, ahead=8)
     found = extrapolated(Cost(epoch=0.5, below=0.2, full=1.0), plain, workers=2)
-    assert found.seconds == 40 * (10 * 0.5 + 1.0) / 2 and found.core_hours == pytest.approx(2 * found.seconds / 3600)
+    assert found.seconds == 40 * (10 * 0.5 + 1.0) / 2 and found.core_hours == pytest.approx(
+        2 * found.seconds / 3600
+    )
     assert (
-        extrapolated(Cost(0.5, 0.2, 1.0), studies.config(trials=40, epochs=10, pack_size=4, ahead=8, repeats=3), 1).seconds
+        extrapolated(
+            Cost(0.5, 0.2, 1.0),
+            studies.config(trials=40, epochs=10, pack_size=4, ahead=8, repeats=3),
+            1,
+        ).seconds
         == 40 * 16
     )
     # Rungs of 1, 3 and 9 epochs: a third of all for two more, a ninth for six more.
@@ -45,8 +51,12 @@ def test_typical_candidates_cover_the_sample_from_cheap_to_dear() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("scores", "epochs"), [((), 30), (("dynamics", "robustness"), 8)])
-def test_a_search_takes_as_long_as_was_said(scores: tuple[str, ...], epochs: int, tmp_path: Path) -> None:
-    config = run.study_config("digits", "small", trials=32, epochs=epochs, sampler="random", scores=scores, seed=5)
+def test_a_search_takes_as_long_as_was_said(
+    scores: tuple[str, ...], epochs: int, tmp_path: Path
+) -> None:
+    config = run.study_config(
+        "digits", "small", trials=32, epochs=epochs, sampler="random", scores=scores, seed=5
+    )
     warm_up([Kind(*kind) for kind in Space.from_json(config.space).dynamics()])
     before = estimate(tasks.load("digits"), config, workers=1)
     with one_torch_thread(), one_thread():

@@ -26,14 +26,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("examine") / "run"
     space, data = path.parent / "space.toml", path.parent / "own.csv"
     a, b = np.random.default_rng(0).standard_normal((2, 600))
-    pandas.DataFrame({"a": a, "b": b, "y": np.convolve(a, [0.5, 0.3, 0.2])[:600]}).to_csv(data, index=False)
+    pandas.DataFrame({"a": a, "b": b, "y": np.convolve(a, [0.5, 0.3, 0.2])[:600]}).to_csv(
+        data, index=False
+    )
     space.write_text(
         'topology = "ncp"\n[dimensions]\nneuron = { choices = ["ltc", "cfc"] }\nsensory = 4\ninter = 6\ncommand = 4\n'
         "motor = 3\nsensory_fanout = 2\ninter_fanout = 2\nrecurrent_synapses = { low = 2, high = 8 }\nmotor_fanin = 2\n"
         'steps = { low = 1, high = 2, when = { neuron = ["ltc"] } }\nlearning_rate = 0.03\nwiring_seed = { low = 0, high = 7 }\n'
     )
     options = TaskOptions(data=str(data), target="y", window=8, stride=4)
-    search(study_config("csv", str(space), options, trials=6, epochs=2, pack_size=3), path, ONE_PROCESS)
+    search(
+        study_config("csv", str(space), options, trials=6, epochs=2, pack_size=3), path, ONE_PROCESS
+    )
     return path
 
 
@@ -49,7 +53,10 @@ def test_robustness_of_the_front(folder: Path, run) -> None:
     assert shifted.groupby("trial")["relative"].mean().to_numpy() == pytest.approx(
         clean.set_index("trial").sort_index()["robustness"].to_numpy()
     )
-    assert all(family in text for family in FAMILIES) and f"{len(shifted)} of {len(shifted)} shifted errors" in text
+    assert (
+        all(family in text for family in FAMILIES)
+        and f"{len(shifted)} of {len(shifted)} shifted errors" in text
+    )
     assert (folder / "robustness.png").stat().st_size > 20_000
 
 
@@ -60,23 +67,38 @@ def test_dynamics_before_and_after_training(folder: Path, run) -> None:
     assert table["trial"].tolist() == np.repeat(front["trial"], 2).tolist()
     assert table["stage"].tolist() == ["fresh", "trained"] * len(front)
     trained = table[table["stage"] == "trained"]
-    for name in ("expressivity", "gradient_slope", "kernel_rank"):  # what the search has measured on the same weights
+    for name in (
+        "expressivity",
+        "gradient_slope",
+        "kernel_rank",
+    ):  # what the search has measured on the same weights
         assert trained[name].to_numpy() == pytest.approx(front[name].to_numpy(float))
-    assert (table[table["stage"] == "fresh"]["expressivity"].to_numpy() != trained["expressivity"].to_numpy()).all()
-    assert (table["tau_lower"] <= table["tau_median"]).all() and (table["tau_median"] <= table["tau_upper"]).all()
+    assert (
+        table[table["stage"] == "fresh"]["expressivity"].to_numpy()
+        != trained["expressivity"].to_numpy()
+    ).all()
+    assert (table["tau_lower"] <= table["tau_median"]).all() and (
+        table["tau_median"] <= table["tau_upper"]
+    ).all()
     assert "gradient_slope" in text and (folder / "dynamics.png").stat().st_size > 20_000
     assert "has no trial 99" in run("dynamics", folder, "--trial", 99, rc=2)
 
 
 def test_robustness_of_any_kinds_together_in_the_order_asked_for(folder: Path) -> None:
-    trials = [trial for trial in Run(folder).table()["trial"].tolist() if Run(folder).trial(trial).status is Status.OK][::-1]
+    trials = [
+        trial
+        for trial in Run(folder).table()["trial"].tolist()
+        if Run(folder).trial(trial).status is Status.OK
+    ][::-1]
     assert len({Run(folder).trial(trial).candidate.neuron for trial in trials}) == 2
     table = examine.robustness(folder, trials)
     clean = table[table["family"] == "clean"]
     assert clean["trial"].tolist() == trials
     assert clean["error"].tolist() == [Run(folder).trial(trial).error for trial in trials]
     alone = examine.robustness(folder, trials[2:3])
-    assert alone.reset_index(drop=True).equals(table[table["trial"] == trials[2]].reset_index(drop=True))
+    assert alone.reset_index(drop=True).equals(
+        table[table["trial"] == trials[2]].reset_index(drop=True)
+    )
 
 
 def test_cost_says_what_the_search_has_counted(folder: Path, run) -> None:
@@ -95,12 +117,22 @@ def test_a_trial_is_repeated_by_all_combinations_of_fresh_seeds(folder: Path, ru
     assert all(f"\n  {name} " in text for name in ("wiring", "initialisation", "order", "residual"))
     table = pandas.read_csv(folder / "repeat-1.csv")
     trial = Run(folder).trial(1)
-    assert table["wiring_id"][0] == trial.candidate.wiring.wiring_id and table["wiring_id"].nunique() == 2
+    assert (
+        table["wiring_id"][0] == trial.candidate.wiring.wiring_id
+        and table["wiring_id"].nunique() == 2
+    )
     seed = Run(folder).config.seed
-    assert sorted(table["init_seed"].unique()) == sorted(table["data_seed"].unique()) == [seed + 1, seed + 2]
+    assert (
+        sorted(table["init_seed"].unique())
+        == sorted(table["data_seed"].unique())
+        == [seed + 1, seed + 2]
+    )
     assert len(table.drop_duplicates(["wiring_id", "init_seed", "data_seed"])) == 8
     own = table[:4].groupby("init_seed")["error"].mean()
-    assert f"{own.mean():.4g} ± {own.std() / np.sqrt(2):.2g}" in text and f"error {trial.error:.4g} in the search" in text
+    assert (
+        f"{own.mean():.4g} ± {own.std() / np.sqrt(2):.2g}" in text
+        and f"error {trial.error:.4g} in the search" in text
+    )
     plan = examine.design(folder, 1, 2)
     assert all(wiring.neuron == trial.candidate.neuron for wiring in plan.wirings)
 
@@ -122,14 +154,20 @@ def test_faults_end_in_one_sentence(folder: Path, run, arguments: list, message:
     assert message in text and text.startswith("error: ")
 
 
-def test_trials_without_a_network_are_refused_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trials_without_a_network_are_refused_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tasks, "load", lambda *_: studies.tiny_task())
     space = search_spaces.load("wide").to_json()
-    with closing(studies.store(tmp_path / "run", trials=16, sampler="random", space=space)) as store:
+    with closing(
+        studies.store(tmp_path / "run", trials=16, sampler="random", space=space)
+    ) as store:
         study.search(store.config, store, InlinePool(studies.fake_train, studies.tiny_task()))
         trials = store.trials()
     lost = next(trial.trial for trial in trials if trial.status is Status.DIVERGED)
-    with pytest.raises(ValueError, match=f"trial {lost} has no trained network: diverged \\(gave up\\)"):
+    with pytest.raises(
+        ValueError, match=f"trial {lost} has no trained network: diverged \\(gave up\\)"
+    ):
         examine.robustness(tmp_path / "run", (lost,))
     assert list(examine.costs(tmp_path / "run", (lost,))) == [lost]
     never = next(trial.trial for trial in trials if trial.status is Status.INFEASIBLE)

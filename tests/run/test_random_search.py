@@ -1,4 +1,5 @@
-"""Random search beside a study: the same settings, as many candidates, its own store; gone on with, and drawn in the study's report."""
+"""Random search beside a study: the same settings, as many candidates, its own store; gone on with,
+and drawn in the study's report."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -19,7 +20,11 @@ from workers.inline import InlinePool
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("beside") / "run"
-    search(study_config("digits", "small", trials=3, epochs=1, pack_size=3, ahead=1, scores=()), out, ONE_PROCESS)
+    search(
+        study_config("digits", "small", trials=3, epochs=1, pack_size=3, ahead=1, scores=()),
+        out,
+        ONE_PROCESS,
+    )
     return out
 
 

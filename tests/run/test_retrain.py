@@ -1,4 +1,5 @@
-"""Winners trained again, for real on a small study: once each, whatever comes between, and the test split opened after that."""
+"""Winners trained again, for real on a small study: once each, whatever comes between, and the test
+split opened after that."""
 
 import shutil
 import signal
@@ -28,7 +29,11 @@ KEYS = ["trial", "control", "draw"]
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("retrain") / "run"
-    search(study_config("digits", "small", trials=5, epochs=2, pack_size=4, scores=()), folder, ONE_PROCESS)
+    search(
+        study_config("digits", "small", trials=5, epochs=2, pack_size=4, scores=()),
+        folder,
+        ONE_PROCESS,
+    )
     return folder
 
 
@@ -46,7 +51,9 @@ def fresh(study: Path, tmp_path: Path) -> Path:
     return shutil.copytree(study, tmp_path / "run")
 
 
-def _plan(folder: Path, seeds: int = 2, controls: tuple[str, ...] = ("rewired", "dense")) -> examine.Plan:
+def _plan(
+    folder: Path, seeds: int = 2, controls: tuple[str, ...] = ("rewired", "dense")
+) -> examine.Plan:
     return examine.plan(folder, (0, 1), seeds, controls)
 
 
@@ -57,11 +64,21 @@ def _runs(folder: Path) -> pandas.DataFrame:
 
 def test_all_that_is_planned_is_trained_with_fresh_seeds(whole: Path) -> None:
     runs = _runs(whole)
-    assert len(runs) == 2 * 3 * 2 and not runs[KEYS].duplicated().any() and (runs["status"] == "ok").all()
-    assert runs.groupby("draw")["data_seed"].nunique().tolist() == [1, 1] and runs["data_seed"].nunique() == 2
+    assert (
+        len(runs) == 2 * 3 * 2
+        and not runs[KEYS].duplicated().any()
+        and (runs["status"] == "ok").all()
+    )
+    assert (
+        runs.groupby("draw")["data_seed"].nunique().tolist() == [1, 1]
+        and runs["data_seed"].nunique() == 2
+    )
     assert 0 not in {*runs["seed"], *runs["data_seed"]}  # the search's seed
     nulls = runs[runs["control"] == "rewired"]
-    assert nulls["wiring_id"].nunique() == 4 and runs.loc[runs["control"] == "", "wiring_id"].nunique() == 2
+    assert (
+        nulls["wiring_id"].nunique() == 4
+        and runs.loc[runs["control"] == "", "wiring_id"].nunique() == 2
+    )
     assert {"winners.csv", "controls.csv", "winners.png"} <= {path.name for path in whole.iterdir()}
     assert pandas.read_csv(whole / "winners.csv")["tested"].tolist() == [2, 2]
     assert len(pandas.read_csv(whole / "controls.csv")) == 4
@@ -76,39 +93,64 @@ def test_what_was_tested_is_the_network_that_was_trained(whole: Path) -> None:
         task = tasks.load(store.config.task, store.config.task_options)
     candidate: Candidate = retraining.candidate
     pack = trained_pack(task, [candidate], [state])
-    network = LiquidNetwork(candidate.wiring, task.features, task.outputs, steps=candidate.steps, every_step=task.every_step)
+    network = LiquidNetwork(
+        candidate.wiring,
+        task.features,
+        task.outputs,
+        steps=candidate.steps,
+        every_step=task.every_step,
+    )
     for name, place in network.layout.slices[0].items():
         parameter = network.get_parameter(name)
         parameter.data.copy_(torch.from_numpy(pack.weights(0)[place]).view_as(parameter))
     assert float(validation_errors(task, task.valid, pack)[0]) == row["error"]
-    assert network_error(task, task.test, lambda x, elapsed: network(x, elapsed=elapsed)[0]) == pytest.approx(row["test_error"])
+    assert network_error(
+        task, task.test, lambda x, elapsed: network(x, elapsed=elapsed)[0]
+    ) == pytest.approx(row["test_error"])
     assert row["test_metric"] == pytest.approx(1 - row["test_error"])
 
 
-def test_a_second_call_trains_and_opens_nothing_and_more_seeds_add_to_it(whole: Path, tmp_path: Path, run, monkeypatch) -> None:
+def test_a_second_call_trains_and_opens_nothing_and_more_seeds_add_to_it(
+    whole: Path, tmp_path: Path, run, monkeypatch
+) -> None:
     folder, trained = shutil.copytree(whole, tmp_path / "run"), []
 
-    def noted(number: int, rung: Rung, candidates: tuple[Candidate, ...], data_seed: int) -> PackJob:
+    def noted(
+        number: int, rung: Rung, candidates: tuple[Candidate, ...], data_seed: int
+    ) -> PackJob:
         trained.extend(candidates)
         return PackJob(number, rung, candidates, data_seed)
 
     monkeypatch.setattr(retrained, "PackJob", noted)
     options = ["--trial", 0, "--trial", 1, "--controls", "rewired,dense", "--workers", 0]
     text = run("retrain", folder, "--seeds", 2, *options)
-    assert not trained and "12 trainings, 0 of them missing" in text and "these numbers are from opening 1" in text
+    assert (
+        not trained
+        and "12 trainings, 0 of them missing" in text
+        and "these numbers are from opening 1" in text
+    )
     assert _runs(folder).equals(_runs(whole))
     text = run("retrain", folder, "--seeds", 3, *options)
     assert len(trained) == 6 and "18 trainings, 6 of them missing, about" in text
     assert "This was opening 2 of this test split" in text, text
     assert "makes the numbers of later ones optimistic" in text
     runs = _runs(folder)
-    assert runs[runs["draw"] < 2].reset_index(drop=True).equals(_runs(whole)) and runs["opening"].tolist() == [1, 1, 2] * 6
+    assert (
+        runs[runs["draw"] < 2].reset_index(drop=True).equals(_runs(whole))
+        and runs["opening"].tolist() == [1, 1, 2] * 6
+    )
     with closing(Store.open(folder)) as store:
         networks = store.openings()["networks"]
-        assert not set(networks[0]) & set(networks[1]) and len(networks[0]) == 12 and len(networks[1]) == 6
+        assert (
+            not set(networks[0]) & set(networks[1])
+            and len(networks[0]) == 12
+            and len(networks[1]) == 6
+        )
 
 
-def test_whatever_stops_it_a_second_call_goes_on_to_the_same_numbers(fresh: Path, whole: Path) -> None:
+def test_whatever_stops_it_a_second_call_goes_on_to_the_same_numbers(
+    fresh: Path, whole: Path
+) -> None:
     def interrupt(done: int, count: int, doing: str = "") -> None:
         if done == 4:
             signal.raise_signal(signal.SIGINT)
@@ -128,20 +170,28 @@ def test_whatever_stops_it_a_second_call_goes_on_to_the_same_numbers(fresh: Path
     assert _runs(fresh)[same].equals(_runs(whole)[same])
 
 
-def test_the_test_split_is_sealed_until_its_opening_is_in_the_store(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_test_split_is_sealed_until_its_opening_is_in_the_store(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = []
 
     class Sealed(Task):
         def __getattribute__(self, name: str):
             if name == "test":
                 with closing(Store.open(fresh)) as store:
-                    assert len(store.openings()) == 1 and len(store.retrained()) == 2, "read before its opening was noted"
+                    assert len(store.openings()) == 1 and len(store.retrained()) == 2, (
+                        "read before its opening was noted"
+                    )
                 read.append(name)
             return super().__getattribute__(name)
 
     with closing(Store.open(fresh)) as store:
         task = tasks.load(store.config.task, store.config.task_options)
-    monkeypatch.setattr(tasks, "load", lambda *given: Sealed(**{f.name: getattr(task, f.name) for f in fields(Task)}))
+    monkeypatch.setattr(
+        tasks,
+        "load",
+        lambda *given: Sealed(**{f.name: getattr(task, f.name) for f in fields(Task)}),
+    )
     plan = _plan(fresh, 1, ())
     assert examine.retrain(fresh, plan, ONE_PROCESS, test=False).opening is None and not read
     assert examine.retrain(fresh, plan, ONE_PROCESS).opening == 1 and read
@@ -149,7 +199,9 @@ def test_the_test_split_is_sealed_until_its_opening_is_in_the_store(fresh: Path,
     assert examine.retrain(fresh, plan, ONE_PROCESS).opening is None and len(read) == count
 
 
-def test_an_opening_that_was_noted_and_not_used_is_gone_on_with(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_opening_that_was_noted_and_not_used_is_gone_on_with(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = _plan(fresh, 1, ())
 
     def die(*given: object) -> None:
@@ -167,7 +219,10 @@ def test_an_opening_that_was_noted_and_not_used_is_gone_on_with(fresh: Path, mon
     ("options", "message"),
     [
         (["--seeds", 0], "--seeds is 0; give 1 or more"),
-        (["--controls", "tangled"], "control 'tangled' is not known; give some of rewired, random, polarity, dense, or none"),
+        (
+            ["--controls", "tangled"],
+            "control 'tangled' is not known; give some of rewired, random, polarity, dense, or none",
+        ),
         (["--trial", 99], "has no trial 99; its trials are 0 to"),
     ],
 )

@@ -1,4 +1,5 @@
-"""Screening: the sample is what was asked for, correlations are scipy's, and the command says how far to trust them."""
+"""Screening: the sample is what was asked for, correlations are scipy's, and the command says how
+far to trust them."""
 
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from workers.inline import InlinePool
 SMALL = search_spaces.load("small")
 
 
-def test_a_sample_has_as_many_different_feasible_candidates_as_asked_for_and_depends_on_the_seed_alone() -> None:
+def test_a_sample_has_as_many_different_feasible_candidates_as_asked_for_and_depends_on_the_seed_alone() -> (
+    None
+):
     points = list(sampled(SMALL, 40, 0))
     assert len({candidate.candidate_id for _, candidate in points}) == 40
     assert points == list(sampled(SMALL, 40, 0)) and points != list(sampled(SMALL, 40, 1))
@@ -27,15 +30,25 @@ def test_a_sample_has_as_many_different_feasible_candidates_as_asked_for_and_dep
 
 
 def test_a_small_space_gives_what_it_has() -> None:
-    sizes = dict.fromkeys(("inter", "command", "motor", "sensory_fanout", "inter_fanout", "motor_fanin"), Choice((2,)))
+    sizes = dict.fromkeys(
+        ("inter", "command", "motor", "sensory_fanout", "inter_fanout", "motor_fanin"), Choice((2,))
+    )
     space = Space("ncp", {"sensory": IntRange(1, 3), **sizes, "recurrent_synapses": Choice((0,))})
     assert len(list(sampled(space, 50, 0))) == 3
 
 
 def test_draws_fill_their_ranges_evenly() -> None:
     """Kolmogorov–Smirnov against the distribution that the range promises."""
-    space = Space("fully_connected", {"sensory": IntRange(1, 20), "neurons": IntRange(4, 64, log=True), "motor": Choice((2,)),
-                                      "learning_rate": FloatRange(0.001, 0.1, log=True)})  # fmt: skip
+    space = Space(
+        "fully_connected",
+        {
+            "sensory": IntRange(1, 20),
+            "neurons": IntRange(4, 64, log=True),
+            "motor": Choice((2,)),
+            # fmt: skip
+            "learning_rate": FloatRange(0.001, 0.1, log=True),
+        },
+    )
     rng = np.random.default_rng(0)
     points = [space.draw(rng) for _ in range(2000)]
     rates = np.log([point["learning_rate"] for point in points])
@@ -49,14 +62,21 @@ def test_draws_fill_their_ranges_evenly() -> None:
 def test_the_table_holds_every_candidate_once_with_its_own_proxies() -> None:
     task = tiny_task()
     told: list[tuple[int, int]] = []
-    table = screened(SMALL, 150, 3, InlinePool(screen_pack, task), lambda done, count: told.append((done, count)))
+    table = screened(
+        SMALL, 150, 3, InlinePool(screen_pack, task), lambda done, count: told.append((done, count))
+    )
     assert len(table) == 150 and told[-1] == (150, 150) and table["merit"].is_monotonic_decreasing
     row = table.iloc[7]
     point = {name: row[f"p.{name}"] for name in SMALL.dimensions}
     candidate = SMALL.build({name: value.item() for name, value in point.items()}, 3)
-    assert candidate.candidate_id == row["candidate_id"] and candidate.wiring.synapse_count == row["synapses"]
+    assert (
+        candidate.candidate_id == row["candidate_id"]
+        and candidate.wiring.synapse_count == row["synapses"]
+    )
     again = proxies([candidate], task.features, 3)
-    assert {name: float(again[name][0]) for name in PROXIES} == {name: row[name] for name in PROXIES}
+    assert {name: float(again[name][0]) for name in PROXIES} == {
+        name: row[name] for name in PROXIES
+    }
 
 
 @pytest.mark.ray
@@ -69,8 +89,12 @@ def test_workers_that_are_not_up_yet_screen_the_same(tmp_path: Path) -> None:
 
 
 def test_a_space_without_a_feasible_candidate_is_refused() -> None:
-    sizes = dict.fromkeys(("sensory", "inter", "command", "motor", "inter_fanout", "motor_fanin"), Choice((2,)))
-    space = Space("ncp", {**sizes, "sensory_fanout": Choice((3,)), "recurrent_synapses": Choice((0,))})
+    sizes = dict.fromkeys(
+        ("sensory", "inter", "command", "motor", "inter_fanout", "motor_fanin"), Choice((2,))
+    )
+    space = Space(
+        "ncp", {**sizes, "sensory_fanout": Choice((3,)), "recurrent_synapses": Choice((0,))}
+    )
     with pytest.raises(ValueError, match="no feasible candidate among 1000 random points; widen"):
         screened(space, 5, 0, InlinePool(screen_pack, tiny_task()))
 
@@ -78,17 +102,30 @@ def test_a_space_without_a_feasible_candidate_is_refused() -> None:
 def test_merit_rewards_each_proxy_and_punishes_what_is_not_finite() -> None:
     import pandas
 
-    table = pandas.DataFrame({"expressivity": [1.0, 2.0, np.nan], "gradient_slope": [-0.5, 0.1, 0.2], "kernel_rank": [3, 9, 5]})
-    assert merit(table).tolist() == pytest.approx([(1 / 2 + 1 / 3 + 1 / 3) / 3, 1.0, (0 + 2 / 3 + 2 / 3) / 3])
+    table = pandas.DataFrame(
+        {
+            "expressivity": [1.0, 2.0, np.nan],
+            "gradient_slope": [-0.5, 0.1, 0.2],
+            "kernel_rank": [3, 9, 5],
+        }
+    )
+    assert merit(table).tolist() == pytest.approx(
+        [(1 / 2 + 1 / 3 + 1 / 3) / 3, 1.0, (0 + 2 / 3 + 2 / 3) / 3]
+    )
 
 
 def test_screening_beside_a_study_says_what_the_proxies_foretold(tmp_path) -> None:
-    config = study_config("digits", "small", trials=6, epochs=1, pack_size=3, ahead=2, scores=("robustness",))
+    config = study_config(
+        "digits", "small", trials=6, epochs=1, pack_size=3, ahead=2, scores=("robustness",)
+    )
     run = search(config, tmp_path, ONE_PROCESS)
     found = screen(config, tmp_path, 20, ONE_PROCESS)
-    assert len(found.table) == 20 and {"screen.csv", "screen.parquet", "proxies.csv", "proxies.png"} <= {
-        path.name for path in tmp_path.iterdir()
-    }
+    assert len(found.table) == 20 and {
+        "screen.csv",
+        "screen.parquet",
+        "proxies.csv",
+        "proxies.png",
+    } <= {path.name for path in tmp_path.iterdir()}
     assert found.trust is not None and set(found.trust["proxy"]) == {
         "expressivity",
         "|gradient_slope|",
@@ -99,7 +136,9 @@ def test_screening_beside_a_study_says_what_the_proxies_foretold(tmp_path) -> No
     ok = run.table()
     ok = ok[ok["status"] == "ok"]
     by_size = found.trust.set_index(["proxy", "score"]).loc[("synapses", "error")]
-    assert by_size["correlation"] == pytest.approx(stats.spearmanr(ok["synapses"].astype(float), ok["error"]).statistic)
+    assert by_size["correlation"] == pytest.approx(
+        stats.spearmanr(ok["synapses"].astype(float), ok["error"]).statistic
+    )
     with pytest.raises(ValueError, match="holds a study of another space"):
         screen(study_config("digits", "default"), tmp_path, 5, ONE_PROCESS)
     with pytest.raises(ValueError, match="samples is 0; give 1 or more"):

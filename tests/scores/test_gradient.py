@@ -1,4 +1,5 @@
-"""Gradient through time and time constants: against torch's exact Jacobians in float64, and against closed forms."""
+"""Gradient through time and time constants: against torch's exact Jacobians in float64, and against
+closed forms."""
 
 import numpy as np
 import pytest
@@ -38,7 +39,9 @@ def _pack(neuron: str = "ltc", memory: str = "none", count: int = 3) -> Pack:
     rng = np.random.default_rng(5)
     solver = SOLVERS[neuron][0]
     steps = 0 if solver == "closed-form" else 2
-    drawn = [Candidate(random_wiring(rng), neuron, solver, steps, memory, seed=k) for k in range(count)]
+    drawn = [
+        Candidate(random_wiring(rng), neuron, solver, steps, memory, seed=k) for k in range(count)
+    ]
     return Pack(drawn, FEATURES, 1)
 
 
@@ -49,11 +52,19 @@ def _data(samples: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _one_step_jacobians(pack: Pack, p: int, x: np.ndarray, elapsed: np.ndarray) -> np.ndarray:
-    """∂s_{t+1}/∂s_t along one sample's trajectory, (T, n, n), by torch.autograd through the plain reference."""
+    """∂s_{t+1}/∂s_t along one sample's trajectory, (T, n, n), by torch.autograd through the plain
+    reference."""
     alone = Pack([pack.candidates[p]], FEATURES, 1)
-    params, state, found = torch.from_numpy(alone.effective).double(), torch.zeros(alone.layout.state_size).double(), []
+    params, state, found = (
+        torch.from_numpy(alone.effective).double(),
+        torch.zeros(alone.layout.state_size).double(),
+        [],
+    )
     for t in range(len(elapsed)):
-        now = torch.from_numpy(x[None, t : t + 1]).double(), torch.from_numpy(elapsed[None, t : t + 1]).double()
+        now = (
+            torch.from_numpy(x[None, t : t + 1]).double(),
+            torch.from_numpy(elapsed[None, t : t + 1]).double(),
+        )
 
         def step(s: torch.Tensor, now: tuple = now) -> torch.Tensor:
             return reference.run(alone.layout, params, *now, s[None], False)[1][0]
@@ -75,17 +86,22 @@ def _log_norms(jacobians: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("neuron", "memory"), KINDS)
 def test_norms_are_those_of_exact_jacobians(neuron: str, memory: str) -> None:
-    """One sample many times over, with every unit vector: then the mean over vectors is no estimate."""
+    """One sample many times over, with every unit vector: then the mean over vectors is no
+    estimate."""
     pack = _pack(neuron, memory, count=2)
     x, elapsed = _data(1)
     for p, at in enumerate(pack.layout.states):
         n = at.stop - at.start
         probes = np.zeros((n, pack.layout.state_size), np.float32)
         probes[:, at] = np.eye(n)
-        found = log_jacobian_norms(pack, np.repeat(x, n, axis=0), np.repeat(elapsed, n, axis=0), probes)[p]
+        found = log_jacobian_norms(
+            pack, np.repeat(x, n, axis=0), np.repeat(elapsed, n, axis=0), probes
+        )[p]
         exact = _log_norms(_one_step_jacobians(pack, p, x[0], elapsed[0]))
         there = exact > -60  # a path that is cut has no logarithm
-        assert there[0] and np.abs(found - exact)[there].max() < 1e-3 and (found[~there] < -60).all()
+        assert (
+            there[0] and np.abs(found - exact)[there].max() < 1e-3 and (found[~there] < -60).all()
+        )
 
 
 def test_random_vectors_estimate_the_norm() -> None:
@@ -95,7 +111,9 @@ def test_random_vectors_estimate_the_norm() -> None:
     for p in range(3):
         exact = _log_norms(_one_step_jacobians(pack, p, x[0], elapsed[0]))
         assert np.abs(flow.log_norms[p] - exact).max() < 0.15
-        assert flow.slopes[p] == pytest.approx(np.polyfit(np.arange(STEPS + 1), exact, 1)[0], abs=0.03)
+        assert flow.slopes[p] == pytest.approx(
+            np.polyfit(np.arange(STEPS + 1), exact, 1)[0], abs=0.03
+        )
 
 
 @pytest.mark.parametrize(("neuron", "memory"), KINDS)
@@ -105,14 +123,19 @@ def test_self_derivatives_are_the_diagonal_of_exact_jacobians(neuron: str, memor
     found = self_derivatives(pack, x, elapsed)
     for p in range(2):
         for sample in range(3):
-            exact = np.diagonal(_one_step_jacobians(pack, p, x[sample], elapsed[sample]), axis1=1, axis2=2)
+            exact = np.diagonal(
+                _one_step_jacobians(pack, p, x[sample], elapsed[sample]), axis1=1, axis2=2
+            )
             assert np.abs(found[p][sample] - exact).max() < 1e-5
 
 
 def test_pack_mates_do_not_change_a_bit() -> None:
     together = _pack("ltc", "state", count=5)
     x, elapsed = _data(9)
-    flow, constants = gradient_flow(together, x, elapsed), time_constants(together, x[:2], elapsed[:2])
+    flow, constants = (
+        gradient_flow(together, x, elapsed),
+        time_constants(together, x[:2], elapsed[:2]),
+    )
     for p, candidate in enumerate(together.candidates):
         alone = Pack([candidate], FEATURES, 1)
         assert np.array_equal(gradient_flow(alone, x, elapsed).log_norms[0], flow.log_norms[p])
@@ -124,7 +147,10 @@ def test_a_held_network_keeps_its_gradient() -> None:
     flow = gradient_flow(pack, _data(4)[0], np.zeros((4, STEPS), np.float32))
     assert np.abs(flow.log_norms).max() < 1e-6 and np.abs(flow.slopes).max() < 1e-7
     assert flow.verdicts == (HEALTHY,) * 3
-    assert all(np.isposinf(of).all() for of in time_constants(pack, _data(1)[0], np.zeros((1, STEPS), np.float32)))
+    assert all(
+        np.isposinf(of).all()
+        for of in time_constants(pack, _data(1)[0], np.zeros((1, STEPS), np.float32))
+    )
 
 
 def _decaying(tau: float, self_weight: float = 0.0) -> Pack:
@@ -138,7 +164,9 @@ def _decaying(tau: float, self_weight: float = 0.0) -> Pack:
 
 
 @pytest.mark.parametrize(("tau", "self_weight"), [(2.0, 0.0), (5.0, 0.1), (2.0, 1.5)])
-def test_linear_neurons_have_the_slope_and_the_time_constant_of_their_rate(tau: float, self_weight: float) -> None:
+def test_linear_neurons_have_the_slope_and_the_time_constant_of_their_rate(
+    tau: float, self_weight: float
+) -> None:
     pack, (x, _) = _decaying(tau, self_weight), _data(4)
     rate = 1 / tau - self_weight  # of dx/dt = −x/τ + w x
     elapsed = np.full((4, STEPS), 0.8, np.float32)
@@ -148,8 +176,16 @@ def test_linear_neurons_have_the_slope_and_the_time_constant_of_their_rate(tau: 
 
 
 def test_time_constants_of_ltc_are_capacitance_over_conductance() -> None:
-    """Without self-loops, by the closed form, which solves exactly the equation whose time constant this is."""
-    wiring = Wiring(2, 2, 2, 1, ((0, 3, 1), (1, 4, -1)), ((3, 1, 1), (4, 2, 1), (1, 2, -1), (2, 1, 1), (1, 0, 1), (2, 0, -1)))
+    """Without self-loops, by the closed form, which solves exactly the equation whose time constant
+    this is."""
+    wiring = Wiring(
+        2,
+        2,
+        2,
+        1,
+        ((0, 3, 1), (1, 4, -1)),
+        ((3, 1, 1), (4, 2, 1), (1, 2, -1), (2, 1, 1), (1, 0, 1), (2, 0, -1)),
+    )
     pack = Pack([Candidate(wiring, solver="closed-form", steps=0, seed=3)], FEATURES, 1)
     x, elapsed = _data(2)
     own = {name: pack.effective[at].astype(float) for name, at in pack.layout.slices[0].items()}
@@ -159,7 +195,10 @@ def test_time_constants_of_ltc_are_capacitance_over_conductance() -> None:
         for t in range(STEPS):
             driving, conductance = own["gleak"] * own["vleak"], own["gleak"].copy()
             u = x[sample, t] * own["input_w"] + own["input_b"]
-            for prefix, pre, post, values in (("sensory_", made.sensory_pre, made.sensory_post, u), ("", made.pre, made.post, v)):
+            for prefix, pre, post, values in (
+                ("sensory_", made.sensory_pre, made.sensory_post, u),
+                ("", made.pre, made.post, v),
+            ):
                 w, mu, sigma, erev = (own[prefix + name] for name in ("w", "mu", "sigma", "erev"))
                 open_now = w / (1 + np.exp(-sigma * (values[pre] - mu)))
                 np.add.at(conductance, post, open_now)
@@ -183,17 +222,25 @@ def test_who_is_not_connected_to_itself_remembers_as_the_equation_says() -> None
 
 def test_a_memory_carries_what_neurons_forget() -> None:
     pack = _pack("cfc", "state")
-    for p, made in enumerate(pack.layout.connections):  # the forget gates wide open, the others as they are
+    for p, made in enumerate(
+        pack.layout.connections
+    ):  # the forget gates wide open, the others as they are
         bias = pack.effective[pack.layout.slices[p]["memory_b"]]
         bias[2 * made.neurons : 3 * made.neurons] = 8.0
     x, elapsed = _data(16)
-    whole, neurons_alone = gradient_flow(pack, x, elapsed), gradient_flow(pack, x, elapsed, through_memory=False)
+    whole, neurons_alone = (
+        gradient_flow(pack, x, elapsed),
+        gradient_flow(pack, x, elapsed, through_memory=False),
+    )
     assert (whole.slopes > -0.3).all() and (neurons_alone.slopes < 3 * whole.slopes).all()
-    for found, made in zip(time_constants(pack, x[:2], elapsed[:2]), pack.layout.connections, strict=True):
+    for found, made in zip(
+        time_constants(pack, x[:2], elapsed[:2]), pack.layout.connections, strict=True
+    ):
         assert (found[made.neurons :] > 100).all() and np.median(found[: made.neurons]) < 1
     without = _pack("cfc")
     assert np.array_equal(
-        gradient_flow(without, x, elapsed).slopes, gradient_flow(without, x, elapsed, through_memory=False).slopes
+        gradient_flow(without, x, elapsed).slopes,
+        gradient_flow(without, x, elapsed, through_memory=False).slopes,
     )
 
 

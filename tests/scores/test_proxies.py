@@ -1,4 +1,5 @@
-"""Ranks of the liquid network itself, and the proxies of many candidates: slow loops and closed cases."""
+"""Ranks of the liquid network itself, and the proxies of many candidates: slow loops and closed
+cases."""
 
 import numpy as np
 import pytest
@@ -21,21 +22,31 @@ from wiring_search.wirings.wiring import Wiring
 FEATURES = 2
 
 
-def _candidates(count: int, neuron: str = "ltc", solver: str = "semi-implicit", steps: int = 2) -> list[Candidate]:
+def _candidates(
+    count: int, neuron: str = "ltc", solver: str = "semi-implicit", steps: int = 2
+) -> list[Candidate]:
     rng = np.random.default_rng(8)
     return [Candidate(random_wiring(rng), neuron, solver, steps, seed=k) for k in range(count)]
 
 
 def _delay_line(neurons: int) -> Candidate:
-    """CT-RNN neurons in a row, of which Euler's step of one unit of time makes shift registers: τ = 1."""
+    """CT-RNN neurons in a row, of which Euler's step of one unit of time makes shift registers: τ =
+    1."""
     row = tuple((i + 1, i, 1) for i in range(neurons - 1))
-    return Candidate(Wiring(1, neurons - 1, 0, 1, ((0, neurons - 1, 1),), row), "ct-rnn", "euler", 1)
+    return Candidate(
+        Wiring(1, neurons - 1, 0, 1, ((0, neurons - 1, 1),), row), "ct-rnn", "euler", 1
+    )
 
 
 def _slow_rank(candidate: Candidate, u: np.ndarray, threshold: float) -> int:
     pack = Pack([candidate], FEATURES, 1)
-    params, rest = torch.from_numpy(pack.effective).double(), torch.zeros(len(u), pack.layout.state_size).double()
-    _, final = reference.run(pack.layout, params, torch.from_numpy(u), torch.ones(u.shape[:2]).double(), rest, False)
+    params, rest = (
+        torch.from_numpy(pack.effective).double(),
+        torch.zeros(len(u), pack.layout.state_size).double(),
+    )
+    _, final = reference.run(
+        pack.layout, params, torch.from_numpy(u), torch.ones(u.shape[:2]).double(), rest, False
+    )
     scales = np.linalg.svd(final.numpy()[:, : candidate.wiring.neurons], compute_uv=False)
     return int((scales > threshold * scales[0]).sum())
 
@@ -64,19 +75,32 @@ def test_the_rank_of_a_delay_line_is_what_it_holds(steps: int, rank: int) -> Non
 
 
 def test_jitter_is_told_apart_less_than_different_streams() -> None:
-    drawn = [Candidate(random_sparse(2, 40, 2, 20, 160, seed=k), "ct-rnn", "rk4", 1, seed=k) for k in range(3)]
+    drawn = [
+        Candidate(random_sparse(2, 40, 2, 20, 160, seed=k), "ct-rnn", "rk4", 1, seed=k)
+        for k in range(3)
+    ]
     pack = Pack(drawn, FEATURES, 1)
     ranks = np.stack([generalisation_rank(pack, jitter=jitter) for jitter in (0.0, 0.01, 0.1, 1.0)])
-    assert (ranks[0] == 1).all() and (np.diff(ranks, axis=0) >= 0).all() and (ranks[2] < kernel_rank(pack)).all()
+    assert (
+        (ranks[0] == 1).all()
+        and (np.diff(ranks, axis=0) >= 0).all()
+        and (ranks[2] < kernel_rank(pack)).all()
+    )
     assert (kernel_rank(pack) <= 40).all() and echo_state_quality(Reservoir(drawn[0].wiring)) <= 40
 
 
 def test_ranks_do_not_depend_on_pack_mates() -> None:
     candidates = _candidates(6)
-    together = kernel_rank(Pack(candidates, FEATURES, 1)), generalisation_rank(Pack(candidates, FEATURES, 1))
+    together = (
+        kernel_rank(Pack(candidates, FEATURES, 1)),
+        generalisation_rank(Pack(candidates, FEATURES, 1)),
+    )
     for p, candidate in enumerate(candidates):
         alone = Pack([candidate], FEATURES, 1)
-        assert (kernel_rank(alone)[0], generalisation_rank(alone)[0]) == (together[0][p], together[1][p])
+        assert (kernel_rank(alone)[0], generalisation_rank(alone)[0]) == (
+            together[0][p],
+            together[1][p],
+        )
 
 
 def test_settings_out_of_range_are_refused() -> None:
@@ -91,16 +115,24 @@ def test_settings_out_of_range_are_refused() -> None:
             call()
 
 
-def test_mixed_candidates_one_by_one_and_at_once_are_the_same_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mixed_candidates_one_by_one_and_at_once_are_the_same_bit_for_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "_PACK", 3)
     kinds = [("ltc", "semi-implicit", 2), ("ct-rnn", "rk4", 1), ("cfc", "closed-form", 0)]
-    mixed = [candidate for few in zip(*(_candidates(4, *kind) for kind in kinds), strict=True) for candidate in few]
+    mixed = [
+        candidate
+        for few in zip(*(_candidates(4, *kind) for kind in kinds), strict=True)
+        for candidate in few
+    ]
     done: list[tuple[int, int]] = []
     found = proxies(mixed, FEATURES, seed=1, progress=lambda *counts: done.append(counts))
     assert tuple(found) == PROXIES and done[-1] == (12, 12) and len(done) == 6
     for p, candidate in enumerate(mixed):
         alone = proxies([candidate], FEATURES, seed=1)
-        assert all(np.array_equal(alone[name][0], found[name][p], equal_nan=True) for name in PROXIES)
+        assert all(
+            np.array_equal(alone[name][0], found[name][p], equal_nan=True) for name in PROXIES
+        )
     x = np.random.default_rng(1).uniform(-1, 1, (16, 32, FEATURES)).astype(np.float32)
     pack = Pack(mixed[:1], FEATURES, 1)
     assert found["expressivity"][0] == expressivity(pack, seed=1)[0]

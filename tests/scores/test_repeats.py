@@ -1,4 +1,5 @@
-"""Repeated scores: known components are found again, bounds cover, the crossed design trains what it says."""
+"""Repeated scores: known components are found again, bounds cover, the crossed design trains what
+it says."""
 
 import math
 
@@ -17,7 +18,9 @@ from workers.jobs import Outcome, PackJob, PackResult, Rung, Status
 COMPONENTS = VarianceSplit(wiring=4.0, initialisation=2.0, order=1.0, residual=0.5)
 
 
-def _drawn(rng: np.random.Generator, split: VarianceSplit, wirings: int, inits: int, orders: int) -> np.ndarray:
+def _drawn(
+    rng: np.random.Generator, split: VarianceSplit, wirings: int, inits: int, orders: int
+) -> np.ndarray:
     return (
         10
         + math.sqrt(split.wiring) * rng.standard_normal((wirings, 1, 1))
@@ -33,19 +36,32 @@ def test_components_are_found_without_bias() -> None:
     found = [vars(variance_split(_drawn(rng, COMPONENTS, 12, 6, 8))) for _ in range(400)]
     for name, true in vars(COMPONENTS).items():
         values = [split[name] for split in found]
-        assert np.mean(values) == pytest.approx(true, abs=4 * np.std(values) / math.sqrt(len(values))), name
+        assert np.mean(values) == pytest.approx(
+            true, abs=4 * np.std(values) / math.sqrt(len(values))
+        ), name
         assert min(values) > 0
 
 
 def test_mean_squares_are_those_of_a_regression() -> None:
-    """Sums of squares as what each set of dummy variables explains beyond those before it, by least squares."""
+    """Sums of squares as what each set of dummy variables explains beyond those before it, by least
+    squares."""
     errors = _drawn(np.random.default_rng(1), COMPONENTS, 4, 3, 5)
     w, i, d = np.indices(errors.shape).reshape(3, -1)
-    columns = [np.ones((errors.size, 1)), w[:, None] == range(4), (3 * w + i)[:, None] == range(12), d[:, None] == range(5)]
+    columns = [
+        np.ones((errors.size, 1)),
+        w[:, None] == range(4),
+        (3 * w + i)[:, None] == range(12),
+        d[:, None] == range(5),
+    ]
     left = []
     for count in range(1, 5):
         design = np.hstack(columns[:count]).astype(float)
-        left.append(((errors.ravel() - design @ np.linalg.lstsq(design, errors.ravel(), rcond=None)[0]) ** 2).sum())
+        left.append(
+            (
+                (errors.ravel() - design @ np.linalg.lstsq(design, errors.ravel(), rcond=None)[0])
+                ** 2
+            ).sum()
+        )
     of_wiring, of_init, of_order = -np.diff(left) / (3, 8, 4)
     residual = left[-1] / 44
     expected = {
@@ -54,7 +70,9 @@ def test_mean_squares_are_those_of_a_regression() -> None:
         "order": (of_order - residual) / 12,
         "residual": residual,
     }
-    assert vars(variance_split(errors)) == pytest.approx({name: max(0.0, value) for name, value in expected.items()})
+    assert vars(variance_split(errors)) == pytest.approx(
+        {name: max(0.0, value) for name, value in expected.items()}
+    )
 
 
 @pytest.mark.parametrize("only", ["wiring", "initialisation", "order", "residual"])
@@ -69,7 +87,11 @@ def test_a_single_cause_is_named_and_nothing_is_negative(only: str) -> None:
 
 def test_one_wiring_has_no_variance_of_its_own() -> None:
     split = variance_split(_drawn(np.random.default_rng(3), COMPONENTS, 1, 4, 4))
-    assert math.isnan(split.wiring) and sum(split.shares.values()) == pytest.approx(1) and "wiring" not in split.shares
+    assert (
+        math.isnan(split.wiring)
+        and sum(split.shares.values()) == pytest.approx(1)
+        and "wiring" not in split.shares
+    )
     assert variance_split(np.ones((2, 2, 2))).shares == dict.fromkeys(vars(COMPONENTS), 0.0)
 
 
@@ -92,7 +114,9 @@ def test_means_and_bounds_are_those_of_scipy() -> None:
     low, high = stats.t.interval(0.9, 4, loc=scores.mean(axis=-1), scale=stats.sem(scores, axis=-1))
     assert repeats.mean(scores) == pytest.approx(scores.mean(axis=-1))
     assert repeats.standard_error(scores) == pytest.approx(stats.sem(scores, axis=-1))
-    assert repeats.lower_bound(scores, 0.95) == pytest.approx(low) and repeats.upper_bound(scores, 0.95) == pytest.approx(high)
+    assert repeats.lower_bound(scores, 0.95) == pytest.approx(low) and repeats.upper_bound(
+        scores, 0.95
+    ) == pytest.approx(high)
 
 
 def test_bounds_cover_as_often_as_they_say() -> None:
@@ -109,15 +133,24 @@ def test_bounds_of_too_little_are_refused() -> None:
 
 
 def test_every_combination_trains_once_and_stands_in_its_place() -> None:
-    wirings = [Candidate(random_wiring(np.random.default_rng(k)), learning_rate=0.01 * (k + 1)) for k in range(3)]
+    wirings = [
+        Candidate(random_wiring(np.random.default_rng(k)), learning_rate=0.01 * (k + 1))
+        for k in range(3)
+    ]
     jobs, told = [], []
 
     def train(task: Task, job: PackJob) -> PackResult:
         jobs.append(job)
-        errors = [100 * round(100 * c.learning_rate) + 10 * c.seed + job.data_seed for c in job.candidates]
-        return PackResult(0, tuple(Outcome(Status.OK, float(e), 0.0, 0, 0, 0.0, 0.0) for e in errors))
+        errors = [
+            100 * round(100 * c.learning_rate) + 10 * c.seed + job.data_seed for c in job.candidates
+        ]
+        return PackResult(
+            0, tuple(Outcome(Status.OK, float(e), 0.0, 0, 0, 0.0, 0.0) for e in errors)
+        )
 
-    errors = crossed_errors(None, wirings, [2, 5, 7, 8], [3, 4], Rung(0, 1, 16), lambda *news: told.append(news), train)
+    errors = crossed_errors(
+        None, wirings, [2, 5, 7, 8], [3, 4], Rung(0, 1, 16), lambda *news: told.append(news), train
+    )
     expected = [[[100 * w + 10 * i + d for d in (3, 4)] for i in (2, 5, 7, 8)] for w in (1, 2, 3)]
     assert errors.tolist() == expected
     assert sum(len(job.candidates) for job in jobs) == 24 and told[-1] == (24, 24)
@@ -134,4 +167,7 @@ def test_a_design_is_trained_as_its_members_would_be_alone() -> None:
     for i, seed in enumerate((1, 2)):
         for d, order in enumerate((3, 4)):
             alone = Candidate(wirings[0].wiring, steps=1, learning_rate=0.05, seed=seed)
-            assert training.train(task, PackJob(0, Rung(0, 2, 16), (alone,), order)).outcomes[0].error == errors[0, i, d]
+            assert (
+                training.train(task, PackJob(0, Rung(0, 2, 16), (alone,), order)).outcomes[0].error
+                == errors[0, i, d]
+            )

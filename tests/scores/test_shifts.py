@@ -13,7 +13,9 @@ N, T, F = 40, 7, 3
 SEED = (0, 0)
 
 
-def _split(ragged: bool = True, times: bool = True, every_step: bool = True, seed: int = 0) -> Split:
+def _split(
+    ragged: bool = True, times: bool = True, every_step: bool = True, seed: int = 0
+) -> Split:
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, T + 1, N) if ragged else np.full(N, T)
     x = rng.standard_normal((N, T, F)).astype(np.float32)
@@ -60,7 +62,10 @@ def test_noise_has_the_given_spread_and_grows_by_its_level_alone() -> None:
     split = Split(np.zeros((2000, 10, 3), np.float32), np.zeros(2000, np.int64))
     spread = np.array([1.0, 4.0, 0.0])
     noise = shifts.noisy(split, spread, 0.2, SEED).x
-    assert noise.std(axis=(0, 1)) == pytest.approx(0.2 * spread, rel=0.02) and abs(noise.mean(axis=(0, 1))).max() < 0.02
+    assert (
+        noise.std(axis=(0, 1)) == pytest.approx(0.2 * spread, rel=0.02)
+        and abs(noise.mean(axis=(0, 1))).max() < 0.02
+    )
     assert np.allclose(shifts.noisy(split, spread, 0.4, SEED).x, 2 * noise)
     assert _same(shifts.noisy(split, spread, 0.0, SEED), split)
     assert not np.array_equal(shifts.noisy(split, spread, 0.2, (1, 0)).x, noise)
@@ -90,16 +95,23 @@ def test_keeping_everything_changes_nothing() -> None:
     split = _split()
     for told in (True, False):
         same = shifts.dropped(split, 0.0, told, SEED)
-        assert np.array_equal(same.elapsed, elapsed_of(split)) and np.array_equal(same.scored, _valid(split))
+        assert np.array_equal(same.elapsed, elapsed_of(split)) and np.array_equal(
+            same.scored, _valid(split)
+        )
 
 
 def test_a_share_of_the_steps_is_dropped_and_a_larger_share_drops_these_too() -> None:
     split = Split(np.zeros((3000, 11, 1), np.float32), np.zeros(3000, np.int64))
     few, many = (shifts.dropped(split, share, True, SEED) for share in (0.1, 0.5))
     assert 1 - few.scored[:, :-1].mean() == pytest.approx(0.1, abs=0.01) and few.scored[:, -1].all()
-    assert 1 - many.scored[:, :-1].mean() == pytest.approx(0.5, abs=0.01) and (few.scored >= many.scored).all()
+    assert (
+        1 - many.scored[:, :-1].mean() == pytest.approx(0.5, abs=0.01)
+        and (few.scored >= many.scored).all()
+    )
     hidden = shifts.dropped(split, 0.5, False, SEED)
-    assert np.array_equal(hidden.scored, many.scored) and np.array_equal(hidden.elapsed, many.scored.astype(np.float32))
+    assert np.array_equal(hidden.scored, many.scored) and np.array_equal(
+        hidden.elapsed, many.scored.astype(np.float32)
+    )
 
 
 def test_a_clock_of_another_pace() -> None:
@@ -120,22 +132,30 @@ def test_every_second_step_counts_back_from_the_last() -> None:
 @pytest.mark.parametrize("every_step", [True, False])
 @pytest.mark.parametrize("times", [True, False])
 @pytest.mark.parametrize("ragged", [True, False])
-def test_interpolation_draws_straight_lines_and_scores_the_original_places(ragged: bool, times: bool, every_step: bool) -> None:
+def test_interpolation_draws_straight_lines_and_scores_the_original_places(
+    ragged: bool, times: bool, every_step: bool
+) -> None:
     split = _split(ragged, times, every_step)
     factor = 3
     slow = shifts.interpolated(split, factor, every_step)
     assert slow.x.shape == (N, factor * T, F) and slow.x.dtype == np.float32
     for i, length in enumerate(shifts.lengths_of(split)):
-        places = np.arange(1, factor * length + 1) / factor  # the original steps stand at 1, 2, …; before them the first one
+        places = (
+            np.arange(1, factor * length + 1) / factor
+        )  # the original steps stand at 1, 2, …; before them the first one
         for f in range(F):
-            line = np.interp(places, np.arange(length + 1), [split.x[i, 0, f], *split.x[i, :length, f]])
+            line = np.interp(
+                places, np.arange(length + 1), [split.x[i, 0, f], *split.x[i, :length, f]]
+            )
             assert slow.x[i, : factor * length, f] == pytest.approx(line, abs=1e-5)
     original = slice(factor - 1, None, factor)
     assert np.array_equal(slow.x[:, original], split.x, equal_nan=True)
     assert slow.scored[:, original].all() and slow.scored.sum() == N * T
     assert np.array_equal(slow.y[:, original] if every_step else slow.y, split.y)
     assert np.array_equal(shifts.lengths_of(slow), factor * shifts.lengths_of(split))
-    assert elapsed_of(slow).sum(axis=1) == pytest.approx(factor * elapsed_of(split).sum(axis=1), rel=1e-6)
+    assert elapsed_of(slow).sum(axis=1) == pytest.approx(
+        factor * elapsed_of(split).sum(axis=1), rel=1e-6
+    )
     once = shifts.interpolated(split, 1, every_step)
     assert _same(replace(once, scored=None), split) and once.scored.all()
 
@@ -143,18 +163,28 @@ def test_interpolation_draws_straight_lines_and_scores_the_original_places(ragge
 @pytest.mark.parametrize("every_step", [True, False])
 @pytest.mark.parametrize("times", [True, False])
 @pytest.mark.parametrize("ragged", [True, False])
-def test_a_longer_sample_waits_and_then_is_itself(ragged: bool, times: bool, every_step: bool) -> None:
+def test_a_longer_sample_waits_and_then_is_itself(
+    ragged: bool, times: bool, every_step: bool
+) -> None:
     split = _split(ragged, times, every_step)
     long = shifts.lengthened(split, every_step)
     given = elapsed_of(split)
     for i, length in enumerate(shifts.lengths_of(split)):
         wait, then = slice(0, length), slice(length, 2 * length)
         assert shifts.lengths_of(long)[i] == 2 * length and long.x.shape[1] == 2 * T
-        assert (long.x[i, wait] == split.x[i, 0]).all() and np.array_equal(long.x[i, then], split.x[i, :length])
+        assert (long.x[i, wait] == split.x[i, 0]).all() and np.array_equal(
+            long.x[i, then], split.x[i, :length]
+        )
         assert not long.scored[i, wait].any() and long.scored[i, then].all()
         elapsed = elapsed_of(long)[i]
-        assert (elapsed[wait] == given[i, 0]).all() and np.array_equal(elapsed[then], given[i, :length])
-        assert np.array_equal(long.y[i, then], split.y[i, :length]) if every_step else long.y[i] == split.y[i]
+        assert (elapsed[wait] == given[i, 0]).all() and np.array_equal(
+            elapsed[then], given[i, :length]
+        )
+        assert (
+            np.array_equal(long.y[i, then], split.y[i, :length])
+            if every_step
+            else long.y[i] == split.y[i]
+        )
 
 
 def test_features_go_missing_sample_by_sample() -> None:

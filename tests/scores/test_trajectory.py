@@ -1,4 +1,5 @@
-"""Trajectory length against plain torch, singular values and closed forms; the paper's own set-up against its re-run."""
+"""Trajectory length against plain torch, singular values and closed forms; the paper's own set-up
+against its re-run."""
 
 import numpy as np
 import pytest
@@ -29,7 +30,10 @@ def _candidates(neuron: str = "ltc", memory: str = "none", count: int = 4) -> li
     rng = np.random.default_rng(2)
     solver = SOLVERS[neuron][0]
     steps = [0 if solver == "closed-form" else 1 + k % 3 for k in range(count)]
-    return [Candidate(random_wiring(rng), neuron, solver, steps[k], memory, seed=k) for k in range(count)]
+    return [
+        Candidate(random_wiring(rng), neuron, solver, steps[k], memory, seed=k)
+        for k in range(count)
+    ]
 
 
 def _slow_states(candidate: Candidate, time_steps: int) -> np.ndarray:
@@ -37,7 +41,10 @@ def _slow_states(candidate: Candidate, time_steps: int) -> np.ndarray:
     pack = Pack([candidate], FEATURES, 1)
     params = torch.from_numpy(pack.effective).double()
     x = torch.from_numpy(circle(FEATURES, time_steps)).double()
-    state, states = torch.zeros(1, pack.layout.state_size, dtype=torch.float64), [np.zeros(candidate.wiring.neurons)]
+    state, states = (
+        torch.zeros(1, pack.layout.state_size, dtype=torch.float64),
+        [np.zeros(candidate.wiring.neurons)],
+    )
     for t in range(time_steps):
         elapsed = torch.full((1, 1), 2 * np.pi / time_steps, dtype=torch.float64)
         _, state = reference.run(pack.layout, params, x[None, t : t + 1], elapsed, state, False)
@@ -59,8 +66,12 @@ def test_lengths_are_those_of_the_plain_reference(neuron: str, memory: str) -> N
     for p, candidate in enumerate(candidates):
         states = _slow_states(candidate, 24)
         assert np.abs(latent_trajectories(pack, 24)[p] - states).max() < 1e-5
-        assert found.full[p] == pytest.approx(path_length(states) / circle_length(FEATURES), rel=1e-4)
-        assert found.plane[p] == pytest.approx(path_length(_plane_by_svd(states)) / circle_length(FEATURES), rel=1e-4)
+        assert found.full[p] == pytest.approx(
+            path_length(states) / circle_length(FEATURES), rel=1e-4
+        )
+        assert found.plane[p] == pytest.approx(
+            path_length(_plane_by_svd(states)) / circle_length(FEATURES), rel=1e-4
+        )
 
 
 def test_pack_mates_do_not_change_a_bit() -> None:
@@ -74,14 +85,22 @@ def test_pack_mates_do_not_change_a_bit() -> None:
 
 def test_a_plane_is_what_singular_values_say() -> None:
     path = np.random.default_rng(0).standard_normal((50, 7)).cumsum(axis=0)
-    assert path_length(principal_plane(path)) == pytest.approx(path_length(_plane_by_svd(path)), rel=1e-10)
+    assert path_length(principal_plane(path)) == pytest.approx(
+        path_length(_plane_by_svd(path)), rel=1e-10
+    )
     turned = path @ np.linalg.qr(np.random.default_rng(1).standard_normal((7, 7)))[0]
-    assert path_length(principal_plane(turned)) == pytest.approx(path_length(principal_plane(path)), rel=1e-10)
-    assert path_length(principal_plane(3 * path)) == pytest.approx(3 * path_length(principal_plane(path)), rel=1e-10)
+    assert path_length(principal_plane(turned)) == pytest.approx(
+        path_length(principal_plane(path)), rel=1e-10
+    )
+    assert path_length(principal_plane(3 * path)) == pytest.approx(
+        3 * path_length(principal_plane(path)), rel=1e-10
+    )
     assert path_length(principal_plane(path)) < path_length(path)
     flat = path[:, :2]
     assert path_length(principal_plane(flat)) == pytest.approx(path_length(flat), rel=1e-10)
-    assert path_length(principal_plane(flat[:, :1])) == pytest.approx(np.abs(np.diff(flat[:, 0])).sum(), rel=1e-10)
+    assert path_length(principal_plane(flat[:, :1])) == pytest.approx(
+        np.abs(np.diff(flat[:, 0])).sum(), rel=1e-10
+    )
 
 
 @pytest.mark.parametrize("features", [1, 2, 5])
@@ -109,11 +128,14 @@ def test_an_integrator_without_recurrence_draws_what_calculus_says() -> None:
 
 def test_the_measure_of_neural_odes_is_one_for_neural_odes() -> None:
     drawn = [
-        Candidate(fully_connected(2, 12, 1, excitatory=0.5, seed=k), "neural-ode", "rk4", 2, seed=k) for k in range(100, 120)
+        Candidate(fully_connected(2, 12, 1, excitatory=0.5, seed=k), "neural-ode", "rk4", 2, seed=k)
+        for k in range(100, 120)
     ]
     found = expressivity(Pack(drawn, 2, 1))
     assert 0.8 < found.mean() < 1.25
-    assert neural_ode_length(40, 2) / neural_ode_length(10, 2) == pytest.approx(2.0, rel=0.35)  # grows as √k
+    assert neural_ode_length(40, 2) / neural_ode_length(10, 2) == pytest.approx(
+        2.0, rel=0.35
+    )  # grows as √k
 
 
 def test_states_that_are_not_finite_have_no_length() -> None:
@@ -151,8 +173,11 @@ def test_what_is_no_circle_is_refused() -> None:
 def test_the_published_set_up_gives_what_its_re_run_gave(
     activation: str, width: int, scale: float, medians: tuple[float, ...]
 ) -> None:
-    """Medians of five seeds, ours and theirs. With recurrence LTC varies by a factor of two from seed to seed, and at scale 1
-    the re-run's 171 lies above all of ours (107 to 166 in fifteen seeds)."""
+    """Medians of five seeds, ours and theirs. With recurrence LTC varies by a factor of two from
+    seed to seed, and at scale 1 the re-run's 171 lies above all of ours (107 to 166 in fifteen
+    seeds)."""
     for model, expected in zip(MODELS, medians, strict=True):
-        found = np.median([published_length(model, width, scale, activation, seed) for seed in range(5)])
+        found = np.median(
+            [published_length(model, width, scale, activation, seed) for seed in range(5)]
+        )
         assert found == pytest.approx(expected, rel=0.25 if model == "ltc" else 0.12), model

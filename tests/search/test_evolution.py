@@ -1,4 +1,5 @@
-"""Evolution of candidates: children of the space, the same after a stop, better than random ones, in bounded memory."""
+"""Evolution of candidates: children of the space, the same after a stop, better than random ones,
+in bounded memory."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -57,8 +58,11 @@ def _anyhow(candidate: Candidate) -> tuple[float, ...] | None:
     return None if digits % 11 == 0 else (digits % 997 / 997, float(candidate.wiring.synapse_count))
 
 
-def _walk(space: Space, count: int, score: Score = _anyhow, seed: int = 0, before: Walked = ()) -> Walked:
-    """Asks as a study does, scores told five trials late; the first ones are noted only, where they were asked `before`."""
+def _walk(
+    space: Space, count: int, score: Score = _anyhow, seed: int = 0, before: Walked = ()
+) -> Walked:
+    """Asks as a study does, scores told five trials late; the first ones are noted only, where they
+    were asked `before`."""
     evolution, walked = Evolution(space, seed), []
     for number in range(count):
         if number < len(before):
@@ -84,7 +88,10 @@ def test_children_are_points_that_the_space_allows(space: Space) -> None:
             assert len(set(born.parents)) == len(parents) <= 2 and max(born.parents) < number - _LAG
             assert ("cross" in born.moves) == (len(parents) == 2)
             if not {"neuron", "cross"}.intersection(born.moves):
-                assert survivors(parents[0].wiring, candidate.wiring, born.origins) > 0.3 * candidate.wiring.synapse_count
+                assert (
+                    survivors(parents[0].wiring, candidate.wiring, born.origins)
+                    > 0.3 * candidate.wiring.synapse_count
+                )
             _check_settings(space, born)
             _check_wiring(space, candidate, parents)
         seen.add(candidate.candidate_id)
@@ -147,7 +154,9 @@ def test_only_trials_with_scores_have_children() -> None:
     for number in range(6):
         evolution.note(number, _random(space, number))
     assert evolution.ask(30) is None and evolution.population == ()
-    for number, values in enumerate([(1.0, 5.0), (2.0, 4.0), (3.0, 6.0), (math.nan, 1.0), (0.0, math.inf), None]):
+    for number, values in enumerate(
+        [(1.0, 5.0), (2.0, 4.0), (3.0, 6.0), (math.nan, 1.0), (0.0, math.inf), None]
+    ):
         evolution.tell(number, values)
     assert set(evolution.population) == {0, 1, 2} and evolution.population[-1] == 2
     evolution.tell(2, (0.5, 0.5))
@@ -186,15 +195,28 @@ def test_limits_are_those_of_the_space() -> None:
     default, liquid = SPACES["default"], SPACES["liquid"]
     assert limits_of(default, True) == Limits((4, 24), (6, 32), (4, 20), (2, 16))
     assert limits_of(liquid, True) == Limits((4, 24), (6, 32), (4, 20), (2, 16))
-    assert limits_of(liquid, False) == Limits((4, 24), motor=(2, 16), neurons=(4, 64), recurrent=False)
+    assert limits_of(liquid, False) == Limits(
+        (4, 24), motor=(2, 16), neurons=(4, 64), recurrent=False
+    )
     assert limits_of(FLAT, False) == Limits((2, 6), motor=(2, 2), neurons=(8, 14), recurrent=False)
-    still = Space("layered", {"sensory": IntRange(2, 4), **{n: Choice((4,)) for n in ("inter", "command", "motor")}})
+    still = Space(
+        "layered",
+        {"sensory": IntRange(2, 4), **{n: Choice((4,)) for n in ("inter", "command", "motor")}},
+    )
     assert limits_of(still, True) == Limits((2, 4), (4, 4), (4, 4), (4, 4), recurrent=False)
 
 
 def test_one_setting_changes_and_those_that_depend_on_it_follow() -> None:
     liquid, rng = SPACES["liquid"], np.random.default_rng(0)
-    candidate = Candidate(ncp(4, 7, 4, 2, 2, 2, 4, 2), "ltc", "euler", 5, learning_rate=0.01, seed=3, gradient="adjoint")
+    candidate = Candidate(
+        ncp(4, 7, 4, 2, 2, 2, 4, 2),
+        "ltc",
+        "euler",
+        5,
+        learning_rate=0.01,
+        seed=3,
+        gradient="adjoint",
+    )
     follow = {"neuron": {"solver", "steps", "gradient"}, "solver": {"steps", "gradient"}}
     for _ in range(300):
         other, names = with_other_setting(liquid, candidate, rng)
@@ -207,22 +229,30 @@ def test_one_setting_changes_and_those_that_depend_on_it_follow() -> None:
         candidate = other
         assert not candidate.neuron.startswith("layered")
     flat = Candidate(random_sparse(4, 12, 2, 24, 64), "ltc")
-    assert not any(with_other_setting(liquid, flat, rng)[0].neuron.startswith("layered") for _ in range(300))
+    assert not any(
+        with_other_setting(liquid, flat, rng)[0].neuron.startswith("layered") for _ in range(300)
+    )
     assert with_other_setting(FLAT, flat, rng) == (flat, ())
     assert params_of(FLAT, flat) == {"sensory": 4, "neurons": 12, "motor": 2}
 
 
 def _distance(target: Wiring) -> Score:
-    """How many synapses a wiring lacks of the target's and has beside them, ends by place in their layers; and how many it has."""
+    """How many synapses a wiring lacks of the target's and has beside them, ends by place in their
+    layers; and how many it has."""
 
     def edges(wiring: Wiring) -> set[tuple]:
         starts = {"motor": 0, "command": wiring.motor, "inter": wiring.motor + wiring.command}
         names = [(role, i - starts[role]) for i, role in enumerate(wiring.roles)]
         inner = {(names[pre], names[post], polarity) for pre, post, polarity in wiring.synapses}
-        return inner | {(pre, names[post], polarity) for pre, post, polarity in wiring.sensory_synapses}
+        return inner | {
+            (pre, names[post], polarity) for pre, post, polarity in wiring.sensory_synapses
+        }
 
     wanted = edges(target)
-    return lambda candidate: (float(len(edges(candidate.wiring) ^ wanted)), float(candidate.wiring.synapse_count))
+    return lambda candidate: (
+        float(len(edges(candidate.wiring) ^ wanted)),
+        float(candidate.wiring.synapse_count),
+    )
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

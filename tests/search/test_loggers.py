@@ -16,7 +16,9 @@ from wiring_search.search.loggers import loggers
 from wiring_search.store.config import StudyConfig
 
 
-def _logged(names: Sequence[str], folder: Path, config: StudyConfig, events: Sequence[Event]) -> list[str]:
+def _logged(
+    names: Sequence[str], folder: Path, config: StudyConfig, events: Sequence[Event]
+) -> list[str]:
     """What was told of."""
     heard: list[str] = []
     with loggers(names, folder, config, heard.append) as watch:
@@ -26,17 +28,30 @@ def _logged(names: Sequence[str], folder: Path, config: StudyConfig, events: Seq
 
 
 def _halves(config: StudyConfig) -> tuple[list[Event], list[Event]]:
-    """The events of a search that is stopped in its middle, and those of the one that goes on: what was done is restored."""
+    """The events of a search that is stopped in its middle, and those of the one that goes on: what
+    was done is restored."""
     whole = list(told.events(config))
     middle = len(whole) // 2
-    done = [PackDone(e.pack, e.outcomes, True, e.rung) for e in whole[:middle] if isinstance(e, PackDone)]
+    done = [
+        PackDone(e.pack, e.outcomes, True, e.rung)
+        for e in whole[:middle]
+        if isinstance(e, PackDone)
+    ]
     return whole[:middle], whole[:3] + done + whole[middle:]
 
 
 def _scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="tensorboard is not installed")
-    found = reader.EventAccumulator(str(folder / "logs" / "tensorboard"), size_guidance={"scalars": 0}).Reload()
-    return {tag: [(point.step, point.value) for point in found.Scalars(tag)] for tag in found.Tags()["scalars"]}
+    reader = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator",
+        reason="tensorboard is not installed",
+    )
+    found = reader.EventAccumulator(
+        str(folder / "logs" / "tensorboard"), size_guidance={"scalars": 0}
+    ).Reload()
+    return {
+        tag: [(point.step, point.value) for point in found.Scalars(tag)]
+        for tag in found.Tags()["scalars"]
+    }
 
 
 def _expected(config: StudyConfig) -> dict[str, float]:
@@ -44,7 +59,11 @@ def _expected(config: StudyConfig) -> dict[str, float]:
     done = [event for event in told.events(config) if isinstance(event, PackDone)]
     outcomes = [(event.rung, outcome) for event in done for outcome in event.outcomes.values()]
     last = len(config.rungs) - 1
-    full = [outcome.error for rung, outcome in outcomes if rung == last and not math.isnan(outcome.error)]
+    full = [
+        outcome.error
+        for rung, outcome in outcomes
+        if rung == last and not math.isnan(outcome.error)
+    ]
     return {
         "candidates": config.trials,
         "failed": sum(math.isnan(outcome.error) for _, outcome in outcomes),
@@ -92,8 +111,12 @@ def test_nothing_is_written_where_nothing_was_trained(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_unknown_names_and_missing_packages_are_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="no log is called 'tensorbord'; did you mean 'tensorboard'"):
+def test_unknown_names_and_missing_packages_are_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        ValueError, match="no log is called 'tensorbord'; did you mean 'tensorboard'"
+    ):
         _logged(["tensorbord"], tmp_path, told.halving(8), [])
     with pytest.raises(ValueError, match="known: tensorboard, mlflow, wandb"):
         _logged(["xyz"], tmp_path, told.halving(8), [])
@@ -118,7 +141,9 @@ class _Hanging(_Failing):
         time.sleep(60)
 
 
-def test_a_logger_that_fails_is_told_of_once_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_logger_that_fails_is_told_of_once_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(logs, "LOGGERS", {**logs.LOGGERS, "mlflow": _Failing})
     monkeypatch.setattr(logs, "_GATHERED", 0.0)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
@@ -132,17 +157,25 @@ def test_a_logger_that_fails_is_told_of_once_and_the_others_go_on(tmp_path: Path
     assert _scalars(tmp_path)["candidates"][-1][1] == 32
 
 
-def test_a_logger_that_hangs_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_logger_that_hangs_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(logs, "LOGGERS", {"wandb": _Hanging})
     monkeypatch.setattr(logs, "_PATIENCE", 0.2)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     start = time.monotonic()
     heard = _logged(["wandb"], tmp_path, told.halving(32), list(told.events(told.halving(32))))
-    assert time.monotonic() - start < 5 and len(heard) == 1 and "could not be written in time" in heard[0]
+    assert (
+        time.monotonic() - start < 5
+        and len(heard) == 1
+        and "could not be written in time" in heard[0]
+    )
 
 
 @pytest.mark.slow
-def test_mlflow_has_one_run_with_settings_and_every_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mlflow_has_one_run_with_settings_and_every_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mlflow = pytest.importorskip("mlflow", reason="mlflow-skinny is not installed")
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -152,7 +185,11 @@ def test_mlflow_has_one_run_with_settings_and_every_value(tmp_path: Path, monkey
         assert _logged(["mlflow"], tmp_path, config, part) == []
     client = mlflow.MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("wiring-search").experiment_id])
-    assert run.data.params["pruning"] == "halving" and run.data.params["epochs"] == "60" and run.info.status == "FINISHED"
+    assert (
+        run.data.params["pruning"] == "halving"
+        and run.data.params["epochs"] == "60"
+        and run.info.status == "FINISHED"
+    )
     for name, value in _expected(config).items():
         assert run.data.metrics[name] == pytest.approx(value)
     steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "candidates")]
@@ -160,8 +197,9 @@ def test_mlflow_has_one_run_with_settings_and_every_value(tmp_path: Path, monkey
 
 
 def _records(file: Path) -> Iterator[bytes]:
-    """Records of a file of Weights & Biases, which is a log of LevelDB with seven bytes before it: blocks of 32 KiB, in them pieces
-    with their checksum, length and type (1 whole, 2 first, 3 middle, 4 last)."""
+    """Records of a file of Weights & Biases, which is a log of LevelDB with seven bytes before it:
+    blocks of 32 KiB, in them pieces with their checksum, length and type (1 whole, 2 first, 3
+    middle, 4 last)."""
     data, at, whole = file.read_bytes(), 7, b""
     while at + 7 <= len(data):
         if 32768 - at % 32768 < 7:
@@ -188,13 +226,18 @@ def test_wandb_has_the_values_in_its_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert _logged(["wandb"], tmp_path, config, list(told.events(config))) == []
     (file,) = (tmp_path / "logs" / "wandb").glob("offline-run-*/run-*.wandb")
     end, records = time.monotonic() + 20, []
-    while not any(record.HasField("exit") for record in records):  # its own process writes it, a little later
+    while not any(
+        record.HasField("exit") for record in records
+    ):  # its own process writes it, a little later
         assert time.monotonic() < end
         time.sleep(0.1)
         records = [wandb_internal_pb2.Record.FromString(record) for record in _records(file)]
     last: dict[str, float] = {}
     for record in records:
-        last |= {item.key or "/".join(item.nested_key): float(item.value_json) for item in record.history.item}
+        last |= {
+            item.key or "/".join(item.nested_key): float(item.value_json)
+            for item in record.history.item
+        }
     for name, value in _expected(config).items():
         assert last[name] == pytest.approx(value)
 
@@ -205,5 +248,10 @@ def test_wandb_does_not_ask_for_a_key(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("WANDB_MODE", "WANDB_API_KEY", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    (heard,) = _logged(["wandb"], tmp_path / "run", told.halving(16), list(told.events(told.halving(16))))
-    assert heard.startswith("log wandb is switched off") and "nobody is logged in; run `wandb login` first" in heard
+    (heard,) = _logged(
+        ["wandb"], tmp_path / "run", told.halving(16), list(told.events(told.halving(16)))
+    )
+    assert (
+        heard.startswith("log wandb is switched off")
+        and "nobody is logged in; run `wandb login` first" in heard
+    )

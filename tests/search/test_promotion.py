@@ -1,4 +1,5 @@
-"""Promotion: by rank and spread, the front always, whatever the scales; the same calls give the same promotions."""
+"""Promotion: by rank and spread, the front always, whatever the scales; the same calls give the
+same promotions."""
 
 import math
 
@@ -23,11 +24,21 @@ def _points(seed: int, count: int = 200, objectives: int = 2) -> np.ndarray:
 
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4])
 @pytest.mark.parametrize("share", [1 / 2, 1 / 3, 1 / 9])
-def test_the_front_and_whole_ranks_go_on_and_of_the_last_one_as_many_as_fit(share: float, objectives: int) -> None:
+def test_the_front_and_whole_ranks_go_on_and_of_the_last_one_as_many_as_fit(
+    share: float, objectives: int
+) -> None:
     for seed in range(10):
         points = _points(seed, objectives=objectives)
-        chosen, ranks, front = leading(points, share), rank(points), np.flatnonzero(is_front(points))
-        assert len(set(chosen)) == len(chosen) and set(front) <= set(chosen) and (ranks[chosen] >= 0).all()
+        chosen, ranks, front = (
+            leading(points, share),
+            rank(points),
+            np.flatnonzero(is_front(points)),
+        )
+        assert (
+            len(set(chosen)) == len(chosen)
+            and set(front) <= set(chosen)
+            and (ranks[chosen] >= 0).all()
+        )
         wanted = int(len(points) * share)
         if len(front) >= wanted:
             assert set(chosen) == set(front)
@@ -46,18 +57,25 @@ def test_scales_do_not_matter() -> None:
 
 
 def test_of_a_rank_that_does_not_fit_those_go_on_that_are_spread() -> None:
-    """On a line of 101 points behind one that dominates them all, three places are both ends and the middle."""
+    """On a line of 101 points behind one that dominates them all, three places are both ends and
+    the middle."""
     line = np.stack([np.arange(101.0), np.arange(101.0)[::-1]], axis=1) + 1
     points = np.vstack([[(0.0, 0.0)], line])
     assert leading(points, 4 / 102).tolist() == [0, 1, 101, 51]
 
 
 def test_nothing_finite_promotes_nobody() -> None:
-    assert len(leading(np.full((5, 2), math.nan), 0.5)) == 0 and len(leading(np.empty((0, 2)), 0.5)) == 0
+    assert (
+        len(leading(np.full((5, 2), math.nan), 0.5)) == 0
+        and len(leading(np.empty((0, 2)), 0.5)) == 0
+    )
 
 
-def _climb(seed: int, share: float = 1 / 3, trials: int = 300, pack: int = 8, together: bool = False) -> list[tuple]:
-    """All packs of a search in which a candidate's values at a rung are its own, a little off at lower ones."""
+def _climb(
+    seed: int, share: float = 1 / 3, trials: int = 300, pack: int = 8, together: bool = False
+) -> list[tuple]:
+    """All packs of a search in which a candidate's values at a rung are its own, a little off at
+    lower ones."""
     rng = np.random.default_rng(seed)
     true, noise = rng.random((trials, 2)), rng.normal(0, 0.1, (3, trials, 2))
     ladder, packs, asked = Ladder(RUNGS[:2] if together else RUNGS, share, pack, together), [], 0
@@ -71,7 +89,11 @@ def _climb(seed: int, share: float = 1 / 3, trials: int = 300, pack: int = 8, to
         asked += 0 if found else pack
         packs.append((rung, members))
         for member in members:
-            values = None if member % 10 == 9 else tuple(true[member % trials] + noise[rung][member % trials] * (2 - rung))
+            values = (
+                None
+                if member % 10 == 9
+                else tuple(true[member % trials] + noise[rung][member % trials] * (2 - rung))
+            )
             ladder.seen(rung, member, values)
 
 
@@ -126,13 +148,19 @@ def test_looking_through_a_large_rung_costs_little() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pruning", "ends"), [("none", [81]), ("halving", [9, 27, 81]), ("median", [9, 27, 81]), ("one-epoch", [1, 81])]
+    ("pruning", "ends"),
+    [("none", [81]), ("halving", [9, 27, 81]), ("median", [9, 27, 81]), ("one-epoch", [1, 81])],
 )
 def test_rungs_of_a_study(pruning: str, ends: list[int]) -> None:
     from search_spaces import load
 
     rungs = StudyConfig("digits", load("small").to_json(), epochs=81, pruning=pruning).rungs
-    assert [rung.epochs for rung in rungs] == ends and [rung.start for rung in rungs] == [0, *ends[:-1]]
+    assert [rung.epochs for rung in rungs] == ends and [rung.start for rung in rungs] == [
+        0,
+        *ends[:-1],
+    ]
     assert [rung.number for rung in rungs] == list(range(len(ends)))
-    deeper = StudyConfig("digits", load("small").to_json(), epochs=81, pruning="halving", first_epochs=2, eta=4).rungs
+    deeper = StudyConfig(
+        "digits", load("small").to_json(), epochs=81, pruning="halving", first_epochs=2, eta=4
+    ).rungs
     assert [rung.epochs for rung in deeper] == [2, 6, 21, 81]

@@ -1,4 +1,5 @@
-"""Samplers on a conditional space: points of the space, silently, and the same ones after a stop."""
+"""Samplers on a conditional space: points of the space, silently, and the same ones after a
+stop."""
 
 import json
 import logging
@@ -24,13 +25,21 @@ def _score(space: Space, point: Point) -> tuple[float, float] | None:
         candidate = space.build(point, 0)
     except Infeasible:
         return None
-    return int(candidate.candidate_id, 16) % 97 / 97 + (candidate.neuron != "cfc"), float(candidate.wiring.synapse_count)
+    return int(candidate.candidate_id, 16) % 97 / 97 + (candidate.neuron != "cfc"), float(
+        candidate.wiring.synapse_count
+    )
 
 
 def _walk(
-    name: str, count: int, seed: int = 5, lag: int = 6, before: Asked = (), state: dict | None = None
+    name: str,
+    count: int,
+    seed: int = 5,
+    lag: int = 6,
+    before: Asked = (),
+    state: dict | None = None,
 ) -> tuple[Asked, dict]:
-    """Asks as a study does, scores told some trials late; the first ones are put back where they were asked `before`."""
+    """Asks as a study does, scores told some trials late; the first ones are put back where they
+    were asked `before`."""
     sampler, asked = OptunaSampler(name, LIQUID, 2, seed), []
     for number in range(count):
         if number < len(before):
@@ -46,8 +55,12 @@ def _walk(
     return asked, sampler.state()
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "gp" else ()) for name in OPTUNAS])
-def test_points_have_the_dimensions_that_exist_there(name: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "gp" else ()) for name in OPTUNAS]
+)
+def test_points_have_the_dimensions_that_exist_there(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     optuna.logging.enable_propagation()
     with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
         warnings.simplefilter("error")
@@ -88,6 +101,14 @@ def test_a_flat_space_is_asked_for_as_ever() -> None:
         for number in range(30):
             point, attrs = (proposal := sampler.ask(number)).point, proposal.attrs
             assert "unused" not in attrs and list(point) == list(space.dimensions)
-            sampler.tell(number, None if _score(space, point) is None else (1 / point["inter"], float(number)))
+            sampler.tell(
+                number,
+                None if _score(space, point) is None else (1 / point["inter"], float(number)),
+            )
         found[name] = [point[key] for key in ("sensory", "inter", "command", "wiring_seed")]
-    assert found == {"tpe": [4, 9, 5, 2], "nsga2": [3, 11, 6, 3], "qmc": [8, 11, 4, 4], "random": [5, 5, 8, 3]}
+    assert found == {
+        "tpe": [4, 9, 5, 2],
+        "nsga2": [3, 11, 6, 3],
+        "qmc": [8, 11, 4, 4],
+        "random": [5, 5, 8, 3],
+    }

@@ -1,4 +1,5 @@
-"""The study: one table from any number of workers, in any order, stopped anywhere; nothing trained twice."""
+"""The study: one table from any number of workers, in any order, stopped anywhere; nothing trained
+twice."""
 
 import math
 import random
@@ -26,7 +27,8 @@ from workers.jobs import PackJob, PackResult, Status
 
 
 class Shuffled:
-    """A pool whose results come in a random order, as from many workers; notes what was trained, and fails after so many jobs."""
+    """A pool whose results come in a random order, as from many workers; notes what was trained,
+    and fails after so many jobs."""
 
     workers, waiting = 1, 0
 
@@ -68,7 +70,9 @@ def test_the_order_of_results_does_not_show(sampler: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "gp"])
-def test_stopped_anywhere_and_resumed_it_ends_with_the_same_table(sampler: str, tmp_path: Path) -> None:
+def test_stopped_anywhere_and_resumed_it_ends_with_the_same_table(
+    sampler: str, tmp_path: Path
+) -> None:
     straight = _run(tmp_path / "whole", sampler=sampler, trials=30)
     for stop in range(0, 10, 3):
         folder = tmp_path / f"cut{stop}"
@@ -95,7 +99,8 @@ def test_other_seeds_give_other_tables(tmp_path: Path) -> None:
 
 
 def test_samplers_learn_from_what_they_are_told(tmp_path: Path) -> None:
-    """Over several seeds, TPE's hypervolume on a task with a known best direction is above random's."""
+    """Over several seeds, TPE's hypervolume on a task with a known best direction is above
+    random's."""
     from wiring_search.analysis.pareto import hypervolume
 
     volumes = {"tpe": [], "random": []}
@@ -112,16 +117,37 @@ def test_infeasible_points_are_told_and_never_trained(tmp_path: Path) -> None:
     pool = Shuffled()
     table = _run(tmp_path, pool, space=narrow, sampler="random")
     bad = table[table["status"] == "infeasible"]
-    assert len(bad) > 2 and bad["error"].isna().all() and bad["message"].str.contains("inter > 8 does not hold").all()
-    assert sum(pool.trained.values()) == 20 and (table["p.inter"][table["status"] == "ok"] > 8).all()
+    assert (
+        len(bad) > 2
+        and bad["error"].isna().all()
+        and bad["message"].str.contains("inter > 8 does not hold").all()
+    )
+    assert (
+        sum(pool.trained.values()) == 20 and (table["p.inter"][table["status"] == "ok"] > 8).all()
+    )
 
 
 def _few_points() -> dict:
-    """Five wirings, and a dimension that does not matter (motor fan-in with one motor neuron: see the topology)."""
-    fixed = {"sensory": 2, "inter": 4, "command": 2, "motor": 1, "sensory_fanout": 4, "inter_fanout": 2, "recurrent_synapses": 0}
+    """Five wirings, and a dimension that does not matter (motor fan-in with one motor neuron: see
+    the topology)."""
+    fixed = {
+        "sensory": 2,
+        "inter": 4,
+        "command": 2,
+        "motor": 1,
+        "sensory_fanout": 4,
+        "inter_fanout": 2,
+        "recurrent_synapses": 0,
+    }
     dimensions = {name: Choice((value,)) for name, value in fixed.items()}
     return Space(
-        "ncp", {**dimensions, "motor_fanin": Choice((1, 2)), "excitatory": Choice((1.0,)), "steps": Choice((1, 2, 3, 4, 5))}
+        "ncp",
+        {
+            **dimensions,
+            "motor_fanin": Choice((1, 2)),
+            "excitatory": Choice((1.0,)),
+            "steps": Choice((1, 2, 3, 4, 5)),
+        },
     ).to_json()
 
 
@@ -147,12 +173,18 @@ def test_watchers_hear_of_every_trained_trial_once(tmp_path: Path) -> None:
     started = [event.pack for event in heard if isinstance(event, PackStarted)]
     referred = [event for event in heard if isinstance(event, Referred)]
     heard = [event for event in heard if isinstance(event, PackDone)]
-    assert not any(event.restored for event in heard) and sorted(started) == sorted(event.pack for event in heard)
+    assert not any(event.restored for event in heard) and sorted(started) == sorted(
+        event.pack for event in heard
+    )
     numbers = [number for event in heard for number in event.outcomes]
-    assert sorted(numbers) == [t.trial for t in mine.trials() if t.status in (Status.OK, Status.DIVERGED)]
+    assert sorted(numbers) == [
+        t.trial for t in mine.trials() if t.status in (Status.OK, Status.DIVERGED)
+    ]
     replay: list[PackDone] = []
     search(mine.config, mine, Shuffled(fail_after=0), replay.append)
-    assert [event for event in replay if isinstance(event, Referred)] == referred and len(referred) == 1
+    assert [event for event in replay if isinstance(event, Referred)] == referred and len(
+        referred
+    ) == 1
     replay = [event for event in replay if isinstance(event, PackDone)]
     assert all(event.restored for event in replay) and len(replay) == len(heard)
 
@@ -177,36 +209,62 @@ class Stoppable(Shuffled):
 
 
 @pytest.mark.parametrize("pruning", PRUNING)
-def test_a_pruned_study_trains_each_rung_once_and_few_to_the_end(pruning: str, tmp_path: Path) -> None:
+def test_a_pruned_study_trains_each_rung_once_and_few_to_the_end(
+    pruning: str, tmp_path: Path
+) -> None:
     pool = Shuffled()
     mine = store(tmp_path, pruning=pruning, **RUNGS)
     assert search(mine.config, mine, pool)
     rungs, table = [rung.epochs for rung in mine.config.rungs], mine.table()
     history = mine.history()
-    assert not history.duplicated(["trial", "rung"]).any() and len(history) == sum(pool.trained.values())
+    assert not history.duplicated(["trial", "rung"]).any() and len(history) == sum(
+        pool.trained.values()
+    )
     counts = history.groupby("rung").size().tolist()
-    assert counts[0] == 45 and len(counts) == len(rungs) and counts == sorted(counts, reverse=True) and counts[-1] < 30
+    assert (
+        counts[0] == 45
+        and len(counts) == len(rungs)
+        and counts == sorted(counts, reverse=True)
+        and counts[-1] < 30
+    )
     trained = table[table["status"].isin(["ok", "pruned", "diverged"])]
     assert len(trained) == 45 and (trained["epochs"] == [rungs[r] for r in trained["rung"]]).all()
-    assert (table["status"] == "ok").sum() == (history[history["rung"] == len(rungs) - 1]["status"] == "ok").sum() > 2
-    assert set(table["status"][table["rung"] < len(rungs) - 1]) <= {"pruned", "diverged", "infeasible", "duplicate"}
+    assert (
+        (table["status"] == "ok").sum()
+        == (history[history["rung"] == len(rungs) - 1]["status"] == "ok").sum()
+        > 2
+    )
+    assert set(table["status"][table["rung"] < len(rungs) - 1]) <= {
+        "pruned",
+        "diverged",
+        "infeasible",
+        "duplicate",
+    }
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("pruning", PRUNING)
 @pytest.mark.parametrize("sampler", ["tpe", "evolution"])
-def test_a_pruned_study_stopped_anywhere_ends_well(sampler: str, pruning: str, asynchronous: bool, tmp_path: Path) -> None:
-    """Killed, or stopped and written down, again and again: each candidate trains once a rung; a synchronous study ends with the
-    same table as one that nothing happened to."""
+def test_a_pruned_study_stopped_anywhere_ends_well(
+    sampler: str, pruning: str, asynchronous: bool, tmp_path: Path
+) -> None:
+    """Killed, or stopped and written down, again and again: each candidate trains once a rung; a
+    synchronous study ends with the same table as one that nothing happened to."""
     given = {**RUNGS, "pruning": pruning, "sampler": sampler, "asynchronous": asynchronous}
     straight = _run(tmp_path / "whole", Shuffled(99), **given)
     mine = store(tmp_path / "cut", **given)
     for attempt in range(40):
-        pool, again = Stoppable(attempt, fail_after=attempt % 4 if attempt % 2 else None), Store.open(tmp_path / "cut")
+        pool, again = (
+            Stoppable(attempt, fail_after=attempt % 4 if attempt % 2 else None),
+            Store.open(tmp_path / "cut"),
+        )
         asked = iter(range(3 + 7 * attempt))
         try:
             ended = search(
-                again.config, again, pool, until=lambda asked=asked: None if next(asked, None) is not None else "enough"
+                again.config,
+                again,
+                pool,
+                until=lambda asked=asked: None if next(asked, None) is not None else "enough",
             )
         except KeyboardInterrupt:
             ended = False
@@ -215,7 +273,10 @@ def test_a_pruned_study_stopped_anywhere_ends_well(sampler: str, pruning: str, a
     else:
         raise AssertionError("never came to an end")
     history = mine.history()
-    assert not history.duplicated(["trial", "rung"]).any() and (history.groupby("rung").size().iloc[0]) == 45
+    assert (
+        not history.duplicated(["trial", "rung"]).any()
+        and (history.groupby("rung").size().iloc[0]) == 45
+    )
     if not asynchronous:
         assert mine.table().equals(straight)
 
@@ -236,8 +297,14 @@ def test_what_was_stopped_goes_on_from_its_states(tmp_path: Path) -> None:
     states: dict[int, tuple] = {}
     assert search(mine.config, mine, Noting())
     for pack in stopped:
-        assert states[pack.number] == (b"under way",) * len(pack.members) and not mine.checkpointed(pack.number)
-    promoted = [pack for pack in mine.packs() if pack.rung and pack.number not in {p.number for p in stopped}]
+        assert states[pack.number] == (b"under way",) * len(pack.members) and not mine.checkpointed(
+            pack.number
+        )
+    promoted = [
+        pack
+        for pack in mine.packs()
+        if pack.rung and pack.number not in {p.number for p in stopped}
+    ]
     assert all(set(states[pack.number]) == {b"state"} for pack in promoted if pack.number in states)
 
 
@@ -265,7 +332,10 @@ def test_children_inherit_what_the_sampler_had_heard_of(tmp_path: Path) -> None:
         "inherit": True,
     }
     straight = _run(tmp_path / "whole", Training(1), **given).drop(columns=TIMES)
-    assert any(state is not None for state in inherited) and straight["parents"].str.len().gt(0).sum() > 10
+    assert (
+        any(state is not None for state in inherited)
+        and straight["parents"].str.len().gt(0).sum() > 10
+    )
     mine = store(tmp_path / "cut", **given)
     for attempt in range(12):
         try:
@@ -274,7 +344,11 @@ def test_children_inherit_what_the_sampler_had_heard_of(tmp_path: Path) -> None:
             continue
         break
     assert attempt > 2 and mine.table().drop(columns=TIMES).equals(straight)
-    assert not _run(tmp_path / "afresh", Training(1), **{**given, "inherit": False}).drop(columns=TIMES).equals(straight)
+    assert (
+        not _run(tmp_path / "afresh", Training(1), **{**given, "inherit": False})
+        .drop(columns=TIMES)
+        .equals(straight)
+    )
 
 
 def few_digits() -> Task:
@@ -284,7 +358,8 @@ def few_digits() -> Task:
 
 
 def test_an_asynchronous_study_waits_for_nobody(tmp_path: Path) -> None:
-    """The first pack comes back last; everything else has been asked for, trained and promoted by then."""
+    """The first pack comes back last; everything else has been asked for, trained and promoted by
+    then."""
 
     class Slow(Shuffled):
         def chosen(self) -> int:
@@ -296,7 +371,10 @@ def test_an_asynchronous_study_waits_for_nobody(tmp_path: Path) -> None:
     mine = store(tmp_path, pruning="halving", asynchronous=True, **RUNGS)
     search(mine.config, mine, Slow())
     packs = mine.packs()
-    assert max(packs, key=lambda pack: pack.place).number in (0, len(packs) - 1) and order.index(0) > len(order) * 0.7
+    assert (
+        max(packs, key=lambda pack: pack.place).number in (0, len(packs) - 1)
+        and order.index(0) > len(order) * 0.7
+    )
     assert (mine.history()["rung"] == 2).sum() > 2
 
 
@@ -308,7 +386,9 @@ def test_more_trials_than_before_are_gone_on_with(tmp_path: Path) -> None:
     longer = replace(mine.config, trials=70)
     search(longer, mine, Shuffled())
     after = mine.history()
-    kept = after.merge(before[["trial", "rung"]], on=["trial", "rung"]).sort_values(["trial", "rung"], ignore_index=True)
+    kept = after.merge(before[["trial", "rung"]], on=["trial", "rung"]).sort_values(
+        ["trial", "rung"], ignore_index=True
+    )
     assert kept.equals(before.sort_values(["trial", "rung"], ignore_index=True))
     assert (after["rung"] == 0).sum() == 70 and not after.duplicated(["trial", "rung"]).any()
 
@@ -323,9 +403,17 @@ def test_no_objective_that_is_not_finite_reaches_the_sampler(
         result = fake_train(task, job)
         outcomes = [replace(o, scores={"memory": 0.5}) for o in result.outcomes]
         bad = [
-            replace(o, scores={"memory": value}) if objective == "memory" else replace(o, **{objective: value}) for o in outcomes
+            replace(o, scores={"memory": value})
+            if objective == "memory"
+            else replace(o, **{objective: value})
+            for o in outcomes
         ]
-        return replace(result, outcomes=tuple(b if p % 2 else o for p, (o, b) in enumerate(zip(outcomes, bad, strict=True))))
+        return replace(
+            result,
+            outcomes=tuple(
+                b if p % 2 else o for p, (o, b) in enumerate(zip(outcomes, bad, strict=True))
+            ),
+        )
 
     told, original = [], OptunaSampler.tell
 
@@ -334,13 +422,22 @@ def test_no_objective_that_is_not_finite_reaches_the_sampler(
         original(self, number, values, final)
 
     monkeypatch.setattr(OptunaSampler, "tell", tell)
-    given = {"objectives": ("error", "latency_us", "memory"), "scores": ("memory",), "pruning": pruning, "epochs": 9}
+    given = {
+        "objectives": ("error", "latency_us", "memory"),
+        "scores": ("memory",),
+        "pruning": pruning,
+        "epochs": 9,
+    }
     mine = store(tmp_path, **given)
     search(mine.config, mine, InlinePool(spoilt, tiny_task()))
-    assert len(told) >= 20 and all(values is None or all(map(math.isfinite, values)) for values in told)
+    assert len(told) >= 20 and all(
+        values is None or all(map(math.isfinite, values)) for values in told
+    )
     table = mine.table()
     assert not (table["status"] == "running").any()
-    assert set(table["trial"][table["status"] == "ok"]) >= set(front(table, mine.config.objectives)["trial"])
+    assert set(table["trial"][table["status"] == "ok"]) >= set(
+        front(table, mine.config.objectives)["trial"]
+    )
 
 
 def test_packs_are_asked_for_no_further_ahead_than_said(tmp_path: Path) -> None:
@@ -361,7 +458,9 @@ def test_packs_are_asked_for_no_further_ahead_than_said(tmp_path: Path) -> None:
     assert pool.most == 3
 
 
-def test_optuna_is_told_failures_as_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_optuna_is_told_failures_as_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told = []
     original = optuna.storages.InMemoryStorage.set_trial_state_values
 
@@ -371,7 +470,9 @@ def test_optuna_is_told_failures_as_failures(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(optuna.storages.InMemoryStorage, "set_trial_state_values", tell)
     table = _run(tmp_path).set_index("trial")
-    assert [number for number, *_ in told] == sorted(number for number, *_ in told) or (table["status"] == "infeasible").any()
+    assert [number for number, *_ in told] == sorted(number for number, *_ in told) or (
+        table["status"] == "infeasible"
+    ).any()
     for number, values, state in told:
         row = table.loc[number]
         if row["status"] == "ok":

@@ -1,5 +1,5 @@
-"""Search spaces: what they build is feasible or said not to be, what means nothing does not exist, and a faulty file is told
-with its line."""
+"""Search spaces: what they build is feasible or said not to be, what means nothing does not exist,
+and a faulty file is told with its line."""
 
 import json
 import random
@@ -53,7 +53,9 @@ def _built(space: Space, count: int, seed: int = 0) -> Iterator[tuple[Point, Can
             continue
 
 
-@pytest.mark.parametrize("name", [*(name for name in SPACES if not SPACES[name].conditional), "file"])
+@pytest.mark.parametrize(
+    "name", [*(name for name in SPACES if not SPACES[name].conditional), "file"]
+)
 def test_most_points_are_feasible_and_those_build(name: str) -> None:
     space = read_space(EXAMPLE) if name == "file" else SPACES[name]
     rng, feasible = random.Random(0), 0
@@ -66,13 +68,18 @@ def test_most_points_are_feasible_and_those_build(name: str) -> None:
             assert not holds and "does not hold" in str(reason)
             continue
         assert holds and candidate.steps == point["steps"] and candidate.seed == 3
-        assert candidate.wiring.inter == point["inter"] and candidate.learning_rate == point["learning_rate"]
+        assert (
+            candidate.wiring.inter == point["inter"]
+            and candidate.learning_rate == point["learning_rate"]
+        )
         feasible += 1
     assert feasible > 75
 
 
 @pytest.mark.parametrize("space", CONDITIONAL.values(), ids=CONDITIONAL)
-def test_most_points_of_conditional_spaces_are_feasible_and_build_what_they_say(space: Space) -> None:
+def test_most_points_of_conditional_spaces_are_feasible_and_build_what_they_say(
+    space: Space,
+) -> None:
     built = list(_built(space, 300))
     assert len(built) > 0.8 * 300
     for point, candidate in built:
@@ -84,22 +91,32 @@ def test_most_points_of_conditional_spaces_are_feasible_and_build_what_they_say(
 
 def test_liquid_reaches_everything_and_draws_nothing_that_means_nothing() -> None:
     built = list(_built(SPACES["liquid"], 600))
-    for name, all_of_them in (("neuron", NEURONS), ("memory", MEMORIES), ("solver", SOLVERS["ltc"])):
+    for name, all_of_them in (
+        ("neuron", NEURONS),
+        ("memory", MEMORIES),
+        ("solver", SOLVERS["ltc"]),
+    ):
         assert {getattr(candidate, name) for _, candidate in built} == set(all_of_them)
     topologies = Counter(point["topology"] for point, _ in built)
     assert set(topologies) == {"ncp", "layered", "random_sparse", "small_world", "fully_connected"}
     assert topologies["ncp"] > 100
     for point, candidate in built:
-        signed, layered = candidate.neuron in ("ltc", "ct-rnn", "neural-ode"), candidate.neuron.startswith("layered-")
+        signed, layered = (
+            candidate.neuron in ("ltc", "ct-rnn", "neural-ode"),
+            candidate.neuron.startswith("layered-"),
+        )
         assert ("excitatory" in point) == signed
         assert ("solver" in point) == (len(SOLVERS[candidate.neuron]) > 1)
         assert ("steps" in point) == (candidate.solver != "closed-form")
         assert ("wiring_seed" in point) == (signed or point["topology"] != "fully_connected")
-        assert not layered or (point["recurrent_synapses"] == 0 and point["topology"] in ("ncp", "layered"))
+        assert not layered or (
+            point["recurrent_synapses"] == 0 and point["topology"] in ("ncp", "layered")
+        )
 
 
 def test_every_dimension_of_liquid_matters() -> None:
-    """Each one that exists at a point makes another candidate there, at least at some points, in each of its alternatives."""
+    """Each one that exists at a point makes another candidate there, at least at some points, in
+    each of its alternatives."""
     space, rng, tried, matters = SPACES["liquid"], random.Random(1), set(), set()
     for point, candidate in _built(space, 150):
         for name in point:
@@ -108,7 +125,11 @@ def test_every_dimension_of_liquid_matters() -> None:
             if isinstance(dimension, Choice) and len(dimension.values) == 1:
                 continue
             tried.add((name, place))
-            if any(name in alternative.when for other in space.dimensions for alternative in space.alternatives(other)):
+            if any(
+                name in alternative.when
+                for other in space.dimensions
+                for alternative in space.alternatives(other)
+            ):
                 matters.add((name, place))  # it decides which others exist
                 continue
             try:
@@ -117,7 +138,9 @@ def test_every_dimension_of_liquid_matters() -> None:
                 continue
             if changed.candidate_id != candidate.candidate_id:
                 matters.add((name, place))
-    alternatives = {(name, place) for name in space.dimensions for place in range(len(space.alternatives(name)))}
+    alternatives = {
+        (name, place) for name in space.dimensions for place in range(len(space.alternatives(name)))
+    }
     assert matters == tried == alternatives - {("recurrent_synapses", 0)}
 
 
@@ -129,9 +152,17 @@ def test_spaces_go_through_json(space: Space) -> None:
 
 def test_every_topology_can_be_searched() -> None:
     dimensions = {
-        "auto_ncp": {"neurons": IntRange(8, 20), "motor": Choice((2,)), "sparsity": FloatRange(0.2, 0.9)},
+        "auto_ncp": {
+            "neurons": IntRange(8, 20),
+            "motor": Choice((2,)),
+            "sparsity": FloatRange(0.2, 0.9),
+        },
         "fully_connected": {"neurons": IntRange(4, 9), "motor": Choice((2,))},
-        "small_world": {"neurons": IntRange(6, 9), "motor": Choice((2,)), "neighbours": IntRange(1, 4)},
+        "small_world": {
+            "neurons": IntRange(6, 9),
+            "motor": Choice((2,)),
+            "neighbours": IntRange(1, 4),
+        },
         "random_sparse": {
             "neurons": IntRange(4, 6),
             "motor": Choice((2,)),
@@ -146,7 +177,9 @@ def test_every_topology_can_be_searched() -> None:
 
 
 def test_sizes_that_the_topology_refuses_are_infeasible() -> None:
-    space = Space("auto_ncp", {"sensory": Choice((2,)), "neurons": IntRange(2, 9), "motor": Choice((4,))})
+    space = Space(
+        "auto_ncp", {"sensory": Choice((2,)), "neurons": IntRange(2, 9), "motor": Choice((4,))}
+    )
     with pytest.raises(Infeasible, match="neurons is 5"):
         space.build({"sensory": 2, "neurons": 5, "motor": 4}, 0)
 
@@ -168,7 +201,18 @@ def test_constraints_are_evaluated(text: str, value: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a", "a <=", "c < a", "__import__('os') == 1", "a.real < 1", "abs(a) < 1", "[a] == 1", "a ** 9 > 1", "a + b"]
+    "text",
+    [
+        "a",
+        "a <=",
+        "c < a",
+        "__import__('os') == 1",
+        "a.real < 1",
+        "abs(a) < 1",
+        "[a] == 1",
+        "a ** 9 > 1",
+        "a + b",
+    ],
 )
 def test_constraints_allow_comparisons_alone(text: str) -> None:
     with pytest.raises(ValueError, match="constraint"):
@@ -181,14 +225,22 @@ def test_constraints_allow_comparisons_alone(text: str) -> None:
         ("inter = {", "inter = ", "space.toml, line 11: "),
         ("low = 6", "lo = 6", "space.toml, line 11: inter: .* is no dimension; give a number"),
         ("low = 6", "low = 60", "space.toml, line 11: inter: low is 60 and high 24"),
-        ("command = {", "comand = {", "space.toml, line 12: dimension 'comand' is not known to topology ncp; known: sensory"),
+        (
+            "command = {",
+            "comand = {",
+            "space.toml, line 12: dimension 'comand' is not known to topology ncp; known: sensory",
+        ),
         ('<= inter"', '<= intr"', "space.toml, line 7: constraint .* names 'intr'"),
         ("[1, 2, 4]", "[]", "space.toml, line 19: steps: choices are"),
         ("[1, 2, 4]", '["a"]', "space.toml, line 19: steps: choices are"),
         ("motor = { choices = [4, 8] }", "", "space.toml, line 9: dimension 'motor' is missing"),
         ('"ncp"', '"npc"', "space.toml, line 6: topology is 'npc'; known: ncp"),
         ("topology =", "toplogy =", "space.toml, line 6: 'toplogy' is not known"),
-        ("low = 0.005", "low = 0.0", "space.toml, line 20: learning_rate: low is 0 on a logarithmic scale"),
+        (
+            "low = 0.005",
+            "low = 0.0",
+            "space.toml, line 20: learning_rate: low is 0 on a logarithmic scale",
+        ),
         ("[dimensions]", "[dimension]", "space.toml, line 9: 'dimension' is not known"),
     ],
 )
@@ -202,27 +254,51 @@ def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -
     ("old", "new", "message"),
     [
         ('"cfc"] }', '"cfcc"] }', "line 9: neuron is 'cfcc'; known: ltc, ct-rnn"),
-        ('"cfc"] }', "3] }", "line 9: neuron: choices are .* give one number or more, or one name or more"),
-        ('{ choices = ["none", "state"] }', "{ low = 1, high = 2 }", "line 18: memory is a range of numbers; give names out of"),
-        ("motor = { choices = [4, 8] }", "motor = [4, 8]", "line 22: motor: .* is no dimension; give a number"),
+        (
+            '"cfc"] }',
+            "3] }",
+            "line 9: neuron: choices are .* give one number or more, or one name or more",
+        ),
+        (
+            '{ choices = ["none", "state"] }',
+            "{ low = 1, high = 2 }",
+            "line 18: memory is a range of numbers; give names out of",
+        ),
+        (
+            "motor = { choices = [4, 8] }",
+            "motor = [4, 8]",
+            "line 22: motor: .* is no dimension; give a number",
+        ),
         (
             'when = { neuron = "ltc" }',
             'when = { nuron = "ltc" }',
             "line 10: solver: when names 'nuron', which is no dimension here",
         ),
-        ('when = { neuron = "ltc" }', "when = 3", "line 10: solver: when is 3; give dimensions and values"),
+        (
+            'when = { neuron = "ltc" }',
+            "when = 3",
+            "line 10: solver: when is 3; give dimensions and values",
+        ),
         (
             'when = { neuron = "ltc" }',
             'when = { neuron = "ltd" }',
             "line 10: solver: when neuron is 'ltd', which it never is; give",
         ),
-        ('when = { neuron = "ltc" }', "when = { neuron = [] }", r"line 10: solver: when neuron is \(\); give a tuple"),
+        (
+            'when = { neuron = "ltc" }',
+            "when = { neuron = [] }",
+            r"line 10: solver: when neuron is \(\); give a tuple",
+        ),
         (
             'when = { neuron = "ltc" }',
             'when = { steps = "1" }',
             "line 10: solver: when names 'steps', which does not stand before it",
         ),
-        (', when = { neuron = "ltc" } }', " }", "line 10: solver: only the last alternative may go without a condition"),
+        (
+            ', when = { neuron = "ltc" } }',
+            " }",
+            "line 10: solver: only the last alternative may go without a condition",
+        ),
         (
             '4, when = { topology = "ncp" } }\nrec',
             "4, when = { inter = 8 } }\nrec",
@@ -233,7 +309,11 @@ def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -
             '["closed-form"], w',
             "line 14: steps: when solver is 'semi-implicit', which it never is",
         ),
-        ('["euler", ', '["semi-implicit", "euler", ', "line 10: solver is 'semi-implicit' where neuron is ct-rnn; it has euler"),
+        (
+            '["euler", ',
+            '["semi-implicit", "euler", ',
+            "line 10: solver is 'semi-implicit' where neuron is ct-rnn; it has euler",
+        ),
         (
             ', when = { solver = ["semi-implicit", "euler"] }',
             "",
@@ -255,8 +335,16 @@ def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -
             "line 28: dimension 'command' is missing where",
         ),
         ("[dimensions]", 'topology = "ncp"\n[dimensions]', "line 8: topology is given twice"),
-        ("topology = {", "# topology = {", "line 27: inter: when names 'topology', which is no dimension here"),
-        ("neighbours < neurons", "neuron < 3", "line 6: constraint .* names 'neuron', which is no number here"),
+        (
+            "topology = {",
+            "# topology = {",
+            "line 27: inter: when names 'topology', which is no dimension here",
+        ),
+        (
+            "neighbours < neurons",
+            "neuron < 3",
+            "line 6: constraint .* names 'neuron', which is no number here",
+        ),
     ],
 )
 def test_a_faulty_condition_is_told_with_its_line(old: str, new: str, message: str) -> None:
@@ -267,7 +355,9 @@ def test_a_faulty_condition_is_told_with_its_line(old: str, new: str, message: s
 
 def test_conditions_may_be_written_as_tables() -> None:
     table = '[[dimensions.steps]]\nlow = 1\nhigh = 3\nwhen = { neuron = "ltc" }\n\n[[dimensions.steps]]\nlow = 1\nhigh = 8\n'
-    text = TEXT.replace("[dimensions]", '[dimensions]\nneuron = { choices = ["ltc", "ct-rnn"] }').replace("steps =", "# steps =")
+    text = TEXT.replace(
+        "[dimensions]", '[dimensions]\nneuron = { choices = ["ltc", "ct-rnn"] }'
+    ).replace("steps =", "# steps =")
     space = parse_space(text + table, "own.toml")
     assert space.dimensions["steps"] == (IntRange(1, 3, when={"neuron": ("ltc",)}), IntRange(1, 8))
     with pytest.raises(ValueError, match="own.toml, line 23: steps: low is 1 and high 0"):
@@ -275,7 +365,10 @@ def test_conditions_may_be_written_as_tables() -> None:
 
 
 def test_a_name_or_a_number_fixes_a_dimension() -> None:
-    space = parse_space(TEXT.replace("[dimensions]", '[dimensions]\nneuron = "ct-rnn"\nmemory = "input"'), "own.toml")
+    space = parse_space(
+        TEXT.replace("[dimensions]", '[dimensions]\nneuron = "ct-rnn"\nmemory = "input"'),
+        "own.toml",
+    )
     assert not space.conditional
     (_, candidate), *_ = _built(space, 9)
     assert (candidate.neuron, candidate.solver, candidate.memory) == ("ct-rnn", "euler", "input")
@@ -290,16 +383,25 @@ def test_what_a_space_leaves_open_is_as_usual() -> None:
             candidate = Space("fully_connected", {**SMALL, "neuron": Choice((neuron,))}).build(
                 {"neuron": neuron, "sensory": 2, "motor": 2, "neurons": 5}, 0
             )
-            assert candidate.solver == solvers[0] and candidate.steps == (0 if solvers[0] == "closed-form" else 6)
+            assert candidate.solver == solvers[0] and candidate.steps == (
+                0 if solvers[0] == "closed-form" else 6
+            )
 
 
 def test_a_point_has_the_dimensions_that_exist_there_and_no_others() -> None:
     space = Space(
-        "fully_connected", {"neuron": Choice(("ltc", "cfc")), "steps": IntRange(1, 6, when={"neuron": ("ltc",)}), **SMALL}
+        "fully_connected",
+        {
+            "neuron": Choice(("ltc", "cfc")),
+            "steps": IntRange(1, 6, when={"neuron": ("ltc",)}),
+            **SMALL,
+        },
     )
     sizes = {"sensory": 2, "motor": 2, "neurons": 5}
     assert space.build({"neuron": "ltc", "steps": 2, **sizes}, 0).steps == 2
-    with pytest.raises(ValueError, match="dimension 'steps' does not exist there; leave it out") as excess:
+    with pytest.raises(
+        ValueError, match="dimension 'steps' does not exist there; leave it out"
+    ) as excess:
         space.build({"neuron": "cfc", "steps": 2, **sizes}, 0)
     with pytest.raises(ValueError, match="dimension 'steps' exists there; give a value"):
         space.build({"neuron": "ltc", **sizes}, 0)
@@ -312,7 +414,10 @@ def test_a_constraint_on_what_does_not_exist_holds() -> None:
 
 def test_a_condition_in_python_is_a_tuple() -> None:
     with pytest.raises(Fault, match="steps: when neuron is 'ltc'; give a tuple") as fault:
-        Space("fully_connected", {"neuron": Choice(("ltc",)), "steps": IntRange(1, 2, when={"neuron": "ltc"}), **SMALL})
+        Space(
+            "fully_connected",
+            {"neuron": Choice(("ltc",)), "steps": IntRange(1, 2, when={"neuron": "ltc"}), **SMALL},
+        )
     assert fault.value.where == "steps"
     with pytest.raises(Fault, match="no topology is given"):
         Space(None, SMALL)

@@ -1,4 +1,5 @@
-"""What a store keeps after the search: one reference point for good, each retraining once, each opening of the test split before it."""
+"""What a store keeps after the search: one reference point for good, each retraining once, each
+opening of the test split before it."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -32,15 +33,31 @@ def test_the_first_reference_point_stays(store: Store) -> None:
 
 def test_a_retraining_is_written_once_and_read_back(store: Store) -> None:
     assert store.retrained().empty and store.openings().empty
-    lost = replace(OUTCOME, status=Status.DIVERGED, error=float("nan"), metric=float("nan"), state=None, message="why")
+    lost = replace(
+        OUTCOME,
+        status=Status.DIVERGED,
+        error=float("nan"),
+        metric=float("nan"),
+        state=None,
+        message="why",
+    )
     store.retrained_finished({FIRST: OUTCOME, SECOND: lost}, "me")
     with pytest.raises(ValueError, match="has one of these retrainings already"):
         store.retrained_finished({replace(FIRST, draw=1): OUTCOME, FIRST: OUTCOME}, "me")
     table = store.retrained()
-    assert table[["trial", "control", "draw"]].to_numpy().tolist() == [[3, "", 0], [3, "rewired", 0]]
-    assert table["status"].tolist() == ["ok", "diverged"] and table["error"].isna().tolist() == [False, True]
+    assert table[["trial", "control", "draw"]].to_numpy().tolist() == [
+        [3, "", 0],
+        [3, "rewired", 0],
+    ]
+    assert table["status"].tolist() == ["ok", "diverged"] and table["error"].isna().tolist() == [
+        False,
+        True,
+    ]
     assert table["opening"].isna().all() and table["data_seed"].tolist() == [2**31] * 2
-    assert store.retrained_networks([SECOND.key, FIRST.key]) == [(SECOND, None), (FIRST, b"weights")]
+    assert store.retrained_networks([SECOND.key, FIRST.key]) == [
+        (SECOND, None),
+        (FIRST, b"weights"),
+    ]
 
 
 def test_the_test_split_is_opened_once_a_network(store: Store) -> None:

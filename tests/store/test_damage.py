@@ -1,4 +1,5 @@
-"""What happens to a store from outside: full disks, read-only files, torn and damaged files. Nothing is half written."""
+"""What happens to a store from outside: full disks, read-only files, torn and damaged files.
+Nothing is half written."""
 
 import os
 import shutil
@@ -27,7 +28,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True
+    )
     if mounted.returncode != 0:
         pytest.skip("a small disk needs the right to mount one: run as root")
     try:
@@ -37,11 +40,16 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def _trials(pack: int) -> list[Trial]:
-    return [replace(RUNNING, trial=number, pack=pack) for number in range(PACK * pack, PACK * pack + PACK)]
+    return [
+        replace(RUNNING, trial=number, pack=pack)
+        for number in range(PACK * pack, PACK * pack + PACK)
+    ]
 
 
 def _ask(mine: Store, pack: int) -> None:
-    mine.asked(pack, 0, [trial.trial for trial in _trials(pack)], _trials(pack), {"generation": pack})
+    mine.asked(
+        pack, 0, [trial.trial for trial in _trials(pack)], _trials(pack), {"generation": pack}
+    )
 
 
 def _finish(mine: Store, pack: int) -> None:
@@ -62,7 +70,8 @@ def _consistent(mine: Store) -> int:
 
 
 def test_a_full_disk_stops_cleanly_and_the_study_goes_on_after(small_disk: Path) -> None:
-    """However many bytes are left when the disk runs full: a fault that says so, all packs whole, and on it goes."""
+    """However many bytes are left when the disk runs full: a fault that says so, all packs whole,
+    and on it goes."""
     for left in range(0, 200_000, 23_000):
         folder, ballast = small_disk / f"run-{left}", small_disk / "ballast"
         with closing(store(folder)) as mine, mine.owned():
@@ -74,9 +83,9 @@ def test_a_full_disk_stops_cleanly_and_the_study_goes_on_after(small_disk: Path)
                 for pack in range(1, 50):
                     _ask(mine, pack)
                     _finish(mine, pack)
-            assert f"free some space, then `wiring-search resume {folder}` goes on" in str(fault.value) or "not full" in str(
+            assert f"free some space, then `wiring-search resume {folder}` goes on" in str(
                 fault.value
-            )
+            ) or "not full" in str(fault.value)
             done = _consistent(mine)
             assert done >= 1
         ballast.unlink()
@@ -98,7 +107,8 @@ def test_a_store_that_reached_its_greatest_size_is_full(tmp_path: Path) -> None:
     with mine._writing() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no page more than there are
     with pytest.raises(
-        StoreFault, match=f"the store of {tmp_path} failed: the disk is full .* free some space, then `wiring-search"
+        StoreFault,
+        match=f"the store of {tmp_path} failed: the disk is full .* free some space, then `wiring-search",
     ):
         for pack in range(10):
             if pack:
@@ -120,7 +130,10 @@ def test_a_store_that_became_read_only_says_so(tmp_path: Path) -> None:
     _ask(mine, 0)
     with mine._reading() as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")
-    with pytest.raises(StoreFault, match="it is read-only .*make the folder and its files writable, then `wiring-search resume"):
+    with pytest.raises(
+        StoreFault,
+        match="it is read-only .*make the folder and its files writable, then `wiring-search resume",
+    ):
         _finish(mine, 0)
     mine.close()
     again = Store.open(tmp_path)
@@ -129,8 +142,8 @@ def test_a_store_that_became_read_only_says_so(tmp_path: Path) -> None:
 
 
 def _torn(tmp_path: Path) -> tuple[Path, bytes, int]:
-    """A study as a power cut would leave it: pack 0 is in the file, packs 1 and 2 are in the log. The folder, the log, and where in
-    the log the last transaction begins."""
+    """A study as a power cut would leave it: pack 0 is in the file, packs 1 and 2 are in the log.
+    The folder, the log, and where in the log the last transaction begins."""
     with closing(store(tmp_path / "run")) as mine:
         _ask(mine, 0)
         _finish(mine, 0)
@@ -163,7 +176,9 @@ def test_a_log_cut_anywhere_loses_the_last_transaction_at_most(tmp_path: Path) -
         _with_log(folder, log[:cut])
         with closing(sqlite3.connect(folder / FILE)) as connection:
             connection.execute("PRAGMA synchronous = OFF")
-            finished = connection.execute("SELECT count(*) FROM packs WHERE place IS NOT NULL").fetchone()[0]
+            finished = connection.execute(
+                "SELECT count(*) FROM packs WHERE place IS NOT NULL"
+            ).fetchone()[0]
             baselines = connection.execute("SELECT count(*) FROM baselines").fetchone()[0]
         assert (finished, baselines) == (3 - (cut < last), int(cut == len(log)))
         (folder / FILE).write_bytes(file)  # the log was written into it on closing
@@ -172,7 +187,8 @@ def test_a_log_cut_anywhere_loses_the_last_transaction_at_most(tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.parametrize("rest", ["cut", "zeros", "noise"])
 def test_a_study_with_a_torn_log_opens_and_goes_on(tmp_path: Path, rest: str) -> None:
-    """Cuts all over the log, also through earlier transactions: each leaves a study that is whole up to some pack."""
+    """Cuts all over the log, also through earlier transactions: each leaves a study that is whole
+    up to some pack."""
     folder, log, last = _torn(tmp_path)
     file = (folder / FILE).read_bytes()
     filled = {"cut": b"", "zeros": bytes(len(log)), "noise": os.urandom(len(log))}[rest]
@@ -216,12 +232,20 @@ def test_exports_leave_no_half_file(tmp_path: Path, small_disk: Path) -> None:
     mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
     mine.finished(0, {0: OUTCOME}, "me")
     before = {path.name: path.read_bytes() for path in export(mine)}
-    with (small_disk / "ballast").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space"):
+    with (
+        (small_disk / "ballast").open("wb", buffering=0) as full,
+        pytest.raises(OSError, match="No space"),
+    ):
         while True:
             full.write(bytes(1000))
-    with pytest.raises(ValueError, match=r"trials.parquet cannot be written .*No space.* then `wiring-search report"):
+    with pytest.raises(
+        ValueError,
+        match=r"trials.parquet cannot be written .*No space.* then `wiring-search report",
+    ):
         export(mine)
-    assert {path.name: path.read_bytes() for path in mine.folder.iterdir() if path.name in before} == before
+    assert {
+        path.name: path.read_bytes() for path in mine.folder.iterdir() if path.name in before
+    } == before
     assert not list(mine.folder.glob("*.part"))
     (small_disk / "ballast").unlink()
     assert len(export(mine)) == 3

@@ -1,5 +1,5 @@
-"""Stores of earlier schemas open, say the same as then, and are gone on with. They are built here by the SQL of then; those of
-schema 3, in both databases, by taking away what came after it."""
+"""Stores of earlier schemas open, say the same as then, and are gone on with. They are built here
+by the SQL of then; those of schema 3, in both databases, by taking away what came after it."""
 
 import json
 import math
@@ -41,7 +41,8 @@ UPDATE trials SET scores = '{"memory":0.5,"memory_lag":null}', score_seconds = 0
 
 
 def _store(folder: Path, schema: int) -> None:
-    """Pack 0: trial 0 ok, 1 its duplicate, 2 infeasible, 3 diverged. Pack 1: nothing to train. Pack 2: trial 5 under way."""
+    """Pack 0: trial 0 ok, 1 its duplicate, 2 infeasible, 3 diverged. Pack 1: nothing to train. Pack
+    2: trial 5 under way."""
     folder.mkdir()
     settings = config().to_json()
     later = ("scores", "repeats")[2 * (schema > 1) :]
@@ -51,11 +52,21 @@ def _store(folder: Path, schema: int) -> None:
     with closing(sqlite3.connect(folder / FILE)) as connection:
         connection.executescript(SCHEMA_1)
         connection.execute(
-            "INSERT INTO study VALUES (?, ?, ?, ?, ?, NULL)", (schema, json.dumps(old), json.dumps(FACTS), "{}", "2026-01-01")
+            "INSERT INTO study VALUES (?, ?, ?, ?, ?, NULL)",
+            (schema, json.dumps(old), json.dumps(FACTS), "{}", "2026-01-01"),
         )
-        connection.executemany("INSERT INTO packs VALUES (?, ?)", [(0, '{"generation": 0}'), (1, "{}"), (2, "{}")])
+        connection.executemany(
+            "INSERT INTO packs VALUES (?, ?)", [(0, '{"generation": 0}'), (1, "{}"), (2, "{}")]
+        )
 
-        def add(trial: int, pack: int, status: str, candidate: Candidate | None, twin: int | None = None, **further) -> None:
+        def add(
+            trial: int,
+            pack: int,
+            status: str,
+            candidate: Candidate | None,
+            twin: int | None = None,
+            **further,
+        ) -> None:
             row = {
                 "trial": trial,
                 "pack": pack,
@@ -72,9 +83,18 @@ def _store(folder: Path, schema: int) -> None:
                 **further,
             }
             columns, places = ", ".join(row), ", ".join("?" * len(row))
-            connection.execute(f"INSERT INTO trials ({columns}) VALUES ({places})", tuple(row.values()))
+            connection.execute(
+                f"INSERT INTO trials ({columns}) VALUES ({places})", tuple(row.values())
+            )
 
-        done = {"parameters": 30, "synapses": 13, "latency_us": 1.5, "train_seconds": 2.5, "worker": "me", "finished": "then"}
+        done = {
+            "parameters": 30,
+            "synapses": 13,
+            "latency_us": 1.5,
+            "train_seconds": 2.5,
+            "worker": "me",
+            "finished": "then",
+        }
         good = {"error": 0.25, "metric": 0.75, **done}
         add(0, 0, "ok", first, **good, curve="[0.5, 0.25]", state=b"weights")
         add(1, 0, "duplicate", first, 0, **good)
@@ -92,21 +112,60 @@ def test_a_store_of_an_earlier_schema_says_the_same(tmp_path: Path, schema: int)
     _store(tmp_path / "run", schema)
     with closing(Store.open(tmp_path / "run")) as store:
         assert store.config == config() and store.facts == FACTS and store.ended is None
-        assert store.packs() == [StoredPack(0, 0, (0, 3), 0), StoredPack(1, 0, (), 1), StoredPack(2, 0, (5,), None)]
-        assert [store.sampler_state(pack)["told"] for pack in range(3)] == [0, 0, 1]  # two were asked for ahead
-        assert store.sampler_state(0)["sampler"] == {"generation": 0} and store.sampler_state(0)["exhausted"]
+        assert store.packs() == [
+            StoredPack(0, 0, (0, 3), 0),
+            StoredPack(1, 0, (), 1),
+            StoredPack(2, 0, (5,), None),
+        ]
+        assert [store.sampler_state(pack)["told"] for pack in range(3)] == [
+            0,
+            0,
+            1,
+        ]  # two were asked for ahead
+        assert (
+            store.sampler_state(0)["sampler"] == {"generation": 0}
+            and store.sampler_state(0)["exhausted"]
+        )
         trials = store.trials()
-        assert [t.status for t in trials] == ["ok", "duplicate", "infeasible", "diverged", "infeasible", "running"]
-        assert [t.candidate for t in trials] == [CANDIDATES[0], CANDIDATES[0], None, CANDIDATES[1], None, CANDIDATES[2]]
-        assert [t.error for t in trials] == [0.25, 0.25, None, None, None, None] and trials[0].curve == (0.5, 0.25)
+        assert [t.status for t in trials] == [
+            "ok",
+            "duplicate",
+            "infeasible",
+            "diverged",
+            "infeasible",
+            "running",
+        ]
+        assert [t.candidate for t in trials] == [
+            CANDIDATES[0],
+            CANDIDATES[0],
+            None,
+            CANDIDATES[1],
+            None,
+            CANDIDATES[2],
+        ]
+        assert [t.error for t in trials] == [0.25, 0.25, None, None, None, None] and trials[
+            0
+        ].curve == (0.5, 0.25)
         assert store.states([3, 0]) == [None, b"weights"]
         scores = {"memory": 0.5, "memory_lag": math.nan} if schema == 2 else {}
         assert repr(trials[0].scores) == repr(scores) and repr(trials[1].scores) == repr(scores)
         outcomes = store.outcomes(0)
-        assert list(outcomes) == [0, 3] and outcomes[0].error == 0.25 and repr(outcomes[0].scores) == repr(scores)
-        assert outcomes[3].status is Status.DIVERGED and math.isnan(outcomes[3].error) and outcomes[3].message == "why"
+        assert (
+            list(outcomes) == [0, 3]
+            and outcomes[0].error == 0.25
+            and repr(outcomes[0].scores) == repr(scores)
+        )
+        assert (
+            outcomes[3].status is Status.DIVERGED
+            and math.isnan(outcomes[3].error)
+            and outcomes[3].message == "why"
+        )
         assert store.history()["epochs"].tolist() == [store.config.epochs] * 2
-        baselines = [Baseline("lstm-4", Status.OK, 9, "", 0.5, 0.5, 9, 1.0, 1.0, (0.5,))] if schema == 2 else []
+        baselines = (
+            [Baseline("lstm-4", Status.OK, 9, "", 0.5, 0.5, 9, 1.0, 1.0, (0.5,))]
+            if schema == 2
+            else []
+        )
         assert store.baselines()[:1] == baselines and len(store.baselines()) == 2 * (schema - 1)
 
 
@@ -119,17 +178,32 @@ def test_a_store_of_an_earlier_schema_is_gone_on_with(tmp_path: Path, schema: in
         store.finished(2, {5: outcome}, "me")
         store.baseline_finished("rnn-4", outcome, "me")
     with closing(Store.open(tmp_path / "run")) as store:
-        assert store.packs()[2].place == 2 and store.trial(5).error == 0.125 and store.state(5) == b"more"
+        assert (
+            store.packs()[2].place == 2
+            and store.trial(5).error == 0.125
+            and store.state(5) == b"more"
+        )
         assert store.outcomes(2)[5].error == 0.125 and store.checkpointed(2) == {}
-        assert [b.name for b in store.baselines()] == [*["lstm-4", "gru-4"][: 2 * (schema - 1)], "rnn-4"]
+        assert [b.name for b in store.baselines()] == [
+            *["lstm-4", "gru-4"][: 2 * (schema - 1)],
+            "rnn-4",
+        ]
         assert len(store.table()) == 6 + len(store.baselines())
 
 
 def test_a_migrated_store_has_the_columns_of_a_new_one(tmp_path: Path) -> None:
     def columns(folder: Path) -> dict[str, set[str]]:
         with closing(sqlite3.connect(folder / FILE)) as connection:
-            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            return {table: {row[1] for row in connection.execute(f"PRAGMA table_info({table})")} for table in tables}
+            tables = [
+                name
+                for (name,) in connection.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table'"
+                )
+            ]
+            return {
+                table: {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+                for table in tables
+            }
 
     _store(tmp_path / "old", 1)
     Store.open(tmp_path / "old").close()
@@ -188,7 +262,9 @@ def test_what_comes_after_the_search_fits_into_a_store_of_schema_1(tmp_path: Pat
     _use_what_came_after_3(tmp_path / "run")
 
 
-def test_what_comes_after_the_search_fits_into_postgresql(tmp_path: Path, postgres: Postgres) -> None:
+def test_what_comes_after_the_search_fits_into_postgresql(
+    tmp_path: Path, postgres: Postgres
+) -> None:
     columns = (
         "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns "
         "WHERE table_schema = '{}' ORDER BY 1, 2"

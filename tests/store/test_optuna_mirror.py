@@ -1,5 +1,5 @@
-"""The mirror: an Optuna study that says what the store says, brought up to date as often as one likes, and shown by the real
-dashboard."""
+"""The mirror: an Optuna study that says what the store says, brought up to date as often as one
+likes, and shown by the real dashboard."""
 
 import json
 import math
@@ -34,7 +34,9 @@ LOST = Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.5, 2.5, (), None, 
 CUT = replace(OUTCOME, status=Status.PRUNED, error=0.5)
 
 
-def _asked(number: int, pack: int = 0, candidate: Candidate | None = CANDIDATE, **given: object) -> Trial:
+def _asked(
+    number: int, pack: int = 0, candidate: Candidate | None = CANDIDATE, **given: object
+) -> Trial:
     return replace(Trial(number, pack, 0, Status.RUNNING, POINT, candidate, None, "", {}), **given)
 
 
@@ -45,7 +47,13 @@ def _study(folder: Path) -> Store:
     impossible = _asked(2, candidate=None, status=Status.INFEASIBLE, message="no")
     third = Candidate(CANDIDATE.wiring, steps=4)
     mine.asked(0, 0, [0], [_asked(0), twin, impossible], {})
-    mine.asked(1, 0, [3, 4], [_asked(3, 1, OTHER), _asked(4, 1, third, sampler_attrs={"parents": [0, 3]})], {})
+    mine.asked(
+        1,
+        0,
+        [3, 4],
+        [_asked(3, 1, OTHER), _asked(4, 1, third, sampler_attrs={"parents": [0, 3]})],
+        {},
+    )
     mine.finished(1, {3: CUT, 4: LOST}, "me")
     return mine
 
@@ -65,7 +73,9 @@ def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def _loaded(url: str, name: str) -> optuna.Study:
     if "://" in url:
-        return optuna.load_study(study_name=name, storage=url.replace("postgresql:", "postgresql+psycopg:"))
+        return optuna.load_study(
+            study_name=name, storage=url.replace("postgresql:", "postgresql+psycopg:")
+        )
     backend = optuna.storages.journal.JournalFileBackend(url)
     return optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(backend))
 
@@ -74,29 +84,44 @@ def test_the_mirror_says_what_the_store_says(tmp_path: Path, storage_url: str) -
     mine = _study(tmp_path / "run")
     assert mirror(mine, storage_url) == 5 and mirror(mine, storage_url) == 0
     study = _loaded(storage_url, "run")
-    assert study.metric_names == ["error", "synapses"] and [d.name for d in study.directions] == ["MINIMIZE"] * 2
+    assert (
+        study.metric_names == ["error", "synapses"]
+        and [d.name for d in study.directions] == ["MINIMIZE"] * 2
+    )
     assert [t.state.name for t in study.trials] == ["RUNNING", "RUNNING", "FAIL", "RUNNING", "FAIL"]
     said = [t.user_attrs["status"] for t in study.trials]
     assert said == ["running", "duplicate", "infeasible", "pruned", "diverged"]
     assert study.trials[3].user_attrs["error"] == 0.5 and "error" not in study.trials[4].user_attrs
-    assert study.trials[4].user_attrs["parents"] == [0, 3] and study.trials[4].user_attrs["message"] == "why"
+    assert (
+        study.trials[4].user_attrs["parents"] == [0, 3]
+        and study.trials[4].user_attrs["message"] == "why"
+    )
     assert all(trial.params == POINT for trial in study.trials)
 
     mine.finished(0, {0: OUTCOME}, "me")
     assert mirror(mine, storage_url) == 2
     first, twin, *_ = _loaded(storage_url, "run").trials
-    assert first.state.name == twin.state.name == "COMPLETE" and first.values == twin.values == [0.25, 13]
+    assert first.state.name == twin.state.name == "COMPLETE" and first.values == twin.values == [
+        0.25,
+        13,
+    ]
     assert first.user_attrs["accuracy"] == 0.75 and twin.user_attrs["duplicate of"] == 0
 
     mine.asked(2, 1, [3], [], {})
-    assert mirror(mine, storage_url) == 1 and _loaded(storage_url, "run").trials[3].user_attrs["status"] == "running"
+    assert (
+        mirror(mine, storage_url) == 1
+        and _loaded(storage_url, "run").trials[3].user_attrs["status"] == "running"
+    )
     mine.finished(2, {3: CUT}, "me")
     mine.asked(3, 0, [5], [_asked(5, 3, Candidate(CANDIDATE.wiring, steps=5))], {})
     mine.end()
     assert mirror(mine, storage_url) == 2
     states = [t.state.name for t in _loaded(storage_url, "run").trials]
     assert states == ["COMPLETE", "COMPLETE", "FAIL", "PRUNED", "FAIL", "RUNNING"]
-    assert _loaded(storage_url, "run").trials[3].user_attrs["rung"] == 1 and mirror(mine, storage_url) == 0
+    assert (
+        _loaded(storage_url, "run").trials[3].user_attrs["rung"] == 1
+        and mirror(mine, storage_url) == 0
+    )
     assert [trial.number for trial in _loaded(storage_url, "run").best_trials] == [0, 1]
 
 
@@ -147,10 +172,18 @@ def test_another_study_of_that_name_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://me:secret@127.0.0.1:1/db", "nothing://here", "sqlite:////nowhere/at/all.db", "/nowhere/x"]
+    "url",
+    [
+        "postgresql://me:secret@127.0.0.1:1/db",
+        "nothing://here",
+        "sqlite:////nowhere/at/all.db",
+        "/nowhere/x",
+    ],
 )
 def test_a_storage_that_cannot_be_used_is_told(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ValueError, match="the Optuna storage .* cannot be used .*; give one such as sqlite:///") as fault:
+    with pytest.raises(
+        ValueError, match="the Optuna storage .* cannot be used .*; give one such as sqlite:///"
+    ) as fault:
         mirror(_study(tmp_path / "run"), url)
     assert "secret" not in str(fault.value)
 
@@ -199,7 +232,14 @@ def _dashboard(url: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [Path(sys.executable).with_name("optuna-dashboard"), url, "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        Path(sys.executable).with_name("optuna-dashboard"),
+        url,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield f"http://127.0.0.1:{port}"
@@ -227,21 +267,43 @@ def test_the_real_dashboard_shows_the_study(tmp_path: Path, storage_url: str) ->
         (summary,) = _got(f"{address}/api/studies")["study_summaries"]
         assert summary["study_name"] == "run" and summary["directions"] == ["minimize", "minimize"]
         shown = _got(f"{address}/api/studies/{summary['study_id']}")
-        assert [trial["state"] for trial in shown["trials"]] == ["Running", "Running", "Fail", "Running", "Fail"]
+        assert [trial["state"] for trial in shown["trials"]] == [
+            "Running",
+            "Running",
+            "Fail",
+            "Running",
+            "Fail",
+        ]
         with urllib.request.urlopen(f"{address}/csv/{summary['study_id']}") as answer:
-            assert {"error", "synapses", "Param inter"} <= set(answer.readline().decode().strip().split(","))
+            assert {"error", "synapses", "Param inter"} <= set(
+                answer.readline().decode().strip().split(",")
+            )
     mine.finished(0, {0: OUTCOME}, "me")
     mirror(mine, storage_url)
     with _dashboard(storage_url) as address:  # anew: it looks at a storage every ten seconds only
         first = _got(f"{address}/api/studies/{summary['study_id']}")["trials"][0]
         assert first["state"] == "Complete" and first["values"] == [0.25, 13]
-        assert {attr["key"] for attr in first["user_attrs"]} >= {"status", "rung", "error", "accuracy", "latency_us"}
+        assert {attr["key"] for attr in first["user_attrs"]} >= {
+            "status",
+            "rung",
+            "error",
+            "accuracy",
+            "latency_us",
+        }
 
 
 def test_the_command_mirrors_a_run_folder(tmp_path: Path) -> None:
     _study(tmp_path / "run").close()
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
-    command = [sys.executable, "-m", "wiring_search.cli", "mirror", tmp_path / "run", "--storage", url]
+    command = [
+        sys.executable,
+        "-m",
+        "wiring_search.cli",
+        "mirror",
+        tmp_path / "run",
+        "--storage",
+        url,
+    ]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said == f"5 trials written. Look at them with: optuna-dashboard {url}\n"
     assert len(_loaded(url, "run").trials) == 5

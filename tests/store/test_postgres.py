@@ -1,4 +1,5 @@
-"""Stores in a real PostgreSQL: many studies in one database, found by a small file, held by one driver, lost by nobody."""
+"""Stores in a real PostgreSQL: many studies in one database, found by a small file, held by one
+driver, lost by nobody."""
 
 import math
 from contextlib import closing, nullcontext
@@ -20,7 +21,9 @@ from workers.jobs import Status
 def test_a_database_holds_many_studies(tmp_path: Path, postgres: Postgres) -> None:
     names = ["one", "Two words", 'a "quoted" name', "drei-größer"]
     for seed, name in enumerate(names):
-        with closing(Store.create(tmp_path / name, config(seed=seed), FACTS, postgres.url)) as store:
+        with closing(
+            Store.create(tmp_path / name, config(seed=seed), FACTS, postgres.url)
+        ) as store:
             store.asked(0, 0, [0], [RUNNING, TWIN][: 1 + seed % 2], {})
     for seed, name in enumerate(names):
         with closing(Store.open(tmp_path / name)) as store:
@@ -28,7 +31,9 @@ def test_a_database_holds_many_studies(tmp_path: Path, postgres: Postgres) -> No
         assert [path.name for path in (tmp_path / name).iterdir()] == [POINTER]
     with pytest.raises(ValueError, match="holds a study already"):
         Store.create(tmp_path / "one", config(), FACTS, postgres.url)
-    with pytest.raises(ValueError, match="there is a study 'one' of .* already; give the folder another name"):
+    with pytest.raises(
+        ValueError, match="there is a study 'one' of .* already; give the folder another name"
+    ):
         Store.create(tmp_path / "elsewhere" / "one", config(), FACTS, postgres.url)
     assert not exists(tmp_path / "elsewhere" / "one")
 
@@ -41,7 +46,10 @@ def test_another_machine_goes_on_with_a_study(tmp_path: Path, postgres: Postgres
         Store.attach(there, postgres.url)
     with closing(Store.attach(there, postgres.socket_url, "shared")) as store, store.owned():
         store.finished(0, {0: OUTCOME}, "me")
-        with pytest.raises(ValueError, match="another search is running on"), Store.open(here).owned():
+        with (
+            pytest.raises(ValueError, match="another search is running on"),
+            Store.open(here).owned(),
+        ):
             pass
     assert Store.open(here).trial(0).error == 0.25
     with pytest.raises(ValueError, match="holds a study already"):
@@ -51,7 +59,10 @@ def test_another_machine_goes_on_with_a_study(tmp_path: Path, postgres: Postgres
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("postgresql://me:secret@host/db", r"the URL postgresql://me:\*\*\*@host/db holds a password"),
+        (
+            "postgresql://me:secret@host/db",
+            r"the URL postgresql://me:\*\*\*@host/db holds a password",
+        ),
         ("postgresql://me@host/db?password=secret", "holds a password"),
         ("mysql://me@host/db", "a store by URL is PostgreSQL's, not mysql's"),
         ("results.sqlite", "'results.sqlite' is no URL; give one such as postgresql://"),
@@ -87,8 +98,8 @@ def test_a_pointer_to_nothing_is_no_study(tmp_path: Path, postgres: Postgres) ->
 
 
 def test_who_has_lost_the_hold_writes_no_more(tmp_path: Path, postgres: Postgres) -> None:
-    """The server ends the session that holds the study, another driver takes it up: the first one, which may not have noticed,
-    can write nothing, however often it tries."""
+    """The server ends the session that holds the study, another driver takes it up: the first one,
+    which may not have noticed, can write nothing, however often it tries."""
     folder = tmp_path / "fenced"
     first = Store.create(folder, config(), FACTS, postgres.url)
     with first.owned():
@@ -98,7 +109,9 @@ def test_who_has_lost_the_hold_writes_no_more(tmp_path: Path, postgres: Postgres
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
         with holding(folder):
-            with pytest.raises(StoreFault, match="the server is shutting down, or ended the connection"):
+            with pytest.raises(
+                StoreFault, match="the server is shutting down, or ended the connection"
+            ):
                 first.finished(0, {0: OUTCOME}, "me")
             for _ in range(3):
                 with pytest.raises(StoreFault, match="the hold on the study of .* was lost"):
@@ -109,7 +122,9 @@ def test_who_has_lost_the_hold_writes_no_more(tmp_path: Path, postgres: Postgres
     again.finished(0, {0: OUTCOME}, "me")
 
 
-def test_a_hold_knows_no_clock(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hold_knows_no_clock(
+    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An hour passes, or is taken back, in a moment: whoever holds a study goes on holding it."""
     import time
 
@@ -119,7 +134,10 @@ def test_a_hold_knows_no_clock(tmp_path: Path, postgres: Postgres, monkeypatch: 
         with store.owned():
             for jump in (3600.0, -3600.0):
                 monkeypatch.setattr(time, "time", lambda jump=jump: now() + jump)
-                with pytest.raises(ValueError, match="another search is running"), Store.open(tmp_path / name).owned():
+                with (
+                    pytest.raises(ValueError, match="another search is running"),
+                    Store.open(tmp_path / name).owned(),
+                ):
                     pass
             store.asked(0, 0, [0], [RUNNING], {})
 
@@ -132,9 +150,15 @@ def test_a_server_that_goes_away_leaves_whole_packs(tmp_path: Path) -> None:
             store.finished(0, {0: OUTCOME}, "me")
             server.stop()
             for _ in range(2):
-                with pytest.raises(StoreFault, match=r"then `wiring-search resume|`wiring-search resume .* goes on"):
+                with pytest.raises(
+                    StoreFault, match=r"then `wiring-search resume|`wiring-search resume .* goes on"
+                ):
                     store.asked(1, 0, [1], [TWIN], {})
-            for look in (store.trials, lambda: Store.open(tmp_path / "run"), lambda: exists(tmp_path / "run")):
+            for look in (
+                store.trials,
+                lambda: Store.open(tmp_path / "run"),
+                lambda: exists(tmp_path / "run"),
+            ):
                 with pytest.raises(StoreFault, match="the server"):
                     look()
         server.start()

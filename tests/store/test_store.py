@@ -1,4 +1,5 @@
-"""The store: rows go in whole and come out the same, one driver at a time, in a file and in PostgreSQL."""
+"""The store: rows go in whole and come out the same, one driver at a time, in a file and in
+PostgreSQL."""
 
 import itertools
 import math
@@ -48,7 +49,8 @@ def make(request: pytest.FixtureRequest) -> Make:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder of its own for a study; no two have the same name, as studies in one database have not."""
+    """A folder of its own for a study; no two have the same name, as studies in one database have
+    not."""
     return tmp_path / f"run-{next(_NUMBERS)}"
 
 
@@ -61,7 +63,14 @@ def test_trials_come_back_as_they_went_in(place: Path, make: Make) -> None:
         and mine.sampler_state(0) == {"generation": 3}
     )
     mine.finished(0, {0: OUTCOME}, "me")
-    scores = {"error": 0.25, "metric": 0.75, "parameters": 30, "synapses": 13, "latency_us": 1.5, "train_seconds": 2.5}
+    scores = {
+        "error": 0.25,
+        "metric": 0.75,
+        "parameters": 30,
+        "synapses": 13,
+        "latency_us": 1.5,
+        "train_seconds": 2.5,
+    }
     again = Store.open(place)
     assert again.trials(0) == [
         replace(RUNNING, status=Status.OK, curve=(0.5, 0.25), score_seconds=0.0, **scores),
@@ -75,16 +84,34 @@ def test_trials_come_back_as_they_went_in(place: Path, make: Make) -> None:
 def test_diverged_scores_are_nan_in_the_table(place: Path, make: Make) -> None:
     mine = make(place)
     mine.asked(0, 0, [0], [RUNNING], {})
-    mine.finished(0, {0: Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (0.5, math.nan), None, "why")}, "me")
+    mine.finished(
+        0,
+        {
+            0: Outcome(
+                Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (0.5, math.nan), None, "why"
+            )
+        },
+        "me",
+    )
     row = mine.table().iloc[0]
-    assert row["status"] == "diverged" and math.isnan(row["error"]) and row["message"] == "why" and row["synapses"] == 13
+    assert (
+        row["status"] == "diverged"
+        and math.isnan(row["error"])
+        and row["message"] == "why"
+        and row["synapses"] == 13
+    )
     assert [math.isnan(value) for value in mine.trials()[0].curve] == [False, True]
 
 
 def test_table_has_the_promised_columns(tmp_path: Path) -> None:
     names = list(store(tmp_path).table().columns)
-    assert names[:11] == "trial rung status wiring_id seed error synapses parameters latency_us train_seconds accuracy".split()
-    assert [name for name in names if name.startswith("p.")] == [f"p.{name}" for name in config().space["dimensions"]]
+    assert (
+        names[:11]
+        == "trial rung status wiring_id seed error synapses parameters latency_us train_seconds accuracy".split()
+    )
+    assert [name for name in names if name.startswith("p.")] == [
+        f"p.{name}" for name in config().space["dimensions"]
+    ]
 
 
 def test_baselines_come_back_as_they_went_in_and_once(place: Path, make: Make) -> None:
@@ -95,13 +122,21 @@ def test_baselines_come_back_as_they_went_in_and_once(place: Path, make: Make) -
     mine.baseline_finished("gru-4", lost, "me")
     first, second = Store.open(place).baselines()
     assert first == Baseline("lstm-4", Status.OK, 13, "", 0.25, 0.75, 30, 1.5, 2.5, (0.5, 0.25))
-    assert second.status is Status.DIVERGED and math.isnan(second.score("error")) and math.isnan(second.curve[0])
+    assert (
+        second.status is Status.DIVERGED
+        and math.isnan(second.score("error"))
+        and math.isnan(second.curve[0])
+    )
     assert mine.baseline_state("lstm-4") == b"weights" and mine.baseline_state("gru-4") is None
     with pytest.raises(ValueError, match="has baseline 'lstm-4' already"):
         mine.baseline_finished("lstm-4", OUTCOME, "me")
     table = mine.table()
-    assert table["baseline"].tolist() == ["", "", "lstm-4", "gru-4"] and table["synapses"].tolist()[2:] == [13, 13]
-    assert table["trial"].isna().tolist() == [False, False, True, True] and table["p.inter"].tolist()[:2] == [3, 1]
+    assert table["baseline"].tolist() == ["", "", "lstm-4", "gru-4"] and table["synapses"].tolist()[
+        2:
+    ] == [13, 13]
+    assert table["trial"].isna().tolist() == [False, False, True, True] and table[
+        "p.inter"
+    ].tolist()[:2] == [3, 1]
     assert [t.trial for t in mine.trials()] == [0, 2] and len(mine.packs()) == 1
 
 
@@ -139,12 +174,19 @@ def test_a_store_cut_short_while_it_was_made_is_no_study(tmp_path: Path) -> None
 
 
 def test_config_goes_through_json_and_checks_itself() -> None:
-    full = config(task_options=TaskOptions(data="x", inputs=("a",)), objectives=("error", "latency_us"), seed=4)
+    full = config(
+        task_options=TaskOptions(data="x", inputs=("a",)),
+        objectives=("error", "latency_us"),
+        seed=4,
+    )
     assert StudyConfig.from_json(full.to_json()) == full
     for given, message in (
         ({"trials": 0}, "trials is 0; give a whole number, 1 or more"),
         ({"sampler": "cma"}, "sampler is 'cma'; known: tpe"),
-        ({"objectives": ("error", "speed")}, "objectives are error, speed; give one or more of error"),
+        (
+            {"objectives": ("error", "speed")},
+            "objectives are error, speed; give one or more of error",
+        ),
         ({"objectives": ()}, "objectives are none"),
         ({"seed": -1}, "seed is -1"),
     ):
@@ -155,9 +197,16 @@ def test_config_goes_through_json_and_checks_itself() -> None:
 def test_further_scores_come_back_and_a_missing_one_is_nan(place: Path, make: Make) -> None:
     mine = make(place, scores=("memory",))
     mine.asked(0, 0, [0], [RUNNING, TWIN], {})
-    mine.finished(0, {0: replace(OUTCOME, scores={"memory": 0.5, "memory_lag": math.nan}, score_seconds=0.25)}, "me")
+    mine.finished(
+        0,
+        {0: replace(OUTCOME, scores={"memory": 0.5, "memory_lag": math.nan}, score_seconds=0.25)},
+        "me",
+    )
     for trial, row in zip(Store.open(place).trials(), mine.table().itertuples(), strict=True):
-        assert trial.score("memory") == row.memory == 0.5 and trial.score("score_seconds") == row.score_seconds == 0.25
+        assert (
+            trial.score("memory") == row.memory == 0.5
+            and trial.score("score_seconds") == row.score_seconds == 0.25
+        )
         assert math.isnan(trial.score("memory_lag")) and math.isnan(row.memory_lag)
 
 
@@ -171,13 +220,26 @@ def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> Non
     mine.finished(0, {0: cut}, "me")
     assert [t.status for t in mine.trials()] == ["pruned", "duplicate", "pruned"]
     mine.asked(2, 1, [2, 0], [], {"generation": 1})
-    assert [t.status for t in mine.trials()] == ["running", "duplicate", "running"] and mine.states([2, 0]) == [
+    assert [t.status for t in mine.trials()] == ["running", "duplicate", "running"] and mine.states(
+        [2, 0]
+    ) == [
         b"other",
         b"weights",
     ]
     assert mine.candidates([2, 0]) == [OTHER, CANDIDATE]
-    better = replace(OUTCOME, error=0.125, train_seconds=4.0, score_seconds=1.0, curve=(0.5, 0.25, 0.125), state=b"more")
-    mine.finished(2, {0: better, 2: replace(better, status=Status.DIVERGED, error=math.nan, state=None)}, "you")
+    better = replace(
+        OUTCOME,
+        error=0.125,
+        train_seconds=4.0,
+        score_seconds=1.0,
+        curve=(0.5, 0.25, 0.125),
+        state=b"more",
+    )
+    mine.finished(
+        2,
+        {0: better, 2: replace(better, status=Status.DIVERGED, error=math.nan, state=None)},
+        "you",
+    )
     again = Store.open(place)
     first, twin, second = again.trials()
     assert first == replace(
@@ -187,14 +249,38 @@ def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> Non
         **{"error": 0.125, "metric": 0.75, "parameters": 30, "synapses": 13, "latency_us": 1.5},
         **{"train_seconds": 6.5, "score_seconds": 1.5, "curve": better.curve},
     )
-    assert twin.status is Status.DUPLICATE and (twin.rung, twin.error, twin.train_seconds) == (1, 0.125, 6.5)
-    assert second.status is Status.DIVERGED and second.error is None and again.states([0, 2]) == [b"more", None]
-    assert again.packs() == [StoredPack(0, 0, (0,), 1), StoredPack(1, 0, (2,), 0), StoredPack(2, 1, (2, 0), 2)]
-    assert list(again.outcomes(2)) == [2, 0] and again.outcomes(2)[0] == replace(better, state=None, curve=())
-    assert again.outcomes(0) == {0: replace(cut, state=None, curve=())} and again.table()["epochs"].tolist() == [3, 3, 3]
+    assert twin.status is Status.DUPLICATE and (twin.rung, twin.error, twin.train_seconds) == (
+        1,
+        0.125,
+        6.5,
+    )
+    assert (
+        second.status is Status.DIVERGED
+        and second.error is None
+        and again.states([0, 2]) == [b"more", None]
+    )
+    assert again.packs() == [
+        StoredPack(0, 0, (0,), 1),
+        StoredPack(1, 0, (2,), 0),
+        StoredPack(2, 1, (2, 0), 2),
+    ]
+    assert list(again.outcomes(2)) == [2, 0] and again.outcomes(2)[0] == replace(
+        better, state=None, curve=()
+    )
+    assert again.outcomes(0) == {0: replace(cut, state=None, curve=())} and again.table()[
+        "epochs"
+    ].tolist() == [3, 3, 3]
     history = again.history()
-    assert history[["trial", "rung", "epochs"]].to_numpy().tolist() == [[0, 0, 1], [0, 1, 3], [2, 0, 1], [2, 1, 3]]
-    assert history["train_seconds"].tolist() == [2.5, 4.0, 2.5, 4.0] and history["worker"].tolist() == ["me", "you"] * 2
+    assert history[["trial", "rung", "epochs"]].to_numpy().tolist() == [
+        [0, 0, 1],
+        [0, 1, 3],
+        [2, 0, 1],
+        [2, 1, 3],
+    ]
+    assert (
+        history["train_seconds"].tolist() == [2.5, 4.0, 2.5, 4.0]
+        and history["worker"].tolist() == ["me", "you"] * 2
+    )
 
 
 def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(place: Path, make: Make) -> None:
@@ -203,7 +289,11 @@ def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(place: Path, mak
     mine.finished(0, {0: replace(OUTCOME, scores={"memory": 0.5})}, "me")
     mine.asked(1, 0, [], [replace(TWIN, pack=1)], {})
     twin = mine.trials()[1]
-    assert twin.status is Status.DUPLICATE and (twin.error, twin.train_seconds, twin.scores) == (0.25, 2.5, {"memory": 0.5})
+    assert twin.status is Status.DUPLICATE and (twin.error, twin.train_seconds, twin.scores) == (
+        0.25,
+        2.5,
+        {"memory": 0.5},
+    )
 
 
 def test_a_pack_is_finished_once_with_its_own_outcomes(place: Path, make: Make) -> None:
@@ -216,7 +306,11 @@ def test_a_pack_is_finished_once_with_its_own_outcomes(place: Path, make: Make) 
     ):
         with pytest.raises(ValueError, match=message):
             mine.finished(pack, outcomes, "me")
-    assert mine.trials() == [RUNNING, TWIN] and mine.packs()[0].place is None and mine.outcomes(0) == {}
+    assert (
+        mine.trials() == [RUNNING, TWIN]
+        and mine.packs()[0].place is None
+        and mine.outcomes(0) == {}
+    )
     mine.finished(0, {0: OUTCOME}, "me")
     with pytest.raises(ValueError, match="pack 0 .* is finished"):
         mine.finished(0, {0: OUTCOME}, "me")
@@ -246,7 +340,11 @@ def test_trials_without_candidates_say_all_else(place: Path, make: Make) -> None
     mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
     light = mine.trials(candidates=False)
     assert light == [replace(RUNNING, candidate=None), replace(TWIN, candidate=None), IMPOSSIBLE]
-    assert light[0].candidate_id == CANDIDATE.candidate_id and [t.trains for t in light] == [True, False, False]
+    assert light[0].candidate_id == CANDIDATE.candidate_id and [t.trains for t in light] == [
+        True,
+        False,
+        False,
+    ]
     for missing in (2, 3):
         with pytest.raises(ValueError, match=f"trial {missing} .* has no candidate"):
             mine.candidates([0, missing])
@@ -261,7 +359,9 @@ def test_parents_are_told_in_the_table(place: Path, make: Make) -> None:
 def test_a_workers_last_words_may_be_anything(place: Path, make: Make) -> None:
     mine = make(place)
     mine.asked(0, 0, [0], [RUNNING], {})
-    mine.finished(0, {0: replace(OUTCOME, status=Status.CRASHED, message="a\0b\udcffc", error=math.inf)}, "me")
+    mine.finished(
+        0, {0: replace(OUTCOME, status=Status.CRASHED, message="a\0b\udcffc", error=math.inf)}, "me"
+    )
     assert mine.trial(0).message == "a\N{REPLACEMENT CHARACTER}b?c" and mine.trial(0).error is None
 
 
@@ -269,9 +369,18 @@ def test_numbers_of_numpy_are_numbers(place: Path, make: Make) -> None:
     mine = make(place)
     mine.asked(0, 0, [0], [RUNNING], {})
     counts = {"parameters": np.int64(7), "synapses": np.int64(5)}
-    mine.finished(0, {0: replace(OUTCOME, **counts, error=np.float32(0.5), scores={"memory": np.float32(0.25)})}, "me")
+    mine.finished(
+        0,
+        {0: replace(OUTCOME, **counts, error=np.float32(0.5), scores={"memory": np.float32(0.25)})},
+        "me",
+    )
     trial = mine.trial(0)
-    assert (trial.parameters, trial.synapses, trial.error, trial.scores) == (7, 5, 0.5, {"memory": 0.25})
+    assert (trial.parameters, trial.synapses, trial.error, trial.scores) == (
+        7,
+        5,
+        0.5,
+        {"memory": 0.25},
+    )
 
 
 def test_a_holder_is_named_and_its_hold_dies_with_it(place: Path, make: Make) -> None:
@@ -293,14 +402,20 @@ def test_a_study_is_read_while_another_process_writes_it(place: Path, make: Make
     with driving(place) as process:
         while len(sizes) < 20 or sizes[-1] == sizes[0]:
             table = Run(place).table()
-            assert len(table) % 3 == 0 and set(table["status"][:-3]) <= {"ok"} and table["status"][-3:].nunique() <= 1
+            assert (
+                len(table) % 3 == 0
+                and set(table["status"][:-3]) <= {"ok"}
+                and table["status"][-3:].nunique() <= 1
+            )
             assert len(front(table, ("error", "synapses"))) == sum(table["status"] == "ok")
             sizes.append(len(table))
             assert process.poll() is None
     assert sizes == sorted(sizes)
     _until(lambda: _owns(mine))
     packs = mine.packs()
-    assert [p.place for p in packs[:-1]] == list(range(len(packs) - 1)) and len(mine.trials()) == 3 * len(packs)
+    assert [p.place for p in packs[:-1]] == list(range(len(packs) - 1)) and len(
+        mine.trials()
+    ) == 3 * len(packs)
 
 
 def _owns(mine: Store) -> bool:
@@ -364,7 +479,9 @@ def test_a_store_takes_one_study(place: Path, make: Make, monkeypatch: pytest.Mo
     make(place, seed=1).close()
     monkeypatch.setattr("wiring_search.store.store.exists", lambda folder: False)
     monkeypatch.setattr("wiring_search.store.store._refuse_taken", lambda folder, server: None)
-    with pytest.raises(ValueError, match="holds a study already; resume it, or choose another folder"):
+    with pytest.raises(
+        ValueError, match="holds a study already; resume it, or choose another folder"
+    ):
         make(place, seed=2)
     monkeypatch.undo()
     assert Store.open(place).config.seed == 1
@@ -375,5 +492,7 @@ def test_a_store_with_two_studies_is_refused(tmp_path: Path) -> None:
     store(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
         connection.execute("INSERT INTO study SELECT * FROM study")
-    with pytest.raises(ValueError, match="cannot be read: its table `study` has 2 rows, and a store holds 1 study"):
+    with pytest.raises(
+        ValueError, match="cannot be read: its table `study` has 2 rows, and a store holds 1 study"
+    ):
         Store.open(tmp_path)

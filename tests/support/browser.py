@@ -1,4 +1,5 @@
-"""Pages in a real, headless browser, for the tests that need one; they are skipped where there is none."""
+"""Pages in a real, headless browser, for the tests that need one; they are skipped where there is
+none."""
 
 import html
 import json
@@ -40,13 +41,16 @@ def found_in(text: str, folder: Path, script: str) -> dict:
     call = f"(() => {{ try {{ {script} }} catch (fault) {{ return {{fault: fault.stack}}; }} }})()"
     told = f"document.title = JSON.stringify({call});"
     copy.write_text(text.replace("</body>", f"<script>{told}</script></body>"), encoding="utf-8")
-    found = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", dom_of(copy), re.DOTALL).group(1)))
+    found = json.loads(
+        html.unescape(re.search(r"<title>(.*?)</title>", dom_of(copy), re.DOTALL).group(1))
+    )
     assert "fault" not in found, found["fault"]
     return found
 
 
 class Tab:
-    """One tab of a browser that is spoken to over two pipes in its DevTools protocol: JSON, a zero byte after each message."""
+    """One tab of a browser that is spoken to over two pipes in its DevTools protocol: JSON, a zero
+    byte after each message."""
 
     def __init__(self, read: int, write: int) -> None:
         self._read, self._write = read, write
@@ -70,7 +74,8 @@ class Tab:
         return heard["result"]
 
     def open(self, address: str, width: int, dark: bool = False) -> list[str]:
-        """Load a page on a screen so many pixels wide, a phone's up to 500; the errors that its scripts raised."""
+        """Load a page on a screen so many pixels wide, a phone's up to 500; the errors that its
+        scripts raised."""
         size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width <= 500}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -79,12 +84,18 @@ class Tab:
         self.call("Page.navigate", url=address)
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
             self._events.append(self._next())
-        thrown = [event["params"] for event in self._events if event["method"] == "Runtime.exceptionThrown"]
+        thrown = [
+            event["params"]
+            for event in self._events
+            if event["method"] == "Runtime.exceptionThrown"
+        ]
         return [str(fault["exceptionDetails"]) for fault in thrown]
 
     def value(self, script: str) -> Any:
         """What an expression is in the page."""
-        found = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        found = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
@@ -99,12 +110,14 @@ class Tab:
 
 @contextmanager
 def opened_tab(folder: Path) -> Iterator[Tab]:
-    """A tab of a browser whose profile lies in the folder. Windows are 500 pixels wide at least, so a phone is emulated."""
+    """A tab of a browser whose profile lies in the folder. Windows are 500 pixels wide at least, so
+    a phone is emulated."""
     commands, write = os.pipe()
     read, answers = os.pipe()
 
     def connect() -> None:
-        """The browser reads commands from descriptor 3 and answers on 4; copies first, for these may be taken."""
+        """The browser reads commands from descriptor 3 and answers on 4; copies first, for these
+        may be taken."""
         copies = os.dup(commands), os.dup(answers)
         os.dup2(copies[0], 3)
         os.dup2(copies[1], 4)

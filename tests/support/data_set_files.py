@@ -1,6 +1,7 @@
 """Small files in the formats of the published data sets, for the tests of the tasks that read them.
 
-One input of each row is a number that occurs once, so that a row can be told again in a scaled window.
+One input of each row is a number that occurs once, so that a row can be told again in a scaled
+window.
 """
 
 import gzip
@@ -16,7 +17,8 @@ ROWS_A_SUBJECT, READINGS, ROLLOUTS, IMAGES = 50, 100, 9, 100
 
 
 def traffic(folder: Path, packed: bool = False) -> pandas.DataFrame:
-    """Twelve hundred hours with an hour told twice, one missing, a gap of two days, a holiday, and values that cannot be.
+    """Twelve hundred hours with an hour told twice, one missing, a gap of two days, a holiday, and
+    values that cannot be.
 
     clouds_all counts the rows."""
     times = pandas.date_range("2012-10-02 09:00:00", periods=TRAFFIC_HOURS + 49, freq="h")
@@ -32,19 +34,24 @@ def traffic(folder: Path, packed: bool = False) -> pandas.DataFrame:
             "weather_main": "Clouds",
             "weather_description": "sky, they say, is broken",
             "date_time": times.strftime("%Y-%m-%d %H:%M:%S"),
-            "traffic_volume": 1000 * times.day_of_week + 100 * times.hour + rng.integers(0, 50, len(times)),
+            "traffic_volume": 1000 * times.day_of_week
+            + 100 * times.hour
+            + rng.integers(0, 50, len(times)),
         }
     )
     table.loc[20, "temp"], table.loc[30, "rain_1h"] = 0.0, 9831.3
     table.loc[10, "rain_1h"] = 1.5
-    table = pandas.concat([table.loc[:50], table.loc[50:50].assign(weather_main="Rain"), table.loc[51:]])
+    table = pandas.concat(
+        [table.loc[:50], table.loc[50:50].assign(weather_main="Rain"), table.loc[51:]]
+    )
     path = folder / ("Metro_Interstate_Traffic_Volume.csv" + (".gz" if packed else ""))
     table.to_csv(path, index=False, compression="gzip" if packed else None)
     return table.reset_index(drop=True)
 
 
 def ozone(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Seven hundred days but for ten; measurement 1 counts them; a few values are missing. Measurements and classes."""
+    """Seven hundred days but for ten; measurement 1 counts them; a few values are missing.
+    Measurements and classes."""
     days = pandas.date_range("1998-01-01", periods=OZONE_DAYS + 10)
     days = days[np.r_[0:200, 210 : OZONE_DAYS + 10]]
     rng = np.random.default_rng(1)
@@ -53,7 +60,10 @@ def ozone(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     y = (rng.random(OZONE_DAYS) < 0.1).astype(int)
     text = x.astype(str)
     text[::50, 5] = "?"
-    lines = [",".join([f"{day.month}/{day.day}/{day.year}", *row, f"{c}."]) for day, row, c in zip(days, text, y, strict=True)]
+    lines = [
+        ",".join([f"{day.month}/{day.day}/{day.year}", *row, f"{c}."])
+        for day, row, c in zip(days, text, y, strict=True)
+    ]
     (folder / "eighthr.data").write_text("\n".join(lines) + "\n")
     x[::50, 5] = np.nan
     return x, y
@@ -63,7 +73,9 @@ def gesture(folder: Path) -> None:
     """The first feature is 1000 × the number of the file + the number of the row."""
     rng = np.random.default_rng(2)
     for number, (name, rows) in enumerate(GESTURES.items()):
-        table = pandas.DataFrame(rng.standard_normal((rows, 32)), columns=[f"X{i}" for i in range(1, 33)])
+        table = pandas.DataFrame(
+            rng.standard_normal((rows, 32)), columns=[f"X{i}" for i in range(1, 33)]
+        )
         table["X1"] = 1000 * number + np.arange(rows)
         table["Phase"] = np.array(list("DPSHR"))[np.arange(rows) // 7 % 5]
         table.to_csv(folder / f"{name}_va3.csv", index=False)
@@ -81,15 +93,25 @@ def activity(folder: Path) -> None:
         (folder / part / f"X_{part}.txt").write_text("".join(f"{''.join(row)}\n" for row in fields))
         y = np.tile(np.arange(ROWS_A_SUBJECT) // 9 % 6 + 1, len(subjects))
         (folder / part / f"y_{part}.txt").write_text("".join(f"{label}\n" for label in y))
-        (folder / part / f"subject_{part}.txt").write_text("".join(f"{subject}\n" for subject in who))
+        (folder / part / f"subject_{part}.txt").write_text(
+            "".join(f"{subject}\n" for subject in who)
+        )
 
 
 def person(folder: Path) -> pandas.DataFrame:
-    """Five people, two recordings each; x is 1000 × the number of the recording + that of the reading. Two readings of a
-    recording share a time, two others are out of order."""
+    """Five people, two recordings each; x is 1000 × the number of the recording + that of the
+    reading. Two readings of a recording share a time, two others are out of order."""
     rng = np.random.default_rng(4)
     tags = ["010-000-024-033", "010-000-030-096", "020-000-033-111", "020-000-032-221"]
-    activities = ["walking", "falling", "lying down", "lying", "sitting on the ground", "standing up from lying", "on all fours"]
+    activities = [
+        "walking",
+        "falling",
+        "lying down",
+        "lying",
+        "sitting on the ground",
+        "standing up from lying",
+        "on all fours",
+    ]
     lines, rows = [], []
     for number, name in enumerate(f"{letter}0{take}" for letter in "ABCDE" for take in (1, 2)):
         gaps = rng.integers(1, 300, READINGS)  # milliseconds
@@ -108,7 +130,8 @@ def person(folder: Path) -> pandas.DataFrame:
 
 
 def power(folder: Path) -> np.ndarray:
-    """Three thousand minutes; the reactive power counts them; minutes 100 to 102 and 1000 to 1099 are missing. (rows, 7)."""
+    """Three thousand minutes; the reactive power counts them; minutes 100 to 102 and 1000 to 1099
+    are missing. (rows, 7)."""
     rng = np.random.default_rng(5)
     times = pandas.date_range("2006-12-16 17:24:00", periods=POWER_MINUTES, freq="min")
     values = rng.random((POWER_MINUTES, 7)).round(3)
@@ -119,7 +142,9 @@ def power(folder: Path) -> np.ndarray:
     for i, time in enumerate(times):
         missing = 100 <= i < 103 or 1000 <= i < 1100
         fields = ["?"] * 6 + [""] if missing else [f"{value:.3f}" for value in values[i]]
-        lines.append(";".join([f"{time.day}/{time.month}/{time.year}", time.strftime("%H:%M:%S"), *fields]))
+        lines.append(
+            ";".join([f"{time.day}/{time.month}/{time.year}", time.strftime("%H:%M:%S"), *fields])
+        )
         values[i] = np.nan if missing else values[i]
     (folder / "household_power_consumption.txt").write_text("\n".join(lines) + "\n")
     return values
@@ -138,16 +163,24 @@ def walker2d(folder: Path) -> list[np.ndarray]:
 
 
 def smnist(folder: Path, packed: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """A hundred images that train and twenty that test; pixel 0 counts them. Images and digits, those that test last."""
+    """A hundred images that train and twenty that test; pixel 0 counts them. Images and digits,
+    those that test last."""
     rng = np.random.default_rng(7)
     images = rng.integers(0, 256, (IMAGES + 20, 28, 28), dtype=np.uint8)
     images[:, 0, 0] = np.arange(IMAGES + 20)
     digits = (np.arange(IMAGES + 20) % 10).astype(np.uint8)
     for prefix, part in (("train", slice(0, IMAGES)), ("t10k", slice(IMAGES, None))):
-        for name, array in ((f"{prefix}-images-idx3-ubyte", images[part]), (f"{prefix}-labels-idx1-ubyte", digits[part])):
-            header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+        for name, array in (
+            (f"{prefix}-images-idx3-ubyte", images[part]),
+            (f"{prefix}-labels-idx1-ubyte", digits[part]),
+        ):
+            header = bytes([0, 0, 8, array.ndim]) + b"".join(
+                size.to_bytes(4, "big") for size in array.shape
+            )
             data = header + array.tobytes()
-            (folder / f"{name}{'.gz' if packed else ''}").write_bytes(gzip.compress(data) if packed else data)
+            (folder / f"{name}{'.gz' if packed else ''}").write_bytes(
+                gzip.compress(data) if packed else data
+            )
     return images, digits
 
 

@@ -10,18 +10,39 @@ from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import MEMORIES, SOLVERS
 from wiring_search.wirings.topologies import ncp
 
-KINDS = [(neuron, solver, memory) for neuron, solvers in SOLVERS.items() for solver in solvers for memory in MEMORIES]
+KINDS = [
+    (neuron, solver, memory)
+    for neuron, solvers in SOLVERS.items()
+    for solver in solvers
+    for memory in MEMORIES
+]
 
 
-def network_parcel(neuron: str, solver: str, memory: str, projected: bool = False, outputs: int | None = 4) -> Parcel:
-    """An NCP of 4 to 7 + 3 + 2 neurons, every parameter away from its special initial value, on irregular sequences with
-    steps in which no time passes."""
+def network_parcel(
+    neuron: str, solver: str, memory: str, projected: bool = False, outputs: int | None = 4
+) -> Parcel:
+    """An NCP of 4 to 7 + 3 + 2 neurons, every parameter away from its special initial value, on
+    irregular sequences with steps in which no time passes."""
     rng = np.random.default_rng(sum(map(ord, neuron + solver + memory)))
     wiring = ncp(4, int(rng.integers(4, 8)), 3, 2, 2, 2, 3, 2, seed=int(rng.integers(99)))
-    candidate = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else 3, memory, seed=int(rng.integers(99)))
+    candidate = Candidate(
+        wiring,
+        neuron,
+        solver,
+        0 if solver == "closed-form" else 3,
+        memory,
+        seed=int(rng.integers(99)),
+    )
     features = 3 if projected else 4
     network = LiquidNetwork(
-        wiring, features, outputs, neuron=neuron, solver=solver, steps=candidate.steps, memory=memory, seed=candidate.seed
+        wiring,
+        features,
+        outputs,
+        neuron=neuron,
+        solver=solver,
+        steps=candidate.steps,
+        memory=memory,
+        seed=candidate.seed,
     )
     pinned = network.layout.connections[0].pinned()
     with torch.no_grad():

@@ -1,4 +1,5 @@
-"""What every GPU kernel is asked: whether it says what the reference says, for tests of several files."""
+"""What every GPU kernel is asked: whether it says what the reference says, for tests of several
+files."""
 
 import numpy as np
 import torch
@@ -20,14 +21,23 @@ def on_device(*arrays: np.ndarray) -> list[torch.Tensor]:
     return [torch.from_numpy(array).to(DEVICE) for array in arrays]
 
 
-def equals_reference(layout: PackLayout, rng: np.random.Generator, batch: int, steps: int, every_step: bool, gaps: bool) -> None:
-    """Readouts, final state and every gradient, against the reference in float64. batch: samples; steps: time steps; gaps: whether
-    no time passes in some."""
+def equals_reference(
+    layout: PackLayout,
+    rng: np.random.Generator,
+    batch: int,
+    steps: int,
+    every_step: bool,
+    gaps: bool,
+) -> None:
+    """Readouts, final state and every gradient, against the reference in float64. batch: samples;
+    steps: time steps; gaps: whether no time passes in some."""
     true = truth(layout, rng, batch, steps, every_step, gaps)
     placed, arrays = gpu.place(layout, DEVICE), on_device(*true.arrays)
     y, final, kept = gpu.forward(placed, *arrays, every_step)
     grads = on_device(true.grad_y.astype(np.float32), true.grad_final.astype(np.float32))
-    grad_params, grad_state, grad_x, grad_elapsed = gpu.backward(placed, arrays[0], kept, *grads, True)
+    grad_params, grad_state, grad_x, grad_elapsed = gpu.backward(
+        placed, arrays[0], kept, *grads, True
+    )
     ours = y, final, grad_params, grad_x, grad_elapsed, grad_state
     for mine, theirs in zip(ours, (true.y, true.final, *true.gradients), strict=True):
         near(mine, torch.from_numpy(theirs))

@@ -1,4 +1,5 @@
-"""Driver processes of stand-in studies that are there to be killed; each says, in a file that outlives it, what it is doing."""
+"""Driver processes of stand-in studies that are there to be killed; each says, in a file that
+outlives it, what it is doing."""
 
 import functools
 import mmap
@@ -32,17 +33,21 @@ PHASES = (
     "ended",
 )
 
-# Forked from a process that has imported everything once: a driver is there in milliseconds, so that kills do not all find it
-# importing.
+# Forked from a process that has imported everything once: a driver is there in milliseconds, so
+# that kills do not all find it importing.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["tests.support.killable_driver", "pytest"])
 # Where it finds this file: it does not inherit the path along which tests import.
-os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+)
 
 
 def sleepy_train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     """5 to 20 ms a candidate."""
-    time.sleep(sum(0.005 * (1 + int(candidate.candidate_id, 16) % 4) for candidate in job.candidates))
+    time.sleep(
+        sum(0.005 * (1 + int(candidate.candidate_id, 16) % 4) for candidate in job.candidates)
+    )
     return fake_train(task, job)
 
 
@@ -72,11 +77,16 @@ class Threads:
         self._threads.shutdown()
 
 
-def started(folder: Path, workers: int, notes: Path, halt: str | None = None, **given: object) -> BaseProcess:
-    """A driver that makes the study in `folder`, or goes on with it. workers: threads, 0 trains inline. notes: see `phase_in`.
-    halt: the phase in which it stops where it is, until it is killed."""
+def started(
+    folder: Path, workers: int, notes: Path, halt: str | None = None, **given: object
+) -> BaseProcess:
+    """A driver that makes the study in `folder`, or goes on with it. workers: threads, 0 trains
+    inline. notes: see `phase_in`. halt: the phase in which it stops where it is, until it is
+    killed."""
     notes.write_bytes(b"\0")
-    process = _PROCESSES.Process(target=_drive, args=(folder, workers, notes, halt, given), daemon=True)
+    process = _PROCESSES.Process(
+        target=_drive, args=(folder, workers, notes, halt, given), daemon=True
+    )
     process.start()
     return process
 
@@ -118,7 +128,11 @@ def _drive(folder: Path, workers: int, notes: Path, halt: str | None, given: dic
             note("making the store")
             Store.create(folder, config(**given), FACTS).close()
         note("walking again")
-        pool = InlinePool(sleepy_train, tiny_task()) if workers == 0 else Threads(sleepy_train, tiny_task(), workers)
+        pool = (
+            InlinePool(sleepy_train, tiny_task())
+            if workers == 0
+            else Threads(sleepy_train, tiny_task(), workers)
+        )
         pool.next_done = around(pool.next_done, "training")
         with closing(Store.open(folder)) as store, store.owned():
             if search(store.config, store, pool):

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from tests.support import studies
-from wiring_search.search.events import Estimated, Event, PackDone, PackStarted, PoolSeen, Referred, TaskLoaded
+from wiring_search.search.events import (
+    Estimated,
+    Event,
+    PackDone,
+    PackStarted,
+    PoolSeen,
+    Referred,
+    TaskLoaded,
+)
 from wiring_search.store.config import StudyConfig
 from workers.jobs import Outcome, Status
 
@@ -24,7 +32,9 @@ class Clock:
 
 
 def halving(trials: int = 128, **given: object) -> StudyConfig:
-    return studies.config(trials=trials, epochs=60, pack_size=8, ahead=4, pruning="halving", **given)
+    return studies.config(
+        trials=trials, epochs=60, pack_size=8, ahead=4, pruning="halving", **given
+    )
 
 
 def outcome(error: float, synapses: int, status: Status = Status.OK) -> Outcome:
@@ -32,14 +42,17 @@ def outcome(error: float, synapses: int, status: Status = Status.OK) -> Outcome:
 
 
 def events(config: StudyConfig, workers: int = 2, seed: int = 0) -> Iterator[Event]:
-    """Packs of rung 0, and a third of each rung's candidates packed anew for the next one as soon as there are enough of them;
-    one in twenty diverges. The reference point comes with the first pack that has the full budget."""
+    """Packs of rung 0, and a third of each rung's candidates packed anew for the next one as soon
+    as there are enough of them; one in twenty diverges. The reference point comes with the first
+    pack that has the full budget."""
     rng = np.random.default_rng(seed)
     yield TaskLoaded("digits: 1,797 samples [made up]\nbaselines: majority class 0.9")
     yield Estimated(240.0, 240.0 * workers / 3600)
     yield PoolSeen(workers, 0)
     waiting: list[list[tuple[int, float, int]]] = [[] for _ in config.rungs]
-    waiting[0] = [(trial, rng.uniform(0.1, 0.9), int(rng.integers(20, 400))) for trial in range(config.trials)]
+    waiting[0] = [
+        (trial, rng.uniform(0.1, 0.9), int(rng.integers(20, 400))) for trial in range(config.trials)
+    ]
     last, pack, size = len(config.rungs) - 1, 0, config.pack_size
     referred = False
     while any(waiting):
@@ -61,5 +74,7 @@ def events(config: StudyConfig, workers: int = 2, seed: int = 0) -> Iterator[Eve
             yield Referred(tuple(REFERENCE[name] for name in config.objectives))
             referred = True
         if rung < last:
-            waiting[rung + 1] += [member[1:] for member in sorted(good)[: round(len(members) / config.eta)]]
+            waiting[rung + 1] += [
+                member[1:] for member in sorted(good)[: round(len(members) / config.eta)]
+            ]
         pack += 1

@@ -39,7 +39,9 @@ with store.owned():
 
 @contextmanager
 def _process(code: str, folder: Path) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None and process.stdout.readline() == "holds\n"
         yield process
@@ -54,5 +56,6 @@ def holding(folder: Path) -> "contextmanager[subprocess.Popen]":
 
 
 def driving(folder: Path) -> "contextmanager[subprocess.Popen]":
-    """Another process that holds the study, and writes packs of three finished trials into it without a pause."""
+    """Another process that holds the study, and writes packs of three finished trials into it
+    without a pause."""
     return _process(_DRIVE, folder)

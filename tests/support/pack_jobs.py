@@ -18,18 +18,29 @@ def jobs(count: int, candidates: int = 2) -> list[PackJob]:
         PackJob(
             k,
             Rung(0, EPOCHS, 4),
-            tuple(Candidate(random_wiring(rng), seed=k * candidates + place) for place in range(candidates)),
+            tuple(
+                Candidate(random_wiring(rng), seed=k * candidates + place)
+                for place in range(candidates)
+            ),
             0,
         )
         for k in range(count)
     ]
 
 
-def only_these_crashed(submitted: list[PackJob], results: dict[int, PackResult], seeds: tuple[int, ...], why: str) -> None:
+def only_these_crashed(
+    submitted: list[PackJob], results: dict[int, PackResult], seeds: tuple[int, ...], why: str
+) -> None:
     for job in submitted:
         expected = fake_train(tiny_task(), job).outcomes
-        for candidate, outcome, good in zip(job.candidates, results[job.number].outcomes, expected, strict=True):
+        for candidate, outcome, good in zip(
+            job.candidates, results[job.number].outcomes, expected, strict=True
+        ):
             if candidate.seed in seeds:
-                assert outcome.status is Status.CRASHED and f"failed {TRIES} times" in outcome.message and why in outcome.message
+                assert (
+                    outcome.status is Status.CRASHED
+                    and f"failed {TRIES} times" in outcome.message
+                    and why in outcome.message
+                )
             else:
                 assert repr(outcome) == repr(good)

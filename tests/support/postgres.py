@@ -1,4 +1,5 @@
-"""A real PostgreSQL server for tests, started here: its data in a folder of its own, a Unix socket and a free port."""
+"""A real PostgreSQL server for tests, started here: its data in a folder of its own, a Unix socket
+and a free port."""
 
 import os
 import shutil
@@ -18,7 +19,9 @@ _USER = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
 
 
 def _programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3])
+    )
     beside = shutil.which("initdb")
     return found[-1].parent if found else Path(beside).parent if beside else None
 
@@ -41,13 +44,26 @@ class Postgres:
         return f"postgresql:///studies?host={self.folder}&port={self.port}&user=tester"
 
     def start(self) -> None:
-        options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.folder}
+        options = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self.folder,
+        }
         options |= {"fsync": "off", "max_connections": 40, "shared_buffers": "16MB"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
             command = [*_USER, self.programs / "postgres", "-D", self.folder / "data", *settings]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
-        ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"]
+        ready = [
+            self.programs / "pg_isready",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-t",
+            "1",
+        ]
         for _ in range(100):
             if subprocess.run(ready).returncode == 0:
                 return
@@ -64,8 +80,20 @@ class Postgres:
             self.process = None
 
     def run(self, statement: str, database: str = "studies") -> str:
-        command = [self.programs / "psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tester", "-d", database]
-        done = subprocess.run([*command, "-Atqc", statement], capture_output=True, text=True, check=True)
+        command = [
+            self.programs / "psql",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            "tester",
+            "-d",
+            database,
+        ]
+        done = subprocess.run(
+            [*command, "-Atqc", statement], capture_output=True, text=True, check=True
+        )
         return done.stdout.strip()
 
 
@@ -75,14 +103,28 @@ def running() -> Iterator[Postgres]:
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL's server is not installed: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: the path of a socket may have a hundred characters
+    folder = Path(
+        tempfile.mkdtemp(prefix="pg-")
+    )  # short: the path of a socket may have a hundred characters
     folder.chmod(0o777)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = Postgres(programs, folder, port)
     try:
-        initdb = [*_USER, programs / "initdb", "-D", folder / "data", "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        initdb = [
+            *_USER,
+            programs / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "tester",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder)
         server.start()
         server.run("CREATE DATABASE studies", "postgres")

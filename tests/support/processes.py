@@ -1,11 +1,14 @@
-"""Processes that tests have started, and those that they have: what else runs on the machine is not theirs to kill."""
+"""Processes that tests have started, and those that they have: what else runs on the machine is not
+theirs to kill."""
 
 import subprocess
 
 
 def below(ancestor: int) -> dict[int, str]:
     """The process and all that come from it, each with its command line."""
-    listing = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        ["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
     parents = {int(pid): int(parent) for pid, parent, _ in rows}
     found = {ancestor}

@@ -1,4 +1,5 @@
-"""A pool with a clock of its own: any number of workers of any speed, whose jobs take as long as they are told to."""
+"""A pool with a clock of its own: any number of workers of any speed, whose jobs take as long as
+they are told to."""
 
 import heapq
 from collections.abc import Callable, Sequence
@@ -11,10 +12,13 @@ from workers.slices import Board, Slice
 
 
 class SimulatedPool:
-    """See `workers.pool.Pool`; it cuts and gives out as the Ray pool does. seconds(part): how long a worker of speed 1 takes; one
-    of speed 2 takes half of it. now: the time that has passed; busy: seconds that all workers together have trained."""
+    """See `workers.pool.Pool`; it cuts and gives out as the Ray pool does. seconds(part): how long
+    a worker of speed 1 takes; one of speed 2 takes half of it. now: the time that has passed; busy:
+    seconds that all workers together have trained."""
 
-    def __init__(self, train: Train, task: Task, speeds: Sequence[float], seconds: Callable[[PackJob], float]) -> None:
+    def __init__(
+        self, train: Train, task: Task, speeds: Sequence[float], seconds: Callable[[PackJob], float]
+    ) -> None:
         self._train, self._task, self._seconds = train, task, seconds
         self._speeds, self.workers = speeds, len(speeds)
         self._board = Board()
@@ -47,7 +51,9 @@ class SimulatedPool:
         result = None
         while result is None and self._running:
             self.now, worker, piece = heapq.heappop(self._running)
-            result = self._board.finished(piece, self._train(self._task, self._board.job(piece), lambda done, to_do: True))
+            result = self._board.finished(
+                piece, self._train(self._task, self._board.job(piece), lambda done, to_do: True)
+            )
             self._idle.append(worker)
             self._start()
         return result
@@ -60,7 +66,11 @@ class SimulatedPool:
 
     def _start(self) -> None:
         fastest = max(self._speeds)
-        while self._idle and (piece := self._board.take(limits.parts(self._speeds[self._idle[-1]], fastest))) is not None:
+        while (
+            self._idle
+            and (piece := self._board.take(limits.parts(self._speeds[self._idle[-1]], fastest)))
+            is not None
+        ):
             worker = self._idle.pop()
             took = self._seconds(self._board.job(piece)) / self._speeds[worker]
             self.busy += took

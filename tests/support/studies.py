@@ -12,7 +12,13 @@ from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import Split, Task
 from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
 
-FACTS = {"metric": "accuracy", "baselines": {"majority class": 0.9}, "source": "made up", "features": 2, "outputs": 2}
+FACTS = {
+    "metric": "accuracy",
+    "baselines": {"majority class": 0.9},
+    "source": "made up",
+    "features": 2,
+    "outputs": 2,
+}
 
 
 def tiny_task() -> Task:
@@ -38,8 +44,11 @@ def store(folder: Path, facts: dict = FACTS, **given: object) -> Store:
 
 
 def fake_train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
-    """Scores that are a function of the candidate alone, best at a learning rate of 0.02; every seventh diverges."""
-    return PackResult(job.number, tuple(_outcome(candidate) for candidate in job.candidates), "fake")
+    """Scores that are a function of the candidate alone, best at a learning rate of 0.02; every
+    seventh diverges."""
+    return PackResult(
+        job.number, tuple(_outcome(candidate) for candidate in job.candidates), "fake"
+    )
 
 
 def slow_train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
@@ -50,6 +59,13 @@ def slow_train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
 def _outcome(candidate) -> Outcome:
     number, size = int(candidate.candidate_id, 16), candidate.wiring.synapse_count
     if number % 7 == 0:
-        return Outcome(Status.DIVERGED, math.nan, math.nan, 9, size, 1.0, 0.5, (0.5, math.nan), None, "gave up")
-    error = 0.1 + 3 / size + 0.1 * abs(math.log(candidate.learning_rate / 0.02)) + (number % 101) / 10000
+        return Outcome(
+            Status.DIVERGED, math.nan, math.nan, 9, size, 1.0, 0.5, (0.5, math.nan), None, "gave up"
+        )
+    error = (
+        0.1
+        + 3 / size
+        + 0.1 * abs(math.log(candidate.learning_rate / 0.02))
+        + (number % 101) / 10000
+    )
     return Outcome(Status.OK, error, 1 - error, 10 * size, size, 2.0, 0.5, (0.9, error), b"state")

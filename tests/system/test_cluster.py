@@ -1,4 +1,5 @@
-"""The Ray pool on several nodes: each a raylet of its own, all on this machine. And the files that start clusters."""
+"""The Ray pool on several nodes: each a raylet of its own, all on this machine. And the files that
+start clusters."""
 
 import json
 import os
@@ -28,7 +29,10 @@ SMALL_STORE = 80 * 2**20
 
 def _jobs(count: int, candidates: int = 1) -> list[PackJob]:
     wirings = [random_wiring(np.random.default_rng(seed)) for seed in range(candidates)]
-    return [PackJob(k, Rung(0, 1, 4), tuple(Candidate(w, seed=k) for w in wirings), 0) for k in range(count)]
+    return [
+        PackJob(k, Rung(0, 1, 4), tuple(Candidate(w, seed=k) for w in wirings), 0)
+        for k in range(count)
+    ]
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,9 @@ def cluster() -> Iterator:
     from ray.cluster_utils import Cluster
 
     # Workers find the stand-in trainers of this folder there.
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    )
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     yield made
     ray.shutdown()
@@ -77,7 +83,8 @@ def _work(pool, jobs: list[PackJob], ahead: int) -> list[PackResult]:
 
 
 def _same(results: list[PackResult], jobs: list[PackJob]) -> bool:
-    """All back once, as the trainer gives them here; compared as text, in which a NaN equals a NaN."""
+    """All back once, as the trainer gives them here; compared as text, in which a NaN equals a
+    NaN."""
     expected = {job.number: repr(fake_train(tiny_task(), job).outcomes) for job in jobs}
     return len(results) == len(jobs) and {r.number: repr(r.outcomes) for r in results} == expected
 
@@ -91,7 +98,9 @@ def test_nodes_that_join_are_used_to_the_full_and_one_that_dies_loses_nothing(cl
         nodes += _add(cluster, raylets - len(nodes))
         while pool.workers < raylets:
             _work(pool, _jobs(1), 1)
-        for _ in range(8):  # the machine has fewer cores than raylets: what else it does may spoil a try
+        for _ in range(
+            8
+        ):  # the machine has fewer cores than raylets: what else it does may spoil a try
             started = time.perf_counter()
             assert _same(_work(pool, _jobs(3 * raylets), 2 * raylets), _jobs(3 * raylets))
             shares[raylets] = 3 * 1.0 / (time.perf_counter() - started)
@@ -111,7 +120,9 @@ def test_nodes_that_join_are_used_to_the_full_and_one_that_dies_loses_nothing(cl
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_pool_on_an_empty_cluster_waits_until_a_node_comes(cluster) -> None:
-    pool = _pool(_Sleeping(0.05), workers=3, address=cluster.address)  # more than there will be: no error
+    pool = _pool(
+        _Sleeping(0.05), workers=3, address=cluster.address
+    )  # more than there will be: no error
     pool.submit(_jobs(1)[0])
     assert pool.next_done(timeout=0.5) is None and pool.workers == 0 and pool.waiting == 1
     _add(cluster, 1)
@@ -131,8 +142,11 @@ class _Seeing:
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.parametrize(("share", "seen"), [(1.0, {"0", "1"}), (0.5, {"0", "1"}), (0.0, {""})])
-def test_each_worker_sees_the_gpu_that_it_claims_and_no_other(cluster, share: float, seen: set[str]) -> None:
-    """On a node that says that it has two: two actors, or four that share them; one that claims none leaves them alone."""
+def test_each_worker_sees_the_gpu_that_it_claims_and_no_other(
+    cluster, share: float, seen: set[str]
+) -> None:
+    """On a node that says that it has two: two actors, or four that share them; one that claims
+    none leaves them alone."""
     cluster.add_node(num_cpus=4, num_gpus=2, object_store_memory=SMALL_STORE)
     pool = _pool(_Seeing(), address=cluster.address, gpus=share)
     while pool.workers < (4 if share < 1 else 2):
@@ -146,7 +160,9 @@ def test_256_workers_with_heavy_tails_are_kept_busy() -> None:
     """Durations are Pareto distributed with an infinite variance; speeds span a factor of four."""
     rng = np.random.default_rng(0)
     speeds = rng.choice([1.0, 2.0, 4.0], 256)
-    pool = SimulatedPool(fake_train, tiny_task(), speeds, lambda part: len(part.candidates) * (1 + rng.pareto(1.5)))
+    pool = SimulatedPool(
+        fake_train, tiny_task(), speeds, lambda part: len(part.candidates) * (1 + rng.pareto(1.5))
+    )
     jobs = _jobs(1500, candidates=4)
     for job in jobs[:512]:
         pool.submit(job)
@@ -166,8 +182,19 @@ def test_256_workers_with_heavy_tails_are_kept_busy() -> None:
 def _autoscaling(port: int) -> dict:
     import ray
 
-    lists = ("setup_commands", "head_setup_commands", "worker_setup_commands", "initialization_commands")
-    lists += ("head_start_ray_commands", "worker_start_ray_commands", "cluster_synced_files", "rsync_exclude", "rsync_filter")
+    lists = (
+        "setup_commands",
+        "head_setup_commands",
+        "worker_setup_commands",
+        "initialization_commands",
+    )
+    lists += (
+        "head_start_ray_commands",
+        "worker_start_ray_commands",
+        "cluster_synced_files",
+        "rsync_exclude",
+        "rsync_filter",
+    )
     address = f"{ray.util.get_node_ip_address()}:{port}"
     return {
         "cluster_name": "simulated",
@@ -194,15 +221,30 @@ def _autoscaling(port: int) -> dict:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_an_autoscaling_cluster_grows_with_the_workers_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_autoscaling_cluster_grows_with_the_workers_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import ray
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (tmp_path / "cluster.json").write_text(json.dumps(_autoscaling(port)))
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    settings = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}", "--num-cpus=0"]
+    settings = {
+        "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+        "RAY_FAKE_CLUSTER": "1",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "ray.scripts.scripts",
+        "start",
+        "--head",
+        "--block",
+        f"--port={port}",
+        "--num-cpus=0",
+    ]
     command += ["--include-dashboard=false", f"--autoscaling-config={tmp_path / 'cluster.json'}"]
     head = subprocess.Popen(
         command,
@@ -226,7 +268,9 @@ def test_an_autoscaling_cluster_grows_with_the_workers_asked_for(tmp_path: Path,
         started = _below(head.pid)
         head.terminate()
         head.wait(timeout=30)
-        for process in started - {head.pid}:  # the nodes that the autoscaler started outlive their head
+        for process in started - {
+            head.pid
+        }:  # the nodes that the autoscaler started outlive their head
             try:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
@@ -234,8 +278,11 @@ def test_an_autoscaling_cluster_grows_with_the_workers_asked_for(tmp_path: Path,
 
 
 def _below(ancestor: int) -> set[int]:
-    """Processes that this one has started, and those that they have: what else runs on the machine is not ours to kill."""
-    listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    """Processes that this one has started, and those that they have: what else runs on the machine
+    is not ours to kill."""
+    listing = subprocess.run(
+        ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout
     parents = dict(map(int, line.split()) for line in listing.splitlines())
     found = {ancestor}
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
@@ -255,14 +302,24 @@ def test_ray_accepts_the_cluster_file() -> None:
     with pytest.raises(ValueError, match="head_node_type"):
         validate_config(prepare_config(broken))
     types = config["available_node_types"]
-    assert types["head"]["resources"]["CPU"] == 0 and all(types[name]["max_workers"] for name in types if name != "head")
+    assert types["head"]["resources"]["CPU"] == 0 and all(
+        types[name]["max_workers"] for name in types if name != "head"
+    )
 
 
 def test_the_slurm_script_is_one() -> None:
     script = EXAMPLES / "slurm.sh"
     subprocess.run(["bash", "-n", script], check=True)
-    options = dict(line.removeprefix("#SBATCH --").split("=") for line in script.read_text().splitlines() if "#SBATCH" in line)
-    assert int(options["nodes"]) > 1 and options["ntasks-per-node"] == "1" and options["signal"].startswith("B:TERM@")
+    options = dict(
+        line.removeprefix("#SBATCH --").split("=")
+        for line in script.read_text().splitlines()
+        if "#SBATCH" in line
+    )
+    assert (
+        int(options["nodes"]) > 1
+        and options["ntasks-per-node"] == "1"
+        and options["signal"].startswith("B:TERM@")
+    )
 
 
 def test_the_slurm_script_starts_a_cluster_and_passes_the_warning_on(tmp_path: Path) -> None:
@@ -280,9 +337,19 @@ def test_the_slurm_script_starts_a_cluster_and_passes_the_warning_on(tmp_path: P
         (stand_ins / name).write_text(f"#!/bin/bash\n{body}\n")
         (stand_ins / name).chmod(0o755)
     (stand_ins / "activate").write_text(f"PATH={stand_ins}:$PATH")
-    slurm = {"SLURM_JOB_NODELIST": "n[1-2]", "SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "4", "SLURM_JOB_NUM_NODES": "2"}
+    slurm = {
+        "SLURM_JOB_NODELIST": "n[1-2]",
+        "SLURM_JOB_ID": "7",
+        "SLURM_CPUS_PER_TASK": "4",
+        "SLURM_JOB_NUM_NODES": "2",
+    }
     slurm["VENV"] = ".venv"  # `make VENV=… test` exports another, where the stand-ins do not lie
-    process = subprocess.Popen(["bash", EXAMPLES / "slurm.sh"], cwd=tmp_path, env={**os.environ, **slurm}, start_new_session=True)
+    process = subprocess.Popen(
+        ["bash", EXAMPLES / "slurm.sh"],
+        cwd=tmp_path,
+        env={**os.environ, **slurm},
+        start_new_session=True,
+    )
     try:
         end = time.monotonic() + 30
         while not (tmp_path / "calls").exists() or "search" not in (tmp_path / "calls").read_text():
@@ -297,25 +364,43 @@ def test_the_slurm_script_starts_a_cluster_and_passes_the_warning_on(tmp_path: P
     calls = (tmp_path / "calls").read_text()
     assert "ray start --head --node-ip-address=192.0.2.1 --port=20007 --num-cpus=4" in calls
     assert "--exclude=one" in calls and "ray start --address=192.0.2.1:20007" in calls
-    assert "search search --task digits" in calls and "--address 192.0.2.1:20007" in calls and calls.endswith("told\n")
+    assert (
+        "search search --task digits" in calls
+        and "--address 192.0.2.1:20007" in calls
+        and calls.endswith("told\n")
+    )
 
 
 def test_the_kubernetes_manifest_fits_together() -> None:
     import ray
 
     claim, job = yaml.safe_load_all((EXAMPLES / "kuberay.yaml").read_text())
-    assert (claim["kind"], job["kind"], job["apiVersion"]) == ("PersistentVolumeClaim", "RayJob", "ray.io/v1")
+    assert (claim["kind"], job["kind"], job["apiVersion"]) == (
+        "PersistentVolumeClaim",
+        "RayJob",
+        "ray.io/v1",
+    )
     cluster = job["spec"]["rayClusterSpec"]
     groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
-    containers = [container for group in groups for container in group["template"]["spec"]["containers"]]
-    # Ray takes a container's limits for its resources, and workers must have the driver's version of everything.
-    assert all(container["resources"]["limits"] == container["resources"]["requests"] for container in containers)
+    containers = [
+        container for group in groups for container in group["template"]["spec"]["containers"]
+    ]
+    # Ray takes a container's limits for its resources, and workers must have the driver's version
+    # of everything.
+    assert all(
+        container["resources"]["limits"] == container["resources"]["requests"]
+        for container in containers
+    )
     assert len({container["image"] for container in containers}) == 1
-    assert cluster["rayVersion"].split(".")[0] == ray.__version__.split(".")[0] and cluster["enableInTreeAutoscaling"]
+    assert (
+        cluster["rayVersion"].split(".")[0] == ray.__version__.split(".")[0]
+        and cluster["enableInTreeAutoscaling"]
+    )
     for group in cluster["workerGroupSpecs"]:
         assert group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]
     room = sum(
-        group["maxReplicas"] * int(group["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"])
+        group["maxReplicas"]
+        * int(group["template"]["spec"]["containers"][0]["resources"]["limits"]["cpu"])
         for group in cluster["workerGroupSpecs"]
     )
     asked = job["spec"]["entrypoint"].split("--workers ")[1].split(";")[0]

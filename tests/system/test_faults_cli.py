@@ -1,4 +1,5 @@
-"""The command line stopped in every way: by schedulers, from the keyboard, by its budget, by kill, by a full disk."""
+"""The command line stopped in every way: by schedulers, from the keyboard, by its budget, by kill,
+by a full disk."""
 
 import os
 import resource
@@ -22,20 +23,38 @@ from wiring_search.store import Store, exists
 pytestmark = pytest.mark.slow
 
 TIMES = ["latency_us", "train_seconds", "score_seconds"]
-SMALL = ["search", "--task", "digits", "--space", "small", "--trials", 6, "--epochs", 240, "--pack-size", 3, "--ahead", 2]
+SMALL = [
+    "search",
+    "--task",
+    "digits",
+    "--space",
+    "small",
+    "--trials",
+    6,
+    "--epochs",
+    240,
+    "--pack-size",
+    3,
+    "--ahead",
+    2,
+]
 SMALL += ["--pruning", "halving", "--scores", "none"]
 WORKERS = [0, pytest.param(2, marks=pytest.mark.ray)]
 
 
 def _start(*arguments: object, before: Callable[[], None] = lambda: None) -> subprocess.Popen:
     def begin() -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process of a shell ignores it, and so would this
+        signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # a background process of a shell ignores it, and so would this
         before()
 
     command = [sys.executable, "-m", "wiring_search.cli", *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     settings = {**os.environ, "COLUMNS": "200"}
-    return subprocess.Popen(command, **pipes, env=settings, start_new_session=True, preexec_fn=begin)
+    return subprocess.Popen(
+        command, **pipes, env=settings, start_new_session=True, preexec_fn=begin
+    )
 
 
 def _end(process: subprocess.Popen, rc: int = 0, timeout: float = 200.0) -> str:
@@ -68,8 +87,8 @@ def _table(folder: Path) -> pandas.DataFrame:
 
 
 def _until_training(process: subprocess.Popen, folder: Path, rung: int = 0, packs: int = 0) -> None:
-    """Until a pack for this rung, and more packs than so many, are in the store, and a little more. Above rung 0 the workers are
-    up."""
+    """Until a pack for this rung, and more packs than so many, are in the store, and a little more.
+    Above rung 0 the workers are up."""
     end = time.monotonic() + 100
     while rung not in (rungs := _rungs(folder)) or len(rungs) <= packs:
         assert process.poll() is None and time.monotonic() < end
@@ -99,17 +118,24 @@ def _stop_under_way(folder: Path, workers: int, signal_: signal.Signals, code: i
         process = _start(*SMALL, "--workers", workers, "--out", folder)
         _until_training(process, folder, rung=2 if workers else 1, packs=len(_rungs(folder)))
         start = time.monotonic()
-        os.killpg(process.pid, signal_) if signal_ == signal.SIGINT else process.send_signal(signal_)  # as a terminal does
+        os.killpg(process.pid, signal_) if signal_ == signal.SIGINT else process.send_signal(
+            signal_
+        )  # as a terminal does
         said = _end(process, code, 30)
         print(f"{signal_.name} with {workers} workers: {time.monotonic() - start:.1f} s")
-        assert f"Stopped: {signal_.name}. What is done is kept; go on with:  wiring-search resume {folder}" in said
+        assert (
+            f"Stopped: {signal_.name}. What is done is kept; go on with:  wiring-search resume {folder}"
+            in said
+        )
         if _checkpointed(folder):
             return
     pytest.fail("no pack was ever written down under way")
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_sigterm_writes_down_packs_under_way(workers: int, table: pandas.DataFrame, tmp_path: Path) -> None:
+def test_sigterm_writes_down_packs_under_way(
+    workers: int, table: pandas.DataFrame, tmp_path: Path
+) -> None:
     _stop_under_way(tmp_path / "run", workers, signal.SIGTERM, 143)
     _run("resume", tmp_path / "run", "--workers", 0)
     assert _table(tmp_path / "run").equals(table)
@@ -119,7 +145,10 @@ def test_sigterm_writes_down_packs_under_way(workers: int, table: pandas.DataFra
     ("during", "kept"),
     [
         ("wiring_search.tasks.load", "Nothing had been begun."),
-        ("wiring_search.run.search.training_pool", "What is done is kept; go on with:  wiring-search resume {folder}"),
+        (
+            "wiring_search.run.search.training_pool",
+            "What is done is kept; go on with:  wiring-search resume {folder}",
+        ),
     ],
 )
 def test_sigterm_before_there_are_workers_is_told_too(
@@ -130,12 +159,17 @@ def test_sigterm_before_there_are_workers_is_told_too(
     before = signal.getsignal(signal.SIGTERM)
     done = CliRunner().invoke(app, [*map(str, SMALL), "--out", str(tmp_path / "run")])
     assert done.exit_code == 143 and signal.getsignal(signal.SIGTERM) == before
-    assert " ".join(f"Stopped: SIGTERM. {kept}".format(folder=tmp_path / "run").split()) in " ".join(done.output.split())
+    assert " ".join(
+        f"Stopped: SIGTERM. {kept}".format(folder=tmp_path / "run").split()
+    ) in " ".join(done.output.split())
 
 
 @pytest.mark.ray
-def test_workers_that_hang_hold_up_neither_sigterm_nor_a_second_ctrl_c(table: pandas.DataFrame, tmp_path: Path) -> None:
-    """Their processes are stopped, so that they hear nothing. Schedulers give thirty seconds; who presses twice gives none."""
+def test_workers_that_hang_hold_up_neither_sigterm_nor_a_second_ctrl_c(
+    table: pandas.DataFrame, tmp_path: Path
+) -> None:
+    """Their processes are stopped, so that they hear nothing. Schedulers give thirty seconds; who
+    presses twice gives none."""
     folder = tmp_path / "run"
     for start, signals, code, limit in (
         ([*SMALL, "--out", folder], [signal.SIGTERM], 143, 30),
@@ -152,7 +186,9 @@ def test_workers_that_hang_hold_up_neither_sigterm_nor_a_second_ctrl_c(table: pa
             process.send_signal(number)
             time.sleep(0.5)
         said = _end(process, code, limit)
-        print(f"{' and '.join(number.name for number in signals)} with hung workers: {time.monotonic() - began:.1f} s")
+        print(
+            f"{' and '.join(number.name for number in signals)} with hung workers: {time.monotonic() - began:.1f} s"
+        )
         assert f"go on with:  wiring-search resume {folder}" in said and not any(map(_lives, hung))
     _run("resume", folder, "--workers", 0)
     assert _table(folder).equals(table)
@@ -160,30 +196,40 @@ def test_workers_that_hang_hold_up_neither_sigterm_nor_a_second_ctrl_c(table: pa
 
 def _lives(pid: int) -> bool:
     try:
-        return "(" in Path(f"/proc/{pid}/stat").read_text() and Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+        return (
+            "(" in Path(f"/proc/{pid}/stat").read_text()
+            and Path(f"/proc/{pid}/cmdline").read_bytes() != b""
+        )
     except (FileNotFoundError, ProcessLookupError):
         return False
 
 
 @pytest.mark.ray
 def test_sigterm_while_the_workers_start_is_heard_too(tmp_path: Path) -> None:
-    """No worker has begun anything, and Ray has a handler of its own, which would end the process without a word."""
+    """No worker has begun anything, and Ray has a handler of its own, which would end the process
+    without a word."""
     process = _start(*SMALL, "--workers", 2, "--out", tmp_path / "run")
     end = time.monotonic() + 100
     while not workers_below(process.pid):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.02)
     process.terminate()
-    assert f"Stopped: SIGTERM. What is done is kept; go on with:  wiring-search resume {tmp_path / 'run'}" in _end(
-        process, 143, 30
+    assert (
+        f"Stopped: SIGTERM. What is done is kept; go on with:  wiring-search resume {tmp_path / 'run'}"
+        in _end(process, 143, 30)
     )
 
 
-def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs(table: pandas.DataFrame, tmp_path: Path) -> None:
+def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs(
+    table: pandas.DataFrame, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
     _stop_under_way(folder, 0, signal.SIGINT, 130)
     said = _run("resume", folder, "--workers", 0, "--minutes", 0.01)
-    assert "of its budget are over. What is done is kept; go on with:  wiring-search resume" in said and not Run(folder).ended
+    assert (
+        "of its budget are over. What is done is kept; go on with:  wiring-search resume" in said
+        and not Run(folder).ended
+    )
     _run("resume", folder, "--workers", 0)
     assert _table(folder).equals(table)
 
@@ -193,7 +239,9 @@ def test_a_killed_driver_goes_on_rung_by_rung(table: pandas.DataFrame, tmp_path:
     """With Ray, once at each rung."""
     folder = tmp_path / "run"
     for rung in range(3):
-        process = _start(*(["resume", folder] if rung else [*SMALL, "--out", folder]), "--workers", 2)
+        process = _start(
+            *(["resume", folder] if rung else [*SMALL, "--out", folder]), "--workers", 2
+        )
         _until_training(process, folder, rung)
         process.kill()
         process.communicate()
@@ -203,15 +251,24 @@ def test_a_killed_driver_goes_on_rung_by_rung(table: pandas.DataFrame, tmp_path:
 
 @pytest.fixture
 def full(tmp_path: Path):
-    """A folder in which there is room for a store and not for all of a search, how to start a process there, and a function that
-    makes room: a small file system, or where none can be mounted, a limit on the size of files."""
+    """A folder in which there is room for a store and not for all of a search, how to start a
+    process there, and a function that makes room: a small file system, or where none can be
+    mounted, a limit on the size of files."""
     folder = tmp_path / "full"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=260k", "tmpfs", str(folder)]
     if subprocess.run(mount, capture_output=True).returncode:
-        yield folder, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (160 * 1024, resource.RLIM_INFINITY)), lambda: None
+        yield (
+            folder,
+            lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (160 * 1024, resource.RLIM_INFINITY)),
+            lambda: None,
+        )
         return
-    yield folder, lambda: None, lambda: subprocess.run(["mount", "-o", "remount,size=16m", str(folder)], check=True)
+    yield (
+        folder,
+        lambda: None,
+        lambda: subprocess.run(["mount", "-o", "remount,size=16m", str(folder)], check=True),
+    )
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
@@ -219,7 +276,12 @@ def test_a_full_disk_is_told_in_a_sentence_and_gone_on_with(full, table: pandas.
     folder, limited, make_room = full
     said = _end(_start(*SMALL, "--workers", 0, "--out", folder / "run", before=limited), 2)
     print(said)
-    assert said.startswith("error: ") and len(said.strip().splitlines()) == 1 and "full" in said and "resume" in said
+    assert (
+        said.startswith("error: ")
+        and len(said.strip().splitlines()) == 1
+        and "full" in said
+        and "resume" in said
+    )
     make_room()
     with closing(Store.open(folder / "run")) as store:
         assert store.ended is None and store.packs()

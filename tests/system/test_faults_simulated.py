@@ -1,4 +1,5 @@
-"""Many workers whose jobs take very different times, under real studies: kept busy, and never seen in a synchronous table."""
+"""Many workers whose jobs take very different times, under real studies: kept busy, and never seen
+in a synchronous table."""
 
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,8 @@ WORKERS, SPREAD = 256, 1.2
 
 
 def _lognormal(seed: int, sigma: float = SPREAD):
-    """Seconds that a job takes: its candidates times its epochs, times a factor with a heavy tail whose mean is 1."""
+    """Seconds that a job takes: its candidates times its epochs, times a factor with a heavy tail
+    whose mean is 1."""
     rng = np.random.default_rng(seed)
 
     def seconds(part: PackJob) -> float:
@@ -27,8 +29,16 @@ def _lognormal(seed: int, sigma: float = SPREAD):
 
 
 def _utilisation(folder: Path, asynchronous: bool, budget: float) -> float:
-    """Of 256 workers until the budget, in seconds of the pool's clock, is spent; a study with no end, as with --minutes."""
-    given = {"pruning": "halving", "epochs": 9, "trials": 10**6, "pack_size": 2, "ahead": WORKERS, "sampler": "random"}
+    """Of 256 workers until the budget, in seconds of the pool's clock, is spent; a study with no
+    end, as with --minutes."""
+    given = {
+        "pruning": "halving",
+        "epochs": 9,
+        "trials": 10**6,
+        "pack_size": 2,
+        "ahead": WORKERS,
+        "sampler": "random",
+    }
     given |= {"space": search_spaces.load("default").to_json(), "asynchronous": asynchronous}
     pool = SimulatedPool(fake_train, tiny_task(), [1.0] * WORKERS, _lognormal(0))
     found: list[float] = []
@@ -49,13 +59,24 @@ def _utilisation(folder: Path, asynchronous: bool, budget: float) -> float:
 @pytest.mark.slow
 def test_an_asynchronous_study_keeps_256_workers_busy_through_heavy_tails(tmp_path: Path) -> None:
     shares = {mode: _utilisation(tmp_path / str(mode), mode, 12.0) for mode in (True, False)}
-    print(f"256 workers are busy for {shares[True]:.1%} of the time; {shares[False]:.1%} in a synchronous study")
+    print(
+        f"256 workers are busy for {shares[True]:.1%} of the time; {shares[False]:.1%} in a synchronous study"
+    )
     assert shares[True] > 0.95 and shares[True] > shares[False]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "evolution"])
-def test_neither_number_nor_speed_of_workers_shows_in_a_synchronous_table(sampler: str, tmp_path: Path) -> None:
-    given = {"pruning": "halving", "epochs": 9, "trials": 45, "pack_size": 4, "ahead": 9, "sampler": sampler}
+def test_neither_number_nor_speed_of_workers_shows_in_a_synchronous_table(
+    sampler: str, tmp_path: Path
+) -> None:
+    given = {
+        "pruning": "halving",
+        "epochs": 9,
+        "trials": 45,
+        "pack_size": 4,
+        "ahead": 9,
+        "sampler": sampler,
+    }
     found = []
     for count, speeds in enumerate(([1.0], [1.0, 1.0], [1.0, 4.0, 2.0, 1.0, 1.0, 4.0, 1.0, 2.0])):
         pool = SimulatedPool(fake_train, tiny_task(), speeds, _lognormal(count))

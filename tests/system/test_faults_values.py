@@ -1,4 +1,5 @@
-"""Scores that are not finite, from real Optuna to the written report: no row is left running, fronts are finite."""
+"""Scores that are not finite, from real Optuna to the written report: no row is left running,
+fronts are finite."""
 
 import math
 import re
@@ -22,8 +23,8 @@ BAD = (math.nan, math.inf, -math.inf)
 
 
 def _spoilt(share: int):
-    """A stand-in trainer. One candidate in `share` has an objective that is not finite, each objective and value in turn by the
-    candidate's identity."""
+    """A stand-in trainer. One candidate in `share` has an objective that is not finite, each
+    objective and value in turn by the candidate's identity."""
 
     def train(task: Task, job: PackJob, beat: Beat = no_beat, device: str = "cpu") -> PackResult:
         outcomes = []
@@ -31,8 +32,13 @@ def _spoilt(share: int):
             number = int(candidate.candidate_id, 16)
             outcome = replace(outcome, scores={"memory": number % 13 / 13})
             if number % share == 0:
-                name, value = ("error", "latency_us", "memory")[number // share % 3], BAD[number // share // 3 % 3]
-                outcome = replace(outcome, **{"scores": {"memory": value}} if name == "memory" else {name: value})
+                name, value = (
+                    ("error", "latency_us", "memory")[number // share % 3],
+                    BAD[number // share // 3 % 3],
+                )
+                outcome = replace(
+                    outcome, **{"scores": {"memory": value}} if name == "memory" else {name: value}
+                )
             outcomes.append(outcome)
         return PackResult(job.number, tuple(outcomes), "stand-in")
 
@@ -41,8 +47,19 @@ def _spoilt(share: int):
 
 def _search(folder: Path, share: int, monkeypatch: pytest.MonkeyPatch, **given: object) -> run.Run:
     monkeypatch.setattr(scoring, "train_and_score", _spoilt(share))
-    settings = {"trials": 30, "epochs": 9, "pack_size": 3, "ahead": 2, "objectives": OBJECTIVES, "scores": ("memory",)}
-    return search(replace(study_config("digits", "small"), **{**settings, "inherit": False, **given}), folder, ONE_PROCESS)
+    settings = {
+        "trials": 30,
+        "epochs": 9,
+        "pack_size": 3,
+        "ahead": 2,
+        "objectives": OBJECTIVES,
+        "scores": ("memory",),
+    }
+    return search(
+        replace(study_config("digits", "small"), **{**settings, "inherit": False, **given}),
+        folder,
+        ONE_PROCESS,
+    )
 
 
 def _nothing_is_left_and_nothing_infinite(found: run.Run) -> pandas.DataFrame:
@@ -53,21 +70,34 @@ def _nothing_is_left_and_nothing_infinite(found: run.Run) -> pandas.DataFrame:
     front = found.front()
     assert np.isfinite(front[list(OBJECTIVES)].to_numpy(float, na_value=np.nan)).all()
     assert set(front["trial"]) <= set(table["trial"][table["status"] == "ok"])
-    assert not re.search(r"\binf\b", (found.folder / "trials.csv").read_text()) and found.report.stat().st_size > 1000
+    assert (
+        not re.search(r"\binf\b", (found.folder / "trials.csv").read_text())
+        and found.report.stat().st_size > 1000
+    )
     return table
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampler", "cut_as"), [("tpe", "low-fidelity"), ("nsga2", "pruned"), ("evolution", "low-fidelity")])
+@pytest.mark.parametrize(
+    ("sampler", "cut_as"),
+    [("tpe", "low-fidelity"), ("nsga2", "pruned"), ("evolution", "low-fidelity")],
+)
 def test_scores_that_are_not_finite_end_nowhere(
     sampler: str, cut_as: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = {"sampler": sampler, "pruning": "halving", "cut_as": cut_as, "asynchronous": cut_as == "low-fidelity"}
+    given = {
+        "sampler": sampler,
+        "pruning": "halving",
+        "cut_as": cut_as,
+        "asynchronous": cut_as == "low-fidelity",
+    }
     found = _search(tmp_path, 3, monkeypatch, **given)
     table = _nothing_is_left_and_nothing_infinite(found)
     assert len(found.front()) > 0
     # Whoever is not finite in an objective is never promoted.
-    unfit = table[table[list(OBJECTIVES)].isna().any(axis=1) & table["status"].isin(["pruned", "ok"])]
+    unfit = table[
+        table[list(OBJECTIVES)].isna().any(axis=1) & table["status"].isin(["pruned", "ok"])
+    ]
     assert len(unfit) > 2 and (unfit["rung"] == 0).all()
 
 
@@ -81,11 +111,25 @@ def test_a_search_in_which_nobody_is_finite_ends_all_the_same(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "evolution"])
-def test_duplicates_of_what_is_not_finite_are_not_either(sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_duplicates_of_what_is_not_finite_are_not_either(
+    sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ten wirings, of which each other is spoilt, in a space that is soon used up."""
-    fixed = {"sensory": 2, "inter": 4, "command": 2, "motor": 1, "sensory_fanout": 4, "inter_fanout": 2, "recurrent_synapses": 0}
+    fixed = {
+        "sensory": 2,
+        "inter": 4,
+        "command": 2,
+        "motor": 1,
+        "sensory_fanout": 4,
+        "inter_fanout": 2,
+        "recurrent_synapses": 0,
+    }
     dimensions = {name: Choice((value,)) for name, value in fixed.items()}
-    varied = {"motor_fanin": Choice((1, 2)), "excitatory": Choice((1.0,)), "steps": Choice((1, 2, 3, 4, 5))}
+    varied = {
+        "motor_fanin": Choice((1, 2)),
+        "excitatory": Choice((1.0,)),
+        "steps": Choice((1, 2, 3, 4, 5)),
+    }
     space = Space("ncp", {**dimensions, **varied}).to_json()
     found = _search(tmp_path, 2, monkeypatch, sampler=sampler, space=space, pruning="median")
     table = _nothing_is_left_and_nothing_infinite(found)
@@ -93,14 +137,18 @@ def test_duplicates_of_what_is_not_finite_are_not_either(sampler: str, tmp_path:
     originals = table.set_index("trial").loc[twins["duplicate_of"].astype(int)]
     for name in OBJECTIVES:
         assert np.array_equal(
-            twins[name].to_numpy(float, na_value=np.nan), originals[name].to_numpy(float, na_value=np.nan), True
+            twins[name].to_numpy(float, na_value=np.nan),
+            originals[name].to_numpy(float, na_value=np.nan),
+            True,
         )
     if sampler != "evolution":  # it makes other wirings than the space holds
         assert twins[list(OBJECTIVES)].isna().any(axis=None)
 
 
 @pytest.mark.slow
-def test_where_nothing_is_finite_there_is_no_front_but_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_is_finite_there_is_no_front_but_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = _search(tmp_path, 1, monkeypatch, pruning="halving", sampler="evolution", trials=12)
     table = _nothing_is_left_and_nothing_infinite(found)
     assert found.front().empty and (table["rung"] == 0).all()

@@ -1,4 +1,5 @@
-"""Workers on a real Ray that are killed, kill themselves or hang, and clocks that jump, under whole studies."""
+"""Workers on a real Ray that are killed, kill themselves or hang, and clocks that jump, under whole
+studies."""
 
 import datetime
 import logging
@@ -36,8 +37,16 @@ KILLS = {"synchronous": 20, "asynchronous": 6}
 def local_ray() -> Iterator[None]:
     import ray
 
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    )
+    ray.init(
+        "local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
     yield
     ray.shutdown()
 
@@ -67,13 +76,19 @@ def _on_ray(folder: Path, train: Train, patience: float = 300.0, **given: object
 def _nothing_lost_or_doubled(mine: Store) -> None:
     trained = Counter((trial, pack.rung) for pack in mine.packs() for trial in pack.members)
     history = mine.history()
-    assert set(trained.values()) == {1} and sorted(trained) == list(zip(history["trial"], history["rung"], strict=True))
-    assert not (mine.table()["status"] == "running").any() and (history["rung"] == 0).sum() == mine.config.trials
+    assert set(trained.values()) == {1} and sorted(trained) == list(
+        zip(history["trial"], history["rung"], strict=True)
+    )
+    assert (
+        not (mine.table()["status"] == "running").any()
+        and (history["rung"] == 0).sum() == mine.config.trials
+    )
 
 
 @dataclass(frozen=True)
 class _Noting:
-    """Says in a file named after its process what it trains, for as long as it does: a second, and no time once all is calm."""
+    """Says in a file named after its process what it trains, for as long as it does: a second, and
+    no time once all is calm."""
 
     notes: Path
 
@@ -89,8 +104,8 @@ class _Noting:
 
 
 def _kill_workers(notes: Path, count: int, killed: list[int], over: threading.Event) -> None:
-    """So many, each in the midst of a slice, at random. A candidate that was alone once when its worker died is spared: with
-    two it would be given up, as one that kills its workers."""
+    """So many, each in the midst of a slice, at random. A candidate that was alone once when its
+    worker died is spared: with two it would be given up, as one that kills its workers."""
     chance, alone = random.Random(3), set()
     while len(killed) < count and not over.is_set():
         time.sleep(chance.uniform(0.0, 0.4))
@@ -111,7 +126,9 @@ def _kill_workers(notes: Path, count: int, killed: list[int], over: threading.Ev
 
 
 @pytest.mark.parametrize("mode", list(KILLS))
-def test_workers_killed_in_the_midst_of_packs_change_nothing(mode: str, local_ray: None, tmp_path: Path) -> None:
+def test_workers_killed_in_the_midst_of_packs_change_nothing(
+    mode: str, local_ray: None, tmp_path: Path
+) -> None:
     notes, given = tmp_path / "notes", {**STUDY, "asynchronous": mode == "asynchronous"}
     notes.mkdir()
     killed, over = [], threading.Event()
@@ -147,12 +164,21 @@ class _Bad:
         return fake_train(task, job)
 
 
-def test_a_study_outlives_a_candidate_that_kills_and_one_that_hangs(local_ray: None, tmp_path: Path) -> None:
-    given = {**STUDY, "trials": 24, "sampler": "random"}  # which asks for the same whatever it is told
+def test_a_study_outlives_a_candidate_that_kills_and_one_that_hangs(
+    local_ray: None, tmp_path: Path
+) -> None:
+    given = {
+        **STUDY,
+        "trials": 24,
+        "sampler": "random",
+    }  # which asks for the same whatever it is told
     table, _ = _undisturbed(tmp_path / "whole", **given)
     fine = table[table["status"].isin(["ok", "pruned"])]["trial"].tolist()
     with closing(Store.open(tmp_path / "whole")) as whole:
-        bad = {fine[2]: "its worker failed 2 times.*ActorDiedError", fine[9]: "it hung, with no beat for 2 s"}
+        bad = {
+            fine[2]: "its worker failed 2 times.*ActorDiedError",
+            fine[9]: "it hung, with no beat for 2 s",
+        }
         ids = [whole.trial(number).candidate_id for number in bad]
         before = whole.history().query("rung == 0").set_index("trial")
     start = time.monotonic()
@@ -162,7 +188,9 @@ def test_a_study_outlives_a_candidate_that_kills_and_one_that_hangs(local_ray: N
     found = mine.table().set_index("trial")
     assert found.index[found["status"] == "crashed"].tolist() == list(bad)
     for number, why in bad.items():
-        assert pandas.Series([found["message"][number]]).str.contains(why).all(), found["message"][number]
+        assert pandas.Series([found["message"][number]]).str.contains(why).all(), found["message"][
+            number
+        ]
     after = mine.history().query("rung == 0").set_index("trial")
     others, names = after.index.difference(list(bad)), ["status", "error", "synapses"]
     assert len(others) == 22 and after.loc[others, names].equals(before.loc[others, names])
@@ -171,7 +199,8 @@ def test_a_study_outlives_a_candidate_that_kills_and_one_that_hangs(local_ray: N
 
 @dataclass(frozen=True)
 class _BetweenClocks:
-    """A third of a second with beats, between which the worker's wall clock is set to and fro by an hour."""
+    """A third of a second with beats, between which the worker's wall clock is set to and fro by an
+    hour."""
 
     def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
         right = time.time
@@ -188,7 +217,8 @@ class _BetweenClocks:
 def test_a_wall_clock_that_jumps_by_an_hour_makes_nothing_stale(
     local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In driver and workers; with a patience of two seconds, a budget of ten minutes, and a second driver at the door."""
+    """In driver and workers; with a patience of two seconds, a budget of ten minutes, and a second
+    driver at the door."""
     from workers.ray_pool import RayPool
 
     right, jumps = time.time, Counter()
@@ -205,12 +235,20 @@ def test_a_wall_clock_that_jumps_by_an_hour_makes_nothing_stale(
 
     monkeypatch.setattr(time, "time", jumping)
     monkeypatch.setattr("wiring_search.store.rows.datetime", Jumping)
-    monkeypatch.setattr(RayPool, "_give_up", lambda pool, hand: pytest.fail("a worker counts as hung"))
+    monkeypatch.setattr(
+        RayPool, "_give_up", lambda pool, hand: pytest.fail("a worker counts as hung")
+    )
     meter, refused = Meter(Budget(minutes=10)), []
-    mine, pool = store(tmp_path / "jumped", **STUDY), RayPool(_BetweenClocks(), tiny_task(), 2, patience=2.0)
+    mine, pool = (
+        store(tmp_path / "jumped", **STUDY),
+        RayPool(_BetweenClocks(), tiny_task(), 2, patience=2.0),
+    )
 
     def until() -> str | None:
-        with pytest.raises(ValueError, match="another search is running"), Store.open(tmp_path / "jumped").owned():
+        with (
+            pytest.raises(ValueError, match="another search is running"),
+            Store.open(tmp_path / "jumped").owned(),
+        ):
             pass
         refused.append(jumping())
         return meter.spent()
@@ -218,7 +256,9 @@ def test_a_wall_clock_that_jumps_by_an_hour_makes_nothing_stale(
     with mine.owned():
         assert search(mine.config, mine, pool, until=until)
     pool.close()
-    assert len(refused) > 10 and max(refused) - min(refused) > 3600 and set(jumps) == {-3600, 0, 3600}
+    assert (
+        len(refused) > 10 and max(refused) - min(refused) > 3600 and set(jumps) == {-3600, 0, 3600}
+    )
     _nothing_lost_or_doubled(mine)
     monkeypatch.undo()
     table, history = _undisturbed(tmp_path / "whole", **STUDY)

@@ -1,4 +1,5 @@
-"""The GPU benchmark without a GPU: it runs alone, checks, and says what is open; and what it compares with is what it says."""
+"""The GPU benchmark without a GPU: it runs alone, checks, and says what is open; and what it
+compares with is what it says."""
 
 import os
 import subprocess
@@ -31,7 +32,19 @@ sys.meta_path.insert(0, Missing())
 sys.path.insert(0, str(__import__("pathlib").Path(sys.argv[1]).parent))
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
-NOT_THERE = ("ray", "optuna", "numba", "llvmlite", "networkx", "pandas", "scipy", "sklearn", "matplotlib", "sqlalchemy", "ncps")
+NOT_THERE = (
+    "ray",
+    "optuna",
+    "numba",
+    "llvmlite",
+    "networkx",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "sqlalchemy",
+    "ncps",
+)
 
 
 def test_it_runs_alone_and_says_which_figures_are_open() -> None:
@@ -41,9 +54,18 @@ def test_it_runs_alone_and_says_which_figures_are_open() -> None:
     assert done.returncode == 0, done.stderr
     assert "correct: " in done.stdout and "There is no GPU here" in done.stdout
     figures = "".join(line for line in done.stdout.splitlines() if line.startswith("  open: "))
-    for figure in ("packs of 1, 16, 256, 1,024, 4,096", "5,000", "16 cores, to reach 50", "to reach 40%", "per GPU-hour"):
+    for figure in (
+        "packs of 1, 16, 256, 1,024, 4,096",
+        "5,000",
+        "16 cores, to reach 50",
+        "to reach 40%",
+        "per GPU-hour",
+    ):
         assert figure in figures
-    assert "132 multiprocessors × 16 lanes × 1.98 GHz / 2 operations = 2.09 T sigmoids a second" in done.stdout
+    assert (
+        "132 multiprocessors × 16 lanes × 1.98 GHz / 2 operations = 2.09 T sigmoids a second"
+        in done.stdout
+    )
 
 
 @pytest.fixture
@@ -54,7 +76,9 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return gpu
 
 
-def test_a_wrong_kernel_ends_the_run(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_kernel_ends_the_run(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     right = benchmark.gpu.backward
 
     def wrong(*arguments: object) -> tuple:
@@ -62,7 +86,9 @@ def test_a_wrong_kernel_ends_the_run(benchmark: ModuleType, monkeypatch: pytest.
         return of_params * (1 + 1e-4), *others
 
     monkeypatch.setattr(benchmark.gpu, "backward", wrong)
-    with pytest.raises(SystemExit, match="wrong: the gradient of .* differs from the reference by 1.0e-04"):
+    with pytest.raises(
+        SystemExit, match="wrong: the gradient of .* differs from the reference by 1.0e-04"
+    ):
         benchmark.check(DEVICE)
 
 
@@ -84,11 +110,15 @@ def test_its_dense_network_is_what_ncps_computes(benchmark: ModuleType) -> None:
     for mine, other in zip(*results, strict=True):
         torch.testing.assert_close(mine, other)
     for name, parameter in ours.named_parameters():
-        torch.testing.assert_close(parameter.grad, getattr(theirs.rnn_cell, name).grad, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(
+            parameter.grad, getattr(theirs.rnn_cell, name).grad, rtol=1e-5, atol=1e-5
+        )
 
 
 @INTERPRETED
-def test_it_counts_the_sigmoids_that_the_kernels_compute(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_counts_the_sigmoids_that_the_kernels_compute(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from wiring_search.networks.kernels.gpu import ltc as ltc_gpu
 
     counted, sigmoid = [], ltc_gpu._sigmoid
@@ -106,7 +136,9 @@ def test_it_counts_the_sigmoids_that_the_kernels_compute(benchmark: ModuleType, 
 
 
 @INTERPRETED
-def test_an_epoch_of_training_shows_every_window_once(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_epoch_of_training_shows_every_window_once(
+    benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = {"TIME_STEPS": 1, "UNFOLDS": 1, "TRAIN": 5, "VALID": 3, "TRAIN_BATCH": 2}
     for name, value in small.items():
         monkeypatch.setattr(benchmark, name, value)
@@ -144,8 +176,11 @@ print(*(len(re.findall(name, machine)) for name in ("ex2.approx", "rcp.approx", 
 """
 
 
-def test_the_bare_kernel_is_two_special_function_operations_a_sigmoid_between_two_looks_at_the_clock() -> None:
-    """For the architecture of an H100, without one: 256 sigmoids of 32 threads are eight a thread."""
+def test_the_bare_kernel_is_two_special_function_operations_a_sigmoid_between_two_looks_at_the_clock() -> (
+    None
+):
+    """For the architecture of an H100, without one: 256 sigmoids of 32 threads are eight a
+    thread."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     environment["PYTHONPATH"] = str(BENCHMARKS.parent)
     command = [sys.executable, "-c", COMPILE, str(BENCHMARKS)]

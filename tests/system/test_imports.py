@@ -40,7 +40,11 @@ ONLY_IN = {
     "mlflow": {"search/loggers.py"},
     "wandb": {"search/loggers.py"},
 }
-SOURCES = [path for folder in ("wiring_search", "search_spaces", "workers") for path in sorted((ROOT / folder).rglob("*.py"))]
+SOURCES = [
+    path
+    for folder in ("wiring_search", "search_spaces", "workers")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
 
 
 def _place(path: Path) -> str:
@@ -51,7 +55,11 @@ def _place(path: Path) -> str:
 def _imported(path: Path) -> set[str]:
     """Modules imported anywhere in a file, but not those for type checking alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    blocks = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
     hidden = {inner for block in blocks for inner in ast.walk(block)}
     names = set()
     for node in ast.walk(tree):
@@ -67,7 +75,11 @@ def _imported(path: Path) -> set[str]:
 def _room(module: str) -> str | None:
     """The room that a module is in; None for other packages and for `wiring_search` itself."""
     parts = module.removeprefix("wiring_search.").split(".")
-    return parts[0] if parts[0] in HEIGHT and (module != parts[0] or parts[0] in ("search_spaces", "workers")) else None
+    return (
+        parts[0]
+        if parts[0] in HEIGHT and (module != parts[0] or parts[0] in ("search_spaces", "workers"))
+        else None
+    )
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_place)
@@ -79,7 +91,9 @@ def test_imports_point_strictly_down(path: Path) -> None:
     for module in _imported(path):
         target = _room(module)
         if target not in (None, room):
-            assert HEIGHT[target] < HEIGHT[room], f"{_place(path)} imports {module}, which is not below {room}"
+            assert HEIGHT[target] < HEIGHT[room], (
+                f"{_place(path)} imports {module}, which is not below {room}"
+            )
 
 
 def test_every_folder_is_a_room() -> None:
@@ -88,27 +102,48 @@ def test_every_folder_is_a_room() -> None:
 
 
 def test_no_file_imports_itself_in_a_circle() -> None:
-    names = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in SOURCES
+    }
     graph = networkx.DiGraph()
     for name, path in names.items():
         graph.add_edges_from(
-            (name, module) for module in _imported(path) if module in names and not name.startswith(f"{module}.")
+            (name, module)
+            for module in _imported(path)
+            if module in names and not name.startswith(f"{module}.")
         )
     # A package's own module may import its package's face: those are one unit, and left out above.
-    assert [circle for circle in networkx.strongly_connected_components(graph) if len(circle) > 1] == []
+    assert [
+        circle for circle in networkx.strongly_connected_components(graph) if len(circle) > 1
+    ] == []
 
 
 @pytest.mark.parametrize("library", ONLY_IN)
 def test_heavy_libraries_stay_where_they_belong(library: str) -> None:
-    users = {_place(path) for path in SOURCES if library in {module.split(".")[0] for module in _imported(path)}}
+    users = {
+        _place(path)
+        for path in SOURCES
+        if library in {module.split(".")[0] for module in _imported(path)}
+    }
     assert users, f"nothing imports {library}: ONLY_IN is out of date"
-    strays = {user for user in users if not any(user == home or user.startswith(f"{home}/") for home in ONLY_IN[library])}
+    strays = {
+        user
+        for user in users
+        if not any(user == home or user.startswith(f"{home}/") for home in ONLY_IN[library])
+    }
     assert not strays
 
 
-@pytest.mark.parametrize(("library", "rooms"), [("torch", WITHOUT_TORCH), ("pandas", WITHOUT_PANDAS)])
+@pytest.mark.parametrize(
+    ("library", "rooms"), [("torch", WITHOUT_TORCH), ("pandas", WITHOUT_PANDAS)]
+)
 def test_rooms_without_a_library(library: str, rooms: set[str]) -> None:
-    users = {_place(path) for path in SOURCES if library in {module.split(".")[0] for module in _imported(path)}}
+    users = {
+        _place(path)
+        for path in SOURCES
+        if library in {module.split(".")[0] for module in _imported(path)}
+    }
     assert {user for user in users if user.split("/")[0] in rooms} == set()
 
 
@@ -130,6 +165,10 @@ def test_rooms_without_a_library(library: str, rooms: set[str]) -> None:
     ],
 )
 def test_importing_loads_no_more_than_needed(module: str, absent: tuple[str, ...]) -> None:
-    code = f"import sys, {module}; print(' '.join(name for name in {absent!r} if name in sys.modules))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    code = (
+        f"import sys, {module}; print(' '.join(name for name in {absent!r} if name in sys.modules))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not loaded

@@ -1,4 +1,5 @@
-"""The package as a whole: its hooks run offline, its pages say at which commit their figures were measured."""
+"""The package as a whole: its hooks run offline, its pages say at which commit their figures were
+measured."""
 
 import re
 import subprocess
@@ -8,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md") if "reference" not in page.parts)
-MEASURED = re.compile(r"^\*Figures measured at version \d+\.\d+\.\d+, commit ([0-9a-f]{7,})\.\*$", re.MULTILINE)
+MEASURED = re.compile(
+    r"^\*Figures measured at version \d+\.\d+\.\d+, commit ([0-9a-f]{7,})\.\*$", re.MULTILINE
+)
 FIGURE = re.compile(r"\d ?(?:ms|µs|s|min|MB|KB|GB)\b(?! of )")
 
 
@@ -32,9 +35,17 @@ def test_pages_with_figures_say_where_they_were_measured(page: Path) -> None:
 
 def test_commits_of_figures_exist() -> None:
     git = ["git", "-C", str(ROOT)]
-    whole = subprocess.run([*git, "rev-parse", "--is-shallow-repository"], capture_output=True, text=True).stdout
+    whole = subprocess.run(
+        [*git, "rev-parse", "--is-shallow-repository"], capture_output=True, text=True
+    ).stdout
     if whole.strip() != "false":
         pytest.skip("no repository here, or not all of its history")
-    commits = {match[1] for page in PAGES for match in MEASURED.finditer(page.read_text(encoding="utf-8"))}
-    unknown = [commit for commit in commits if subprocess.run([*git, "merge-base", "--is-ancestor", commit, "HEAD"]).returncode]
+    commits = {
+        match[1] for page in PAGES for match in MEASURED.finditer(page.read_text(encoding="utf-8"))
+    }
+    unknown = [
+        commit
+        for commit in commits
+        if subprocess.run([*git, "merge-base", "--is-ancestor", commit, "HEAD"]).returncode
+    ]
     assert not unknown

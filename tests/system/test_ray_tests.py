@@ -22,7 +22,8 @@ def test_it():
 
 
 @pytest.mark.parametrize(
-    ("deaths", "holds", "passed", "runs"), [(0, True, True, 1), (1, True, True, 2), (9, True, False, 2), (0, False, False, 1)]
+    ("deaths", "holds", "passed", "runs"),
+    [(0, True, True, 1), (1, True, True, 2), (9, True, False, 2), (0, False, False, 1)],
 )
 def test_a_killed_process_runs_once_more_and_a_failure_does_not(
     deaths: int, holds: bool, passed: bool, runs: int, tmp_path: Path

@@ -1,7 +1,8 @@
-"""Every command of the README's tour, in its order, each a process with the workers that it takes by default: Ray's.
+"""Every command of the README's tour, in its order, each a process with the workers that it takes
+by default: Ray's.
 
-The commands are read from the README. They get options that keep them short (`SHORT`), and the table, folder and cluster that
-the README takes for granted."""
+The commands are read from the README. They get options that keep them short (`SHORT`), and the
+table, folder and cluster that the README takes for granted."""
 
 import os
 import re

@@ -1,5 +1,5 @@
-"""Tasks: splits are clean, baselines are what an independent computation gives, a user's table is refused with the
-place of the fault."""
+"""Tasks: splits are clean, baselines are what an independent computation gives, a user's table is
+refused with the place of the fault."""
 
 from pathlib import Path
 
@@ -42,7 +42,9 @@ def test_half_cheetah_follows_the_protocol() -> None:
     task = load("half-cheetah", TaskOptions(data=_data("half_cheetah")))
     assert [len(part) for part in (task.train, task.valid, task.test)] == [970, 485, 970]
     trace = np.load(Path(_data("half_cheetah")) / "trace_0015.npy").astype(np.float32)
-    assert np.array_equal(task.train.x[3], trace[30:62]) and np.array_equal(task.train.y[3], trace[31:63])
+    assert np.array_equal(task.train.x[3], trace[30:62]) and np.array_equal(
+        task.train.y[3], trace[31:63]
+    )
     errors = half_cheetah.trivial_errors(task.train, task.test)
     # The figures published with the data; windows differ by a few frames.
     assert errors["mean"] == pytest.approx(17.43, rel=0.015)
@@ -53,11 +55,15 @@ def test_half_cheetah_follows_the_protocol() -> None:
     ("rule", "valid", "test"),
     [("linear AR(1)", 3.80, 3.19), ("linear AR(4)", 4.69, 2.95), ("linear AR(8)", 4.92, 2.96)],
 )
-def test_linear_rules_of_half_cheetah_do_not_extrapolate(rule: str, valid: float, test: float) -> None:
+def test_linear_rules_of_half_cheetah_do_not_extrapolate(
+    rule: str, valid: float, test: float
+) -> None:
     """The body angle reaches seven times its training range in two validation traces."""
     task = load("half-cheetah", TaskOptions(data=_data("half_cheetah")))
     assert task.baselines[rule] == pytest.approx(valid, abs=0.006)
-    assert half_cheetah.trivial_errors(task.train, task.test)[rule] == pytest.approx(test, abs=0.006)
+    assert half_cheetah.trivial_errors(task.train, task.test)[rule] == pytest.approx(
+        test, abs=0.006
+    )
 
 
 def test_occupancy_is_cut_in_time_and_scaled_by_training_rows() -> None:
@@ -69,7 +75,10 @@ def test_occupancy_is_cut_in_time_and_scaled_by_training_rows() -> None:
     assert np.allclose(task.train.x[0], (x[:16] - x[:end].mean(0)) / x[:end].std(0), atol=1e-5)
     assert np.array_equal(task.valid.y[0], y[end : end + 16])
     rows = [occupancy.read(folder / name) for name in ("datatest.txt", "datatest2.txt")]
-    light, occupied = np.concatenate([x[:, 2] for x, _ in rows]), np.concatenate([y for _, y in rows])
+    light, occupied = (
+        np.concatenate([x[:, 2] for x, _ in rows]),
+        np.concatenate([y for _, y in rows]),
+    )
     assert np.mean((light > occupancy.LIGHT_ON) == occupied) == pytest.approx(0.990, abs=0.002)
     assert np.mean(occupied == 0) == pytest.approx(0.757, abs=0.01)
 
@@ -77,7 +86,9 @@ def test_occupancy_is_cut_in_time_and_scaled_by_training_rows() -> None:
 def test_windows_never_leave_their_record() -> None:
     record = np.arange(23)
     windows = cut(record, 5, 3)
-    assert np.array_equal(windows[:, 0], [0, 3, 6, 9, 12, 15, 18]) and np.array_equal(windows[-1], np.arange(18, 23))
+    assert np.array_equal(windows[:, 0], [0, 3, 6, 9, 12, 15, 18]) and np.array_equal(
+        windows[-1], np.arange(18, 23)
+    )
     assert len(cut(record[:4], 5, 3)) == 0
 
 
@@ -112,7 +123,9 @@ def test_parity_cannot_be_guessed(name: str) -> None:
     assert all(error == pytest.approx(0.5, abs=0.09) for error in task.baselines.values())
     assert not np.array_equal(task.valid.x, task.test.x)
     again = load(name, TaskOptions(samples=3000))
-    assert np.array_equal(task.train.x, again.train.x) and np.array_equal(task.train.elapsed, again.train.elapsed)
+    assert np.array_equal(task.train.x, again.train.x) and np.array_equal(
+        task.train.elapsed, again.train.elapsed
+    )
     with pytest.raises(ValueError, match="--samples is 99"):
         load(name, TaskOptions(samples=99))
 
@@ -122,8 +135,13 @@ def test_linear_rule_is_ridge_regression_on_standardised_inputs() -> None:
     from sklearn.preprocessing import StandardScaler
 
     rng = np.random.default_rng(0)
-    train, valid = (Split(3 + rng.uniform(-1, 1, (20, 9, 3)), rng.standard_normal((20, 9, 2))) for _ in range(2))
-    lagged = [np.concatenate([split.x[:, 1:], split.x[:, :-1]], axis=2).reshape(-1, 6) for split in (train, valid)]
+    train, valid = (
+        Split(3 + rng.uniform(-1, 1, (20, 9, 3)), rng.standard_normal((20, 9, 2))) for _ in range(2)
+    )
+    lagged = [
+        np.concatenate([split.x[:, 1:], split.x[:, :-1]], axis=2).reshape(-1, 6)
+        for split in (train, valid)
+    ]
     scaler = StandardScaler().fit(lagged[0])
     model = Ridge(alpha=1e-3 * len(lagged[0]))
     model.fit(scaler.transform(lagged[0]), train.y[:, 1:].reshape(-1, 2))
@@ -144,16 +162,24 @@ def test_linear_rules_stay_within_the_range_of_training() -> None:
     classes = (x[..., 0] > 0).astype(np.int64)
     train = Split(x, y)
     assert baselines.linear(train, Split(far, y), 1) == baselines.linear(train, Split(edge, y), 1)
-    errors = [baselines.linear_classes(Split(x, classes), Split(rows, classes)) for rows in (edge, far)]
+    errors = [
+        baselines.linear_classes(Split(x, classes), Split(rows, classes)) for rows in (edge, far)
+    ]
     assert errors[0] == errors[1]
     assert errors[0] < 0.1
 
 
 def test_every_task_is_known_by_name_and_near_names_are_offered() -> None:
     generated = {"parity", "parity-dense", "recall", "copy", "adding"}
-    assert {"digits", "pixel-digits", "permuted-pixel-digits", "half-cheetah", "occupancy", "csv", "uea"} | generated <= set(
-        TASKS
-    )
+    assert {
+        "digits",
+        "pixel-digits",
+        "permuted-pixel-digits",
+        "half-cheetah",
+        "occupancy",
+        "csv",
+        "uea",
+    } | generated <= set(TASKS)
     with pytest.raises(ValueError, match="did you mean 'pixel-digits'"):
         load("pixel-digit")
     text = describe(load("digits"))
@@ -173,13 +199,24 @@ def test_absent_files_are_answered_with_their_source(name: str, tmp_path: Path) 
 def _table(rows: int = 400) -> pandas.DataFrame:
     rng = np.random.default_rng(1)
     a, b = rng.standard_normal((2, rows))
-    return pandas.DataFrame({"a": a, "b": b, "y": a + 0.1 * b, "label": np.where(a > 0, "up", "down")})
+    return pandas.DataFrame(
+        {"a": a, "b": b, "y": a + 0.1 * b, "label": np.where(a > 0, "up", "down")}
+    )
 
 
 def _options(table: pandas.DataFrame, folder: Path, **given) -> TaskOptions:
     path = folder / "own.csv"
     table.to_csv(path, index=False)
-    return TaskOptions(**{"data": str(path), "inputs": ("a", "b"), "target": "y", "window": 16, "stride": 4, **given})
+    return TaskOptions(
+        **{
+            "data": str(path),
+            "inputs": ("a", "b"),
+            "target": "y",
+            "window": 16,
+            "stride": 4,
+            **given,
+        }
+    )
 
 
 def test_own_table_is_cut_in_time(tmp_path: Path) -> None:
@@ -187,7 +224,11 @@ def test_own_table_is_cut_in_time(tmp_path: Path) -> None:
     task = load("csv", _options(table, tmp_path))
     assert task.kind == "regression" and task.train.y.shape == (67, 16, 1) and task.features == 2
     train = table["a"].to_numpy()[:280]
-    assert np.allclose(task.valid.x[0, :, 0], (table["a"].to_numpy()[280:296] - train.mean()) / train.std(), atol=1e-5)
+    assert np.allclose(
+        task.valid.x[0, :, 0],
+        (table["a"].to_numpy()[280:296] - train.mean()) / train.std(),
+        atol=1e-5,
+    )
     assert task.baselines["linear, 4 rows"] < 1e-4 < task.baselines["mean"]
 
 
@@ -208,21 +249,35 @@ def _with(column: str, row: int, value: object) -> pandas.DataFrame:
     ("table", "given", "message"),
     [
         (_with("a", 4, "warm"), {}, "line 6: column 'a' has 'warm'"),
-        (_with("b", 7, None), {}, r"line 9: column 'b' has no value \(1 such rows\); fill the gaps"),
+        (
+            _with("b", 7, None),
+            {},
+            r"line 9: column 'b' has no value \(1 such rows\); fill the gaps",
+        ),
         (_with("y", 7, None), {}, "line 9: column 'y' has no value"),
         (_with("b", 7, "inf"), {}, "line 9: column 'b' has 'inf' where a finite number"),
-        (_table().assign(a=3.0), {}, r"column 'a' is constant \(3\) in the training rows; leave it out"),
+        (
+            _table().assign(a=3.0),
+            {},
+            r"column 'a' is constant \(3\) in the training rows; leave it out",
+        ),
         (_table(60), {}, "60 rows, of which validation and test get 9: less than one window of 16"),
         (_table(), {"inputs": ("a", "bb")}, "--inputs names 'bb'.*did you mean 'b'"),
         (_table(), {"target": "z"}, "--target names 'z'.*columns are a, b, y, label"),
         (_table(), {"target": None}, "give --data FILE and --target COLUMN"),
         (_table(), {"window": 0}, "--window is 0; give 1 or more"),
         (_table(), {"target": "a", "kind": "classification"}, "has 400 different values"),
-        (_table().assign(late=["x"] * 390 + ["z"] * 10), {"target": "late"}, "class 'z' does not occur in the first 70 %"),
+        (
+            _table().assign(late=["x"] * 390 + ["z"] * 10),
+            {"target": "late"},
+            "class 'z' does not occur in the first 70 %",
+        ),
         (_table()[["y"]], {"inputs": ()}, "no column beside the target"),
     ],
 )
-def test_faults_of_an_own_table_are_named(table: pandas.DataFrame, given: dict, message: str, tmp_path: Path) -> None:
+def test_faults_of_an_own_table_are_named(
+    table: pandas.DataFrame, given: dict, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match=message):
         load("csv", _options(table, tmp_path, **given))
 

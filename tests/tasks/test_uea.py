@@ -1,4 +1,5 @@
-"""The .ts format of the UEA/UCR archive: read by an independent loop, refused by line, split as told."""
+"""The .ts format of the UEA/UCR archive: read by an independent loop, refused by line, split as
+told."""
 
 from pathlib import Path
 
@@ -19,9 +20,13 @@ HEADER = """# a comment: with, all (signs)
 """
 
 
-def _header(labels: str = "@classLabel true up down flat", times: bool = False, dimensions: int | None = 2) -> str:
+def _header(
+    labels: str = "@classLabel true up down flat", times: bool = False, dimensions: int | None = 2
+) -> str:
     more = labels if dimensions is None else f"@dimensions {dimensions}\n{labels}"
-    return HEADER.format(times=str(times).lower(), univariate=str(dimensions is None).lower(), more=more)
+    return HEADER.format(
+        times=str(times).lower(), univariate=str(dimensions is None).lower(), more=more
+    )
 
 
 def _write(folder: Path, train: list[str], test: list[str], header: str) -> Task:
@@ -35,7 +40,9 @@ def _line(values: np.ndarray, label: object) -> str:
     return ":".join([*(",".join(map(str, row)) for row in values), str(label)])
 
 
-def _made(count: int, seed: int, first: int = 0, steps: int = 7) -> tuple[np.ndarray, list[str], list[str]]:
+def _made(
+    count: int, seed: int, first: int = 0, steps: int = 7
+) -> tuple[np.ndarray, list[str], list[str]]:
     """Values (count, 2, steps), of which the very first one counts the series; labels; lines."""
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((count, 2, steps)).round(3)
@@ -49,23 +56,39 @@ def test_the_archives_test_file_tests_and_a_fifth_of_each_class_validates(tmp_pa
     values, labels, lines = _made(40, 0)
     asked, asked_labels, asked_lines = _made(13, 1, first=100)
     task = _write(tmp_path, lines, asked_lines, _header())
-    assert (task.kind, task.outputs, task.metric, task.every_step) == ("classification", 3, "accuracy", False)
-    assert task.train.x.shape == (32, 7, 2) and task.train.lengths is None and task.train.elapsed is None
+    assert (task.kind, task.outputs, task.metric, task.every_step) == (
+        "classification",
+        3,
+        "accuracy",
+        False,
+    )
+    assert (
+        task.train.x.shape == (32, 7, 2)
+        and task.train.lengths is None
+        and task.train.elapsed is None
+    )
     known = {part: getattr(task, part) for part in ("train", "valid", "test")}
     # Both parts have one scale, so the rank of the counting value is the number of the series.
-    ranks = np.concatenate([known[part].x[:, 0, 0] for part in ("train", "valid")]).argsort().argsort()
+    ranks = (
+        np.concatenate([known[part].x[:, 0, 0] for part in ("train", "valid")]).argsort().argsort()
+    )
     train, valid = ranks[:32], ranks[32:]
     z = {"train": values[train], "valid": values[valid], "test": asked}
     flat = values[train].transpose(0, 2, 1).reshape(-1, 2)
     for part, own in z.items():
-        assert np.allclose(known[part].x, (own.transpose(0, 2, 1) - flat.mean(0)) / flat.std(0), atol=1e-5)
+        assert np.allclose(
+            known[part].x, (own.transpose(0, 2, 1) - flat.mean(0)) / flat.std(0), atol=1e-5
+        )
     names = ["up", "down", "flat"]
     assert known["valid"].y.tolist() == [names.index(labels[i]) for i in valid]
     assert known["test"].y.tolist() == [names.index(label) for label in asked_labels]
     assert np.bincount(known["valid"].y).tolist() == [2, 4, 2] and len(valid) == 8
     knn = KNeighborsClassifier(1).fit(known["train"].x.reshape(32, -1), known["train"].y)
     expected = 1 - knn.score(known["valid"].x.reshape(8, -1), known["valid"].y)
-    assert task.baselines == {"majority class": pytest.approx(0.5), "nearest training series": pytest.approx(expected)}
+    assert task.baselines == {
+        "majority class": pytest.approx(0.5),
+        "nearest training series": pytest.approx(expected),
+    }
     again = load("uea", TaskOptions(data=str(tmp_path / "Made_TRAIN.ts")))
     assert np.array_equal(again.valid.x, known["valid"].x)
 
@@ -77,7 +100,16 @@ def test_unequal_lengths_are_padded_and_missing_values_carried(tmp_path: Path) -
     assert [one.values.shape for one in series[:4]] == [(3, 2), (2, 2), (1, 2), (4, 2)]
     assert np.isnan(series[0].values[2, 0]) and np.isnan(series[1].values[1, 1])
     assert task.train.x.shape[1:] == task.valid.x.shape[1:] == task.test.x.shape[1:] == (5, 2)
-    assert sorted(np.concatenate([task.train.lengths, task.valid.lengths]).tolist()) == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert sorted(np.concatenate([task.train.lengths, task.valid.lengths]).tolist()) == [
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+        4,
+        4,
+    ]
     assert task.test.lengths is None
     for part in (task.train, task.valid):
         for x, length in zip(part.x, part.lengths, strict=True):
@@ -96,7 +128,9 @@ def test_time_stamps_become_elapsed_times(dates: bool, tmp_path: Path) -> None:
         return f"2004-08-10 {hour:02d}:00:00" if dates else str(hour)
 
     def line(own: list[int], label: str) -> str:
-        return ":".join([*(",".join(f"({stamp(h)},{h + d}.5)" for h in own) for d in (0, 1)), label])
+        return ":".join(
+            [*(",".join(f"({stamp(h)},{h + d}.5)" for h in own) for d in (0, 1)), label]
+        )
 
     lines = [line(own, label) for label in ("up", "down") for own in hours]
     task = _write(tmp_path, lines, [line([0, 4], "up")], _header(times=True))
@@ -115,14 +149,28 @@ def test_a_number_to_tell_is_a_regression(tmp_path: Path) -> None:
     values, targets = rng.standard_normal((20, 1, 5)).round(3), (100 * rng.random(20)).round(2)
     lines = [_line(one, target) for one, target in zip(values, targets, strict=True)]
     task = _write(tmp_path, lines[:15], lines[15:], _header("@targetLabel true", dimensions=None))
-    assert (task.kind, task.outputs, task.metric, len(task.train), len(task.valid)) == ("regression", 1, "mse", 12, 3)
-    assert np.mean(task.train.y) == pytest.approx(0, abs=1e-5) and np.std(task.train.y) == pytest.approx(1, abs=1e-5)
+    assert (task.kind, task.outputs, task.metric, len(task.train), len(task.valid)) == (
+        "regression",
+        1,
+        "mse",
+        12,
+        3,
+    )
+    assert np.mean(task.train.y) == pytest.approx(0, abs=1e-5) and np.std(
+        task.train.y
+    ) == pytest.approx(1, abs=1e-5)
     spread = (targets[19] - targets[15]) / (task.test.y[4, 0] - task.test.y[0, 0])
-    assert np.allclose(task.test.y[:, 0] * spread, targets[15:] - targets[15] + task.test.y[0, 0] * spread, atol=1e-2)
+    assert np.allclose(
+        task.test.y[:, 0] * spread,
+        targets[15:] - targets[15] + task.test.y[0, 0] * spread,
+        atol=1e-2,
+    )
     assert task.baselines["mean"] == pytest.approx(np.mean(task.valid.y**2), rel=1e-4)
     distances = ((task.valid.x[:, None] - task.train.x[None]) ** 2).sum(axis=(2, 3))
     found = task.train.y[distances.argmin(1)]
-    assert task.baselines["nearest training series"] == pytest.approx(np.mean((found - task.valid.y) ** 2), rel=1e-5)
+    assert task.baselines["nearest training series"] == pytest.approx(
+        np.mean((found - task.valid.y) ** 2), rel=1e-5
+    )
 
 
 def test_classes_may_be_named_by_the_lines_alone(tmp_path: Path) -> None:
@@ -134,7 +182,11 @@ def test_classes_may_be_named_by_the_lines_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "line", "message"),
     [
-        (_header(), "1,2:3,4:left", r"Made_TRAIN.ts, line 10: class 'left' is not in @classLabel \(up, down, flat\)"),
+        (
+            _header(),
+            "1,2:3,4:left",
+            r"Made_TRAIN.ts, line 10: class 'left' is not in @classLabel \(up, down, flat\)",
+        ),
         (_header(), "1,2:up", "line 10: 1 dimensions and a label where 2 and a label are wanted"),
         (_header(), "1,2:3,4,5:up", "line 10: dimensions of 2 and of 3 steps"),
         (_header(), "1,2:3,four:up", "line 10: 'four' where a finite number is wanted"),
@@ -142,14 +194,38 @@ def test_classes_may_be_named_by_the_lines_alone(tmp_path: Path) -> None:
         (_header(), "1,2:3,inf:up", "line 10: 'inf' where a finite number"),
         (_header(), "1,2:3,4:", "line 10: no label after the last colon"),
         (_header(times=True), "1,2:3,4:up", r"line 10: '1,2' where \(time,value\)"),
-        (_header(times=True), "(1,2),(1,3):(1,2),(1,3):up", "line 10: time stamp '1' does not come after '1'; times must rise"),
-        (_header(times=True), "(1,2),(2,3):(1,2),(3,3):up", "line 10: dimensions have different time stamps"),
+        (
+            _header(times=True),
+            "(1,2),(1,3):(1,2),(1,3):up",
+            "line 10: time stamp '1' does not come after '1'; times must rise",
+        ),
+        (
+            _header(times=True),
+            "(1,2),(2,3):(1,2),(3,3):up",
+            "line 10: dimensions have different time stamps",
+        ),
         (_header(times=True), "(noon,2):(noon,3):up", "line 10: time stamps such as 'noon'"),
         (_header("@classLabel false"), "1,2:3,4:up", "nothing to learn"),
-        (_header(dimensions=None).replace("@data", "@dada"), "", "line 8: '1,2:3,4:up' where a line with @ of the header"),
-        (_header().replace("@data\n", ""), "", "line 8: '1,2:3,4:up' where a line with @ of the header"),
-        (_header().replace("@dimensions 2", "@dimensions two"), "1:1:up", "@dimensions is 'two'; give a number"),
-        (_header("@targetLabel true"), "1,2:3,4:warm", "line 10: the target is 'warm' where a finite number"),
+        (
+            _header(dimensions=None).replace("@data", "@dada"),
+            "",
+            "line 8: '1,2:3,4:up' where a line with @ of the header",
+        ),
+        (
+            _header().replace("@data\n", ""),
+            "",
+            "line 8: '1,2:3,4:up' where a line with @ of the header",
+        ),
+        (
+            _header().replace("@dimensions 2", "@dimensions two"),
+            "1:1:up",
+            "@dimensions is 'two'; give a number",
+        ),
+        (
+            _header("@targetLabel true"),
+            "1,2:3,4:warm",
+            "line 10: the target is 'warm' where a finite number",
+        ),
     ],
 )
 def test_faults_are_told_by_line(header: str, line: str, message: str, tmp_path: Path) -> None:
@@ -162,10 +238,13 @@ def test_faults_are_told_by_line(header: str, line: str, message: str, tmp_path:
 def test_files_that_do_not_fit_each_other_are_told(tmp_path: Path) -> None:
     _write(tmp_path, ["1:2:up", "1:3:up"], ["1:2:up"], _header())
     for content, message in {
-        _header("@classLabel true") + "1:2:left\n": "Made_TEST.ts, line 9: class 'left' does not occur in the training file",
+        _header("@classLabel true")
+        + "1:2:left\n": "Made_TEST.ts, line 9: class 'left' does not occur in the training file",
         _header(dimensions=None) + "1:up\n": "differ in their number of dimensions: 2 and 1",
-        _header("@targetLabel true") + "1:2:3\n": "differ in their kind: classification and regression",
-        _header(times=True) + "(1,1):(1,2):up\n": "differ in their use of time stamps: False and True",
+        _header("@targetLabel true")
+        + "1:2:3\n": "differ in their kind: classification and regression",
+        _header(times=True)
+        + "(1,1):(1,2):up\n": "differ in their use of time stamps: False and True",
         _header(): "Made_TEST.ts has no series after @data",
         _header().replace("@data\n", ""): "Made_TEST.ts has no line @data",
     }.items():
@@ -202,7 +281,15 @@ def test_a_search_on_unequal_lengths_and_times(tmp_path: Path) -> None:
 
     def line(label: str) -> str:
         times = np.cumsum(rng.integers(1, 5, rng.integers(3, 9)))
-        return ":".join([*(",".join(f"({t},{v:.3f})" for t, v in zip(times, rng.random(9), strict=False)) for _ in "ab"), label])
+        return ":".join(
+            [
+                *(
+                    ",".join(f"({t},{v:.3f})" for t, v in zip(times, rng.random(9), strict=False))
+                    for _ in "ab"
+                ),
+                label,
+            ]
+        )
 
     lines = [line(label) for label in ("up", "down") for _ in range(10)]
     _write(tmp_path, lines, lines[:3], _header(times=True))

@@ -1,4 +1,5 @@
-"""Training on the device learns what training on the CPU learns; under Triton's interpreter where there is no GPU."""
+"""Training on the device learns what training on the CPU learns; under Triton's interpreter where
+there is no GPU."""
 
 from dataclasses import replace
 from functools import partial
@@ -56,7 +57,10 @@ def _task(kind: str) -> Task:
 
 def _candidates(count: int, **neuron: str) -> list[Candidate]:
     rng = np.random.default_rng(4)
-    return [Candidate(random_wiring(rng), steps=2, seed=s, learning_rate=0.02, **neuron) for s in range(count)]
+    return [
+        Candidate(random_wiring(rng), steps=2, seed=s, learning_rate=0.02, **neuron)
+        for s in range(count)
+    ]
 
 
 def _job(candidates: list[Candidate], epochs: int = 2) -> PackJob:
@@ -65,13 +69,19 @@ def _job(candidates: list[Candidate], epochs: int = 2) -> PackJob:
 
 @pytest.mark.parametrize(
     ("kind", "neuron"),
-    [("regression", {}), ("classification", {}), ("regression", {"neuron": "ct-rnn", "solver": "euler"})],
+    [
+        ("regression", {}),
+        ("classification", {}),
+        ("regression", {"neuron": "ct-rnn", "solver": "euler"}),
+    ],
     ids=["regression", "classification", "ct-rnn"],
 )
 def test_it_learns_what_the_cpu_learns(kind: str, neuron: dict[str, str]) -> None:
     """The same minibatches, and the same curve, weights and moments to float32's rounding."""
     task, job = _task(kind), _job(_candidates(2, **neuron))
-    for ours, theirs in zip(train(task, job, make=ON_GPU).outcomes, train(task, job).outcomes, strict=True):
+    for ours, theirs in zip(
+        train(task, job, make=ON_GPU).outcomes, train(task, job).outcomes, strict=True
+    ):
         assert ours.status is theirs.status is Status.OK
         assert np.allclose(ours.curve, theirs.curve, rtol=1e-4)
         mine, other = load_state(ours.state), load_state(theirs.state)
@@ -84,7 +94,9 @@ def test_a_training_moves_between_cpu_and_device() -> None:
     task, candidates = _task("regression"), _candidates(1)
     whole = train(task, _job(candidates)).outcomes[0]
     first = train(task, _job(candidates, epochs=1)).outcomes
-    moved = train(task, replace(_job(candidates), states=tuple(o.state for o in first)), make=ON_GPU).outcomes[0]
+    moved = train(
+        task, replace(_job(candidates), states=tuple(o.state for o in first)), make=ON_GPU
+    ).outcomes[0]
     assert moved.curve[0] == whole.curve[0] and np.allclose(moved.curve, whole.curve, rtol=1e-4)
 
 
@@ -100,23 +112,36 @@ def test_a_candidate_that_diverges_leaves_and_its_mates_do_not_notice() -> None:
 def test_adam_equals_the_one_on_the_cpu() -> None:
     rng = np.random.default_rng(5)
     layout = random_layout(rng, 3, 2, 2, True)
-    raw, first, second = (rng.standard_normal(layout.parameters).astype(np.float32) for _ in range(3))
-    second, steps, rates = second**2, np.array([0, 4, 999]), np.array([0.01, 0.1, 0.001], np.float32)
+    raw, first, second = (
+        rng.standard_normal(layout.parameters).astype(np.float32) for _ in range(3)
+    )
+    second, steps, rates = (
+        second**2,
+        np.array([0, 4, 999]),
+        np.array([0.01, 0.1, 0.001], np.float32),
+    )
     effective, alive = np.empty_like(raw), np.ones(3, bool)
     adam.effective_of(raw, layout.positive, effective)
     trainer = Trainer(layout, raw, first, second, steps, rates, 1.0, DEVICE)
     starts = np.array([*(block.start for block in layout.blocks), layout.parameters])
     assert np.allclose(trainer.effective.cpu(), effective, rtol=1e-6, atol=1e-7)
     for round_ in range(3):
-        grad = (rng.standard_normal(layout.parameters) * (0.001 if round_ else 1.0)).astype(np.float32)
+        grad = (rng.standard_normal(layout.parameters) * (0.001 if round_ else 1.0)).astype(
+            np.float32
+        )
         if round_ == 2:
             grad[layout.blocks[1].start] = np.nan
         trainer.update(torch.tensor(grad, device=DEVICE))
-        adam.adam_step(starts, raw, effective, layout.positive, grad, first, second, rates, 1.0, steps, alive)
+        adam.adam_step(
+            starts, raw, effective, layout.positive, grad, first, second, rates, 1.0, steps, alive
+        )
         ours = trainer.raw, trainer.effective, trainer.first, trainer.second
         for mine, theirs in zip(ours, (raw, effective, first, second), strict=True):
             assert np.allclose(mine.cpu(), theirs, rtol=2e-5, atol=1e-7)
-        assert trainer.steps.tolist() == steps.tolist() and trainer.alive.tolist() == alive.astype(int).tolist()
+        assert (
+            trainer.steps.tolist() == steps.tolist()
+            and trainer.alive.tolist() == alive.astype(int).tolist()
+        )
     assert alive.tolist() == [True, False, True]
 
 
@@ -126,17 +151,37 @@ def test_devices_are_chosen_by_what_there_is() -> None:
     assert devices.packs_on("cpu") is Pack
     if torch.cuda.is_available():
         assert isinstance(devices.packs_on("auto")(_candidates(1), 2, 1), GpuPack)
-        assert isinstance(devices.packs_on("cuda")([replace(_candidates(1)[0], neuron="cfc", solver="none")], 2, 1), Pack)
+        assert isinstance(
+            devices.packs_on("cuda")(
+                [replace(_candidates(1)[0], neuron="cfc", solver="none")], 2, 1
+            ),
+            Pack,
+        )
         return
     assert devices.packs_on("auto") is Pack
-    with pytest.raises(ValueError, match="device is 'cuda', but torch sees no GPU here; give --device cpu, or auto"):
+    with pytest.raises(
+        ValueError, match="device is 'cuda', but torch sees no GPU here; give --device cpu, or auto"
+    ):
         devices.packs_on("cuda")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_search_on_a_gpu_that_is_not_there_says_so(run, tmp_path) -> None:
     said = run(
-        *("search", "--task", "digits", "--trials", 2, "--workers", 0, "--device", "cuda", "--out", tmp_path / "run"), rc=2
+        *(
+            "search",
+            "--task",
+            "digits",
+            "--trials",
+            2,
+            "--workers",
+            0,
+            "--device",
+            "cuda",
+            "--out",
+            tmp_path / "run",
+        ),
+        rc=2,
     )
     assert "device is 'cuda', but torch sees no GPU here" in said
 
@@ -152,8 +197,13 @@ def test_packs_are_as_large_as_free_memory_allows(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(devices, "why_no_gpu", lambda: None)
     assert size(70) == 256 and size(0.001) == 1
     little = size(0.5)
-    assert size(0.25) == size(0.5, gpus=0.5) == pytest.approx(little / 2, abs=1) and 8 < little < 256
-    assert size(0.5, replace(config, repeats=3)) == little // 3 and size(70, replace(config, repeats=3)) == 85
+    assert (
+        size(0.25) == size(0.5, gpus=0.5) == pytest.approx(little / 2, abs=1) and 8 < little < 256
+    )
+    assert (
+        size(0.5, replace(config, repeats=3)) == little // 3
+        and size(70, replace(config, repeats=3)) == 85
+    )
     assert size(70, device="cpu") == config.pack_size
     # A pack of candidates as they come is not refused for want of memory.
     drawn = [candidate for _, candidate in sampled(Space.from_json(config.space), little, seed=1)]
@@ -162,7 +212,9 @@ def test_packs_are_as_large_as_free_memory_allows(monkeypatch: pytest.MonkeyPatc
     free.append(2**29)
     pack._refuse_too_many(8)
     free.append(2**27)
-    with pytest.raises(MemoryError, match=f"{little} candidates need about .* GiB on the GPU, 0.1 are free"):
+    with pytest.raises(
+        MemoryError, match=f"{little} candidates need about .* GiB on the GPU, 0.1 are free"
+    ):
         pack._refuse_too_many(8)
     monkeypatch.setattr(devices, "has_gpu_kernel", lambda kind: False)
     assert size(70) == config.pack_size

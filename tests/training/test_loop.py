@@ -1,4 +1,5 @@
-"""Training a pack through a rung: scores are what an independent computation gives, failures are told and contained."""
+"""Training a pack through a rung: scores are what an independent computation gives, failures are
+told and contained."""
 
 import math
 from dataclasses import replace
@@ -34,7 +35,11 @@ def _split(n: int, kind: str, every_step: bool, seed: int, lengths: bool = False
     x = rng.random((n, 6, 3)).astype(np.float32)
     steps = slice(None) if every_step else -1
     value = np.cumsum(x, axis=1)[:, steps].sum(axis=-1)
-    y = (value > np.median(value)).astype(np.int64) if kind == "classification" else value[..., None].astype(np.float32)
+    y = (
+        (value > np.median(value)).astype(np.int64)
+        if kind == "classification"
+        else value[..., None].astype(np.float32)
+    )
     return Split(x, y, lengths=rng.integers(1, 7, n) if lengths else None)
 
 
@@ -55,7 +60,9 @@ def _task(kind: str = "classification", every_step: bool = False, lengths: bool 
 
 def _candidates(count: int = 3) -> tuple[Candidate, ...]:
     rng = np.random.default_rng(2)
-    return tuple(Candidate(random_wiring(rng), steps=2, learning_rate=0.02, seed=k) for k in range(count))
+    return tuple(
+        Candidate(random_wiring(rng), steps=2, learning_rate=0.02, seed=k) for k in range(count)
+    )
 
 
 def _job(candidates: tuple[Candidate, ...], epochs: int = 4) -> PackJob:
@@ -69,22 +76,32 @@ def _timeless(outcome: Outcome) -> Outcome:
 @pytest.mark.parametrize("lengths", [False, True])
 @pytest.mark.parametrize("every_step", [False, True])
 @pytest.mark.parametrize("kind", ["classification", "regression"])
-def test_errors_are_those_of_the_network_with_the_best_weights(kind: str, every_step: bool, lengths: bool) -> None:
+def test_errors_are_those_of_the_network_with_the_best_weights(
+    kind: str, every_step: bool, lengths: bool
+) -> None:
     task = _task(kind, every_step, lengths)
     result = training.train(task, _job(_candidates()))
     for candidate, outcome in zip(_candidates(), result.outcomes, strict=True):
-        assert outcome.status is Status.OK and outcome.error == min(outcome.curve) and len(outcome.curve) == 4
+        assert (
+            outcome.status is Status.OK
+            and outcome.error == min(outcome.curve)
+            and len(outcome.curve) == 4
+        )
         network = LiquidNetwork(candidate.wiring, 3, task.outputs, steps=2, every_step=every_step)
         flat = torch.from_numpy(load_state(outcome.state)["best_weights"])
         torch.nn.utils.vector_to_parameters(flat, network.parameters())
         split = task.valid
         own = None if split.lengths is None else torch.from_numpy(split.lengths)
         y = network(torch.from_numpy(split.x), lengths=own)[0].detach().numpy()
-        wrong = y.argmax(-1) != split.y if kind == "classification" else ((y - split.y) ** 2).mean(-1)
+        wrong = (
+            y.argmax(-1) != split.y if kind == "classification" else ((y - split.y) ** 2).mean(-1)
+        )
         if every_step and lengths:
             wrong = np.concatenate([row[:n] for row, n in zip(wrong, split.lengths, strict=True)])
         assert outcome.error == pytest.approx(wrong.mean(), rel=1e-4, abs=1e-6)
-        assert outcome.metric == pytest.approx(1 - outcome.error if kind == "classification" else outcome.error)
+        assert outcome.metric == pytest.approx(
+            1 - outcome.error if kind == "classification" else outcome.error
+        )
         assert outcome.parameters == sum(p.numel() for p in network.parameters())
         assert outcome.latency_us > 0 and outcome.train_seconds > 0
 
@@ -94,29 +111,46 @@ def test_f1_adds_up_over_batches(lengths: bool, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(training, "EVALUATION_BATCH", 7)
     task = replace(_task("classification", True, lengths), metric="f1", class_weights=(0.1, 1.6))
     candidates = _candidates()
-    for candidate, outcome in zip(candidates, training.train(task, _job(candidates)).outcomes, strict=True):
+    for candidate, outcome in zip(
+        candidates, training.train(task, _job(candidates)).outcomes, strict=True
+    ):
         network = LiquidNetwork(candidate.wiring, 3, 2, steps=2, every_step=True)
         flat = torch.from_numpy(load_state(outcome.state)["best_weights"])
         torch.nn.utils.vector_to_parameters(flat, network.parameters())
         own = task.valid.lengths if lengths else np.full(len(task.valid), 6)
-        y = network(torch.from_numpy(task.valid.x), lengths=torch.from_numpy(own))[0].detach().numpy().argmax(-1)
+        y = (
+            network(torch.from_numpy(task.valid.x), lengths=torch.from_numpy(own))[0]
+            .detach()
+            .numpy()
+            .argmax(-1)
+        )
         valid = np.arange(6) < own[:, None]
-        assert outcome.metric == pytest.approx(f1_score(task.valid.y[valid], y[valid]), abs=1e-6) and outcome.metric > 0
+        assert (
+            outcome.metric == pytest.approx(f1_score(task.valid.y[valid], y[valid]), abs=1e-6)
+            and outcome.metric > 0
+        )
         assert outcome.error == pytest.approx(1 - outcome.metric)
 
 
 def test_class_weights_weigh_the_loss_and_not_the_error() -> None:
     task = replace(_task("classification", True), class_weights=(0.1, 1.6))
-    rows, predictions = np.arange(5, 25), torch.randn(2, 20, 6, 2, generator=torch.Generator().manual_seed(0))
+    rows, predictions = (
+        np.arange(5, 25),
+        torch.randn(2, 20, 6, 2, generator=torch.Generator().manual_seed(0)),
+    )
     loss = loss_of(task, task.train, rows)(predictions)
     y, weights = torch.from_numpy(task.train.y[rows]).flatten(), torch.tensor([0.1, 1.6])
     each = torch.nn.functional.cross_entropy
-    expected = [each(p.flatten(0, 1), y, weight=weights, reduction="none").mean() for p in predictions]
+    expected = [
+        each(p.flatten(0, 1), y, weight=weights, reduction="none").mean() for p in predictions
+    ]
     assert torch.allclose(loss, torch.stack(expected))
     plain = replace(task, class_weights=None)
     for scored in (task, plain):
         wrong, count = wrongness(scored, task.train, rows, predictions, for_training=False)
-        assert torch.equal(wrong / count, (predictions.argmax(-1).flatten(1) != y).float().mean(dim=1))
+        assert torch.equal(
+            wrong / count, (predictions.argmax(-1).flatten(1) != y).float().mean(dim=1)
+        )
 
 
 def test_the_same_job_gives_the_same_outcomes_with_any_mates() -> None:
@@ -140,8 +174,15 @@ def test_every_minibatch_and_epoch_is_a_beat() -> None:
 
 
 def test_each_epoch_is_told_once_of_every_kind() -> None:
-    told, candidates = [], (*_candidates(2), Candidate(_candidates()[2].wiring, "cfc", "closed-form", 0))
-    training.train(_task(), _job(candidates, epochs=2), each_epoch(lambda done, total: told.append((done, total))))
+    told, candidates = (
+        [],
+        (*_candidates(2), Candidate(_candidates()[2].wiring, "cfc", "closed-form", 0)),
+    )
+    training.train(
+        _task(),
+        _job(candidates, epochs=2),
+        each_epoch(lambda done, total: told.append((done, total))),
+    )
     assert told == [(1, 2), (2, 2)] * 2
 
 
@@ -152,10 +193,18 @@ def test_rung_by_rung_is_as_in_one_go(memory: str) -> None:
     candidates = tuple(replace(candidate, memory=memory) for candidate in _candidates(4))
     straight = training.train(task, _job(candidates, epochs=6)).outcomes
     states: list[bytes | None] = [None] * 4
-    for number, (end, packs) in enumerate([(1, [[0, 1], [2, 3]]), (4, [[3, 0, 2], [1]]), (6, [[1, 2, 0, 3]])]):
+    for number, (end, packs) in enumerate(
+        [(1, [[0, 1], [2, 3]]), (4, [[3, 0, 2], [1]]), (6, [[1, 2, 0, 3]])]
+    ):
         found: dict[int, Outcome] = {}
         for places in packs:
-            job = PackJob(9, Rung(number, end, 16), tuple(candidates[p] for p in places), 7, tuple(states[p] for p in places))
+            job = PackJob(
+                9,
+                Rung(number, end, 16),
+                tuple(candidates[p] for p in places),
+                7,
+                tuple(states[p] for p in places),
+            )
             found |= zip(places, training.train(task, job).outcomes, strict=True)
         states = [found[p].state for p in range(4)]
     assert [_timeless(found[p]) for p in range(4)] == [_timeless(outcome) for outcome in straight]
@@ -163,7 +212,10 @@ def test_rung_by_rung_is_as_in_one_go(memory: str) -> None:
 
 @pytest.mark.parametrize("beats", [0, 1, 5, 11, 20])
 def test_a_training_that_is_stopped_goes_on_as_if_it_never_had(beats: int) -> None:
-    task, candidates = _task(), (*_candidates(2), Candidate(_candidates()[2].wiring, "cfc", "closed-form", 0, seed=3))
+    task, candidates = (
+        _task(),
+        (*_candidates(2), Candidate(_candidates()[2].wiring, "cfc", "closed-form", 0, seed=3)),
+    )
     straight = training.train(task, _job(candidates, epochs=6)).outcomes
     left = beats
 
@@ -179,7 +231,9 @@ def test_a_training_that_is_stopped_goes_on_as_if_it_never_had(beats: int) -> No
     whole = training.train(task, replace(job, states=tuple(o.state for o in stopped.outcomes)))
     assert whole.stopped_at is None
     assert [_timeless(o) for o in whole.outcomes] == [_timeless(o) for o in straight]
-    again = training.train(task, replace(job, states=tuple(o.state for o in whole.outcomes)), lambda done, to_do: False)
+    again = training.train(
+        task, replace(job, states=tuple(o.state for o in whole.outcomes)), lambda done, to_do: False
+    )
     assert again.stopped_at is None, "what is finished has nothing to stop"
 
 
@@ -207,7 +261,9 @@ def test_a_diverged_candidate_is_told_and_its_mates_are_not_touched() -> None:
         and np.isnan(outcomes[1].error)
         and "stopped being finite in epoch" in outcomes[1].message
     )
-    assert _timeless(outcomes[0]) == _timeless(healthy[0]) and _timeless(outcomes[2]) == _timeless(healthy[2])
+    assert _timeless(outcomes[0]) == _timeless(healthy[0]) and _timeless(outcomes[2]) == _timeless(
+        healthy[2]
+    )
 
 
 def test_who_fails_alone_is_crashed_and_the_others_finish() -> None:
@@ -225,17 +281,25 @@ def test_who_fails_alone_is_crashed_and_the_others_finish() -> None:
     outcomes = training.train(task, _job(candidates), make=Fragile).outcomes
     assert [o.status for o in outcomes] == [Status.OK, Status.CRASHED, Status.OK]
     assert outcomes[1].message == "ZeroDivisionError: no such luck"
-    assert _timeless(outcomes[0]) == _timeless(healthy[0]) and _timeless(outcomes[2]) == _timeless(healthy[2])
+    assert _timeless(outcomes[0]) == _timeless(healthy[0]) and _timeless(outcomes[2]) == _timeless(
+        healthy[2]
+    )
 
 
-@pytest.mark.parametrize("fault", [MemoryError("no room"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+@pytest.mark.parametrize(
+    "fault",
+    [MemoryError("no room"), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")],
+)
 def test_a_pack_that_is_too_large_is_given_back(fault: Exception) -> None:
     def full(*_: object) -> None:
         raise fault
 
     with pytest.raises(MemoryError, match="3 candidates side by side: "):
         training.train(_task(), _job(_candidates()), make=full)
-    assert training.train(_task(), _job(_candidates(1)), make=full).outcomes[0].status is Status.CRASHED
+    assert (
+        training.train(_task(), _job(_candidates(1)), make=full).outcomes[0].status
+        is Status.CRASHED
+    )
 
 
 def test_an_interrupt_goes_through() -> None:

@@ -22,7 +22,10 @@ def _loss(y: torch.Tensor) -> torch.Tensor:
 
 def _candidates(count: int = 4) -> list[Candidate]:
     rng = np.random.default_rng(1)
-    return [Candidate(random_wiring(rng), steps=1 + k % 3, learning_rate=0.003 * 3**k, seed=k) for k in range(count)]
+    return [
+        Candidate(random_wiring(rng), steps=1 + k % 3, learning_rate=0.003 * 3**k, seed=k)
+        for k in range(count)
+    ]
 
 
 def _train(pack: Pack, steps: int) -> Pack:
@@ -37,13 +40,22 @@ def test_in_a_pack_and_alone_is_the_same_bit_for_bit() -> None:
     for p, candidate in enumerate(candidates):
         alone = _train(Pack([candidate], FEATURES, OUTPUTS), 6)
         assert np.array_equal(alone.weights(0), together.weights(p))
-        assert not np.array_equal(alone.weights(0), initial_weights(alone.layout, 0, candidate.seed))
+        assert not np.array_equal(
+            alone.weights(0), initial_weights(alone.layout, 0, candidate.seed)
+        )
 
 
 def test_a_candidate_learns_as_with_torch() -> None:
     candidate = _candidates()[1]
     pack = _train(Pack([candidate], FEATURES, OUTPUTS), 10)
-    network = LiquidNetwork(candidate.wiring, FEATURES, OUTPUTS, steps=candidate.steps, every_step=False, seed=candidate.seed)
+    network = LiquidNetwork(
+        candidate.wiring,
+        FEATURES,
+        OUTPUTS,
+        steps=candidate.steps,
+        every_step=False,
+        seed=candidate.seed,
+    )
     optimiser = torch.optim.Adam(network.parameters(), candidate.learning_rate)
     for _ in range(10):
         optimiser.zero_grad()
@@ -70,7 +82,9 @@ def test_a_state_goes_on_bit_for_bit_in_another_pack() -> None:
     whole = _train(Pack(candidates, FEATURES, OUTPUTS), 8)
     first = _train(Pack(candidates, FEATURES, OUTPUTS), 3)
     order = [2, 0]
-    repacked = Pack([candidates[p] for p in order], FEATURES, OUTPUTS, [first.state(p) for p in order])
+    repacked = Pack(
+        [candidates[p] for p in order], FEATURES, OUTPUTS, [first.state(p) for p in order]
+    )
     _train(repacked, 5)
     for place, p in enumerate(order):
         assert np.array_equal(repacked.weights(place), whole.weights(p))

@@ -1,5 +1,5 @@
-"""Trained baselines: the cells are what their equations say, times and padding are honoured, the training is that of
-the candidates, and a run keeps what was trained."""
+"""Trained baselines: the cells are what their equations say, times and padding are honoured, the
+training is that of the candidates, and a run keeps what was trained."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,11 @@ def _split(n: int, kind: str, every_step: bool, timed: bool, seed: int) -> Split
     lengths = rng.integers(1, 7, n)
     value = np.cumsum(x.sum(axis=2), axis=1)
     value = value if every_step else value[np.arange(n), (lengths if timed else np.full(n, 6)) - 1]
-    y = (value > np.median(value)).astype(np.int64) if kind == "classification" else value[..., None].astype(np.float32)
+    y = (
+        (value > np.median(value)).astype(np.int64)
+        if kind == "classification"
+        else value[..., None].astype(np.float32)
+    )
     return Split(x, y, elapsed, lengths) if timed else Split(x, y)
 
 
@@ -56,7 +60,9 @@ def _task(kind: str = "classification", every_step: bool = False, timed: bool = 
     )
 
 
-def _network(cell: str, units: int = 5, timed: bool = True, every_step: bool = True) -> RecurrentNetwork:
+def _network(
+    cell: str, units: int = 5, timed: bool = True, every_step: bool = True
+) -> RecurrentNetwork:
     return RecurrentNetwork(cell, FEATURES, OUTPUTS, units, timed, every_step, seed=3).double()
 
 
@@ -90,12 +96,17 @@ def _ct_gru_by_hand(p: dict[str, np.ndarray], x: np.ndarray, elapsed: np.ndarray
         h = np.array([sum(unit) for unit in traces])
         given = p["layer.from_input.weight"] @ now + p["layer.from_input.bias"]
         remembered = p["layer.from_state.weight"] @ h
-        recall, store = given[:units] + remembered[:units], given[units : 2 * units] + remembered[units:]
+        recall, store = (
+            given[:units] + remembered[:units],
+            given[units : 2 * units] + remembered[units:],
+        )
         q = np.array([float(shares(recall[u]) @ traces[u]) for u in range(units)])
         k = np.tanh(given[2 * units :] + p["layer.from_recalled.weight"] @ q)
         for u in range(units):
             s = shares(store[u])
-            traces[u] = [((1 - s[m]) * traces[u][m] + s[m] * k[u]) * np.exp(-gap / taus[m]) for m in range(8)]
+            traces[u] = [
+                ((1 - s[m]) * traces[u][m] + s[m] * k[u]) * np.exp(-gap / taus[m]) for m in range(8)
+            ]
         outputs.append(p["readout.weight"] @ [sum(unit) for unit in traces] + p["readout.bias"])
     return np.array(outputs)
 
@@ -109,7 +120,10 @@ def _gru_d_by_hand(p: dict[str, np.ndarray], x: np.ndarray, elapsed: np.ndarray)
         h = np.exp(-np.maximum(p["layer.decay.weight"][:, 0] * gap + p["layer.decay.bias"], 0)) * h
         given = p["layer.from_input.weight"] @ now + p["layer.from_input.bias"]
         remembered = p["layer.from_state.weight"] @ h
-        z, r = _sigmoid(given[z_rows] + remembered[z_rows]), _sigmoid(given[r_rows] + remembered[r_rows])
+        z, r = (
+            _sigmoid(given[z_rows] + remembered[z_rows]),
+            _sigmoid(given[r_rows] + remembered[r_rows]),
+        )
         h = z * h + (1 - z) * np.tanh(given[new_rows] + p["layer.from_reset.weight"] @ (r * h))
         outputs.append(p["readout.weight"] @ h + p["readout.bias"])
     return np.array(outputs)
@@ -130,7 +144,10 @@ def _lstm_by_hand(p: dict[str, np.ndarray], x: np.ndarray, elapsed: np.ndarray) 
     return np.array(outputs)
 
 
-@pytest.mark.parametrize(("cell", "by_hand"), [("ct-gru", _ct_gru_by_hand), ("gru-d", _gru_d_by_hand), ("lstm", _lstm_by_hand)])
+@pytest.mark.parametrize(
+    ("cell", "by_hand"),
+    [("ct-gru", _ct_gru_by_hand), ("gru-d", _gru_d_by_hand), ("lstm", _lstm_by_hand)],
+)
 def test_a_cell_is_its_equations_sample_by_sample(cell: str, by_hand) -> None:
     network = _network(cell)
     with torch.no_grad():
@@ -141,20 +158,28 @@ def test_a_cell_is_its_equations_sample_by_sample(cell: str, by_hand) -> None:
     network.every_step = False
     last = network(x, elapsed, lengths).detach().numpy()
     for sample, length in enumerate(lengths.tolist()):
-        expected = by_hand(_weights(network), x[sample, :length].numpy(), elapsed[sample, :length].numpy())
+        expected = by_hand(
+            _weights(network), x[sample, :length].numpy(), elapsed[sample, :length].numpy()
+        )
         assert np.allclose(every[sample, :length], expected, atol=1e-12)
         assert np.allclose(last[sample], expected[-1], atol=1e-12)
 
 
 def test_the_quickest_trace_of_a_ct_gru_lives_for_one_time_unit() -> None:
-    """It falls to 1/e; dividing the time by ln τ = 0 in place of τ = 1, as a known copy does, would wipe it out."""
+    """It falls to 1/e; dividing the time by ln τ = 0 in place of τ = 1, as a known copy does, would
+    wipe it out."""
     layer = _network("ct-gru", units=1).layer
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.zero_()
-        layer.from_input.bias[1], layer.from_input.bias[2] = -40.0, 50.0  # all is stored in the quickest trace, and is 1
+        layer.from_input.bias[1], layer.from_input.bias[2] = (
+            -40.0,
+            50.0,
+        )  # all is stored in the quickest trace, and is 1
     x = torch.zeros(1, 1, FEATURES, dtype=torch.float64)
-    assert layer(x, torch.ones(1, 1, dtype=torch.float64)).item() == pytest.approx(np.exp(-1), rel=1e-6)
+    assert layer(x, torch.ones(1, 1, dtype=torch.float64)).item() == pytest.approx(
+        np.exp(-1), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -171,13 +196,18 @@ def test_what_stands_in_the_padding_does_not_matter(cell: str) -> None:
     padded = network(x, elapsed, lengths)
     padded.sum().backward()
     assert torch.allclose(padded, clean, atol=1e-12)
-    assert all(torch.allclose(p.grad, g, atol=1e-12) for p, g in zip(network.parameters(), gradients, strict=True))
+    assert all(
+        torch.allclose(p.grad, g, atol=1e-12)
+        for p, g in zip(network.parameters(), gradients, strict=True)
+    )
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_time_matters_where_it_is_told(cell: str) -> None:
     x, elapsed, lengths = _ragged()
-    assert not torch.allclose(_network(cell)(x, elapsed, lengths), _network(cell)(x, 0.5 * elapsed, lengths), atol=1e-4)
+    assert not torch.allclose(
+        _network(cell)(x, elapsed, lengths), _network(cell)(x, 0.5 * elapsed, lengths), atol=1e-4
+    )
     if cell in ("rnn", "gru", "lstm"):
         untold = _network(cell, timed=False)
         assert torch.equal(untold(x, elapsed, lengths), untold(x, 0.5 * elapsed, lengths))
@@ -195,12 +225,17 @@ def test_sizes_are_those_of_the_formulas(cell: str, units: int, timed: bool) -> 
     decay = 2 * units if cell == "gru-d" else 0
     synapses = units * (features + units)
     assert network.synapses == synapses
-    assert network.parameters_count == gates * synapses + biases * gates * units + decay + OUTPUTS * (units + 1)
+    assert (
+        network.parameters_count
+        == gates * synapses + biases * gates * units + decay + OUTPUTS * (units + 1)
+    )
 
 
 def test_the_seed_decides_and_torchs_own_generator_is_left_alone() -> None:
     before = torch.random.get_rng_state()
-    first, again, other = (RecurrentNetwork("gru", 3, 2, 4, seed=seed).readout.weight for seed in (1, 1, 2))
+    first, again, other = (
+        RecurrentNetwork("gru", 3, 2, 4, seed=seed).readout.weight for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), before)
 
@@ -212,23 +247,37 @@ def _timeless(outcome: Outcome) -> Outcome:
 @pytest.mark.parametrize("timed", [False, True])
 @pytest.mark.parametrize("every_step", [False, True])
 @pytest.mark.parametrize("kind", ["classification", "regression"])
-def test_errors_are_those_of_the_network_with_the_best_weights(kind: str, every_step: bool, timed: bool) -> None:
+def test_errors_are_those_of_the_network_with_the_best_weights(
+    kind: str, every_step: bool, timed: bool
+) -> None:
     task, rung = _task(kind, every_step, timed), Rung(0, 5, 16)
     told = []
-    outcome = baselines.train(task, baselines.recurrent(task, "gru-8", 2), rung, 2, lambda *epoch: told.append(epoch))
+    outcome = baselines.train(
+        task, baselines.recurrent(task, "gru-8", 2), rung, 2, lambda *epoch: told.append(epoch)
+    )
     assert told == [(epoch, 5) for epoch in range(1, 6)]
-    assert outcome.status is Status.OK and outcome.error == min(outcome.curve) and len(outcome.curve) == 5
+    assert (
+        outcome.status is Status.OK
+        and outcome.error == min(outcome.curve)
+        and len(outcome.curve) == 5
+    )
     network = baselines.recurrent(task, "gru-8", seed=99)
     baselines.load_weights(network, outcome.state)
     lengths = np.full(30, 6) if task.valid.lengths is None else task.valid.lengths
     elapsed = np.ones((30, 6), np.float32) if task.valid.elapsed is None else task.valid.elapsed
     with torch.no_grad():
         y = network(*(torch.from_numpy(a) for a in (task.valid.x, elapsed, lengths))).numpy()
-    wrong = y.argmax(-1) != task.valid.y if kind == "classification" else ((y - task.valid.y) ** 2).mean(-1)
+    wrong = (
+        y.argmax(-1) != task.valid.y
+        if kind == "classification"
+        else ((y - task.valid.y) ** 2).mean(-1)
+    )
     if every_step:
         wrong = np.concatenate([row[:n] for row, n in zip(wrong, lengths, strict=True)])
     assert outcome.error == pytest.approx(wrong.mean(), rel=1e-5)
-    assert outcome.metric == pytest.approx(1 - outcome.error if kind == "classification" else outcome.error)
+    assert outcome.metric == pytest.approx(
+        1 - outcome.error if kind == "classification" else outcome.error
+    )
     assert outcome.parameters == sum(p.numel() for p in network.parameters())
     assert outcome.latency_us > 0 and outcome.train_seconds > 0
 
@@ -236,13 +285,19 @@ def test_errors_are_those_of_the_network_with_the_best_weights(kind: str, every_
 @pytest.mark.parametrize("cell", CELLS)
 def test_training_learns_and_repeats_itself(cell: str) -> None:
     task, rung = _task(timed=True), Rung(0, 40, 16)
-    first, again = (baselines.train(task, baselines.recurrent(task, f"{cell}-8", 0), rung, 0) for _ in range(2))
+    first, again = (
+        baselines.train(task, baselines.recurrent(task, f"{cell}-8", 0), rung, 0) for _ in range(2)
+    )
     assert first.error < 0.2 and _timeless(first) == _timeless(again)
-    assert baselines.train(task, baselines.recurrent(task, f"{cell}-8", 0), rung, 1).curve != first.curve
+    assert (
+        baselines.train(task, baselines.recurrent(task, f"{cell}-8", 0), rung, 1).curve
+        != first.curve
+    )
 
 
 def test_steps_are_adams_with_clipped_gradients() -> None:
-    """Three steps by hand; with the whole split in a minibatch, the order of samples does not matter."""
+    """Three steps by hand; with the whole split in a minibatch, the order of samples does not
+    matter."""
     task = _task("regression")
     network, mine = (baselines.recurrent(task, "rnn-4", 0) for _ in range(2))
     baselines.train(task, network, Rung(0, 3, 50), 0)
@@ -252,11 +307,15 @@ def test_steps_are_adams_with_clipped_gradients() -> None:
     for step in (1, 2, 3):
         torch.nn.utils.vector_to_parameters(flat, mine.parameters())
         loss = (mine(x, torch.ones(50, 6), torch.full((50,), 6)) - y).square().mean()
-        gradient = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(mine.parameters()))])
+        gradient = torch.cat(
+            [g.flatten() for g in torch.autograd.grad(loss, list(mine.parameters()))]
+        )
         norms.append(float(gradient.norm()))
         gradient = gradient / max(1.0, norms[-1])
         first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
-        flat = flat - 0.01 * (first / (1 - 0.9**step)) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
+        flat = flat - 0.01 * (first / (1 - 0.9**step)) / (
+            (second / (1 - 0.999**step)).sqrt() + 1e-8
+        )
     assert min(norms) > 2, "all were clipped"
     trained = torch.nn.utils.parameters_to_vector(network.parameters())
     assert torch.allclose(trained, flat, atol=3e-6)
@@ -276,8 +335,15 @@ def test_liquid_baselines_are_candidates_trained_as_candidates() -> None:
     trained = list(baselines.train_all(task, names, rung, 5))
     assert [t.name for t in trained] == list(names)
     candidates = baselines.liquid(task, 5)
-    assert candidates["dense-ltc-8"].wiring.synapse_count == 8 * 8 + 3 * 8 == trained[1].outcome.synapses
-    assert candidates["auto-ncp-16"].wiring.neurons == 16 and candidates["auto-ncp-16"].wiring.motor == 2
+    assert (
+        candidates["dense-ltc-8"].wiring.synapse_count
+        == 8 * 8 + 3 * 8
+        == trained[1].outcome.synapses
+    )
+    assert (
+        candidates["auto-ncp-16"].wiring.neurons == 16
+        and candidates["auto-ncp-16"].wiring.motor == 2
+    )
     for baseline in trained:
         alone = training.train(task, PackJob(9, rung, (candidates[baseline.name],), 5)).outcomes[0]
         assert _timeless(alone) == _timeless(baseline.outcome)
@@ -286,9 +352,18 @@ def test_liquid_baselines_are_candidates_trained_as_candidates() -> None:
 def test_known_names_fit_the_task_and_are_chosen_by_either_part() -> None:
     task = replace(_task(), outputs=20)
     assert baselines.known(task)[:5] == ("rnn-4", "rnn-8", "rnn-16", "rnn-32", "gru-4")
-    assert [name for name in baselines.known(task) if "ncp" in name] == ["auto-ncp-32", "auto-ncp-64"]
+    assert [name for name in baselines.known(task) if "ncp" in name] == [
+        "auto-ncp-32",
+        "auto-ncp-64",
+    ]
     assert baselines.chosen(task, ()) == baselines.known(task)
-    assert baselines.chosen(task, ("gru-d", "lstm-8")) == ("lstm-8", "gru-d-4", "gru-d-8", "gru-d-16", "gru-d-32")
+    assert baselines.chosen(task, ("gru-d", "lstm-8")) == (
+        "lstm-8",
+        "gru-d-4",
+        "gru-d-8",
+        "gru-d-16",
+        "gru-d-32",
+    )
     with pytest.raises(ValueError, match="no baseline is called 'gru-5'; known: rnn, gru"):
         baselines.chosen(task, ("gru-5",))
 
@@ -307,25 +382,44 @@ def test_pruned_networks_are_baselines_of_their_size() -> None:
 @pytest.mark.parametrize("timed", [False, True])
 @pytest.mark.parametrize("every_step", [False, True])
 @pytest.mark.parametrize("kind", ["classification", "regression"])
-def test_reservoirs_are_scored_with_their_readout_alone(kind: str, every_step: bool, timed: bool) -> None:
+def test_reservoirs_are_scored_with_their_readout_alone(
+    kind: str, every_step: bool, timed: bool
+) -> None:
     task, rung = _task(kind, every_step, timed), Rung(0, 5, 16)
     told = []
-    (trained,) = baselines.train_all(task, ("reservoir-16",), rung, 4, lambda *event: told.append(event))
+    (trained,) = baselines.train_all(
+        task, ("reservoir-16",), rung, 4, lambda *event: told.append(event)
+    )
     outcome = trained.outcome
-    assert told == [("reservoir-16", 1, 1)] and outcome.status is Status.OK and outcome.curve == (outcome.error,)
+    assert (
+        told == [("reservoir-16", 1, 1)]
+        and outcome.status is Status.OK
+        and outcome.curve == (outcome.error,)
+    )
     assert outcome.parameters == task.outputs * (16 + 1) and outcome.synapses == 16 * 10 + 16
     assert outcome.metric == (1 - outcome.error if kind == "classification" else outcome.error)
-    fixed, readout = reservoir_baselines.reservoir(task, "reservoir-16", 4), reservoir_baselines.load_readout(outcome.state)
+    fixed, readout = (
+        reservoir_baselines.reservoir(task, "reservoir-16", 4),
+        reservoir_baselines.load_readout(outcome.state),
+    )
     wrong = []
     for sample in range(len(task.valid)):  # one after the other, without its padding
         valid = slice(None if task.valid.lengths is None else task.valid.lengths[sample])
-        elapsed = None if task.valid.elapsed is None else task.valid.elapsed[sample : sample + 1, valid]
+        elapsed = (
+            None if task.valid.elapsed is None else task.valid.elapsed[sample : sample + 1, valid]
+        )
         states = fixed.states(task.valid.x[sample : sample + 1, valid], elapsed)[0]
         y, target = readout.predict(states if every_step else states[-1:]), task.valid.y[sample]
         target = target[valid] if every_step else target[None]
-        wrong += list(y.argmax(-1) != target) if kind == "classification" else list(((y - target) ** 2).mean(-1))
+        wrong += (
+            list(y.argmax(-1) != target)
+            if kind == "classification"
+            else list(((y - target) ** 2).mean(-1))
+        )
     assert outcome.error == pytest.approx(np.mean(wrong), rel=1e-9)
-    (again,), (other,) = (baselines.train_all(task, ("reservoir-16",), rung, seed) for seed in (4, 5))
+    (again,), (other,) = (
+        baselines.train_all(task, ("reservoir-16",), rung, seed) for seed in (4, 5)
+    )
     assert _timeless(again.outcome) == _timeless(outcome) and other.outcome.state != outcome.state
     assert outcome.latency_us > 0 and outcome.train_seconds > 0
 
@@ -333,11 +427,17 @@ def test_reservoirs_are_scored_with_their_readout_alone(kind: str, every_step: b
 @pytest.mark.parametrize("name", reservoir_baselines.RESERVOIRS)
 @pytest.mark.parametrize("features", [1, 8, 40])
 def test_a_reservoir_is_as_its_name_says(name: str, features: int) -> None:
-    task = replace(_task(), outputs=50, train=Split(np.zeros((1, 2, features), np.float32), np.zeros(1, int)))
+    task = replace(
+        _task(), outputs=50, train=Split(np.zeros((1, 2, features), np.float32), np.zeros(1, int))
+    )
     fixed, neurons = reservoir_baselines.reservoir(task, name, 1), int(name.rpartition("-")[2])
     assert fixed.wiring.neurons == neurons and fixed.wiring.sensory == features
-    assert len(fixed.wiring.synapses) == 10 * neurons and len(fixed.wiring.sensory_synapses) == max(neurons, features)
-    assert np.abs(np.linalg.eigvals(fixed.recurrent)).max() == pytest.approx(0.9) and fixed.leak == 0.3
+    assert len(fixed.wiring.synapses) == 10 * neurons and len(fixed.wiring.sensory_synapses) == max(
+        neurons, features
+    )
+    assert (
+        np.abs(np.linalg.eigvals(fixed.recurrent)).max() == pytest.approx(0.9) and fixed.leak == 0.3
+    )
     assert baselines.chosen(task, ("reservoir",)) == tuple(reservoir_baselines.RESERVOIRS)
 
 
@@ -345,8 +445,14 @@ def test_a_readout_that_is_not_finite_is_diverged() -> None:
     task = _task("regression")
     task.train.y[3] = np.inf
     with np.errstate(invalid="ignore"):
-        outcome = reservoir_baselines.train(task, reservoir_baselines.reservoir(task, "reservoir-16", 0))
-    assert outcome.status is Status.DIVERGED and np.isnan(outcome.error) and "not finite" in outcome.message
+        outcome = reservoir_baselines.train(
+            task, reservoir_baselines.reservoir(task, "reservoir-16", 0)
+        )
+    assert (
+        outcome.status is Status.DIVERGED
+        and np.isnan(outcome.error)
+        and "not finite" in outcome.message
+    )
 
 
 def _ended(folder: Path) -> Store:
@@ -372,9 +478,16 @@ def test_a_run_keeps_its_baselines_and_trains_none_twice(tmp_path: Path) -> None
     assert table["synapses"].tolist()[-3:-1] == [4 * 12, 4 * 12]
     assert "auto-ncp-16" in run.report.read_text(encoding="utf-8")
     told.clear()
-    assert train_baselines(tmp_path, ("rnn-4", "lstm-4", "auto-ncp-16"), told.append).table().equals(table) and not told
+    assert (
+        train_baselines(tmp_path, ("rnn-4", "lstm-4", "auto-ncp-16"), told.append)
+        .table()
+        .equals(table)
+        and not told
+    )
     longer = train_baselines(tmp_path, ("rnn-4", "rnn-8")).table()
-    assert longer[: len(table)].equals(table) and longer["baseline"].tolist()[len(table) :] == ["rnn-8"]
+    assert longer[: len(table)].equals(table) and longer["baseline"].tolist()[len(table) :] == [
+        "rnn-8"
+    ]
 
 
 def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
@@ -386,12 +499,18 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         train_baselines(tmp_path, ("rnn-4", "rnn-8"), stop)
-    assert Run(tmp_path).table()["baseline"].tolist()[-1] == "rnn-4" and Run(tmp_path).report.is_file()
-    assert train_baselines(tmp_path, ("rnn-4", "rnn-8")).table()["baseline"].tolist()[-2:] == ["rnn-4", "rnn-8"]
+    assert (
+        Run(tmp_path).table()["baseline"].tolist()[-1] == "rnn-4" and Run(tmp_path).report.is_file()
+    )
+    assert train_baselines(tmp_path, ("rnn-4", "rnn-8")).table()["baseline"].tolist()[-2:] == [
+        "rnn-4",
+        "rnn-8",
+    ]
 
 
 def test_a_search_goes_on_as_if_there_were_no_baselines(tmp_path: Path) -> None:
-    """Stopped after its first pack, given baselines, and gone on with: the sampler has not heard of them."""
+    """Stopped after its first pack, given baselines, and gone on with: the sampler has not heard of
+    them."""
     whole = _ended(tmp_path / "whole").table()
     mine = Store.create(tmp_path / "cut", config(trials=6, epochs=1), {**FACTS, "baselines": {}})
 
@@ -403,4 +522,6 @@ def test_a_search_goes_on_as_if_there_were_no_baselines(tmp_path: Path) -> None:
     train_baselines(tmp_path / "cut", ("rnn-4",))
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
     table = mine.table()
-    assert table[table["baseline"] == ""].equals(whole) and table["baseline"].tolist()[-1] == "rnn-4"
+    assert (
+        table[table["baseline"] == ""].equals(whole) and table["baseline"].tolist()[-1] == "rnn-4"
+    )

@@ -1,5 +1,5 @@
-"""A reservoir is what its equation says, its readout what scikit-learn and numpy give, its measures what is known in
-closed form."""
+"""A reservoir is what its equation says, its readout what scikit-learn and numpy give, its measures
+what is known in closed form."""
 
 import math
 from dataclasses import replace
@@ -23,7 +23,13 @@ from wiring_search.training.baselines.reservoir import (
     score,
     spectral_radius,
 )
-from wiring_search.wirings.topologies import fully_connected, layered, ncp, random_sparse, small_world
+from wiring_search.wirings.topologies import (
+    fully_connected,
+    layered,
+    ncp,
+    random_sparse,
+    small_world,
+)
 from wiring_search.wirings.wiring import Wiring
 
 RNG = np.random.default_rng(0)
@@ -32,7 +38,14 @@ SPARSE = random_sparse(3, 12, 2, 6, 30)
 
 def _delay_line(neurons: int) -> Wiring:
     """Sensory node → last neuron → … → neuron 0, which is the motor neuron."""
-    return Wiring(1, neurons - 1, 0, 1, ((0, neurons - 1, 1),), tuple((i, i - 1, (-1) ** i) for i in range(1, neurons)))
+    return Wiring(
+        1,
+        neurons - 1,
+        0,
+        1,
+        ((0, neurons - 1, 1),),
+        tuple((i, i - 1, (-1) ** i) for i in range(1, neurons)),
+    )
 
 
 def _linear(wiring: Wiring, **settings) -> Reservoir:
@@ -52,7 +65,9 @@ class _Sealed:
 
 @pytest.mark.parametrize("every_step", [True, False])
 def test_states_follow_the_equation_neuron_by_neuron(every_step: bool) -> None:
-    reservoir = Reservoir(SPARSE, spectral_radius=1.3, leak=0.4, input_scale=0.7, bias_scale=0.5, seed=3)
+    reservoir = Reservoir(
+        SPARSE, spectral_radius=1.3, leak=0.4, input_scale=0.7, bias_scale=0.5, seed=3
+    )
     u = RNG.standard_normal((4, 6, 3))
     elapsed = RNG.uniform(0.0, 2.0, (4, 6))
     elapsed[:, 0] = 1.0
@@ -73,7 +88,9 @@ def test_states_follow_the_equation_neuron_by_neuron(every_step: bool) -> None:
             expected[sample, t] = x
     states = reservoir.states(u, elapsed, every_step)
     assert np.abs(states - (expected if every_step else expected[:, -1])).max() < 1e-12
-    assert np.abs(reservoir.states(u[:1], elapsed[:1] * 0 + 1.0)[0, 0] - expected[0, 0]).max() < 1e-12
+    assert (
+        np.abs(reservoir.states(u[:1], elapsed[:1] * 0 + 1.0)[0, 0] - expected[0, 0]).max() < 1e-12
+    )
 
 
 def test_matrices_have_the_synapses_and_their_signs() -> None:
@@ -111,7 +128,8 @@ def test_a_wiring_without_cycles_has_radius_zero_and_is_not_scaled() -> None:
     assert spectral_radius(w) == 0.0
     assert ((np.abs(w[w != 0]) >= 0.5) & (np.abs(w[w != 0]) <= 1.5)).all()
     assert np.isfinite(reservoir.states(RNG.standard_normal((2, 30, 3)))).all()
-    # In disguise, where rounding gives plain eigenvalues of some size: a long delay line, renumbered.
+    # In disguise, where rounding gives plain eigenvalues of some size: a long delay line,
+    # renumbered.
     line = np.diag(np.ones(59), 1)
     order = RNG.permutation(60)
     assert spectral_radius(line[np.ix_(order, order)]) == 0.0
@@ -120,10 +138,15 @@ def test_a_wiring_without_cycles_has_radius_zero_and_is_not_scaled() -> None:
 def test_the_seed_makes_it() -> None:
     u = RNG.standard_normal((2, 5, 3))
     one, same, other = (Reservoir(SPARSE, bias_scale=0.1, seed=seed) for seed in (1, 1, 2))
-    assert same.bias.shape == (12,) and same.sensory.shape == (12, 3)  # asked for in another order, and still the same
+    assert same.bias.shape == (12,) and same.sensory.shape == (
+        12,
+        3,
+    )  # asked for in another order, and still the same
     assert np.array_equal(one.states(u), same.states(u))
     assert not np.allclose(one.states(u), other.states(u))
-    assert np.array_equal(one.input_weights(7), same.input_weights(7)) and one.input_weights(7).shape == (12, 7)
+    assert np.array_equal(one.input_weights(7), same.input_weights(7)) and one.input_weights(
+        7
+    ).shape == (12, 7)
 
 
 def test_other_numbers_of_features_go_through_a_projection_of_equal_variance() -> None:
@@ -153,11 +176,20 @@ def test_bad_settings_are_named(settings: dict, message: str) -> None:
 def test_bad_arguments_are_named() -> None:
     reservoir = Reservoir(SPARSE)
     for call, message in (
-        (lambda: reservoir.states(np.zeros((3, 4))), r"u has shape \(3, 4\); give \(batch, time, features\)"),
-        (lambda: reservoir.states(np.zeros((3, 4, 3)), np.zeros((3, 5))), r"elapsed has shape \(3, 5\); give .* \(3, 4\)"),
+        (
+            lambda: reservoir.states(np.zeros((3, 4))),
+            r"u has shape \(3, 4\); give \(batch, time, features\)",
+        ),
+        (
+            lambda: reservoir.states(np.zeros((3, 4, 3)), np.zeros((3, 5))),
+            r"elapsed has shape \(3, 5\); give .* \(3, 4\)",
+        ),
         (lambda: reservoir.states(np.zeros((1, 1, 3)), -np.ones((1, 1))), "elapsed has a negative"),
         (lambda: fit_ridge(np.zeros((3, 2)), np.zeros((3, 1)), -1.0), "regularisation is -1.0"),
-        (lambda: fit_ridge(np.zeros((3, 2)), np.zeros((3, 1)), (1.0, 2.0)), "2 regularisations but no validation data"),
+        (
+            lambda: fit_ridge(np.zeros((3, 2)), np.zeros((3, 1)), (1.0, 2.0)),
+            "2 regularisations but no validation data",
+        ),
         (lambda: memory_curve(reservoir, delays=0), "delays is 0"),
         (lambda: memory_curve(reservoir, length=100), "length is 100; give 360 or more"),
         (lambda: kernel_quality(reservoir, streams=0), "streams is 0"),
@@ -173,7 +205,10 @@ def test_ridge_is_that_of_scikit_learn(regularisation: float) -> None:
     x, y = RNG.standard_normal((80, 10)) + 3.0, RNG.standard_normal((80, 4)) - 2.0
     theirs = Ridge(alpha=regularisation).fit(x, y)
     ours = fit_ridge(x, y, regularisation)
-    assert np.abs(ours.weights - theirs.coef_).max() < 1e-10 and np.abs(ours.bias - theirs.intercept_).max() < 1e-10
+    assert (
+        np.abs(ours.weights - theirs.coef_).max() < 1e-10
+        and np.abs(ours.bias - theirs.intercept_).max() < 1e-10
+    )
     assert np.abs(ours.predict(x) - theirs.predict(x)).max() < 1e-10
 
 
@@ -192,7 +227,10 @@ def test_the_regularisation_that_validates_best_is_taken() -> None:
     truth = RNG.standard_normal((20, 1))
     x, valid_x = RNG.standard_normal((25, 20)), RNG.standard_normal((500, 20))
     y, valid_y = x @ truth + 3 * RNG.standard_normal((25, 1)), valid_x @ truth
-    errors = {a: float(np.mean((Ridge(alpha=a).fit(x, y).predict(valid_x) - valid_y[:, 0]) ** 2)) for a in several}
+    errors = {
+        a: float(np.mean((Ridge(alpha=a).fit(x, y).predict(valid_x) - valid_y[:, 0]) ** 2))
+        for a in several
+    }
     best = min(errors, key=errors.get)
     assert best not in (several[0], several[-1])
     assert fit_ridge(x, y, several, (valid_x, valid_y)).regularisation == best
@@ -204,25 +242,40 @@ def _made_up(kind: str, every_step: bool, lengths: bool) -> Task:
         x = rng.random((n, 9, 3)).astype(np.float32)
         steps = slice(None) if every_step else -1
         value = (x - 0.5).cumsum(axis=1).sum(axis=-1)[:, steps]
-        y = (value > 0).astype(np.int64) if kind == "classification" else value[..., None].astype(np.float32)
+        y = (
+            (value > 0).astype(np.int64)
+            if kind == "classification"
+            else value[..., None].astype(np.float32)
+        )
         return Split(x, y, lengths=rng.integers(1, 10, n) if lengths else None)
 
     outputs, metric = (2, "accuracy") if kind == "classification" else (1, "mse")
-    return Task("made up", kind, every_step, outputs, metric, split(60, 0), split(40, 1), _Sealed(), {}, "")
+    return Task(
+        "made up", kind, every_step, outputs, metric, split(60, 0), split(40, 1), _Sealed(), {}, ""
+    )
 
 
 def test_f1_is_told_where_the_task_asks_for_it() -> None:
     found, there = RNG.standard_normal((50, 2)), np.eye(2)[RNG.integers(0, 2, 50)]
-    assert missing_f1(found, there) == pytest.approx(1 - f1_score(there[:, 1], found.argmax(axis=1)))
+    assert missing_f1(found, there) == pytest.approx(
+        1 - f1_score(there[:, 1], found.argmax(axis=1))
+    )
     task = _made_up("classification", True, False)
     reservoir = Reservoir(SPARSE, seed=1)
-    as_f1, as_accuracy = score(reservoir, replace(task, metric="f1"), 0.01), score(reservoir, task, 0.01)
+    as_f1, as_accuracy = (
+        score(reservoir, replace(task, metric="f1"), 0.01),
+        score(reservoir, task, 0.01),
+    )
     assert 0 < as_f1 < 1 and as_f1 != as_accuracy
 
 
 @pytest.mark.parametrize("kind", ["classification", "regression"])
-@pytest.mark.parametrize(("every_step", "lengths"), [(True, False), (True, True), (False, False), (False, True)])
-def test_the_score_is_what_an_independent_computation_gives(kind: str, every_step: bool, lengths: bool) -> None:
+@pytest.mark.parametrize(
+    ("every_step", "lengths"), [(True, False), (True, True), (False, False), (False, True)]
+)
+def test_the_score_is_what_an_independent_computation_gives(
+    kind: str, every_step: bool, lengths: bool
+) -> None:
     task = _made_up(kind, every_step, lengths)
     reservoir = Reservoir(SPARSE, seed=1)
 
@@ -237,26 +290,40 @@ def test_the_score_is_what_an_independent_computation_gives(kind: str, every_ste
 
     (x, y), (valid_x, valid_y) = rows(task.train), rows(task.valid)
     if kind == "classification":
-        theirs = Ridge(alpha=0.01).fit(x, np.stack([y == 0, y == 1], axis=1).astype(float)).predict(valid_x)
+        theirs = (
+            Ridge(alpha=0.01)
+            .fit(x, np.stack([y == 0, y == 1], axis=1).astype(float))
+            .predict(valid_x)
+        )
         expected = np.mean(theirs.argmax(axis=1) != valid_y)
     else:
-        expected = np.mean((Ridge(alpha=0.01).fit(x, y[:, 0]).predict(valid_x) - valid_y[:, 0]) ** 2)
+        expected = np.mean(
+            (Ridge(alpha=0.01).fit(x, y[:, 0]).predict(valid_x) - valid_y[:, 0]) ** 2
+        )
     assert score(reservoir, task, 0.01) == pytest.approx(expected, abs=1e-9)
-    assert score(reservoir, task) <= min(score(reservoir, task, a) for a in (1e-4, 1e-2, 1.0)) + 1e-12
+    assert (
+        score(reservoir, task) <= min(score(reservoir, task, a) for a in (1e-4, 1e-2, 1.0)) + 1e-12
+    )
 
 
 def test_elapsed_times_reach_the_score() -> None:
     task = _made_up("regression", True, False)
     regular = score(Reservoir(SPARSE), task)
     slow = {
-        part: replace(getattr(task, part), elapsed=np.full((n, 9), 0.2, np.float32)) for part, n in (("train", 60), ("valid", 40))
+        part: replace(getattr(task, part), elapsed=np.full((n, 9), 0.2, np.float32))
+        for part, n in (("train", 60), ("valid", 40))
     }
-    assert score(Reservoir(SPARSE, leak=1 - 0.7**5), replace(task, **slow)) == pytest.approx(regular, rel=1e-4)
+    assert score(Reservoir(SPARSE, leak=1 - 0.7**5), replace(task, **slow)) == pytest.approx(
+        regular, rel=1e-4
+    )
 
 
 def test_a_reservoir_reads_digits() -> None:
     task = replace(tasks.load("digits"), test=_Sealed())
-    errors = [score(Reservoir(random_sparse(8, 60, 4, 120, 300, seed=seed), seed=seed), task) for seed in range(3)]
+    errors = [
+        score(Reservoir(random_sparse(8, 60, 4, 120, 300, seed=seed), seed=seed), task)
+        for seed in range(3)
+    ]
     assert max(errors) < 0.13  # measured 0.089 to 0.106; always one class: 0.897
 
 
@@ -264,7 +331,9 @@ def test_a_reservoir_reads_digits() -> None:
 @pytest.mark.parametrize("polarity", [1, -1])
 def test_memory_of_one_linear_neuron(leak: float, polarity: int) -> None:
     """x' = a x + b u remembers u(t − k) with r² = (1 − a²) a^2k, together a² for k ≥ 1."""
-    reservoir = _linear(Wiring(1, 0, 0, 1, ((0, 0, 1),), ((0, 0, polarity),)), spectral_radius=0.8, leak=leak)
+    reservoir = _linear(
+        Wiring(1, 0, 0, 1, ((0, 0, 1),), ((0, 0, polarity),)), spectral_radius=0.8, leak=leak
+    )
     a = 1 - leak + leak * 0.8 * polarity
     curve = memory_curve(reservoir, delays=6, length=40_000)
     assert np.abs(curve - (1 - a**2) * a ** (2 * np.arange(1, 7))).max() < 0.02
@@ -272,7 +341,11 @@ def test_memory_of_one_linear_neuron(leak: float, polarity: int) -> None:
 
 def test_a_delay_line_remembers_as_long_as_it_is() -> None:
     curve = memory_curve(_linear(_delay_line(9), leak=1.0))
-    assert curve[:8] == pytest.approx(np.ones(8), abs=1e-6) and (curve[8:] == 0).all() and len(curve) == 18
+    assert (
+        curve[:8] == pytest.approx(np.ones(8), abs=1e-6)
+        and (curve[8:] == 0).all()
+        and len(curve) == 18
+    )
     assert memory_capacity(_linear(_delay_line(9), leak=1.0)) == pytest.approx(8.0, abs=1e-5)
 
 
@@ -281,17 +354,25 @@ def test_memory_is_bounded_by_the_number_of_neurons() -> None:
     for seed in range(6):
         wiring = random_wiring(np.random.default_rng(seed))
         for radius, scale in ((0.9, 1.0), (0.95, 1e-3)):
-            reservoir = Reservoir(wiring, spectral_radius=radius, leak=0.9, input_scale=scale, seed=seed)
+            reservoir = Reservoir(
+                wiring, spectral_radius=radius, leak=0.9, input_scale=scale, seed=seed
+            )
             capacities[seed, scale] = memory_capacity(reservoir, delays=4 * wiring.neurons)
             assert 0 < capacities[seed, scale] <= wiring.neurons
-    assert sum(capacities[seed, 1e-3] > capacities[seed, 1.0] for seed in range(6)) >= 4  # tanh costs memory
+    assert (
+        sum(capacities[seed, 1e-3] > capacities[seed, 1.0] for seed in range(6)) >= 4
+    )  # tanh costs memory
 
 
 def test_memory_is_measured_on_held_out_data_by_seed() -> None:
     forgetful = _linear(Wiring(1, 0, 0, 1, ((0, 0, 1),), ()), leak=1.0)
     assert memory_capacity(forgetful, delays=50) == 0.0
     reservoir = Reservoir(SPARSE)
-    assert memory_capacity(reservoir) == memory_capacity(reservoir) != memory_capacity(reservoir, seed=1)
+    assert (
+        memory_capacity(reservoir)
+        == memory_capacity(reservoir)
+        != memory_capacity(reservoir, seed=1)
+    )
 
 
 @pytest.mark.parametrize(("steps", "rank"), [(1, 1), (4, 4), (9, 9), (30, 9)])
@@ -307,5 +388,9 @@ def test_ranks_tell_separation_from_sensitivity() -> None:
         quality = kernel_quality(reservoir)
         ranks = [generalisation_rank(reservoir, jitter=jitter) for jitter in (0.0, 0.01, 0.1, 1.0)]
         assert ranks[0] == 1 and ranks == sorted(ranks) and ranks[2] < quality <= 50
-        assert kernel_quality(reservoir, threshold=1e-9) >= quality >= kernel_quality(reservoir, threshold=0.1)
+        assert (
+            kernel_quality(reservoir, threshold=1e-9)
+            >= quality
+            >= kernel_quality(reservoir, threshold=0.1)
+        )
         assert quality == kernel_quality(reservoir)

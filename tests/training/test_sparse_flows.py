@@ -1,4 +1,5 @@
-"""Pruning takes exactly the weakest synapses, loses nobody it must not lose, and carries on what is left."""
+"""Pruning takes exactly the weakest synapses, loses nobody it must not lose, and carries on what is
+left."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -13,7 +14,13 @@ from wiring_search import tasks
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.tasks.task import Split, Task
 from wiring_search.training.baselines import sparse_flows as pruning
-from wiring_search.training.baselines.sparse_flows import carried, geometric, magnitudes, prune, thinned
+from wiring_search.training.baselines.sparse_flows import (
+    carried,
+    geometric,
+    magnitudes,
+    prune,
+    thinned,
+)
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import fully_connected
@@ -37,7 +44,18 @@ def _split(n: int, seed: int) -> Split:
     return Split(x, (value > np.median(value)).astype(np.int64))
 
 
-TASK = Task("made up", "classification", False, 2, "accuracy", _split(48, 0), _split(30, 1), _Sealed(), {}, "")
+TASK = Task(
+    "made up",
+    "classification",
+    False,
+    2,
+    "accuracy",
+    _split(48, 0),
+    _split(30, 1),
+    _Sealed(),
+    {},
+    "",
+)
 DENSE = Candidate(fully_connected(3, 8, 2), steps=2, learning_rate=0.02, seed=5)
 
 
@@ -51,15 +69,20 @@ def _random(wiring: Wiring, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.random(len(wiring.synapses)), rng.random(len(wiring.sensory_synapses))
 
 
-def _without(graph: networkx.DiGraph, edge: tuple[str, str], wiring: Wiring) -> networkx.DiGraph | None:
-    """The graph once an edge and what it leaves idle are gone; None where that is a sensory node or motor neuron."""
+def _without(
+    graph: networkx.DiGraph, edge: tuple[str, str], wiring: Wiring
+) -> networkx.DiGraph | None:
+    """The graph once an edge and what it leaves idle are gone; None where that is a sensory node or
+    motor neuron."""
     graph = graph.copy()
     graph.remove_edge(*edge)
     sensory = {f"sensory_{i}" for i in range(wiring.sensory)}
     motors = {f"neuron_{i}" for i in range(wiring.motor)}
     reached = sensory.union(*(networkx.descendants(graph, node) for node in sensory))
     acting = motors.union(*(networkx.ancestors(graph, node) for node in motors))
-    return graph.subgraph(reached & acting).copy() if motors <= reached and sensory <= acting else None
+    return (
+        graph.subgraph(reached & acting).copy() if motors <= reached and sensory <= acting else None
+    )
 
 
 def _identities(wiring: Wiring, neurons: np.ndarray) -> list[tuple]:
@@ -72,8 +95,14 @@ def _identities(wiring: Wiring, neurons: np.ndarray) -> list[tuple]:
 def test_the_weakest_go_one_by_one_and_what_may_not_is_passed_over(seed: int) -> None:
     wiring = random_wiring(np.random.default_rng(seed))
     inner, sensory = _random(wiring, seed)
-    size = {(f"neuron_{a}", f"neuron_{b}"): m for (a, b, _), m in zip(wiring.synapses, inner, strict=True)}
-    size |= {(f"sensory_{a}", f"neuron_{b}"): m for (a, b, _), m in zip(wiring.sensory_synapses, sensory, strict=True)}
+    size = {
+        (f"neuron_{a}", f"neuron_{b}"): m
+        for (a, b, _), m in zip(wiring.synapses, inner, strict=True)
+    }
+    size |= {
+        (f"sensory_{a}", f"neuron_{b}"): m
+        for (a, b, _), m in zip(wiring.sensory_synapses, sensory, strict=True)
+    }
     exact = 0
     for target in range(1, wiring.synapse_count + 1, 3):
         cut = thinned(wiring, inner, sensory, target)
@@ -81,12 +110,21 @@ def test_the_weakest_go_one_by_one_and_what_may_not_is_passed_over(seed: int) ->
         for edge in sorted(size, key=size.get):
             if graph.number_of_edges() > target and graph.has_edge(*edge):
                 smaller = _without(graph, edge, wiring)
-                graph = smaller if smaller is not None and smaller.number_of_edges() >= target else graph
+                graph = (
+                    smaller
+                    if smaller is not None and smaller.number_of_edges() >= target
+                    else graph
+                )
         expected = {(*edge, graph.edges[edge]["polarity"]) for edge in graph.edges}
-        ours = {(f"{kind}_{a}", f"neuron_{b}", p) for kind, a, b, p in _identities(cut.wiring, cut.neurons)}
+        ours = {
+            (f"{kind}_{a}", f"neuron_{b}", p)
+            for kind, a, b, p in _identities(cut.wiring, cut.neurons)
+        }
         assert ours == expected and not cut.wiring.idle_allowed
         assert (cut.wiring.sensory, cut.wiring.motor) == (wiring.sensory, wiring.motor)
-        if cut.wiring.synapse_count > target:  # then every single removal would cut somebody off, or take too many
+        if (
+            cut.wiring.synapse_count > target
+        ):  # then every single removal would cut somebody off, or take too many
             after = [_without(graph, edge, wiring) for edge in graph.edges]
             assert all(left is None or left.number_of_edges() < target for left in after)
         exact += cut.wiring.synapse_count == target
@@ -98,15 +136,21 @@ def test_the_weakest_go_of_both_kinds_together() -> None:
     inner, sensory = _random(wiring, 0)
     cut = thinned(wiring, inner, 0.8 * sensory, 90)
     strongest = np.sort(np.argsort(np.concatenate([inner, 0.8 * sensory]))[-90:])
-    assert np.array_equal(np.concatenate([cut.synapses, cut.sensory_synapses + len(inner)]), strongest)
+    assert np.array_equal(
+        np.concatenate([cut.synapses, cut.sensory_synapses + len(inner)]), strongest
+    )
     assert cut.wiring.neurons == 10 and cut.wiring.synapse_count == 90
-    places = [*(wiring.synapses[i] for i in cut.synapses), *(wiring.sensory_synapses[i] for i in cut.sensory_synapses)]
+    places = [
+        *(wiring.synapses[i] for i in cut.synapses),
+        *(wiring.sensory_synapses[i] for i in cut.sensory_synapses),
+    ]
     assert places == [*cut.wiring.synapses, *cut.wiring.sensory_synapses]
     assert thinned(wiring, inner, sensory, wiring.synapse_count).wiring == wiring
 
 
 def test_the_only_way_to_a_motor_neuron_is_passed_over() -> None:
-    # sensory 0 → neurons 2, 3 → motors 0, 1; 3 → 0 twice over, the only way to 1 is the weakest of all.
+    # sensory 0 → neurons 2, 3 → motors 0, 1; 3 → 0 twice over, the only way to 1 is the weakest of
+    # all.
     wiring = Wiring(1, 2, 0, 2, ((0, 2, 1), (0, 3, -1)), ((2, 0, 1), (3, 0, 1), (3, 1, -1)))
     weak = {(2, 0): 3.0, (3, 0): 2.0, (3, 1): 1.0}
     inner = np.array([weak[a, b] for a, b, _ in wiring.synapses])
@@ -116,15 +160,27 @@ def test_the_only_way_to_a_motor_neuron_is_passed_over() -> None:
 
 def test_an_idle_neuron_goes_with_its_synapses_where_so_many_may_go() -> None:
     # Neuron 1 hears two sensory nodes and itself, and speaks through its weakest synapse only.
-    wiring = Wiring(2, 2, 0, 1, ((0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 2, 1)), ((1, 0, 1), (1, 1, 1), (2, 0, -1)))
+    wiring = Wiring(
+        2,
+        2,
+        0,
+        1,
+        ((0, 0, 1), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 2, 1)),
+        ((1, 0, 1), (1, 1, 1), (2, 0, -1)),
+    )
     inner = np.array([{(1, 0): 0.0, (1, 1): 9.0, (2, 0): 5.0}[a, b] for a, b, _ in wiring.synapses])
     sensory = np.array(
-        [{(0, 0): 7.0, (1, 0): 8.0, (0, 1): 9.0, (1, 1): 9.0, (0, 2): 6.0}[a, b] for a, b, _ in wiring.sensory_synapses]
+        [
+            {(0, 0): 7.0, (1, 0): 8.0, (0, 1): 9.0, (1, 1): 9.0, (0, 2): 6.0}[a, b]
+            for a, b, _ in wiring.sensory_synapses
+        ]
     )
     four_go = thinned(wiring, inner, sensory, 4)
     assert four_go.neurons.tolist() == [0, 2]
     assert four_go.wiring == Wiring(2, 1, 0, 1, ((0, 0, 1), (1, 0, 1), (0, 1, 1)), ((1, 0, -1),))
-    three_go = thinned(wiring, inner, sensory, 5)  # one too many would: neuron 2 and its two synapses, then one more
+    three_go = thinned(
+        wiring, inner, sensory, 5
+    )  # one too many would: neuron 2 and its two synapses, then one more
     assert three_go.neurons.tolist() == [0, 1] and three_go.wiring.synapse_count == 5
 
 
@@ -140,7 +196,10 @@ def test_bad_arguments_are_named() -> None:
         (lambda: prune(TASK, DENSE, (0.5, 0.0)), "falling shares"),
         (lambda: prune(TASK, DENSE, (0.5,), retrain=0), "retrain is 0; give 1 or more"),
         (lambda: geometric(1.0, 3), "target is 1.0 in 3 steps"),
-        (lambda: thinned(wiring, inner[1:], sensory, 9), "63 magnitudes and 24 sensory ones; this wiring has 64"),
+        (
+            lambda: thinned(wiring, inner[1:], sensory, 9),
+            "63 magnitudes and 24 sensory ones; this wiring has 64",
+        ),
         (lambda: thinned(wiring, inner, sensory, 0), "synapses is 0; give a number from 1 to 88"),
         (lambda: thinned(wiring, inner * np.nan, sensory, 9), "a magnitude is NaN"),
         (lambda: thinned(idle, np.ones(0), np.ones(1), 1), "idle already"),
@@ -166,12 +225,18 @@ def test_sizes_are_those_of_the_schedule(front: tuple[pruning.Pruned, ...]) -> N
     assert front[0].wiring == DENSE.wiring and np.isnan(front[0].error_before)
     assert [entry.synapses for entry in front] == [88, 53, 26, 18]
     for before, after in pairwise(front):
-        cut = thinned(before.wiring, *magnitudes(TASK, before.candidate, before.state), after.synapses)
+        cut = thinned(
+            before.wiring, *magnitudes(TASK, before.candidate, before.state), after.synapses
+        )
         assert cut.wiring == after.wiring
-        assert set(_identities(after.wiring, cut.neurons)) < set(_identities(before.wiring, np.arange(before.wiring.neurons)))
+        assert set(_identities(after.wiring, cut.neurons)) < set(
+            _identities(before.wiring, np.arange(before.wiring.neurons))
+        )
 
 
-def test_magnitude_is_conductance_times_reversal_potential(front: tuple[pruning.Pruned, ...]) -> None:
+def test_magnitude_is_conductance_times_reversal_potential(
+    front: tuple[pruning.Pruned, ...],
+) -> None:
     for entry in front:
         network = _network(entry.candidate, entry.state["weights"])
         now = {name: value.detach().numpy() for name, value in network.effective().items()}
@@ -182,7 +247,12 @@ def test_magnitude_is_conductance_times_reversal_potential(front: tuple[pruning.
 
 def _network(candidate: Candidate, weights: np.ndarray) -> LiquidNetwork:
     network = LiquidNetwork(
-        candidate.wiring, TASK.features, TASK.outputs, steps=candidate.steps, every_step=False, use_reference=True
+        candidate.wiring,
+        TASK.features,
+        TASK.outputs,
+        steps=candidate.steps,
+        every_step=False,
+        use_reference=True,
     )
     torch.nn.utils.vector_to_parameters(torch.from_numpy(weights.copy()), network.parameters())
     return network
@@ -194,10 +264,14 @@ def _reference_error(candidate: Candidate, weights: np.ndarray) -> float:
     return float((y.argmax(dim=-1).numpy() != TASK.valid.y).mean())
 
 
-def test_what_is_left_computes_what_the_dense_network_would_without_the_rest(front: tuple[pruning.Pruned, ...]) -> None:
+def test_what_is_left_computes_what_the_dense_network_would_without_the_rest(
+    front: tuple[pruning.Pruned, ...],
+) -> None:
     dense = front[0]
     inner, sensory = magnitudes(TASK, DENSE, dense.state)
-    inner[[post == 5 or pre == 5 for pre, post, _ in DENSE.wiring.synapses]] *= 1e-6  # so that a neuron goes as well
+    inner[[post == 5 or pre == 5 for pre, post, _ in DENSE.wiring.synapses]] *= (
+        1e-6  # so that a neuron goes as well
+    )
     cut = thinned(DENSE.wiring, inner, sensory, 30)
     assert cut.neurons.tolist() == [0, 1, 2, 3, 4, 6, 7]
     smaller = replace(DENSE, wiring=cut.wiring)
@@ -207,12 +281,16 @@ def test_what_is_left_computes_what_the_dense_network_would_without_the_rest(fro
     for name, kept in (("w", cut.synapses), ("sensory_w", cut.sensory_synapses)):
         gone = np.ones(len(inner) if name == "w" else len(sensory), bool)
         gone[kept] = False
-        silent["weights"][Pack([DENSE], 3, 2).layout.slices[0][name]][gone] = -60.0  # softplus: 1e-26
+        silent["weights"][Pack([DENSE], 3, 2).layout.slices[0][name]][
+            gone
+        ] = -60.0  # softplus: 1e-26
     x, elapsed = TASK.valid.x, np.ones(TASK.valid.x.shape[:2], np.float32)
     expected = Pack([DENSE], 3, 2, [silent]).predict(x, elapsed, True)
     ours = Pack([smaller], 3, 2, [state]).predict(x, elapsed, True)
     assert np.abs(ours - expected).max() < 1e-5
-    assert np.abs(Pack([DENSE], 3, 2, [dense.state]).predict(x, elapsed, True) - expected).max() > 1e-2
+    assert (
+        np.abs(Pack([DENSE], 3, 2, [dense.state]).predict(x, elapsed, True) - expected).max() > 1e-2
+    )
 
     layouts = [Pack([candidate], 3, 2).layout for candidate in (DENSE, smaller)]
     before, after = (_identities(DENSE.wiring, np.arange(8)), _identities(cut.wiring, cut.neurons))
@@ -222,8 +300,15 @@ def test_what_is_left_computes_what_the_dense_network_would_without_the_rest(fro
             {name: flat[place] for name, place in layout.slices[0].items()}
             for layout, flat in zip(layouts, (dense.state[part], state[part]), strict=True)
         )
-        for name in ("w", "mu", "sigma", "erev"):  # by what a synapse connects, not by where it lies
-            was = dict(zip(before, np.concatenate([old[name], old[f"sensory_{name}"]]), strict=True))
+        for name in (
+            "w",
+            "mu",
+            "sigma",
+            "erev",
+        ):  # by what a synapse connects, not by where it lies
+            was = dict(
+                zip(before, np.concatenate([old[name], old[f"sensory_{name}"]]), strict=True)
+            )
             now = dict(zip(after, np.concatenate([new[name], new[f"sensory_{name}"]]), strict=True))
             assert now == {synapse: was[synapse] for synapse in after}
         for name in ("gleak", "vleak", "cm"):
@@ -235,11 +320,17 @@ def test_what_is_left_computes_what_the_dense_network_would_without_the_rest(fro
 
 def test_errors_are_those_of_the_states(front: tuple[pruning.Pruned, ...]) -> None:
     for entry in front:
-        assert entry.error == pytest.approx(_reference_error(entry.candidate, entry.state["weights"]), abs=1e-6)
+        assert entry.error == pytest.approx(
+            _reference_error(entry.candidate, entry.state["weights"]), abs=1e-6
+        )
     for before, after in pairwise(front):
-        cut = thinned(before.wiring, *magnitudes(TASK, before.candidate, before.state), after.synapses)
+        cut = thinned(
+            before.wiring, *magnitudes(TASK, before.candidate, before.state), after.synapses
+        )
         state = carried(TASK, before.candidate, after.candidate, before.state, cut)
-        assert after.error_before == pytest.approx(_reference_error(after.candidate, state["weights"]), abs=1e-6)
+        assert after.error_before == pytest.approx(
+            _reference_error(after.candidate, state["weights"]), abs=1e-6
+        )
         assert not np.array_equal(after.state["weights"], state["weights"])  # it was retrained
         assert after.state["step"] == state["step"] + 2 * 3
 
@@ -257,7 +348,10 @@ def test_a_training_that_fails_is_told() -> None:
     x = TASK.train.x.copy()
     x[0] = np.nan
     broken = replace(TASK, train=replace(TASK.train, x=x))
-    with pytest.raises(RuntimeError, match="the network of 88 synapses diverged: .* smaller learning rate than 0.02"):
+    with pytest.raises(
+        RuntimeError,
+        match="the network of 88 synapses diverged: .* smaller learning rate than 0.02",
+    ):
         prune(broken, DENSE, (0.5,), epochs=1, retrain=1)
 
 
@@ -266,7 +360,9 @@ def test_a_quarter_of_the_synapses_reads_digits_as_well() -> None:
     task = replace(tasks.load("digits"), test=_Sealed())
     by_magnitude, at_random = [], []
     for seed in range(2):
-        candidate = Candidate(fully_connected(8, 24, 10, seed=seed), steps=3, learning_rate=0.02, seed=seed)
+        candidate = Candidate(
+            fully_connected(8, 24, 10, seed=seed), steps=3, learning_rate=0.02, seed=seed
+        )
         rng = np.random.default_rng(seed)
 
         def by_chance(task, candidate, state, rng=rng):

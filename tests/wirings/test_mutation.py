@@ -1,4 +1,5 @@
-"""Whatever moves are made, a wiring stays one, within its limits and its layers, and every node's origin is known."""
+"""Whatever moves are made, a wiring stays one, within its limits and its layers, and every node's
+origin is known."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +19,13 @@ from wiring_search.wirings.mutation import (
     mutate,
     survivors,
 )
-from wiring_search.wirings.topologies import fully_connected, layered, ncp, random_sparse, small_world
+from wiring_search.wirings.topologies import (
+    fully_connected,
+    layered,
+    ncp,
+    random_sparse,
+    small_world,
+)
 from wiring_search.wirings.wiring import Wiring
 
 LIMITS = Limits(sensory=(2, 8), inter=(3, 12), command=(2, 8), motor=(1, 4), neurons=(8, 20))
@@ -32,17 +39,26 @@ MADE: dict[str, Callable[[int], Wiring]] = {
 
 
 def _edges(wiring: Wiring, origins: Origins) -> dict[tuple, int]:
-    """Polarities by the ends' numbers in the parent; new ends are told apart by their own numbers."""
+    """Polarities by the ends' numbers in the parent; new ends are told apart by their own
+    numbers."""
     neurons = [at if at is not None else ("new", i) for i, at in enumerate(origins.neurons)]
-    sensory = [("sensory", at) if at is not None else ("new sensory", i) for i, at in enumerate(origins.sensory)]
+    sensory = [
+        ("sensory", at) if at is not None else ("new sensory", i)
+        for i, at in enumerate(origins.sensory)
+    ]
     inner = {(neurons[pre], neurons[post]): polarity for pre, post, polarity in wiring.synapses}
-    return inner | {(sensory[pre], neurons[post]): polarity for pre, post, polarity in wiring.sensory_synapses}
+    return inner | {
+        (sensory[pre], neurons[post]): polarity for pre, post, polarity in wiring.sensory_synapses
+    }
 
 
 def _check_origins(parent: Wiring, child: Child) -> None:
     """Each node comes from another one of its role."""
     origins = child.origins
-    assert len(origins.neurons) == child.wiring.neurons and len(origins.sensory) == child.wiring.sensory
+    assert (
+        len(origins.neurons) == child.wiring.neurons
+        and len(origins.sensory) == child.wiring.sensory
+    )
     for i, at in enumerate(origins.neurons):
         assert at is None or parent.roles[at] == child.wiring.roles[i]
     for found in origins:
@@ -66,7 +82,16 @@ def test_a_long_way_of_moves_stays_feasible(made: str) -> None:
         for name in ("sensory", "motor", "neurons", *(("inter", "command") if layers else ())):
             low, high = getattr(LIMITS, name)
             assert low <= getattr(wiring, name) <= high
-    assert seen >= {"add", "remove", "rewire", "flip", "grow sensory", "shrink sensory", "grow inter", "shrink motor"}
+    assert seen >= {
+        "add",
+        "remove",
+        "rewire",
+        "flip",
+        "grow sensory",
+        "shrink sensory",
+        "grow inter",
+        "shrink motor",
+    }
 
 
 @pytest.mark.parametrize("made", MADE)
@@ -77,13 +102,17 @@ def test_a_move_of_a_synapse_changes_one(made: str, move: str) -> None:
         parent = MADE[made](seed)
         child = mutate(parent, LIMITS, rng, among=(move,))
         if not child.moves:  # nowhere to add to
-            assert made == "fully_connected" and move in ("add", "rewire") and child.wiring == parent
+            assert (
+                made == "fully_connected" and move in ("add", "rewire") and child.wiring == parent
+            )
             continue
         assert child.origins == Origins.same(parent) and child.moves == (move,)
         before, after = _edges(parent, child.origins), _edges(child.wiring, child.origins)
         gone, come = before.keys() - after.keys(), after.keys() - before.keys()
         flipped = [pair for pair in before.keys() & after.keys() if before[pair] != after[pair]]
-        expected = {"add": (0, 1, 0), "remove": (1, 0, 0), "rewire": (1, 1, 0), "flip": (0, 0, 1)}[move]
+        expected = {"add": (0, 1, 0), "remove": (1, 0, 0), "rewire": (1, 1, 0), "flip": (0, 0, 1)}[
+            move
+        ]
         assert (len(gone), len(come), len(flipped)) == expected
         assert survivors(parent, child.wiring, child.origins) == len(before) - len(gone)
         if move == "rewire":
@@ -103,9 +132,13 @@ def test_growing_and_shrinking_leave_the_other_synapses_alone(made: str) -> None
         shrunk = mutate(parent, LIMITS, rng, among=("shrink",))
         after = _edges(shrunk.wiring, shrunk.origins)
         lost = {*range(parent.neurons)}.difference(shrunk.origins.neurons)
-        lost |= {("sensory", at) for at in range(parent.sensory) if at not in shrunk.origins.sensory}
+        lost |= {
+            ("sensory", at) for at in range(parent.sensory) if at not in shrunk.origins.sensory
+        }
         assert len(lost) == 1 and shrunk.moves[0].startswith("shrink ")
-        assert {pair: p for pair, p in before.items() if not lost.intersection(pair)}.items() <= after.items()
+        assert {
+            pair: p for pair, p in before.items() if not lost.intersection(pair)
+        }.items() <= after.items()
 
 
 def test_fixed_sizes_never_change_and_outliers_are_led_back() -> None:
@@ -136,7 +169,9 @@ def test_several_moves_in_turn_are_told_against_the_first_wiring() -> None:
     second = mutate(first.wiring, LIMITS, rng, times=4)
     whole = Child(second.wiring, (), second.origins.in_turn(first.origins))
     _check_origins(parent, whole)
-    common = _edges(parent, Origins.same(parent)).keys() & _edges(whole.wiring, whole.origins).keys()
+    common = (
+        _edges(parent, Origins.same(parent)).keys() & _edges(whole.wiring, whole.origins).keys()
+    )
     assert len(common) == survivors(parent, whole.wiring, whole.origins) > 0
 
 
@@ -151,20 +186,31 @@ def test_crossing_keeps_what_both_have_and_takes_the_rest_from_either(made: str)
         of_a, of_b = crossed
         assert of_a.wiring == of_b.wiring and of_a.moves == ("cross",)
         child = of_a.wiring
-        assert {getattr(child, role) - getattr(a, role) for role in ("inter", "command", "motor", "sensory")} <= {
+        assert {
+            getattr(child, role) - getattr(a, role)
+            for role in ("inter", "command", "motor", "sensory")
+        } <= {
             0,
-            *(getattr(b, role) - getattr(a, role) for role in ("inter", "command", "motor", "sensory")),
+            *(
+                getattr(b, role) - getattr(a, role)
+                for role in ("inter", "command", "motor", "sensory")
+            ),
         }
         for parent, made_of in ((a, of_a), (b, of_b)):
             _check_origins(parent, made_of)
         inherited = survivors(a, child, of_a.origins), survivors(b, child, of_b.origins)
         assert sum(inherited) >= 0.7 * child.synapse_count
     same = cross(a, a, LIMITS, rng)
-    assert same is not None and same[0].wiring == a and same[0].origins == same[1].origins == Origins.same(a)
+    assert (
+        same is not None
+        and same[0].wiring == a
+        and same[0].origins == same[1].origins == Origins.same(a)
+    )
 
 
 def test_relatives_are_crossed_by_what_they_have_in_common() -> None:
-    """A wiring that lost its first inter neuron and the one it comes from agree in everything else, once that is known."""
+    """A wiring that lost its first inter neuron and the one it comes from agree in everything else,
+    once that is known."""
     rng, a = np.random.default_rng(9), ncp(4, 7, 4, 2, 2, 2, 4, 2, seed=1)
     fixed = Limits(sensory=(4, 4), command=(4, 4), motor=(2, 2))
     while True:
@@ -188,8 +234,12 @@ def test_relatives_are_crossed_by_what_they_have_in_common() -> None:
 
 def test_equal_seeds_give_equal_children() -> None:
     parent, other = MADE["ncp"](0), MADE["ncp"](1)
-    assert mutate(parent, LIMITS, np.random.default_rng(8), 3) == mutate(parent, LIMITS, np.random.default_rng(8), 3)
-    assert cross(parent, other, LIMITS, np.random.default_rng(8)) == cross(parent, other, LIMITS, np.random.default_rng(8))
+    assert mutate(parent, LIMITS, np.random.default_rng(8), 3) == mutate(
+        parent, LIMITS, np.random.default_rng(8), 3
+    )
+    assert cross(parent, other, LIMITS, np.random.default_rng(8)) == cross(
+        parent, other, LIMITS, np.random.default_rng(8)
+    )
 
 
 def test_origins_travel_as_json() -> None:

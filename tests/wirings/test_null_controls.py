@@ -1,4 +1,5 @@
-"""Null controls: what each keeps is kept, by networkx's word; what it draws anew is uniform; what it cannot change is said."""
+"""Null controls: what each keeps is kept, by networkx's word; what it draws anew is uniform; what
+it cannot change is said."""
 
 from collections import Counter
 from dataclasses import replace
@@ -25,7 +26,9 @@ WIRINGS = {
 
 def _candidate(wiring: Wiring, neuron: str = "ltc") -> Candidate:
     solver = SOLVERS[neuron][0]
-    return Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else 2, learning_rate=0.02, seed=5)
+    return Candidate(
+        wiring, neuron, solver, 0 if solver == "closed-form" else 2, learning_rate=0.02, seed=5
+    )
 
 
 def _parameters(candidate: Candidate):
@@ -47,11 +50,20 @@ def _degrees(wiring: Wiring, part: str) -> tuple[dict, dict]:
 
 
 def _sizes(wiring: Wiring) -> tuple[int, ...]:
-    return wiring.sensory, wiring.inter, wiring.command, wiring.motor, len(wiring.sensory_synapses), len(wiring.synapses)
+    return (
+        wiring.sensory,
+        wiring.inter,
+        wiring.command,
+        wiring.motor,
+        len(wiring.sensory_synapses),
+        len(wiring.synapses),
+    )
 
 
 def _signs(wiring: Wiring) -> list[Counter]:
-    return [Counter(sign for *_, sign in part) for part in (wiring.sensory_synapses, wiring.synapses)]
+    return [
+        Counter(sign for *_, sign in part) for part in (wiring.sensory_synapses, wiring.synapses)
+    ]
 
 
 def _between(wiring: Wiring) -> Counter:
@@ -89,7 +101,10 @@ def test_dense_controls_have_as_many_parameters(neuron: str) -> None:
     """No other number of neurons comes nearer."""
     wiring = WIRINGS["ncp"]
     null, count = _null(wiring, "dense", neuron=neuron), _parameters(_candidate(wiring, neuron))
-    assert null.synapse_count == null.neurons * (null.sensory + null.neurons) and null.sensory == wiring.sensory
+    assert (
+        null.synapse_count == null.neurons * (null.sensory + null.neurons)
+        and null.sensory == wiring.sensory
+    )
     sizes = [count(fully_connected(wiring.sensory, n, min(wiring.motor, n))) for n in range(1, 20)]
     assert abs(count(null) - count(wiring)) == min(abs(size - count(wiring)) for size in sizes)
 
@@ -101,9 +116,13 @@ def test_a_seed_draws_one_null_and_others_draw_others(control: str) -> None:
 
 
 def test_random_nulls_are_uniform_over_all_feasible_wirings() -> None:
-    """A wiring so small that all feasible ones can be listed: a chi-square test of how often each is drawn."""
+    """A wiring so small that all feasible ones can be listed: a chi-square test of how often each
+    is drawn."""
     wiring = Wiring(1, 2, 0, 1, ((0, 1, 1), (0, 2, 1)), ((1, 0, 1), (2, 0, 1), (1, 2, 1)))
-    outer, inner = [(0, post, 1) for post in range(3)], [(a, b, 1) for a in range(3) for b in range(3) if a != b]
+    outer, inner = (
+        [(0, post, 1) for post in range(3)],
+        [(a, b, 1) for a in range(3) for b in range(3) if a != b],
+    )
     feasible = []
     for first in combinations(outer, 2):
         for second in combinations(inner, 3):
@@ -128,9 +147,9 @@ def test_rewirings_are_uniform_over_all_with_the_same_degrees() -> None:
         if np.bincount([a for a, _ in pairs], minlength=3).tolist() == [2, 1, 1]
         and np.bincount([b for _, b in pairs], minlength=3).tolist() == [1, 2, 1]
     }
-    assert {tuple(sorted((a, b) for a, b, _ in null.sensory_synapses)) for null in counts} == same - {
-        tuple(sorted((a, b) for a, b, _ in wiring.sensory_synapses))
-    }
+    assert {
+        tuple(sorted((a, b) for a, b, _ in null.sensory_synapses)) for null in counts
+    } == same - {tuple(sorted((a, b) for a, b, _ in wiring.sensory_synapses))}
     from scipy.stats import chisquare
 
     assert chisquare(list(counts.values())).pvalue > 0.001
@@ -138,20 +157,30 @@ def test_rewirings_are_uniform_over_all_with_the_same_degrees() -> None:
 
 @pytest.mark.parametrize("neuron", NEURONS)
 def test_what_a_neuron_sees_is_what_its_connections_depend_on(neuron: str) -> None:
-    """Wirings that it sees alike have the same connections, and the same first weights; others have not."""
+    """Wirings that it sees alike have the same connections, and the same first weights; others have
+    not."""
 
     def made(wiring: Wiring) -> tuple:
         found = DYNAMICS[neuron].connections(wiring)
         rng = np.random.default_rng(0)
-        drawn = {n: DYNAMICS[neuron].initial(rng, n, s, found).tolist() for n, s in DYNAMICS[neuron].shapes(found).items()}
+        drawn = {
+            n: DYNAMICS[neuron].initial(rng, n, s, found).tolist()
+            for n, s in DYNAMICS[neuron].shapes(found).items()
+        }
         ends = [a.tolist() for a in (found.pre, found.post, found.sensory_pre, found.sensory_post)]
         pins = sorted((name, where.tolist()) for name, where in found.pinned().items())
         return repr((ends, drawn, pins))
 
     wiring = WIRINGS["ncp"]
     others = [*(_null(wiring, control) for control in ("rewired", "random", "polarity")), wiring]
-    synapse = next(k for k, (pre, post, _) in enumerate(wiring.synapses) if wiring.roles[pre] == wiring.roles[post])
-    others.append(replace(wiring, synapses=wiring.synapses[:synapse] + wiring.synapses[synapse + 1 :]))
+    synapse = next(
+        k
+        for k, (pre, post, _) in enumerate(wiring.synapses)
+        if wiring.roles[pre] == wiring.roles[post]
+    )
+    others.append(
+        replace(wiring, synapses=wiring.synapses[:synapse] + wiring.synapses[synapse + 1 :])
+    )
     for other in others:
         assert (seen_by(neuron, other) == seen_by(neuron, wiring)) == (made(other) == made(wiring))
 
@@ -162,10 +191,16 @@ def test_what_a_neuron_sees_is_what_its_connections_depend_on(neuron: str) -> No
         ("cfc", "polarity", "cfc does not look at polarities"),
         ("ltc", "dense", "it is fully connected already"),
         ("ltc", "random", "there is no other feasible wiring of its size"),
-        ("layered-cfc", "rewired", "there is no other feasible wiring with the same degrees that layered-cfc would see"),
+        (
+            "layered-cfc",
+            "rewired",
+            "there is no other feasible wiring with the same degrees that layered-cfc would see",
+        ),
     ],
 )
-def test_a_control_that_changes_nothing_is_not_applicable(neuron: str, control: str, reason: str) -> None:
+def test_a_control_that_changes_nothing_is_not_applicable(
+    neuron: str, control: str, reason: str
+) -> None:
     candidate = _candidate(fully_connected(2, 4, 1), neuron)
     assert inapplicable(candidate, control).startswith(reason)
     with pytest.raises(ValueError, match=f"control {control} is not applicable: {reason}"):
@@ -175,9 +210,14 @@ def test_a_control_that_changes_nothing_is_not_applicable(neuron: str, control: 
 def test_layered_cfc_gets_random_wirings_of_the_size_that_it_sees() -> None:
     wiring = WIRINGS["ncp"]
     null = _null(wiring, "random", neuron="layered-cfc")
-    assert len(seen_by("layered-cfc", null)) == len(seen_by("layered-cfc", wiring)) and _between(null) == _between(wiring)
+    assert len(seen_by("layered-cfc", null)) == len(seen_by("layered-cfc", wiring)) and _between(
+        null
+    ) == _between(wiring)
 
 
 def test_an_unknown_control_is_refused() -> None:
-    with pytest.raises(ValueError, match="control 'tangled' is not known; give some of rewired, random, polarity, dense"):
+    with pytest.raises(
+        ValueError,
+        match="control 'tangled' is not known; give some of rewired, random, polarity, dense",
+    ):
         inapplicable(_candidate(WIRINGS["small"]), "tangled")

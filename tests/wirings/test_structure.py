@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from wiring_search.wirings.structure import FEATURES, TRIADS, structure
-from wiring_search.wirings.topologies import fully_connected, layered, ncp, random_sparse, small_world
+from wiring_search.wirings.topologies import (
+    fully_connected,
+    layered,
+    ncp,
+    random_sparse,
+    small_world,
+)
 from wiring_search.wirings.wiring import Wiring
 
 
@@ -15,12 +21,16 @@ def _wirings() -> list[Wiring]:
     rng = np.random.default_rng(5)
     drawn = []
     for seed in range(6):
-        sensory, inter, command, motor = (int(rng.integers(low, high)) for low, high in ((2, 9), (4, 13), (3, 9), (1, 6)))
+        sensory, inter, command, motor = (
+            int(rng.integers(low, high)) for low, high in ((2, 9), (4, 13), (3, 9), (1, 6))
+        )
         n, share = inter + command + motor, float(rng.uniform(0.2, 0.9))
         drawn += [
             ncp(sensory, inter, command, motor, 2, 2, seed * 2 % (command**2), 2, share, seed),
             layered(sensory, inter, command, motor, float(rng.uniform(0.2, 1)), seed, share, seed),
-            random_sparse(sensory, n, motor, 2 * sensory + n, int(rng.integers(2 * n, n * n)), share, seed),
+            random_sparse(
+                sensory, n, motor, 2 * sensory + n, int(rng.integers(2 * n, n * n)), share, seed
+            ),
             small_world(sensory, n, motor, 2 + seed % 3, 0.3, 2, share, seed),
             fully_connected(sensory, 4 + seed, 1 + seed % 3, bool(seed % 2), share, seed),
         ]
@@ -38,7 +48,11 @@ def _reference(wiring: Wiring) -> dict[str, float]:
     inner = whole.subgraph(neurons)
     simple = networkx.DiGraph(inner)
     simple.remove_edges_from(list(networkx.selfloop_edges(simple)))
-    component = {node: k for k, nodes in enumerate(networkx.strongly_connected_components(inner)) for node in nodes}
+    component = {
+        node: k
+        for k, nodes in enumerate(networkx.strongly_connected_components(inner))
+        for node in nodes
+    }
     lengths = dict(networkx.all_pairs_shortest_path_length(whole))
     paths = [
         lengths[f"sensory_{s}"][f"neuron_{m}"]
@@ -63,17 +77,26 @@ def _reference(wiring: Wiring) -> dict[str, float]:
         "sensory_synapses": whole.number_of_edges() - inner.number_of_edges(),
         "inner_synapses": inner.number_of_edges(),
         "density": inner.number_of_edges() / len(neurons) ** 2,
-        "sensory_density": (whole.number_of_edges() - inner.number_of_edges()) / (wiring.sensory * len(neurons)),
+        "sensory_density": (whole.number_of_edges() - inner.number_of_edges())
+        / (wiring.sensory * len(neurons)),
         "reciprocity": networkx.overall_reciprocity(simple) if simple.number_of_edges() else 0,
-        "recurrence": np.mean([component[a] == component[b] for a, b in inner.edges()]) if inner.edges() else 0,
+        "recurrence": np.mean([component[a] == component[b] for a, b in inner.edges()])
+        if inner.edges()
+        else 0,
         "self_loops": networkx.number_of_selfloops(inner),
         "components": len(sizes),
         "largest_component": max(sizes),
         "path_mean": np.mean(paths) if paths else math.nan,
         "path_longest": max(paths) if paths else math.nan,
         "distance_mean": np.mean(between) if between else math.nan,
-        **{f"in_degree_{name}": of(into) for name, of in (("mean", np.mean), ("spread", np.std), ("max", max))},
-        **{f"out_degree_{name}": of(out) for name, of in (("mean", np.mean), ("spread", np.std), ("max", max))},
+        **{
+            f"in_degree_{name}": of(into)
+            for name, of in (("mean", np.mean), ("spread", np.std), ("max", max))
+        },
+        **{
+            f"out_degree_{name}": of(out)
+            for name, of in (("mean", np.mean), ("spread", np.std), ("max", max))
+        },
         "excitatory": np.mean(np.array(polarity) > 0),
         "clustering": networkx.average_clustering(simple),
         "spectral_radius": np.abs(np.linalg.eigvals(matrix)).max(),
@@ -81,11 +104,16 @@ def _reference(wiring: Wiring) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("wiring", _wirings(), ids=lambda w: f"{w.sensory}-{w.inter}-{w.command}-{w.motor}-{w.synapse_count}")
+@pytest.mark.parametrize(
+    "wiring",
+    _wirings(),
+    ids=lambda w: f"{w.sensory}-{w.inter}-{w.command}-{w.motor}-{w.synapse_count}",
+)
 def test_features_are_networkxs(wiring: Wiring) -> None:
     found, expected = structure(wiring), _reference(wiring)
     assert list(found) == list(FEATURES)
-    # Eigenvalues of a defective matrix are exact to the root of the arithmetic only; here that is 1e-4 at worst.
+    # Eigenvalues of a defective matrix are exact to the root of the arithmetic only; here that is
+    # 1e-4 at worst.
     loose = {"spectral_radius": 1e-3}
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=loose.get(name, 1e-12), nan_ok=True), name
@@ -93,15 +121,25 @@ def test_features_are_networkxs(wiring: Wiring) -> None:
 
 def test_the_wirings_above_show_every_triad() -> None:
     """Otherwise the comparison would prove nothing about those that are missing."""
-    seen = {name for wiring in _wirings() for name in TRIADS if structure(wiring)[f"triad_{name}"] > 0}
+    seen = {
+        name for wiring in _wirings() for name in TRIADS if structure(wiring)[f"triad_{name}"] > 0
+    }
     assert seen == set(TRIADS)
 
 
 def test_polarity_changes_nothing_but_its_share_and_the_eigenvalues() -> None:
     wiring = ncp(4, 6, 5, 2, 2, 2, 8, 2, 1.0, 3)
     flipped = Wiring(
-        4, 6, 5, 2, tuple((a, b, -p) for a, b, p in wiring.sensory_synapses), tuple((a, b, -p) for a, b, p in wiring.synapses)
+        4,
+        6,
+        5,
+        2,
+        tuple((a, b, -p) for a, b, p in wiring.sensory_synapses),
+        tuple((a, b, -p) for a, b, p in wiring.synapses),
     )
     plain, other = structure(wiring), structure(flipped)
     assert (plain.pop("excitatory"), other.pop("excitatory")) == (1.0, 0.0)
-    assert plain.pop("spectral_radius") == pytest.approx(other.pop("spectral_radius"), abs=1e-9) and plain == other
+    assert (
+        plain.pop("spectral_radius") == pytest.approx(other.pop("spectral_radius"), abs=1e-9)
+        and plain == other
+    )

@@ -1,4 +1,5 @@
-"""Topologies: exact counts, the structural rules of NCPs, nobody left out, deterministic, infeasible sizes refused."""
+"""Topologies: exact counts, the structural rules of NCPs, nobody left out, deterministic,
+infeasible sizes refused."""
 
 import itertools
 import time
@@ -9,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wiring_search.wirings.topologies import auto_ncp, fully_connected, layered, ncp, random_sparse, small_world
+from wiring_search.wirings.topologies import (
+    auto_ncp,
+    fully_connected,
+    layered,
+    ncp,
+    random_sparse,
+    small_world,
+)
 
 
 @given(st.data())
@@ -17,7 +25,11 @@ from wiring_search.wirings.topologies import auto_ncp, fully_connected, layered,
 def test_ncp_follows_its_design_rules(data: st.DataObject) -> None:
     draw = data.draw
     sensory, inter, command, motor = (draw(st.integers(1, n)) for n in (9, 12, 8, 5))
-    fanout, inter_fanout, fanin = draw(st.integers(1, inter)), draw(st.integers(1, command)), draw(st.integers(1, command))
+    fanout, inter_fanout, fanin = (
+        draw(st.integers(1, inter)),
+        draw(st.integers(1, command)),
+        draw(st.integers(1, command)),
+    )
     recurrent, seed = draw(st.integers(0, command**2)), draw(st.integers(0, 99))
     wiring = ncp(sensory, inter, command, motor, fanout, inter_fanout, recurrent, fanin, seed=seed)
     roles = wiring.roles
@@ -27,21 +39,27 @@ def test_ncp_follows_its_design_rules(data: st.DataObject) -> None:
     assert kinds.count(("command", "command")) == recurrent
     out_of_sensory = np.bincount([pre for pre, _, _ in wiring.sensory_synapses], minlength=sensory)
     assert out_of_sensory.min() >= fanout
-    out_of_inter = np.bincount([pre for pre, post, _ in wiring.synapses if roles[pre] == "inter"], minlength=wiring.neurons)
+    out_of_inter = np.bincount(
+        [pre for pre, post, _ in wiring.synapses if roles[pre] == "inter"], minlength=wiring.neurons
+    )
     assert out_of_inter[motor + command :].min() >= inter_fanout
-    into_motors = np.bincount([post for _, post, _ in wiring.synapses if roles[post] == "motor"], minlength=motor)
+    into_motors = np.bincount(
+        [post for _, post, _ in wiring.synapses if roles[post] == "motor"], minlength=motor
+    )
     assert into_motors.min() >= fanin
 
 
 def test_ncp_has_the_size_of_the_packages() -> None:
-    """Where the package has nothing to overwrite, counts agree on average: both give left-out neurons about a mean
-    share."""
+    """Where the package has nothing to overwrite, counts agree on average: both give left-out
+    neurons about a mean share."""
     ours = [auto_ncp(8, 28, 4, seed=seed) for seed in range(30)]
     theirs = [ncps.wirings.AutoNCP(28, 4, seed=seed) for seed in range(30)]
     for wiring in theirs:
         wiring.build(8)
     assert (ours[0].inter, ours[0].command) == (15, 9)
-    assert np.mean([len(w.synapses) for w in ours]) == pytest.approx(np.mean([w.synapse_count for w in theirs]), rel=0.03)
+    assert np.mean([len(w.synapses) for w in ours]) == pytest.approx(
+        np.mean([w.synapse_count for w in theirs]), rel=0.03
+    )
     assert np.mean([len(w.sensory_synapses) for w in ours]) == pytest.approx(
         np.mean([w.sensory_synapse_count for w in theirs]), rel=0.05
     )
@@ -80,7 +98,14 @@ def test_the_seed_decides(name: str) -> None:
     assert len({make(seed).wiring_id for seed in range(6)}) == 6
 
 
-@given(st.integers(1, 6), st.integers(1, 20), st.integers(0, 3), st.integers(0, 60), st.integers(0, 40), st.integers(0, 999))
+@given(
+    st.integers(1, 6),
+    st.integers(1, 20),
+    st.integers(0, 3),
+    st.integers(0, 60),
+    st.integers(0, 40),
+    st.integers(0, 999),
+)
 @settings(max_examples=80, deadline=None)
 def test_random_sparse_is_exact_and_leaves_nobody_out(
     sensory: int, rest: int, extra: int, more: int, outer: int, seed: int
@@ -101,7 +126,10 @@ def test_random_sparse_takes_the_fewest_synapses_possible_and_refuses_one_less(s
             if outer < sensory:
                 continue
             least = max(neurons - min(outer, neurons), neurons - motor)
-            assert len(random_sparse(sensory, neurons, motor, outer, least, seed=seed).synapses) == least
+            assert (
+                len(random_sparse(sensory, neurons, motor, outer, least, seed=seed).synapses)
+                == least
+            )
             with pytest.raises(ValueError, match="synapses is"):
                 random_sparse(sensory, neurons, motor, outer, least - 1, seed=seed)
 
@@ -115,20 +143,41 @@ def test_small_world_and_layered_counts_are_exact() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ncp(4, 3, 2, 1, 5, 1, 0, 1), r"sensory_fanout is 5; give a whole number from 1 to 3 \(inter\)"),
-        (lambda: ncp(4, 3, 2, 1, 2, 3, 0, 1), r"inter_fanout is 3; give a whole number from 1 to 2 \(command\)"),
-        (lambda: ncp(4, 3, 2, 1, 2, 1, 5, 1), r"recurrent_synapses is 5; give a whole number from 0 to 4 \(command²\)"),
+        (
+            lambda: ncp(4, 3, 2, 1, 5, 1, 0, 1),
+            r"sensory_fanout is 5; give a whole number from 1 to 3 \(inter\)",
+        ),
+        (
+            lambda: ncp(4, 3, 2, 1, 2, 3, 0, 1),
+            r"inter_fanout is 3; give a whole number from 1 to 2 \(command\)",
+        ),
+        (
+            lambda: ncp(4, 3, 2, 1, 2, 1, 5, 1),
+            r"recurrent_synapses is 5; give a whole number from 0 to 4 \(command²\)",
+        ),
         (lambda: ncp(4, 3, 2, 1, 2, 1, 0, 3), "motor_fanin is 3"),
         (lambda: ncp(4, 0, 2, 1, 2, 1, 0, 1), "inter is 0; give 1 or more"),
-        (lambda: ncp(4, 3, 2, 1, 2, 1, 0, 1, excitatory=1.2), "excitatory is 1.2; give a share from 0 to 1"),
+        (
+            lambda: ncp(4, 3, 2, 1, 2, 1, 0, 1, excitatory=1.2),
+            "excitatory is 1.2; give a share from 0 to 1",
+        ),
         (lambda: auto_ncp(4, 5, 3), "neurons is 5; give motor \\+ 3 or more"),
         (lambda: auto_ncp(4, 9, 3, sparsity=0.0), "sparsity is 0.0"),
-        (lambda: random_sparse(4, 5, 2, 3, 9), "sensory_synapses is 3; give a whole number from 4 to 20"),
-        (lambda: random_sparse(1, 30, 1, 1, 5), "synapses is 5; give a whole number from 29 to 900"),
+        (
+            lambda: random_sparse(4, 5, 2, 3, 9),
+            "sensory_synapses is 3; give a whole number from 4 to 20",
+        ),
+        (
+            lambda: random_sparse(1, 30, 1, 1, 5),
+            "synapses is 5; give a whole number from 29 to 900",
+        ),
         (lambda: auto_ncp(4, 9, 3, sparsity="half"), "sparsity is 'half'; give a number"),
         (lambda: layered(4, 5, 2, 1, density="half"), "density is 'half'; give a number"),
         (lambda: ncp(4, 3, 2, 1, 2, 1, 0, 1, excitatory=None), "excitatory is None; give a share"),
-        (lambda: small_world(4, 5, 2, 5), r"neighbours is 5; give a whole number from 1 to 4 \(neurons − 1\)"),
+        (
+            lambda: small_world(4, 5, 2, 5),
+            r"neighbours is 5; give a whole number from 1 to 4 \(neurons − 1\)",
+        ),
         (lambda: layered(4, 5, 2, 1, density=0), "density is 0"),
         (lambda: fully_connected(4, 5, 3, seed=-1), "seed is -1; give 0 or more"),
         (lambda: fully_connected(4, 2, 3), r"neurons is 2; give 3 \(the motor neurons\) or more"),

@@ -17,7 +17,17 @@ OUTER, INNER = ((0, 2, 1), (1, 2, -1)), ((2, 1, 1), (1, 0, -1), (1, 1, 1))
 
 
 def _wiring(**given) -> Wiring:
-    return Wiring(**{"sensory": 2, "inter": 1, "command": 1, "motor": 1, "sensory_synapses": OUTER, "synapses": INNER, **given})
+    return Wiring(
+        **{
+            "sensory": 2,
+            "inter": 1,
+            "command": 1,
+            "motor": 1,
+            "sensory_synapses": OUTER,
+            "synapses": INNER,
+            **given,
+        }
+    )
 
 
 wirings = st.integers(0, 10_000).map(lambda seed: random_wiring(np.random.default_rng(seed)))
@@ -44,7 +54,10 @@ def test_reachability_is_what_networkx_finds(wiring: Wiring) -> None:
 
 
 def test_order_does_not_matter_and_polarity_does() -> None:
-    one, other = _wiring(), _wiring(synapses=tuple(reversed(INNER)), sensory_synapses=tuple(reversed(OUTER)))
+    one, other = (
+        _wiring(),
+        _wiring(synapses=tuple(reversed(INNER)), sensory_synapses=tuple(reversed(OUTER))),
+    )
     assert one == other and one.wiring_id == other.wiring_id and len(one.wiring_id) == 16
     assert one.synapses == ((1, 0, -1), (1, 1, 1), (2, 1, 1))
     flipped = _wiring(synapses=((2, 1, -1), (1, 0, -1), (1, 1, 1)))
@@ -54,8 +67,16 @@ def test_order_does_not_matter_and_polarity_does() -> None:
 def test_arrays_roles_and_counts() -> None:
     wiring = _wiring()
     pre, post, polarity = wiring.synapse_arrays()
-    assert (pre.tolist(), post.tolist(), polarity.tolist()) == ([1, 1, 2], [0, 1, 1], [-1, 1, 1]) and pre.dtype == np.int32
-    assert wiring.roles == ("motor", "command", "inter") and wiring.neurons == 3 and wiring.synapse_count == 5
+    assert (pre.tolist(), post.tolist(), polarity.tolist()) == (
+        [1, 1, 2],
+        [0, 1, 1],
+        [-1, 1, 1],
+    ) and pre.dtype == np.int32
+    assert (
+        wiring.roles == ("motor", "command", "inter")
+        and wiring.neurons == 3
+        and wiring.synapse_count == 5
+    )
     assert [len(a) for a in Wiring(1, 0, 0, 1, ((0, 0, 1),), ()).synapse_arrays()] == [0, 0, 0]
 
 
@@ -66,15 +87,24 @@ def test_arrays_roles_and_counts() -> None:
         ({"inter": 1.5}, "inter is 1.5"),
         ({"synapses": (*INNER, (3, 0, 1))}, "starts at neuron 3; neurons are numbered 0 to 2"),
         ({"synapses": (*INNER, (0, 5, 1))}, "ends at neuron 5"),
-        ({"sensory_synapses": (*OUTER, (2, 0, 1))}, "starts at sensory node 2; sensory nodes are numbered 0 to 1"),
+        (
+            {"sensory_synapses": (*OUTER, (2, 0, 1))},
+            "starts at sensory node 2; sensory nodes are numbered 0 to 1",
+        ),
         ({"synapses": (*INNER, (0, 0, 2))}, r"has polarity 2; give \+1 \(excitatory\) or -1"),
         ({"synapses": (*INNER, (2, 1, -1))}, "2 → 1 is given twice"),
         ({"synapses": ((2, 1, 1, 1),)}, "triples of whole numbers"),
         ({"synapses": (*INNER, (0.9, 0, 1))}, "triples of whole numbers"),
-        ({"sensory_synapses": OUTER[:1]}, "sensory node 1 has no synapse; add one, or give 1 sensory nodes"),
+        (
+            {"sensory_synapses": OUTER[:1]},
+            "sensory node 1 has no synapse; add one, or give 1 sensory nodes",
+        ),
         ({"sensory_synapses": ((0, 1, 1), (1, 1, 1))}, "inter neuron 2 cannot be reached"),
         ({"synapses": ((2, 0, 1),)}, "command neuron 1 cannot be reached"),
-        ({"synapses": ((2, 1, 1), (2, 0, 1))}, "command neuron 1 is dead: no path leads from it to a motor neuron"),
+        (
+            {"synapses": ((2, 1, 1), (2, 0, 1))},
+            "command neuron 1 is dead: no path leads from it to a motor neuron",
+        ),
     ],
 )
 def test_faults_are_named_with_their_mend(given: dict, message: str) -> None:
@@ -84,7 +114,9 @@ def test_faults_are_named_with_their_mend(given: dict, message: str) -> None:
 
 def test_idle_neurons_are_taken_on_request_and_pruned() -> None:
     idle = _wiring(inter=2, synapses=(*INNER, (3, 3, 1)), idle_allowed=True)
-    assert Wiring.from_json(idle.to_json()) == idle and Wiring.from_graphml(idle.to_graphml()) == idle
+    assert (
+        Wiring.from_json(idle.to_json()) == idle and Wiring.from_graphml(idle.to_graphml()) == idle
+    )
     assert pruned(idle) == _wiring()
     with pytest.raises(ValueError, match="motor neuron 0 is not reached"):
         pruned(_wiring(synapses=(), idle_allowed=True))
@@ -125,7 +157,9 @@ def test_picture_shows_every_synapse_and_tells_polarities_apart() -> None:
 
     excitatory = sum(p > 0 for *_, p in (*wiring.synapses, *wiring.sensory_synapses))
     assert sum(c[:3] == to_rgba(EXCITATORY)[:3] for c in colours) == excitatory
-    assert sum(c[:3] == to_rgba(INHIBITORY)[:3] for c in colours) == wiring.synapse_count - excitatory
+    assert (
+        sum(c[:3] == to_rgba(INHIBITORY)[:3] for c in colours) == wiring.synapse_count - excitatory
+    )
     assert {patch.get_linestyle() for patch in ax.patches} == {"-", "--"} or len(
         {str(p.get_linestyle()) for p in ax.patches}
     ) == 2
@@ -137,7 +171,10 @@ def test_picture_shows_every_synapse_and_tells_polarities_apart() -> None:
 def test_layers_without_neurons_take_no_room_in_the_picture() -> None:
     from wiring_search.wirings.drawing import places
 
-    columns = [sorted({x for spots in places(w) for x, _ in spots}) for w in (_wiring(), fully_connected(2, 3, 1))]
+    columns = [
+        sorted({x for spots in places(w) for x, _ in spots})
+        for w in (_wiring(), fully_connected(2, 3, 1))
+    ]
     assert len(columns[0]) == 4 and columns[1] == columns[0][:3]
 
 
@@ -148,4 +185,8 @@ def test_a_self_loop_stays_beside_its_neuron_at_any_resolution() -> None:
         ax.figure.canvas.draw()
         neuron = ax.transData.transform(ax.collections[1].get_offsets()[0])
         loop = ax.patches[1].get_window_extent()
-        assert loop.width > 0 and abs(loop.x0 - neuron[0]) < 0.15 * dpi and abs(loop.x1 - neuron[0]) < 0.4 * dpi
+        assert (
+            loop.width > 0
+            and abs(loop.x0 - neuron[0]) < 0.15 * dpi
+            and abs(loop.x1 - neuron[0]) < 0.4 * dpi
+        )

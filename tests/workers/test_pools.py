@@ -39,8 +39,16 @@ def local_ray() -> Iterator[None]:
     import ray
 
     # Workers find the stand-in trainers of this folder there.
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    )
+    ray.init(
+        "local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
     yield
     ray.shutdown()
 
@@ -66,7 +74,9 @@ def pool_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Train], Pool]]
         request.getfixturevalue("local_ray")
 
     def make(train: Train) -> Pool:
-        made.append(InlinePool(train, tiny_task()) if request.param == "inline" else _ray_pool(train))
+        made.append(
+            InlinePool(train, tiny_task()) if request.param == "inline" else _ray_pool(train)
+        )
         return made[-1]
 
     yield make
@@ -180,7 +190,8 @@ def test_memory_that_runs_out_halves_the_slice_and_is_remembered(pool_of, tmp_pa
 
 @dataclass(frozen=True)
 class _Stoppable:
-    """Epochs of 0.05 s for a candidate each, with a beat after each; states say how many were done. begun: made with the first."""
+    """Epochs of 0.05 s for a candidate each, with a beat after each; states say how many were done.
+    begun: made with the first."""
 
     begun: Path
 
@@ -209,7 +220,9 @@ def test_stopping_brings_back_what_was_begun_and_forgets_the_rest(pool_of, tmp_p
     while pool.under_way or pool.waiting:
         result = pool.next_done(timeout=5.0)
         found += [result] if result else []
-    assert 1 <= len(found) <= pool.workers and all(result.stopped_at is not None for result in found)
+    assert 1 <= len(found) <= pool.workers and all(
+        result.stopped_at is not None for result in found
+    )
     pool.submit(_jobs(1)[0])
     with pytest.raises(RuntimeError, match="no job was submitted"):
         pool.next_done()
@@ -217,8 +230,8 @@ def test_stopping_brings_back_what_was_begun_and_forgets_the_rest(pool_of, tmp_p
 
 @dataclass(frozen=True)
 class _Deadly:
-    """Kills its worker when one of these seeds is among its candidates, as often as `deaths` says (counted in a file, since
-    workers die)."""
+    """Kills its worker when one of these seeds is among its candidates, as often as `deaths` says
+    (counted in a file, since workers die)."""
 
     seeds: tuple[int, ...]
     notes: Path
@@ -253,18 +266,25 @@ def test_a_candidate_that_kills_its_worker_is_found(tmp_path: Path, local_ray: N
 
 @dataclass(frozen=True)
 class _SpoilsItsGpu:
-    """With this seed among its candidates all of them fail as they do after an error on a GPU, and so does all that the process
-    trains afterwards."""
+    """With this seed among its candidates all of them fail as they do after an error on a GPU, and
+    so does all that the process trains afterwards."""
 
     seed: int
 
     def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
         result = fake_train(task, job)
-        if "SPOILT" not in os.environ and all(candidate.seed != self.seed for candidate in job.candidates):
+        if "SPOILT" not in os.environ and all(
+            candidate.seed != self.seed for candidate in job.candidates
+        ):
             return result
         os.environ["SPOILT"] = "1"
-        failed = {"status": Status.CRASHED, "message": "AcceleratorError: CUDA error: an illegal memory access was encountered"}
-        return replace(result, outcomes=tuple(replace(outcome, **failed) for outcome in result.outcomes))
+        failed = {
+            "status": Status.CRASHED,
+            "message": "AcceleratorError: CUDA error: an illegal memory access was encountered",
+        }
+        return replace(
+            result, outcomes=tuple(replace(outcome, **failed) for outcome in result.outcomes)
+        )
 
 
 @pytest.mark.ray
@@ -278,7 +298,8 @@ def test_a_candidate_that_spoils_a_gpu_takes_nobody_with_it(local_ray: None) -> 
 
 @dataclass(frozen=True)
 class _Hanging:
-    """Hangs when this seed is among its candidates: asleep with no beat, or with its whole process stopped."""
+    """Hangs when this seed is among its candidates: asleep with no beat, or with its whole process
+    stopped."""
 
     seed: int
     stops_its_process: bool
@@ -297,7 +318,9 @@ class _Hanging:
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.parametrize("stops_its_process", [False, True])
-def test_a_candidate_that_hangs_is_found_by_its_missing_beats(stops_its_process: bool, local_ray: None) -> None:
+def test_a_candidate_that_hangs_is_found_by_its_missing_beats(
+    stops_its_process: bool, local_ray: None
+) -> None:
     pool, jobs = _ray_pool(_Hanging(1, stops_its_process), patience=1.0), _jobs(2)
     results = _all_of(pool, jobs)
     pool.close()
@@ -311,12 +334,15 @@ def test_workers_share_one_copy_of_the_task_and_keep_to_their_cores(local_ray: N
     seen = [result.worker.split(" ") for result in _all_of(pool, jobs).values()]
     pool.close()
     assert len({pid for pid, *_ in seen}) == 2
-    assert {tuple(rest) for _, *rest in seen} == {tuple(seen[0][1:])}  # the same place in the same shared memory
+    assert {tuple(rest) for _, *rest in seen} == {
+        tuple(seen[0][1:])
+    }  # the same place in the same shared memory
     assert seen[0][2:] == ["False", "tiny", "1", "1"]
 
 
 def _report(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
-    """pid, file and offset in shared memory of the task's inputs, whether they can be written, its name, threads."""
+    """pid, file and offset in shared memory of the task's inputs, whether they can be written, its
+    name, threads."""
     import numba
     import torch
 
@@ -358,7 +384,9 @@ def test_ten_thousand_empty_trials_cost_little_time_and_no_memory(local_ray: Non
     _until_up(pool, 2)
     seconds, grown = _seconds_and_bytes(pool, jobs)
     pool.close()
-    assert 10_000 / seconds > 1000  # the study has its share of the time that a trial may take, 3.3 ms
+    assert (
+        10_000 / seconds > 1000
+    )  # the study has its share of the time that a trial may take, 3.3 ms
     assert grown / 10_000 < 2000
 
 
@@ -381,14 +409,20 @@ def _resident() -> int:
 
 def _empty(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     blank = fake_train(task, job).outcomes[0]
-    return PackResult(job.number, tuple(replace(blank, state=os.urandom(4000)) for _ in job.candidates))
+    return PackResult(
+        job.number, tuple(replace(blank, state=os.urandom(4000)) for _ in job.candidates)
+    )
 
 
 @pytest.mark.ray
 def test_what_a_local_ray_has_no_room_for_is_refused(local_ray: None) -> None:
-    with pytest.raises(ValueError, match="3 workers need a core each, and this Ray cluster has 2; give --workers 2"):
+    with pytest.raises(
+        ValueError, match="3 workers need a core each, and this Ray cluster has 2; give --workers 2"
+    ):
         _ray_pool(fake_train, 3)
-    with pytest.raises(ValueError, match="1 workers need 4 cores each, and this Ray cluster has 2; give each less"):
+    with pytest.raises(
+        ValueError, match="1 workers need 4 cores each, and this Ray cluster has 2; give each less"
+    ):
         _ray_pool(fake_train, None, cpus=4)
     with pytest.raises(ValueError, match="patience is 0"):
         _ray_pool(fake_train, 1, patience=0)

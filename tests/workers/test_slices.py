@@ -26,7 +26,9 @@ def test_whatever_happens_to_slices_every_job_comes_back_whole(data: st.DataObje
 
     while board.queued or out:
         if board.queued and (not out or data.draw(st.booleans())):
-            piece = board.take(data.draw(st.integers(1, 4)), data.draw(st.none() | st.integers(1, 4)))
+            piece = board.take(
+                data.draw(st.integers(1, 4)), data.draw(st.none() | st.integers(1, 4))
+            )
             assert piece is not None
             out.append(piece)
             continue
@@ -52,7 +54,9 @@ def test_a_slice_under_which_nodes_keep_going_is_suspected_in_the_end() -> None:
         piece = board.take()
         sizes.append(len(piece.places))
         result = board.lost(piece, "its node went")
-    assert sizes.count(2) == LOSSES + 1 and {outcome.status for outcome in result.outcomes} == {Status.CRASHED}
+    assert sizes.count(2) == LOSSES + 1 and {outcome.status for outcome in result.outcomes} == {
+        Status.CRASHED
+    }
 
 
 def test_a_stopped_job_is_as_far_as_its_slowest_slice() -> None:
@@ -66,9 +70,16 @@ def test_a_stopped_job_is_as_far_as_its_slowest_slice() -> None:
     assert board.finished(first, fake_train(tiny_task(), board.job(first))) is None
     whole = board.failed(second, "died while it was stopped")
     assert whole.stopped_at == 3 and whole.outcomes[0].status is not Status.RUNNING
-    assert [(o.status, o.state) for o in whole.outcomes[1:]] == [(Status.RUNNING, state) for state in states[1:]]
-    halves = [PackResult(job.number, whole.outcomes[:2], "w"), PackResult(job.number, whole.outcomes[2:], "v", stopped_at=5)]
-    assert join(job, [((2, 3), halves[1]), ((0, 1), halves[0])]) == PackResult(job.number, whole.outcomes, "v, w", stopped_at=5)
+    assert [(o.status, o.state) for o in whole.outcomes[1:]] == [
+        (Status.RUNNING, state) for state in states[1:]
+    ]
+    halves = [
+        PackResult(job.number, whole.outcomes[:2], "w"),
+        PackResult(job.number, whole.outcomes[2:], "v", stopped_at=5),
+    ]
+    assert join(job, [((2, 3), halves[1]), ((0, 1), halves[0])]) == PackResult(
+        job.number, whole.outcomes, "v, w", stopped_at=5
+    )
 
 
 def test_slices_are_as_large_as_speed_and_memory_allow() -> None:

@@ -1,11 +1,14 @@
-"""What the comparison says: volumes and distances of every run, means of every method, and which differences are more than luck.
+"""What the comparison says: volumes and distances of every run, means of every method, and which
+differences are more than luck.
 
-Hypervolumes are shares of the box between the best that any study has reached in each objective and the shared reference point;
-IGD+ and additive epsilon are measured to the front of all studies together, with that box brought to 0 … 1.
+Hypervolumes are shares of the box between the best that any study has reached in each objective and
+the shared reference point; IGD+ and additive epsilon are measured to the front of all studies
+together, with that box brought to 0 … 1.
 
-Of runs with several seeds, means have a 95 % interval by the bootstrap (Efron 1979, percentiles), and pairs of methods are
-tested by Mann and Whitney (1947, exact where there are no ties), corrected after Holm (1979), with the effect size of Vargha and
-Delaney (2000). One run of a method is one draw: nothing can be concluded from it about the method.
+Of runs with several seeds, means have a 95 % interval by the bootstrap (Efron 1979, percentiles),
+and pairs of methods are tested by Mann and Whitney (1947, exact where there are no ties), corrected
+after Holm (1979), with the effect size of Vargha and Delaney (2000). One run of a method is one
+draw: nothing can be concluded from it about the method.
 """
 
 import math
@@ -17,7 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search.analysis.pareto import additive_epsilon, hypervolume, hypervolume_course, igd_plus, is_front, scaled
+from wiring_search.analysis.pareto import (
+    additive_epsilon,
+    hypervolume,
+    hypervolume_course,
+    igd_plus,
+    is_front,
+    scaled,
+)
 from wiring_search.analysis.reference_point import Reference
 from wiring_search.analysis.studies import Method, Study, Told, methods_of, read_studies
 from wiring_search.analysis.table import minimised_points, nearly, qualified
@@ -27,23 +37,37 @@ if TYPE_CHECKING:
     import pandas
 
 _RESAMPLES = 10_000
-_MEANS = ["judged", "core_seconds", "error", "synapses", "enough", "hypervolume", "share", "share_equal", "igd_plus", "epsilon"]
+_MEANS = [
+    "judged",
+    "core_seconds",
+    "error",
+    "synapses",
+    "enough",
+    "hypervolume",
+    "share",
+    "share_equal",
+    "igd_plus",
+    "epsilon",
+]
 # Core-seconds of the dearest run over those of the cheapest, from which on that has to be said.
 _UNEQUAL = 1.25
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """runs: one row a study. method, study, seed, ended; judged: candidates that finished a rung, core_seconds: of training and
-    scoring; error: the best, synapses: those of that candidate; enough: synapses of the smallest candidate that comes near the best of
-    all studies, NaN where none does; hypervolume: in the objectives' own units; share: of the box; share_equal: the same when as many
-    core-seconds had been spent as the cheapest run that has begun has in all; igd_plus, epsilon.
+    """runs: one row a study. method, study, seed, ended; judged: candidates that finished a rung,
+    core_seconds: of training and scoring; error: the best, synapses: those of that candidate;
+    enough: synapses of the smallest candidate that comes near the best of all studies, NaN where
+    none does; hypervolume: in the objectives' own units; share: of the box; share_equal: the same
+    when as many core-seconds had been spent as the cheapest run that has begun has in all;
+    igd_plus, epsilon.
 
-    methods: one row a method, means of its runs: the same names, with runs (their number) and share_lower, share_upper (the interval
-    of the mean, NaN with fewer than three runs).
+    methods: one row a method, means of its runs: the same names, with runs (their number) and
+    share_lower, share_upper (the interval of the mean, NaN with fewer than three runs).
 
-    pairs: one row a pair of methods with two runs or more each: first, second, difference (of mean shares), p, p_holm, least_p (the
-    least that there could be with so few runs) and better (probability that a run of the first has the larger share).
+    pairs: one row a pair of methods with two runs or more each: first, second, difference (of mean
+    shares), p, p_holm, least_p (the least that there could be with so few runs) and better
+    (probability that a run of the first has the larger share).
     """
 
     task: str
@@ -83,13 +107,19 @@ class Comparison:
         said = []
         single = self.methods.loc[self.methods["runs"] == 1, "method"]
         if len(single):
-            said.append(f"One run alone: {', '.join(single)}. Nothing can be concluded about a method from one seed.")
+            said.append(
+                f"One run alone: {', '.join(single)}. Nothing can be concluded about a method from one seed."
+            )
         if len(self.pairs) and (self.pairs["least_p"] >= 0.05).any():
             least = self.pairs["least_p"].max()
-            said.append(f"With so few runs p cannot be below {least:.2g}, however large the difference; four of each reach 0.03.")
+            said.append(
+                f"With so few runs p cannot be below {least:.2g}, however large the difference; four of each reach 0.03."
+            )
         bare = self.runs.loc[self.runs["error"].isna(), "study"]
         if len(bare):
-            said.append(f"No candidate has finished in {', '.join(bare)}; its hypervolume counts as 0.")
+            said.append(
+                f"No candidate has finished in {', '.join(bare)}; its hypervolume counts as 0."
+            )
         cost = self.runs.loc[self.runs["core_seconds"] > 0, "core_seconds"]
         if cost.max() > _UNEQUAL * cost.min():
             said.append(
@@ -106,8 +136,9 @@ def compare(
     given: dict[str, float] | None = None,
     told: Told = lambda done, count: None,
 ) -> Comparison:
-    """Compare the studies in these run folders, all of one task. objectives: those that all of them have searched for, by default;
-    given: numbers of the reference point for some of them. Raises ValueError as `read_studies` does."""
+    """Compare the studies in these run folders, all of one task. objectives: those that all of them
+    have searched for, by default; given: numbers of the reference point for some of them. Raises
+    ValueError as `read_studies` does."""
     import pandas
 
     studies, corner = read_studies([Path(folder) for folder in folders], objectives, told)
@@ -152,17 +183,23 @@ def compare(
 
 
 def course_of(study: Study, corner: Reference) -> dict[str, np.ndarray]:
-    """The search in the order in which its packs were finished, at every candidate that got the full budget. judged: candidates that
-    had finished a rung by then; seconds: core-seconds of training and scoring; hypervolume: in own units."""
+    """The search in the order in which its packs were finished, at every candidate that got the
+    full budget. judged: candidates that had finished a rung by then; seconds: core-seconds of
+    training and scoring; hypervolume: in own units."""
     rows = study.history
     whole = (rows["status"] == Status.OK.value).to_numpy()
     first = ~rows["trial"].duplicated().to_numpy()
     volumes = hypervolume_course(minimised_points(rows[whole], corner.objectives), corner.point)
-    return {"judged": first.cumsum()[whole], "seconds": _spent(study)[whole], "hypervolume": volumes}
+    return {
+        "judged": first.cumsum()[whole],
+        "seconds": _spent(study)[whole],
+        "hypervolume": volumes,
+    }
 
 
 def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """Of the mean, with 95 % confidence; NaN for fewer than three values, of which resamples say nothing."""
+    """Of the mean, with 95 % confidence; NaN for fewer than three values, of which resamples say
+    nothing."""
     if len(values) < 3:
         return math.nan, math.nan
     drawn = np.random.default_rng(seed).choice(np.asarray(values, float), (_RESAMPLES, len(values)))
@@ -171,7 +208,13 @@ def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, f
 
 
 def _spent(study: Study) -> np.ndarray:
-    return study.history[["train_seconds", "score_seconds"]].fillna(0.0).sum(axis=1).to_numpy(float).cumsum()
+    return (
+        study.history[["train_seconds", "score_seconds"]]
+        .fillna(0.0)
+        .sum(axis=1)
+        .to_numpy(float)
+        .cumsum()
+    )
 
 
 def _able(study: Study) -> "pandas.DataFrame":
@@ -192,7 +235,9 @@ def _best(study: Study, greatest: float) -> dict[str, float]:
     }
 
 
-def _measured(points: np.ndarray, union: np.ndarray, low: np.ndarray, high: np.ndarray, corner: np.ndarray) -> dict[str, float]:
+def _measured(
+    points: np.ndarray, union: np.ndarray, low: np.ndarray, high: np.ndarray, corner: np.ndarray
+) -> dict[str, float]:
     volume = hypervolume(points, corner)
     front, all_of_them = scaled(points[is_front(points)], low, high), scaled(union, low, high)
     return {
@@ -215,7 +260,9 @@ def _means(runs: "pandas.DataFrame") -> "pandas.DataFrame":
     for name, own in runs.groupby("method", sort=False):
         lower, upper = bootstrap_interval(own["share"].to_list())
         means = own[_MEANS].mean(skipna=False)
-        rows.append({"method": name, "runs": len(own), **means, "share_lower": lower, "share_upper": upper})
+        rows.append(
+            {"method": name, "runs": len(own), **means, "share_lower": lower, "share_upper": upper}
+        )
     return pandas.DataFrame(rows)
 
 
@@ -225,17 +272,25 @@ def _pairs(runs: "pandas.DataFrame") -> "pandas.DataFrame":
 
     from wiring_search.analysis.significance import a12, holm
 
-    shares = {name: own["share"].to_numpy() for name, own in runs.groupby("method", sort=False) if len(own) > 1}
+    shares = {
+        name: own["share"].to_numpy()
+        for name, own in runs.groupby("method", sort=False)
+        if len(own) > 1
+    }
     rows = [
         {
             "first": one,
             "second": other,
             "difference": float(shares[one].mean() - shares[other].mean()),
             "p": float(mannwhitneyu(shares[one], shares[other]).pvalue),
-            "least_p": min(1.0, 2 / math.comb(len(shares[one]) + len(shares[other]), len(shares[one]))),
+            "least_p": min(
+                1.0, 2 / math.comb(len(shares[one]) + len(shares[other]), len(shares[one]))
+            ),
             "better": a12(shares[other], shares[one]),
         }
         for one, other in combinations(shares, 2)
     ]
-    table = pandas.DataFrame(rows, columns=["first", "second", "difference", "p", "least_p", "better"])
+    table = pandas.DataFrame(
+        rows, columns=["first", "second", "difference", "p", "least_p", "better"]
+    )
     return table.assign(p_holm=holm(table["p"].to_list()))

@@ -1,12 +1,14 @@
-"""Rank correlations, with what can be said of their confidence, and what is left of them when something is held constant.
+"""Rank correlations, with what can be said of their confidence, and what is left of them when
+something is held constant.
 
 Spearman's ρ, its p-value by Student's t (as scipy's `spearmanr`), and its 95 % confidence interval
 
     tanh(atanh ρ ± 1.96 √((1 + ρ²/2) / (n − 3 − k)))
 
-(Bonett & Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations", Psychometrika 65,
-2000). k: how many quantities are held constant. The partial correlation is that of the ranks once their linear dependence on the
-ranks of those is taken away; t has n − 2 − k degrees of freedom.
+(Bonett & Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman
+correlations", Psychometrika 65, 2000). k: how many quantities are held constant. The partial
+correlation is that of the ranks once their linear dependence on the ranks of those is taken away; t
+has n − 2 − k degrees of freedom.
 """
 
 import math
@@ -20,7 +22,8 @@ _NOTHING_LEFT = 1e-7  # of the ranks, when what is held constant says everything
 
 
 class Correlation(NamedTuple):
-    """lower, upper: of the 95 % confidence interval. p: of no correlation, two-sided. n: pairs that are finite."""
+    """lower, upper: of the 95 % confidence interval. p: of no correlation, two-sided. n: pairs that
+    are finite."""
 
     rho: float
     lower: float
@@ -32,8 +35,8 @@ class Correlation(NamedTuple):
 def rank_correlation(a: np.ndarray, b: np.ndarray, *held: np.ndarray) -> Correlation:
     """Of a with b, (n,) each, `held` constant: places where one of them is not finite are left out.
 
-    All but n are NaN for fewer than four places (and one more for each that is held), and where a or b never changes, or not but
-    with what is held.
+    All but n are NaN for fewer than four places (and one more for each that is held), and where a
+    or b never changes, or not but with what is held.
     """
     columns = np.stack([a, b, *held]).astype(float)
     columns = columns[:, np.isfinite(columns).all(axis=0)]
@@ -48,18 +51,23 @@ def rank_correlation(a: np.ndarray, b: np.ndarray, *held: np.ndarray) -> Correla
 
     reach = _NORMAL_95 * math.sqrt((1 + rho**2 / 2) / (free - 3))
     p = 2 * float(stdtr(free - 2, -abs(rho) * math.sqrt((free - 2) / (1 - rho**2))))
-    return Correlation(rho, math.tanh(math.atanh(rho) - reach), math.tanh(math.atanh(rho) + reach), p, n)
+    return Correlation(
+        rho, math.tanh(math.atanh(rho) - reach), math.tanh(math.atanh(rho) + reach), p, n
+    )
 
 
 def correlations(
-    features: Mapping[str, np.ndarray], scores: Mapping[str, np.ndarray], held: np.ndarray | None = None
+    features: Mapping[str, np.ndarray],
+    scores: Mapping[str, np.ndarray],
+    held: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
-    """One row a feature and score: feature, score, rho, lower, upper, p, q, n, and of what is left when `held` is held constant:
-    partial, partial_lower, partial_upper, partial_p, partial_q.
+    """One row a feature and score: feature, score, rho, lower, upper, p, q, n, and of what is left
+    when `held` is held constant: partial, partial_lower, partial_upper, partial_p, partial_q.
 
-    q: p adjusted for having looked at all these pairs, by Benjamini and Hochberg ("Controlling the false discovery rate", Journal
-    of the Royal Statistical Society B 57, 1995): of the pairs with q ≤ 0.05, about one in twenty is expected to be chance. A
-    feature that never changes, or is the score itself, has no row.
+    q: p adjusted for having looked at all these pairs, by Benjamini and Hochberg ("Controlling the
+    false discovery rate", Journal of the Royal Statistical Society B 57, 1995): of the pairs with q
+    ≤ 0.05, about one in twenty is expected to be chance. A feature that never changes, or is the
+    score itself, has no row.
     """
     rows = []
     for feature, values in features.items():
@@ -70,7 +78,12 @@ def correlations(
             left = rank_correlation(values, given, *(() if held is None else (held,)))
             rows.append(
                 {"feature": feature, "score": score, **plain._asdict()}
-                | {"partial": left.rho, "partial_lower": left.lower, "partial_upper": left.upper, "partial_p": left.p}
+                | {
+                    "partial": left.rho,
+                    "partial_lower": left.lower,
+                    "partial_upper": left.upper,
+                    "partial_p": left.p,
+                }
             )
     for p, q in (("p", "q"), ("partial_p", "partial_q")):
         for row, adjusted in zip(rows, false_discovery([row[p] for row in rows]), strict=True):
@@ -89,8 +102,8 @@ def false_discovery(p: Sequence[float]) -> np.ndarray:
 
 
 def _left_of_ranks(columns: np.ndarray) -> np.ndarray | None:
-    """(2, n) The ranks of the first two rows once those of the others are taken away, centred, of length 1; None where nothing
-    is left of one of them."""
+    """(2, n) The ranks of the first two rows once those of the others are taken away, centred, of
+    length 1; None where nothing is left of one of them."""
     from scipy.stats import rankdata
 
     ranks = rankdata(columns, axis=1)

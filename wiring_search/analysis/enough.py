@@ -87,7 +87,9 @@ def _retrained(fresh: "pandas.Series") -> str:
     return f"Retrained with {fresh['seeds']:.0f} fresh seeds{failed}, the best candidate"
 
 
-def _none(finished: "pandas.DataFrame", rules: dict[str, float], metric: str, means: "pandas.Series") -> str:
+def _none(
+    finished: "pandas.DataFrame", rules: dict[str, float], metric: str, means: "pandas.Series"
+) -> str:
     """Why no candidate qualifies. means: over fresh seeds, by trial."""
     varies = qualified(finished, {})
     if not varies.any():

@@ -1,7 +1,9 @@
-"""What is known of the expected error of each candidate: its mean over trainings, and how far that may be off.
+"""What is known of the expected error of each candidate: its mean over trainings, and how far that
+may be off.
 
-Three places tell: repeats within the search (`--repeats`), `wiring-search repeat`, and `wiring-search retrain`; of a candidate
-that has several, the one with the most trainings counts. Of a candidate that was trained once nothing is known.
+Three places tell: repeats within the search (`--repeats`), `wiring-search repeat`, and
+`wiring-search retrain`; of a candidate that has several, the one with the most trainings counts. Of
+a candidate that was trained once nothing is known.
 """
 
 from collections.abc import Iterator
@@ -29,9 +31,9 @@ class _Known(NamedTuple):
 def trainings(store: Store, finished: "pandas.DataFrame") -> "pandas.DataFrame":
     """One row a candidate of `finished` (rows of the study's table), with its index:
 
-    mean: of its error, that of the search where it was trained once. standard_error: of the mean, NaN where nothing is known.
-    freedom: degrees of freedom of the standard error. trainings: how many the mean is of. source: "repeats", "repeat" or
-    "retrain"; empty where nothing is known.
+    mean: of its error, that of the search where it was trained once. standard_error: of the mean,
+    NaN where nothing is known. freedom: degrees of freedom of the standard error. trainings: how
+    many the mean is of. source: "repeats", "repeat" or "retrain"; empty where nothing is known.
     """
     import pandas
 
@@ -47,20 +49,27 @@ def trainings(store: Store, finished: "pandas.DataFrame") -> "pandas.DataFrame":
             if one is None
             else (one.mean, one.standard_error, one.trainings - 1, one.trainings, one.source)
         )
-    return pandas.DataFrame(rows, columns=["mean", "standard_error", "freedom", "trainings", "source"], index=finished.index)
+    return pandas.DataFrame(
+        rows,
+        columns=["mean", "standard_error", "freedom", "trainings", "source"],
+        index=finished.index,
+    )
 
 
 def _repeats(store: Store, finished: "pandas.DataFrame") -> Iterator[_Known]:
     count = store.config.repeats
     if count < 2:
         return
-    for trial, mean, error in zip(finished["trial"], finished["error"], finished["error_se"], strict=True):
+    for trial, mean, error in zip(
+        finished["trial"], finished["error"], finished["error_se"], strict=True
+    ):
         if np.isfinite(error):
             yield _Known(int(trial), "repeats", float(mean), float(error), count)
 
 
 def _repeated(store: Store, finished: "pandas.DataFrame") -> Iterator[_Known]:
-    """Of the files of `repeat`, the trial's own wiring: an initialisation's error is its mean over the orders of the data."""
+    """Of the files of `repeat`, the trial's own wiring: an initialisation's error is its mean over
+    the orders of the data."""
     import pandas
 
     for trial, wiring in zip(finished["trial"], finished["wiring_id"], strict=True):
@@ -68,12 +77,16 @@ def _repeated(store: Store, finished: "pandas.DataFrame") -> Iterator[_Known]:
         if path.exists():
             table = pandas.read_csv(path)
             own = table[table["wiring_id"] == wiring]
-            yield from _of(int(trial), "repeat", own.groupby("init_seed")["error"].apply(list).to_list())
+            yield from _of(
+                int(trial), "repeat", own.groupby("init_seed")["error"].apply(list).to_list()
+            )
 
 
 def _retrained(store: Store) -> Iterator[_Known]:
     table = store.retrained()
-    for trial, own in table[(table["control"] == "") & (table["status"] == Status.OK.value)].groupby("trial"):
+    for trial, own in table[
+        (table["control"] == "") & (table["status"] == Status.OK.value)
+    ].groupby("trial"):
         yield from _of(int(trial), "retrain", [[error] for error in own["error"]])
 
 

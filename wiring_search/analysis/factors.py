@@ -1,4 +1,5 @@
-"""What matters in a study: importance of dimensions, marginals, structure of wirings against scores. From the store alone.
+"""What matters in a study: importance of dimensions, marginals, structure of wirings against
+scores. From the store alone.
 
     found = mattering(store)      # tables; seconds for hundreds of candidates
     page = plain_data(found)      # the same for a page: dictionaries and lists of numbers, small whatever the study's size
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 Told = Callable[[int, int], None]
 
 SIGNIFICANT = 0.05
-# Correlations with these would only say again how the size comes about; a reader who wants that names them as objectives.
+# Correlations with these would only say again how the size comes about; a reader who wants that
+# names them as objectives.
 SIZES = ("synapses", "parameters")
 _SEED = "wiring_seed"  # numbers without an order: one more is not more of anything
 _MOST_BINS, _LEAST_IN_BIN = 20, 10
@@ -36,11 +38,12 @@ _MOST_BINS, _LEAST_IN_BIN = 20, 10
 class Matters:
     """objectives: those that were asked for.
 
-    importance: one row an objective and dimension (`importance.importances`). structure: one row a candidate that was trained to
-    the end: trial, and the features of `structure.FEATURES`. correlations: one row a feature and score, strongest first
-    (`correlations.correlations`), with `kind`: structure or dimension, and `reading`: what it says in a few words. candidates: the
-    study's table of the same candidates, with `on_front`. dimensions: those that vary, with whether their range is logarithmic
-    (None for names).
+    importance: one row an objective and dimension (`importance.importances`). structure: one row a
+    candidate that was trained to the end: trial, and the features of `structure.FEATURES`.
+    correlations: one row a feature and score, strongest first (`correlations.correlations`), with
+    `kind`: structure or dimension, and `reading`: what it says in a few words. candidates: the
+    study's table of the same candidates, with `on_front`. dimensions: those that vary, with whether
+    their range is logarithmic (None for names).
     """
 
     objectives: tuple[str, ...]
@@ -56,37 +59,62 @@ class Matters:
         return tuple(dict.fromkeys(self.correlations["score"])) if len(self.correlations) else ()
 
 
-def mattering(store: Store, objectives: Sequence[str] = (), told: Told = lambda done, count: None) -> Matters:
-    """objectives: those of the study where none are given; correlations are also with what else was measured.
+def mattering(
+    store: Store, objectives: Sequence[str] = (), told: Told = lambda done, count: None
+) -> Matters:
+    """objectives: those of the study where none are given; correlations are also with what else was
+    measured.
 
-    told(done, count): importances and wirings. Raises ValueError for a score that is no objective or was not measured, and while
-    fewer than four candidates have been trained to the end.
+    told(done, count): importances and wirings. Raises ValueError for a score that is no objective
+    or was not measured, and while fewer than four candidates have been trained to the end.
     """
     import pandas
 
     from wiring_search.analysis.importance import importances
 
-    space, asked = Space.from_json(store.config.space), tuple(dict.fromkeys(objectives)) or store.config.objectives
+    space, asked = (
+        Space.from_json(store.config.space),
+        tuple(dict.fromkeys(objectives)) or store.config.objectives,
+    )
     table = results.candidates(store.table()).reset_index(drop=True)
     results.minimised_points(table, asked)  # refuses what is no score here
     if len(table) < 4:
-        raise ValueError(f"{store.folder} has {len(table)} candidates trained to the end; what matters can be told from 4 on")
+        raise ValueError(
+            f"{store.folder} has {len(table)} candidates trained to the end; what matters can be told from 4 on"
+        )
     front = set(results.front(table, store.config.objectives)["trial"])
     candidates = table.assign(on_front=table["trial"].isin(front))
-    wirings = [candidate.wiring for candidate in store.candidates([int(trial) for trial in table["trial"]])]
+    wirings = [
+        candidate.wiring for candidate in store.candidates([int(trial) for trial in table["trial"]])
+    ]
     half = len(wirings)
     structure = pandas.DataFrame(structures(wirings, lambda done, _: told(done, 2 * half)))
     structure.insert(0, "trial", table["trial"])
     dimensions = _dimensions(space, table)
     trials = store.trials(candidates=False)
-    importance = importances(space, trials, asked, store.config.seed, lambda done, of: told(half + half * done // of, 2 * half))
-    measured = [name for name in store.config.measured if name in OBJECTIVES and name not in SIZES and name != "latency_us"]
-    correlated = _correlated(candidates, structure, dimensions, tuple(dict.fromkeys((*asked, *measured))), asked)
-    return Matters(asked, pandas.DataFrame(importance), structure, correlated, candidates, dimensions)
+    importance = importances(
+        space,
+        trials,
+        asked,
+        store.config.seed,
+        lambda done, of: told(half + half * done // of, 2 * half),
+    )
+    measured = [
+        name
+        for name in store.config.measured
+        if name in OBJECTIVES and name not in SIZES and name != "latency_us"
+    ]
+    correlated = _correlated(
+        candidates, structure, dimensions, tuple(dict.fromkeys((*asked, *measured))), asked
+    )
+    return Matters(
+        asked, pandas.DataFrame(importance), structure, correlated, candidates, dimensions
+    )
 
 
 def _dimensions(space: Space, table: "pandas.DataFrame") -> dict[str, bool | None]:
-    """Those that differ among the candidates: whether their range is logarithmic, None for names."""
+    """Those that differ among the candidates: whether their range is logarithmic, None for
+    names."""
     found: dict[str, bool | None] = {}
     for name in space.dimensions:
         values = table[f"p.{name}"].dropna()
@@ -109,18 +137,28 @@ def _correlated(
     features = {name: structure[name].to_numpy(float) for name in structure if name != "trial"}
     kinds = dict.fromkeys(features, "structure")
     for name, log in dimensions.items():
-        values = None if log is None or name == _SEED else table[f"p.{name}"].astype(float).to_numpy()
+        values = (
+            None if log is None or name == _SEED else table[f"p.{name}"].astype(float).to_numpy()
+        )
         # A layer's size is a dimension and a feature; one of them is enough.
         if values is not None and not any(_same(values, other) for other in features.values()):
             key = name if name not in features else f"p.{name}"
             features[key], kinds[key] = values, "dimension"
-    of = {name: table[name].astype(float).to_numpy() for name in scores if name in asked or name not in SIZES}
+    of = {
+        name: table[name].astype(float).to_numpy()
+        for name in scores
+        if name in asked or name not in SIZES
+    }
     rows = correlations(features, of, table["synapses"].astype(float).to_numpy())
     found = pandas.DataFrame(rows, columns=_COLUMNS)
     found.insert(2, "kind", [kinds[feature] for feature in found["feature"]])
     found["reading"] = [reading(row) for row in found.itertuples()]
     order = found["score"].map(list(of).index), -found["rho"].abs()
-    return found.assign(a=order[0], b=order[1]).sort_values(["a", "b", "feature"], ignore_index=True).drop(columns=["a", "b"])
+    return (
+        found.assign(a=order[0], b=order[1])
+        .sort_values(["a", "b", "feature"], ignore_index=True)
+        .drop(columns=["a", "b"])
+    )
 
 
 _COLUMNS = ["feature", "score", "rho", "lower", "upper", "p", "q", "n"]
@@ -134,7 +172,8 @@ def _same(dimension: np.ndarray, feature: np.ndarray) -> bool:
 
 
 def reading(row: Any) -> str:
-    """What a row of correlations says, in a few words; of a score of size there is nothing to hold constant."""
+    """What a row of correlations says, in a few words; of a score of size there is nothing to hold
+    constant."""
     sure, left = row.q <= SIGNIFICANT, row.partial_q <= SIGNIFICANT
     if math.isnan(row.partial):
         return "more than chance" if sure else "may be chance"
@@ -142,12 +181,16 @@ def reading(row: Any) -> str:
         return "hidden by size, there at equal size" if left else "may be chance"
     if left:
         return "not only size" if row.rho * row.partial > 0 else "the other way round at equal size"
-    return "size or not: cannot be told" if row.partial_lower <= row.rho <= row.partial_upper else "size explains it"
+    return (
+        "size or not: cannot be told"
+        if row.partial_lower <= row.rho <= row.partial_upper
+        else "size explains it"
+    )
 
 
 def sentence(row: Any) -> str:
-    """A row of correlations in words: "density against error: −0.41 (−0.55 to −0.25), at equal size −0.08 (−0.26 to 0.10): size
-    explains it"."""
+    """A row of correlations in words: "density against error: −0.41 (−0.55 to −0.25), at equal size
+    −0.08 (−0.26 to 0.10): size explains it"."""
     said = f"{row.feature} against {row.score}: {_interval(row.rho, row.lower, row.upper)}"
     if not math.isnan(row.partial):
         said += f", at equal size {_interval(row.partial, row.partial_lower, row.partial_upper)}"
@@ -159,21 +202,33 @@ def _interval(value: float, lower: float, upper: float) -> str:
 
 
 def marginal(table: "pandas.DataFrame", dimension: str, score: str) -> list[dict[str, Any]]:
-    """How a score lies along one dimension, whatever the others are: at most twenty bins, of ten candidates or more (of a third where
-    there are fewer than thirty), or one a name.
+    """How a score lies along one dimension, whatever the others are: at most twenty bins, of ten
+    candidates or more (of a third where there are fewer than thirty), or one a name.
 
-    at: the median of the dimension, or the name; low, high: its range in the bin; n; lower, median, upper: the score's quartiles.
-    Candidates where the dimension does not exist are in none.
+    at: the median of the dimension, or the name; low, high: its range in the bin; n; lower, median,
+    upper: the score's quartiles. Candidates where the dimension does not exist are in none.
     """
     rows = table[[f"p.{dimension}", score]].dropna()
     values, scores = rows[f"p.{dimension}"].to_numpy(), rows[score].to_numpy(float)
     found = []
     for members in _bins(values):
         of = values[members]
-        low, at, high = (of[0],) * 3 if isinstance(of[0], str) else np.quantile(of.astype(float), (0, 0.5, 1)).tolist()
+        low, at, high = (
+            (of[0],) * 3
+            if isinstance(of[0], str)
+            else np.quantile(of.astype(float), (0, 0.5, 1)).tolist()
+        )
         lower, median, upper = np.quantile(scores[members], (0.25, 0.5, 0.75)).tolist()
         found.append(
-            {"at": at, "low": low, "high": high, "n": int(members.sum()), "lower": lower, "median": median, "upper": upper}
+            {
+                "at": at,
+                "low": low,
+                "high": high,
+                "n": int(members.sum()),
+                "lower": lower,
+                "median": median,
+                "upper": upper,
+            }
         )
     return found
 
@@ -201,12 +256,17 @@ def plain_data(found: Matters) -> dict[str, Any]:
     """What a page shows, as JSON takes it (no NaN; None where there is no number):
 
     objectives; candidates (how many); enough (whether importances rest on 50 trials or more);
-    importance: by objective, a list of {dimension, importance, lower, upper, chance, trials}, the most important first;
-    marginals: by objective, by dimension, {log: true, false, or null for names, bins: as of `marginal`};
-    correlations: a list of rows as in `Matters.correlations`, with `sentence`.
+    importance: by objective, a list of {dimension, importance, lower, upper, chance, trials}, the
+    most important first; marginals: by objective, by dimension, {log: true, false, or null for
+    names, bins: as of `marginal`}; correlations: a list of rows as in `Matters.correlations`, with
+    `sentence`.
     """
     importance = {
-        name: _plain(found.importance[found.importance["objective"] == name].drop(columns=["objective", "enough"]))
+        name: _plain(
+            found.importance[found.importance["objective"] == name].drop(
+                columns=["objective", "enough"]
+            )
+        )
         for name in found.objectives
     }
     marginals = {
@@ -216,7 +276,9 @@ def plain_data(found: Matters) -> dict[str, Any]:
         }
         for objective in found.objectives
     }
-    correlated = found.correlations.assign(sentence=[sentence(row) for row in found.correlations.itertuples()])
+    correlated = found.correlations.assign(
+        sentence=[sentence(row) for row in found.correlations.itertuples()]
+    )
     return {
         "objectives": list(found.objectives),
         "candidates": len(found.candidates),

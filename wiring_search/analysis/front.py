@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wiring_search.analysis.expected_error import trainings
-from wiring_search.analysis.pareto import Knees, drawn, hypervolume, is_front, knees, probability_on_front
+from wiring_search.analysis.pareto import (
+    Knees,
+    drawn,
+    hypervolume,
+    is_front,
+    knees,
+    probability_on_front,
+)
 from wiring_search.analysis.reference_point import Reference, reference
 from wiring_search.analysis.table import candidates, compared, minimised_points
 from wiring_search.store import Store
@@ -22,13 +29,14 @@ _MAY_BE = 0.25
 class Front:
     """The front of a study in some objectives.
 
-    rows: the front by synapses and then error, below it the trained baselines, as `results.compared`; besides knee (bool),
-    knee_share (of resamples that have it as their knee), probability (that the candidate is truly on the front of those that were
-    trained several times, NaN where that is unknown), trainings (how many the error that this rests on is the mean of) and source
-    (where they are from, see `trainings`). beside: trials that are not on the front, but are with a probability of a quarter or
-    more. stability: of the knee, NaN where there is none; by_errors: whether it was found by drawing errors, not by resampling
-    candidates.
-    hypervolume: below `reference`, NaN before that is known.
+    rows: the front by synapses and then error, below it the trained baselines, as
+    `results.compared`; besides knee (bool), knee_share (of resamples that have it as their knee),
+    probability (that the candidate is truly on the front of those that were trained several times,
+    NaN where that is unknown), trainings (how many the error that this rests on is the mean of) and
+    source (where they are from, see `trainings`). beside: trials that are not on the front, but are
+    with a probability of a quarter or more. stability: of the knee, NaN where there is none;
+    by_errors: whether it was found by drawing errors, not by resampling candidates. hypervolume:
+    below `reference`, NaN before that is known.
     """
 
     objectives: tuple[str, ...]
@@ -47,11 +55,15 @@ class Front:
 
 
 def front_of(
-    store: Store, objectives: tuple[str, ...] | None = None, given: dict[str, float] | None = None, seed: int = 0
+    store: Store,
+    objectives: tuple[str, ...] | None = None,
+    given: dict[str, float] | None = None,
+    seed: int = 0,
 ) -> Front:
-    """The front of a study in its own objectives, or in others. given: numbers of the reference point for some objectives, for
-    this once; seed: of the resampling. Raises ValueError for a column that is no objective or was not measured, and for a given
-    number whose objective is not asked for."""
+    """The front of a study in its own objectives, or in others. given: numbers of the reference
+    point for some objectives, for this once; seed: of the resampling. Raises ValueError for a
+    column that is no objective or was not measured, and for a given number whose objective is not
+    asked for."""
     objectives = objectives or store.config.objectives
     table = store.table()
     finished = candidates(table)
@@ -60,7 +72,11 @@ def front_of(
     draws = _draws(known, points, objectives, seed)
     found = _knees(points, objectives, draws, seed)
     probability = (
-        np.where(np.isnan(draws[0]), np.nan, probability_on_front(points, objectives.index("error"), draws))
+        np.where(
+            np.isnan(draws[0]),
+            np.nan,
+            probability_on_front(points, objectives.index("error"), draws),
+        )
         if draws is not None
         else np.full(len(points), np.nan)
     )
@@ -72,9 +88,15 @@ def front_of(
         source=known["source"],
     ).set_index("trial")
     rows = compared(table, objectives)
-    extra = of[["knee", "knee_share", "probability", "trainings", "source"]].reindex(rows["trial"]).reset_index(drop=True)
+    extra = (
+        of[["knee", "knee_share", "probability", "trainings", "source"]]
+        .reindex(rows["trial"])
+        .reset_index(drop=True)
+    )
     extra = extra.assign(knee=extra["knee"].eq(True), source=extra["source"].fillna(""))
-    maybe = of[(of["probability"] >= _MAY_BE) & ~is_front(points)].sort_values("probability", ascending=False)["probability"]
+    maybe = of[(of["probability"] >= _MAY_BE) & ~is_front(points)].sort_values(
+        "probability", ascending=False
+    )["probability"]
     corner = reference(store, objectives).with_given(given or {})
     return Front(
         objectives,
@@ -87,10 +109,12 @@ def front_of(
     )
 
 
-def _draws(known: "pandas.DataFrame", points: np.ndarray, objectives: tuple[str, ...], seed: int) -> np.ndarray | None:
-    """(draws, candidates) errors, NaN for candidates that were trained once: among many, an error that chance made small would
-    stand above means over fresh seeds, which chance has left. None where the error is no objective, or one of the front was
-    trained once."""
+def _draws(
+    known: "pandas.DataFrame", points: np.ndarray, objectives: tuple[str, ...], seed: int
+) -> np.ndarray | None:
+    """(draws, candidates) errors, NaN for candidates that were trained once: among many, an error
+    that chance made small would stand above means over fresh seeds, which chance has left. None
+    where the error is no objective, or one of the front was trained once."""
     several = (known["trainings"] > 1).to_numpy()
     front = is_front(points)
     if "error" not in objectives or not front.any() or not several[front].all():
@@ -99,5 +123,11 @@ def _draws(known: "pandas.DataFrame", points: np.ndarray, objectives: tuple[str,
     return np.where(several & np.isfinite(points[:, objectives.index("error")]), draws, np.nan)
 
 
-def _knees(points: np.ndarray, objectives: tuple[str, ...], draws: np.ndarray | None, seed: int) -> Knees:
-    return knees(points, seed=seed) if draws is None else knees(points, objectives.index("error"), draws, seed=seed)
+def _knees(
+    points: np.ndarray, objectives: tuple[str, ...], draws: np.ndarray | None, seed: int
+) -> Knees:
+    return (
+        knees(points, seed=seed)
+        if draws is None
+        else knees(points, objectives.index("error"), draws, seed=seed)
+    )

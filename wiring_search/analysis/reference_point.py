@@ -17,10 +17,11 @@ _ERRORS = ("error", "error_upper")
 
 @dataclass(frozen=True)
 class Reference:
-    """Where hypervolumes are measured from: what is worse than it in any objective is worth nothing.
+    """Where hypervolumes are measured from: what is worse than it in any objective is worth
+    nothing.
 
-    shown: its numbers, as scores are shown; NaN where nothing is known yet. found: how each was found, in words. kept: whether
-    the store keeps it for good.
+    shown: its numbers, as scores are shown; NaN where nothing is known yet. found: how each was
+    found, in words. kept: whether the store keeps it for good.
     """
 
     objectives: tuple[str, ...]
@@ -43,23 +44,30 @@ class Reference:
         return ", ".join(f"{name} {value:.4g} ({how})" for name, value, how in parts)
 
     def with_given(self, given: dict[str, float]) -> "Reference":
-        """The same with other numbers for some objectives. Raises ValueError for one that is none of its objectives."""
+        """The same with other numbers for some objectives. Raises ValueError for one that is none
+        of its objectives."""
         strange = next((name for name in given if name not in self.objectives), None)
         if strange is not None:
             raise ValueError(
                 f"the reference has a number for {strange}, which is no objective here; give some of {', '.join(self.objectives)}"
             )
-        shown = tuple(given.get(name, value) for name, value in zip(self.objectives, self.shown, strict=True))
-        found = tuple("as given" if name in given else how for name, how in zip(self.objectives, self.found, strict=True))
+        shown = tuple(
+            given.get(name, value) for name, value in zip(self.objectives, self.shown, strict=True)
+        )
+        found = tuple(
+            "as given" if name in given else how
+            for name, how in zip(self.objectives, self.found, strict=True)
+        )
         return Reference(self.objectives, shown, found, self.kept and not given)
 
 
 def reference(store: Store, objectives: tuple[str, ...]) -> Reference:
-    """The reference point of a study, the same ever after: that of an error is the worst trivial rule's, as a network that loses
-    to it is worth nothing; of a score that has a worst, that; of any other a tenth beyond the worst of the first 16
-    candidates that finished well, by trial.
+    """The reference point of a study, the same ever after: that of an error is the worst trivial
+    rule's, as a network that loses to it is worth nothing; of a score that has a worst, that; of
+    any other a tenth beyond the worst of the first 16 candidates that finished well, by trial.
 
-    It is kept in the store as soon as there are 16; before, it may move. Raises ValueError for a name that is no objective.
+    It is kept in the store as soon as there are 16; before, it may move. Raises ValueError for a
+    name that is no objective.
     """
     # Kept once for a set of objectives, in whatever order they are asked for.
     ordered = tuple(sorted(objectives))
@@ -73,7 +81,9 @@ def reference(store: Store, objectives: tuple[str, ...]) -> Reference:
             store.keep_reference_point(ordered, shown)
             shown, kept = store.reference_point(ordered) or shown, True
     found = tuple(_worst(store, name, np.empty(0))[1] for name in objectives)
-    return Reference(objectives, tuple(shown[ordered.index(name)] for name in objectives), found, kept)
+    return Reference(
+        objectives, tuple(shown[ordered.index(name)] for name in objectives), found, kept
+    )
 
 
 def _worst(store: Store, name: str, first: np.ndarray) -> tuple[float, str]:
@@ -81,9 +91,15 @@ def _worst(store: Store, name: str, first: np.ndarray) -> tuple[float, str]:
     known = SCORES[name].worst
     if known is not None:
         return known, "the worst there is"
-    rules = {rule: error for rule, error in store.facts.get("baselines", {}).items() if math.isfinite(error)}
+    rules = {
+        rule: error
+        for rule, error in store.facts.get("baselines", {}).items()
+        if math.isfinite(error)
+    }
     if name in _ERRORS and rules:
         rule = max(rules, key=rules.__getitem__)
         return rules[rule], f"the worst trivial rule, {rule}"
     worst = float(first.max(initial=-math.inf)) if len(first) else math.nan
-    return SCORES[name].sign * (worst + abs(worst) / 10), f"a tenth beyond the worst of the first {ENOUGH}"
+    return SCORES[name].sign * (
+        worst + abs(worst) / 10
+    ), f"a tenth beyond the worst of the first {ENOUGH}"

@@ -1,11 +1,14 @@
-"""Whether two groups of trainings differ, from a handful of seeds each: how much, how surely, and what could not have been seen.
+"""Whether two groups of trainings differ, from a handful of seeds each: how much, how surely, and
+what could not have been seen.
 
-The test is Welch's ("The generalization of 'Student's' problem when several different population variances are involved",
-Biometrika 34, 1947), for a control need not spread as its winner does. Beside it stands the permutation test of the same
-difference, which assumes nothing of the distribution, but whose p-value cannot be below 2 / C(n + m, n): 0.1 for three seeds
-against three, 0.008 for five against five, too coarse to survive a correction for many comparisons. The effect size is A12, the
-probability that a training of one group beats one of the other (Vargha and Delaney, J. Educ. Behav. Stat. 25, 2000); p-values
-of many comparisons are corrected after Holm (Scand. J. Stat. 6, 1979). Trainings that failed must have been left out before.
+The test is Welch's ("The generalization of 'Student's' problem when several different population
+variances are involved", Biometrika 34, 1947), for a control need not spread as its winner does.
+Beside it stands the permutation test of the same difference, which assumes nothing of the
+distribution, but whose p-value cannot be below 2 / C(n + m, n): 0.1 for three seeds against three,
+0.008 for five against five, too coarse to survive a correction for many comparisons. The effect
+size is A12, the probability that a training of one group beats one of the other (Vargha and
+Delaney, J. Educ. Behav. Stat. 25, 2000); p-values of many comparisons are corrected after Holm
+(Scand. J. Stat. 6, 1979). Trainings that failed must have been left out before.
 """
 
 import math
@@ -22,8 +25,8 @@ _PERMUTATIONS = 20_000
 
 @dataclass(frozen=True)
 class Mean:
-    """n values, their mean, its standard error, and the interval that contains the expected value with 95 % confidence
-    (Student's t); NaN where there are too few values."""
+    """n values, their mean, its standard error, and the interval that contains the expected value
+    with 95 % confidence (Student's t); NaN where there are too few values."""
 
     n: int
     mean: float
@@ -41,12 +44,14 @@ class Mean:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two groups of errors, the mean of the second minus that of the first: above 0, the first group is better.
+    """Of two groups of errors, the mean of the second minus that of the first: above 0, the first
+    group is better.
 
-    lower, upper: its 95 % interval; p: two-sided, of Welch's test. p_permutation: of the permutation test. better: A12, the
-    probability that one of the first group has the smaller error, ties counting half. visible: the difference that the test would
-    have found with a probability of 80 %, by the spread that there is; whatever is much smaller went unseen. NaN where a group
-    has fewer than two values.
+    lower, upper: its 95 % interval; p: two-sided, of Welch's test. p_permutation: of the
+    permutation test. better: A12, the probability that one of the first group has the smaller
+    error, ties counting half. visible: the difference that the test would have found with a
+    probability of 80 %, by the spread that there is; whatever is much smaller went unseen. NaN
+    where a group has fewer than two values.
     """
 
     mean: float
@@ -77,9 +82,13 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
     mean, p_permutation = float(two.mean() - one.mean()), permutation_p(one, two)
     parts = one.var(ddof=1) / len(one), two.var(ddof=1) / len(two)
     se = math.sqrt(sum(parts))
-    if se == 0:  # no spread at all: there is nothing to hold the difference against but the permutations
+    if (
+        se == 0
+    ):  # no spread at all: there is nothing to hold the difference against but the permutations
         return Difference(mean, mean, mean, p_permutation, p_permutation, a12(one, two), 0.0)
-    freedom = sum(parts) ** 2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, (one, two), strict=True))
+    freedom = sum(parts) ** 2 / sum(
+        part**2 / (len(group) - 1) for part, group in zip(parts, (one, two), strict=True)
+    )
     reach = _quantile((1 + _CONFIDENCE) / 2, freedom)
     return Difference(
         mean=mean,
@@ -93,8 +102,8 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
 
 
 def permutation_p(first: Sequence[float], second: Sequence[float], seed: int = 0) -> float:
-    """Two-sided, of the difference of means: exact where there are few ways to deal the values out, from a sample of them
-    otherwise."""
+    """Two-sided, of the difference of means: exact where there are few ways to deal the values out,
+    from a sample of them otherwise."""
     values, n = np.concatenate([first, second]).astype(float), len(first)
     centred = values - values.mean()
     if math.comb(len(values), n) <= _PERMUTATIONS:
@@ -109,7 +118,8 @@ def permutation_p(first: Sequence[float], second: Sequence[float], seed: int = 0
 
 
 def a12(first: Sequence[float], second: Sequence[float]) -> float:
-    """The probability that a value of the first is smaller than one of the second, ties counting half; NaN for empty groups."""
+    """The probability that a value of the first is smaller than one of the second, ties counting
+    half; NaN for empty groups."""
     one, two = np.asarray(first, float)[:, None], np.asarray(second, float)[None, :]
     return float(((one < two) + 0.5 * (one == two)).mean()) if one.size and two.size else math.nan
 

@@ -1,7 +1,7 @@
 """The studies that are compared, and which of them are runs of one method.
 
-Studies whose configurations differ in nothing but the seed are runs of one method; its name is what their folders' names have in
-common.
+Studies whose configurations differ in nothing but the seed are runs of one method; its name is what
+their folders' names have in common.
 """
 
 import os
@@ -33,9 +33,9 @@ _NUMBER = re.compile(r"[-_./ ]*(seed|run|s|r)?[-_./ ]*\d*$")
 
 @dataclass(frozen=True)
 class Study:
-    """One study as it is now. name: the last parts of its folder that tell it from the others. finished: its candidates that
-    trained well; points: (candidates, objectives), smaller is better; history: one row a trial and rung, with the place of its
-    pack in the order of finishing."""
+    """One study as it is now. name: the last parts of its folder that tell it from the others.
+    finished: its candidates that trained well; points: (candidates, objectives), smaller is better;
+    history: one row a trial and rung, with the place of its pack in the order of finishing."""
 
     name: str
     folder: Path
@@ -58,16 +58,23 @@ class Method:
 def read_studies(
     folders: Sequence[Path], objectives: tuple[str, ...], told: Told = lambda done, count: None
 ) -> tuple[list[Study], Reference]:
-    """The studies in these folders, and the reference point that they share: in every objective the worst of their own.
+    """The studies in these folders, and the reference point that they share: in every objective the
+    worst of their own.
 
-    objectives: none for those that all studies have searched for. Raises ValueError for fewer than two folders, one that is given
-    twice, studies of different tasks, runs with the same seed, an objective that one of them has not measured, and where
-    no candidate has finished.
+    objectives: none for those that all studies have searched for. Raises ValueError for fewer than
+    two folders, one that is given twice, studies of different tasks, runs with the same seed, an
+    objective that one of them has not measured, and where no candidate has finished.
     """
     folders = [Path(folder) for folder in folders]
     if len(folders) < 2:
-        raise ValueError(f"{len(folders)} study is nothing to compare; name two run folders or more")
-    repeated = [folder for i, folder in enumerate(folders) if folder.resolve() in [other.resolve() for other in folders[:i]]]
+        raise ValueError(
+            f"{len(folders)} study is nothing to compare; name two run folders or more"
+        )
+    repeated = [
+        folder
+        for i, folder in enumerate(folders)
+        if folder.resolve() in [other.resolve() for other in folders[:i]]
+    ]
     if repeated:
         raise ValueError(f"{repeated[0]} is given twice; name each run folder once")
     with ExitStack() as stack:
@@ -76,14 +83,18 @@ def read_studies(
         _refuse_equal_seeds(stores)
         objectives = objectives or _common(stores)
         if not 2 <= len(objectives) <= 5:
-            raise ValueError(f"the objectives are {', '.join(objectives)}; fronts are compared in 2 to 5 of them")
+            raise ValueError(
+                f"the objectives are {', '.join(objectives)}; fronts are compared in 2 to 5 of them"
+            )
         studies = []
         for name, store in zip(_names(folders), stores, strict=True):
             studies.append(_study(name, store, objectives))
             told(len(studies), len(stores))
         corner = _shared([reference(store, objectives) for store in stores])
     if not corner.known:
-        raise ValueError(f"no candidate has finished in any of {', '.join(map(str, folders))}; go on with one of them first")
+        raise ValueError(
+            f"no candidate has finished in any of {', '.join(map(str, folders))}; go on with one of them first"
+        )
     return studies, corner
 
 
@@ -91,15 +102,26 @@ def methods_of(studies: Sequence[Study]) -> tuple[Method, ...]:
     """The studies by configuration, in the order in which they were given; runs by seed."""
     groups: list[list[Study]] = []
     for study in studies:
-        group = next((group for group in groups if _without_seed(group[0].config) == _without_seed(study.config)), None)
+        group = next(
+            (
+                group
+                for group in groups
+                if _without_seed(group[0].config) == _without_seed(study.config)
+            ),
+            None,
+        )
         if group is None:
             groups.append([study])
         else:
             group.append(study)
     names = [_name_of([study.name for study in group]) for group in groups]
-    clear = [name if names.count(name) == 1 else ", ".join(s.name for s in g) for name, g in zip(names, groups, strict=True)]
+    clear = [
+        name if names.count(name) == 1 else ", ".join(s.name for s in g)
+        for name, g in zip(names, groups, strict=True)
+    ]
     return tuple(
-        Method(name, tuple(sorted(group, key=lambda study: study.config.seed))) for name, group in zip(clear, groups, strict=True)
+        Method(name, tuple(sorted(group, key=lambda study: study.config.seed)))
+        for name, group in zip(clear, groups, strict=True)
     )
 
 
@@ -107,7 +129,9 @@ def differing(methods: Sequence[Method]) -> dict[str, list[str]]:
     """The settings in which methods differ, by name: what each has."""
     configs = [method.runs[0].config.to_json() for method in methods]
     names = [
-        name for name in configs[0] if name not in ("seed", "space_name") and any(c[name] != configs[0][name] for c in configs)
+        name
+        for name in configs[0]
+        if name not in ("seed", "space_name") and any(c[name] != configs[0][name] for c in configs)
     ]
     return {name: [_brief(config, name) for config in configs] for name in names}
 
@@ -128,8 +152,19 @@ def _study(name: str, store: Store, objectives: tuple[str, ...]) -> Study:
         raise ValueError(f"{store.folder}: {fault}") from None
     places = {pack.number: pack.place for pack in store.packs()}
     history = store.history()
-    history = history.assign(place=history["pack"].map(places)).sort_values(["place", "trial"], kind="stable")
-    return Study(name, store.folder, store.config, store.facts, store.ended is not None, finished, points, history)
+    history = history.assign(place=history["pack"].map(places)).sort_values(
+        ["place", "trial"], kind="stable"
+    )
+    return Study(
+        name,
+        store.folder,
+        store.config,
+        store.facts,
+        store.ended is not None,
+        finished,
+        points,
+        history,
+    )
 
 
 def _without_seed(config: StudyConfig) -> StudyConfig:
@@ -153,7 +188,12 @@ def _refuse_other_tasks(stores: Sequence[Store]) -> None:
 def _refuse_equal_seeds(stores: Sequence[Store]) -> None:
     for i, store in enumerate(stores):
         same = next(
-            (other for other in stores[:i] if other.config == replace(store.config, space_name=other.config.space_name)), None
+            (
+                other
+                for other in stores[:i]
+                if other.config == replace(store.config, space_name=other.config.space_name)
+            ),
+            None,
         )
         if same is not None:
             raise ValueError(
@@ -163,8 +203,13 @@ def _refuse_equal_seeds(stores: Sequence[Store]) -> None:
 
 
 def _common(stores: Sequence[Store]) -> tuple[str, ...]:
-    """The objectives that all of them have searched for; size and error where these are too few to make a front."""
-    common = tuple(name for name in stores[0].config.objectives if all(name in store.config.objectives for store in stores))
+    """The objectives that all of them have searched for; size and error where these are too few to
+    make a front."""
+    common = tuple(
+        name
+        for name in stores[0].config.objectives
+        if all(name in store.config.objectives for store in stores)
+    )
     return common if len(common) > 1 else ("error", "synapses")
 
 
@@ -174,7 +219,9 @@ def _shared(references: Sequence[Reference]) -> Reference:
     worst = np.array([column[np.isfinite(column)].max(initial=-np.inf) for column in points.T])
     shown = minimised(first.objectives, np.where(np.isfinite(worst), worst, np.nan))
     found = tuple(
-        how if len({one.shown[place] for one in references}) == 1 else "the worst of the studies' own"
+        how
+        if len({one.shown[place] for one in references}) == 1
+        else "the worst of the studies' own"
         for place, how in enumerate(first.found)
     )
     return Reference(first.objectives, tuple(map(float, shown)), found)

@@ -1,5 +1,5 @@
-"""What is read out of a store: the table, the front, which candidates have learned anything, and the
-files of a run folder."""
+"""What is read out of a store: the table, the front, which candidates have learned anything, and
+the files of a run folder."""
 
 import math
 from typing import TYPE_CHECKING
@@ -18,13 +18,14 @@ NEAR = 0.01
 
 
 def candidates(table: "pandas.DataFrame") -> "pandas.DataFrame":
-    """The rows of trials that finished well: those that are no baseline, no duplicate and did not fail."""
+    """The rows of trials that finished well: those that are no baseline, no duplicate and did not
+    fail."""
     return table[(table["status"] == Status.OK.value) & (table["baseline"] == "")]
 
 
 def front(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.DataFrame":
-    """The trials that no other one dominates, by synapses and then error; baselines, duplicates and failed trials are
-    on no front.
+    """The trials that no other one dominates, by synapses and then error; baselines, duplicates and
+    failed trials are on no front.
 
     Raises ValueError for a column that is no objective.
     """
@@ -36,8 +37,8 @@ def front(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.Dat
 def compared(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.DataFrame":
     """The front, and below it the trained baselines by synapses and then error.
 
-    A column `on_front` says of each row whether it lies on the joint front: neither a candidate nor a baseline dominates
-    it. Raises ValueError for a column that is no objective.
+    A column `on_front` says of each row whether it lies on the joint front: neither a candidate nor
+    a baseline dominates it. Raises ValueError for a column that is no objective.
     """
     import pandas
 
@@ -62,18 +63,26 @@ def qualified(rows: "pandas.DataFrame", rules: dict[str, float]) -> "pandas.Seri
 
 
 def nearly(error: float, metric: str) -> tuple[float, str]:
-    """The greatest error that is nearly as good as this one, and how that is told: within 0.01 of an accuracy or F1, within
-    1 % of any other error."""
-    return (error + NEAR + 1e-12, "0.01 of it") if metric in SHARES else (error * (1 + NEAR) + 1e-12, "1 % of it")
+    """The greatest error that is nearly as good as this one, and how that is told: within 0.01 of
+    an accuracy or F1, within 1 % of any other error."""
+    return (
+        (error + NEAR + 1e-12, "0.01 of it")
+        if metric in SHARES
+        else (error * (1 + NEAR) + 1e-12, "1 % of it")
+    )
 
 
 def minimised_points(rows: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
-    """(rows, objectives) float64, smaller is better; NaN where a score is absent. Raises ValueError for a column that is no
-    objective, or was not measured."""
+    """(rows, objectives) float64, smaller is better; NaN where a score is absent. Raises ValueError
+    for a column that is no objective, or was not measured."""
     unknown = [name for name in objectives if name not in OBJECTIVES]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no objective; known: {', '.join(OBJECTIVES)}")
     absent = [name for name in objectives if name not in rows]
     if absent:
-        raise ValueError(f"{absent[0]} was not measured in this study; it has {', '.join(n for n in OBJECTIVES if n in rows)}")
-    return minimised(objectives, rows[list(objectives)].astype(float).to_numpy().reshape(-1, len(objectives)))
+        raise ValueError(
+            f"{absent[0]} was not measured in this study; it has {', '.join(n for n in OBJECTIVES if n in rows)}"
+        )
+    return minimised(
+        objectives, rows[list(objectives)].astype(float).to_numpy().reshape(-1, len(objectives))
+    )

@@ -1,5 +1,6 @@
-"""What retraining has shown of a study's winners, as plain data out of its store: how good they are with fresh seeds and on the test
-split, how far searching had flattered them, and whether their wirings beat the null wirings that were trained beside them."""
+"""What retraining has shown of a study's winners, as plain data out of its store: how good they are
+with fresh seeds and on the test split, how far searching had flattered them, and whether their
+wirings beat the null wirings that were trained beside them."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -31,28 +32,35 @@ _NO_BETTER = {
 
 @dataclass(frozen=True, eq=False)
 class Winners:
-    """Errors throughout (smaller is better); se: standard errors; lower, upper: 95 % intervals over seeds; NaN where unknown.
+    """Errors throughout (smaller is better); se: standard errors; lower, upper: 95 % intervals over
+    seeds; NaN where unknown.
 
-    table: one row a retrained trial, by synapses and trial: trial, synapses, parameters, latency_us, neuron, searched (its error
-    in the search), trained and failed (fresh trainings that ended well, and the others, which no mean contains), valid, valid_se,
-    valid_lower, valid_upper (validation split), drop (valid − searched), tested (trainings that the test split was opened for),
-    test, test_se, test_lower, test_upper, opening (the first one of its trainings, from 1; NA before), optimistic, pessimistic
-    (bool: on these fronts of the test split, see `wiring_search.analysis.generalisation_gap`; False where it is not opened), certainty (the probability
-    that no other winner dominates it, by what fresh seeds show; see `wiring_search.analysis.pareto.certainty`).
+    table: one row a retrained trial, by synapses and trial: trial, synapses, parameters,
+    latency_us, neuron, searched (its error in the search), trained and failed (fresh trainings that
+    ended well, and the others, which no mean contains), valid, valid_se, valid_lower, valid_upper
+    (validation split), drop (valid − searched), tested (trainings that the test split was opened
+    for), test, test_se, test_lower, test_upper, opening (the first one of its trainings, from 1; NA
+    before), optimistic, pessimistic (bool: on these fronts of the test split, see
+    `wiring_search.analysis.generalisation_gap`; False where it is not opened), certainty (the
+    probability that no other winner dominates it, by what fresh seeds show; see
+    `wiring_search.analysis.pareto.certainty`).
 
-    controls: one row a retrained trial and control, in the order of the table and of `controls.CONTROLS`: trial, control, reason
-    (why it is not applicable, "" where it is; all that follows is then NaN or empty), trained, failed, synapses and parameters
-    (means over its null wirings), valid, valid_se, test, test_se, split ("test", or "validation" where that is not opened: where
-    the groups are compared), difference (control − winner: above 0, the winner is better), lower, upper, p (Welch), p_holm
-    (corrected over all rows), p_permutation, better (A12), visible (a difference that would have been found with a probability
-    of 80 %), sentence.
+    controls: one row a retrained trial and control, in the order of the table and of
+    `controls.CONTROLS`: trial, control, reason (why it is not applicable, "" where it is; all that
+    follows is then NaN or empty), trained, failed, synapses and parameters (means over its null
+    wirings), valid, valid_se, test, test_se, split ("test", or "validation" where that is not
+    opened: where the groups are compared), difference (control − winner: above 0, the winner is
+    better), lower, upper, p (Welch), p_holm (corrected over all rows), p_permutation, better (A12),
+    visible (a difference that would have been found with a probability of 80 %), sentence.
 
-    overall: one row a control that was trained for two trials or more: control, trials (compared), split, difference, lower, upper,
-    p, p_holm (over the controls), sentence; the mean over those trials, draw by draw, so that the interval is about seeds.
+    overall: one row a control that was trained for two trials or more: control, trials (compared),
+    split, difference, lower, upper, p, p_holm (over the controls), sentence; the mean over those
+    trials, draw by draw, so that the interval is about seeds.
 
-    openings: `Store.openings`. seeds: the largest number of fresh trainings of a trial. luck: valid − searched, and shift: test − valid
-    of the same trainings, means over trials. objectives, fronts: what the fronts on test are in, and what became of them; None
-    before the split is opened for two trials. runs: `Store.retrained`, one row a training.
+    openings: `Store.openings`. seeds: the largest number of fresh trainings of a trial. luck: valid
+    − searched, and shift: test − valid of the same trainings, means over trials. objectives,
+    fronts: what the fronts on test are in, and what became of them; None before the split is opened
+    for two trials. runs: `Store.retrained`, one row a training.
     """
 
     table: "pandas.DataFrame"
@@ -77,8 +85,15 @@ def winners(store: Store) -> Winners | None:
         return None
     trials = store.table()
     trials = trials[trials["baseline"] == ""].set_index("trial")
-    rows = [_winner(own[own["trial"] == trial], trials.loc[trial]) for trial in dict.fromkeys(own["trial"])]
-    table = pandas.DataFrame(rows).astype({"opening": "Int64"}).sort_values(["synapses", "trial"], ignore_index=True)
+    rows = [
+        _winner(own[own["trial"] == trial], trials.loc[trial])
+        for trial in dict.fromkeys(own["trial"])
+    ]
+    table = (
+        pandas.DataFrame(rows)
+        .astype({"opening": "Int64"})
+        .sort_values(["synapses", "trial"], ignore_index=True)
+    )
     objectives = tuple(store.config.objectives)
     objectives = objectives if "error" in objectives else ("error", *objectives)
     fronts = _fronts(store, table, trials, objectives)
@@ -88,7 +103,10 @@ def winners(store: Store) -> Winners | None:
         if fronts is not None:
             table.loc[table["tested"] > 0, name] = getattr(fronts, name)
     controls = _controls(store, runs, table)
-    wide = {split: own.pivot(index="trial", columns="draw", values=split) for split in ("error", "test_error")}
+    wide = {
+        split: own.pivot(index="trial", columns="draw", values=split)
+        for split in ("error", "test_error")
+    }
     searched = table.set_index("trial").loc[wide["error"].index, ["searched"]].to_numpy()
     return Winners(
         table=table,
@@ -127,11 +145,19 @@ def _winner(runs: "pandas.DataFrame", trial: "pandas.Series") -> dict[str, Any]:
 
 
 def _spread(name: str, found: Mean) -> dict[str, float]:
-    return {name: found.mean, f"{name}_se": found.se, f"{name}_lower": found.lower, f"{name}_upper": found.upper}
+    return {
+        name: found.mean,
+        f"{name}_se": found.se,
+        f"{name}_lower": found.lower,
+        f"{name}_upper": found.upper,
+    }
 
 
-def _points(table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...], split: str) -> np.ndarray:
-    """(winners, objectives), minimised: the mean error on the split over fresh seeds; the others stay as the search measured them."""
+def _points(
+    table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...], split: str
+) -> np.ndarray:
+    """(winners, objectives), minimised: the mean error on the split over fresh seeds; the others
+    stay as the search measured them."""
     rows = trials.loc[table["trial"], list(objectives)].astype(float)
     return results.minimised_points(rows.assign(error=table[split].to_numpy(float)), objectives)
 
@@ -142,17 +168,26 @@ def _fronts(
     tested, reference = table[table["tested"] > 0], reference_of(store, objectives)
     if len(tested) < 2 or not reference.known:
         return None
-    return fronts_on_test(*(_points(tested, trials, objectives, split) for split in ("valid", "test")), reference.point)
+    return fronts_on_test(
+        *(_points(tested, trials, objectives, split) for split in ("valid", "test")),
+        reference.point,
+    )
 
 
-def _certainty(table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
+def _certainty(
+    table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...]
+) -> np.ndarray:
     """On test where all winners are tested."""
     split, counted = ("test", "tested") if (table["tested"] > 0).all() else ("valid", "trained")
     errors = drawn(table[split], table[f"{split}_se"], table[counted] - 1)
-    return probability_on_front(_points(table, trials, objectives, split), objectives.index("error"), errors)
+    return probability_on_front(
+        _points(table, trials, objectives, split), objectives.index("error"), errors
+    )
 
 
-def _controls(store: Store, runs: "pandas.DataFrame", table: "pandas.DataFrame") -> "pandas.DataFrame":
+def _controls(
+    store: Store, runs: "pandas.DataFrame", table: "pandas.DataFrame"
+) -> "pandas.DataFrame":
     import pandas
 
     trained = runs.groupby(["trial", "control"]).groups
@@ -183,23 +218,41 @@ def _controls(store: Store, runs: "pandas.DataFrame", table: "pandas.DataFrame")
         "test",
         "test_se",
     ]
-    columns += ["split", "difference", "lower", "upper", "p", "p_holm", "p_permutation", "better", "visible", "sentence"]
+    columns += [
+        "split",
+        "difference",
+        "lower",
+        "upper",
+        "p",
+        "p_holm",
+        "p_permutation",
+        "better",
+        "visible",
+        "sentence",
+    ]
     made = pandas.DataFrame(rows, columns=columns).astype({"trained": "Int64", "failed": "Int64"})
     made["p_holm"] = holm(made["p"].astype(float))
     made["sentence"] = [
-        f"not applicable: {row.reason}" if compared is None else _told(row.control, compared, row.p_holm, seeds)
+        f"not applicable: {row.reason}"
+        if compared is None
+        else _told(row.control, compared, row.p_holm, seeds)
         for row, (compared, seeds) in zip(made.itertuples(), found, strict=True)
     ]
     return made
 
 
-def _control(own: "pandas.DataFrame", null: "pandas.DataFrame") -> tuple[dict[str, Any], tuple[Difference, int]]:
-    """One winner's trainings against those of a control of it; also, how many there were of each at least."""
+def _control(
+    own: "pandas.DataFrame", null: "pandas.DataFrame"
+) -> tuple[dict[str, Any], tuple[Difference, int]]:
+    """One winner's trainings against those of a control of it; also, how many there were of each at
+    least."""
     good = null[null["status"] == Status.OK.value]
     split, column = _split(own, null)
     groups = [group[column].dropna().tolist() for group in (own, null)]
     compared = difference(*groups)
-    values = {"difference" if name == "mean" else name: value for name, value in asdict(compared).items()}
+    values = {
+        "difference" if name == "mean" else name: value for name, value in asdict(compared).items()
+    }
     valid, test = mean_of(good["error"].tolist()), mean_of(good["test_error"].dropna().tolist())
     return {
         "reason": "",
@@ -214,8 +267,11 @@ def _control(own: "pandas.DataFrame", null: "pandas.DataFrame") -> tuple[dict[st
 
 
 def _split(*groups: "pandas.DataFrame") -> tuple[str, str]:
-    """Where groups are compared: on test where every training that ended well was tested; the column of the errors."""
-    opened = all(group.loc[group["status"] == Status.OK.value, "tested"].notna().all() for group in groups)
+    """Where groups are compared: on test where every training that ended well was tested; the
+    column of the errors."""
+    opened = all(
+        group.loc[group["status"] == Status.OK.value, "tested"].notna().all() for group in groups
+    )
     return ("test", "test_error") if opened else ("validation", "error")
 
 
@@ -225,17 +281,33 @@ def _overall(runs: "pandas.DataFrame", controls: "pandas.DataFrame") -> "pandas.
 
     rows = []
     for control in dict.fromkeys(controls.loc[controls["reason"] == "", "control"]):
-        trials = controls.loc[(controls["control"] == control) & (controls["reason"] == ""), "trial"]
+        trials = controls.loc[
+            (controls["control"] == control) & (controls["reason"] == ""), "trial"
+        ]
         if len(trials) < 2:
             continue
-        own, null = (runs[(runs["control"] == name) & runs["trial"].isin(trials)] for name in ("", control))
+        own, null = (
+            runs[(runs["control"] == name) & runs["trial"].isin(trials)] for name in ("", control)
+        )
         split, column = _split(own, null)
-        one, two = (group.pivot(index="trial", columns="draw", values=column) for group in (own, null))
+        one, two = (
+            group.pivot(index="trial", columns="draw", values=column) for group in (own, null)
+        )
         both = one.columns.intersection(two.columns)
         mean = drop(one[both], two[both])
-        rows.append({"control": control, "trials": len(trials), "split": split, "difference": mean.mean, "lower": mean.lower})
+        rows.append(
+            {
+                "control": control,
+                "trials": len(trials),
+                "split": split,
+                "difference": mean.mean,
+                "lower": mean.lower,
+            }
+        )
         rows[-1] |= {"upper": mean.upper, "p": mean.p}
-    table = pandas.DataFrame(rows, columns=["control", "trials", "split", "difference", "lower", "upper", "p"])
+    table = pandas.DataFrame(
+        rows, columns=["control", "trials", "split", "difference", "lower", "upper", "p"]
+    )
     table["p_holm"] = holm(table["p"].astype(float))
     table["sentence"] = [_told_of_all(row) for row in table.itertuples()]
     return table
@@ -263,9 +335,7 @@ def _told_of_all(row: Any) -> str:
     better = row.difference > 0
     if row.p_holm < SURE:
         verb = "beat" if better else "are worse than"
-        return (
-            f"over {row.trials} trials, the wirings {verb} {what} by {abs(row.difference):.2g} ({interval}, p = {row.p_holm:.2g})"
-        )
+        return f"over {row.trials} trials, the wirings {verb} {what} by {abs(row.difference):.2g} ({interval}, p = {row.p_holm:.2g})"
     if row.p < SURE:
         sureness = f"p = {row.p:.2g}, but {row.p_holm:.2g} among all comparisons"
         verb = "better" if better else "worse"

@@ -1,5 +1,5 @@
-"""The command line. Every command reads and writes run folders; what it does is in `wiring_search.run` and
-`wiring_search.run`.
+"""The command line. Every command reads and writes run folders; what it does is in
+`wiring_search.run` and `wiring_search.run`.
 
 Heavy libraries are imported inside the commands, so that `--help` answers at once.
 """
@@ -17,7 +17,8 @@ from wiring_search.cli import search, show, compare, factors, examine, retrain, 
 from wiring_search.cli.options import app, errors
 from wiring_search.cli.tables import plain
 
-# Typer carries a click of its own in some versions, and uses the installed one in others; this is the one it raises.
+# Typer carries a click of its own in some versions, and uses the installed one in others; this is
+# the one it raises.
 _UsageFault = typer.BadParameter.__base__
 
 

@@ -10,7 +10,8 @@ from wiring_search.cli.tables import finite, number, plain, print_table, with_sp
 
 @app.command()
 def robustness(out: Folder, trial: Trials = None, quiet: Quiet = False) -> None:
-    """How much worse trained candidates become when their data shift: noise, missing samples, another pace …
+    """How much worse trained candidates become when their data shift: noise, missing samples,
+    another pace …
 
     Writes OUT/robustness.csv and OUT/robustness.png. Validation split; nothing is trained.
     """
@@ -40,15 +41,27 @@ def robustness(out: Folder, trial: Trials = None, quiet: Quiet = False) -> None:
 
 @app.command()
 def dynamics(out: Folder, trial: Trials = None) -> None:
-    """How trained candidates move, before and after training: trajectories, gradient through time, time constants.
+    """How trained candidates move, before and after training: trajectories, gradient through time,
+    time constants.
 
     Writes OUT/dynamics.csv and OUT/dynamics.png. Nothing is trained.
     """
     from wiring_search import run
 
     table = run.dynamics(out, tuple(trial or ()))
-    names = ["expressivity", "gradient_slope", "gradient", "kernel_rank", "tau_lower", "tau_median", "tau_upper"]
-    rows = [[str(row["trial"]), row["stage"], *(number(row[name]) for name in names)] for _, row in table.iterrows()]
+    names = [
+        "expressivity",
+        "gradient_slope",
+        "gradient",
+        "kernel_rank",
+        "tau_lower",
+        "tau_median",
+        "tau_upper",
+    ]
+    rows = [
+        [str(row["trial"]), row["stage"], *(number(row[name]) for name in names)]
+        for _, row in table.iterrows()
+    ]
     print_table(["trial", "stage", *names], rows, "Dynamics")
     console.print(
         "gradient: what the slope (of ln ‖∂ last state/∂ state k steps earlier‖ over k) means for sequences of this length"
@@ -60,7 +73,8 @@ def dynamics(out: Folder, trial: Trials = None) -> None:
 
 @app.command()
 def cost(out: Folder, trial: Trials = None) -> None:
-    """What candidates cost to run and to train. Latency is measured now, one sample at a time, on one core."""
+    """What candidates cost to run and to train. Latency is measured now, one sample at a time, on
+    one core."""
     from wiring_search import run
 
     costs = run.costs(out, tuple(trial or ()))
@@ -71,15 +85,31 @@ def cost(out: Folder, trial: Trials = None) -> None:
         + [f"{of.latency_us.median:.2f} ({of.latency_us.lower:.2f} to {of.latency_us.upper:.2f})"]
         for number, of in costs.items()
     ]
-    columns = ["trial", "synapses", "parameters", "state", "evaluations", "updates", "KiB to train", "µs, quickest", "µs, median"]
-    print_table(columns, rows, "Costs; evaluations, updates and latency (with its quartiles) are of one time step")
+    columns = [
+        "trial",
+        "synapses",
+        "parameters",
+        "state",
+        "evaluations",
+        "updates",
+        "KiB to train",
+        "µs, quickest",
+        "µs, median",
+    ]
+    print_table(
+        columns,
+        rows,
+        "Costs; evaluations, updates and latency (with its quartiles) are of one time step",
+    )
 
 
 @app.command()
 def repeat(
     out: Folder,
     trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
-    seeds: Annotated[int, typer.Option(help="Wirings, initialisations and orders of the data: so many of each.")] = 5,
+    seeds: Annotated[
+        int, typer.Option(help="Wirings, initialisations and orders of the data: so many of each.")
+    ] = 5,
     quiet: Quiet = False,
 ) -> None:
     """Train a candidate again with other seeds: its mean error, and what the spread comes from.
@@ -95,7 +125,9 @@ def repeat(
         console.print(f"Training trial {trial} again, {plan.trainings} times: {sizes}")
     with counted(console, "trainings", quiet) as told:
         found = run.repeat(out, trial, seeds, told)
-    console.print(f"[bold]trial {trial}[/]: error {found.searched:.4g} in the search (one draw, and chosen for it)")
+    console.print(
+        f"[bold]trial {trial}[/]: error {found.searched:.4g} in the search (one draw, and chosen for it)"
+    )
     console.print(
         f"  again, its own wiring: {found.mean:.4g} ± {found.standard_error:.2g} (mean and standard error over "
         f"{len(plan.init_seeds)} initialisations); the expected error is below {found.upper:.4g} with 95 % confidence; a single "
@@ -107,7 +139,10 @@ def repeat(
     except ValueError as reason:
         console.print(f"  no split of the variance: {plain(str(reason))}", soft_wrap=True)
         return
-    rows = [[name, f"{getattr(split, name) ** 0.5:.2g}", f"{share:.0%}"] for name, share in split.shares.items()]
+    rows = [
+        [name, f"{getattr(split, name) ** 0.5:.2g}", f"{share:.0%}"]
+        for name, share in split.shares.items()
+    ]
     print_table(["what varies", "standard deviation of the error", "share of the variance"], rows)
     console.print("residual: what an order of the data does to one network and not to another.")
     if len(plan.wirings) == 1:
@@ -117,9 +152,15 @@ def repeat(
 @app.command()
 def memory(
     out: Folder,
-    trial: Annotated[list[int], typer.Option(help="A trial's number, as in the tables; give the option again for more.")],
+    trial: Annotated[
+        list[int],
+        typer.Option(help="A trial's number, as in the tables; give the option again for more."),
+    ],
     tasks: Annotated[
-        str, typer.Option(help="By commas: recall, copy, adding, parity, parity-dense, pixel-digits, permuted-pixel-digits.")
+        str,
+        typer.Option(
+            help="By commas: recall, copy, adding, parity, parity-dense, pixel-digits, permuted-pixel-digits."
+        ),
     ] = "recall,copy,adding,parity-dense",
     lags: Annotated[str, typer.Option(help="Steps to remember over, by commas.")] = "4,8,16,32",
     seeds: Annotated[int, typer.Option(help="Seeds of the weights for each trial.")] = 3,
@@ -140,14 +181,27 @@ def memory(
 
     steps = whole_numbers("--lags", lags)
     with counted(console, "memory trainings", quiet) as told:
-        rows, standings = run.memory(out, trial, names_in(tasks), steps, seeds, epochs, samples, told)
+        rows, standings = run.memory(
+            out, trial, names_in(tasks), steps, seeds, epochs, samples, told
+        )
     cells = [
-        [str(row.trial), row.task, str(row.lag), f"{row.solved} of {row.tried}", with_spread(row.metric, row.mean, row.spread)]
+        [
+            str(row.trial),
+            row.task,
+            str(row.lag),
+            f"{row.solved} of {row.tried}",
+            with_spread(row.metric, row.mean, row.spread),
+        ]
         for row in rows.itertuples()
     ]
-    print_table(["trial", "task", "lag", "seeds that solved it", "on the test split"], cells, "Long-term memory")
+    print_table(
+        ["trial", "task", "lag", "seeds that solved it", "on the test split"],
+        cells,
+        "Long-term memory",
+    )
     cells = [
-        [str(row.trial), row.task, str(row.longest), with_spread("", row.area, row.spread)] for row in standings.itertuples()
+        [str(row.trial), row.task, str(row.longest), with_spread("", row.area, row.spread)]
+        for row in standings.itertuples()
     ]
     print_table(["trial", "task", "longest lag solved", "area (0 … 1)"], cells)
     console.print(f"Table: {plain(str(out / run.MEMORY_TABLE))}", soft_wrap=True)
@@ -158,13 +212,22 @@ def memory(
 def solvers(
     out: Folder,
     trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
-    samples: Annotated[int, typer.Option(min=1, help="Validation sequences that a solver's own errors are measured on.")] = 64,
-    hyper: Annotated[bool, typer.Option(help="Fit hypersolvers, on training sequences, and compare them too.")] = True,
+    samples: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Validation sequences that a solver's own errors are measured on."
+        ),
+    ] = 64,
+    hyper: Annotated[
+        bool, typer.Option(help="Fit hypersolvers, on training sequences, and compare them too.")
+    ] = True,
     quiet: Quiet = False,
 ) -> None:
-    """Run the trained network of a trial with other solvers: what each costs, how true it is, how good at the task.
+    """Run the trained network of a trial with other solvers: what each costs, how true it is, how
+    good at the task.
 
-    For neurons that are a differential equation (ltc, ct-rnn, neural-ode). Nothing is trained again.
+    For neurons that are a differential equation (ltc, ct-rnn, neural-ode). Nothing is trained
+    again.
     """
     from wiring_search import run
     from wiring_search.cli.progress import counted
@@ -186,8 +249,18 @@ def solvers(
         for _, row in found.table.iterrows()
     ]
     title = f"Trial {trial} with other solvers (validation split)"
-    print_table(["solver", "steps", "evaluations", "terminal error", "worst error", "stable", *scores, ""], rows, title)
-    console.print("evaluations: of the right-hand side, one time step; a hypersolver's correction comes on top, once a sub-step")
-    console.print("terminal and worst error: of the neurons' states, relative to the fine solution of the same weights")
+    print_table(
+        ["solver", "steps", "evaluations", "terminal error", "worst error", "stable", *scores, ""],
+        rows,
+        title,
+    )
+    console.print(
+        "evaluations: of the right-hand side, one time step; a hypersolver's correction comes on top, once a sub-step"
+    )
+    console.print(
+        "terminal and worst error: of the neurons' states, relative to the fine solution of the same weights"
+    )
     console.print(plain(found.answer), soft_wrap=True)
-    console.print(f"\nTable: {plain(str(found.csv))}\nPicture: {plain(str(found.picture))}", soft_wrap=True)
+    console.print(
+        f"\nTable: {plain(str(found.csv))}\nPicture: {plain(str(found.picture))}", soft_wrap=True
+    )

@@ -17,15 +17,21 @@ def export(
     out: Folder,
     trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
     to: Annotated[
-        str, typer.Option(help="By commas: torch, onnx, ncps, graphml, json, dot, c; or all that can hold it.")
+        str,
+        typer.Option(
+            help="By commas: torch, onnx, ncps, graphml, json, dot, c; or all that can hold it."
+        ),
     ] = "all",
-    folder: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where to. Default: OUT/export-N.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where to. Default: OUT/export-N.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Take a trained network elsewhere: PyTorch, ONNX, C for microcontrollers, ncps, GraphML, JSON, Graphviz.
+    """Take a trained network elsewhere: PyTorch, ONNX, C for microcontrollers, ncps, GraphML, JSON,
+    Graphviz.
 
-    Every file is loaded again and held to the network on validation sequences before it is put in place. A README.md
-    beside the files tells how to load them, what goes in and what comes out.
+    Every file is loaded again and held to the network on validation sequences before it is put in
+    place. A README.md beside the files tells how to load them, what goes in and what comes out.
 
     [bold]Example[/]
 
@@ -37,12 +43,20 @@ def export(
     folder = folder or out / f"export-{trial}"
     left_out: list[tuple[str, str]] = []
     with counted(console, "formats", quiet) as told:
-        written = exporting.export(out, trial, names_in(to), folder, told, lambda name, why: left_out.append((name, why)))
+        written = exporting.export(
+            out, trial, names_in(to), folder, told, lambda name, why: left_out.append((name, why))
+        )
     columns = ["format", "files", "bytes", "largest difference", "relative", "µs a step"]
-    print_table(columns, [_row(one) for one in written], f"Trial {trial}, held to the network on validation sequences")
+    print_table(
+        columns,
+        [_row(one) for one in written],
+        f"Trial {trial}, held to the network on validation sequences",
+    )
     for one in written:
         if one.check.notes:
-            console.print(f"{one.format}: {', '.join(f'{name} {value:,}' for name, value in one.check.notes.items())}")
+            console.print(
+                f"{one.format}: {', '.join(f'{name} {value:,}' for name, value in one.check.notes.items())}"
+            )
     console.print(
         "differences: the largest, of outputs and states (of weights, for graphs); µs a step: one sample, on this machine"
     )

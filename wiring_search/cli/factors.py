@@ -16,12 +16,16 @@ _SHOWN = 8
 @app.command()
 def matters(
     out: Folder,
-    objectives: Annotated[str, typer.Option(help="Other objectives than the search's, by commas.")] = "",
+    objectives: Annotated[
+        str, typer.Option(help="Other objectives than the search's, by commas.")
+    ] = "",
     quiet: Quiet = False,
 ) -> None:
-    """What matters? Importance of every dimension; the structure of wirings against their scores, also at equal size.
+    """What matters? Importance of every dimension; the structure of wirings against their scores,
+    also at equal size.
 
-    Every number comes with its confidence. Writes OUT/importance.csv, structure.csv, correlations.csv, pictures, and the report anew.
+    Every number comes with its confidence. Writes OUT/importance.csv, structure.csv,
+    correlations.csv, pictures, and the report anew.
 
     [bold]Example[/]: wiring-search matters results/mine --objectives error,latency_us
     """
@@ -43,10 +47,18 @@ def matters(
 def _importance(found: "Matters", objective: str) -> None:
     own = found.importance[found.importance["objective"] == objective]
     if not own["importance"].notna().any():
-        console.print(f"Importance for {objective}: too few trials to tell ({own['trials'].max()}), or it never changes.")
+        console.print(
+            f"Importance for {objective}: too few trials to tell ({own['trials'].max()}), or it never changes."
+        )
         return
     rows = [
-        [row.dimension, f"{row.importance:.0%}", f"{row.lower:.0%} to {row.upper:.0%}", f"{row.chance:.0%}", _beyond(row)]
+        [
+            row.dimension,
+            f"{row.importance:.0%}",
+            f"{row.lower:.0%} to {row.upper:.0%}",
+            f"{row.chance:.0%}",
+            _beyond(row),
+        ]
         for row in own.head(_SHOWN).itertuples()
     ]
     title = f"Importance for {objective} (share, PED-ANOVA, {own['trials'].max()} trials)"
@@ -56,21 +68,31 @@ def _importance(found: "Matters", objective: str) -> None:
 
 
 def _beyond(row: object) -> str:
-    return "" if row.importance <= row.chance else "more than chance" if row.lower > row.chance else "probably more than chance"
+    return (
+        ""
+        if row.importance <= row.chance
+        else "more than chance"
+        if row.lower > row.chance
+        else "probably more than chance"
+    )
 
 
 def _correlations(found: "Matters") -> None:
     """With the objectives; but how size comes about from its parts is in the table only."""
     from wiring_search.analysis.factors import SIGNIFICANT, SIZES, sentence
 
-    console.print("\n[bold]Structure and dimensions against scores[/] (rank correlation, 95 % interval; strongest first)")
+    console.print(
+        "\n[bold]Structure and dimensions against scores[/] (rank correlation, 95 % interval; strongest first)"
+    )
     for score in (name for name in found.objectives if name not in SIZES):
         own = found.correlations[found.correlations["score"] == score]
         sure = own[(own["q"] <= SIGNIFICANT) | (own["partial_q"] <= SIGNIFICANT)]
         for row in sure.head(_SHOWN).itertuples():
             console.print(f"  {plain(sentence(row))}", soft_wrap=True)
         more = f"{len(sure) - _SHOWN} more are clear; " if len(sure) > _SHOWN else ""
-        console.print(f"  {more}{len(own) - len(sure)} of {len(own)} may be chance (q > {SIGNIFICANT})")
+        console.print(
+            f"  {more}{len(own) - len(sure)} of {len(own)} may be chance (q > {SIGNIFICANT})"
+        )
     console.print(
         f"{len(found.candidates)} candidates. A correlation is no cause, and candidates that a sampler proposed are no independent "
         "draws.",

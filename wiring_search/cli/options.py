@@ -1,4 +1,5 @@
-"""What commands share: the application, where they print, and options that mean the same everywhere."""
+"""What commands share: the application, where they print, and options that mean the same
+everywhere."""
 
 import os
 import sys
@@ -26,28 +27,59 @@ errors = Console(stderr=True, highlight=False)
 Folder = Annotated[Path, typer.Argument(metavar="OUT", help="The run folder that `search` wrote.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=0, help="Ray workers, one core each. Default: all cores. 0 trains in this process, without Ray."),
+    typer.Option(
+        min=0,
+        help="Ray workers, one core each. Default: all cores. 0 trains in this process, without Ray.",
+    ),
 ]
 Address = Annotated[
     str | None,
-    typer.Option(envvar="RAY_ADDRESS", help="A Ray cluster to use, such as auto or ray://host:10001. Default: a local Ray."),
+    typer.Option(
+        envvar="RAY_ADDRESS",
+        help="A Ray cluster to use, such as auto or ray://host:10001. Default: a local Ray.",
+    ),
 ]
 WorkerCpus = Annotated[int, typer.Option("--worker-cpus", min=1, help="Cores of each worker.")]
-WorkerGpus = Annotated[float, typer.Option("--worker-gpus", min=0.0, help="Share of a GPU that each worker claims.")]
+WorkerGpus = Annotated[
+    float, typer.Option("--worker-gpus", min=0.0, help="Share of a GPU that each worker claims.")
+]
 Device = Annotated[
-    str, typer.Option(help="Where to train: cpu, cuda, or auto: on GPUs where there are any, for kinds of neuron that can.")
+    str,
+    typer.Option(
+        help="Where to train: cpu, cuda, or auto: on GPUs where there are any, for kinds of neuron that can."
+    ),
 ]
 Patience = Annotated[
-    float, typer.Option(min=1.0, help="Seconds without a sign of life from its training, after which a worker counts as hung.")
+    float,
+    typer.Option(
+        min=1.0,
+        help="Seconds without a sign of life from its training, after which a worker counts as hung.",
+    ),
 ]
 Own = Annotated[
-    str | None, typer.Option("--extension", help="A Python file of your own neurons, scores and tasks; see docs/how-to.")
+    str | None,
+    typer.Option(
+        "--extension", help="A Python file of your own neurons, scores and tasks; see docs/how-to."
+    ),
 ]
-Log = Annotated[str, typer.Option(help="Log elsewhere too, by commas: tensorboard, mlflow, wandb. Default: nowhere.")]
-Minutes = Annotated[float | None, typer.Option(help="Stop after so much wall time; `resume` goes on.")]
-CoreHours = Annotated[float | None, typer.Option(help="Stop after so many core-hours, of all workers together.")]
+Log = Annotated[
+    str,
+    typer.Option(
+        help="Log elsewhere too, by commas: tensorboard, mlflow, wandb. Default: nowhere."
+    ),
+]
+Minutes = Annotated[
+    float | None, typer.Option(help="Stop after so much wall time; `resume` goes on.")
+]
+CoreHours = Annotated[
+    float | None, typer.Option(help="Stop after so many core-hours, of all workers together.")
+]
 Trials = Annotated[
-    list[int] | None, typer.Option("--trial", help="A trial's number, as in the tables; may be given again. Default: the front.")
+    list[int] | None,
+    typer.Option(
+        "--trial",
+        help="A trial's number, as in the tables; may be given again. Default: the front.",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")]
 
@@ -64,7 +96,9 @@ def named_numbers(option: str, text: str) -> dict[str, float]:
         try:
             found[name.strip()] = float(value)
         except ValueError:
-            raise ValueError(f"{option} is {text!r}; give numbers by name, such as error=0.9,synapses=1000") from None
+            raise ValueError(
+                f"{option} is {text!r}; give numbers by name, such as error=0.9,synapses=1000"
+            ) from None
     return found
 
 
@@ -72,4 +106,6 @@ def whole_numbers(option: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in names_in(text))
     except ValueError:
-        raise ValueError(f"{option} is {text!r}; give whole numbers by commas, such as 4,8,16") from None
+        raise ValueError(
+            f"{option} is {text!r}; give whole numbers by commas, such as 4,8,16"
+        ) from None

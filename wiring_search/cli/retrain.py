@@ -33,12 +33,20 @@ if TYPE_CHECKING:
 def retrain(
     out: Folder,
     trial: Trials = None,
-    seeds: Annotated[int, typer.Option(help="Fresh trainings of each trial, and of each of its controls.")] = 5,
+    seeds: Annotated[
+        int, typer.Option(help="Fresh trainings of each trial, and of each of its controls.")
+    ] = 5,
     controls: Annotated[
-        str, typer.Option(help="What to hold each wiring against, by commas: rewired, random, polarity, dense; or none.")
+        str,
+        typer.Option(
+            help="What to hold each wiring against, by commas: rewired, random, polarity, dense; or none."
+        ),
     ] = "rewired,random,polarity,dense",
     test: Annotated[
-        bool, typer.Option("--test/--no-test", help="Open the test split in the end. It is opened once a network.")
+        bool,
+        typer.Option(
+            "--test/--no-test", help="Open the test split in the end. It is opened once a network."
+        ),
     ] = True,
     workers: Workers = None,
     address: Address = None,
@@ -48,11 +56,13 @@ def retrain(
     patience: Patience = 300.0,
     quiet: Quiet = False,
 ) -> None:
-    """Train the winners again, beside controls, and open the test split: is it the topology, or only the size?
+    """Train the winners again, beside controls, and open the test split: is it the topology, or
+    only the size?
 
-    Each trial is trained anew with seeds that the search never used, and as often each of its controls, each time another wiring:
-    rewired (same degrees), random (same size), polarity (same graph, shuffled signs), dense (as many parameters). Then all are
-    evaluated once on the test split, and the store notes that. What is trained is not trained again; more --seeds add to it.
+    Each trial is trained anew with seeds that the search never used, and as often each of its
+    controls, each time another wiring: rewired (same degrees), random (same size), polarity (same
+    graph, shuffled signs), dense (as many parameters). Then all are evaluated once on the test
+    split, and the store notes that. What is trained is not trained again; more --seeds add to it.
     Writes OUT/winners.csv, OUT/controls.csv and OUT/winners.png.
 
     [bold]Examples[/]
@@ -68,7 +78,9 @@ def retrain(
     from wiring_search.run import Resources
 
     resources = Resources(workers, address, worker_cpus, worker_gpus, patience, device)
-    todo = run.plan(out, tuple(trial or ()), seeds, () if controls == "none" else names_in(controls))
+    todo = run.plan(
+        out, tuple(trial or ()), seeds, () if controls == "none" else names_in(controls)
+    )
     if not quiet:
         _announce(out, todo, resources)
     with counted(console, "trainings", quiet) as told:
@@ -109,7 +121,11 @@ def _show(found: "Winners") -> None:
             *(str(value) for value in (row.trial, row.synapses, row.parameters)),
             number(row.searched),
             with_spread("", row.valid, row.valid_se),
-            with_spread("", row.test, row.test_se) if row.tested else "sealed" if row.trained else "–",
+            with_spread("", row.test, row.test_se)
+            if row.tested
+            else "sealed"
+            if row.trained
+            else "–",
             f"{row.certainty:.2f}",
             *([f"{row.failed} of {row.failed + row.trained}"] if lost else []),
         ]
@@ -125,12 +141,23 @@ def _show(found: "Winners") -> None:
         "on the front",
         *(["failed"] if lost else []),
     ]
-    print_table(columns, rows, f"Winners, trained again: mean error ± standard error over {found.seeds} fresh seeds")
+    print_table(
+        columns,
+        rows,
+        f"Winners, trained again: mean error ± standard error over {found.seeds} fresh seeds",
+    )
     console.print(
-        _change("what searching had made of luck: fresh seeds, on validation, change the error by", found.luck), soft_wrap=True
+        _change(
+            "what searching had made of luck: fresh seeds, on validation, change the error by",
+            found.luck,
+        ),
+        soft_wrap=True,
     )
     if found.shift.n:
-        console.print(_change("from validation to test, the same networks change it by", found.shift), soft_wrap=True)
+        console.print(
+            _change("from validation to test, the same networks change it by", found.shift),
+            soft_wrap=True,
+        )
     if found.fronts is not None:
         console.print(
             f"fronts on test: {found.fronts.optimistic.sum()} of {found.fronts.optimistic.size} are on the optimistic one, "
@@ -138,8 +165,20 @@ def _show(found: "Winners") -> None:
             soft_wrap=True,
         )
     if len(found.controls):
-        columns = ["trial", "control", "synapses", "parameters", "error", "seen from", "what that says"]
-        print_table(columns, list(map(_control, found.controls.itertuples())), "Controls; p-values after Holm, over all of them")
+        columns = [
+            "trial",
+            "control",
+            "synapses",
+            "parameters",
+            "error",
+            "seen from",
+            "what that says",
+        ]
+        print_table(
+            columns,
+            list(map(_control, found.controls.itertuples())),
+            "Controls; p-values after Holm, over all of them",
+        )
         console.print(
             "seen from: a true difference of that size would have been found in four cases of five; smaller ones easily go unseen"
         )
@@ -152,7 +191,14 @@ def _control(row: Any) -> list[str]:
         return [str(row.trial), row.control, *"––––", row.sentence]
     error = (row.test, row.test_se) if row.split == "test" else (row.valid, row.valid_se)
     sizes = f"{row.synapses:.0f}", f"{row.parameters:.0f}"
-    return [str(row.trial), row.control, *sizes, with_spread("", *error), finite(row.visible, 2), row.sentence]
+    return [
+        str(row.trial),
+        row.control,
+        *sizes,
+        with_spread("", *error),
+        finite(row.visible, 2),
+        row.sentence,
+    ]
 
 
 def _change(what: str, found: "Mean") -> str:

@@ -43,39 +43,78 @@ _EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 
 @app.command()
 def search(
-    task: Annotated[str, typer.Option(help="What to learn; `wiring-search tasks` lists them.")] = "digits",
+    task: Annotated[
+        str, typer.Option(help="What to learn; `wiring-search tasks` lists them.")
+    ] = "digits",
     space: Annotated[
-        str, typer.Option(help="What may vary: a preset (`wiring-search spaces`) or your own .toml file.")
+        str,
+        typer.Option(
+            help="What may vary: a preset (`wiring-search spaces`) or your own .toml file."
+        ),
     ] = "default",
     trials: Annotated[
-        int | None, typer.Option(help="Candidates to train. Default: 64, or as many as --minutes or --core-hours allow.")
+        int | None,
+        typer.Option(
+            help="Candidates to train. Default: 64, or as many as --minutes or --core-hours allow."
+        ),
     ] = None,
-    sampler: Annotated[str, typer.Option(help="tpe, nsga2, nsga3, gp, qmc, evolution or random.")] = "tpe",
+    sampler: Annotated[
+        str, typer.Option(help="tpe, nsga2, nsga3, gp, qmc, evolution or random.")
+    ] = "tpe",
     objectives: Annotated[
-        str, typer.Option(help="What to be good at, by commas: error, synapses, parameters, latency_us, memory, expressivity, …")
+        str,
+        typer.Option(
+            help="What to be good at, by commas: error, synapses, parameters, latency_us, memory, expressivity, …"
+        ),
     ] = "error,synapses",
-    epochs: Annotated[int, typer.Option(help="Passes over the training split: the full budget of a candidate.")] = 60,
+    epochs: Annotated[
+        int, typer.Option(help="Passes over the training split: the full budget of a candidate.")
+    ] = 60,
     pruning: Annotated[
-        str, typer.Option(help="Who gets the full budget: none (all do), halving, median, or one-epoch and then the best.")
+        str,
+        typer.Option(
+            help="Who gets the full budget: none (all do), halving, median, or one-epoch and then the best."
+        ),
     ] = "none",
     eta: Annotated[
-        int, typer.Option(help="Halving: each rung has so many times the epochs of the one below, and 1/eta go on.")
+        int,
+        typer.Option(
+            help="Halving: each rung has so many times the epochs of the one below, and 1/eta go on."
+        ),
     ] = 3,
-    first_epochs: Annotated[int, typer.Option(help="Epochs of the first rung. Default: three rungs.")] = 0,
+    first_epochs: Annotated[
+        int, typer.Option(help="Epochs of the first rung. Default: three rungs.")
+    ] = 0,
     cut_as: Annotated[
         str,
-        typer.Option(help="How the sampler hears of who was cut: pruned, left-out, or low-fidelity, with their scores so far."),
+        typer.Option(
+            help="How the sampler hears of who was cut: pruned, left-out, or low-fidelity, with their scores so far."
+        ),
     ] = "low-fidelity",
     asynchronous: Annotated[
-        bool, typer.Option("--asynchronous", help="Wait for no slow pack. The table then depends on who was quicker.")
+        bool,
+        typer.Option(
+            "--asynchronous",
+            help="Wait for no slow pack. The table then depends on who was quicker.",
+        ),
     ] = False,
-    inherit: Annotated[bool, typer.Option(help="Sampler evolution: children start with their parent's weights.")] = False,
+    inherit: Annotated[
+        bool, typer.Option(help="Sampler evolution: children start with their parent's weights.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Sequences a minibatch.")] = 64,
-    seed: Annotated[int, typer.Option(help="Of everything random: the same seed gives the same table.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of everything random: the same seed gives the same table.")
+    ] = 0,
     pack_size: Annotated[
-        int | None, typer.Option(help="Candidates trained side by side. Default: 8 on CPUs; on GPUs 256, or what memory allows.")
+        int | None,
+        typer.Option(
+            help="Candidates trained side by side. Default: 8 on CPUs; on GPUs 256, or what memory allows."
+        ),
     ] = None,
-    ahead: Annotated[int, typer.Option(help="Packs asked for before the first is finished; not fewer than workers.")] = 4,
+    ahead: Annotated[
+        int,
+        typer.Option(help="Packs asked for before the first is finished; not fewer than workers."),
+    ] = 4,
     minutes: Minutes = None,
     core_hours: CoreHours = None,
     workers: Workers = None,
@@ -84,30 +123,54 @@ def search(
     worker_gpus: WorkerGpus = 0.0,
     device: Device = "auto",
     patience: Patience = 300.0,
-    out: Annotated[Path | None, typer.Option(help="Run folder. Default: results/TASK-SPACE-SEED.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: results/TASK-SPACE-SEED.")
+    ] = None,
     store: Annotated[
         str | None,
-        typer.Option(help="A PostgreSQL database for the results, postgresql://…; default: a SQLite file in the folder."),
+        typer.Option(
+            help="A PostgreSQL database for the results, postgresql://…; default: a SQLite file in the folder."
+        ),
     ] = None,
     data: Annotated[str | None, typer.Option(help="Folder or file of tasks that read one.")] = None,
-    inputs: Annotated[str, typer.Option(help="csv: input columns, by commas. Default: all but the target.")] = "",
+    inputs: Annotated[
+        str, typer.Option(help="csv: input columns, by commas. Default: all but the target.")
+    ] = "",
     target: Annotated[str | None, typer.Option(help="csv: the column to tell.")] = None,
     kind: Annotated[str, typer.Option(help="csv: auto, classification or regression.")] = "auto",
     window: Annotated[int, typer.Option(help="csv: rows a sequence.")] = 32,
-    stride: Annotated[int, typer.Option(help="csv: rows from one sequence's start to the next.")] = 8,
-    samples: Annotated[int, typer.Option(help="Generated tasks: training sequences to draw.")] = 20_000,
-    lag: Annotated[int | None, typer.Option(min=1, help="Tasks of long-term memory: steps to remember over.")] = None,
+    stride: Annotated[
+        int, typer.Option(help="csv: rows from one sequence's start to the next.")
+    ] = 8,
+    samples: Annotated[
+        int, typer.Option(help="Generated tasks: training sequences to draw.")
+    ] = 20_000,
+    lag: Annotated[
+        int | None, typer.Option(min=1, help="Tasks of long-term memory: steps to remember over.")
+    ] = None,
     protocol: Annotated[
-        str, typer.Option(help="Real data: clean splits that do not overlap, or those of the paper, to compare with it.")
+        str,
+        typer.Option(
+            help="Real data: clean splits that do not overlap, or those of the paper, to compare with it."
+        ),
     ] = "clean",
     scores: Annotated[
-        str, typer.Option(help="What to measure besides, by commas: memory, dynamics, robustness; or none. See `scores`.")
+        str,
+        typer.Option(
+            help="What to measure besides, by commas: memory, dynamics, robustness; or none. See `scores`."
+        ),
     ] = "memory,dynamics,robustness",
-    repeats: Annotated[int, typer.Option(help="Trainings of each candidate, from other initial weights, side by side.")] = 1,
+    repeats: Annotated[
+        int,
+        typer.Option(help="Trainings of each candidate, from other initial weights, side by side."),
+    ] = 1,
     extension: Own = None,
     log: Log = "",
     baselines: Annotated[
-        bool, typer.Option("--baselines", help="Train the usual networks afterwards too, to compare with.")
+        bool,
+        typer.Option(
+            "--baselines", help="Train the usual networks afterwards too, to compare with."
+        ),
     ] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -131,10 +194,14 @@ def search(
     if kind not in ("auto", "classification", "regression"):
         raise ValueError(f"--kind is {kind!r}; give auto, classification or regression")
     if pruning == "one-epoch" and trials is None and (minutes or core_hours):
-        raise ValueError("--pruning one-epoch compares all candidates before any goes on; give their number by --trials")
+        raise ValueError(
+            "--pruning one-epoch compares all candidates before any goes on; give their number by --trials"
+        )
     if protocol not in ("clean", "paper"):
         raise ValueError(f"--protocol is {protocol!r}; give clean or paper")
-    options = TaskOptions(data, names_in(inputs), target, kind, window, stride, samples, lag, protocol)  # type: ignore[arg-type]
+    options = TaskOptions(
+        data, names_in(inputs), target, kind, window, stride, samples, lag, protocol
+    )  # type: ignore[arg-type]
     config = run.study_config(
         task,
         space,
@@ -158,8 +225,14 @@ def search(
     )
     folder = out or Path("results") / f"{task}-{Path(space).stem}-{seed}"
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience, device)
-    if pack_size is None:  # on a GPU it hangs on what memory is free, which another day may be another
-        pack_size = run.Run(folder).config.pack_size if exists(folder) else run.default_pack_size(config, resources)
+    if (
+        pack_size is None
+    ):  # on a GPU it hangs on what memory is free, which another day may be another
+        pack_size = (
+            run.Run(folder).config.pack_size
+            if exists(folder)
+            else run.default_pack_size(config, resources)
+        )
     config = replace(config, pack_size=pack_size)
     budget = Budget(minutes, core_hours, resources.cores)
     show = _Show(config, folder, resources, budget, quiet, names_in(log))
@@ -169,7 +242,9 @@ def search(
 @app.command()
 def resume(
     out: Folder,
-    trials: Annotated[int | None, typer.Option(help="Candidates to train in all, if it is to be another number.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Candidates to train in all, if it is to be another number.")
+    ] = None,
     minutes: Minutes = None,
     core_hours: CoreHours = None,
     workers: Workers = None,
@@ -179,12 +254,16 @@ def resume(
     device: Device = "auto",
     patience: Patience = 300.0,
     store: Annotated[
-        str | None, typer.Option(help="The PostgreSQL database that keeps the study, on a machine that has no OUT yet.")
+        str | None,
+        typer.Option(
+            help="The PostgreSQL database that keeps the study, on a machine that has no OUT yet."
+        ),
     ] = None,
     log: Log = "",
     quiet: Quiet = False,
 ) -> None:
-    """Go on with a search that was stopped, killed or interrupted. Nothing finished is trained again."""
+    """Go on with a search that was stopped, killed or interrupted. Nothing finished is trained
+    again."""
     from wiring_search import run
     from wiring_search.search.budget import Budget
     from wiring_search.store import Store, exists
@@ -213,9 +292,11 @@ def random_search(
     log: Log = "",
     quiet: Quiet = False,
 ) -> None:
-    """Random search beside a search: same settings, as many candidates. Shows whether the sampler was worth it.
+    """Random search beside a search: same settings, as many candidates. Shows whether the sampler
+    was worth it.
 
-    Its study is in OUT/random; the report of OUT then draws both. Stopped, it goes on when called again.
+    Its study is in OUT/random; the report of OUT then draws both. Stopped, it goes on when called
+    again.
     """
     from wiring_search import run
     from wiring_search.report import RANDOM
@@ -225,20 +306,27 @@ def random_search(
     resources = run.Resources(workers, address, worker_cpus, worker_gpus, patience, device)
     budget = Budget(minutes, core_hours, resources.cores)
     show = _Show(config, out / RANDOM, resources, budget, quiet, names_in(log))
-    _go(show, lambda watch: run.search_randomly(out, resources, budget, watch), again=f"wiring-search random {out}")
+    _go(
+        show,
+        lambda watch: run.search_randomly(out, resources, budget, watch),
+        again=f"wiring-search random {out}",
+    )
     console.print(f"Beside the search itself: {plain(str(run.Run(out).report))}", soft_wrap=True)
 
 
 @app.command()
 def baselines(
     out: Folder,
-    only: Annotated[str, typer.Option(help="Some of them, by commas: lstm, gru-d-16 … Default: all.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Some of them, by commas: lstm, gru-d-16 … Default: all.")
+    ] = "",
     quiet: Quiet = False,
 ) -> None:
-    """Train the usual networks (RNN, GRU, LSTM, CT-GRU, GRU-D; AutoNCP, dense and pruned LTC; reservoirs) on the task
-    of a search.
+    """Train the usual networks (RNN, GRU, LSTM, CT-GRU, GRU-D; AutoNCP, dense and pruned LTC;
+    reservoirs) on the task of a search.
 
-    They get its budget, stand below its front, and are drawn in its report. What is trained is not trained again.
+    They get its budget, stand below its front, and are drawn in its report. What is trained is not
+    trained again.
     """
     done = _train_baselines(out, names_in(only), quiet)
     show_front(done)
@@ -248,8 +336,12 @@ def baselines(
 @app.command()
 def screen(
     context: typer.Context,
-    task: Annotated[str, typer.Option(help="What is to be learned; `wiring-search tasks` lists them.")] = "digits",
-    space: Annotated[str, typer.Option(help="What may vary: a preset or your own .toml file.")] = "default",
+    task: Annotated[
+        str, typer.Option(help="What is to be learned; `wiring-search tasks` lists them.")
+    ] = "digits",
+    space: Annotated[
+        str, typer.Option(help="What may vary: a preset or your own .toml file.")
+    ] = "default",
     samples: Annotated[int, typer.Option(min=1, help="Random candidates to look at.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the sample and of initial weights.")] = 0,
     data: Annotated[str | None, typer.Option(help="Folder or file of tasks that read one.")] = None,
@@ -258,13 +350,18 @@ def screen(
     extension: Own = None,
     workers: Workers = None,
     address: Address = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the tables; with a study in it, that study is judged too.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the tables; with a study in it, that study is judged too."),
+    ] = None,
     best: Annotated[int, typer.Option(min=1, help="How many to show.")] = 10,
     quiet: Quiet = False,
 ) -> None:
-    """Rank thousands of random candidates without training, by expressivity, gradient and kernel rank at initialisation.
+    """Rank thousands of random candidates without training, by expressivity, gradient and kernel
+    rank at initialisation.
 
-    In a folder with a study (its task and space count then), also how well each of them foretold what training found.
+    In a folder with a study (its task and space count then), also how well each of them foretold
+    what training found.
 
     [bold]Example[/]: wiring-search screen --task digits --samples 10000 --out results/digits
     """
@@ -274,22 +371,39 @@ def screen(
     from wiring_search.tasks import TaskOptions
 
     folder = out or Path("results") / f"screen-{task}-{Path(space).stem}-{seed}"
-    given = run.study_config(task, space, TaskOptions(data, names_in(inputs), target), extension, seed=seed)
-    config = run.Run(folder).config if exists(folder) and _left_out(context, "task", "space", "data", "seed") else given
+    given = run.study_config(
+        task, space, TaskOptions(data, names_in(inputs), target), extension, seed=seed
+    )
+    config = (
+        run.Run(folder).config
+        if exists(folder) and _left_out(context, "task", "space", "data", "seed")
+        else given
+    )
     with counted(console, "candidates", quiet) as told:
         found = run.screen(config, folder, samples, run.Resources(workers, address), told)
     names = ["synapses", "parameters", "expressivity", "gradient_slope", "kernel_rank", "merit"]
-    rows = [[row["candidate_id"], *(number(row[name]) for name in names)] for _, row in found.table.head(best).iterrows()]
-    print_table(["candidate", *names], rows, f"The best {len(rows)} of {len(found.table)} by merit, at initialisation")
+    rows = [
+        [row["candidate_id"], *(number(row[name]) for name in names)]
+        for _, row in found.table.head(best).iterrows()
+    ]
+    print_table(
+        ["candidate", *names],
+        rows,
+        f"The best {len(rows)} of {len(found.table)} by merit, at initialisation",
+    )
     if found.trust is None:
-        console.print("No trial has been trained there: whether this says anything about the task is not known yet.")
+        console.print(
+            "No trial has been trained there: whether this says anything about the task is not known yet."
+        )
     else:
         rows = [
             [row.proxy, row.score, *map(number, (row.correlation, row.low, row.high)), str(row.n)]
             for row in found.trust.itertuples()
         ]
         print_table(
-            ["proxy", "trained score", "rank correlation", "95 % low", "high", "trials"], rows, "How well proxies foretold"
+            ["proxy", "trained score", "rank correlation", "95 % low", "high", "trials"],
+            rows,
+            "How well proxies foretold",
         )
         console.print("An interval that contains 0: that proxy says nothing about that score here.")
     console.print(f"Tables: {plain(str(folder / 'screen.csv'))}", soft_wrap=True)
@@ -307,8 +421,11 @@ class _Show:
     logs: tuple[str, ...]
 
 
-def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, again: str = "") -> None:
-    """Show what `go` tells while it runs a search, and what it found. again: the command that goes on, if not `resume`."""
+def _go(
+    show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, again: str = ""
+) -> None:
+    """Show what `go` tells while it runs a search, and what it found. again: the command that goes
+    on, if not `resume`."""
     from wiring_search import run
     from wiring_search.cli.progress import shown
     from wiring_search.search.events import Event, Stopped
@@ -325,7 +442,9 @@ def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, ag
         console.print(plain(start), soft_wrap=True)
         busy, cores = config.ahead, show.resources.workers or os.cpu_count() or 1
         if cores > busy:
-            console.print(f"Only {busy} of {cores} workers will be busy at once; a new search with --ahead {cores + 1} uses all.")
+            console.print(
+                f"Only {busy} of {cores} workers will be busy at once; a new search with --ahead {cores + 1} uses all."
+            )
     stops: list[str] = []
 
     def watch(event: Event) -> None:
@@ -338,7 +457,9 @@ def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, ag
         with (
             sigterm_raises(),
             shown(config, console, show.quiet, show.budget) as seen,
-            loggers(show.logs, folder, config, lambda text: errors.print(plain(text), soft_wrap=True)) as log,
+            loggers(
+                show.logs, folder, config, lambda text: errors.print(plain(text), soft_wrap=True)
+            ) as log,
         ):
             done = go(watch)
     except KeyboardInterrupt as stop:
@@ -349,7 +470,9 @@ def _go(show: _Show, go: "Callable[[Watcher], Run]", baselines: bool = False, ag
         done = _train_baselines(folder, (), show.quiet)
     show_front(done)
     if config.scores:
-        console.print(f"Measuring scores took {done.score_share():.0%} of the time that training took.")
+        console.print(
+            f"Measuring scores took {done.score_share():.0%} of the time that training took."
+        )
     console.print(f"\nReport: {plain(str(done.report))}", soft_wrap=True)
     if stops:
         _say_how_to_go_on(folder, stops[0], again)
@@ -360,7 +483,10 @@ def _say_how_to_go_on(folder: Path, reason: str, again: str) -> None:
     from wiring_search.store import exists
 
     kept = f"What is done is kept; go on with:  {plain(again or f'wiring-search resume {folder}')}"
-    errors.print(f"\nStopped: {reason}. {kept if exists(folder) else 'Nothing had been begun.'}", soft_wrap=True)
+    errors.print(
+        f"\nStopped: {reason}. {kept if exists(folder) else 'Nothing had been begun.'}",
+        soft_wrap=True,
+    )
 
 
 def _train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":
@@ -370,7 +496,8 @@ def _train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":
     task = run.Run(folder).config.task
     if not quiet:
         console.print(
-            f"Training baselines on {task} into {plain(str(folder))} (stop with Ctrl-C, nothing is lost)", soft_wrap=True
+            f"Training baselines on {task} into {plain(str(folder))} (stop with Ctrl-C, nothing is lost)",
+            soft_wrap=True,
         )
     try:
         with baselines_shown(console, quiet) as watch:

@@ -1,4 +1,5 @@
-"""Commands that read: a run folder (front, show, report), and what there is to choose from (tasks, spaces, scores)."""
+"""Commands that read: a run folder (front, show, report), and what there is to choose from (tasks,
+spaces, scores)."""
 
 import sys
 from pathlib import Path
@@ -14,15 +15,25 @@ from wiring_search.wirings.drawing import draw
 @app.command()
 def front(
     out: Folder,
-    objectives: Annotated[str, typer.Option(help="Other objectives than the search's, by commas.")] = "",
+    objectives: Annotated[
+        str, typer.Option(help="Other objectives than the search's, by commas.")
+    ] = "",
     reference: Annotated[
         str,
-        typer.Option(help="Measure the hypervolume from another point, such as error=0.9,synapses=1000. Default: the study's."),
+        typer.Option(
+            help="Measure the hypervolume from another point, such as error=0.9,synapses=1000. Default: the study's."
+        ),
     ] = "",
-    plot: Annotated[Path | None, typer.Option(help="Draw it into this file (.png, .pdf, .svg): size against error.")] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="As CSV, all columns, on standard output.")] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw it into this file (.png, .pdf, .svg): size against error."),
+    ] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="As CSV, all columns, on standard output.")
+    ] = False,
 ) -> None:
-    """Show the Pareto front of a search, finished or running: its knee, how sure it is, its hypervolume.
+    """Show the Pareto front of a search, finished or running: its knee, how sure it is, its
+    hypervolume.
 
     [bold]Examples[/]
 
@@ -48,7 +59,9 @@ def front(
 def show(
     out: Folder,
     trial: Annotated[int, typer.Option(help="The trial's number, as in the tables.")],
-    picture: Annotated[Path | None, typer.Option(help="Where to draw the wiring. Default: OUT/trial-N.png.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Where to draw the wiring. Default: OUT/trial-N.png.")
+    ] = None,
 ) -> None:
     """Show one trial: its numbers, and a picture of its wiring."""
     from wiring_search.run import Run
@@ -73,7 +86,8 @@ def show(
         f"memory {found.candidate.memory}, gradient {found.candidate.gradient}",
         "learning rate": f"{found.candidate.learning_rate:.4g}",
         "point": ", ".join(
-            f"{name} {value}" if isinstance(value, str) else f"{name} {value:.4g}" for name, value in found.params.items()
+            f"{name} {value}" if isinstance(value, str) else f"{name} {value:.4g}"
+            for name, value in found.params.items()
         ),
     }
     for name, value in lines.items():
@@ -85,14 +99,18 @@ def show(
 
 @app.command()
 def report(out: Folder) -> None:
-    """Write tables and the HTML report again, from the store as it is now (also while a search runs).
+    """Write tables and the HTML report again, from the store as it is now (also while a search
+    runs).
 
-    The best networks run in the page, on validation samples; where the task's data are gone, the report says so and does without.
+    The best networks run in the page, on validation samples; where the task's data are gone, the
+    report says so and does without.
     """
     from wiring_search.run import Run
 
     run = Run(out)
-    with console.status("Tables, and networks for the page (the first time after an installation, kernels are compiled) …"):
+    with console.status(
+        "Tables, and networks for the page (the first time after an installation, kernels are compiled) …"
+    ):
         run.write_files()
     console.print(f"Report: {plain(str(run.report))}")
 
@@ -100,8 +118,13 @@ def report(out: Folder) -> None:
 @app.command()
 def serve(
     out: Folder,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes any port that is free.")] = 8000,
-    host: Annotated[str, typer.Option(help="Address to listen on. Default: this machine alone can see the page.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes any port that is free.")
+    ] = 8000,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on. Default: this machine alone can see the page."),
+    ] = "127.0.0.1",
 ) -> None:
     """Serve the report of a search, finished or running, as a page that follows it. Ctrl-C ends it.
 
@@ -112,7 +135,10 @@ def serve(
 
     serving = server(out, host, port, player())
     name = f"[{host}]" if ":" in host else host
-    console.print(f"{plain(str(out))} at http://{plain(name)}:{serving.server_port}/ (stop with Ctrl-C)", soft_wrap=True)
+    console.print(
+        f"{plain(str(out))} at http://{plain(name)}:{serving.server_port}/ (stop with Ctrl-C)",
+        soft_wrap=True,
+    )
     try:
         serving.serve_forever()
     except KeyboardInterrupt:
@@ -125,11 +151,17 @@ def serve(
 def mirror(
     out: Folder,
     storage: Annotated[
-        str, typer.Option(help="An Optuna storage: sqlite:///FILE, postgresql://USER@HOST/DATABASE, or a journal file's path.")
+        str,
+        typer.Option(
+            help="An Optuna storage: sqlite:///FILE, postgresql://USER@HOST/DATABASE, or a journal file's path."
+        ),
     ],
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until the search has ended.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on until the search has ended.")
+    ] = False,
 ) -> None:
-    """Copy the trials of a search, finished or running, into an Optuna storage, for optuna-dashboard."""
+    """Copy the trials of a search, finished or running, into an Optuna storage, for
+    optuna-dashboard."""
     from contextlib import closing
 
     from wiring_search.store import Store
@@ -137,7 +169,10 @@ def mirror(
 
     with closing(Store.open(out)) as store:
         written = copy(store, storage, follow)
-    console.print(f"{written} trials written. Look at them with: optuna-dashboard {plain(storage)}", soft_wrap=True)
+    console.print(
+        f"{written} trials written. Look at them with: optuna-dashboard {plain(storage)}",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -145,28 +180,49 @@ def tasks() -> None:
     """List the tasks, and what each needs."""
     from wiring_search.tasks import TASKS
 
-    print_table(["task", "what is learned", "needs"], [[name, entry.summary, entry.needs] for name, entry in TASKS.items()])
+    print_table(
+        ["task", "what is learned", "needs"],
+        [[name, entry.summary, entry.needs] for name, entry in TASKS.items()],
+    )
 
 
 @app.command()
 def spaces() -> None:
-    """List the search spaces, and what varies in each. Your own is a .toml file, see examples/space.toml."""
+    """List the search spaces, and what varies in each. Your own is a .toml file, see
+    examples/space.toml."""
     import search_spaces
 
-    flat = {name: space.to_json() for name, space in search_spaces.SPACES.items() if not space.conditional}
+    flat = {
+        name: space.to_json()
+        for name, space in search_spaces.SPACES.items()
+        if not space.conditional
+    }
     names = dict.fromkeys(name for space in flat.values() for name in space["dimensions"])
-    rows = [[name, *(_range(space["dimensions"].get(name)) for space in flat.values())] for name in names]
+    rows = [
+        [name, *(_range(space["dimensions"].get(name)) for space in flat.values())]
+        for name in names
+    ]
     print_table(["dimension", *flat], rows, title="Neural Circuit Policies of LTC neurons")
     console.print("What must hold: " + "; ".join(flat["default"]["constraints"]))
     for name, space in search_spaces.SPACES.items():
         if space.conditional:
             console.print()
-            rows = [row for dimension, given in space.to_json()["dimensions"].items() for row in _alternatives(dimension, given)]
-            print_table(["dimension", name, "where"], rows, title="Neuron, solver, memory and topology searched too")
+            rows = [
+                row
+                for dimension, given in space.to_json()["dimensions"].items()
+                for row in _alternatives(dimension, given)
+            ]
+            print_table(
+                ["dimension", name, "where"],
+                rows,
+                title="Neuron, solver, memory and topology searched too",
+            )
             console.print(
                 "Of several rows, the first one counts whose condition holds; where none does, there is no such dimension."
             )
-            console.print("What must hold, where all that is named exists: " + "; ".join(space.constraints))
+            console.print(
+                "What must hold, where all that is named exists: " + "; ".join(space.constraints)
+            )
 
 
 @app.command()
@@ -175,14 +231,20 @@ def scores() -> None:
     from wiring_search.scores.catalogue import SCORES, group_of
 
     better = {1: "smaller", -1: "larger", 0: "not an objective"}
-    rows = [[name, group_of(name) or "", s.unit, better[s.sign], s.sentence] for name, s in SCORES.items()]
+    rows = [
+        [name, group_of(name) or "", s.unit, better[s.sign], s.sentence]
+        for name, s in SCORES.items()
+    ]
     print_table(["score", "group", "unit", "better", "what it says"], rows)
 
 
 def _alternatives(name: str, given: dict | list[dict]) -> list[list[str]]:
     """Rows of a dimension that depends on others: what it may be, and where."""
     alternatives = given if isinstance(given, list) else [given]
-    where = ["; ".join(f"{parent}: {', '.join(map(str, v))}" for parent, v in a.get("when", {}).items()) for a in alternatives]
+    where = [
+        "; ".join(f"{parent}: {', '.join(map(str, v))}" for parent, v in a.get("when", {}).items())
+        for a in alternatives
+    ]
     return [
         ["" if place else name, _range(a), where[place] or ("otherwise" if place else "always")]
         for place, a in enumerate(alternatives)

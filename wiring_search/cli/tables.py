@@ -26,7 +26,11 @@ def show_front(run: "Run", found: "Front | None" = None) -> None:
 
     found = found or run.analysed()
     metric, objectives, compared = run.metric, found.objectives, found.rows
-    usual = ("error", "synapses", "parameters", "latency_us") if console.width >= _USUAL else ("error", "synapses")
+    usual = (
+        ("error", "synapses", "parameters", "latency_us")
+        if console.width >= _USUAL
+        else ("error", "synapses")
+    )
     further = _FURTHER if console.width >= _WIDE else ()
     scores = list(dict.fromkeys([metric, *usual, *further, *objectives]))
     if metric not in SHARES:  # an mse is the error itself
@@ -60,7 +64,9 @@ def show_front(run: "Run", found: "Front | None" = None) -> None:
     console.print(run.answer(), soft_wrap=True)
 
 
-def print_table(columns: list[str], rows: list[list[str]], title: str | None = None, section: int = 0) -> None:
+def print_table(
+    columns: list[str], rows: list[list[str]], title: str | None = None, section: int = 0
+) -> None:
     """section: a line is drawn below so many rows."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -70,7 +76,10 @@ def print_table(columns: list[str], rows: list[list[str]], title: str | None = N
         numbers = bool(rows) and all(row[i][:1] in "0123456789-–" for row in rows)
         longest = max((len(row[i]) for row in rows), default=0)
         table.add_column(
-            name, justify="right" if numbers else "left", no_wrap=numbers, min_width=longest if longest < 27 else None
+            name,
+            justify="right" if numbers else "left",
+            no_wrap=numbers,
+            min_width=longest if longest < 27 else None,
         )
     for number, row in enumerate(rows, start=1):
         table.add_row(*(plain(cell) for cell in row), end_section=number == section)
@@ -106,7 +115,9 @@ def _said(found: "Front") -> Iterator[str]:
     elif "error" in found.objectives and len(found.rows):
         yield "sure of it? Not all of the front was trained several times, so nothing is known of luck; `retrain` or --repeats tells."
     if found.beside:
-        likely = ", ".join(f"trial {trial} ({share:.2f})" for trial, share in list(found.beside.items())[:5])
+        likely = ", ".join(
+            f"trial {trial} ({share:.2f})" for trial, share in list(found.beside.items())[:5]
+        )
         yield f"beside the front, but perhaps on it: {likely}"
     if found.knee is not None:
         way = "draws of the errors" if found.by_errors else "resamples of the candidates"
@@ -124,7 +135,8 @@ def _sure(row: "pandas.Series") -> str:
 
 
 def _knee(row: "pandas.Series", found: "Front") -> str:
-    """Of the knee, how stable it is; of others, how often resamples have it as their knee, where that is not seldom."""
+    """Of the knee, how stable it is; of others, how often resamples have it as their knee, where
+    that is not seldom."""
     if row["knee"]:
         return f"knee ({found.stability:.0%})"
     return f"{row['knee_share']:.0%}" if row["knee_share"] >= _OFTEN else ""

@@ -2,8 +2,9 @@
 
     export("results/mine", trial=4, to=("torch", "c"), folder="taken")
 
-Every file is loaded again and held to the network on validation inputs before it is put in place; what does not agree is
-not written. A README.md beside the files tells how to load them and what goes in and comes out.
+Every file is loaded again and held to the network on validation inputs before it is put in place;
+what does not agree is not written. A README.md beside the files tells how to load them and what
+goes in and comes out.
 """
 
 import json
@@ -35,9 +36,9 @@ _Told = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Format:
-    """summary: what a reader is told. write(parcel, folder); files(parcel): their names; check(parcel, folder): loads them
-    again and compares, raises ValueError. missing(): what has to be installed; refused(parcel): why it cannot hold
-    this network; nothing, usually."""
+    """summary: what a reader is told. write(parcel, folder); files(parcel): their names;
+    check(parcel, folder): loads them again and compares, raises ValueError. missing(): what has to
+    be installed; refused(parcel): why it cannot hold this network; nothing, usually."""
 
     summary: str
     write: Callable[[Parcel, Path], None]
@@ -48,13 +49,42 @@ class Format:
 
 
 FORMATS = {
-    "torch": Format("torch.export, runs with torch alone", to_torch.write, lambda p: to_torch.FILES, to_torch.check),
-    "onnx": Format("ONNX, for onnxruntime and others", to_onnx.write, lambda p: to_onnx.FILES, to_onnx.check, to_onnx.missing),
-    "ncps": Format("a module of the ncps package", to_ncps.write, to_ncps.files, to_ncps.check, to_ncps.missing, to_ncps.refused),
-    "graphml": Format("the graph with its weights", to_graphml.write, lambda p: to_graphml.FILES, to_graphml.check),
-    "json": Format("all of it, to be read by anything", to_json.write, lambda p: to_json.FILES, to_json.check),
+    "torch": Format(
+        "torch.export, runs with torch alone",
+        to_torch.write,
+        lambda p: to_torch.FILES,
+        to_torch.check,
+    ),
+    "onnx": Format(
+        "ONNX, for onnxruntime and others",
+        to_onnx.write,
+        lambda p: to_onnx.FILES,
+        to_onnx.check,
+        to_onnx.missing,
+    ),
+    "ncps": Format(
+        "a module of the ncps package",
+        to_ncps.write,
+        to_ncps.files,
+        to_ncps.check,
+        to_ncps.missing,
+        to_ncps.refused,
+    ),
+    "graphml": Format(
+        "the graph with its weights", to_graphml.write, lambda p: to_graphml.FILES, to_graphml.check
+    ),
+    "json": Format(
+        "all of it, to be read by anything", to_json.write, lambda p: to_json.FILES, to_json.check
+    ),
     "dot": Format("a picture for Graphviz", to_dot.write, lambda p: to_dot.FILES, to_dot.check),
-    "c": Format("a C99 header for microcontrollers", to_c.write, to_c.files, to_c.check, to_c.missing, to_c.refused),
+    "c": Format(
+        "a C99 header for microcontrollers",
+        to_c.write,
+        to_c.files,
+        to_c.check,
+        to_c.missing,
+        to_c.refused,
+    ),
 }
 
 
@@ -76,11 +106,13 @@ def export(
     told: _Told = lambda done, count, doing: None,
     left_out: Callable[[str, str], None] = lambda name, why: None,
 ) -> list[Written]:
-    """Write the trained network of a trial of the study in `out` into `folder`, in the formats `to` (of FORMATS, or "all").
+    """Write the trained network of a trial of the study in `out` into `folder`, in the formats `to`
+    (of FORMATS, or "all").
 
-    told: hears of the progress. left_out: of a format that "all" left out, and why. Raises ValueError for trials that
-    have no trained network, unknown formats, formats that cannot hold this network or lack a package, and files that do
-    not compute what the network does; then nothing is written.
+    told: hears of the progress. left_out: of a format that "all" left out, and why. Raises
+    ValueError for trials that have no trained network, unknown formats, formats that cannot hold
+    this network or lack a package, and files that do not compute what the network does; then
+    nothing is written.
     """
     names = _formats(to)
     with closing(Store.open(Path(out))) as store:
@@ -96,18 +128,27 @@ def export(
 
 
 def parcel_of(store: Store, trial: int, task: Task) -> Parcel:
-    """The trained network of a trial with the first validation sequences of its task. Raises ValueError as `trained_network` does."""
+    """The trained network of a trial with the first validation sequences of its task. Raises
+    ValueError as `trained_network` does."""
     network, found = trained_network(store, trial), store.trial(trial)
     assert found.candidate is not None, "it has been trained"
     valid = task.valid
-    x, elapsed, lengths = (None if values is None else values[:SAMPLES] for values in (valid.x, valid.elapsed, valid.lengths))
+    x, elapsed, lengths = (
+        None if values is None else values[:SAMPLES]
+        for values in (valid.x, valid.elapsed, valid.lengths)
+    )
     about = _about(store, found, task)
     name = f"{task.name}_{trial}"
-    return parcel(found.candidate, network, name, about, x, elapsed, lengths, task.inputs, task.targets)
+    return parcel(
+        found.candidate, network, name, about, x, elapsed, lengths, task.inputs, task.targets
+    )
 
 
-def write(taken: Parcel, names: Sequence[str], folder: Path, told: _Told = lambda done, count, doing: None) -> list[Written]:
-    """Write a network in these formats: all of them verified, or none. Raises ValueError as `export` does."""
+def write(
+    taken: Parcel, names: Sequence[str], folder: Path, told: _Told = lambda done, count, doing: None
+) -> list[Written]:
+    """Write a network in these formats: all of them verified, or none. Raises ValueError as
+    `export` does."""
     for name in names:
         if why := _hindrance(name, taken):
             raise ValueError(f"{taken.name} cannot be exported to {name}: {why}")
@@ -134,14 +175,25 @@ def _written(name: str, taken: Parcel, room: Path) -> Written:
     try:
         check = kind.check(taken, room)
     except ValueError as fault:
-        raise ValueError(f"the {name} export of {taken.name} is not what the network is: {fault}; nothing was written") from fault
+        raise ValueError(
+            f"the {name} export of {taken.name} is not what the network is: {fault}; nothing was written"
+        ) from fault
     return Written(name, files, sum(path.stat().st_size for path in files), check)
 
 
-def _describe(taken: Parcel, written: list[Written], before: dict[str, Any], room: Path) -> list[Path]:
-    """The files beside the formats' own. before: formats that are there already, as in export.json."""
+def _describe(
+    taken: Parcel, written: list[Written], before: dict[str, Any], room: Path
+) -> list[Path]:
+    """The files beside the formats' own. before: formats that are there already, as in
+    export.json."""
     formats = before | {one.format: _row(one) for one in written}
-    record = {"name": taken.name, "about": taken.about, "sequences": len(taken.x), "rounding": taken.rounding, "formats": formats}
+    record = {
+        "name": taken.name,
+        "about": taken.about,
+        "sequences": len(taken.x),
+        "rounding": taken.rounding,
+        "formats": formats,
+    }
     texts = {
         RECORD: json.dumps(record, indent=2) + "\n",
         "inputs.json": json.dumps(inputs_json(taken), indent=2) + "\n",
@@ -163,7 +215,8 @@ def _row(one: Written) -> dict[str, Any]:
 
 
 def _earlier(taken: Parcel, folder: Path) -> dict[str, Any]:
-    """Formats of the same network that the folder has already. Raises ValueError where it has another one's."""
+    """Formats of the same network that the folder has already. Raises ValueError where it has
+    another one's."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; name a folder to export into")
     path = folder / RECORD
@@ -171,7 +224,9 @@ def _earlier(taken: Parcel, folder: Path) -> dict[str, Any]:
         return {}
     record = json.loads(path.read_text(encoding="utf-8"))
     if (record["name"], record["about"]) != (taken.name, taken.about):
-        raise ValueError(f"{folder} has an export of {record['name']}, another network; choose another folder for {taken.name}")
+        raise ValueError(
+            f"{folder} has an export of {record['name']}, another network; choose another folder for {taken.name}"
+        )
     return record["formats"]
 
 

@@ -1,4 +1,5 @@
-"""The C99 of a network's parts, every formula as in `wiring_search.networks.neurons`; `to_c` puts them together.
+"""The C99 of a network's parts, every formula as in `wiring_search.networks.neurons`; `to_c` puts
+them together.
 
 In these texts @ stands for the network's name, @@ for it in capitals.
 """

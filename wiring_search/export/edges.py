@@ -1,7 +1,8 @@
 """A network as a graph with weights: what GraphML and Graphviz files hold.
 
-Its edges are the connections that the network computes with. These are the wiring's synapses, but for layered CfC neurons,
-which ignore some of those and have dense recurrence and gates beside them (`neurons.cfc`).
+Its edges are the connections that the network computes with. These are the wiring's synapses, but
+for layered CfC neurons, which ignore some of those and have dense recurrence and gates beside them
+(`neurons.cfc`).
 """
 
 import networkx
@@ -12,22 +13,38 @@ from wiring_search.networks.neurons import NEURONS
 
 
 def graph_of(parcel: Parcel) -> networkx.DiGraph:
-    """Nodes and edges named as by `Wiring.to_networkx`, every number of a neuron or connection an attribute.
+    """Nodes and edges named as by `Wiring.to_networkx`, every number of a neuron or connection an
+    attribute.
 
-    `strength` of an edge, for pictures: w E for LTC, the weight for rate neurons, the mean of the heads' weights for CfC.
+    `strength` of an edge, for pictures: w E for LTC, the weight for rate neurons, the mean of the
+    heads' weights for CfC.
     """
     network, own = parcel.network, parcel.parameters
     made, wiring = network.layout.connections[0], network.wiring
-    names = [entry["name"] for entry in columns_json(parcel.inputs, network.layout.features, "feature")]
-    graph = networkx.DiGraph(name=parcel.name, idle_allowed=wiring.idle_allowed, neuron=parcel.candidate.neuron)
+    names = [
+        entry["name"] for entry in columns_json(parcel.inputs, network.layout.features, "feature")
+    ]
+    graph = networkx.DiGraph(
+        name=parcel.name, idle_allowed=wiring.idle_allowed, neuron=parcel.candidate.neuron
+    )
     for node in range(wiring.sensory):
-        named = {"feature": names[node]} if wiring.sensory == len(names) and parcel.candidate.memory != "input" else {}
+        named = (
+            {"feature": names[node]}
+            if wiring.sensory == len(names) and parcel.candidate.memory != "input"
+            else {}
+        )
         graph.add_node(f"sensory_{node}", role="sensory", **named)
-    of_neuron = [name for name, shape in NEURONS[parcel.candidate.neuron].shapes(made).items() if shape == (made.neurons,)]
+    of_neuron = [
+        name
+        for name, shape in NEURONS[parcel.candidate.neuron].shapes(made).items()
+        if shape == (made.neurons,)
+    ]
     of_edge = [name.removeprefix("sensory_") for name in own if name.startswith("sensory_")]
     of_neuron = [name for name in of_neuron if name not in of_edge]
     for node, role in enumerate(wiring.roles):
-        graph.add_node(f"neuron_{node}", role=role, **{name: float(own[name][node]) for name in of_neuron})
+        graph.add_node(
+            f"neuron_{node}", role=role, **{name: float(own[name][node]) for name in of_neuron}
+        )
     edges = (
         ("sensory", "sensory_", made.sensory_pre, made.sensory_post, made.sensory_polarity),
         ("neuron", "", made.pre, made.post, made.polarity),
@@ -46,20 +63,31 @@ def graph_of(parcel: Parcel) -> networkx.DiGraph:
 
 
 def largest_difference(graph: networkx.DiGraph, wanted: networkx.DiGraph) -> tuple[float, float]:
-    """Of any weight, absolute and relative to the largest. Raises ValueError where nodes, edges or other attributes differ."""
+    """Of any weight, absolute and relative to the largest. Raises ValueError where nodes, edges or
+    other attributes differ."""
     absolute, largest = 0.0, 1e-30
-    for ours, theirs in ((dict(graph.nodes), dict(wanted.nodes)), (dict(graph.edges), dict(wanted.edges))):
+    for ours, theirs in (
+        (dict(graph.nodes), dict(wanted.nodes)),
+        (dict(graph.edges), dict(wanted.edges)),
+    ):
         if ours.keys() != theirs.keys():
-            raise ValueError(f"it has other nodes or edges than the network: {sorted(ours.keys() ^ theirs.keys())[:3]} …")
+            raise ValueError(
+                f"it has other nodes or edges than the network: {sorted(ours.keys() ^ theirs.keys())[:3]} …"
+            )
         for place, attributes in theirs.items():
             if ours[place].keys() != attributes.keys():
-                raise ValueError(f"{place} has the attributes {sorted(ours[place])}, not {sorted(attributes)}")
+                raise ValueError(
+                    f"{place} has the attributes {sorted(ours[place])}, not {sorted(attributes)}"
+                )
             for name, value in attributes.items():
                 if isinstance(value, str):
                     if ours[place][name] != value:
                         raise ValueError(f"{place} has {name} {ours[place][name]!r}, not {value!r}")
                     continue
-                absolute, largest = max(absolute, abs(ours[place][name] - value)), max(largest, abs(value))
+                absolute, largest = (
+                    max(absolute, abs(ours[place][name] - value)),
+                    max(largest, abs(value)),
+                )
     return absolute, absolute / largest
 
 

@@ -1,4 +1,5 @@
-"""What is exported: a trained network, what is known about it, and validation inputs with what it makes of them."""
+"""What is exported: a trained network, what is known about it, and validation inputs with what it
+makes of them."""
 
 import copy
 import re
@@ -22,11 +23,12 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True, eq=False)
 class Parcel:
-    """candidate, network: what is exported. name: an identifier of it, such as "digits_4". about: what its files and README
-    tell, ready for JSON. inputs, targets: see `tasks.Task`.
+    """candidate, network: what is exported. name: an identifier of it, such as "digits_4". about:
+    what its files and README tell, ready for JSON. inputs, targets: see `tasks.Task`.
 
-    x (n, T, F), elapsed (n, T): real sequences to verify with; y (n, T, outputs), state (n, states): what the network makes
-    of them, from zeros. rounding: the largest difference of those from what float64 gives.
+    x (n, T, F), elapsed (n, T): real sequences to verify with; y (n, T, outputs), state (n,
+    states): what the network makes of them, from zeros. rounding: the largest difference of those
+    from what float64 gives.
     """
 
     candidate: Candidate
@@ -67,20 +69,32 @@ def parcel(
 
     Raises ValueError for a network whose outputs are not finite there.
     """
-    x, elapsed, lengths = (None if values is None else torch.from_numpy(values) for values in (x, elapsed, lengths))
+    x, elapsed, lengths = (
+        None if values is None else torch.from_numpy(values) for values in (x, elapsed, lengths)
+    )
     elapsed = elapsed_of(x, elapsed, lengths)
     with torch.no_grad():
         y, state = network(x, elapsed)
         exact = copy.deepcopy(network).double()(x.double(), elapsed.double())
     if not (y.isfinite().all() and state.isfinite().all()):
-        raise ValueError(f"{name.replace('_', ' ')} gives values that are not finite on validation inputs; export another trial")
-    rounding = max(float((ours - theirs).abs().max()) for ours, theirs in zip((y, state), exact, strict=True))
-    return Parcel(candidate, network, identifier(name), about, inputs, targets, x, elapsed, y, state, rounding)
+        raise ValueError(
+            f"{name.replace('_', ' ')} gives values that are not finite on validation inputs; export another trial"
+        )
+    rounding = max(
+        float((ours - theirs).abs().max()) for ours, theirs in zip((y, state), exact, strict=True)
+    )
+    return Parcel(
+        candidate, network, identifier(name), about, inputs, targets, x, elapsed, y, state, rounding
+    )
 
 
 def told(parcel: Parcel) -> str:
     """What it is, on one line."""
-    return ", ".join(f"{name} {value}" for name, value in parcel.about.items() if name in ("task", "trial", "neuron", "solver"))
+    return ", ".join(
+        f"{name} {value}"
+        for name, value in parcel.about.items()
+        if name in ("task", "trial", "neuron", "solver")
+    )
 
 
 def identifier(name: str) -> str:
@@ -95,12 +109,14 @@ def columns_json(columns: Columns | None, count: int, what: str) -> list[dict[st
     if scale is None:
         return [{"name": name} for name in names]
     return [
-        {"name": n, "middle": float(m), "spread": float(s)} for n, m, s in zip(names, scale.middle, scale.spread, strict=True)
+        {"name": n, "middle": float(m), "spread": float(s)}
+        for n, m, s in zip(names, scale.middle, scale.spread, strict=True)
     ]
 
 
 def inputs_json(parcel: Parcel) -> dict[str, Any]:
-    """Features and outputs in their order. Where they are scaled: value = (raw − middle) / spread."""
+    """Features and outputs in their order. Where they are scaled: value = (raw − middle) /
+    spread."""
     layout = parcel.network.layout
     return {
         "features": columns_json(parcel.inputs, layout.features, "feature"),

@@ -1,4 +1,5 @@
-"""The README.md beside exported files, and inputs.json: how to load them, what goes in, what comes out."""
+"""The README.md beside exported files, and inputs.json: how to load them, what goes in, what comes
+out."""
 
 from typing import Any
 
@@ -8,7 +9,11 @@ from wiring_search.export.parcel import Parcel, inputs_json, scale_of, scaling
 def readme(parcel: Parcel, formats: dict[str, Any]) -> str:
     """formats: as in export.json."""
     about, layout = parcel.about, parcel.network.layout
-    scores = ", ".join(f"{name} {_number(about[name])}" for name in ("error", "accuracy", "f1", "mse") if name in about)
+    scores = ", ".join(
+        f"{name} {_number(about[name])}"
+        for name in ("error", "accuracy", "f1", "mse")
+        if name in about
+    )
     wiring = layout.wirings[0]
     sections = [
         f"# {parcel.name}\n",
@@ -22,14 +27,21 @@ def readme(parcel: Parcel, formats: dict[str, Any]) -> str:
         "(of weights, for graphs); times are of one step of one sample, on the machine that exported.\n",
         _table(formats),
         "## Loading\n",
-        *(_LOADING[name].format(name=parcel.name, F=layout.features, N=layout.state_size) for name in formats),
+        *(
+            _LOADING[name].format(name=parcel.name, F=layout.features, N=layout.state_size)
+            for name in formats
+        ),
         "## Inputs\n",
         f"`x` has {layout.features} features, in this order (`inputs.json` has them too):\n",
         _columns(inputs_json(parcel)["features"]),
         f"{scaling(parcel)}\n",
         "`elapsed` is the time since the step before, in the task's units: 1 on a regular clock; where it is 0 the state is held.\n",
         f"`state` has {layout.state_size} values, zeros at the start of a sequence: {wiring.neurons} neurons, motor neurons first"
-        + (f", then {layout.state_size - wiring.neurons} cells of the memory" if layout.state_size > wiring.neurons else "")
+        + (
+            f", then {layout.state_size - wiring.neurons} cells of the memory"
+            if layout.state_size > wiring.neurons
+            else ""
+        )
         + ". Give each step the state that the step before returned.\n",
         "## Outputs\n",
         _outputs(parcel),
@@ -55,7 +67,9 @@ def _table(formats: dict[str, Any]) -> str:
 
 def _columns(columns: list[dict[str, Any]]) -> str:
     scaled = "middle" in columns[0]
-    lines = ["| # | name | middle | spread |\n|---|---|---|---|" if scaled else "| # | name |\n|---|---|"]
+    lines = [
+        "| # | name | middle | spread |\n|---|---|---|---|" if scaled else "| # | name |\n|---|---|"
+    ]
     for place, column in enumerate(columns):
         numbers = f" {column['middle']:.7g} | {column['spread']:.7g} |" if scaled else ""
         name = column["name"].replace("|", "\\|")

@@ -1,12 +1,15 @@
-"""A network as plain torch that `torch.export` can trace: one time step, and a whole sequence as a scan over it.
+"""A network as plain torch that `torch.export` can trace: one time step, and a whole sequence as a
+scan over it.
 
-Both are the reference (`kernels.reference.step`) with the network's parameters as the equations have them; nothing of the
-fused kernel is in them. The scan keeps the number of time steps open.
+Both are the reference (`kernels.reference.step`) with the network's parameters as the equations
+have them; nothing of the fused kernel is in them. The scan keeps the number of time steps open.
 """
 
 import torch
 from torch import nn
-from torch._higher_order_ops.scan import scan  # torch has no public loop that its exporters take with any number of steps
+from torch._higher_order_ops.scan import (
+    scan,
+)  # torch has no public loop that its exporters take with any number of steps
 
 from wiring_search.networks.kernels import reference
 from wiring_search.networks.liquid_network import LiquidNetwork
@@ -15,7 +18,8 @@ Tensor = torch.Tensor
 
 
 class Step(nn.Module):
-    """(x (B, F), elapsed (B, 1), state (B, N)) -> (y (B, outputs), state). Where elapsed is 0 the state is held."""
+    """(x (B, F), elapsed (B, 1), state (B, N)) -> (y (B, outputs), state). Where elapsed is 0 the
+    state is held."""
 
     def __init__(self, network: LiquidNetwork) -> None:
         super().__init__()
@@ -50,14 +54,22 @@ def programs_of(network: LiquidNetwork) -> dict[str, torch.export.ExportedProgra
     """ "step" and "sequence", any batch, any number of time steps."""
     layout = network.layout
     batch, time = torch.export.Dim("batch"), torch.export.Dim("time")
-    x, elapsed, state = torch.zeros(3, 5, layout.features), torch.ones(3, 5), torch.zeros(3, layout.state_size)
+    x, elapsed, state = (
+        torch.zeros(3, 5, layout.features),
+        torch.ones(3, 5),
+        torch.zeros(3, layout.state_size),
+    )
     with torch.no_grad():
         programs = {
             "step": torch.export.export(
-                Step(network), (x[:, 0], elapsed[:, :1], state), dynamic_shapes=({0: batch}, {0: batch}, {0: batch})
+                Step(network),
+                (x[:, 0], elapsed[:, :1], state),
+                dynamic_shapes=({0: batch}, {0: batch}, {0: batch}),
             ),
             "sequence": torch.export.export(
-                Sequence(network), (x, elapsed, state), dynamic_shapes=({0: batch, 1: time}, {0: batch, 1: time}, {0: batch})
+                Sequence(network),
+                (x, elapsed, state),
+                dynamic_shapes=({0: batch, 1: time}, {0: batch, 1: time}, {0: batch}),
             ),
         }
     for program in programs.values():
@@ -66,8 +78,15 @@ def programs_of(network: LiquidNetwork) -> dict[str, torch.export.ExportedProgra
 
 
 def _forget_places(module: torch.fx.GraphModule) -> None:
-    """Where in which file on this machine each operation was written is nobody's business, and most of the file."""
+    """Where in which file on this machine each operation was written is nobody's business, and most
+    of the file."""
     for part in module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
-            for key in ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"):
+            for key in (
+                "stack_trace",
+                "nn_module_stack",
+                "source_fn_stack",
+                "torch_fn",
+                "from_node",
+            ):
                 node.meta.pop(key, None)

@@ -1,4 +1,5 @@
-"""`NAME.h`: the network as C99 for microcontrollers: one step function, float32, constants in flash, no library but math.h."""
+"""`NAME.h`: the network as C99 for microcontrollers: one step function, float32, constants in
+flash, no library but math.h."""
 
 import re
 import shutil
@@ -19,19 +20,32 @@ from wiring_search.networks.neurons.solvers import TABLEAUX
 
 _CFCS = ("cfc", "layered-cfc")
 _STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
-_WRITTEN = ("ltc", "ct-rnn", "neural-ode", *(f"{kind}{variant}" for kind in _CFCS for variant in ("", "-no-gate", "-pure")))
+_WRITTEN = (
+    "ltc",
+    "ct-rnn",
+    "neural-ode",
+    *(f"{kind}{variant}" for kind in _CFCS for variant in ("", "-no-gate", "-pure")),
+)
 _TIMED_STEPS = 20_000
 _WIDTH = 120
 
 
 def missing() -> str:
-    return "" if _compiler() else "is verified by compiling it, and there is no C compiler: install gcc or clang"
+    return (
+        ""
+        if _compiler()
+        else "is verified by compiling it, and there is no C compiler: install gcc or clang"
+    )
 
 
 def refused(parcel: Parcel) -> str:
     """Why there is no C for this network; nothing where there is."""
     neuron = parcel.candidate.neuron
-    return "" if neuron in _WRITTEN else f"the neuron {neuron} is an extension's, and C is written for {', '.join(_WRITTEN)}"
+    return (
+        ""
+        if neuron in _WRITTEN
+        else f"the neuron {neuron} is an extension's, and C is written for {', '.join(_WRITTEN)}"
+    )
 
 
 def files(parcel: Parcel) -> tuple[str]:
@@ -44,7 +58,10 @@ def write(parcel: Parcel, folder: Path) -> None:
 
 def check(parcel: Parcel, folder: Path) -> Check:
     y, state, microseconds = played([parcel], folder, "-O2", _TIMED_STEPS)[0]
-    notes = {"bytes of state": state[0].nbytes, "of constants": sum(values.nbytes for values in _constants(parcel).values())}
+    notes = {
+        "bytes of state": state[0].nbytes,
+        "of constants": sum(values.nbytes for values in _constants(parcel).values()),
+    }
     return Check(*compared(parcel, y, state), microseconds, notes | _sizes(parcel, folder))
 
 
@@ -53,9 +70,15 @@ def header(parcel: Parcel) -> str:
     constants = _constants(parcel)
     layout, wiring = parcel.network.layout, parcel.network.wiring
     cells, state_size = layout.cells(wiring), layout.state_size
-    nodes, rows = (_unsigned([values for name, values in constants.items() if name.endswith(end)]) for end in ("pre", "row"))
+    nodes, rows = (
+        _unsigned([values for name, values in constants.items() if name.endswith(end)])
+        for end in ("pre", "row")
+    )
     types = {"pre": "@_node_t", "row": "@_row_t"}
-    arrays = [_array(name, types.get(name.removeprefix("sensory_"), "float"), values) for name, values in constants.items()]
+    arrays = [
+        _array(name, types.get(name.removeprefix("sensory_"), "float"), values)
+        for name, values in constants.items()
+    ]
     sizes = {
         "FEATURES": layout.features,
         "OUTPUTS": layout.output_size,
@@ -80,7 +103,9 @@ def header(parcel: Parcel) -> str:
             "",
         ]
     )
-    return re.sub(r"\n{3,}", "\n\n", text).replace("@@", parcel.name.upper()).replace("@", parcel.name)
+    return (
+        re.sub(r"\n{3,}", "\n\n", text).replace("@@", parcel.name.upper()).replace("@", parcel.name)
+    )
 
 
 _CELLS = "\n    float c[@@_CELLS]; /* the memory's cells */"
@@ -88,25 +113,43 @@ _CELLS = "\n    float c[@@_CELLS]; /* the memory's cells */"
 
 def _constants(parcel: Parcel) -> dict[str, np.ndarray]:
     """Everything that stands in flash, by name, in its type there."""
-    own, made, kind = dict(parcel.parameters), parcel.network.layout.connections[0], parcel.network.layout.kind
+    own, made, kind = (
+        dict(parcel.parameters),
+        parcel.network.layout.connections[0],
+        parcel.network.layout.kind,
+    )
     if kind.neuron == "ltc":
         own["leak_driving"] = own["gleak"] * own.pop("vleak")
         own["leak"] = own.pop("gleak") + np.float32(EPSILON)
-    for prefix, pre, post in (("", made.pre, made.post), ("sensory_", made.sensory_pre, made.sensory_post)):
+    for prefix, pre, post in (
+        ("", made.pre, made.post),
+        ("sensory_", made.sensory_pre, made.sensory_post),
+    ):
         own[f"{prefix}row"] = np.searchsorted(post, np.arange(made.neurons + 1))
         own[f"{prefix}pre"] = pre
     if kind.solver in TABLEAUX:
         own["a"], own["b"] = TABLEAUX[kind.solver].a, TABLEAUX[kind.solver].b
     for prefix, columns in (("", parcel.inputs), ("target_", parcel.targets)):
         if scale_of(columns):
-            own[f"{prefix}middle"], own[f"{prefix}spread"] = columns.scale.middle, columns.scale.spread
+            own[f"{prefix}middle"], own[f"{prefix}spread"] = (
+                columns.scale.middle,
+                columns.scale.spread,
+            )
     found = {name: np.asarray(values).ravel() for name, values in own.items()}
     found = {
         name: values if len(values) else np.zeros(1, values.dtype) for name, values in found.items()
     }  # C has no empty arrays
-    whole = {end: max(int(found[p + end].max()) for p in ("", "sensory_")) for end in ("pre", "row")}
-    types = {end: np.uint8 if most < 1 << 8 else np.uint16 if most < 1 << 16 else np.uint32 for end, most in whole.items()}
-    return {name: values.astype(types.get(name.removeprefix("sensory_"), np.float32)) for name, values in found.items()}
+    whole = {
+        end: max(int(found[p + end].max()) for p in ("", "sensory_")) for end in ("pre", "row")
+    }
+    types = {
+        end: np.uint8 if most < 1 << 8 else np.uint16 if most < 1 << 16 else np.uint32
+        for end, most in whole.items()
+    }
+    return {
+        name: values.astype(types.get(name.removeprefix("sensory_"), np.float32))
+        for name, values in found.items()
+    }
 
 
 def _functions(parcel: Parcel) -> list[str]:
@@ -115,11 +158,19 @@ def _functions(parcel: Parcel) -> list[str]:
     input_map = ""
     if kind.memory != "input":
         form = c_code.LINEAR if projected else c_code.AFFINE
-        input_map = " " * 8 + form.format(count="@@_SENSORY", to="u", source="x", name="input", width="@@_FEATURES")
+        input_map = " " * 8 + form.format(
+            count="@@_SENSORY", to="u", source="x", name="input", width="@@_FEATURES"
+        )
     form = c_code.AFFINE if layout.outputs is None else c_code.LINEAR
-    readout = form.format(count="@@_OUTPUTS", to="y", source="state->v", name="output", width=wiring.motor)
-    memory = {"none": "", "state": c_code.START_FROM_MEMORY, "input": c_code.SENSE_MEMORY}[kind.memory]
-    step = c_code.STEP.replace("MEMORY", memory).replace("INPUT", input_map.replace("INDENT", " " * 8))
+    readout = form.format(
+        count="@@_OUTPUTS", to="y", source="state->v", name="output", width=wiring.motor
+    )
+    memory = {"none": "", "state": c_code.START_FROM_MEMORY, "input": c_code.SENSE_MEMORY}[
+        kind.memory
+    ]
+    step = c_code.STEP.replace("MEMORY", memory).replace(
+        "INPUT", input_map.replace("INDENT", " " * 8)
+    )
     return [
         c_code.SIGMOID if _has_sigmoid(parcel) else "",
         *_dynamics(parcel),
@@ -133,7 +184,11 @@ def _functions(parcel: Parcel) -> list[str]:
 
 def _has_sigmoid(parcel: Parcel) -> bool:
     kind = parcel.network.layout.kind
-    return kind.memory != "none" or kind.neuron == "ltc" or ("cfc" in kind.neuron and not kind.neuron.endswith("pure"))
+    return (
+        kind.memory != "none"
+        or kind.neuron == "ltc"
+        or ("cfc" in kind.neuron and not kind.neuron.endswith("pure"))
+    )
 
 
 def _dynamics(parcel: Parcel) -> list[str]:
@@ -144,12 +199,24 @@ def _dynamics(parcel: Parcel) -> list[str]:
         own = {"semi-implicit": [c_code.SEMI_IMPLICIT], "closed-form": [c_code.CLOSED_FORM]}
         return [c_code.SYNAPSES, *own.get(kind.solver, [c_code.LTC_SLOPE]), *explicit]
     if explicit:
-        return [c_code.SUM, c_code.RATE_SLOPE.replace("LEAK", c_code.RATE_LEAK if kind.neuron == "ct-rnn" else ""), *explicit]
+        return [
+            c_code.SUM,
+            c_code.RATE_SLOPE.replace("LEAK", c_code.RATE_LEAK if kind.neuron == "ct-rnn" else ""),
+            *explicit,
+        ]
     variant = NEURONS[kind.neuron].variant
-    heads = "\n".join(c_code.CFC_HEAD.format(head) for head in HEADS[variant]) + (c_code.CFC_GATE if variant != PURE else "")
+    heads = "\n".join(c_code.CFC_HEAD.format(head) for head in HEADS[variant]) + (
+        c_code.CFC_GATE if variant != PURE else ""
+    )
     layers = swept(parcel.network.layout.connections[0].layer_ends)
-    calls = "\n".join(f"    @_layer(v, u, elapsed, {layer.start}, {layer.stop});" for layer in layers)
-    cfc = c_code.CFC.replace("HEADS", heads).replace("NEW", c_code.CFC_NEW[variant]).replace("LAYERS", calls)
+    calls = "\n".join(
+        f"    @_layer(v, u, elapsed, {layer.start}, {layer.stop});" for layer in layers
+    )
+    cfc = (
+        c_code.CFC.replace("HEADS", heads)
+        .replace("NEW", c_code.CFC_NEW[variant])
+        .replace("LAYERS", calls)
+    )
     return [c_code.SUM, cfc]
 
 
@@ -163,13 +230,21 @@ def _comment(parcel: Parcel, sizes: dict[str, int]) -> str:
         "    @_reset(&state);",
         *(["    @_scale(raw, x);                    /* raw values to inputs */"] if scaled else []),
         "    @_step(&state, x, 1.0f, y);         /* once a time step; 1.0f: the time that has passed since the last one */",
-        *(["    @_unscale(y, raw_y);                /* outputs to raw values */"] if unscaled else []),
+        *(
+            ["    @_unscale(y, raw_y);                /* outputs to raw values */"]
+            if unscaled
+            else []
+        ),
         "",
         f"Constants: {sizes['CONSTANT_BYTES']} bytes of flash, beside the code. State: {sizes['STATE_BYTES']} bytes of RAM.",
     ]
     # Within a comment the example's own comments would end it.
     lines = [line.replace("/* ", "// ").replace(" */", "") for line in lines]
-    return "/* " + "\n".join(f" * {line}".rstrip() if i else line for i, line in enumerate(lines)) + "\n */"
+    return (
+        "/* "
+        + "\n".join(f" * {line}".rstrip() if i else line for i, line in enumerate(lines))
+        + "\n */"
+    )
 
 
 def _array(name: str, kind: str, values: np.ndarray) -> str:
@@ -180,7 +255,9 @@ def _array(name: str, kind: str, values: np.ndarray) -> str:
             lines.append(line)
             line = "   "
         line += f" {text},"
-    return f"static const {kind} @_{name}[{len(values)}] = {{\n" + "\n".join([*lines, line]) + "\n};"
+    return (
+        f"static const {kind} @_{name}[{len(values)}] = {{\n" + "\n".join([*lines, line]) + "\n};"
+    )
 
 
 def _number(value: np.generic) -> str:
@@ -201,12 +278,15 @@ def _compiler() -> str | None:
 def played(
     parcels: Sequence[Parcel], folder: Path, optimise: str, repeats: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Outputs, final states and microseconds a step (of `repeats`) of the networks whose headers are in `folder`, compiled as
-    one program.
+    """Outputs, final states and microseconds a step (of `repeats`) of the networks whose headers
+    are in `folder`, compiled as one program.
 
     Raises ValueError where the compiler complains.
     """
-    plays = "\n".join(f"    {parcel.name}_play({len(parcel.x)}, {parcel.x.shape[1]}, repeats);" for parcel in parcels)
+    plays = "\n".join(
+        f"    {parcel.name}_play({len(parcel.x)}, {parcel.x.shape[1]}, repeats);"
+        for parcel in parcels
+    )
     text = c_code.DRIVER_HEAD + "".join(f'#include "{files(parcel)[0]}"\n' for parcel in parcels)
     for parcel in parcels:
         text += c_code.DRIVER_PLAY.replace("@@", parcel.name.upper()).replace("@", parcel.name)
@@ -215,9 +295,15 @@ def played(
         source, program = Path(room) / "driver.c", Path(room) / "driver"
         source.write_text(text, encoding="utf-8")
         _compile(source, program, folder, optimise, "-lm")
-        given = b"".join(np.concatenate([parcel.x, parcel.elapsed[:, :, None]], axis=2).tobytes() for parcel in parcels)
+        given = b"".join(
+            np.concatenate([parcel.x, parcel.elapsed[:, :, None]], axis=2).tobytes()
+            for parcel in parcels
+        )
         ran = subprocess.run([program, str(repeats)], input=given, capture_output=True, check=True)
-    values, times = np.frombuffer(ran.stdout, np.float32), [float(line) for line in ran.stderr.split()]
+    values, times = (
+        np.frombuffer(ran.stdout, np.float32),
+        [float(line) for line in ran.stderr.split()],
+    )
     result = []
     for parcel, time in zip(parcels, times, strict=True):
         (n, steps, outputs), states = parcel.y.shape, parcel.state.shape[1]
@@ -229,14 +315,25 @@ def played(
 
 def _compile(source: Path, target: Path, folder: Path, *options: str) -> None:
     before, after = [o for o in options if o != "-lm"], [o for o in options if o == "-lm"]
-    command = [_compiler(), *_STRICT, *before, "-I", str(folder), str(source), "-o", str(target), *after]
+    command = [
+        _compiler(),
+        *_STRICT,
+        *before,
+        "-I",
+        str(folder),
+        str(source),
+        "-o",
+        str(target),
+        *after,
+    ]
     ran = subprocess.run(command, capture_output=True, text=True)
     if ran.returncode:
         raise ValueError(f"the C compiler says: {ran.stderr.strip()[:500]}")
 
 
 def _sizes(parcel: Parcel, folder: Path) -> dict[str, int]:
-    """Bytes of code and constants of an object file that is optimised for size on this machine, where `size` is installed."""
+    """Bytes of code and constants of an object file that is optimised for size on this machine,
+    where `size` is installed."""
     if not shutil.which("size"):
         return {}
     with tempfile.TemporaryDirectory() as room:
@@ -244,6 +341,11 @@ def _sizes(parcel: Parcel, folder: Path) -> dict[str, int]:
         source.write_text(c_code.SIZED.replace("@", parcel.name), encoding="utf-8")
         _compile(source, target, folder, "-Os", "-c")
         text, data, bss = (
-            subprocess.run(["size", target], capture_output=True, text=True, check=True).stdout.split("\n")[1].split()[:3]
+            subprocess.run(["size", target], capture_output=True, text=True, check=True)
+            .stdout.split("\n")[1]
+            .split()[:3]
         )
-    return {"of code and constants (-Os, this machine)": int(text) + int(data), "of static RAM": int(data) + int(bss)}
+    return {
+        "of code and constants (-Os, this machine)": int(text) + int(data),
+        "of static RAM": int(data) + int(bss),
+    }

@@ -1,6 +1,8 @@
-"""`wiring.dot`: a picture in layers for Graphviz (`dot -Tsvg wiring.dot`), colours, arrow heads and widths as the weights are.
+"""`wiring.dot`: a picture in layers for Graphviz (`dot -Tsvg wiring.dot`), colours, arrow heads and
+widths as the weights are.
 
-Colours and heads are those of `wiring_search.wirings.drawing`: blue arrows excite, orange dashed bars inhibit.
+Colours and heads are those of `wiring_search.wirings.drawing`: blue arrows excite, orange dashed
+bars inhibit.
 """
 
 import re
@@ -17,7 +19,9 @@ FILES = ("wiring.dot",)
 _LAYERS = ("sensory", "inter", "command", "motor")
 _FILLS = {"sensory": "#d9dcdf", "inter": "#ffffff", "command": "#ffffff", "motor": "#30363c"}
 _THINNEST, _THICKEST = 0.5, 4.0
-_LINE = re.compile(r'^ *"(?P<pre>\w+)"(?: -> "(?P<post>\w+)")? \[(?P<attributes>.*)\];$', re.MULTILINE)
+_LINE = re.compile(
+    r'^ *"(?P<pre>\w+)"(?: -> "(?P<post>\w+)")? \[(?P<attributes>.*)\];$', re.MULTILINE
+)
 _ATTRIBUTE = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 # What a picture needs beside what the network has.
 _LOOKS = {"label", "color", "style", "arrowhead", "penwidth", "fillcolor", "fontcolor"}
@@ -29,17 +33,28 @@ def write(parcel: Parcel, folder: Path) -> None:
 
 def check(parcel: Parcel, folder: Path) -> Check:
     wanted = graph_of(parcel)
-    return Check(*largest_difference(_read((folder / FILES[0]).read_text(encoding="utf-8"), wanted), wanted))
+    return Check(
+        *largest_difference(_read((folder / FILES[0]).read_text(encoding="utf-8"), wanted), wanted)
+    )
 
 
 def _text(graph: networkx.DiGraph, name: str) -> str:
-    strongest = max((abs(strength) for *_, strength in graph.edges(data="strength")), default=0.0) or 1.0
+    strongest = (
+        max((abs(strength) for *_, strength in graph.edges(data="strength")), default=0.0) or 1.0
+    )
     lines = [f"digraph {name} {{", "  rankdir=LR;", '  node [shape="circle"];']
     for role in _LAYERS:
         nodes = [(node, data) for node, data in graph.nodes(data=True) if data["role"] == role]
         if nodes:
-            lines += ["  {", "    rank=same;", *(f"    {_node(node, data)}" for node, data in nodes), "  }"]
-    lines += [f"  {_edge(pre, post, data, strongest)}" for pre, post, data in graph.edges(data=True)]
+            lines += [
+                "  {",
+                "    rank=same;",
+                *(f"    {_node(node, data)}" for node, data in nodes),
+                "  }",
+            ]
+    lines += [
+        f"  {_edge(pre, post, data, strongest)}" for pre, post, data in graph.edges(data=True)
+    ]
     return "\n".join([*lines, "}", ""])
 
 
@@ -65,7 +80,9 @@ def _edge(pre: str, post: str, data: dict, strongest: float) -> str:
 
 
 def _attributes(values: dict) -> str:
-    escaped = {name: str(value).replace("\\", "\\\\").replace('"', '\\"') for name, value in values.items()}
+    escaped = {
+        name: str(value).replace("\\", "\\\\").replace('"', '\\"') for name, value in values.items()
+    }
     return ", ".join(f'{name}="{value}"' for name, value in escaped.items())
 
 
@@ -75,7 +92,11 @@ def _read(text: str, like: networkx.DiGraph) -> networkx.DiGraph:
     for line in _LINE.finditer(text):
         pre, post = line["pre"], line["post"]
         model = like.edges.get((pre, post), {}) if post else like.nodes.get(pre, {})
-        found = {n: re.sub(r"\\(.)", r"\1", v) for n, v in _ATTRIBUTE.findall(line["attributes"]) if n not in _LOOKS}
+        found = {
+            n: re.sub(r"\\(.)", r"\1", v)
+            for n, v in _ATTRIBUTE.findall(line["attributes"])
+            if n not in _LOOKS
+        }
         data = {name: type(model.get(name, ""))(value) for name, value in found.items()}
         graph.add_edge(pre, post, **data) if post else graph.add_node(pre, **data)
     return graph

@@ -1,4 +1,5 @@
-"""`wiring.graphml`: every neuron and connection with its weights, for networkx, Gephi, Cytoscape, yEd."""
+"""`wiring.graphml`: every neuron and connection with its weights, for networkx, Gephi, Cytoscape,
+yEd."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""`network.json`: candidate, wiring, connections and weights, from which `network_from_json` makes the network again."""
+"""`network.json`: candidate, wiring, connections and weights, from which `network_from_json` makes
+the network again."""
 
 import json
 from pathlib import Path
@@ -30,17 +31,27 @@ def write(parcel: Parcel, folder: Path) -> None:
 
 
 def network_from_json(text: str) -> LiquidNetwork:
-    """The network of a `network.json`. Its parameters are those that the equations have, so what must be positive is kept so
-    by clipping: call `clip_parameters()` after each step of an optimiser, should it learn on.
+    """The network of a `network.json`. Its parameters are those that the equations have, so what
+    must be positive is kept so by clipping: call `clip_parameters()` after each step of an
+    optimiser, should it learn on.
 
     Raises ValueError for a text that is no such file.
     """
     try:
         data = json.loads(text)
-        candidate, features, outputs = Candidate.from_json(data["candidate"]), data["features"], data["outputs"]
-        given = {name: torch.tensor(value, dtype=torch.float32) for name, value in data["parameters"].items()}
+        candidate, features, outputs = (
+            Candidate.from_json(data["candidate"]),
+            data["features"],
+            data["outputs"],
+        )
+        given = {
+            name: torch.tensor(value, dtype=torch.float32)
+            for name, value in data["parameters"].items()
+        }
     except (json.JSONDecodeError, KeyError, TypeError) as fault:
-        raise ValueError(f"this is no network that `wiring-search export --to json` wrote ({fault!r})") from fault
+        raise ValueError(
+            f"this is no network that `wiring-search export --to json` wrote ({fault!r})"
+        ) from fault
     network = empty_network(candidate, features, outputs)
     network.load_state_dict(given)
     return network

@@ -1,7 +1,9 @@
-"""`NAME_ncps.py` and `NAME_ncps.pt`: a module that builds the network out of the `ncps` package, and its weights.
+"""`NAME_ncps.py` and `NAME_ncps.pt`: a module that builds the network out of the `ncps` package,
+and its weights.
 
-What `ncps` has no place for stands around its module as plain linear layers (a projection, the readout) or is folded into
-its weights (the affine input map of a CfC). See `wiring_search.networks.ncps_interop` for what it can hold.
+What `ncps` has no place for stands around its module as plain linear layers (a projection, the
+readout) or is folded into its weights (the affine input map of a CfC). See
+`wiring_search.networks.ncps_interop` for what it can hold.
 """
 
 import importlib.util
@@ -31,14 +33,20 @@ def refused(parcel: Parcel) -> str:
     """Why ncps has no place for this network; nothing where it has one."""
     kind, layout = parcel.network.layout.kind, parcel.network.layout
     wiring = layout.wirings[0]
-    if kind.memory == "input" or not (kind.neuron in _MODES or kind[:2] == ("ltc", "semi-implicit")):
+    if kind.memory == "input" or not (
+        kind.neuron in _MODES or kind[:2] == ("ltc", "semi-implicit")
+    ):
         return f"{'/'.join(kind[:3])} has no counterpart there; {_HOLDS}"
     if kind.memory == "state" and layout.features != wiring.sensory:
         return (
             f"its memory would see the {wiring.sensory} projected values and not the {layout.features} features; {_HOLDS}, and the "
             "latter with as many sensory nodes as features"
         )
-    if kind.neuron in _MODES and not (wiring.inter and wiring.command) and wiring.motor != wiring.neurons:
+    if (
+        kind.neuron in _MODES
+        and not (wiring.inter and wiring.command)
+        and wiring.motor != wiring.neurons
+    ):
         return "its wiring is one layer to ncps.torch.CfC, which then puts out all neurons and not the motor neurons alone"
     return ""
 
@@ -51,7 +59,11 @@ def write(parcel: Parcel, folder: Path) -> None:
     code, weights = files(parcel)
     before, neurons, after = _parts(parcel.network)
     parts = {"before": before, "neurons": neurons, "after": after}
-    state = {f"{part}.{name}": value for part, module in parts.items() for name, value in module.state_dict().items()}
+    state = {
+        f"{part}.{name}": value
+        for part, module in parts.items()
+        for name, value in module.state_dict().items()
+    }
     torch.save(state, folder / weights)
     (folder / code).write_text(_code(parcel), encoding="utf-8")
 
@@ -63,7 +75,8 @@ def check(parcel: Parcel, folder: Path) -> Check:
     order = state_order(parcel.network)
     outputs, finals = [], []
     with torch.no_grad():
-        # One sample at a time, without steps in which no time passes: ncps gets elapsed times of batches wrong, and divides by 0.
+        # One sample at a time, without steps in which no time passes: ncps gets elapsed times of
+        # batches wrong, and divides by 0.
         for x, elapsed in zip(parcel.x, parcel.elapsed, strict=True):
             passes = elapsed > 0
             y, state = network(x[None, passes], None, elapsed[None, passes])
@@ -79,7 +92,8 @@ def check(parcel: Parcel, folder: Path) -> Check:
 
 
 def _held(y: torch.Tensor, passes: torch.Tensor, parcel: Parcel) -> torch.Tensor:
-    """Outputs of all steps, those of the step before where no time passes; before the first, those of the state 0."""
+    """Outputs of all steps, those of the step before where no time passes; before the first, those
+    of the state 0."""
     return torch.cat([parcel.network.output_b.detach()[None], y])[passes.cumsum(0)]
 
 
@@ -89,11 +103,19 @@ def _parts(network: LiquidNetwork) -> tuple[nn.Module, nn.Module, nn.Module]:
 
     layout, kind = network.layout, network.layout.kind
     projected = layout.features != network.wiring.sensory
-    bare = LiquidNetwork(network.wiring, neuron=kind.neuron, steps=layout.steps[0], memory=kind.memory, positive=network.positive)
+    bare = LiquidNetwork(
+        network.wiring,
+        neuron=kind.neuron,
+        steps=layout.steps[0],
+        memory=kind.memory,
+        positive=network.positive,
+    )
     own = dict(network.named_parameters())
     with torch.no_grad():
         for name, value in bare.named_parameters():
-            if name.startswith("output_") or (name.startswith("input_") and (projected or kind.neuron != "ltc")):
+            if name.startswith("output_") or (
+                name.startswith("input_") and (projected or kind.neuron != "ltc")
+            ):
                 value.fill_(float(name.endswith("_w")))  # the identity
             else:
                 value.copy_(own[name])
@@ -106,7 +128,9 @@ def _parts(network: LiquidNetwork) -> tuple[nn.Module, nn.Module, nn.Module]:
 def _fold(network: LiquidNetwork, scale: torch.Tensor, shift: torch.Tensor) -> None:
     """The affine input map into the weights behind it: Σ w (a x + b) = Σ (w a) x + Σ w b."""
     made = network.layout.connections[0]
-    pre, post = (torch.from_numpy(ends.astype(np.int64)) for ends in (made.sensory_pre, made.sensory_post))
+    pre, post = (
+        torch.from_numpy(ends.astype(np.int64)) for ends in (made.sensory_pre, made.sensory_post)
+    )
     for head in HEADS[NEURONS[network.layout.kind.neuron].variant]:
         weights = getattr(network, f"sensory_{head}_w")
         getattr(network, f"{head}_b").index_add_(0, post, weights * shift[pre])
@@ -133,7 +157,9 @@ def _code(parcel: Parcel) -> str:
     wiring, layout = parcel.network.wiring, parcel.network.layout
     mixed = layout.kind.memory == "state"
     if layout.kind.neuron == "ltc":
-        module = f"LTC({wiring.sensory}, Given(), mixed_memory={mixed}, ode_unfolds={layout.steps[0]})"
+        module = (
+            f"LTC({wiring.sensory}, Given(), mixed_memory={mixed}, ode_unfolds={layout.steps[0]})"
+        )
     else:
         module = f'CfC({wiring.sensory}, Given(), mixed_memory={mixed}, mode="{_MODES[layout.kind.neuron]}")'
     projected = layout.features != wiring.sensory
@@ -147,7 +173,9 @@ def _code(parcel: Parcel) -> str:
         roles=wiring.roles,
         sensory_synapses=wiring.sensory_synapses,
         synapses=wiring.synapses,
-        before=f"torch.nn.Linear({layout.features}, {wiring.sensory})" if projected else "torch.nn.Identity()",
+        before=f"torch.nn.Linear({layout.features}, {wiring.sensory})"
+        if projected
+        else "torch.nn.Identity()",
         module=module,
     )
 

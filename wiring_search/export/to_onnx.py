@@ -1,6 +1,8 @@
-"""`step.onnx` and `sequence.onnx`: inputs x, elapsed, state; outputs y, new_state; what the network is in their metadata.
+"""`step.onnx` and `sequence.onnx`: inputs x, elapsed, state; outputs y, new_state; what the network
+is in their metadata.
 
-Verified by onnxruntime, or where that is not installed by the reference evaluator that comes with onnx.
+Verified by onnxruntime, or where that is not installed by the reference evaluator that comes with
+onnx.
 """
 
 import json
@@ -36,7 +38,11 @@ def write(parcel: Parcel, folder: Path) -> None:
     for name, program in parcel.programs.items():
         with _quiet():
             made = torch.onnx.export(
-                program, dynamo=True, verbose=False, input_names=["x", "elapsed", "state"], output_names=["y", "new_state"]
+                program,
+                dynamo=True,
+                verbose=False,
+                input_names=["x", "elapsed", "state"],
+                output_names=["y", "new_state"],
             )
         model = made.model_proto
         _forget_places(model.graph)
@@ -49,7 +55,11 @@ def write(parcel: Parcel, folder: Path) -> None:
 
 def check(parcel: Parcel, folder: Path) -> Check:
     step, sequence = (_loaded(folder / name) for name in FILES)
-    x, elapsed, state = parcel.x.numpy(), parcel.elapsed.numpy(), np.zeros_like(parcel.state.numpy())
+    x, elapsed, state = (
+        parcel.x.numpy(),
+        parcel.elapsed.numpy(),
+        np.zeros_like(parcel.state.numpy()),
+    )
     differences = [compared(parcel, *sequence(x, elapsed, state))]
     outputs = []
     for t in range(x.shape[1]):

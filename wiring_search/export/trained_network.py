@@ -3,8 +3,8 @@
     with closing(Store.open(Path("results/mine"))) as store:
         network = trained_network(store, trial=4)
 
-A `LiquidNetwork` that computes bit for bit what was scored: same kernel, and the weights of the best epoch, which are
-what the stored error belongs to.
+A `LiquidNetwork` that computes bit for bit what was scored: same kernel, and the weights of the
+best epoch, which are what the stored error belongs to.
 """
 
 from wiring_search.networks.liquid_network import LiquidNetwork, network_of
@@ -14,20 +14,25 @@ from workers.jobs import Status
 
 
 def trained_network(store: Store, trial: int, every_step: bool = True) -> LiquidNetwork:
-    """The network of a trial with the weights of its best epoch; of a duplicate, those of the trial it is equal to.
+    """The network of a trial with the weights of its best epoch; of a duplicate, those of the trial
+    it is equal to.
 
-    every_step: outputs at each step, or at the last valid one alone, which is what many tasks ask for; weights do not
-    depend on it. Raises ValueError where there is no such trial, or where it has no trained weights.
+    every_step: outputs at each step, or at the last valid one alone, which is what many tasks ask
+    for; weights do not depend on it. Raises ValueError where there is no such trial, or where it
+    has no trained weights.
     """
     found = _trained(store, trial)
     candidate, state = found.candidate, store.state(found.trial)
     assert candidate is not None and state is not None, "a trial that ended well has both"
     weights = load_state(state)["best_weights"]
-    return network_of(candidate, store.facts["features"], store.facts["outputs"], weights, every_step)
+    return network_of(
+        candidate, store.facts["features"], store.facts["outputs"], weights, every_step
+    )
 
 
 def _trained(store: Store, number: int) -> Trial:
-    """The trial, or the one that it duplicates. Raises ValueError where it has not been trained to the end."""
+    """The trial, or the one that it duplicates. Raises ValueError where it has not been trained to
+    the end."""
     trial = store.trial(number)
     if trial.status is Status.DUPLICATE and trial.duplicate_of is not None:
         trial = store.trial(trial.duplicate_of)

@@ -1,12 +1,14 @@
-"""The dense CfC, whose neurons share a small network in front of their gates: what `ncps.torch.CfC(inputs, 64)` is.
+"""The dense CfC, whose neurons share a small network in front of their gates: what
+`ncps.torch.CfC(inputs, 64)` is.
 
     z  = backbone([x, h])           # linear layers of some 128 units with an activation each; [x, h] itself with no layer
     h' = the closed form of z       # four heads, linear in z; default, no gate or pure
 
-(Hasani et al., "Closed-form continuous-time neural networks", Nature Machine Intelligence 2022, section "Methods"; the
-closed form itself: `wiring_search.networks.neurons.cfc`.) Everything is connected with everything, so there is no wiring and
-nothing to search: this is for models that exist, in plain torch, with the calls of a `LiquidNetwork`. Mixed memory is
-that of `wiring_search.networks.neurons.memory`, form "state".
+(Hasani et al., "Closed-form continuous-time neural networks", Nature Machine Intelligence 2022,
+section "Methods"; the closed form itself: `wiring_search.networks.neurons.cfc`.) Everything is
+connected with everything, so there is no wiring and nothing to search: this is for models that
+exist, in plain torch, with the calls of a `LiquidNetwork`. Mixed memory is that of
+`wiring_search.networks.neurons.memory`, form "state".
 """
 
 from collections.abc import Callable
@@ -39,14 +41,17 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 class BackboneCfC(nn.Module):
-    """features: F of the input. units: neurons. outputs: O of a linear readout, or None for the units themselves.
+    """features: F of the input. units: neurons. outputs: O of a linear readout, or None for the
+    units themselves.
 
-    mode, activation: a name out of MODES, ACTIVATIONS. backbone_units: of each of the `backbone_layers`, which may be
+    mode, activation: a name out of MODES, ACTIVATIONS. backbone_units: of each of the
+    `backbone_layers`, which may be
     0. dropout: the share that is dropped in training behind every backbone layer but the first. mixed_memory: an LSTM
-    whose output is the state from which the neurons start each step. every_step: outputs at each step, or at the last
-    valid one only. seed: of the initial parameters.
+    whose output is the state from which the neurons start each step. every_step: outputs at each
+    step, or at the last valid one only. seed: of the initial parameters.
 
-    Raises ValueError for names that are not known, sizes below 1, and dropout where there is no second layer.
+    Raises ValueError for names that are not known, sizes below 1, and dropout where there is no
+    second layer.
     """
 
     def __init__(
@@ -66,19 +71,39 @@ class BackboneCfC(nn.Module):
     ) -> None:
         super().__init__()
         _require_names(mode, activation)
-        _require_sizes({"features": features, "units": units, "outputs": outputs, "backbone_units": backbone_units})
+        _require_sizes(
+            {
+                "features": features,
+                "units": units,
+                "outputs": outputs,
+                "backbone_units": backbone_units,
+            }
+        )
         _require_layers(backbone_layers, dropout)
         self.features, self.units, self.outputs = features, units, outputs
         self.mode, self.activation, self.dropout = mode, activation, dropout
-        self.backbone_units, self.mixed_memory, self.every_step = backbone_units, mixed_memory, every_step
+        self.backbone_units, self.mixed_memory, self.every_step = (
+            backbone_units,
+            mixed_memory,
+            every_step,
+        )
         widths = [features + units, *[backbone_units] * backbone_layers]
         rng = np.random.default_rng(seed)
-        self.backbone = nn.ModuleList(_linear(rng, a, (b,)) for a, b in zip(widths, widths[1:], strict=False))
+        self.backbone = nn.ModuleList(
+            _linear(rng, a, (b,)) for a, b in zip(widths, widths[1:], strict=False)
+        )
         self.heads = _linear(rng, widths[-1], (units,) * len(HEADS[MODES[mode]]))
         if mode == "pure":
-            self.w_tau, self.amplitude = nn.Parameter(torch.zeros(units)), nn.Parameter(torch.ones(units))
+            self.w_tau, self.amplitude = (
+                nn.Parameter(torch.zeros(units)),
+                nn.Parameter(torch.ones(units)),
+            )
         if mixed_memory:
-            for name, shape in {"memory_x": (features,), "memory_h": (units,), "memory_b": ()}.items():
+            for name, shape in {
+                "memory_x": (features,),
+                "memory_h": (units,),
+                "memory_b": (),
+            }.items():
                 values = initial_memory(rng, name, (4 * units, *shape))
                 self.register_parameter(name, nn.Parameter(_tensor(values)))
         self.readout = nn.Identity() if outputs is None else _linear(rng, units, (outputs,))
@@ -95,13 +120,15 @@ class BackboneCfC(nn.Module):
         state: torch.Tensor | None = None,
         lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final state (batch, units
-        and memory cells). Arguments and their ValueErrors: as of `LiquidNetwork.forward`."""
+        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final
+        state (batch, units and memory cells). Arguments and their ValueErrors: as of
+        `LiquidNetwork.forward`."""
         require_features(x, self.features)
         elapsed = elapsed_of(x, elapsed, lengths)[:, :, None]
         state = state_of(x, state, self.state_size)
         passes = elapsed > 0
-        # Where no time passes the result is thrown away: finite numbers in place of what stands there keep its gradient 0.
+        # Where no time passes the result is thrown away: finite numbers in place of what stands
+        # there keep its gradient 0.
         x = torch.where(passes, x, torch.zeros_like(x))
         elapsed = torch.where(passes, elapsed, torch.ones_like(elapsed))
         states = []
@@ -109,7 +136,9 @@ class BackboneCfC(nn.Module):
             state = torch.where(passes[:, t], self._advance(x[:, t], state, elapsed[:, t]), state)
             if self.every_step:
                 states.append(state[:, : self.units])
-        return self.readout(torch.stack(states, dim=1) if self.every_step else state[:, : self.units]), state
+        return self.readout(
+            torch.stack(states, dim=1) if self.every_step else state[:, : self.units]
+        ), state
 
     def extra_repr(self) -> str:
         return (
@@ -121,7 +150,12 @@ class BackboneCfC(nn.Module):
         """The state after `elapsed` (B, 1)."""
         h, c = state[:, : self.units], state[:, self.units :]
         if self.mixed_memory:
-            h, c = remember(x, h, c, {"memory_x": self.memory_x, "memory_h": self.memory_h, "memory_b": self.memory_b})
+            h, c = remember(
+                x,
+                h,
+                c,
+                {"memory_x": self.memory_x, "memory_h": self.memory_h, "memory_b": self.memory_b},
+            )
         z = torch.cat([x, h], dim=1)
         for layer, linear in enumerate(self.backbone):
             z = ACTIVATIONS[self.activation](linear(z))
@@ -158,9 +192,13 @@ def _require_layers(layers: int, dropout: float) -> None:
 
 
 def _linear(rng: np.random.Generator, inputs: int, blocks: tuple[int, ...]) -> nn.Linear:
-    """Blocks of outputs, each initialised as if it stood alone: Xavier-uniform weights, biases 0."""
+    """Blocks of outputs, each initialised as if it stood alone: Xavier-uniform weights, biases
+    0."""
     linear = nn.utils.skip_init(nn.Linear, inputs, sum(blocks))
-    weights = [rng.uniform(-1.0, 1.0, (outputs, inputs)) * (6.0 / (inputs + outputs)) ** 0.5 for outputs in blocks]
+    weights = [
+        rng.uniform(-1.0, 1.0, (outputs, inputs)) * (6.0 / (inputs + outputs)) ** 0.5
+        for outputs in blocks
+    ]
     with torch.no_grad():
         linear.weight.copy_(_tensor(np.concatenate(weights)))
         linear.bias.zero_()

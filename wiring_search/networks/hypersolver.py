@@ -2,17 +2,20 @@
 
     v' = ψ(v) + h^{p+1} g(h, v, (ψ(v) − v)/h, u)
 
-ψ is one step of length h of a base solver of order p, u the sensory values, g a small perceptron whose last layer
-starts at zero, so that the hypersolver starts as its base. g is fitted to the residuals (z(t + h) − ψ(z(t))) / h^{p+1} of a
-fine solution z on the states that the network visits; labels are not looked at and the network's own weights stay as
-they are. If g is right to δ, the error of a step falls from O(h^{p+1}) to O(δ h^{p+1}) (Poli et al., "Hypersolvers:
-toward fast continuous-depth models", NeurIPS 2020, eqs. 3 to 5 and theorem 1).
+ψ is one step of length h of a base solver of order p, u the sensory values, g a small perceptron
+whose last layer starts at zero, so that the hypersolver starts as its base. g is fitted to the
+residuals (z(t + h) − ψ(z(t))) / h^{p+1} of a fine solution z on the states that the network visits;
+labels are not looked at and the network's own weights stay as they are. If g is right to δ, the
+error of a step falls from O(h^{p+1}) to O(δ h^{p+1}) (Poli et al., "Hypersolvers: toward fast
+continuous-depth models", NeurIPS 2020, eqs. 3 to 5 and theorem 1).
 
-There g sees the slope f(v); here it sees the base's mean slope over the step, which for Euler is f(v) and never costs a
-function evaluation of its own. g is dense, whatever the wiring: it belongs to the solver, not to the network.
+There g sees the slope f(v); here it sees the base's mean slope over the step, which for Euler is
+f(v) and never costs a function evaluation of its own. g is dense, whatever the wiring: it belongs
+to the solver, not to the network.
 
-A correction refines a base that is stable at that step length; far beyond it, it does not save one. On a trained, stiff
-LTC take the semi-implicit base, which always is stable (`benchmarks/solvers.py` shows both).
+A correction refines a base that is stable at that step length; far beyond it, it does not save one.
+On a trained, stiff LTC take the semi-implicit base, which always is stable (`benchmarks/solvers.py`
+shows both).
 """
 
 import copy
@@ -46,8 +49,8 @@ _TOLERANCE = 1e-6
 
 
 class _Course(NamedTuple):
-    """A fine solution within every time step where time passes, float64. elapsed: (N, 1). u: (N, sensory), held. states: (N,
-    parts + 1, neurons), at both ends of the time step and between."""
+    """A fine solution within every time step where time passes, float64. elapsed: (N, 1). u: (N,
+    sensory), held. states: (N, parts + 1, neurons), at both ends of the time step and between."""
 
     elapsed: torch.Tensor
     u: torch.Tensor
@@ -55,8 +58,8 @@ class _Course(NamedTuple):
 
 
 class Correction(nn.Module):
-    """g: a perceptron with two hidden layers. Its inputs and outputs are measured in units that `fit` sets, which the
-    state_dict carries: before, they are 1.
+    """g: a perceptron with two hidden layers. Its inputs and outputs are measured in units that
+    `fit` sets, which the state_dict carries: before, they are 1.
 
     tanh, so that the correction stays bounded wherever a state may go.
     """
@@ -65,7 +68,11 @@ class Correction(nn.Module):
         super().__init__()
         seen = 1 + 2 * neurons + sensory
         self.layers = nn.Sequential(
-            nn.Linear(seen, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, neurons)
+            nn.Linear(seen, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, hidden),
+            nn.Tanh(),
+            nn.Linear(hidden, neurons),
         )
         nn.init.zeros_(self.layers[-1].weight)
         nn.init.zeros_(self.layers[-1].bias)
@@ -73,7 +80,9 @@ class Correction(nn.Module):
         self.register_buffer("spread", torch.ones(seen))
         self.register_buffer("unit", torch.ones(neurons))
 
-    def forward(self, h: torch.Tensor, v: torch.Tensor, slope: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, h: torch.Tensor, v: torch.Tensor, slope: torch.Tensor, u: torch.Tensor
+    ) -> torch.Tensor:
         """(B, neurons). h: (B, 1); v, slope: (B, neurons); u: (B, sensory)."""
         seen = torch.cat([h, v, slope, u], dim=1)
         return self.unit * self.layers((seen - self.centre) / self.spread)
@@ -82,19 +91,30 @@ class Correction(nn.Module):
 class Hypersolved(nn.Module):
     """A frozen copy of a network, run by the base solver with a correction, in plain torch.
 
-    network: of any ODE neuron. base: a name out of ORDERS. steps: sub-steps a time step. hidden: width of the correction.
-    seed: of its initial weights. Not fitted yet, it computes what the base solver does; see `fit`.
+    network: of any ODE neuron. base: a name out of ORDERS. steps: sub-steps a time step. hidden:
+    width of the correction. seed: of its initial weights. Not fitted yet, it computes what the base
+    solver does; see `fit`.
 
-    Raises ValueError for neurons that are no ODE, a base that they do not have, and numbers below 1.
+    Raises ValueError for neurons that are no ODE, a base that they do not have, and numbers below
+    1.
     """
 
-    def __init__(self, network: LiquidNetwork, base: str = "euler", steps: int = 1, hidden: int = 32, seed: int = 0) -> None:
+    def __init__(
+        self,
+        network: LiquidNetwork,
+        base: str = "euler",
+        steps: int = 1,
+        hidden: int = 32,
+        seed: int = 0,
+    ) -> None:
         super().__init__()
         require_ode(network)
         neuron = network.layout.kind.neuron
         known = [name for name in ORDERS if name in SOLVERS[neuron]]
         if base not in known:
-            raise ValueError(f"base is {base!r}; bases of a hypersolver for {neuron}: {', '.join(known)}")
+            raise ValueError(
+                f"base is {base!r}; bases of a hypersolver for {neuron}: {', '.join(known)}"
+            )
         if steps < 1 or hidden < 1:
             raise ValueError(f"steps is {steps} and hidden is {hidden}; give 1 or more of each")
         self.base, self.steps = base, steps
@@ -113,21 +133,35 @@ class Hypersolved(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Outputs and final state: the contract of `LiquidNetwork.forward`."""
         own = self.cell.effective()
-        states = [visit.state for visit in walk(self.cell, partial(self._advance, own), x, elapsed, state, lengths)]
+        states = [
+            visit.state
+            for visit in walk(self.cell, partial(self._advance, own), x, elapsed, state, lengths)
+        ]
         shown = states if self.cell.every_step else states[-1:]
-        y = [apply_map(own["output_w"], own["output_b"], v[:, : self.cell.wiring.motor]) for v in shown]
+        y = [
+            apply_map(own["output_w"], own["output_b"], v[:, : self.cell.wiring.motor])
+            for v in shown
+        ]
         return (torch.stack(y, dim=1) if self.cell.every_step else y[0]), states[-1]
 
-    def base_step(self, own: dict[str, torch.Tensor], v: torch.Tensor, u: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
-        """ψ(v), (B, neurons): one step of the base solver. own: the cell's effective parameters. h: (B, 1)."""
+    def base_step(
+        self, own: dict[str, torch.Tensor], v: torch.Tensor, u: torch.Tensor, h: torch.Tensor
+    ) -> torch.Tensor:
+        """ψ(v), (B, neurons): one step of the base solver. own: the cell's effective parameters. h:
+        (B, 1)."""
         layout = self.cell.layout
-        return NEURONS[layout.kind.neuron].advance(self.base, 1, layout.connections[0], own, v, u, h)
+        return NEURONS[layout.kind.neuron].advance(
+            self.base, 1, layout.connections[0], own, v, u, h
+        )
 
     def report(
-        self, x: torch.Tensor, elapsed: torch.Tensor | float | None = None, truth: FineSolution | None = None
+        self,
+        x: torch.Tensor,
+        elapsed: torch.Tensor | float | None = None,
+        truth: FineSolution | None = None,
     ) -> SolverReport:
-        """How well it follows the network's ODE: see `solver_accuracy.compare`. Its function evaluations are its base's; one
-        evaluation of the correction a sub-step comes on top."""
+        """How well it follows the network's ODE: see `solver_accuracy.compare`. Its function
+        evaluations are its base's; one evaluation of the correction a sub-step comes on top."""
         exact = copy.deepcopy(self).double()
         states = states_of(self.cell, partial(exact._advance, exact.cell.effective()), x, elapsed)
         truth = truth or fine_solution(self.cell, x, elapsed)
@@ -137,7 +171,9 @@ class Hypersolved(nn.Module):
     def extra_repr(self) -> str:
         return f"base={self.base}, steps={self.steps}"
 
-    def _advance(self, own: dict[str, torch.Tensor], v: torch.Tensor, u: torch.Tensor, elapsed: torch.Tensor) -> torch.Tensor:
+    def _advance(
+        self, own: dict[str, torch.Tensor], v: torch.Tensor, u: torch.Tensor, elapsed: torch.Tensor
+    ) -> torch.Tensor:
         h = elapsed / self.steps
         for _ in range(self.steps):
             stepped = self.base_step(own, v, u, h)
@@ -159,14 +195,19 @@ def fit(
 ) -> Hypersolved:
     """A hypersolver for the network, fitted on the states that its ODE visits on x (B, T, F).
 
-    Minimised is the share of the base's squared local error that the correction leaves, by Adam with a learning rate
-    that falls to 0 along a cosine. base, steps, hidden: see `Hypersolved`. elapsed: as `LiquidNetwork.forward` takes it;
-    the correction knows only step lengths like these. batch: states an iteration. The same seed gives the same fit.
+    Minimised is the share of the base's squared local error that the correction leaves, by Adam
+    with a learning rate that falls to 0 along a cosine. base, steps, hidden: see `Hypersolved`.
+    elapsed: as `LiquidNetwork.forward` takes it; the correction knows only step lengths like these.
+    batch: states an iteration. The same seed gives the same fit.
 
-    Raises ValueError as `Hypersolved` and `solver_accuracy.fine_solution` do, for fewer than 1 iterations, and where no
-    time ever passes.
+    Raises ValueError as `Hypersolved` and `solver_accuracy.fine_solution` do, for fewer than 1
+    iterations, and where no time ever passes.
     """
-    return next(fit_each(network, x, elapsed, [(base, steps)], hidden, iterations, batch, learning_rate, seed))
+    return next(
+        fit_each(
+            network, x, elapsed, [(base, steps)], hidden, iterations, batch, learning_rate, seed
+        )
+    )
 
 
 def fit_each(
@@ -180,7 +221,8 @@ def fit_each(
     learning_rate: float = 0.01,
     seed: int = 0,
 ) -> Iterator[Hypersolved]:
-    """The same for one (base, steps) of `choices` after the other; the fine solution, most of the time, is found once."""
+    """The same for one (base, steps) of `choices` after the other; the fine solution, most of the
+    time, is found once."""
     if iterations < 1 or batch < 1:
         raise ValueError(f"iterations is {iterations} and batch is {batch}; give 1 or more of each")
     unfitted = [Hypersolved(network, base, steps, hidden, seed) for base, steps in choices]
@@ -190,14 +232,20 @@ def fit_each(
 
 
 def _fitted(
-    solved: Hypersolved, residuals: list[torch.Tensor], iterations: int, batch: int, learning_rate: float, seed: int
+    solved: Hypersolved,
+    residuals: list[torch.Tensor],
+    iterations: int,
+    batch: int,
+    learning_rate: float,
+    seed: int,
 ) -> Hypersolved:
     h, v, slope, u, residual = residuals
     correction, weight = solved.correction, h ** (ORDERS[solved.base] + 1)
     seen = torch.cat([h, v, slope, u], dim=1)
     spread = seen.std(dim=0, correction=0)
     correction.centre.copy_(seen.mean(dim=0))
-    # What never changes, such as h on regular data, is 0 after centring; a unit of 1 keeps new values of it in scale.
+    # What never changes, such as h on regular data, is 0 after centring; a unit of 1 keeps new
+    # values of it in scale.
     correction.spread.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))
     correction.unit.copy_(residual.square().mean(dim=0).sqrt())
     whole = (weight * residual).square().mean().clamp(min=torch.finfo(h.dtype).tiny)
@@ -215,9 +263,13 @@ def _fitted(
     return solved
 
 
-def _course(network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | float | None, parts: int) -> _Course:
+def _course(
+    network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | float | None, parts: int
+) -> _Course:
     """By RK4 with sub-steps no longer than the fine solution needs."""
-    fine = stepper(network, "rk4", math.ceil(fine_solution(network, x, elapsed, _TOLERANCE).steps / parts))
+    fine = stepper(
+        network, "rk4", math.ceil(fine_solution(network, x, elapsed, _TOLERANCE).steps / parts)
+    )
     rows = []
 
     def advance(v: torch.Tensor, u: torch.Tensor, elapsed: torch.Tensor) -> torch.Tensor:
@@ -228,7 +280,10 @@ def _course(network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | flo
         return states[-1]
 
     with torch.no_grad():
-        passes = [visit.passes for visit in walk(copy.deepcopy(network).double(), advance, x.double(), elapsed)]
+        passes = [
+            visit.passes
+            for visit in walk(copy.deepcopy(network).double(), advance, x.double(), elapsed)
+        ]
     kept = torch.cat(passes)[:, 0]
     if not bool(kept.any()):
         raise ValueError("elapsed is 0 everywhere; where no time passes there is nothing to fit")
@@ -236,15 +291,27 @@ def _course(network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | flo
 
 
 def _residuals(solved: Hypersolved, course: _Course) -> list[torch.Tensor]:
-    """h (N, 1), v, the base's mean slope (N, neurons), u (N, sensory) and the residual (N, neurons) of every sub-step along
-    the course; found in float64, given in the network's dtype."""
+    """h (N, 1), v, the base's mean slope (N, neurons), u (N, sensory) and the residual (N, neurons)
+    of every sub-step along the course; found in float64, given in the network's dtype."""
     exact = copy.deepcopy(solved).double()
-    own, h, stride = exact.cell.effective(), course.elapsed / solved.steps, (course.states.shape[1] - 1) // solved.steps
+    own, h, stride = (
+        exact.cell.effective(),
+        course.elapsed / solved.steps,
+        (course.states.shape[1] - 1) // solved.steps,
+    )
     rows = []
     with torch.no_grad():
         for step in range(solved.steps):
             v, after = course.states[:, step * stride], course.states[:, (step + 1) * stride]
             stepped = exact.base_step(own, v, course.u, h)
-            rows.append((h, v, (stepped - v) / h, course.u, (after - stepped) / h ** (ORDERS[solved.base] + 1)))
+            rows.append(
+                (
+                    h,
+                    v,
+                    (stepped - v) / h,
+                    course.u,
+                    (after - stepped) / h ** (ORDERS[solved.base] + 1),
+                )
+            )
     dtype = next(solved.cell.parameters()).dtype
     return [torch.cat(column).to(dtype) for column in zip(*rows, strict=True)]

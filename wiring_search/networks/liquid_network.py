@@ -1,12 +1,13 @@
-"""One liquid network for users: a wiring with LTC or other neurons as a torch module, run by the fused kernel.
+"""One liquid network for users: a wiring with LTC or other neurons as a torch module, run by the
+fused kernel.
 
     net = LiquidNetwork(ncp(sensory=8, inter=12, command=6, motor=4, …), outputs=10, every_step=False)
     logits, state = net(x)                      # x: (batch, time, features)
 
-Between the features and the sensory nodes stands an affine map, or a learned projection where their numbers differ;
-behind the motor neurons an affine map, or a linear readout where `outputs` is given. Parameters have the names of the
-layout (`wiring_search.networks.kernels.layout`), one entry a synapse: nothing is masked, so an optimiser never touches a
-synapse that is not there.
+Between the features and the sensory nodes stands an affine map, or a learned projection where their
+numbers differ; behind the motor neurons an affine map, or a linear readout where `outputs` is
+given. Parameters have the names of the layout (`wiring_search.networks.kernels.layout`), one entry
+a synapse: nothing is masked, so an optimiser never touches a synapse that is not there.
 """
 
 import json
@@ -27,23 +28,26 @@ from wiring_search.wirings.wiring import Wiring
 
 
 class LiquidNetwork(nn.Module):
-    """wiring: the graph. features: F of the input, the wiring's sensory nodes by default. outputs: O, or None for the
-    motor neurons.
+    """wiring: the graph. features: F of the input, the wiring's sensory nodes by default. outputs:
+    O, or None for the motor neurons.
 
-    neuron, solver, memory: names as in `candidate.Candidate`; the neuron's usual solver by default. steps: sub-steps a
-    time step (the closed form has none). every_step: outputs at each step, or at the last valid one only.
-    positive: how conductances and capacitances stay positive: "softplus" of the stored value, or "clip", where you
-    call `clip_parameters()` after each optimiser step (the two `implicit_param_constraints` of `ncps.torch.LTC`).
-    gradient: "bptt", back-propagation through the solver's steps, or "adjoint", that of the differential equation, for
-    explicit solvers (`kernels.adjoint`). use_reference: run the plain torch reference (float64 and other devices do so
-    anyway). seed: of the initial parameters.
+    neuron, solver, memory: names as in `candidate.Candidate`; the neuron's usual solver by default.
+    steps: sub-steps a time step (the closed form has none). every_step: outputs at each step, or at
+    the last valid one only. positive: how conductances and capacitances stay positive: "softplus"
+    of the stored value, or "clip", where you call `clip_parameters()` after each optimiser step
+    (the two `implicit_param_constraints` of `ncps.torch.LTC`). gradient: "bptt", back-propagation
+    through the solver's steps, or "adjoint", that of the differential equation, for explicit
+    solvers (`kernels.adjoint`). use_reference: run the plain torch reference (float64 and other
+    devices do so anyway). seed: of the initial parameters.
 
-    Its state_dict carries, beside the parameters, what gives them their meaning: wiring, neuron, solver, steps, memory,
-    positive (one uint8 tensor, `_extra_state`). `load_state_dict` raises ValueError where it has another, before any
-    parameter is changed. A state_dict without it, saved before there was one or made of `named_parameters()`, loads by
-    names and shapes alone: so the weights of another solver are taken on purpose (or by `solver_choice.with_solver`).
+    Its state_dict carries, beside the parameters, what gives them their meaning: wiring, neuron,
+    solver, steps, memory, positive (one uint8 tensor, `_extra_state`). `load_state_dict` raises
+    ValueError where it has another, before any parameter is changed. A state_dict without it, saved
+    before there was one or made of `named_parameters()`, loads by names and shapes alone: so the
+    weights of another solver are taken on purpose (or by `solver_choice.with_solver`).
 
-    Raises ValueError for names that are not known, and for the adjoint of neurons and solvers that have none.
+    Raises ValueError for names that are not known, and for the adjoint of neurons and solvers that
+    have none.
     """
 
     def __init__(
@@ -70,10 +74,20 @@ class LiquidNetwork(nn.Module):
         self.positive = positive
         self.use_reference = use_reference
         solver = solver or SOLVERS[neuron][0]
-        chosen = Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else steps, memory, seed=seed, gradient=gradient)
+        chosen = Candidate(
+            wiring,
+            neuron,
+            solver,
+            0 if solver == "closed-form" else steps,
+            memory,
+            seed=seed,
+            gradient=gradient,
+        )
         features = wiring.sensory if features is None else features
         self.layout = PackLayout((wiring,), (chosen.steps,), features, outputs, kind_of(chosen))
-        for name, value in initial_parameters(neuron, self.layout.shapes[0], self.layout.connections[0], seed).items():
+        for name, value in initial_parameters(
+            neuron, self.layout.shapes[0], self.layout.connections[0], seed
+        ).items():
             value = torch.from_numpy(value)
             if positive == "softplus" and name in NEURONS[neuron].positive:
                 value = inverse_softplus(value)
@@ -87,13 +101,13 @@ class LiquidNetwork(nn.Module):
         state: torch.Tensor | None = None,
         lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final state (batch,
-        neurons and memory cells).
+        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final
+        state (batch, neurons and memory cells).
 
-        x: (batch, time, features). elapsed: time since the previous step, one number or (batch, time), ≥ 0, 1.0 by
-        default; where it is 0 the state is held and x is not looked at. state: (batch, neurons and memory cells), zeros by default.
-        lengths: (batch,) valid steps of each sample; later ones are held. Raises ValueError for shapes and values
-        that do not fit.
+        x: (batch, time, features). elapsed: time since the previous step, one number or (batch,
+        time), ≥ 0, 1.0 by default; where it is 0 the state is held and x is not looked at. state:
+        (batch, neurons and memory cells), zeros by default. lengths: (batch,) valid steps of each
+        sample; later ones are held. Raises ValueError for shapes and values that do not fit.
         """
         require_features(x, self.layout.features)
         elapsed = elapsed_of(x, elapsed, lengths)
@@ -101,7 +115,9 @@ class LiquidNetwork(nn.Module):
         values = [getattr(self, name) for name in self.layout.shapes[0]]
         fits = not self.use_reference and autograd.can_fuse((x, elapsed, state, *values))
         kernel = autograd.fused if fits else autograd.by_reference
-        y, final = kernel(self.layout, values, self.positive == "softplus", x, elapsed, state, self.every_step)
+        y, final = kernel(
+            self.layout, values, self.positive == "softplus", x, elapsed, state, self.every_step
+        )
         return (y[0] if self.every_step else y[0, :, 0]), final
 
     def clip_parameters(self) -> None:
@@ -113,10 +129,14 @@ class LiquidNetwork(nn.Module):
     def effective(self) -> dict[str, torch.Tensor]:
         """The parameters by name as the dynamics sees them, positive where they must be."""
         soft = NEURONS[self.layout.kind.neuron].positive if self.positive == "softplus" else ()
-        return {name: functional.softplus(value) if name in soft else value for name, value in self.named_parameters()}
+        return {
+            name: functional.softplus(value) if name in soft else value
+            for name, value in self.named_parameters()
+        }
 
     def get_extra_state(self) -> torch.Tensor:
-        """What gives the parameters their meaning, as JSON in a uint8 tensor, which every format of weights can keep."""
+        """What gives the parameters their meaning, as JSON in a uint8 tensor, which every format of
+        weights can keep."""
         return torch.tensor(list(json.dumps(self._meaning()).encode()), dtype=torch.uint8)
 
     def set_extra_state(self, state: torch.Tensor) -> None:
@@ -141,13 +161,18 @@ class LiquidNetwork(nn.Module):
         )
 
 
-def _require_same_meaning(network: LiquidNetwork, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+def _require_same_meaning(
+    network: LiquidNetwork, state_dict: dict[str, Any], prefix: str, *_: Any
+) -> None:
     """Raises ValueError where a state_dict is of another network than this; see `LiquidNetwork`."""
     given = state_dict.setdefault(f"{prefix}_extra_state", network.get_extra_state())
     theirs, ours = json.loads(bytes(given.tolist())), network._meaning()
     differing = [name for name in ours if theirs.get(name) != ours[name]]
     if differing:
-        there, here = (", ".join(f"{name} {values.get(name)!r}" for name in differing) for values in (theirs, ours))
+        there, here = (
+            ", ".join(f"{name} {values.get(name)!r}" for name in differing)
+            for values in (theirs, ours)
+        )
         raise ValueError(
             f"this state_dict is of a network with {there}; this network has {here}. Load it into a network like the one "
             "that it was saved from, or load dict(saved.named_parameters()) to take its parameters by name all the same"
@@ -155,7 +180,11 @@ def _require_same_meaning(network: LiquidNetwork, state_dict: dict[str, Any], pr
 
 
 def network_of(
-    candidate: Candidate, features: int, outputs: int | None, weights: np.ndarray, every_step: bool = True
+    candidate: Candidate,
+    features: int,
+    outputs: int | None,
+    weights: np.ndarray,
+    every_step: bool = True,
 ) -> LiquidNetwork:
     """The candidate's network with these stored parameters, flat, as `Pack.weights` gives them."""
     network = fresh_network_of(candidate, features, outputs, every_step=every_step)
@@ -166,33 +195,46 @@ def network_of(
     return network
 
 
-def fresh_network_of(candidate: Candidate, features: int, outputs: int | None, **others: Any) -> LiquidNetwork:
-    """The candidate's network with the parameters that its seed starts it with. others: further arguments of `LiquidNetwork`."""
-    dynamics = {name: getattr(candidate, name) for name in ("neuron", "solver", "steps", "memory", "gradient", "seed")}
+def fresh_network_of(
+    candidate: Candidate, features: int, outputs: int | None, **others: Any
+) -> LiquidNetwork:
+    """The candidate's network with the parameters that its seed starts it with. others: further
+    arguments of `LiquidNetwork`."""
+    dynamics = {
+        name: getattr(candidate, name)
+        for name in ("neuron", "solver", "steps", "memory", "gradient", "seed")
+    }
     return LiquidNetwork(candidate.wiring, features, outputs, **dynamics, **others)
 
 
 def require_features(x: torch.Tensor, features: int) -> None:
     """Raises ValueError where x is not (batch, time, features), or has nothing in it."""
     if x.ndim != 3 or x.shape[2] != features or 0 in x.shape:
-        raise ValueError(f"x has shape {tuple(x.shape)}; give (batch, time, {features}), none of them 0")
+        raise ValueError(
+            f"x has shape {tuple(x.shape)}; give (batch, time, {features}), none of them 0"
+        )
 
 
 def state_of(x: torch.Tensor, state: torch.Tensor | None, size: int) -> torch.Tensor:
-    """The state to start from, (batch, size): what is given, or zeros. Raises ValueError for another shape."""
+    """The state to start from, (batch, size): what is given, or zeros. Raises ValueError for
+    another shape."""
     shape = len(x), size
     if state is None:
         return x.new_zeros(shape)
     if tuple(state.shape) != shape:
-        raise ValueError(f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = {shape}")
+        raise ValueError(
+            f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = {shape}"
+        )
     return state
 
 
-def elapsed_of(x: torch.Tensor, elapsed: torch.Tensor | float | None, lengths: torch.Tensor | None) -> torch.Tensor:
+def elapsed_of(
+    x: torch.Tensor, elapsed: torch.Tensor | float | None, lengths: torch.Tensor | None
+) -> torch.Tensor:
     """(batch, time) Time since the previous step, in the dtype of x, 0 behind the end of a sample.
 
-    elapsed: one number or (batch, time), ≥ 0, 1.0 by default. lengths: (batch,) valid steps of each sample, all by
-    default. Raises ValueError for shapes and values that do not fit.
+    elapsed: one number or (batch, time), ≥ 0, 1.0 by default. lengths: (batch,) valid steps of each
+    sample, all by default. Raises ValueError for shapes and values that do not fit.
     """
     shape = x.shape[:2]
     if elapsed is None and lengths is None:
@@ -202,13 +244,19 @@ def elapsed_of(x: torch.Tensor, elapsed: torch.Tensor | float | None, lengths: t
     if not isinstance(elapsed, torch.Tensor):
         elapsed = x.new_full(shape, float(elapsed))
     if elapsed.shape != shape:
-        raise ValueError(f"elapsed has shape {tuple(elapsed.shape)}; give one number or (batch, time) = {tuple(shape)}")
+        raise ValueError(
+            f"elapsed has shape {tuple(elapsed.shape)}; give one number or (batch, time) = {tuple(shape)}"
+        )
     elapsed = elapsed.to(x.dtype)
     if not bool((elapsed >= 0).all()):
-        raise ValueError("elapsed has a negative or NaN entry; times since the previous step are 0 or more")
+        raise ValueError(
+            "elapsed has a negative or NaN entry; times since the previous step are 0 or more"
+        )
     if lengths is None:
         return elapsed
     if lengths.shape != shape[:1] or not bool(((lengths >= 0) & (lengths <= shape[1])).all()):
-        raise ValueError(f"lengths are {lengths.tolist()}; give one a sample, each from 0 to {shape[1]} (the time steps of x)")
+        raise ValueError(
+            f"lengths are {lengths.tolist()}; give one a sample, each from 0 to {shape[1]} (the time steps of x)"
+        )
     valid = torch.arange(shape[1], device=x.device) < lengths[:, None]
     return torch.where(valid, elapsed, torch.zeros_like(elapsed))

@@ -1,15 +1,17 @@
-"""`ncps.torch.LTC` and `ncps.torch.CfC` modules with their weights: into our network in one line, and back. Needs `ncps`
-installed.
+"""`ncps.torch.LTC` and `ncps.torch.CfC` modules with their weights: into our network in one line,
+and back. Needs `ncps` installed.
 
     fast = from_ncps(module)      # same outputs, final state and gradients; with a wiring, an order of magnitude faster
     y, state = fast(x)            # x: (batch, time, features)
 
-`ncps` stores dense matrices and masks; we keep one entry a synapse, read from where the mask is not zero. A CfC that
-comes with a wiring becomes our "layered-cfc", whose gates and recurrence are as dense as there; one with a number of
-units has no wiring at all and becomes a `BackboneCfC`, which is plain torch and about as fast as there. Differences of
-behaviour: our networks are batch first and take elapsed times (batch, time), which the package gets wrong for
-batches (its issues 81 and 82); with mixed memory their state is one tensor, neurons then cells; and neurons of a wired
-CfC are numbered as in the wiring, motor first (`state_order` tells their places in the state of the module).
+`ncps` stores dense matrices and masks; we keep one entry a synapse, read from where the mask is not
+zero. A CfC that comes with a wiring becomes our "layered-cfc", whose gates and recurrence are as
+dense as there; one with a number of units has no wiring at all and becomes a `BackboneCfC`, which
+is plain torch and about as fast as there. Differences of behaviour: our networks are batch first
+and take elapsed times (batch, time), which the package gets wrong for batches (its issues 81 and
+82); with mixed memory their state is one tensor, neurons then cells; and neurons of a wired CfC are
+numbered as in the wiring, motor first (`state_order` tells their places in the state of the
+module).
 """
 
 from collections.abc import Iterator
@@ -31,31 +33,50 @@ try:
     from ncps.torch import LTC, CfC
     from ncps.torch.cfc_cell import LeCun
 except ImportError as missing:
-    raise ImportError("exchanging modules with the ncps package needs it installed: pip install ncps") from missing
+    raise ImportError(
+        "exchanging modules with the ncps package needs it installed: pip install ncps"
+    ) from missing
 
 _NEURON_FIELDS = ("gleak", "vleak", "cm")
 _MAP_FIELDS = ("input_w", "input_b", "output_w", "output_b")
-_CFC_NEURONS = {"default": "layered-cfc", "no_gate": "layered-cfc-no-gate", "pure": "layered-cfc-pure"}
+_CFC_NEURONS = {
+    "default": "layered-cfc",
+    "no_gate": "layered-cfc-no-gate",
+    "pure": "layered-cfc-pure",
+}
 _CFC_MODES = {neuron: mode for mode, neuron in _CFC_NEURONS.items()}
-_ACTIVATIONS = {nn.SiLU: "silu", nn.ReLU: "relu", nn.Tanh: "tanh", nn.GELU: "gelu", LeCun: "lecun_tanh"}
+_ACTIVATIONS = {
+    nn.SiLU: "silu",
+    nn.ReLU: "relu",
+    nn.Tanh: "tanh",
+    nn.GELU: "gelu",
+    LeCun: "lecun_tanh",
+}
 
 _Ours = LiquidNetwork | BackboneCfC
 
 
 def from_ncps(module: LTC | CfC) -> _Ours:
-    """Our network with a copy of the module's weights, dtype and device, in training or evaluation as the module is.
+    """Our network with a copy of the module's weights, dtype and device, in training or evaluation
+    as the module is.
 
-    A `BackboneCfC` for a CfC without a wiring, a `LiquidNetwork` otherwise. Maps that the module does not have
-    ("linear", None, those of a CfC but for its projection) are the identity there and stay so: they do not learn.
-    Raises ValueError for what has no counterpart: a wired CfC with outputs that are no motor neurons, a backbone that
-    was changed by hand, another epsilon.
+    A `BackboneCfC` for a CfC without a wiring, a `LiquidNetwork` otherwise. Maps that the module
+    does not have ("linear", None, those of a CfC but for its projection) are the identity there and
+    stay so: they do not learn. Raises ValueError for what has no counterpart: a wired CfC with
+    outputs that are no motor neurons, a backbone that was changed by hand, another epsilon.
     """
     if isinstance(module, LTC):
         network = _network_of_ltc(module)
     elif isinstance(module, CfC):
-        network = _network_of_wired_cfc(module) if hasattr(module, "wiring") else _network_of_backbone_cfc(module)
+        network = (
+            _network_of_wired_cfc(module)
+            if hasattr(module, "wiring")
+            else _network_of_backbone_cfc(module)
+        )
     else:
-        raise ValueError(f"{type(module).__name__} is neither an ncps.torch.LTC nor a CfC; give such a module")
+        raise ValueError(
+            f"{type(module).__name__} is neither an ncps.torch.LTC nor a CfC; give such a module"
+        )
     like = next(module.parameters())
     network.to(device=like.device, dtype=like.dtype).train(module.training)
     filled = set()
@@ -76,11 +97,13 @@ def from_ncps(module: LTC | CfC) -> _Ours:
 def to_ncps(network: _Ours) -> LTC | CfC:
     """An `ncps` module (batch first) with a copy of the network's weights.
 
-    Raises ValueError for what `ncps` has no place for: a projection before the sensory nodes, another neuron or
-    solver, memory as input; for an LTC a linear readout; for a CfC maps that have learned, and a wiring that would be one
-    layer to it and put out more than the motor neurons.
+    Raises ValueError for what `ncps` has no place for: a projection before the sensory nodes,
+    another neuron or solver, memory as input; for an LTC a linear readout; for a CfC maps that have
+    learned, and a wiring that would be one layer to it and put out more than the motor neurons.
     """
-    module = _backbone_cfc_like(network) if isinstance(network, BackboneCfC) else _wired_like(network)
+    module = (
+        _backbone_cfc_like(network) if isinstance(network, BackboneCfC) else _wired_like(network)
+    )
     like = next(network.parameters())
     module.to(device=like.device, dtype=like.dtype).train(network.training)
     with torch.no_grad():
@@ -98,13 +121,21 @@ def state_order(network: _Ours) -> torch.Tensor:
     if network.layout.kind.neuron == "ltc":
         return torch.arange(network.wiring.neurons)
     wiring = wiring_to_ncps(network.wiring)
-    return torch.tensor([neuron for layer in range(wiring.num_layers) for neuron in wiring.get_neurons_of_layer(layer)])
+    return torch.tensor(
+        [
+            neuron
+            for layer in range(wiring.num_layers)
+            for neuron in wiring.get_neurons_of_layer(layer)
+        ]
+    )
 
 
 def _network_of_ltc(module: LTC) -> LiquidNetwork:
     cell = module.rnn_cell
     if abs(cell._epsilon - EPSILON) > EPSILON:
-        raise ValueError(f"this LTC has epsilon={cell._epsilon:g}; the kernels are made for {EPSILON:g}")
+        raise ValueError(
+            f"this LTC has epsilon={cell._epsilon:g}; the kernels are made for {EPSILON:g}"
+        )
     return LiquidNetwork(
         wiring_from_ncps(cell._wiring),
         steps=cell._ode_unfolds,
@@ -116,12 +147,16 @@ def _network_of_ltc(module: LTC) -> LiquidNetwork:
 
 def _wired_like(network: LiquidNetwork) -> LTC | CfC:
     kind, layout = network.layout.kind, network.layout
-    if layout.features != network.wiring.sensory or (kind.neuron == "ltc" and layout.outputs is not None):
+    if layout.features != network.wiring.sensory or (
+        kind.neuron == "ltc" and layout.outputs is not None
+    ):
         raise ValueError(
             "this network has a projection before its sensory nodes or a linear readout of an LTC, which ncps modules have not; make "
             "it with as many features as sensory nodes, and outputs=None"
         )
-    if kind.memory == "input" or not (kind.neuron in _CFC_MODES or kind[:2] == ("ltc", "semi-implicit")):
+    if kind.memory == "input" or not (
+        kind.neuron in _CFC_MODES or kind[:2] == ("ltc", "semi-implicit")
+    ):
         raise ValueError(
             f"a network of kind {'/'.join(kind[:3])} has no counterpart in ncps; ltc/semi-implicit and the layered CfCs have, with memory "
             "none or state"
@@ -154,8 +189,12 @@ def _network_of_wired_cfc(module: CfC) -> LiquidNetwork:
 
 def _wired_cfc_like(network: LiquidNetwork) -> CfC:
     identities = _MAP_FIELDS if network.layout.outputs is None else _MAP_FIELDS[:2]
-    if any(bool((getattr(network, name) != float(name.endswith("_w"))).any()) for name in identities):
-        raise ValueError("this network has learned maps before or behind its neurons, which ncps.torch.CfC has not")
+    if any(
+        bool((getattr(network, name) != float(name.endswith("_w"))).any()) for name in identities
+    ):
+        raise ValueError(
+            "this network has learned maps before or behind its neurons, which ncps.torch.CfC has not"
+        )
     _check_motors(network.wiring)
     return CfC(
         network.wiring.sensory,
@@ -173,8 +212,14 @@ def _network_of_backbone_cfc(module: CfC) -> BackboneCfC:
     linears = [stage for stage in stages if isinstance(stage, nn.Linear)]
     dropouts = {stage.p for stage in stages if isinstance(stage, nn.Dropout)}
     activations = {type(stage) for stage in stages if not isinstance(stage, nn.Linear | nn.Dropout)}
-    if not activations <= _ACTIVATIONS.keys() or len(activations) > 1 or len(linears) != cell.backbone_layers:
-        raise ValueError(f"this CfC has the backbone {cell.backbone}; give one as ncps.torch.CfC makes it, not changed by hand")
+    if (
+        not activations <= _ACTIVATIONS.keys()
+        or len(activations) > 1
+        or len(linears) != cell.backbone_layers
+    ):
+        raise ValueError(
+            f"this CfC has the backbone {cell.backbone}; give one as ncps.torch.CfC makes it, not changed by hand"
+        )
     return BackboneCfC(
         cell.input_size,
         cell.hidden_size,
@@ -220,13 +265,22 @@ def _entries(network: _Ours, module: LTC | CfC) -> Iterator[_Entry]:
     if isinstance(network, BackboneCfC):
         yield from _backbone_cfc_entries(network, module)
     else:
-        yield from _ltc_entries(network, module) if isinstance(module, LTC) else _wired_cfc_entries(network, module)
+        yield from (
+            _ltc_entries(network, module)
+            if isinstance(module, LTC)
+            else _wired_cfc_entries(network, module)
+        )
     if module.use_mixed:
         order = state_order(network)
         rows = torch.cat([order + gate * len(order) for gate in range(4)])
         yield network.memory_x, rows, module.lstm.input_map.weight, ...
         yield network.memory_b, rows, module.lstm.input_map.bias, ...
-        yield network.memory_h, (rows[:, None], order[None, :]), module.lstm.recurrent_map.weight, ...
+        yield (
+            network.memory_h,
+            (rows[:, None], order[None, :]),
+            module.lstm.recurrent_map.weight,
+            ...,
+        )
 
 
 def _ltc_entries(network: LiquidNetwork, module: LTC) -> Iterator[_Entry]:
@@ -234,14 +288,26 @@ def _ltc_entries(network: LiquidNetwork, module: LTC) -> Iterator[_Entry]:
         if hasattr(module.rnn_cell, name):
             yield getattr(network, name), ..., getattr(module.rnn_cell, name), ...
     made = network.layout.connections[0]
-    for prefix, ends in (("", (made.pre, made.post)), ("sensory_", (made.sensory_pre, made.sensory_post))):
+    for prefix, ends in (
+        ("", (made.pre, made.post)),
+        ("sensory_", (made.sensory_pre, made.sensory_post)),
+    ):
         for name in SYNAPSE_FIELDS:
-            yield getattr(network, prefix + name), ..., getattr(module.rnn_cell, prefix + name), ends
+            yield (
+                getattr(network, prefix + name),
+                ...,
+                getattr(module.rnn_cell, prefix + name),
+                ends,
+            )
 
 
 def _backbone_cfc_entries(network: BackboneCfC, module: CfC) -> Iterator[_Entry]:
     cell = module.rnn_cell
-    theirs = [] if cell.backbone is None else [stage for stage in cell.backbone if isinstance(stage, nn.Linear)]
+    theirs = (
+        []
+        if cell.backbone is None
+        else [stage for stage in cell.backbone if isinstance(stage, nn.Linear)]
+    )
     pairs = list(zip(network.backbone, theirs, strict=True))
     if network.outputs is not None:
         pairs.append((network.readout, module.fc))
@@ -273,7 +339,12 @@ def _wired_cfc_entries(network: LiquidNetwork, module: CfC) -> Iterator[_Entry]:
             yield getattr(network, f"{head}_b"), neurons, theirs.bias, ...
             yield getattr(network, f"{head}_w"), mine, theirs.weight, there
             if layer == 0:
-                yield getattr(network, f"sensory_{head}_w"), ..., theirs.weight, (place[made.sensory_post], made.sensory_pre)
+                yield (
+                    getattr(network, f"sensory_{head}_w"),
+                    ...,
+                    theirs.weight,
+                    (place[made.sensory_post], made.sensory_pre),
+                )
         if pure:
             yield network.w_tau, neurons, cell.w_tau, 0
             yield network.amplitude, neurons, cell.A, 0

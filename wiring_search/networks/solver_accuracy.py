@@ -1,16 +1,16 @@
 """How well a solver follows the differential equation of a network, and what it costs.
 
-A network's weights define an ODE; its solver and sub-steps only approximate the solution. Here both are run side by
-side in float64 on the plain torch dynamics: the chosen solver, and a fine solution by RK4 whose sub-steps are doubled
-until it agrees with itself. What is left between them is the solver's error, rounding aside. The same weights may be
-judged under other solvers as well.
+A network's weights define an ODE; its solver and sub-steps only approximate the solution. Here both
+are run side by side in float64 on the plain torch dynamics: the chosen solver, and a fine solution
+by RK4 whose sub-steps are doubled until it agrees with itself. What is left between them is the
+solver's error, rounding aside. The same weights may be judged under other solvers as well.
 
     print(report(network, x))                                       # the network's own solver
     for row in compare(network, x, None, [("euler", 1), ("rk4", 2)]):
         print(row)
 
-Terminal error against function evaluations is how solvers are compared by Poli et al., "Hypersolvers: toward fast
-continuous-depth models", NeurIPS 2020 (section 5).
+Terminal error against function evaluations is how solvers are compared by Poli et al.,
+"Hypersolvers: toward fast continuous-depth models", NeurIPS 2020 (section 5).
 """
 
 import copy
@@ -22,7 +22,12 @@ from typing import NamedTuple
 import torch
 
 from wiring_search.networks.kernels.reference import apply_map
-from wiring_search.networks.liquid_network import LiquidNetwork, elapsed_of, require_features, state_of
+from wiring_search.networks.liquid_network import (
+    LiquidNetwork,
+    elapsed_of,
+    require_features,
+    state_of,
+)
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.bounds import within_bounds
 from wiring_search.networks.neurons.memory import remember
@@ -30,23 +35,25 @@ from wiring_search.networks.neurons.solvers import TABLEAUX
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import SOLVERS
 
-# The fine solution has been found when twice the sub-steps move no state by more than this share of the greatest one.
-# (RK4's own error is then about a fifteenth of it.)
+# The fine solution has been found when twice the sub-steps move no state by more than this share of
+# the greatest one. (RK4's own error is then about a fifteenth of it.)
 TOLERANCE = 1e-9
 _FIRST_STEPS, _MOST_STEPS = 16, 1 << 14
 
-# The state (B, neurons) after `elapsed` (B, 1) from v (B, neurons) with the sensory values u (B, sensory) held.
+# The state (B, neurons) after `elapsed` (B, 1) from v (B, neurons) with the sensory values u (B,
+# sensory) held.
 Advance = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class SolverReport:
-    """solver, steps: what was judged. function_evaluations: of the right-hand side, one time step. Errors are of the
-    neurons' states against the fine solution, relative: no unit.
+    """solver, steps: what was judged. function_evaluations: of the right-hand side, one time step.
+    Errors are of the neurons' states against the fine solution, relative: no unit.
 
-    terminal_error: ‖v − v*‖ / ‖v*‖ of the final states of all samples together. worst_error: the greatest ‖v − v*‖ of any
-    sample after any time step over the root mean square of ‖v*‖. stable: every state after every time step is finite
-    and within the bounds of the exact solution (`Dynamics.bounds`, where there are any), give or take `bounds.SLACK`.
+    terminal_error: ‖v − v*‖ / ‖v*‖ of the final states of all samples together. worst_error: the
+    greatest ‖v − v*‖ of any sample after any time step over the root mean square of ‖v*‖. stable:
+    every state after every time step is finite and within the bounds of the exact solution
+    (`Dynamics.bounds`, where there are any), give or take `bounds.SLACK`.
     """
 
     solver: str
@@ -58,16 +65,17 @@ class SolverReport:
 
 
 class FineSolution(NamedTuple):
-    """states: (B, T, neurons and memory cells) after each time step, float64. steps: sub-steps of RK4 a time step."""
+    """states: (B, T, neurons and memory cells) after each time step, float64. steps: sub-steps of
+    RK4 a time step."""
 
     states: torch.Tensor
     steps: int
 
 
 class Visit(NamedTuple):
-    """One time step of a walk. start (B, neurons), sensory (B, sensory), elapsed (B, 1): what the neurons' solver was given.
-    passes: (B, 1) bool, whether time passes (elsewhere elapsed is 1 and the state is held). state: (B, neurons and memory
-    cells) afterwards."""
+    """One time step of a walk. start (B, neurons), sensory (B, sensory), elapsed (B, 1): what the
+    neurons' solver was given. passes: (B, 1) bool, whether time passes (elsewhere elapsed is 1 and
+    the state is held). state: (B, neurons and memory cells) afterwards."""
 
     start: torch.Tensor
     sensory: torch.Tensor
@@ -76,8 +84,11 @@ class Visit(NamedTuple):
     state: torch.Tensor
 
 
-def report(network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | float | None = None) -> SolverReport:
-    """The network's own solver. x: (B, T, F); elapsed: as `LiquidNetwork.forward` takes it. Raises ValueError as `compare`."""
+def report(
+    network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | float | None = None
+) -> SolverReport:
+    """The network's own solver. x: (B, T, F); elapsed: as `LiquidNetwork.forward` takes it. Raises
+    ValueError as `compare`."""
     return compare(network, x, elapsed, [(network.layout.kind.solver, network.layout.steps[0])])[0]
 
 
@@ -88,32 +99,46 @@ def compare(
     choices: Sequence[tuple[str, int]],
     truth: FineSolution | None = None,
 ) -> list[SolverReport]:
-    """One report a (solver, sub-steps) of `choices`, all with the network's weights, from a state of zeros. truth: the
-    fine solution, where it is known already; nearly all of the time goes into it.
+    """One report a (solver, sub-steps) of `choices`, all with the network's weights, from a state
+    of zeros. truth: the fine solution, where it is known already; nearly all of the time goes into
+    it.
 
-    Raises ValueError for a neuron that is no differential equation (the CfC family), for a solver that the neuron does
-    not have, for x and elapsed that do not fit, and where no fine solution is found.
+    Raises ValueError for a neuron that is no differential equation (the CfC family), for a solver
+    that the neuron does not have, for x and elapsed that do not fit, and where no fine solution is
+    found.
     """
     kind = network.layout.kind
     for solver, steps in choices:
-        Candidate(network.wiring, kind.neuron, solver, steps, kind.memory)  # raises where it cannot be
+        Candidate(
+            network.wiring, kind.neuron, solver, steps, kind.memory
+        )  # raises where it cannot be
     truth = truth or fine_solution(network, x, elapsed)
     return [
-        judge(network, states_of(network, stepper(network, solver, steps), x, elapsed), truth.states, solver, steps)
+        judge(
+            network,
+            states_of(network, stepper(network, solver, steps), x, elapsed),
+            truth.states,
+            solver,
+            steps,
+        )
         for solver, steps in choices
     ]
 
 
 def function_evaluations(solver: str, steps: int) -> int:
-    """Of the right-hand side, one time step: the stages of each sub-step; one of semi-implicit and closed form."""
+    """Of the right-hand side, one time step: the stages of each sub-step; one of semi-implicit and
+    closed form."""
     return TABLEAUX[solver].stages * steps if solver in TABLEAUX else max(steps, 1)
 
 
 def fine_solution(
-    network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | float | None = None, tolerance: float = TOLERANCE
+    network: LiquidNetwork,
+    x: torch.Tensor,
+    elapsed: torch.Tensor | float | None = None,
+    tolerance: float = TOLERANCE,
 ) -> FineSolution:
-    """The solution of the network's ODE from a state of zeros: RK4, its sub-steps doubled until it agrees with itself to
-    `tolerance`, a share of the greatest state.
+    """The solution of the network's ODE from a state of zeros: RK4, its sub-steps doubled until it
+    agrees with itself to `tolerance`, a share of the greatest state.
 
     Raises ValueError for a neuron that is no ODE, and where 2¹⁴ sub-steps are not enough.
     """
@@ -134,20 +159,33 @@ def require_ode(network: LiquidNetwork) -> None:
     neuron = network.layout.kind.neuron
     if "rk4" not in SOLVERS[neuron]:
         known = ", ".join(name for name, solvers in SOLVERS.items() if "rk4" in solvers)
-        raise ValueError(f"{neuron} is a formula, not a differential equation, so no solver errs on it; ODE neurons: {known}")
+        raise ValueError(
+            f"{neuron} is a formula, not a differential equation, so no solver errs on it; ODE neurons: {known}"
+        )
 
 
 def stepper(network: LiquidNetwork, solver: str, steps: int) -> Advance:
     """The network's neurons under that solver, in float64."""
     layout = network.layout
-    own = {name: value.detach() for name, value in copy.deepcopy(network).double().effective().items()}
+    own = {
+        name: value.detach() for name, value in copy.deepcopy(network).double().effective().items()
+    }
     return partial(NEURONS[layout.kind.neuron].advance, solver, steps, layout.connections[0], own)
 
 
-def states_of(network: LiquidNetwork, advance: Advance, x: torch.Tensor, elapsed: torch.Tensor | float | None) -> torch.Tensor:
-    """(B, T, neurons and memory cells), float64, the state after each time step from a state of zeros."""
+def states_of(
+    network: LiquidNetwork, advance: Advance, x: torch.Tensor, elapsed: torch.Tensor | float | None
+) -> torch.Tensor:
+    """(B, T, neurons and memory cells), float64, the state after each time step from a state of
+    zeros."""
     with torch.no_grad():
-        return torch.stack([visit.state for visit in walk(copy.deepcopy(network).double(), advance, x.double(), elapsed)], dim=1)
+        return torch.stack(
+            [
+                visit.state
+                for visit in walk(copy.deepcopy(network).double(), advance, x.double(), elapsed)
+            ],
+            dim=1,
+        )
 
 
 def walk(
@@ -158,8 +196,9 @@ def walk(
     state: torch.Tensor | None = None,
     lengths: torch.Tensor | None = None,
 ) -> Iterator[Visit]:
-    """One time step after the other of a network whose neurons go on by `advance` (`kernels.reference` with the solver
-    left open). Arguments and their ValueErrors: as of `LiquidNetwork.forward`."""
+    """One time step after the other of a network whose neurons go on by `advance`
+    (`kernels.reference` with the solver left open). Arguments and their ValueErrors: as of
+    `LiquidNetwork.forward`."""
     require_features(x, network.layout.features)
     elapsed = elapsed_of(x, elapsed, lengths)
     state = state_of(x, state, network.layout.state_size)
@@ -179,8 +218,11 @@ def walk(
         yield Visit(start, u, dt, passes, torch.cat([v, c], dim=1))
 
 
-def judge(network: LiquidNetwork, states: torch.Tensor, truth: torch.Tensor, solver: str, steps: int) -> SolverReport:
-    """states, truth: (B, T, neurons and memory cells), float64, by the solver and by the fine solution."""
+def judge(
+    network: LiquidNetwork, states: torch.Tensor, truth: torch.Tensor, solver: str, steps: int
+) -> SolverReport:
+    """states, truth: (B, T, neurons and memory cells), float64, by the solver and by the fine
+    solution."""
     v, exact = (of[:, :, : network.wiring.neurons] for of in (states, truth))
     tiny = torch.finfo(exact.dtype).tiny  # where nothing ever moves the error is 0, not 0/0
     final = exact[:, -1].norm().clamp(min=tiny)
@@ -198,6 +240,10 @@ def judge(network: LiquidNetwork, states: torch.Tensor, truth: torch.Tensor, sol
 def _stable(network: LiquidNetwork, v: torch.Tensor) -> bool:
     """v: (B, T, neurons)."""
     kind = network.layout.kind
-    values = {name: value.detach().double().cpu().numpy() for name, value in network.effective().items()}
+    values = {
+        name: value.detach().double().cpu().numpy() for name, value in network.effective().items()
+    }
     extremes = v.amin(dim=(0, 1)).cpu().numpy(), v.amax(dim=(0, 1)).cpu().numpy()
-    return within_bounds(NEURONS[kind.neuron], kind.memory, network.layout.connections[0], values, *extremes)
+    return within_bounds(
+        NEURONS[kind.neuron], kind.memory, network.layout.connections[0], values, *extremes
+    )

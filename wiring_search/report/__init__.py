@@ -1,8 +1,10 @@
-"""The report: one self-contained HTML file that answers "which small wiring is enough?" from the store alone.
+"""The report: one self-contained HTML file that answers "which small wiring is enough?" from the
+store alone.
 
-Python computes (`data.py`: the front, how the search went, the checklist) and embeds it as JSON; the scripts in `web/` draw it, and
-`page.css` gives it its looks, light or dark as the reader's system is. Nothing is loaded from anywhere, so the file can be mailed and
-opened in ten years. `serve.py` serves the same page over a running study.
+Python computes (`data.py`: the front, how the search went, the checklist) and embeds it as JSON;
+the scripts in `web/` draw it, and `page.css` gives it its looks, light or dark as the reader's
+system is. Nothing is loaded from anywhere, so the file can be mailed and opened in ten years.
+`serve.py` serves the same page over a running study.
 """
 
 from pathlib import Path
@@ -19,10 +21,11 @@ FILE = "report.html"
 
 
 def write_report(store: Store, playable: dict[str, Any] | None = None) -> Path:
-    """Write the report into the run folder, whole or not at all; its path. Raises ValueError where the disk does not take it.
+    """Write the report into the run folder, whole or not at all; its path. Raises ValueError where
+    the disk does not take it.
 
-    playable: networks that the page can run, as `wiring_search.report.player` makes them; {"absent": why} where there are none, and None
-    where nothing is said of that.
+    playable: networks that the page can run, as `wiring_search.report.player` makes them;
+    {"absent": why} where there are none, and None where nothing is said of that.
     """
     text = report_page({**report_data(store), "play": playable})
     return write_whole(store.folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))

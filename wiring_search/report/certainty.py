@@ -1,4 +1,5 @@
-"""How sure the answer is, in sentences: what the error bars, the split's size and the number of candidates say."""
+"""How sure the answer is, in sentences: what the error bars, the split's size and the number of
+candidates say."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,20 @@ if TYPE_CHECKING:
 
 
 def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | None) -> list[str]:
-    """What qualifies the score of the trial in `row`. judged: candidates it was chosen from; found: what retraining has shown."""
+    """What qualifies the score of the trial in `row`. judged: candidates it was chosen from; found:
+    what retraining has shown."""
     own = None if found is None else of_trial(found, int(row["trial"]))
     if found is None or own is None:
-        said = [_trainings(store.config, row), _others(found), _split(store.facts, row), _choice(judged)]
+        said = [
+            _trainings(store.config, row),
+            _others(found),
+            _split(store.facts, row),
+            _choice(judged),
+        ]
     else:
-        nulls = found.controls[(found.controls["trial"] == row["trial"]) & found.controls["difference"].notna()]
+        nulls = found.controls[
+            (found.controls["trial"] == row["trial"]) & found.controls["difference"].notna()
+        ]
         said = [
             _again(store.facts["metric"], own),
             _tested(store.facts["metric"], own),
@@ -66,7 +75,11 @@ def _held_against(nulls: "pandas.DataFrame") -> str:
         "significantly worse than": nulls[sure & (nulls["difference"] < 0)],
         "not significantly different from": nulls[~sure],
     }
-    parts = [f"{how} {_list([CONTROLS[name] for name in rows['control']])}" for how, rows in said.items() if len(rows)]
+    parts = [
+        f"{how} {_list([CONTROLS[name] for name in rows['control']])}"
+        for how, rows in said.items()
+        if len(rows)
+    ]
     return f"The wiring is {'; '.join(parts)}." if parts else ""
 
 

@@ -1,7 +1,8 @@
 """The best-practice checklist of neural architecture search, filled in from the store.
 
-The items are those of M. Lindauer and F. Hutter, Best Practices for Scientific Research on Neural Architecture Search, JMLR 21(243),
-2020 (arXiv 1909.02453). Each is answered by what the store shows, and by nothing else: what it cannot show is not claimed.
+The items are those of M. Lindauer and F. Hutter, Best Practices for Scientific Research on Neural
+Architecture Search, JMLR 21(243), 2020 (arXiv 1909.02453). Each is answered by what the store
+shows, and by nothing else: what it cannot show is not claimed.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,8 @@ Told = tuple[Answer, str]
 
 @dataclass(frozen=True)
 class Compared:
-    """Random search beside a study: its configuration, environment, and how many candidates it has judged."""
+    """Random search beside a study: its configuration, environment, and how many candidates it has
+    judged."""
 
     config: StudyConfig
     versions: dict[str, str]
@@ -26,9 +28,10 @@ class Compared:
 
 @dataclass(frozen=True)
 class Known:
-    """What a store shows. judged: candidates that have finished a rung. baselines: other networks that
-    were trained. seeds: trainings of each winner when it was retrained, 0 where none was; controls: null wirings that were
-    trained beside winners. seconds: that workers have spent on all of it; wall_seconds: from first to last."""
+    """What a store shows. judged: candidates that have finished a rung. baselines: other networks
+    that were trained. seeds: trainings of each winner when it was retrained, 0 where none was;
+    controls: null wirings that were trained beside winners. seconds: that workers have spent on all
+    of it; wall_seconds: from first to last."""
 
     config: StudyConfig
     versions: dict[str, str]
@@ -55,7 +58,9 @@ class Item:
 def checklist(known: Known) -> list[Item]:
     """All items, in the order of the paper."""
     return [
-        Item(part, question, *answer(known)) for part, questions in _QUESTIONS.items() for question, answer in questions.items()
+        Item(part, question, *answer(known))
+        for part, questions in _QUESTIONS.items()
+        for question, answer in questions.items()
     ]
 
 
@@ -64,7 +69,10 @@ def _code(known: Known) -> Told:
     if commit is None:
         return "partly", f"wiring-search {version}; no commit was recorded."
     if commit.endswith(CHANGED):
-        return "partly", f"wiring-search {version} at commit {commit[:12]}, but with changes that were not committed."
+        return (
+            "partly",
+            f"wiring-search {version} at commit {commit[:12]}, but with changes that were not committed.",
+        )
     return "yes", f"wiring-search {version} at commit {commit}."
 
 
@@ -81,16 +89,23 @@ def _final_settings(known: Known) -> Told:
     training = f"{c.epochs} epochs, minibatches of {c.batch_size}; the learning rate of each candidate is in the table"
     if known.seeds:
         return "yes", f"Winners were retrained with {_count(known.seeds, 'seed')} each: {training}."
-    return "partly", f"Settings and seed {c.seed} of the search are recorded ({training}), but no winner was retrained: " + _run(
-        "retrain"
+    return (
+        "partly",
+        f"Settings and seed {c.seed} of the search are recorded ({training}), but no winner was retrained: "
+        + _run("retrain"),
     )
 
 
 def _method_settings(known: Known) -> Told:
     c = known.config
-    pruning = f"pruning {c.pruning}" + (f" (eta {c.eta}, cut as {c.cut_as})" if c.pruning != "none" else "")
+    pruning = f"pruning {c.pruning}" + (
+        f" (eta {c.eta}, cut as {c.cut_as})" if c.pruning != "none" else ""
+    )
     order = "told as packs come back" if c.asynchronous else "told in order"
-    return "yes", f"Sampler {c.sampler}, {pruning}, packs of {c.pack_size}, {c.ahead} ahead, {order}, seed {c.seed}."
+    return (
+        "yes",
+        f"Sampler {c.sampler}, {pruning}, packs of {c.pack_size}, {c.ahead} ahead, {order}, seed {c.seed}.",
+    )
 
 
 def _same_benchmark(known: Known) -> Told:
@@ -99,7 +114,10 @@ def _same_benchmark(known: Known) -> Told:
     other = _other_settings(known)
     if other:
         return "no", f"Random search beside it has other settings: {', '.join(other)}."
-    return "yes", "Random search beside it has the same task, splits, space, training and scores; only the sampler differs."
+    return (
+        "yes",
+        "Random search beside it has the same task, splits, space, training and scores; only the sampler differs.",
+    )
 
 
 def _confounders(known: Known) -> Told:
@@ -112,7 +130,10 @@ def _confounders(known: Known) -> Told:
     missing = [name for name in ("commit", "processor") if name not in known.versions]
     if missing:
         return "partly", f"Versions are equal; {' and '.join(missing)} were not recorded."
-    return "yes", f"Versions, commit, and machine ({known.versions['processor']}, {known.versions['cores']} cores) are equal."
+    return (
+        "yes",
+        f"Versions, commit, and machine ({known.versions['processor']}, {known.versions['cores']} cores) are equal.",
+    )
 
 
 def _ablations(known: Known) -> Told:
@@ -127,10 +148,16 @@ def _ablations(known: Known) -> Told:
 def _same_protocol(known: Known) -> Told:
     if known.random is None and not known.baselines:
         return _nothing_compared()
-    what = [*(["random search"] if known.random else []), *([_count(known.baselines, "baseline")] if known.baselines else [])]
+    what = [
+        *(["random search"] if known.random else []),
+        *([_count(known.baselines, "baseline")] if known.baselines else []),
+    ]
     if known.random and (other := _other_settings(known)):
         return "no", f"Random search has other settings: {', '.join(other)}."
-    return "yes", f"{' and '.join(what).capitalize()}: same splits, same epochs, each at its best epoch on the validation split."
+    return (
+        "yes",
+        f"{' and '.join(what).capitalize()}: same splits, same epochs, each at its best epoch on the validation split.",
+    )
 
 
 def _over_time(known: Known) -> Told:
@@ -145,26 +172,45 @@ def _random_search(known: Known) -> Told:
     if known.random is None:
         return "no", "No random search beside it: " + _run("random")
     if known.random.judged < known.judged:
-        return "partly", f"Random search has judged {known.random.judged} of {known.judged} candidates: " + _run("random")
-    return "yes", f"Random search beside it judged {known.random.judged} candidates, this study {known.judged}."
+        return (
+            "partly",
+            f"Random search has judged {known.random.judged} of {known.judged} candidates: "
+            + _run("random"),
+        )
+    return (
+        "yes",
+        f"Random search beside it judged {known.random.judged} candidates, this study {known.judged}.",
+    )
 
 
 def _runs(known: Known) -> Told:
     search = f"The search was run once, with seed {known.config.seed}"
     again = "several seeds are several studies, which `wiring-search compare` puts side by side."
     if known.seeds:
-        return "partly", f"{search}; winners were trained {_count(known.seeds, 'more time')} with recorded seeds; {again}"
+        return (
+            "partly",
+            f"{search}; winners were trained {_count(known.seeds, 'more time')} with recorded seeds; {again}",
+        )
     if known.config.repeats > 1:
-        return "partly", f"{search}; each candidate was trained {known.config.repeats} times; {again}"
+        return (
+            "partly",
+            f"{search}; each candidate was trained {known.config.repeats} times; {again}",
+        )
     return "no", f"{search}, and each candidate was trained once; {again}"
 
 
 def _tabular(known: Known) -> Told:
-    return "no", "Every score in this study comes from a real training; no tabular or surrogate benchmark was used."
+    return (
+        "no",
+        "Every score in this study comes from a real training; no tabular or surrogate benchmark was used.",
+    )
 
 
 def _tuning(known: Known) -> Told:
-    return "no", "The store does not say whether settings of the search were tuned beforehand, nor what that took."
+    return (
+        "no",
+        "The store does not say whether settings of the search were tuned beforehand, nor what that took.",
+    )
 
 
 def _end_to_end(known: Known) -> Told:
@@ -173,12 +219,19 @@ def _end_to_end(known: Known) -> Told:
         return "no", "Nothing has been spent yet."
     if not known.ended:
         return "partly", f"So far {spent}; the search has not ended."
-    parts = ["training", "scoring", *(["baselines"] if known.baselines else []), *(["retraining"] if known.seeds else [])]
+    parts = [
+        "training",
+        "scoring",
+        *(["baselines"] if known.baselines else []),
+        *(["retraining"] if known.seeds else []),
+    ]
     return "yes", f"{spent}; with {', '.join(parts[:-1])} and {parts[-1]}."
 
 
 def _setup(known: Known) -> Told:
-    missing = [name for name in ("commit", "platform", "processor", "cores") if name not in known.versions]
+    missing = [
+        name for name in ("commit", "platform", "processor", "cores") if name not in known.versions
+    ]
     if missing:
         return "partly", f"Settings and versions are recorded; not recorded: {', '.join(missing)}."
     return "yes", "Settings, seeds, versions, commit and machine stand in the store, and below."
@@ -189,10 +242,13 @@ def _nothing_compared() -> Told:
 
 
 def _other_settings(known: Known) -> list[str]:
-    """Settings in which random search differs, besides the sampler and what belongs to it, and the number of candidates."""
+    """Settings in which random search differs, besides the sampler and what belongs to it, and the
+    number of candidates."""
     assert known.random is not None
     alike = {"sampler": "random", "inherit": False, "trials": 1, "space_name": ""}
-    one, other = (replace(config, **alike).to_json() for config in (known.config, known.random.config))
+    one, other = (
+        replace(config, **alike).to_json() for config in (known.config, known.random.config)
+    )
     return [name.replace("_", " ") for name in one if one[name] != other[name]]
 
 

@@ -11,13 +11,16 @@ if TYPE_CHECKING:
 
 
 def rounded(value: Any, digits: int = 5) -> Any:
-    """A number with so many significant digits, a whole one as such; None where it is none, or not finite."""
+    """A number with so many significant digits, a whole one as such; None where it is none, or not
+    finite."""
     if value is None or isinstance(value, str | bool | np.bool_):
         return value.item() if isinstance(value, np.bool_) else value
     number = float(value)
     if not math.isfinite(number):
         return None
-    short = float(f"{number:.{digits}g}") if number != round(number) or abs(number) >= 2**53 else number
+    short = (
+        float(f"{number:.{digits}g}") if number != round(number) or abs(number) >= 2**53 else number
+    )
     return int(short) if short == round(short) and abs(short) < 2**53 else short
 
 

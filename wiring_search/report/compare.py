@@ -1,4 +1,5 @@
-"""The page on which several studies are compared: as the report, one file that loads nothing from anywhere."""
+"""The page on which several studies are compared: as the report, one file that loads nothing from
+anywhere."""
 
 from itertools import combinations
 from pathlib import Path
@@ -24,12 +25,14 @@ _STOPS = 250
 
 
 def write_comparison(found: Comparison, folder: Path) -> tuple[Path, Path]:
-    """Write page and table into the folder, each whole or not at all; their paths. Raises ValueError where the disk does not take
-    them."""
+    """Write page and table into the folder, each whole or not at all; their paths. Raises
+    ValueError where the disk does not take them."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise ValueError(f"{folder} cannot be made ({fault}); name another folder with --out") from fault
+        raise ValueError(
+            f"{folder} cannot be made ({fault}); name another folder with --out"
+        ) from fault
     text = comparison_page(found)
     html = write_whole(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
     return html, write_whole(folder / TABLE, lambda path: found.runs.to_csv(path, index=False))
@@ -42,12 +45,16 @@ def comparison_page(found: Comparison) -> str:
 
 
 def comparison_data(found: Comparison) -> dict[str, Any]:
-    """Everything the page shows, as plain data; scores as they are shown, not as they are minimised."""
+    """Everything the page shows, as plain data; scores as they are shown, not as they are
+    minimised."""
     return {
         "task": found.task,
         "metric": found.metric,
         "cautions": found.cautions,
-        "objectives": [{"name": name, "sign": SCORES[name].sign, "unit": SCORES[name].unit} for name in found.objectives],
+        "objectives": [
+            {"name": name, "sign": SCORES[name].sign, "unit": SCORES[name].unit}
+            for name in found.objectives
+        ],
         "reference": found.reference.sentence,
         "best": column(minimised(found.objectives, found.best)),
         "methods": [_method(found, method) for method in found.of],
@@ -73,7 +80,9 @@ def _method(found: Comparison, method: Method) -> dict[str, Any]:
             for study, front, course in zip(method.runs, fronts, courses, strict=True)
         ],
         "attained": _attained(fronts, found.objectives) if several else {},
-        "mean": {across: _mean(courses, across) for across in ("judged", "seconds")} if several else None,
+        "mean": {across: _mean(courses, across) for across in ("judged", "seconds")}
+        if several
+        else None,
     }
 
 
@@ -85,34 +94,52 @@ def _shown(points: np.ndarray, objectives: tuple[str, ...]) -> list[list[float]]
     return [column(row) for row in minimised(objectives, points)]
 
 
-def _attained(fronts: list[np.ndarray], objectives: tuple[str, ...]) -> dict[str, list[list[list[float]]]]:
-    """By pair of objectives, "0,1" the first two: the corners of the surfaces that a quarter, half and three quarters of the runs
-    attain."""
+def _attained(
+    fronts: list[np.ndarray], objectives: tuple[str, ...]
+) -> dict[str, list[list[list[float]]]]:
+    """By pair of objectives, "0,1" the first two: the corners of the surfaces that a quarter, half
+    and three quarters of the runs attain."""
     surfaces = {}
     for one, other in combinations(range(len(objectives)), 2):
         names = objectives[one], objectives[other]
         runs = [front[:, [one, other]] for front in fronts]
-        surfaces[f"{one},{other}"] = [_shown(surface, names) for surface in attainment(runs, LEVELS)]
+        surfaces[f"{one},{other}"] = [
+            _shown(surface, names) for surface in attainment(runs, LEVELS)
+        ]
     return surfaces
 
 
 def _short(course: dict[str, np.ndarray], found: Comparison) -> dict[str, np.ndarray]:
     """Up to so many stops of a course, its hypervolume as a share of the box."""
     count = len(course["judged"])
-    stops = np.arange(count) if count <= _STOPS else np.unique(np.linspace(0, count - 1, _STOPS).round().astype(int))
+    stops = (
+        np.arange(count)
+        if count <= _STOPS
+        else np.unique(np.linspace(0, count - 1, _STOPS).round().astype(int))
+    )
     box = float(np.prod(np.maximum(found.reference.point, found.best) - found.best)) or 1.0
-    return {"judged": course["judged"][stops], "seconds": course["seconds"][stops], "share": course["hypervolume"][stops] / box}
+    return {
+        "judged": course["judged"][stops],
+        "seconds": course["seconds"][stops],
+        "share": course["hypervolume"][stops] / box,
+    }
 
 
 def _mean(courses: list[dict[str, np.ndarray]], across: str) -> dict[str, list[float]] | None:
     """The mean of the runs' stairs, as far as all of them go; None where one has not begun."""
     if not all(len(course[across]) for course in courses):
         return None
-    least, most = max(course[across][0] for course in courses), min(course[across][-1] for course in courses)
+    least, most = (
+        max(course[across][0] for course in courses),
+        min(course[across][-1] for course in courses),
+    )
     if least > most:
         return None
     at = np.linspace(least, most, _STOPS)
-    heights = [course["share"][np.searchsorted(course[across], at * (1 + 1e-12), side="right") - 1] for course in courses]
+    heights = [
+        course["share"][np.searchsorted(course[across], at * (1 + 1e-12), side="right") - 1]
+        for course in courses
+    ]
     return {"at": column(at), "share": column(np.mean(heights, axis=0))}
 
 

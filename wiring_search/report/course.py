@@ -1,4 +1,5 @@
-"""How a search went: its best error and its front's hypervolume as candidates were finished, and as time was spent."""
+"""How a search went: its best error and its front's hypervolume as candidates were finished, and as
+time was spent."""
 
 import math
 from datetime import datetime
@@ -18,18 +19,27 @@ if TYPE_CHECKING:
 _STOPS = 250
 
 
-def course(store: Store, history: "pandas.DataFrame", objectives: tuple[str, ...], reference: np.ndarray) -> dict[str, list]:
-    """The search in the order in which it finished its packs, at up to 250 stops. history: `Store.history`.
+def course(
+    store: Store, history: "pandas.DataFrame", objectives: tuple[str, ...], reference: np.ndarray
+) -> dict[str, list]:
+    """The search in the order in which it finished its packs, at up to 250 stops. history:
+    `Store.history`.
 
-    judged: candidates that had finished a rung by then; seconds: that workers had spent on training and scoring, those that were
-    cut or diverged included; error: the best one among candidates with the full budget; hypervolume: of their front, below
-    `reference` (objectives,), minimised.
+    judged: candidates that had finished a rung by then; seconds: that workers had spent on training
+    and scoring, those that were cut or diverged included; error: the best one among candidates with
+    the full budget; hypervolume: of their front, below `reference` (objectives,), minimised.
     """
     rows = _in_order(store, history)
     whole = (rows["status"] == Status.OK.value).to_numpy()
     points = minimised_points(rows, objectives)
-    errors = np.fmin.accumulate(np.where(whole, rows["error"].to_numpy(float), math.nan)) if len(rows) else np.empty(0)
-    seconds = rows[["train_seconds", "score_seconds"]].fillna(0.0).sum(axis=1).to_numpy(float).cumsum()
+    errors = (
+        np.fmin.accumulate(np.where(whole, rows["error"].to_numpy(float), math.nan))
+        if len(rows)
+        else np.empty(0)
+    )
+    seconds = (
+        rows[["train_seconds", "score_seconds"]].fillna(0.0).sum(axis=1).to_numpy(float).cumsum()
+    )
     judged = (rows["rung"] == 0).to_numpy().cumsum()
     ends = np.flatnonzero(whole)
     volumes = np.full(len(rows), math.nan)
@@ -41,10 +51,13 @@ def course(store: Store, history: "pandas.DataFrame", objectives: tuple[str, ...
 
 
 def cost(store: Store, history: "pandas.DataFrame") -> dict[str, Any]:
-    """What was spent. In seconds of workers: by candidates with the full budget, by others, on scores, baselines, retraining; trainings;
-    and wall_seconds, from the first pack that was asked for to the last one that was finished."""
+    """What was spent. In seconds of workers: by candidates with the full budget, by others, on
+    scores, baselines, retraining; trainings; and wall_seconds, from the first pack that was asked
+    for to the last one that was finished."""
     whole = history["trial"].isin(history.loc[history["status"] == Status.OK.value, "trial"])
-    times = [(asked, finished) for asked, finished in store.times().values() if finished is not None]
+    times = [
+        (asked, finished) for asked, finished in store.times().values() if finished is not None
+    ]
     wall = 0.0
     if times:
         first, last = min(asked for asked, _ in times), max(finished for _, finished in times)
@@ -62,7 +75,11 @@ def cost(store: Store, history: "pandas.DataFrame") -> dict[str, Any]:
 
 def _in_order(store: Store, history: "pandas.DataFrame") -> "pandas.DataFrame":
     places = {pack.number: pack.place for pack in store.packs()}
-    return history.assign(place=history["pack"].map(places)).sort_values(["place", "trial"], kind="stable").reset_index(drop=True)
+    return (
+        history.assign(place=history["pack"].map(places))
+        .sort_values(["place", "trial"], kind="stable")
+        .reset_index(drop=True)
+    )
 
 
 def _stops(ends: np.ndarray) -> np.ndarray:

@@ -25,15 +25,18 @@ from workers.jobs import Status
 if TYPE_CHECKING:
     import pandas
 
-MATTERS = "matters.json"  # what matters, as `wiring-search matters` has left it: too slow to be told anew each time
+# what matters, as `wiring-search matters` has left it: too slow to be told anew each time
+MATTERS = "matters.json"
 RANDOM = "random"  # the folder, within that of a study, of random search with the same settings
-# Wirings and curves beyond the front that are kept for the eye, best first: a large study must not make a file that nobody can open.
+# Wirings and curves beyond the front that are kept for the eye, best first: a large study must not
+# make a file that nobody can open.
 _MOST_TRIALS, _MOST_SYNAPSES = 300, 60_000
 _MOST_MESSAGES, _LONGEST_MESSAGE = 300, 200
 
 
 def report_data(store: Store) -> dict[str, Any]:
-    """Everything the page shows. Its numbers are rounded to five digits, and finite; what is missing is None."""
+    """Everything the page shows. Its numbers are rounded to five digits, and finite; what is
+    missing is None."""
     config, facts, table = store.config, store.facts, store.table()
     trials = table[table["baseline"] == ""]
     finished = candidates(table)
@@ -52,7 +55,12 @@ def report_data(store: Store) -> dict[str, Any]:
         "share": facts["metric"] in SHARES,
         "objectives": list(config.objectives),
         "scores": [
-            {"name": name, "unit": SCORES[name].unit, "sign": SCORES[name].sign, "sentence": SCORES[name].sentence}
+            {
+                "name": name,
+                "unit": SCORES[name].unit,
+                "sign": SCORES[name].sign,
+                "sentence": SCORES[name].sentence,
+            }
             for name in measured
         ],
         "baselines": {name: rounded(error) for name, error in facts.get("baselines", {}).items()},
@@ -68,7 +76,9 @@ def report_data(store: Store) -> dict[str, Any]:
         "columns": _columns(trials, config.measured),
         "dimensions": _dimensions(trials),
         "messages": _messages(trials),
-        "wirings": {trial.trial: wiring_data(trial.candidate.wiring) for trial in shown if trial.candidate},
+        "wirings": {
+            trial.trial: wiring_data(trial.candidate.wiring) for trial in shown if trial.candidate
+        },
         "curves": _curves(history, shown),
         "progress": {
             "study": _short(course(store, history, config.objectives, best.reference.point)),
@@ -84,7 +94,9 @@ def report_data(store: Store) -> dict[str, Any]:
     }
 
 
-def _lead(store: Store, finished: "pandas.DataFrame", best: Front, again: Winners | None) -> dict[str, Any]:
+def _lead(
+    store: Store, finished: "pandas.DataFrame", best: Front, again: Winners | None
+) -> dict[str, Any]:
     """What stands first: the answer, the two trials it names, and how sure it is."""
     claim, metric = enough(store), store.facts["metric"]
     said = {"answer": claim.sentence, "best": None, "small": None, "knee": "", "sure": []}
@@ -104,43 +116,69 @@ def _knee(best: Front, metric: str) -> str:
         return ""
     row = best.rows[best.rows["knee"]].iloc[0]
     drawn = "draws of the errors" if best.by_errors else "resamples of the candidates"
-    found = "It, or a neighbour, is the knee" if best.stability >= 0.5 else "It is unreliable: the knee"
+    found = (
+        "It, or a neighbour, is the knee" if best.stability >= 0.5 else "It is unreliable: the knee"
+    )
     which = f"trial {best.knee} ({metric} {row[metric]:.4g}, {row['synapses']} synapses)"
     share = f"in {'' if best.stability >= 0.5 else 'only '}{100 * best.stability:.0f} % of {drawn}"
     return f"The knee of the front is {which}. {found} {share}."
 
 
 def _certainty(best: Front) -> dict[int, float]:
-    """The probability that trials on the front, and beside it, truly are on the front; empty where nothing is known of that."""
+    """The probability that trials on the front, and beside it, truly are on the front; empty where
+    nothing is known of that."""
     own = best.rows.dropna(subset=["trial", "probability"])
-    on = {int(trial): float(share) for trial, share in zip(own["trial"], own["probability"], strict=True)}
+    on = {
+        int(trial): float(share)
+        for trial, share in zip(own["trial"], own["probability"], strict=True)
+    }
     return {trial: rounded(share, 3) for trial, share in {**on, **best.beside}.items()}
 
 
 def _spread(store: Store, finished: "pandas.DataFrame") -> dict[int, list]:
-    """Of candidates that were trained several times: mean error, its standard error, trainings, and who trained them."""
+    """Of candidates that were trained several times: mean error, its standard error, trainings, and
+    who trained them."""
     known = trainings(store, finished).assign(trial=finished["trial"])
     known = known[known["trainings"] > 1]
     columns = (known[name] for name in ("trial", "mean", "standard_error", "trainings", "source"))
     return {
-        int(trial): [rounded(mean), rounded(se, 3), int(n), source] for trial, mean, se, n, source in zip(*columns, strict=True)
+        int(trial): [rounded(mean), rounded(se, 3), int(n), source]
+        for trial, mean, se, n, source in zip(*columns, strict=True)
     }
 
 
 def _shown(on_front: list[int], finished: "pandas.DataFrame") -> list[int]:
-    """Trials whose wirings and curves are kept: the front, then the best, while they are few and small enough."""
+    """Trials whose wirings and curves are kept: the front, then the best, while they are few and
+    small enough."""
     first = set(on_front)
-    order = [*on_front, *(int(number) for number in finished.sort_values("error")["trial"] if int(number) not in first)]
+    order = [
+        *on_front,
+        *(
+            int(number)
+            for number in finished.sort_values("error")["trial"]
+            if int(number) not in first
+        ),
+    ]
     sizes = dict(zip(finished["trial"].astype(int), finished["synapses"].astype(int), strict=True))
     total = np.cumsum([sizes[number] for number in order])
-    return [number for number, synapses in zip(order[:_MOST_TRIALS], total, strict=False) if synapses <= _MOST_SYNAPSES]
+    return [
+        number
+        for number, synapses in zip(order[:_MOST_TRIALS], total, strict=False)
+        if synapses <= _MOST_SYNAPSES
+    ]
 
 
 def _columns(trials: "pandas.DataFrame", measured: tuple[str, ...]) -> dict[str, Any]:
-    names = dict.fromkeys(("trial", "rung", *ALWAYS, *measured, "train_seconds", "score_seconds", "duplicate_of"))
+    names = dict.fromkeys(
+        ("trial", "rung", *ALWAYS, *measured, "train_seconds", "score_seconds", "duplicate_of")
+    )
     numbers = {name: column(listed(trials[name])) for name in names}
     return {
-        **{name: values for name, values in numbers.items() if name == "trial" or any(v is not None for v in values)},
+        **{
+            name: values
+            for name, values in numbers.items()
+            if name == "trial" or any(v is not None for v in values)
+        },
         "status": coded(listed(trials["status"])),
     }
 
@@ -150,7 +188,11 @@ def _dimensions(trials: "pandas.DataFrame") -> dict[str, Any]:
     found = {}
     for name in (column_name for column_name in trials if column_name.startswith("p.")):
         values = listed(trials[name])
-        found[name[2:]] = coded(values) if any(isinstance(value, str | bool) for value in values) else column(values, 4)
+        found[name[2:]] = (
+            coded(values)
+            if any(isinstance(value, str | bool) for value in values)
+            else column(values, 4)
+        )
     return found
 
 
@@ -165,7 +207,10 @@ def _compared(rows: "pandas.DataFrame") -> list[dict[str, Any]]:
         {
             "name": row["baseline"],
             "status": row["status"],
-            **{name: rounded(row[name]) for name in ("error", "synapses", "parameters", "latency_us", "train_seconds")},
+            **{
+                name: rounded(row[name])
+                for name in ("error", "synapses", "parameters", "latency_us", "train_seconds")
+            },
             "front": "yes" if row["on_front"] else "no",
         }
         for _, row in rows[rows["baseline"] != ""].iterrows()
@@ -190,7 +235,8 @@ def _curves(history: "pandas.DataFrame", shown: list[Trial]) -> dict[int, dict[s
         trial.trial: {
             "errors": column(trial.curve, 4),
             "rungs": [
-                [int(e), rounded(error, 4)] for e, error in rungs[trial.trial][["epochs", "error"]].itertuples(index=False)
+                [int(e), rounded(error, 4)]
+                for e, error in rungs[trial.trial][["epochs", "error"]].itertuples(index=False)
             ],
         }
         for trial in shown
@@ -198,7 +244,8 @@ def _curves(history: "pandas.DataFrame", shown: list[Trial]) -> dict[int, dict[s
 
 
 def _random(store: Store, corner: np.ndarray) -> dict[str, Any] | None:
-    """Random search beside the study: its course, below the same reference point, and what it was."""
+    """Random search beside the study: its course, below the same reference point, and what it
+    was."""
     if not exists(store.folder / RANDOM):
         return None
     other = Store.open(store.folder / RANDOM)
@@ -214,7 +261,9 @@ def _short(went: dict[str, list]) -> dict[str, list]:
     return {name: column(values) for name, values in went.items()}
 
 
-def _known(store: Store, beside: dict[str, Any] | None, spent: dict[str, Any], again: Winners | None) -> Known:
+def _known(
+    store: Store, beside: dict[str, Any] | None, spent: dict[str, Any], again: Winners | None
+) -> Known:
     return Known(
         store.config,
         store.versions,
@@ -237,19 +286,39 @@ def _states(trials: "pandas.DataFrame") -> list[dict[str, Any]]:
         if len(those):
             why = next((message for message in those["message"] if message), "")
             result.append(
-                {"status": status.value, "count": len(those), "sentence": status.sentence, "example": why[:_LONGEST_MESSAGE]}
+                {
+                    "status": status.value,
+                    "count": len(those),
+                    "sentence": status.sentence,
+                    "example": why[:_LONGEST_MESSAGE],
+                }
             )
     return result
 
 
 def _matters(store: Store) -> dict[str, Any] | None:
-    """What `mattering.plain_data` told, less what the page does not show; None where it was not asked for yet."""
+    """What `mattering.plain_data` told, less what the page does not show; None where it was not
+    asked for yet."""
     try:
         found = json.loads((store.folder / MATTERS).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    shown = ("feature", "score", "rho", "lower", "upper", "q", "partial", "partial_lower", "partial_upper", "reading")
-    return {**found, "correlations": [{name: row[name] for name in shown} for row in found["correlations"]]}
+    shown = (
+        "feature",
+        "score",
+        "rho",
+        "lower",
+        "upper",
+        "q",
+        "partial",
+        "partial_lower",
+        "partial_upper",
+        "reading",
+    )
+    return {
+        **found,
+        "correlations": [{name: row[name] for name in shown} for row in found["correlations"]],
+    }
 
 
 def _settings(store: Store) -> dict[str, str]:

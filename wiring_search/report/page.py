@@ -1,4 +1,5 @@
-"""A page: a template, its looks, scripts and data, put into one file of HTML that loads nothing from anywhere."""
+"""A page: a template, its looks, scripts and data, put into one file of HTML that loads nothing
+from anywhere."""
 
 import html
 import json
@@ -32,7 +33,9 @@ def page(title: str, data: dict[str, Any], template: str, **texts: str) -> str:
         if match["style"]:
             return f"<style>\n{(WEB / match['style']).read_text(encoding='utf-8')}</style>"
         if match["script"]:
-            return "".join(f"<script>\n{text}</script>\n" for text in linked(match["script"], present))
+            return "".join(
+                f"<script>\n{text}</script>\n" for text in linked(match["script"], present)
+            )
         return parts.get(match["text"], match[0])
 
     # In one pass, so that nothing that was put in is searched for marks.
@@ -42,10 +45,12 @@ def page(title: str, data: dict[str, Any], template: str, **texts: str) -> str:
 def as_json(data: Any) -> str:
     """Compact JSON that may stand in a script element.
 
-    `<` is escaped, because "</script" ends the element and "<!--<script" keeps it from ending; so is everything beyond ASCII,
-    U+2028 and U+2029 included, which end lines in older scripts.
+    `<` is escaped, because "</script" ends the element and "<!--<script" keeps it from ending; so
+    is everything beyond ASCII, U+2028 and U+2029 included, which end lines in older scripts.
 
     Raises:
         ValueError: a number is not finite, which JSON does not know.
     """
-    return json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":")).replace(
+        "<", "\\u003c"
+    )

@@ -1,7 +1,9 @@
-"""Trained networks as plain data that a web page can run: their parameters, and real validation inputs to run them on.
+"""Trained networks as plain data that a web page can run: their parameters, and real validation
+inputs to run them on.
 
-`report/web/forward.js` computes from this what the kernels compute; Python's own last outputs are among the data, so that a
-page can say how well the two agree. Only the validation split is looked at.
+`report/web/forward.js` computes from this what the kernels compute; Python's own last outputs are
+among the data, so that a page can say how well the two agree. Only the validation split is looked
+at.
 """
 
 import json
@@ -28,8 +30,8 @@ MOST_NETWORKS = 24
 MOST_STEPS = 512
 _MOST_NUMBERS = 12_000  # of one sample's inputs
 _LARGEST = 1_500_000  # bytes of everything
-# Validation samples among which the shown ones are looked for: the first ones, so many at most, with so many time steps in all. A
-# pack keeps its states of all the steps that it is given at once.
+# Validation samples among which the shown ones are looked for: the first ones, so many at most,
+# with so many time steps in all. A pack keeps its states of all the steps that it is given at once.
 _RANKED, _RANKED_STEPS, _STEPS_AT_ONCE = 512, 120_000, 16_000
 _FOR_GRADIENT = 16
 # What a sample is to a network, of all those that were ranked.
@@ -38,13 +40,21 @@ EASY, TYPICAL, WORST = "easy", "typical", "worst"
 Plain = dict[str, Any]
 
 
-def playable(store: Store, trials: Sequence[Trial], task: Task, most: int = MOST_NETWORKS, largest: int = _LARGEST) -> Plain:
-    """The networks of these trials, the first ones of them first, with samples of the task's validation split.
+def playable(
+    store: Store,
+    trials: Sequence[Trial],
+    task: Task,
+    most: int = MOST_NETWORKS,
+    largest: int = _LARGEST,
+) -> Plain:
+    """The networks of these trials, the first ones of them first, with samples of the task's
+    validation split.
 
-    Plain numbers, lists and words: `samples` by their number in the split, a list of `networks`, and of how many of all their time
-    steps (`steps`, `of_steps`) samples are shown. Of a duplicate, it is the network of the trial that it is equal to; a trial without
-    trained weights is left out, one whose neurons are an extension's, which no page knows, and so are those beyond `most`, or that
-    would make all of it larger than `largest` bytes.
+    Plain numbers, lists and words: `samples` by their number in the split, a list of `networks`,
+    and of how many of all their time steps (`steps`, `of_steps`) samples are shown. Of a duplicate,
+    it is the network of the trial that it is equal to; a trial without trained weights is left out,
+    one whose neurons are an extension's, which no page knows, and so are those beyond `most`, or
+    that would make all of it larger than `largest` bytes.
     """
     kept = {trial.trial: found for trial in trials if (found := _weights(store, trial)) is not None}
     shown = dict(list(kept.items())[:most])
@@ -57,7 +67,8 @@ def playable(store: Store, trials: Sequence[Trial], task: Task, most: int = MOST
         return result
     candidates, states = zip(*shown.values(), strict=True)
     packs = [
-        ([list(shown)[place] for place in places], pack) for places, pack in trained_packs(task, list(candidates), list(states))
+        ([list(shown)[place] for place in places], pack)
+        for places, pack in trained_packs(task, list(candidates), list(states))
     ]
     chosen = _samples(task, packs)
     networks: dict[int, Plain] = {}
@@ -65,7 +76,11 @@ def playable(store: Store, trials: Sequence[Trial], task: Task, most: int = MOST
         networks |= _networks(task, pack, numbers, chosen, steps)
     size = 0
     for number in shown:  # in the order that was asked for, not that of packs
-        added = {str(row): _sample(task, row, steps) for row in chosen[number].values() if str(row) not in result["samples"]}
+        added = {
+            str(row): _sample(task, row, steps)
+            for row in chosen[number].values()
+            if str(row) not in result["samples"]
+        }
         size += len(json.dumps([networks[number], added], separators=(",", ":")))
         if size > largest:
             break
@@ -75,17 +90,26 @@ def playable(store: Store, trials: Sequence[Trial], task: Task, most: int = MOST
 
 
 def plain(layout: PackLayout, p: int, parameters: np.ndarray) -> Plain:
-    """Network p of a pack as `forward.js` takes it. parameters: (layout.parameters,), as the dynamics sees them."""
+    """Network p of a pack as `forward.js` takes it. parameters: (layout.parameters,), as the
+    dynamics sees them."""
     wiring, made, kind = layout.wirings[p], layout.connections[p], layout.kind
     gate_only = made.pinned()
     return {
-        **{"neuron": kind.neuron, "solver": kind.solver, "steps": layout.steps[p], "memory": kind.memory},
+        **{
+            "neuron": kind.neuron,
+            "solver": kind.solver,
+            "steps": layout.steps[p],
+            "memory": kind.memory,
+        },
         "layers": [wiring.sensory, wiring.inter, wiring.command, wiring.motor],
         "ends": list(made.layer_ends),
         "features": layout.features,
         "outputs": layout.outputs,
         **{name: getattr(made, name).tolist() for name in ("pre", "post", "polarity")},
-        **{name: getattr(made, name).tolist() for name in ("sensory_pre", "sensory_post", "sensory_polarity")},
+        **{
+            name: getattr(made, name).tolist()
+            for name in ("sensory_pre", "sensory_post", "sensory_polarity")
+        },
         # Connections of a layered CfC that the wiring does not have; they have gates alone.
         "gates": np.flatnonzero(gate_only.get("ff1_w", [])).tolist(),
         "sensory_gates": np.flatnonzero(gate_only.get("sensory_ff1_w", [])).tolist(),
@@ -94,53 +118,87 @@ def plain(layout: PackLayout, p: int, parameters: np.ndarray) -> Plain:
 
 
 def shortest(values: np.ndarray) -> list[float]:
-    """Numbers whose JSON is the shortest text that gives this float32 again. values: any shape, row after row."""
+    """Numbers whose JSON is the shortest text that gives this float32 again. values: any shape, row
+    after row."""
     return [float(str(value)) for value in np.asarray(values, np.float32).ravel()]
 
 
 def _weights(store: Store, trial: Trial) -> tuple[Candidate, bytes] | None:
     if trial.status is Status.DUPLICATE and trial.duplicate_of is not None:
         trial = store.trial(trial.duplicate_of)
-    if trial.status is not Status.OK or trial.candidate is None or trial.candidate.neuron not in NEURONS:
+    if (
+        trial.status is not Status.OK
+        or trial.candidate is None
+        or trial.candidate.neuron not in NEURONS
+    ):
         return None
     state = store.state(trial.trial)
     return None if state is None else (trial.candidate, state)
 
 
 def _samples(task: Task, packs: list[tuple[list[int], Pack]]) -> dict[int, dict[str, int]]:
-    """Of every trial, the rows of its samples by what they are to it. The easy and the typical one are the same for all, so that
-    networks can be compared on them: where the mean rank of its loss among all samples is the least, and nearest the middle."""
-    losses = {number: row for numbers, pack in packs for number, row in zip(numbers, _losses(task, pack), strict=True)}
-    ranks = np.mean([np.argsort(np.argsort(row, kind="stable"), kind="stable") for row in losses.values()], axis=0)
+    """Of every trial, the rows of its samples by what they are to it. The easy and the typical one
+    are the same for all, so that networks can be compared on them: where the mean rank of its loss
+    among all samples is the least, and nearest the middle."""
+    losses = {
+        number: row
+        for numbers, pack in packs
+        for number, row in zip(numbers, _losses(task, pack), strict=True)
+    }
+    ranks = np.mean(
+        [np.argsort(np.argsort(row, kind="stable"), kind="stable") for row in losses.values()],
+        axis=0,
+    )
     easy, typical = int(ranks.argmin()), int(np.abs(ranks - (len(ranks) - 1) / 2).argmin())
-    return {number: _distinct({EASY: easy, TYPICAL: typical, WORST: int(row.argmax())}) for number, row in losses.items()}
+    return {
+        number: _distinct({EASY: easy, TYPICAL: typical, WORST: int(row.argmax())})
+        for number, row in losses.items()
+    }
 
 
 def _distinct(rows: dict[str, int]) -> dict[str, int]:
-    return {name: row for at, (name, row) in enumerate(rows.items()) if row not in list(rows.values())[:at]}
+    return {
+        name: row
+        for at, (name, row) in enumerate(rows.items())
+        if row not in list(rows.values())[:at]
+    }
 
 
 def _losses(task: Task, pack: Pack) -> np.ndarray:
-    """(P, samples): of each of the first validation samples what training would minimise; −∞ where nothing of it counts."""
+    """(P, samples): of each of the first validation samples what training would minimise; −∞ where
+    nothing of it counts."""
     split, elapsed = task.valid, elapsed_of(task.valid)
     most = min(_RANKED, len(split), max(16, _RANKED_STEPS // task.time_steps))
     sums = []
     for rows in np.array_split(np.arange(most), -(-most * task.time_steps // _STEPS_AT_ONCE)):
         y = torch.from_numpy(
-            pack.predict(np.ascontiguousarray(split.x[rows]), np.ascontiguousarray(elapsed[rows]), task.every_step)
+            pack.predict(
+                np.ascontiguousarray(split.x[rows]),
+                np.ascontiguousarray(elapsed[rows]),
+                task.every_step,
+            )
         )
-        sums += [wrongness(task, split, rows[[i]], y[:, i : i + 1], for_training=True) for i in range(len(rows))]
-    found = np.stack([torch.where(weight > 0, wrong / weight, -np.inf).numpy() for wrong, weight in sums], axis=1)
+        sums += [
+            wrongness(task, split, rows[[i]], y[:, i : i + 1], for_training=True)
+            for i in range(len(rows))
+        ]
+    found = np.stack(
+        [torch.where(weight > 0, wrong / weight, -np.inf).numpy() for wrong, weight in sums], axis=1
+    )
     return np.where(np.isnan(found), np.inf, found)
 
 
-def _networks(task: Task, pack: Pack, numbers: list[int], chosen: dict[int, dict[str, int]], steps: int) -> dict[int, Plain]:
+def _networks(
+    task: Task, pack: Pack, numbers: list[int], chosen: dict[int, dict[str, int]], steps: int
+) -> dict[int, Plain]:
     """What the page needs of every member of a pack."""
     elapsed = elapsed_of(task.valid)[:, :steps]
     rows = sorted({row for number in numbers for row in chosen[number].values()})
     x = np.ascontiguousarray(task.valid.x[rows, :steps])
     rest = np.zeros((len(rows), pack.layout.state_size), np.float32)
-    y, _, kept = cpu.forward(pack.layout, pack.effective, x, np.ascontiguousarray(elapsed[rows]), rest, True)
+    y, _, kept = cpu.forward(
+        pack.layout, pack.effective, x, np.ascontiguousarray(elapsed[rows]), rest, True
+    )
     visited = cpu.histories(pack.layout, kept)
     first = np.ascontiguousarray(task.valid.x[:_FOR_GRADIENT, :steps])
     flow = gradient_flow(pack, first, np.ascontiguousarray(elapsed[:_FOR_GRADIENT]))
@@ -149,7 +207,10 @@ def _networks(task: Task, pack: Pack, numbers: list[int], chosen: dict[int, dict
         own = [rows.index(row) for row in chosen[number].values()]
         valid = [_steps_of(task, row, steps) for row in chosen[number].values()]
         path = np.concatenate(
-            [visited[p][at, : n + 1, : pack.layout.wirings[p].neurons] for at, n in zip(own, valid, strict=True)]
+            [
+                visited[p][at, : n + 1, : pack.layout.wirings[p].neurons]
+                for at, n in zip(own, valid, strict=True)
+            ]
         )
         result[number] = {
             "trial": number,
@@ -163,15 +224,20 @@ def _networks(task: Task, pack: Pack, numbers: list[int], chosen: dict[int, dict
 
 
 def plane(path: np.ndarray) -> Plain:
-    """The principal plane of states (points, neurons): where its middle lies, its two axes (one of a single neuron), and the
-    share of the states' variance along each. The largest entry of an axis is positive."""
+    """The principal plane of states (points, neurons): where its middle lies, its two axes (one of
+    a single neuron), and the share of the states' variance along each. The largest entry of an axis
+    is positive."""
     path = np.nan_to_num(path.astype(float), posinf=0.0, neginf=0.0)
     centred = path - path.mean(axis=0)
     lengths, axes = np.linalg.eigh(centred.T @ centred)
     axes = axes[:, :-3:-1].T
     axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
     shares = lengths[:-3:-1] / max(lengths.sum(), 1e-30)
-    return {"middle": _rounded(path.mean(axis=0), 5), "axes": _rounded(axes, 5), "explained": _rounded(shares, 3)}
+    return {
+        "middle": _rounded(path.mean(axis=0), 5),
+        "axes": _rounded(axes, 5),
+        "explained": _rounded(shares, 3),
+    }
 
 
 def _gradient(log_norms: np.ndarray, slope: float) -> Plain:
@@ -185,8 +251,8 @@ def _gradient(log_norms: np.ndarray, slope: float) -> Plain:
 
 
 def _sample(task: Task, row: int, steps: int) -> Plain:
-    """A validation sample, without its padding. elapsed: None for 1 everywhere; counted: the steps whose targets count, None for
-    all of them."""
+    """A validation sample, without its padding. elapsed: None for 1 everywhere; counted: the steps
+    whose targets count, None for all of them."""
     split, n = task.valid, _steps_of(task, row, steps)
     y = split.y[row, :n] if task.every_step else split.y[row]
     return {

@@ -1,7 +1,8 @@
 """The modules of `web/` as plain scripts, for a page that loads nothing.
 
-A module that stands in a page cannot be imported from another one there. So each becomes a script with one object that has the
-module's name: `tip.js` becomes `const Tip = (() => { ... return {openTip}; })();`. An import takes names out of that object.
+A module that stands in a page cannot be imported from another one there. So each becomes a script
+with one object that has the module's name: `tip.js` becomes `const Tip = (() => { ... return
+{openTip}; })();`. An import takes names out of that object.
 """
 
 import re

@@ -1,8 +1,10 @@
-"""The report over a study that may be running: a small server of one page, which asks for news and draws them.
+"""The report over a study that may be running: a small server of one page, which asks for news and
+draws them.
 
-Three paths can be read and nothing can be written: the page, its data, and its state (a few numbers, asked for every two seconds). No
-file of the folder is given out. It listens on this machine alone unless told otherwise, and answers only to its own name, so that
-no other site's script can read it through a name of its own that points here (DNS rebinding).
+Three paths can be read and nothing can be written: the page, its data, and its state (a few
+numbers, asked for every two seconds). No file of the folder is given out. It listens on this
+machine alone unless told otherwise, and answers only to its own name, so that no other site's
+script can read it through a name of its own that points here (DNS rebinding).
 """
 
 import ipaddress
@@ -20,7 +22,8 @@ from wiring_search.report.data import RANDOM, report_data
 from wiring_search.report.page import as_json
 from wiring_search.store import Store, exists
 
-# A page is kept for so many times the seconds that it took to make: the server of a large study leaves most of a core to the search.
+# A page is kept for so many times the seconds that it took to make: the server of a large study
+# leaves most of a core to the search.
 _REST = 4.0
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -49,7 +52,8 @@ class Live:
         self._rests_until = 0.0
 
     def state(self) -> dict[str, Any]:
-        """version: of what `data` gives now. finished: trials that have come to an end; ended: whether the study has."""
+        """version: of what `data` gives now. finished: trials that have come to an end; ended:
+        whether the study has."""
         with closing(Store.open(self._folder)) as store:
             finished = sum(finished is not None for _, finished in store.times().values())
             version, ended = self._version(store), store.ended is not None
@@ -62,14 +66,17 @@ class Live:
         """`report_data`, and its version."""
         with self._lock, closing(Store.open(self._folder)) as store:
             version = self._version(store)
-            if not self._data or (version != self._data["version"] and time.monotonic() >= self._rests_until):
+            if not self._data or (
+                version != self._data["version"] and time.monotonic() >= self._rests_until
+            ):
                 begun = time.monotonic()
                 self._data = {**report_data(store), "version": version}
                 self._rests_until = time.monotonic() + _REST * (time.monotonic() - begun)
             return self._data
 
     def page(self) -> dict[str, Any]:
-        """The same, and networks to play, which news do not change in an open page: its reader may be in the midst of one."""
+        """The same, and networks to play, which news do not change in an open page: its reader may
+        be in the midst of one."""
         data = self.data()
         with self._lock, closing(Store.open(self._folder)) as store:
             if self._played.get("version") != data["version"]:
@@ -85,9 +92,12 @@ class Live:
             return f"{store.version()} {random.version()}"
 
 
-def server(folder: Path, host: str = "127.0.0.1", port: int = 8000, play: Play = lambda store: {}) -> ThreadingHTTPServer:
-    """A server that listens; `serve_forever` answers. port: 0 takes any that is free (`server_port` says which). play: makes the
-    networks that can be run in a page when it is loaded, none by default.
+def server(
+    folder: Path, host: str = "127.0.0.1", port: int = 8000, play: Play = lambda store: {}
+) -> ThreadingHTTPServer:
+    """A server that listens; `serve_forever` answers. port: 0 takes any that is free (`server_port`
+    says which). play: makes the networks that can be run in a page when it is loaded, none by
+    default.
 
     Raises ValueError where `folder` holds no study, and where it cannot listen there.
     """
@@ -108,15 +118,25 @@ def server(folder: Path, host: str = "127.0.0.1", port: int = 8000, play: Play =
             kind, make = self.answers.get(self.path.partition("?")[0], ("", None))
             if not _is_own_name(self.headers.get("Host", ""), host):
                 self._say(
-                    HTTPStatus.FORBIDDEN, "text/plain", "This server answers to its own name alone: localhost, or an address.\n"
+                    HTTPStatus.FORBIDDEN,
+                    "text/plain",
+                    "This server answers to its own name alone: localhost, or an address.\n",
                 )
             elif make is None:
-                self._say(HTTPStatus.NOT_FOUND, "text/plain", f"There is {', '.join(self.answers)} here, and nothing else.\n")
+                self._say(
+                    HTTPStatus.NOT_FOUND,
+                    "text/plain",
+                    f"There is {', '.join(self.answers)} here, and nothing else.\n",
+                )
             else:
                 try:
                     text = make()
                 except (ValueError, OSError) as fault:
-                    self._say(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", f"The study cannot be read now: {fault}\n")
+                    self._say(
+                        HTTPStatus.SERVICE_UNAVAILABLE,
+                        "text/plain",
+                        f"The study cannot be read now: {fault}\n",
+                    )
                 else:
                     self._say(HTTPStatus.OK, kind, text)
 
@@ -125,7 +145,11 @@ def server(folder: Path, host: str = "127.0.0.1", port: int = 8000, play: Play =
         def _say(self, status: HTTPStatus, kind: str, text: str) -> None:
             body = text.encode("utf-8")
             self.send_response(status)
-            for name, value in {**_HEADERS, "Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(body))}.items():
+            for name, value in {
+                **_HEADERS,
+                "Content-Type": f"{kind}; charset=utf-8",
+                "Content-Length": str(len(body)),
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
@@ -146,8 +170,8 @@ def server(folder: Path, host: str = "127.0.0.1", port: int = 8000, play: Play =
 
 
 def _is_own_name(given: str, host: str) -> bool:
-    """Whether a Host header names this server: an address, localhost, what it was told to listen on, or this machine's name. A
-    rebound name is none of them."""
+    """Whether a Host header names this server: an address, localhost, what it was told to listen
+    on, or this machine's name. A rebound name is none of them."""
     name = given.rpartition(":")[0] if given.rpartition(":")[2].isdigit() else given
     name = name.strip("[]").lower().rstrip(".")
     try:

@@ -1,4 +1,5 @@
-"""Winners that were trained again, as a page shows them: fresh seeds, the test split, null controls."""
+"""Winners that were trained again, as a page shows them: fresh seeds, the test split, null
+controls."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,41 @@ from wiring_search.report.columns import listed, rounded
 if TYPE_CHECKING:
     import pandas
 
-_WINNER = ("trial", "synapses", "searched", "trained", "failed", "valid", "valid_se", "valid_lower", "valid_upper", "drop")
-_WINNER += ("tested", "test", "test_se", "test_lower", "test_upper", "optimistic", "pessimistic", "certainty")
-_CONTROL = ("trial", "control", "trained", "synapses", "split", "difference", "lower", "upper", "p_holm", "better", "sentence")
+_WINNER = (
+    "trial",
+    "synapses",
+    "searched",
+    "trained",
+    "failed",
+    "valid",
+    "valid_se",
+    "valid_lower",
+    "valid_upper",
+    "drop",
+)
+_WINNER += (
+    "tested",
+    "test",
+    "test_se",
+    "test_lower",
+    "test_upper",
+    "optimistic",
+    "pessimistic",
+    "certainty",
+)
+_CONTROL = (
+    "trial",
+    "control",
+    "trained",
+    "synapses",
+    "split",
+    "difference",
+    "lower",
+    "upper",
+    "p_holm",
+    "better",
+    "sentence",
+)
 _OVERALL = ("control", "trials", "difference", "lower", "upper", "p_holm", "sentence")
 
 
@@ -25,7 +58,12 @@ def winners_data(found: Winners) -> dict[str, Any]:
         "controls": _records(found.controls, _CONTROL),
         "overall": _records(found.overall, _OVERALL),
         "openings": [
-            {"opening": int(row["opening"]), "opened": row["opened"], "purpose": row["purpose"], "networks": len(row["networks"])}
+            {
+                "opening": int(row["opening"]),
+                "opened": row["opened"],
+                "purpose": row["purpose"],
+                "networks": len(row["networks"]),
+            }
             for _, row in found.openings.iterrows()
         ],
     }
@@ -45,14 +83,22 @@ def luck(found: Winners) -> str:
 
 
 def _shift(shift: Mean) -> str:
-    return f"Test errors of the same networks are {_change(shift, 'on validation')}." if shift.n else ""
+    return (
+        f"Test errors of the same networks are {_change(shift, 'on validation')}."
+        if shift.n
+        else ""
+    )
 
 
 def _change(mean: Mean, where: str) -> str:
     """How far errors are from those elsewhere."""
-    interval = f" (95 %: {mean.lower:+.2g} to {mean.upper:+.2g})" if math.isfinite(mean.lower) else ""
+    interval = (
+        f" (95 %: {mean.lower:+.2g} to {mean.upper:+.2g})" if math.isfinite(mean.lower) else ""
+    )
     direction = "higher" if mean.mean >= 0 else "lower"
-    text = f"{abs(mean.mean):.2g} {direction} than {where}, on average over {mean.n} seeds{interval}"
+    text = (
+        f"{abs(mean.mean):.2g} {direction} than {where}, on average over {mean.n} seeds{interval}"
+    )
     return text.replace("-", "−")
 
 
@@ -67,4 +113,6 @@ def _gap(found: Winners) -> str:
 
 def _records(table: "pandas.DataFrame", names: tuple[str, ...]) -> list[dict[str, Any]]:
     columns = {name: [rounded(value, 4) for value in listed(table[name])] for name in names}
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]

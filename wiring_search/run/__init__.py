@@ -1,4 +1,5 @@
-"""A search from a few words to its files: where task, space, study, pool, store and report are put together.
+"""A search from a few words to its files: where task, space, study, pool, store and report are put
+together.
 
     from wiring_search.run import search, study_config
 
@@ -9,13 +10,32 @@
 The command line is a thin layer over this.
 """
 
-from wiring_search.run.baselines import BaselineDone, BaselineEpoch, BaselineWatcher, train_baselines
+from wiring_search.run.baselines import (
+    BaselineDone,
+    BaselineEpoch,
+    BaselineWatcher,
+    train_baselines,
+)
 from wiring_search.run.cost import costs
 from wiring_search.run.dynamics import DYNAMICS_PICTURE, DYNAMICS_TABLE, dynamics
-from wiring_search.run.factors import CORRELATIONS_TABLE, IMPORTANCE_TABLE, STRUCTURE_TABLE, matters, pictures_of
+from wiring_search.run.factors import (
+    CORRELATIONS_TABLE,
+    IMPORTANCE_TABLE,
+    STRUCTURE_TABLE,
+    matters,
+    pictures_of,
+)
 from wiring_search.run.folder import Run, player
 from wiring_search.run.memory import MEMORY_PICTURE, MEMORY_TABLE, memory
-from wiring_search.run.pools import ALL_CORES, ONE_PROCESS, Resources, decided, default_pack_size, make_pool, training_pool
+from wiring_search.run.pools import (
+    ALL_CORES,
+    ONE_PROCESS,
+    Resources,
+    decided,
+    default_pack_size,
+    make_pool,
+    training_pool,
+)
 from wiring_search.run.repeat import Design, Repeats, design, repeat
 from wiring_search.run.retrain import (
     CONTROLS_TABLE,

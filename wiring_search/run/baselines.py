@@ -13,8 +13,8 @@ from workers.jobs import Outcome, Rung
 
 @dataclass(frozen=True)
 class BaselineEpoch:
-    """Told while baselines train: this one, or the liquid ones together, has finished an epoch. done: how many of `count`
-    are in the store, those of earlier calls included."""
+    """Told while baselines train: this one, or the liquid ones together, has finished an epoch.
+    done: how many of `count` are in the store, those of earlier calls included."""
 
     names: str
     epoch: int
@@ -36,11 +36,15 @@ class BaselineDone:
 BaselineWatcher = Callable[[BaselineEpoch | BaselineDone], None]
 
 
-def train_baselines(out: str | Path, only: tuple[str, ...] = (), watch: BaselineWatcher = lambda event: None) -> Run:
-    """Train baselines beside the study in `out`, with its budget, in this process; those that were trained are kept.
+def train_baselines(
+    out: str | Path, only: tuple[str, ...] = (), watch: BaselineWatcher = lambda event: None
+) -> Run:
+    """Train baselines beside the study in `out`, with its budget, in this process; those that were
+    trained are kept.
 
-    only: names out of `wiring_search.training.baselines.recurrent.known`, or their first part such as "lstm"; all by default. Tables and
-    report are written at the end, also after an interrupt. Raises ValueError for an unknown name.
+    only: names out of `wiring_search.training.baselines.recurrent.known`, or their first part such
+    as "lstm"; all by default. Tables and report are written at the end, also after an interrupt.
+    Raises ValueError for an unknown name.
     """
     from wiring_search.training.baselines import recurrent as baselines
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def costs(out: str | Path, trials: Sequence[int] = ()) -> "dict[int, Cost]":
-    """What candidates cost, by trial; latencies are measured now. trials: as for `robustness`, trained or not.
+    """What candidates cost, by trial; latencies are measured now. trials: as for `robustness`,
+    trained or not.
 
     Raises ValueError for trials that have no candidate.
     """
@@ -24,7 +25,9 @@ def costs(out: str | Path, trials: Sequence[int] = ()) -> "dict[int, Cost]":
         config, facts, chosen = store.config, store.facts, trials_with_candidate(store, trials)
     task = tasks.load(config.task, config.task_options)
     return {
-        trial.trial: cost(trial.candidate, facts["features"], facts["outputs"], task.time_steps, config.batch_size)
+        trial.trial: cost(
+            trial.candidate, facts["features"], facts["outputs"], task.time_steps, config.batch_size
+        )
         for trial in chosen
         if trial.candidate is not None
     }

@@ -19,17 +19,20 @@ if TYPE_CHECKING:
     from wiring_search.training.pack import Pack
 
 DYNAMICS_TABLE, DYNAMICS_PICTURE = "dynamics.csv", "dynamics.png"
-# Validation sequences that gradients are measured on: one tile of the kernel. Trials that a picture can tell apart.
+# Validation sequences that gradients are measured on: one tile of the kernel. Trials that a picture
+# can tell apart.
 _SEQUENCES, _DRAWN = 16, 4
 
 
 def dynamics(out: str | Path, trials: Sequence[int] = ()) -> "pandas.DataFrame":
-    """How trained candidates move, beside how they did before training: one row a trial and stage ("fresh", "trained"):
-    expressivity, gradient_slope, what that slope means (`gradient`), kernel_rank, and quartiles of the time constants.
+    """How trained candidates move, beside how they did before training: one row a trial and stage
+    ("fresh", "trained"): expressivity, gradient_slope, what that slope means (`gradient`),
+    kernel_rank, and quartiles of the time constants.
 
-    Also written into the folder, with a picture: trajectories on the circle, gradient over lag (fresh and trained), time
-    constants. Gradients and time constants are on validation sequences. trials: their numbers, the front by default, of
-    which the picture shows the first four. Raises ValueError for trials without a trained network.
+    Also written into the folder, with a picture: trajectories on the circle, gradient over lag
+    (fresh and trained), time constants. Gradients and time constants are on validation sequences.
+    trials: their numbers, the front by default, of which the picture shows the first four. Raises
+    ValueError for trials without a trained network.
     """
     import pandas
 
@@ -47,7 +50,9 @@ def dynamics(out: str | Path, trials: Sequence[int] = ()) -> "pandas.DataFrame":
             seen[stage].append(found)
     table = pandas.DataFrame(rows)
     table.to_csv(folder / DYNAMICS_TABLE, index=False)
-    _draw_dynamics(seen["fresh"][:_DRAWN], seen["trained"][:_DRAWN]).savefig(folder / DYNAMICS_PICTURE, dpi=150)
+    _draw_dynamics(seen["fresh"][:_DRAWN], seen["trained"][:_DRAWN]).savefig(
+        folder / DYNAMICS_PICTURE, dpi=150
+    )
     return table
 
 
@@ -61,7 +66,11 @@ class _Seen(NamedTuple):
 def _draw_dynamics(fresh: list[_Seen], trained: list[_Seen]) -> "Figure":
     from matplotlib.figure import Figure
 
-    from wiring_search.report.pictures.dynamics import draw_gradient_flow, draw_time_constants, draw_trajectories
+    from wiring_search.report.pictures.dynamics import (
+        draw_gradient_flow,
+        draw_time_constants,
+        draw_trajectories,
+    )
 
     figure = Figure(figsize=(15, 5.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
@@ -70,18 +79,30 @@ def _draw_dynamics(fresh: list[_Seen], trained: list[_Seen]) -> "Figure":
     draw_gradient_flow(_joined(fresh), [f"{label}, fresh" for label in labels], middle, "--")
     draw_gradient_flow(_joined(trained), [f"{label}, trained" for label in labels], middle)
     draw_time_constants([one.time_constants for one in trained], labels, right)
-    titles = "states while the input goes once round a circle", "gradient through time", "time constants"
+    titles = (
+        "states while the input goes once round a circle",
+        "gradient through time",
+        "time constants",
+    )
     for axes, title in zip((left, middle, right), titles, strict=True):
         axes.set_title(title, fontsize=10)
         # Below the axes: nothing that is drawn may lie under it.
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=1 + (axes is middle), frameon=False, fontsize=8)
+        axes.legend(
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.13),
+            ncols=1 + (axes is middle),
+            frameon=False,
+            fontsize=8,
+        )
     return figure
 
 
 def _joined(seen: list[_Seen]) -> GradientFlow:
     flows = [one.flow for one in seen]
     norms, slopes = (np.concatenate([flow[part] for flow in flows]) for part in (0, 1))
-    return GradientFlow(norms, slopes, tuple(verdict for flow in flows for verdict in flow.verdicts))
+    return GradientFlow(
+        norms, slopes, tuple(verdict for flow in flows for verdict in flow.verdicts)
+    )
 
 
 def _stages(task: tasks.Task, trial: Trial, state: bytes) -> "dict[str, Pack]":
@@ -93,7 +114,9 @@ def _stages(task: tasks.Task, trial: Trial, state: bytes) -> "dict[str, Pack]":
     return {"fresh": fresh, "trained": trained_pack(task, [trial.candidate], [state])}
 
 
-def _moved(task: tasks.Task, pack: "Pack", label: str, seed: int) -> tuple[dict[str, object], _Seen]:
+def _moved(
+    task: tasks.Task, pack: "Pack", label: str, seed: int
+) -> tuple[dict[str, object], _Seen]:
     """A row of the table, and what is drawn."""
     from wiring_search.scores.gradient import gradient_flow
     from wiring_search.scores.rank import kernel_rank
@@ -101,7 +124,10 @@ def _moved(task: tasks.Task, pack: "Pack", label: str, seed: int) -> tuple[dict[
     from wiring_search.scores.trajectory import expressivity, latent_trajectories
     from wiring_search.training.loss import elapsed_of
 
-    x, elapsed = np.ascontiguousarray(task.valid.x[:_SEQUENCES]), elapsed_of(task.valid)[:_SEQUENCES]
+    x, elapsed = (
+        np.ascontiguousarray(task.valid.x[:_SEQUENCES]),
+        elapsed_of(task.valid)[:_SEQUENCES],
+    )
     flow, taus = gradient_flow(pack, x, elapsed, seed), time_constants(pack, x[:2], elapsed[:2])[0]
     quartiles = np.quantile(taus, (0.25, 0.5, 0.75), method="nearest")
     row = {
@@ -109,6 +135,9 @@ def _moved(task: tasks.Task, pack: "Pack", label: str, seed: int) -> tuple[dict[
         "gradient_slope": float(flow.slopes[0]),
         "gradient": flow.verdicts[0],
         "kernel_rank": float(kernel_rank(pack, seed=seed)[0]),
-        **{f"tau_{name}": float(value) for name, value in zip(("lower", "median", "upper"), quartiles, strict=True)},
+        **{
+            f"tau_{name}": float(value)
+            for name, value in zip(("lower", "median", "upper"), quartiles, strict=True)
+        },
     }
     return row, _Seen(label, latent_trajectories(pack, seed=seed)[0], flow, taus)

@@ -1,9 +1,11 @@
-"""What a search will take, before it starts: measured on a few of its candidates on this machine, not guessed.
+"""What a search will take, before it starts: measured on a few of its candidates on this machine,
+not guessed.
 
-A handful of random candidates, from the cheapest to the dearest of a larger sample, train for a few minibatches and are
-validated once, on one core, packed as the search would pack them; two of them have their scores measured. The rest is
-arithmetic. What it cannot know: that workers are slower or faster than this machine, and that a sampler soon prefers
-large candidates or small ones. It is good for a factor of two.
+A handful of random candidates, from the cheapest to the dearest of a larger sample, train for a few
+minibatches and are validated once, on one core, packed as the search would pack them; two of them
+have their scores measured. The rest is arithmetic. What it cannot know: that workers are slower or
+faster than this machine, and that a sampler soon prefers large candidates or small ones. It is good
+for a factor of two.
 """
 
 import math
@@ -28,7 +30,8 @@ from wiring_search.training.warm_up import one_torch_thread
 from wiring_search.wirings.candidate import Candidate
 from workers.jobs import PackJob, Rung
 
-# Candidates are drawn, ordered by cost, and so many of them measured: each stands for its part of the sample.
+# Candidates are drawn, ordered by cost, and so many of them measured: each stands for its part of
+# the sample.
 _DRAWN, _MEASURED, _SCORED = 64, 8, 2
 # Samples that validation is measured on, and training samples of the pack whose scores are.
 _SHOWN, _FEW = 256, 64
@@ -39,8 +42,9 @@ _STEPS = 40
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one core, the mean over candidates. epoch: one training of one of them for one epoch. below, full: what follows
-    at the end of a rung, latency and scores, where it is not the last and where it is."""
+    """Seconds of one core, the mean over candidates. epoch: one training of one of them for one
+    epoch. below, full: what follows at the end of a rung, latency and scores, where it is not the
+    last and where it is."""
 
     epoch: float
     below: float
@@ -48,8 +52,9 @@ class Cost:
 
 
 def estimate(task: Task, config: StudyConfig, workers: int) -> Estimated:
-    """What all trials of the study take with so many workers of one core each, from its first pack on. The kernels must have been
-    warmed up. For a search that is gone on with, give a configuration with the trials that are left.
+    """What all trials of the study take with so many workers of one core each, from its first pack
+    on. The kernels must have been warmed up. For a search that is gone on with, give a
+    configuration with the trials that are left.
 
     Takes a second or two. Raises ValueError for a space that has no feasible candidate.
     """
@@ -61,7 +66,11 @@ def extrapolated(cost: Cost, config: StudyConfig, workers: int) -> Estimated:
     if workers < 1:
         raise ValueError(f"workers is {workers}; give 1 or more")
     *early, last = shares(config)
-    each = cost.epoch * config.repeats * expected_epochs(config) + cost.below * sum(early) + cost.full * last
+    each = (
+        cost.epoch * config.repeats * expected_epochs(config)
+        + cost.below * sum(early)
+        + cost.full * last
+    )
     busy = min(workers, config.ahead, math.ceil(config.trials / config.pack_size))
     seconds = config.trials * each / busy
     return Estimated(seconds, seconds * workers / 3600)
@@ -69,7 +78,9 @@ def extrapolated(cost: Cost, config: StudyConfig, workers: int) -> Estimated:
 
 def measured(task: Task, config: StudyConfig) -> Cost:
     """See `estimate`."""
-    candidates = typical(Space.from_json(config.space), min(_MEASURED, config.pack_size), config.seed)
+    candidates = typical(
+        Space.from_json(config.space), min(_MEASURED, config.pack_size), config.seed
+    )
     began = time.perf_counter()
     with one_torch_thread(), one_thread():
         seconds, count = 0.0, 0
@@ -84,11 +95,16 @@ def measured(task: Task, config: StudyConfig) -> Cost:
 
 
 def typical(space: Space, count: int, seed: int) -> list[Candidate]:
-    """So many random candidates, cheap ones first: the middle ones of equal parts of a larger sample ordered by cost. Fewer where
-    the space has no more."""
-    drawn = sorted((candidate for _, candidate in sampled(space, _DRAWN, seed)), key=lambda candidate: candidate.updates)
+    """So many random candidates, cheap ones first: the middle ones of equal parts of a larger
+    sample ordered by cost. Fewer where the space has no more."""
+    drawn = sorted(
+        (candidate for _, candidate in sampled(space, _DRAWN, seed)),
+        key=lambda candidate: candidate.updates,
+    )
     if not drawn:
-        raise ValueError("the space has no feasible candidate among those drawn; loosen its constraints")
+        raise ValueError(
+            "the space has no feasible candidate among those drawn; loosen its constraints"
+        )
     places = {int((i + 0.5) * len(drawn) / count) for i in range(count)}
     return [drawn[place] for place in sorted(places)]
 
@@ -119,12 +135,15 @@ def _epoch_seconds(task: Task, candidates: list[Candidate], batch_size: int) -> 
 def _step_seconds(task: Task, pack: Pack, rows: np.ndarray) -> float:
     began = time.perf_counter()
     x = np.ascontiguousarray(task.train.x[rows])
-    pack.train_step(x, elapsed_of(task.train)[rows], task.every_step, loss_of(task, task.train, rows))
+    pack.train_step(
+        x, elapsed_of(task.train)[rows], task.every_step, loss_of(task, task.train, rows)
+    )
     return time.perf_counter() - began
 
 
 def _rung_seconds(task: Task, candidates: list[Candidate], scores: tuple[str, ...]) -> float:
-    """A candidate's share of what a worker does besides training them: all that it takes, less the training."""
+    """A candidate's share of what a worker does besides training them: all that it takes, less the
+    training."""
     small = replace(task, train=task.train.first(_FEW), valid=task.valid.first(_SHOWN))
     job = PackJob(0, Rung(0, 1, _FEW), tuple(candidates), 0, scores=scores)
     began = time.perf_counter()

@@ -12,14 +12,22 @@ from wiring_search.run.trials import Told
 from wiring_search.store import Store
 from wiring_search.store.files import write_whole
 
-IMPORTANCE_TABLE, STRUCTURE_TABLE, CORRELATIONS_TABLE = "importance.csv", "structure.csv", "correlations.csv"
+IMPORTANCE_TABLE, STRUCTURE_TABLE, CORRELATIONS_TABLE = (
+    "importance.csv",
+    "structure.csv",
+    "correlations.csv",
+)
 
 
-def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda done, count: None) -> Matters:
-    """Importance of every dimension for every objective, structure of every wiring, and correlations of both with scores.
+def matters(
+    out: str | Path, objectives: Sequence[str] = (), told: Told = lambda done, count: None
+) -> Matters:
+    """Importance of every dimension for every objective, structure of every wiring, and
+    correlations of both with scores.
 
-    Also written into the folder: importance.csv, structure.csv, correlations.csv, matters.json (for the report, which is
-    written anew), and the pictures of `pictures_of`. Nothing is trained. The rest: see `wiring_search.analysis.factors.mattering`.
+    Also written into the folder: importance.csv, structure.csv, correlations.csv, matters.json (for
+    the report, which is written anew), and the pictures of `pictures_of`. Nothing is trained. The
+    rest: see `wiring_search.analysis.factors.mattering`.
     """
     from wiring_search.report.pictures import factors as pictures
 
@@ -44,5 +52,11 @@ def matters(out: str | Path, objectives: Sequence[str] = (), told: Told = lambda
 
 
 def pictures_of(objectives: Sequence[str]) -> list[str]:
-    """The files that `matters` draws: importance, parallel coordinates, correlations, and marginals of each objective."""
-    return ["importance.png", "parallel.png", "correlations.png", *(f"marginals-{name}.png" for name in objectives)]
+    """The files that `matters` draws: importance, parallel coordinates, correlations, and marginals
+    of each objective."""
+    return [
+        "importance.png",
+        "parallel.png",
+        "correlations.png",
+        *(f"marginals-{name}.png" for name in objectives),
+    ]

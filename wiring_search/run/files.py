@@ -8,8 +8,8 @@ from wiring_search.store.files import write_whole
 
 
 def export(store: Store) -> list[Path]:
-    """Write trials.parquet, trials.csv and front.csv into the run folder, and rungs.csv where there are several, each whole or not
-    at all; their paths."""
+    """Write trials.parquet, trials.csv and front.csv into the run folder, and rungs.csv where there
+    are several, each whole or not at all; their paths."""
     table, history = store.table(), store.history()
     best = front(table, store.config.objectives)
     writers = {

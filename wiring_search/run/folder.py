@@ -66,27 +66,35 @@ class Run:
         """The non-dominated candidates, in the study's objectives or in others."""
         return results.front(self.table(), objectives or self.config.objectives)
 
-    def analysed(self, objectives: tuple[str, ...] | None = None, reference: dict[str, float] | None = None) -> Front:
-        """The front with its knee, the probability that each member is truly on it, and its hypervolume. reference: numbers of the
-        reference point for some objectives, for this once."""
+    def analysed(
+        self, objectives: tuple[str, ...] | None = None, reference: dict[str, float] | None = None
+    ) -> Front:
+        """The front with its knee, the probability that each member is truly on it, and its
+        hypervolume. reference: numbers of the reference point for some objectives, for this
+        once."""
         with closing(Store.open(self.folder)) as store:
             return front_of(store, objectives, reference)
 
     def draw(self, front: Front, path: Path) -> None:
-        """The picture of a front into a file. Raises ValueError where the name says no kind of picture, or cannot be written."""
+        """The picture of a front into a file. Raises ValueError where the name says no kind of
+        picture, or cannot be written."""
         with closing(Store.open(self.folder)) as store:
             figure = draw_front(store, front)
         try:
             figure.savefig(path, dpi=150)
         except OSError as fault:
-            raise ValueError(f"{path} cannot be written ({fault}); name a file in a folder that is there") from fault
+            raise ValueError(
+                f"{path} cannot be written ({fault}); name a file in a folder that is there"
+            ) from fault
 
     def compared(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
-        """The front and the baselines that were trained, and whether each lies on their joint front (`on_front`)."""
+        """The front and the baselines that were trained, and whether each lies on their joint front
+        (`on_front`)."""
         return results.compared(self.table(), objectives or self.config.objectives)
 
     def score_share(self) -> float:
-        """Time that measuring scores took over the time that training took, NaN where nothing was trained."""
+        """Time that measuring scores took over the time that training took, NaN where nothing was
+        trained."""
         table = self.table()
         trained = float(table["train_seconds"][table["baseline"] == ""].sum())
         return float(table["score_seconds"].sum()) / trained if trained else float("nan")
@@ -102,8 +110,8 @@ class Run:
             return store.trial(number)
 
     def write_files(self, task: Task | None = None) -> None:
-        """Tables and report, from the store as it is now; the networks in the report need the task's data. task: the study's, which
-        is loaded where it is not at hand."""
+        """Tables and report, from the store as it is now; the networks in the report need the
+        task's data. task: the study's, which is loaded where it is not at hand."""
         with closing(Store.open(self.folder)) as store:
             write_files_of(store, task)
 
@@ -134,15 +142,23 @@ def player() -> Callable[[Store], dict[str, Any]]:
 
 
 def _playable(store: Store, task: Task | None) -> dict[str, Any]:
-    """Networks that the report's page can run, those of the front first, then the best of the others; or why there are none."""
+    """Networks that the report's page can run, those of the front first, then the best of the
+    others; or why there are none."""
     from wiring_search.report.player import MOST_NETWORKS, playable
 
     table, trials, config = store.table(), store.trials(), store.config
-    best = results.front(table, config.objectives)["trial"], results.candidates(table).sort_values("error")["trial"]
+    best = (
+        results.front(table, config.objectives)["trial"],
+        results.candidates(table).sort_values("error")["trial"],
+    )
     numbers = list(dict.fromkeys(int(number) for part in best for number in part))[:MOST_NETWORKS]
     if not numbers:
         return {}
     try:
-        return playable(store, [trials[number] for number in numbers], task or tasks.load(config.task, config.task_options))
+        return playable(
+            store,
+            [trials[number] for number in numbers],
+            task or tasks.load(config.task, config.task_options),
+        )
     except ValueError as fault:
         return {"absent": f"The networks of this study cannot be run here: {fault}."}

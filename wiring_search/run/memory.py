@@ -25,11 +25,13 @@ def memory(
     samples: int = 4000,
     told: Callable[[int, int, str], None] = lambda done, count, doing: None,
 ) -> "tuple[pandas.DataFrame, pandas.DataFrame]":
-    """The long-term memory of some trials of a study (`scores.memory.suite`): a row a trial, task and lag, and a row a trial
-    and task, the longest lag solved and the area under the curve. Writes memory.csv and memory.png into the run folder.
+    """The long-term memory of some trials of a study (`scores.memory.suite`): a row a trial, task
+    and lag, and a row a trial and task, the longest lag solved and the area under the curve. Writes
+    memory.csv and memory.png into the run folder.
 
-    numbers: of the trials; tasks, lags: the suite's usual ones where empty. told: called as the suite goes on. Raises
-    ValueError for trials that do not exist or were never trained, and for an unknown task.
+    numbers: of the trials; tasks, lags: the suite's usual ones where empty. told: called as the
+    suite goes on. Raises ValueError for trials that do not exist or were never trained, and for an
+    unknown task.
     """
     import pandas
 
@@ -43,12 +45,18 @@ def memory(
     rows = suite(candidates, tasks or TASKS, lags or LAGS, seeds, epochs, samples, told)
     columns = ("task", "lag", "tried", "solved", "metric", "mean", "spread", "chance")
     table = pandas.DataFrame(
-        [{"trial": numbers[row.candidate], **{name: getattr(row, name) for name in columns}} for row in rows]
+        [
+            {"trial": numbers[row.candidate], **{name: getattr(row, name) for name in columns}}
+            for row in rows
+        ]
     )
     table.to_csv(folder / MEMORY_TABLE, index=False)
     write_memory_plot(table, folder / MEMORY_PICTURE)
     columns = ("task", "longest", "area", "spread")
     found = standings(rows)
     return table, pandas.DataFrame(
-        [{"trial": numbers[one.candidate], **{name: getattr(one, name) for name in columns}} for one in found]
+        [
+            {"trial": numbers[one.candidate], **{name: getattr(one, name) for name in columns}}
+            for one in found
+        ]
     )

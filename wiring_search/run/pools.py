@@ -16,17 +16,19 @@ if TYPE_CHECKING:
     from wiring_search.networks.kernels.layout import Kind
     from workers.pool import Pool, Train
 
-# Candidates side by side on a GPU. More would be quicker a candidate, and the sampler would ask for more of them blindly.
+# Candidates side by side on a GPU. More would be quicker a candidate, and the sampler would ask for
+# more of them blindly.
 _MANY = 256
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a search runs on. workers: Ray actors, as many as there is room for by default; 0 trains in this process, without Ray.
-    address: a Ray cluster to use, None for a local Ray. cpus: cores a worker; gpus: its share of a GPU. patience: seconds
-    without a sign of life from its training loop, after which a worker counts as hung. device: "auto" trains on GPUs where this
-    machine has one and candidates of the kind have a kernel there, with a GPU to each worker unless `gpus` says otherwise; "cpu" and
-    "cuda" leave no choice."""
+    """What a search runs on. workers: Ray actors, as many as there is room for by default; 0 trains
+    in this process, without Ray. address: a Ray cluster to use, None for a local Ray. cpus: cores a
+    worker; gpus: its share of a GPU. patience: seconds without a sign of life from its training
+    loop, after which a worker counts as hung. device: "auto" trains on GPUs where this machine has
+    one and candidates of the kind have a kernel there, with a GPU to each worker unless `gpus` says
+    otherwise; "cpu" and "cuda" leave no choice."""
 
     workers: int | None = None
     address: str | None = None
@@ -52,10 +54,12 @@ def make_pool(
     kinds: "list[Kind]",
     told: Callable[[str, int, int], None],
 ) -> "Pool":
-    """A pool of workers that call `train`. kinds: what they will train, told: heard of each that has to be compiled first."""
+    """A pool of workers that call `train`. kinds: what they will train, told: heard of each that
+    has to be compiled first."""
     from wiring_search.training.warm_up import warm_up
 
-    # Compile once, here: workers then find the kernels in the cache instead of compiling them side by side.
+    # Compile once, here: workers then find the kernels in the cache instead of compiling them side
+    # by side.
     warm_up(kinds, told)
     if resources.workers == 0:
         from workers.inline import InlinePool
@@ -75,16 +79,23 @@ def training_pool(
     kinds: "list[Kind]",
     told: Callable[[str, int, int], None],
 ) -> "Pool":
-    """A pool of workers that train candidates and score them, on the device of `resources`, which must be decided. See
-    `make_pool`."""
+    """A pool of workers that train candidates and score them, on the device of `resources`, which
+    must be decided. See `make_pool`."""
     from wiring_search.scores.evaluate import train_and_score
 
-    return make_pool(extended(extension, partial(train_and_score, device=resources.device)), task, resources, kinds, told)
+    return make_pool(
+        extended(extension, partial(train_and_score, device=resources.device)),
+        task,
+        resources,
+        kinds,
+        told,
+    )
 
 
 def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
-    """With the device decided, "cpu" or "cuda", and a GPU to each worker that is to use one. Raises ValueError for other names, and
-    for "cuda" in this process, or on this machine, where it has none."""
+    """With the device decided, "cpu" or "cuda", and a GPU to each worker that is to use one. Raises
+    ValueError for other names, and for "cuda" in this process, or on this machine, where it has
+    none."""
     from wiring_search.training.devices import DEVICES, has_gpu_kernel, packs_on, why_no_gpu
 
     device, here = resources.device, resources.workers == 0 or resources.address is None
@@ -96,9 +107,10 @@ def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
 
 
 def default_pack_size(config: StudyConfig, resources: Resources = ALL_CORES) -> int:
-    """Candidates side by side where a study gives no number. A core has its caches full with few; a GPU is idle unless it trains
-    hundreds at once: 256, repeats counted, or fewer where its free memory has no room for them. (That of a cluster cannot be
-    seen from here; there a pack without room is halved.) Raises ValueError as `decided` does."""
+    """Candidates side by side where a study gives no number. A core has its caches full with few; a
+    GPU is idle unless it trains hundreds at once: 256, repeats counted, or fewer where its free
+    memory has no room for them. (That of a cluster cannot be seen from here; there a pack without
+    room is halved.) Raises ValueError as `decided` does."""
     from wiring_search.training.devices import why_no_gpu
 
     space = search_spaces.Space.from_json(config.space)
@@ -110,12 +122,18 @@ def default_pack_size(config: StudyConfig, resources: Resources = ALL_CORES) -> 
 
 
 def _room_on_gpu(config: StudyConfig, space: search_spaces.Space, share: float) -> int:
-    """Candidates that half of a worker's share of the free memory has room for: the other half is for larger ones."""
+    """Candidates that half of a worker's share of the free memory has room for: the other half is
+    for larger ones."""
     from wiring_search.run.estimate import alike, typical
     from wiring_search.training.gpu_pack import room_for
 
-    task, packs = tasks.load(config.task, config.task_options), alike(typical(space, 64, config.seed))
-    return min(room_for(pack, task.features, task.outputs, task.time_steps, share / 2) for pack in packs)
+    task, packs = (
+        tasks.load(config.task, config.task_options),
+        alike(typical(space, 64, config.seed)),
+    )
+    return min(
+        room_for(pack, task.features, task.outputs, task.time_steps, share / 2) for pack in packs
+    )
 
 
 def kinds_of(space: search_spaces.Space) -> "list[Kind]":

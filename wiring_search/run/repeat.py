@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Repeats:
-    """A trial trained again with other seeds. errors: (wirings, initialisations, orders of the data), NaN where a training
-    failed; the first wiring is the trial's own. searched: its error in the search, one draw, and chosen for being good.
+    """A trial trained again with other seeds. errors: (wirings, initialisations, orders of the
+    data), NaN where a training failed; the first wiring is the trial's own. searched: its error in
+    the search, one draw, and chosen for being good.
 
-    mean, standard_error, upper: of the trial's own wiring over initialisations, each averaged over the orders; `upper`
-    lies above the expected error with 95 % confidence. spread: standard deviation of a single training of that wiring. NaN
-    where fewer than two initialisations finished.
+    mean, standard_error, upper: of the trial's own wiring over initialisations, each averaged over
+    the orders; `upper` lies above the expected error with 95 % confidence. spread: standard
+    deviation of a single training of that wiring. NaN where fewer than two initialisations
+    finished.
     """
 
     trial: int
@@ -48,8 +50,8 @@ class Repeats:
 
 @dataclass(frozen=True)
 class Design:
-    """What `repeat` trains: wirings of one point (the trial's own first), seeds of initialisations and of the data order,
-    none of which the search has used."""
+    """What `repeat` trains: wirings of one point (the trial's own first), seeds of initialisations
+    and of the data order, none of which the search has used."""
 
     wirings: tuple[Candidate, ...]
     init_seeds: tuple[int, ...]
@@ -61,7 +63,8 @@ class Design:
 
 
 def design(out: str | Path, trial: int, seeds: int = 5) -> Design:
-    """Every combination of `seeds` wirings, initialisations and orders; fewer wirings where the point has no more.
+    """Every combination of `seeds` wirings, initialisations and orders; fewer wirings where the
+    point has no more.
 
     Raises ValueError for fewer than two seeds, and for a trial that has no candidate.
     """
@@ -73,9 +76,11 @@ def design(out: str | Path, trial: int, seeds: int = 5) -> Design:
     return Design(_wirings(config, chosen, seeds), fresh, fresh)
 
 
-def repeat(out: str | Path, trial: int, seeds: int = 5, told: Told = lambda done, count: None) -> Repeats:
-    """Train a trial anew, with the budget of its search, by all combinations of `design`; also written into the folder, as
-    repeat-N.csv. told(done, count): trainings."""
+def repeat(
+    out: str | Path, trial: int, seeds: int = 5, told: Told = lambda done, count: None
+) -> Repeats:
+    """Train a trial anew, with the budget of its search, by all combinations of `design`; also
+    written into the folder, as repeat-N.csv. told(done, count): trainings."""
     import pandas
 
     from wiring_search.scores import repeats
@@ -85,7 +90,9 @@ def repeat(out: str | Path, trial: int, seeds: int = 5, told: Told = lambda done
         config, searched = store.config, store.trials()[trial].score("error")
     task = tasks.load(config.task, config.task_options)
     rung = Rung(0, config.epochs, config.batch_size)
-    errors = repeats.crossed_errors(task, plan.wirings, plan.init_seeds, plan.data_seeds, rung, told)
+    errors = repeats.crossed_errors(
+        task, plan.wirings, plan.init_seeds, plan.data_seeds, rung, told
+    )
     rows = [
         {
             "wiring_id": plan.wirings[w].wiring.wiring_id,
@@ -111,12 +118,15 @@ def repeat(out: str | Path, trial: int, seeds: int = 5, told: Told = lambda done
 
 
 def _wirings(config: StudyConfig, trial: Trial, count: int) -> tuple[Candidate, ...]:
-    """The trial's own candidate, and those of the next wiring seeds at the same point, no wiring twice."""
+    """The trial's own candidate, and those of the next wiring seeds at the same point, no wiring
+    twice."""
     assert trial.candidate is not None
     found = {trial.candidate.wiring.wiring_id: trial.candidate}
     if "wiring_seed" in trial.params:
         space = Space.from_json(config.space)
         for step in range(1, count):
-            other = space.build({**trial.params, "wiring_seed": trial.params["wiring_seed"] + step}, config.seed)
+            other = space.build(
+                {**trial.params, "wiring_seed": trial.params["wiring_seed"] + step}, config.seed
+            )
             found.setdefault(other.wiring.wiring_id, other)
     return tuple(found.values())

@@ -1,7 +1,8 @@
-"""Winners trained again: with seeds that the search never used, beside matched null controls, and then, once, on the test split.
+"""Winners trained again: with seeds that the search never used, beside matched null controls, and
+then, once, on the test split.
 
-The one place that reads `Task.test`. What it is read for is in the store before it is read, and nothing is read twice: numbers that
-are there stand.
+The one place that reads `Task.test`. What it is read for is in the store before it is read, and
+nothing is read twice: numbers that are there stand.
 """
 
 import time
@@ -41,9 +42,10 @@ Told = Callable[..., None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What `retrain` is going to train. trials: the winners. retrainings: all of them and their controls, draw by draw; missing: how
-    many of these are not in the store yet. inapplicable: why a trial has not a control, by both. core_seconds: that the missing
-    ones will take, about, by what the winners took in the search. purpose: of an opening of the test split."""
+    """What `retrain` is going to train. trials: the winners. retrainings: all of them and their
+    controls, draw by draw; missing: how many of these are not in the store yet. inapplicable: why a
+    trial has not a control, by both. core_seconds: that the missing ones will take, about, by what
+    the winners took in the search. purpose: of an opening of the test split."""
 
     trials: tuple[int, ...]
     retrainings: tuple[Retraining, ...]
@@ -55,31 +57,49 @@ class Plan:
 
 @dataclass(frozen=True)
 class Retrained:
-    """opening: which one of the test split this was, None where it was not opened (now). left: trainings that were planned and
-    are still missing, after an interrupt; the test split then stays sealed. winners: what all retraining so far has shown; None
-    where nothing is finished yet."""
+    """opening: which one of the test split this was, None where it was not opened (now). left:
+    trainings that were planned and are still missing, after an interrupt; the test split then stays
+    sealed. winners: what all retraining so far has shown; None where nothing is finished yet."""
 
     opening: int | None
     left: int
     winners: Winners | None
 
 
-def plan(out: str | Path, trials: Sequence[int] = (), seeds: int = 5, controls: Sequence[str] = tuple(CONTROLS)) -> Plan:
-    """trials: their numbers, the front by default. seeds: fresh trainings of each of them, and of each control as many, each of another
-    null wiring.
+def plan(
+    out: str | Path,
+    trials: Sequence[int] = (),
+    seeds: int = 5,
+    controls: Sequence[str] = tuple(CONTROLS),
+) -> Plan:
+    """trials: their numbers, the front by default. seeds: fresh trainings of each of them, and of
+    each control as many, each of another null wiring.
 
-    Raises ValueError for fewer than one seed, an unknown control, and a trial without a trained network.
+    Raises ValueError for fewer than one seed, an unknown control, and a trial without a trained
+    network.
     """
     if seeds < 1:
-        raise ValueError(f"--seeds is {seeds}; give 1 or more: a spread needs 2, a test of the topology about 5")
+        raise ValueError(
+            f"--seeds is {seeds}; give 1 or more: a spread needs 2, a test of the topology about 5"
+        )
     with closing(Store.open(Path(out))) as store:
         chosen = trained_trials(store, trials)
         candidates = {trial.trial: trial.candidate for trial in chosen if trial.candidate}
-        reasons = {(trial, control): inapplicable(c, control) for trial, c in candidates.items() for control in controls}
+        reasons = {
+            (trial, control): inapplicable(c, control)
+            for trial, c in candidates.items()
+            for control in controls
+        }
         applicable = [key for key, reason in reasons.items() if not reason]
-        made = [one for draw in range(seeds) for one in _retrainings(store, candidates, draw, applicable)]
+        made = [
+            one
+            for draw in range(seeds)
+            for one in _retrainings(store, candidates, draw, applicable)
+        ]
         missing = _missing(store, made)
-        seconds = {trial.trial: (trial.train_seconds or 0.0) / store.config.repeats for trial in chosen}
+        seconds = {
+            trial.trial: (trial.train_seconds or 0.0) / store.config.repeats for trial in chosen
+        }
     return Plan(
         trials=tuple(candidates),
         retrainings=tuple(made),
@@ -97,10 +117,12 @@ def retrain(
     test: bool = True,
     told: Told = lambda done, count, doing="": None,
 ) -> Retrained:
-    """Train what is planned and not in the store yet, with the full budget of the search; then open the test split for those that it
-    was not opened for. Writes winners.csv, controls.csv, winners.png and the report.
+    """Train what is planned and not in the store yet, with the full budget of the search; then open
+    the test split for those that it was not opened for. Writes winners.csv, controls.csv,
+    winners.png and the report.
 
-    Ctrl-C and SIGTERM end it: what is finished is kept, and a second call goes on. test: False leaves the test split sealed.
+    Ctrl-C and SIGTERM end it: what is finished is kept, and a second call goes on. test: False
+    leaves the test split sealed.
     """
     folder = Path(out)
     with closing(Store.open(folder)) as store, store.owned():
@@ -122,12 +144,17 @@ def winners(out: str | Path) -> Winners | None:
 
 
 def open_test(store: Store, task: tasks.Task, todo: Plan) -> int | None:
-    """Test those of the plan that ended well and were not tested; which opening of the test split that is, None where there are none.
-    An opening whose numbers were never written, as the process was killed, is gone on with."""
+    """Test those of the plan that ended well and were not tested; which opening of the test split
+    that is, None where there are none. An opening whose numbers were never written, as the process
+    was killed, is gone on with."""
     import pandas
 
     planned = {retraining.key for retraining in todo.retrainings}
-    rows = [row for row in store.retrained().itertuples() if (row.trial, row.control, row.draw) in planned]
+    rows = [
+        row
+        for row in store.retrained().itertuples()
+        if (row.trial, row.control, row.draw) in planned
+    ]
     rows = [row for row in rows if row.status == Status.OK.value and pandas.isna(row.tested)]
     sealed = [(row.trial, row.control, row.draw) for row in rows if pandas.isna(row.opening)]
     begun = [(row.trial, row.control, row.draw) for row in rows if not pandas.isna(row.opening)]
@@ -149,9 +176,16 @@ def write(folder: Path, found: Winners) -> None:
 def _retrainings(
     store: Store, candidates: dict[int, Candidate], draw: int, controls: Sequence[tuple[int, str]]
 ) -> list[Retraining]:
-    """Those of one draw: fresh seeds of initial weights and of the order of the data, and a null wiring for each (trial, control)."""
-    seed, data_seed = (int(word) for word in np.random.SeedSequence((store.config.seed, _FRESH, draw)).generate_state(2))
-    made = [Retraining(trial, "", draw, replace(candidate, seed=seed), data_seed) for trial, candidate in candidates.items()]
+    """Those of one draw: fresh seeds of initial weights and of the order of the data, and a null
+    wiring for each (trial, control)."""
+    seed, data_seed = (
+        int(word)
+        for word in np.random.SeedSequence((store.config.seed, _FRESH, draw)).generate_state(2)
+    )
+    made = [
+        Retraining(trial, "", draw, replace(candidate, seed=seed), data_seed)
+        for trial, candidate in candidates.items()
+    ]
     for trial, control in controls:
         null = null_candidate(candidates[trial], control, seed, _counted(store, candidates[trial]))
         made.append(Retraining(trial, control, draw, replace(null, seed=seed), data_seed))
@@ -163,7 +197,9 @@ def _counted(store: Store, candidate: Candidate) -> Callable[[Wiring], int]:
     from wiring_search.training.pack import layout_of
 
     features, outputs = store.facts["features"], store.facts["outputs"]
-    return lambda wiring: layout_of((replace(candidate, wiring=wiring),), features, outputs).true_parameters(0)
+    return lambda wiring: layout_of(
+        (replace(candidate, wiring=wiring),), features, outputs
+    ).true_parameters(0)
 
 
 def _missing(store: Store, retrainings: Sequence[Retraining]) -> list[Retraining]:
@@ -172,8 +208,15 @@ def _missing(store: Store, retrainings: Sequence[Retraining]) -> list[Retraining
     return [retraining for retraining in retrainings if retraining.key not in written]
 
 
-def _train(store: Store, task: tasks.Task, retrainings: Sequence[Retraining], resources: Resources, told: Told) -> None:
-    """Pack by pack, each in the store as soon as it is finished; until all are, or a signal is heard."""
+def _train(
+    store: Store,
+    task: tasks.Task,
+    retrainings: Sequence[Retraining],
+    resources: Resources,
+    told: Told,
+) -> None:
+    """Pack by pack, each in the store as soon as it is finished; until all are, or a signal is
+    heard."""
     from wiring_search.networks.kernels.layout import kind_of
     from wiring_search.training.warm_up import one_torch_thread
 
@@ -195,14 +238,18 @@ def _train(store: Store, task: tasks.Task, retrainings: Sequence[Retraining], re
     with one_torch_thread(), stopped_by_signals(pool.stop) as heard:
         try:
             for number, pack in under_way.items():
-                pool.submit(PackJob(number, rung, tuple(r.candidate for r in pack), pack[0].data_seed))
+                pool.submit(
+                    PackJob(number, rung, tuple(r.candidate for r in pack), pack[0].data_seed)
+                )
             told(done, count)
             while under_way and not heard():
                 result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
                 if result is None or result.stopped_at is not None:
                     continue
                 pack = under_way.pop(result.number)
-                store.retrained_finished(dict(zip(pack, result.outcomes, strict=True)), result.worker)
+                store.retrained_finished(
+                    dict(zip(pack, result.outcomes, strict=True)), result.worker
+                )
                 done += len(pack)
                 new = done - count + len(missing)
                 left = (count - done) / new * (time.monotonic() - began)
@@ -212,7 +259,8 @@ def _train(store: Store, task: tasks.Task, retrainings: Sequence[Retraining], re
 
 
 def _packs(retrainings: Sequence[Retraining], size: int) -> list[list[Retraining]]:
-    """Side by side trains who has the same order of the data; those of one kind of neuron together, for a kernel runs one."""
+    """Side by side trains who has the same order of the data; those of one kind of neuron together,
+    for a kernel runs one."""
     from wiring_search.networks.kernels.layout import kind_of
 
     packs: list[list[Retraining]] = []
@@ -223,17 +271,24 @@ def _packs(retrainings: Sequence[Retraining], size: int) -> list[list[Retraining
     return packs
 
 
-def _test_errors(store: Store, task: tasks.Task, keys: Sequence[Key]) -> dict[Key, tuple[float, float]]:
+def _test_errors(
+    store: Store, task: tasks.Task, keys: Sequence[Key]
+) -> dict[Key, tuple[float, float]]:
     """Error and metric on the test split, with the weights of the best epoch on validation."""
     from wiring_search.scores.trained_packs import trained_packs
     from wiring_search.training.loop import validation_errors
     from wiring_search.training.warm_up import one_torch_thread
 
     networks = store.retrained_networks(keys)
-    candidates, states = [retraining.candidate for retraining, _ in networks], [state or b"" for _, state in networks]
+    candidates, states = (
+        [retraining.candidate for retraining, _ in networks],
+        [state or b"" for _, state in networks],
+    )
     found = {}
     with one_torch_thread():
         for places, pack in trained_packs(task, candidates, states):
-            for place, error in zip(places, validation_errors(task, task.test, pack).tolist(), strict=True):
+            for place, error in zip(
+                places, validation_errors(task, task.test, pack).tolist(), strict=True
+            ):
                 found[keys[place]] = error, value_of(task.metric, error)
     return found

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 ROBUSTNESS_TABLE, ROBUSTNESS_PICTURE = "robustness.csv", "robustness.png"
 
 
-def robustness(out: str | Path, trials: Sequence[int] = (), told: Told = lambda done, count: None) -> "pandas.DataFrame":
-    """Errors of trained candidates under every shift of `scores.robustness`, one row a trial and shift: trial, synapses,
-    robustness (of the trial), family, level, error, times_clean, relative. The family of the first row of a trial is clean.
+def robustness(
+    out: str | Path, trials: Sequence[int] = (), told: Told = lambda done, count: None
+) -> "pandas.DataFrame":
+    """Errors of trained candidates under every shift of `scores.robustness`, one row a trial and
+    shift: trial, synapses, robustness (of the trial), family, level, error, times_clean, relative.
+    The family of the first row of a trial is clean.
 
-    trials: their numbers, the front by default. Also written into the folder as a table and a picture.
-    told(done, count): shifts scored. Raises ValueError for trials without a trained network.
+    trials: their numbers, the front by default. Also written into the folder as a table and a
+    picture. told(done, count): shifts scored. Raises ValueError for trials without a trained
+    network.
     """
     import pandas
 
@@ -37,13 +41,17 @@ def robustness(out: str | Path, trials: Sequence[int] = (), told: Told = lambda 
         config, chosen = store.config, trained_trials(store, trials)
         states = [store.state(original_of(trial)) for trial in chosen]
     task = tasks.load(config.task, config.task_options)
-    table = pandas.DataFrame(_rows(task, chosen, _errors(task, chosen, states, config.seed, told), config.seed))
+    table = pandas.DataFrame(
+        _rows(task, chosen, _errors(task, chosen, states, config.seed, told), config.seed)
+    )
     table.to_csv(folder / ROBUSTNESS_TABLE, index=False)
     draw(table[table["family"] != CLEAN]).savefig(folder / ROBUSTNESS_PICTURE, dpi=150)
     return table
 
 
-def _errors(task: tasks.Task, chosen: list[Trial], states: list, seed: int, told: Told) -> dict[str, np.ndarray]:
+def _errors(
+    task: tasks.Task, chosen: list[Trial], states: list, seed: int, told: Told
+) -> dict[str, np.ndarray]:
     """Of all trials by shift, (trials,), whatever mixture of kinds they are."""
     from wiring_search.scores.robustness import robustness as errors_of
     from wiring_search.scores.trained_packs import trained_packs
@@ -51,22 +59,31 @@ def _errors(task: tasks.Task, chosen: list[Trial], states: list, seed: int, told
     errors: dict[str, np.ndarray] = {}
     done = 0
     for places, pack in trained_packs(task, [trial.candidate for trial in chosen], states):
-        for name, of in errors_of(task, pack, seed, partial(_told_of_pack, told, done, len(places), len(chosen))).items():
+        for name, of in errors_of(
+            task, pack, seed, partial(_told_of_pack, told, done, len(places), len(chosen))
+        ).items():
             errors.setdefault(name, np.empty(len(chosen)))[places] = of
         done += len(places)
     return errors
 
 
-def _told_of_pack(told: Told, before: int, members: int, everyone: int, shift: int, shifts: int) -> None:
+def _told_of_pack(
+    told: Told, before: int, members: int, everyone: int, shift: int, shifts: int
+) -> None:
     told(before * shifts + members * shift, everyone * shifts)
 
 
-def _rows(task: tasks.Task, chosen: list[Trial], errors: dict[str, np.ndarray], seed: int) -> list[dict]:
+def _rows(
+    task: tasks.Task, chosen: list[Trial], errors: dict[str, np.ndarray], seed: int
+) -> list[dict]:
     from wiring_search.scores.robustness import CLEAN, relative_errors, score, shifts, times_clean
 
     total, times = score(task, errors), times_clean(task, errors)
     relative = {CLEAN: np.ones(len(chosen)), **relative_errors(task, errors)}
-    kinds = {CLEAN: (CLEAN, math.nan), **{shift.name: (shift.family, shift.level) for shift in shifts(task, seed)}}
+    kinds = {
+        CLEAN: (CLEAN, math.nan),
+        **{shift.name: (shift.family, shift.level) for shift in shifts(task, seed)},
+    }
     return [
         {
             "trial": trial.trial,

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Screened:
-    """table: the sample, best first (`screening.screen`). trust: rank correlations of each proxy with each score of the study
-    in the same folder (`screening.trust`), None where there is none."""
+    """table: the sample, best first (`screening.screen`). trust: rank correlations of each proxy
+    with each score of the study in the same folder (`screening.trust`), None where there is
+    none."""
 
     table: "pandas.DataFrame"
     trust: "pandas.DataFrame | None"
@@ -35,11 +36,13 @@ def screen(
     resources: Resources = ALL_CORES,
     told: Callable[[int, int], None] = lambda done, count: None,
 ) -> Screened:
-    """Rank random candidates of the configuration's space by what can be told without training; nothing is trained.
+    """Rank random candidates of the configuration's space by what can be told without training;
+    nothing is trained.
 
-    Writes screen.parquet and screen.csv into `out`; where that holds a study of the same task and space, also how well each
-    proxy foretold its scores: proxies.csv and proxies.png. resources: as for `search`. told(done, count): called after
-    each pack. Raises ValueError for fewer than one sample, and where `out` holds a study of another task or space.
+    Writes screen.parquet and screen.csv into `out`; where that holds a study of the same task and
+    space, also how well each proxy foretold its scores: proxies.csv and proxies.png. resources: as
+    for `search`. told(done, count): called after each pack. Raises ValueError for fewer than one
+    sample, and where `out` holds a study of another task or space.
     """
     from wiring_search.run.screened import screen as screening
     from wiring_search.scores.trajectory import REFERENCE
@@ -52,7 +55,11 @@ def screen(
     task = tasks.load(config.task, config.task_options)
     space = search_spaces.Space.from_json(config.space)
     pool = make_pool(
-        extended(config.extension, screening.screen_pack), task, resources, [*kinds_of(space), REFERENCE], lambda *kernel: None
+        extended(config.extension, screening.screen_pack),
+        task,
+        resources,
+        [*kinds_of(space), REFERENCE],
+        lambda *kernel: None,
     )
     try:
         table = screening.screen(space, samples, config.seed, pool, told)
@@ -81,7 +88,9 @@ def _trust(folder: Path, task: Task, seed: int) -> "pandas.DataFrame | None":
     if not trials:
         return None
     scores = {name: np.array([trial.score(name) for trial in trials]) for name in names}
-    return trust([trial.candidate for trial in trials if trial.candidate], scores, task.features, seed)
+    return trust(
+        [trial.candidate for trial in trials if trial.candidate], scores, task.features, seed
+    )
 
 
 def _refuse_another_subject(folder: Path, config: StudyConfig) -> None:

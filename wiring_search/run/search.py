@@ -30,10 +30,14 @@ UNLIMITED = Budget()
 
 
 def study_config(
-    task: str, space: str = "default", options: TaskOptions | None = None, extension: str | Path | None = None, **settings: Any
+    task: str,
+    space: str = "default",
+    options: TaskOptions | None = None,
+    extension: str | Path | None = None,
+    **settings: Any,
 ) -> StudyConfig:
-    """A configuration from names. space: a preset or a TOML file; extension: a Python file, whose scores are measured too;
-    settings: the other fields of `StudyConfig`."""
+    """A configuration from names. space: a preset or a TOML file; extension: a Python file, whose
+    scores are measured too; settings: the other fields of `StudyConfig`."""
     own = None if extension is None else Extension.read(extension)
     if own is not None and own.group in GROUPS:
         settings["scores"] = tuple(dict.fromkeys((*settings.get("scores", MEASURED), own.group)))
@@ -56,13 +60,15 @@ def search(
     watch: "Watcher | None" = None,
     store: str | None = None,
 ) -> Run:
-    """Run a study into the folder `out`, or go on with the one that is there if it was asked for with the same
-    settings.
+    """Run a study into the folder `out`, or go on with the one that is there if it was asked for
+    with the same settings.
 
-    budget: of this call; when it is spent, and at Ctrl-C or SIGTERM, packs under way are written down, and `resume` goes on from
-    there. watch: called with the events of `wiring_search.search.events`. store: the URL of a PostgreSQL database that keeps the
-    results; a SQLite file in the folder by default. Tables and report are written at the end, also after an interrupt.
-    Raises ValueError for settings that do not fit, and where `out` holds a study with other settings.
+    budget: of this call; when it is spent, and at Ctrl-C or SIGTERM, packs under way are written
+    down, and `resume` goes on from there. watch: called with the events of
+    `wiring_search.search.events`. store: the URL of a PostgreSQL database that keeps the results; a
+    SQLite file in the folder by default. Tables and report are written at the end, also after an
+    interrupt. Raises ValueError for settings that do not fit, and where `out` holds a study with
+    other settings.
     """
     folder = Path(out)
     if exists(folder):
@@ -80,10 +86,11 @@ def resume(
     watch: "Watcher | None" = None,
     trials: int | None = None,
 ) -> Run:
-    """Go on with the study in `out`; one that has ended only has its tables and report written again.
+    """Go on with the study in `out`; one that has ended only has its tables and report written
+    again.
 
-    trials: a new number of candidates for the study. Raises ValueError for fewer than it has asked for. (A study in PostgreSQL is
-    taken up on another machine by `Store.attach`.)
+    trials: a new number of candidates for the study. Raises ValueError for fewer than it has asked
+    for. (A study in PostgreSQL is taken up on another machine by `Store.attach`.)
     """
     folder = Path(out)
     with closing(Store.open(folder)) as opened:
@@ -105,11 +112,12 @@ def search_randomly(
     budget: Budget = UNLIMITED,
     watch: "Watcher | None" = None,
 ) -> Run:
-    """Random search beside the study in `out`, to see what its sampler is worth: the same settings, as many candidates as the
-    study has asked for by now, and a store of its own in `out`/random, which is returned. Goes on with what is there.
+    """Random search beside the study in `out`, to see what its sampler is worth: the same settings,
+    as many candidates as the study has asked for by now, and a store of its own in `out`/random,
+    which is returned. Goes on with what is there.
 
-    Tables and reports, the study's too, are written at the end. Raises ValueError where the study is random search itself, or has
-    asked for nothing yet.
+    Tables and reports, the study's too, are written at the end. Raises ValueError where the study
+    is random search itself, or has asked for nothing yet.
     """
     folder = Path(out)
     beside = folder / RANDOM
@@ -117,21 +125,35 @@ def search_randomly(
         config = store.config
         trials = sum(len(pack.members) for pack in store.packs() if pack.rung == 0)
     if config.sampler == "random":
-        raise ValueError(f"{folder} is random search itself; compare it with a study of another sampler")
+        raise ValueError(
+            f"{folder} is random search itself; compare it with a study of another sampler"
+        )
     if not trials:
-        raise ValueError(f"{folder} has asked for no candidate yet; go on with it first: `wiring-search resume {folder}`")
+        raise ValueError(
+            f"{folder} has asked for no candidate yet; go on with it first: `wiring-search resume {folder}`"
+        )
     if exists(beside):
         with closing(Store.open(beside)) as other:
             trials = max(trials, other.config.trials)
-            _refuse_other_settings(beside, replace(config, sampler="random", inherit=False, trials=other.config.trials))
+            _refuse_other_settings(
+                beside, replace(config, sampler="random", inherit=False, trials=other.config.trials)
+            )
         done = resume(beside, resources, budget, watch, trials)
     else:
-        done = search(replace(config, sampler="random", inherit=False, trials=trials), beside, resources, budget, watch)
+        done = search(
+            replace(config, sampler="random", inherit=False, trials=trials),
+            beside,
+            resources,
+            budget,
+            watch,
+        )
     Run(folder).write_files()
     return done
 
 
-def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch: "Watcher | None") -> Run:
+def _go_on(
+    folder: Path, task: Task, resources: Resources, budget: Budget, watch: "Watcher | None"
+) -> Run:
     from wiring_search.scores.trajectory import REFERENCE
     from wiring_search.search import events, study
     from wiring_search.training.warm_up import one_torch_thread
@@ -145,8 +167,12 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
         told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
         resources = decided(resources, kinds)
         pool = training_pool(store.config.extension, task, resources, kinds, told)
-        # Signals are heard until the files are written: Ray's own handler would end the process without a word.
-        with one_torch_thread(), _asked_to_stop(pool, Meter(replace(budget, cores=resources.cores))) as until:
+        # Signals are heard until the files are written: Ray's own handler would end the process
+        # without a word.
+        with (
+            one_torch_thread(),
+            _asked_to_stop(pool, Meter(replace(budget, cores=resources.cores))) as until,
+        ):
             try:
                 _estimate(task, store, resources, budget, watch)
                 if study.search(store.config, store, pool, watch, until):
@@ -162,12 +188,16 @@ def _go_on(folder: Path, task: Task, resources: Resources, budget: Budget, watch
     return Run(folder)
 
 
-def _estimate(task: Task, store: Store, resources: Resources, budget: Budget, watch: "Watcher") -> None:
-    """Tell how long the rest is going to take, while the workers start. Of a search that ends by its budget that is known, and what a
-    GPU needs is not measured here."""
+def _estimate(
+    task: Task, store: Store, resources: Resources, budget: Budget, watch: "Watcher"
+) -> None:
+    """Tell how long the rest is going to take, while the workers start. Of a search that ends by
+    its budget that is known, and what a GPU needs is not measured here."""
     from wiring_search.run.estimate import estimate
 
-    finished = sum(len(pack.members) for pack in store.packs() if pack.rung == 0 and pack.place is not None)
+    finished = sum(
+        len(pack.members) for pack in store.packs() if pack.rung == 0 and pack.place is not None
+    )
     left = store.config.trials - finished
     if left > 0 and budget.unlimited and resources.device == "cpu":
         workers = max((os.cpu_count() or 1) if resources.workers is None else resources.workers, 1)
@@ -176,7 +206,8 @@ def _estimate(task: Task, store: Store, resources: Resources, budget: Budget, wa
 
 @contextmanager
 def _asked_to_stop(pool: "Pool", meter: Meter) -> Iterator[Until]:
-    """Gives the function that says why to stop. A pool that trains in this process hears of it in the midst of a pack."""
+    """Gives the function that says why to stop. A pool that trains in this process hears of it in
+    the midst of a pack."""
     alarm = None
     if math.isfinite(meter.left()):
         alarm = threading.Timer(meter.left() + 0.1, pool.stop)
@@ -212,7 +243,9 @@ def _refuse_other_settings(folder: Path, config: StudyConfig) -> None:
     with closing(Store.open(folder)) as store:
         old, new = store.config.to_json(), config.to_json()
     other = [
-        f"{name} {_brief(old[name])}, not {_brief(new[name])}" for name in new if old[name] != new[name] and name != "space_name"
+        f"{name} {_brief(old[name])}, not {_brief(new[name])}"
+        for name in new
+        if old[name] != new[name] and name != "space_name"
     ]
     if other:
         raise ValueError(

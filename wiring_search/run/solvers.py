@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SolverComparison:
-    """table: one row a solver, see `wiring_search.scores.solver_choice.Alternative`. answer: what it says, in a few sentences.
-    csv, picture: where both were written."""
+    """table: one row a solver, see `wiring_search.scores.solver_choice.Alternative`. answer: what
+    it says, in a few sentences. csv, picture: where both were written."""
 
     table: "pandas.DataFrame"
     answer: str
@@ -31,10 +31,12 @@ def solvers(
     hyper: bool = True,
     told: Callable[[int, int, str], None] = lambda done, count, doing: None,
 ) -> SolverComparison:
-    """Run the trained network of a trial of the study in `out` with every solver that its neurons have, and write what is
-    found into the folder. The rest: see `wiring_search.scores.solver_choice.alternatives`.
+    """Run the trained network of a trial of the study in `out` with every solver that its neurons
+    have, and write what is found into the folder. The rest: see
+    `wiring_search.scores.solver_choice.alternatives`.
 
-    Raises ValueError where there is no such trained network, and for neurons that are no differential equation.
+    Raises ValueError where there is no such trained network, and for neurons that are no
+    differential equation.
     """
     from wiring_search.export.trained_network import trained_network
     from wiring_search.networks.solver_accuracy import require_ode
@@ -54,5 +56,7 @@ def solvers(
         folder / f"trial-{trial}-solvers.png",
     )
     found.table.to_csv(found.csv, index=False)
-    page.draw(rows, found.picture, f"{config.task}, trial {trial}: one network, many solvers", task.metric)
+    page.draw(
+        rows, found.picture, f"{config.task}, trial {trial}: one network, many solvers", task.metric
+    )
     return found

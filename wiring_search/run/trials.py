@@ -10,16 +10,25 @@ Told = Callable[[int, int], None]
 
 
 def trials_with_candidate(store: Store, numbers: Sequence[int]) -> list[Trial]:
-    """Those trials, or those of the front. Raises ValueError for a trial that is not there or was infeasible."""
+    """Those trials, or those of the front. Raises ValueError for a trial that is not there or was
+    infeasible."""
     trials = store.trials()
-    chosen = tuple(dict.fromkeys(numbers)) or tuple(map(int, results.front(store.table(), store.config.objectives)["trial"]))
+    chosen = tuple(dict.fromkeys(numbers)) or tuple(
+        map(int, results.front(store.table(), store.config.objectives)["trial"])
+    )
     if not chosen:
-        raise ValueError(f"{store.folder} has no front yet: no candidate has finished training; name trials with --trial")
+        raise ValueError(
+            f"{store.folder} has no front yet: no candidate has finished training; name trials with --trial"
+        )
     for number in chosen:
         if not 0 <= number < len(trials):
-            raise ValueError(f"{store.folder} has no trial {number}; its trials are 0 to {len(trials) - 1}")
+            raise ValueError(
+                f"{store.folder} has no trial {number}; its trials are 0 to {len(trials) - 1}"
+            )
         if trials[number].candidate is None:
-            raise ValueError(f"trial {number} was never built ({trials[number].message}); choose another with --trial")
+            raise ValueError(
+                f"trial {number} was never built ({trials[number].message}); choose another with --trial"
+            )
     return [trials[number] for number in chosen]
 
 
@@ -31,7 +40,9 @@ def trained_trials(store: Store, numbers: Sequence[int]) -> list[Trial]:
         original = trials[original_of(trial)]
         if original.status is not Status.OK:
             why = original.message or original.status.sentence
-            raise ValueError(f"trial {trial.trial} has no trained network: {original.status.value} ({why}); choose another")
+            raise ValueError(
+                f"trial {trial.trial} has no trained network: {original.status.value} ({why}); choose another"
+            )
     return chosen
 
 

@@ -1,9 +1,10 @@
-"""Cost: what a candidate takes to run, to train and to store, counted where it can be counted, measured where not.
+"""Cost: what a candidate takes to run, to train and to store, counted where it can be counted,
+measured where not.
 
     synapse updates a time step = synapses between neurons × function evaluations + sensory synapses + the memory's
 
-A sensory value is held during a time step, and the memory looks once, so theirs are computed once; synapses between
-neurons are computed anew by every stage of every sub-step.
+A sensory value is held during a time step, and the memory looks once, so theirs are computed once;
+synapses between neurons are computed anew by every stage of every sub-step.
 
     bytes to train = 4 × (history + gradients + optimiser)
         history    = samples × (time steps + 1) × states: the kernel keeps the state at the start of every time step and
@@ -11,8 +12,8 @@ neurons are computed anew by every stage of every sub-step.
         gradients  = (tiles + 1) × parameters: the sum over a tile of sixteen samples, and over tiles
         optimiser  = 4 × parameters: stored and effective weights, both moments of Adam
 
-with samples rounded up to whole tiles. What pack mates share (inputs) and what is small (outputs, a core's scratch) is
-left out.
+with samples rounded up to whole tiles. What pack mates share (inputs) and what is small (outputs, a
+core's scratch) is left out.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ _REPEATS = 51
 
 @dataclass(frozen=True)
 class Latency:
-    """Microseconds a time step, one sample at a time: quickest repeat, lower quartile, median, upper quartile."""
+    """Microseconds a time step, one sample at a time: quickest repeat, lower quartile, median,
+    upper quartile."""
 
     quickest: float
     lower: float
@@ -42,9 +44,9 @@ class Latency:
 
 @dataclass(frozen=True)
 class Cost:
-    """synapses: connections, the memory's too. parameters: trainable numbers. state_size: numbers carried from one time
-    step to the next. function_evaluations, synapse_updates: one time step of one sample. training_bytes: one minibatch.
-    latency_us: measured now, on this machine."""
+    """synapses: connections, the memory's too. parameters: trainable numbers. state_size: numbers
+    carried from one time step to the next. function_evaluations, synapse_updates: one time step of
+    one sample. training_bytes: one minibatch. latency_us: measured now, on this machine."""
 
     synapses: int
     parameters: int
@@ -55,9 +57,16 @@ class Cost:
     latency_us: Latency
 
 
-def cost(candidate: Candidate, features: int, outputs: int, time_steps: int, batch_size: int, repeats: int = _REPEATS) -> Cost:
-    """Everything a candidate costs. features, outputs, time_steps: of the task. batch_size: sequences a minibatch.
-    repeats: of the measurement of latency."""
+def cost(
+    candidate: Candidate,
+    features: int,
+    outputs: int,
+    time_steps: int,
+    batch_size: int,
+    repeats: int = _REPEATS,
+) -> Cost:
+    """Everything a candidate costs. features, outputs, time_steps: of the task. batch_size:
+    sequences a minibatch. repeats: of the measurement of latency."""
     layout = layout_of((candidate,), features, outputs)
     evaluations = function_evaluations(candidate.solver, candidate.steps)
     return Cost(
@@ -80,4 +89,6 @@ def _training_bytes(layout: PackLayout, time_steps: int, batch_size: int) -> int
 
 
 def _latency(microseconds: np.ndarray) -> Latency:
-    return Latency(float(microseconds.min()), *map(float, np.quantile(microseconds, (0.25, 0.5, 0.75))))
+    return Latency(
+        float(microseconds.min()), *map(float, np.quantile(microseconds, (0.25, 0.5, 0.75)))
+    )

@@ -1,11 +1,14 @@
-"""What a worker does with a job: train its candidates, with repeats if asked for, then measure the scores besides the error.
+"""What a worker does with a job: train its candidates, with repeats if asked for, then measure the
+scores besides the error.
 
-A repeat is the same candidate from other initial weights; all repeats of a candidate are members of the pack, which makes
-them cheap. The error is their mean, its curve and the weights that are kept are those of the first; one repeat that
-diverges makes the candidate diverged, for a mean over those that did not would flatter it. What is measured afterwards is measured on
-the weights of the best epoch, on all candidates of the pack at once; only `memory` trains, on a task of its own.
+A repeat is the same candidate from other initial weights; all repeats of a candidate are members of
+the pack, which makes them cheap. The error is their mean, its curve and the weights that are kept
+are those of the first; one repeat that diverges makes the candidate diverged, for a mean over those
+that did not would flatter it. What is measured afterwards is measured on the weights of the best
+epoch, on all candidates of the pack at once; only `memory` trains, on a task of its own.
 
-A measure that fails costs its own scores and nothing else: they are NaN, and the candidate's message says why.
+A measure that fails costs its own scores and nothing else: they are NaN, and the candidate's
+message says why.
 """
 
 import io
@@ -40,12 +43,17 @@ _SHOWN = 16
 Scores = dict[str, np.ndarray]
 
 
-def train_and_score(task: Task, job: PackJob, beat: Beat = no_beat, device: str = "cpu") -> PackResult:
-    """Train the job's candidates for its rung and measure all that it asks for. device: see `devices.packs_on`; scores are
-    measured on the CPU. Never raises for what a candidate does; raises
-    MemoryError as `training.train` does. A training that was asked to stop is not measured."""
+def train_and_score(
+    task: Task, job: PackJob, beat: Beat = no_beat, device: str = "cpu"
+) -> PackResult:
+    """Train the job's candidates for its rung and measure all that it asks for. device: see
+    `devices.packs_on`; scores are measured on the CPU. Never raises for what a candidate does;
+    raises MemoryError as `training.train` does. A training that was asked to stop is not
+    measured."""
     result = train(task, _repeated(job), beat, packs_on(device))
-    outcomes = [_together(result.outcomes[p :: len(job.candidates)]) for p in range(len(job.candidates))]
+    outcomes = [
+        _together(result.outcomes[p :: len(job.candidates)]) for p in range(len(job.candidates))
+    ]
     if result.stopped_at is None:
         outcomes = _scored(task, job, outcomes, beat)
     return replace(result, outcomes=tuple(outcomes))
@@ -53,17 +61,32 @@ def train_and_score(task: Task, job: PackJob, beat: Beat = no_beat, device: str 
 
 def _repeated(job: PackJob) -> PackJob:
     """All candidates, then all of them again with the next seeds, and so on."""
-    copies = [replace(candidate, seed=candidate.seed + r) for r in range(job.repeats) for candidate in job.candidates]
+    copies = [
+        replace(candidate, seed=candidate.seed + r)
+        for r in range(job.repeats)
+        for candidate in job.candidates
+    ]
     if job.repeats == 1 or not job.states:
         return replace(job, candidates=tuple(copies))
     apart = [_apart(state, job.repeats) for state in job.states]
-    return replace(job, candidates=tuple(copies), states=tuple(states[r] for r in range(job.repeats) for states in apart))
+    return replace(
+        job,
+        candidates=tuple(copies),
+        states=tuple(states[r] for r in range(job.repeats) for states in apart),
+    )
 
 
 def _apart(state: bytes | None, repeats: int) -> list[bytes | None]:
-    """The states of a candidate's repeats out of the one that was kept; inherited weights are the first one's alone."""
+    """The states of a candidate's repeats out of the one that was kept; inherited weights are the
+    first one's alone."""
     arrays = {} if state is None else load_state(state)
-    return [state, *(arrays[f"repeat_{r}"].tobytes() if f"repeat_{r}" in arrays else None for r in range(1, repeats))]
+    return [
+        state,
+        *(
+            arrays[f"repeat_{r}"].tobytes() if f"repeat_{r}" in arrays else None
+            for r in range(1, repeats)
+        ),
+    ]
 
 
 def _kept(states: Sequence[bytes | None]) -> bytes | None:
@@ -71,7 +94,10 @@ def _kept(states: Sequence[bytes | None]) -> bytes | None:
     first, *others = states
     if first is None:
         return None
-    further = {f"repeat_{r}": np.frombuffer(state or b"", np.uint8) for r, state in enumerate(others, start=1)}
+    further = {
+        f"repeat_{r}": np.frombuffer(state or b"", np.uint8)
+        for r, state in enumerate(others, start=1)
+    }
     buffer = io.BytesIO()
     np.savez(buffer, **{**load_state(first), **further})
     return buffer.getvalue()
@@ -89,7 +115,11 @@ def _together(repeats: Sequence[Outcome]) -> Outcome:
     failed = next((outcome for outcome in repeats if outcome.status is not Status.OK), None)
     if failed is not None:
         lost = sum(outcome.status is not Status.OK for outcome in repeats)
-        return replace(failed, train_seconds=seconds, message=f"{lost} of {len(repeats)} repeats: {failed.message}")
+        return replace(
+            failed,
+            train_seconds=seconds,
+            message=f"{lost} of {len(repeats)} repeats: {failed.message}",
+        )
     errors = np.array([outcome.error for outcome in repeats])
     metric = float(np.mean([outcome.metric for outcome in repeats]))
     scores = {
@@ -97,7 +127,14 @@ def _together(repeats: Sequence[Outcome]) -> Outcome:
         "error_upper": float(upper_bound(errors)),
         VARIATION: float(np.mean([outcome.score(VARIATION) for outcome in repeats])),
     }
-    return replace(repeats[0], error=float(mean(errors)), metric=metric, train_seconds=seconds, scores=scores, state=state)
+    return replace(
+        repeats[0],
+        error=float(mean(errors)),
+        metric=metric,
+        train_seconds=seconds,
+        scores=scores,
+        state=state,
+    )
 
 
 def _scored(task: Task, job: PackJob, outcomes: list[Outcome], beat: Beat) -> list[Outcome]:
@@ -113,20 +150,33 @@ def _scored(task: Task, job: PackJob, outcomes: list[Outcome], beat: Beat) -> li
             scores = {name: float(values[member]) for name, values in found.items()}
             was = outcomes[p]
             message = "; ".join(filter(None, (was.message, faults[member])))
-            outcomes[p] = replace(was, scores={**was.scores, **scores}, score_seconds=was.score_seconds + share, message=message)
+            outcomes[p] = replace(
+                was,
+                scores={**was.scores, **scores},
+                score_seconds=was.score_seconds + share,
+                message=message,
+            )
     return outcomes
 
 
-def _measured(group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> tuple[Scores, list[str]]:
-    """The scores of a group, (candidates,) each, and what went wrong with each candidate. Where the pack fails as a whole, they
-    are measured one by one, so that none costs the others anything."""
+def _measured(
+    group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int
+) -> tuple[Scores, list[str]]:
+    """The scores of a group, (candidates,) each, and what went wrong with each candidate. Where the
+    pack fails as a whole, they are measured one by one, so that none costs the others anything."""
     try:
         measure = _MEASURES.get(group) or partial(_own, group)
         return measure(task, candidates, states, seed), [""] * len(candidates)
     except Exception as failure:  # whatever it is, the training that it follows must not be lost
         if len(candidates) > 1:
-            alone = [_measured(group, task, [c], [state], seed) for c, state in zip(candidates, states, strict=True)]
-            found = {name: np.concatenate([scores[name] for scores, _ in alone]) for name in GROUPS[group]}
+            alone = [
+                _measured(group, task, [c], [state], seed)
+                for c, state in zip(candidates, states, strict=True)
+            ]
+            found = {
+                name: np.concatenate([scores[name] for scores, _ in alone])
+                for name in GROUPS[group]
+            }
             return found, [fault for _, (fault,) in alone]
         nothing = {name: np.full(len(candidates), math.nan) for name in GROUPS[group]}
         return nothing, [f"{group} could not be measured: {type(failure).__name__}: {failure}"]
@@ -158,12 +208,20 @@ def _robustness(task: Task, candidates: list[Candidate], states: list[bytes], se
     return {"robustness": found}
 
 
-def _own(group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
+def _own(
+    group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int
+) -> Scores:
     """The scores of an extension, whose measures are functions of one network."""
     weights = [load_state(state)["best_weights"] for state in states]
-    networks = [network_of(c, task.features, task.outputs, w, task.every_step) for c, w in zip(candidates, weights, strict=True)]
+    networks = [
+        network_of(c, task.features, task.outputs, w, task.every_step)
+        for c, w in zip(candidates, weights, strict=True)
+    ]
     scores, sealed = GROUPS[group].items(), task.sealed()
-    return {name: np.array([score.measure(network, sealed, seed) for network in networks], float) for name, score in scores}
+    return {
+        name: np.array([score.measure(network, sealed, seed) for network in networks], float)
+        for name, score in scores
+    }
 
 
 _MEASURES: dict[str, Callable[[Task, list[Candidate], list[bytes], int], Scores]] = {

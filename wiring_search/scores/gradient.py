@@ -2,14 +2,16 @@
 
     ‖∂s_T/∂s_{T−k}‖_F / √n    against the lag k = 0 … T
 
-s: the n states of a candidate, its neurons' and its memory's cells; at lag 0 the norm is 1. Where it falls to nothing a
-network cannot learn what lies k steps back, where it grows without end it cannot learn at all (Bengio, Simard &
-Frasconi, "Learning long-term dependencies with gradient descent is difficult", IEEE Transactions on Neural Networks
-1994; Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks", ICML 2013).
+s: the n states of a candidate, its neurons' and its memory's cells; at lag 0 the norm is 1. Where
+it falls to nothing a network cannot learn what lies k steps back, where it grows without end it
+cannot learn at all (Bengio, Simard & Frasconi, "Learning long-term dependencies with gradient
+descent is difficult", IEEE Transactions on Neural Networks 1994; Pascanu, Mikolov & Bengio, "On the
+difficulty of training recurrent neural networks", ICML 2013).
 
-No Jacobian is ever made. For a random unit vector v, E‖Jᵀv‖² = ‖J‖²_F / n (Hutchinson's estimator), and Jᵀv is one
-backward pass of the fused kernel. Each sample carries a vector of its own through the pack, one time step after the
-other; it is made a unit vector again after each, and the logarithms add up, so that nothing under- or overflows.
+No Jacobian is ever made. For a random unit vector v, E‖Jᵀv‖² = ‖J‖²_F / n (Hutchinson's estimator),
+and Jᵀv is one backward pass of the fused kernel. Each sample carries a vector of its own through
+the pack, one time step after the other; it is made a unit vector again after each, and the
+logarithms add up, so that nothing under- or overflows.
 """
 
 from collections.abc import Iterator
@@ -20,17 +22,19 @@ import numpy as np
 from wiring_search.networks.kernels import cpu
 from wiring_search.training.pack import Pack
 
-# Over the whole sequence a healthy gradient keeps within this factor of where it started, up or down.
+# Over the whole sequence a healthy gradient keeps within this factor of where it started, up or
+# down.
 HEALTHY_FACTOR = 1e3
 VANISHING, HEALTHY, EXPLODING, UNDEFINED = "vanishing", "healthy", "exploding", "undefined"
-# What a single time step leaves of a vector of length 1 counts as no less than this, the smallest normal float32: so a
-# path that is cut has a slope too, of −87 a step.
+# What a single time step leaves of a vector of length 1 counts as no less than this, the smallest
+# normal float32: so a path that is cut has a slope too, of −87 a step.
 _LEAST = float(np.finfo(np.float32).tiny)
 
 
 class GradientFlow(NamedTuple):
-    """log_norms: (P, T + 1), natural logarithms of the norm at lags 0 … T. slopes: (P,) of the straight line through
-    them, a time step; 0 keeps everything. verdicts: one of VANISHING, HEALTHY, EXPLODING, UNDEFINED (not finite) a candidate."""
+    """log_norms: (P, T + 1), natural logarithms of the norm at lags 0 … T. slopes: (P,) of the
+    straight line through them, a time step; 0 keeps everything. verdicts: one of VANISHING,
+    HEALTHY, EXPLODING, UNDEFINED (not finite) a candidate."""
 
     log_norms: np.ndarray
     slopes: np.ndarray
@@ -38,22 +42,31 @@ class GradientFlow(NamedTuple):
 
 
 def gradient_flow(
-    pack: Pack, x: np.ndarray, elapsed: np.ndarray | None = None, seed: int = 0, through_memory: bool = True
+    pack: Pack,
+    x: np.ndarray,
+    elapsed: np.ndarray | None = None,
+    seed: int = 0,
+    through_memory: bool = True,
 ) -> GradientFlow:
-    """On given inputs: random ones, or a task's. x: (B, T, F) float32; elapsed: (B, T) float32, ones by default; a step
-    of no time hands the gradient on as it is. seed: of the vectors, one a sample. Sixteen samples cost as much as one.
+    """On given inputs: random ones, or a task's. x: (B, T, F) float32; elapsed: (B, T) float32,
+    ones by default; a step of no time hands the gradient on as it is. seed: of the vectors, one a
+    sample. Sixteen samples cost as much as one.
 
-    through_memory=False: of the gradient that goes from neuron to neuron alone; what reaches a memory's cells is dropped.
+    through_memory=False: of the gradient that goes from neuron to neuron alone; what reaches a
+    memory's cells is dropped.
     """
     elapsed = np.ones(x.shape[:2], np.float32) if elapsed is None else elapsed
-    log_norms = log_jacobian_norms(pack, x, elapsed, unit_probes(pack, len(x), seed), through_memory)
+    log_norms = log_jacobian_norms(
+        pack, x, elapsed, unit_probes(pack, len(x), seed), through_memory
+    )
     slopes = fitted_slopes(log_norms)
     return GradientFlow(log_norms, slopes, tuple(verdict(slope, x.shape[1]) for slope in slopes))
 
 
 def verdict(slope: float, steps: int) -> str:
-    """What a slope means for a sequence of so many time steps: vanishing where it takes more than HEALTHY_FACTOR away from a
-    gradient on its way through, exploding where it makes it more than HEALTHY_FACTOR as large."""
+    """What a slope means for a sequence of so many time steps: vanishing where it takes more than
+    HEALTHY_FACTOR away from a gradient on its way through, exploding where it makes it more than
+    HEALTHY_FACTOR as large."""
     if not np.isfinite(slope):
         return UNDEFINED
     limit = np.log(HEALTHY_FACTOR)
@@ -68,10 +81,12 @@ def fitted_slopes(log_norms: np.ndarray) -> np.ndarray:
 
 
 def unit_probes(pack: Pack, samples: int, seed: int) -> np.ndarray:
-    """Random vectors (samples, states), float32, of length 1 in the states of each candidate. A candidate's depend on how
-    many states it has, not on its pack mates."""
+    """Random vectors (samples, states), float32, of length 1 in the states of each candidate. A
+    candidate's depend on how many states it has, not on its pack mates."""
     states = pack.layout.states
-    drawn = np.random.default_rng(seed).standard_normal((max(s.stop - s.start for s in states), samples))
+    drawn = np.random.default_rng(seed).standard_normal(
+        (max(s.stop - s.start for s in states), samples)
+    )
     probes = np.concatenate([drawn[: s.stop - s.start] for s in states]).T.astype(np.float32)
     return _normalised(pack, probes)[0]
 
@@ -79,9 +94,12 @@ def unit_probes(pack: Pack, samples: int, seed: int) -> np.ndarray:
 def log_jacobian_norms(
     pack: Pack, x: np.ndarray, elapsed: np.ndarray, probes: np.ndarray, through_memory: bool = True
 ) -> np.ndarray:
-    """(P, T + 1): half the logarithm of the mean over samples of ‖Jᵀv‖², lag by lag. probes: (B, states), the v."""
+    """(P, T + 1): half the logarithm of the mean over samples of ‖Jᵀv‖², lag by lag. probes: (B,
+    states), the v."""
     kept = list(one_step_passes(pack, x, elapsed))
-    dropped = np.concatenate([np.arange(s.start + made.neurons, s.stop) for s, made in _members(pack)])
+    dropped = np.concatenate(
+        [np.arange(s.start + made.neurons, s.stop) for s, made in _members(pack)]
+    )
     grad, logs = _normalised(pack, probes)
     lags = [logs]
     no_output = np.zeros((pack.layout.size, len(x), 1, pack.layout.output_size), np.float32)
@@ -99,7 +117,9 @@ def one_step_passes(pack: Pack, x: np.ndarray, elapsed: np.ndarray) -> Iterator[
     state = np.zeros((len(x), pack.layout.state_size), np.float32)
     for t in range(x.shape[1]):
         now = (np.ascontiguousarray(part[:, t : t + 1]) for part in (x, elapsed))
-        _, state, kept = cpu.forward(pack.layout, pack.effective, *now, np.ascontiguousarray(state), False)
+        _, state, kept = cpu.forward(
+            pack.layout, pack.effective, *now, np.ascontiguousarray(state), False
+        )
         yield kept
 
 
@@ -108,7 +128,8 @@ def _members(pack: Pack):
 
 
 def _normalised(pack: Pack, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """vectors (B, states), of length 1 in each candidate's states, and the logarithms (B, P) of the lengths they had."""
+    """vectors (B, states), of length 1 in each candidate's states, and the logarithms (B, P) of the
+    lengths they had."""
     states = pack.layout.states
     squares = np.add.reduceat(np.square(vectors, dtype=float), [s.start for s in states], axis=1)
     lengths = np.sqrt(squares)

@@ -1,15 +1,18 @@
 """Long-term memory of a candidate: a score for a search, and a suite for what it found.
 
-Both train candidates from scratch on generated tasks and judge them on sequences that neither trained them nor chose
-their epoch. An error e between guessing (chance c) and perfection becomes a *share*, 1 − e / c: for yes and no that is
-2 · accuracy − 1. A candidate's *area* on a task is the area under its shares over log2(lag), by trapezoids, divided by
-that of perfection; its *longest* lag is the longest it has solved together with all shorter ones.
+Both train candidates from scratch on generated tasks and judge them on sequences that neither
+trained them nor chose their epoch. An error e between guessing (chance c) and perfection becomes a
+*share*, 1 − e / c: for yes and no that is 2 · accuracy − 1. A candidate's *area* on a task is the
+area under its shares over log2(lag), by trapezoids, divided by that of perfection; its *longest*
+lag is the longest it has solved together with all shorter ones.
 
-`recall_scores` is the score: delayed recall (`wiring_search.tasks.recall`) asks for all lags at once, so one short
-training gives a curve. `suite` is the thorough one, several tasks, lags and seeds.
+`recall_scores` is the score: delayed recall (`wiring_search.tasks.recall`) asks for all lags at
+once, so one short training gives a curve. `suite` is the thorough one, several tasks, lags and
+seeds.
 
-What is not told by the motor neurons is not seen: recall of K lags needs about K motor neurons to be perfect, for it is
-one linear readout a lag. A candidate with fewer scores less, however much its other neurons remember.
+What is not told by the motor neurons is not seen: recall of K lags needs about K motor neurons to
+be perfect, for it is one linear readout a lag. A candidate with fewer scores less, however much its
+other neurons remember.
 """
 
 import math
@@ -32,8 +35,8 @@ _TEST_BATCH = 512
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A task of the suite. chance: the error of guessing. solved: the largest error that counts as solved. fixed: its one
-    lag, where that cannot be chosen."""
+    """A task of the suite. chance: the error of guessing. solved: the largest error that counts as
+    solved. fixed: its one lag, where that cannot be chosen."""
 
     chance: float
     solved: float
@@ -54,8 +57,8 @@ TASKS = ("recall", "copy", "adding", "parity-dense")
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """area: 0 (nothing) … 1 (every lag). longest: the longest lag solved, 0 for none. accuracies: by lag. All NaN for a
-    candidate whose training diverged."""
+    """area: 0 (nothing) … 1 (every lag). longest: the longest lag solved, 0 for none. accuracies:
+    by lag. All NaN for a candidate whose training diverged."""
 
     area: float
     longest: float
@@ -64,8 +67,8 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A candidate (its place among those given) on a task at a lag. errors: on the test split, one a seed of the weights,
-    NaN for one that diverged."""
+    """A candidate (its place among those given) on a task at a lag. errors: on the test split, one
+    a seed of the weights, NaN for one that diverged."""
 
     candidate: int
     task: str
@@ -108,9 +111,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A candidate on a task over all lags. longest: the longest lag that most seeds solved, and all shorter ones; 0 for
-    none. area, spread: mean and standard deviation over the seeds that diverged nowhere; NaN for none, or fewer than
-    two."""
+    """A candidate on a task over all lags. longest: the longest lag that most seeds solved, and all
+    shorter ones; 0 for none. area, spread: mean and standard deviation over the seeds that diverged
+    nowhere; NaN for none, or fewer than two."""
 
     candidate: int
     task: str
@@ -123,16 +126,21 @@ class Standing:
 Told = Callable[[int, int, str], None]
 
 
-def recall_scores(candidates: Sequence[Candidate], seed: int = 0, longest: int = 16, streams: int = 2048) -> list[Recall]:
+def recall_scores(
+    candidates: Sequence[Candidate], seed: int = 0, longest: int = 16, streams: int = 2048
+) -> list[Recall]:
     """How far back each candidate can tell random bits, after a short training side by side.
 
-    One pass over `streams` streams of 2 × `longest` steps in minibatches of 16, lags 1, 2, 4 … `longest`. All train with
-    one learning rate, 0.02: the rate that a search finds for its task says nothing about memory. seed: the order of the
-    streams. A candidate's scores do not depend on the others. The default costs 8 to 9 % of training a pack for 60
-    epochs on digits; twice the streams separate neurons no better.
+    One pass over `streams` streams of 2 × `longest` steps in minibatches of 16, lags 1, 2, 4 …
+    `longest`. All train with one learning rate, 0.02: the rate that a search finds for its task
+    says nothing about memory. seed: the order of the streams. A candidate's scores do not depend on
+    the others. The default costs 8 to 9 % of training a pack for 60 epochs on digits; twice the
+    streams separate neurons no better.
     """
     task = load("recall", TaskOptions(samples=streams, lag=longest))
-    trained = tuple(replace(candidate, learning_rate=_RECALL_LEARNING_RATE) for candidate in candidates)
+    trained = tuple(
+        replace(candidate, learning_rate=_RECALL_LEARNING_RATE) for candidate in candidates
+    )
     outcomes = train(task, PackJob(0, Rung(0, 1, 16), trained, seed)).outcomes
     scores = []
     for candidate, outcome in zip(trained, outcomes, strict=True):
@@ -162,15 +170,19 @@ def suite(
     samples: int = 4000,
     told: Told = lambda done, count, doing: None,
 ) -> list[Row]:
-    """Train every candidate on every task at every lag from several seeds, and judge it on the test split.
+    """Train every candidate on every task at every lag from several seeds, and judge it on the test
+    split.
 
-    All candidates × seeds of a task and lag are trained side by side, as they are but for the seed of their weights, in
-    minibatches of 16; the best epoch on the validation split is the one judged. recall is trained once, up to the
-    longest lag, and has rows for its whole ladder; pixel-digits have one lag, 64, and samples of their own. Rows come by
-    candidate, task and lag. Raises ValueError for an unknown task, and where there is nothing to do.
+    All candidates × seeds of a task and lag are trained side by side, as they are but for the seed
+    of their weights, in minibatches of 16; the best epoch on the validation split is the one
+    judged. recall is trained once, up to the longest lag, and has rows for its whole ladder;
+    pixel-digits have one lag, 64, and samples of their own. Rows come by candidate, task and lag.
+    Raises ValueError for an unknown task, and where there is nothing to do.
     """
     _check(candidates, tasks, lags, seeds, epochs)
-    copies = tuple(replace(candidate, seed=seed) for candidate in candidates for seed in range(seeds))
+    copies = tuple(
+        replace(candidate, seed=seed) for candidate in candidates for seed in range(seeds)
+    )
     trainings = [(name, lag) for name in tasks for lag in _trained_lags(name, lags)]
     rows = []
     for done, (name, lag) in enumerate(trainings):
@@ -181,11 +193,18 @@ def suite(
         def epoch_told(epoch: int, of: int, done: int = done, doing: str = doing) -> None:
             told(done, len(trainings), f"{doing}: epoch {epoch} of {of}")
 
-        outcomes = train(task, PackJob(0, Rung(0, epochs, 16), copies, data_seed=0), each_epoch(epoch_told)).outcomes
-        errors = [held_out_errors(task, copy, outcome, lag) for copy, outcome in zip(copies, outcomes, strict=True)]
+        outcomes = train(
+            task, PackJob(0, Rung(0, epochs, 16), copies, data_seed=0), each_epoch(epoch_told)
+        ).outcomes
+        errors = [
+            held_out_errors(task, copy, outcome, lag)
+            for copy, outcome in zip(copies, outcomes, strict=True)
+        ]
         for number in range(len(candidates)):
             own = errors[number * seeds : (number + 1) * seeds]
-            rows += [Row(number, name, each, tuple(error[each] for error in own)) for each in own[0]]
+            rows += [
+                Row(number, name, each, tuple(error[each] for error in own)) for each in own[0]
+            ]
     told(len(trainings), len(trainings), "done")
     return sorted(rows, key=lambda row: (row.candidate, tasks.index(row.task), row.lag))
 
@@ -200,13 +219,19 @@ def standings(rows: Iterable[Row]) -> list[Standing]:
         solved = {row.lag: 2 * row.solved > row.tried for row in curve}
         lags = [row.lag for row in curve]
         by_seed = zip(*(row.errors for row in curve), strict=True)
-        areas = [area(dict(zip(lags, errors, strict=True)), CHALLENGES[task].chance) for errors in by_seed]
-        found.append(Standing(candidate, task, longest_solved(solved), _mean(areas), _spread(areas)))
+        areas = [
+            area(dict(zip(lags, errors, strict=True)), CHALLENGES[task].chance)
+            for errors in by_seed
+        ]
+        found.append(
+            Standing(candidate, task, longest_solved(solved), _mean(areas), _spread(areas))
+        )
     return found
 
 
 def area(errors: dict[int, float], chance: float) -> float:
-    """The area under the shares 1 − error / chance over log2(lag), 0 … 1; of a single lag, its share. NaN stays NaN.
+    """The area under the shares 1 − error / chance over log2(lag), 0 … 1; of a single lag, its
+    share. NaN stays NaN.
 
     A curve that is worse than chance as a whole counts as 0.
     """
@@ -228,19 +253,25 @@ def longest_solved(solved: dict[int, bool]) -> int:
     return longest
 
 
-def held_out_errors(task: Task, candidate: Candidate, outcome: Outcome, lag: int = 0) -> dict[int, float]:
-    """Errors on the test split with the weights of the best epoch, by lag: all lags of recall, else `lag` alone. NaN
-    where the training failed."""
+def held_out_errors(
+    task: Task, candidate: Candidate, outcome: Outcome, lag: int = 0
+) -> dict[int, float]:
+    """Errors on the test split with the weights of the best epoch, by lag: all lags of recall, else
+    `lag` alone. NaN where the training failed."""
     lags = recall.ladder(task.time_steps // 2) if task.name == "recall" else (lag,)
     if outcome.status is not Status.OK:
         return dict.fromkeys(lags, math.nan)
     state = load_state(outcome.state)
-    pack = Pack([candidate], task.features, task.outputs, [{**state, "weights": state["best_weights"]}])
+    pack = Pack(
+        [candidate], task.features, task.outputs, [{**state, "weights": state["best_weights"]}]
+    )
     if task.name != "recall":
         return {lag: float(validation_errors(task, task.test, pack)[0])}
     x = task.test.x
     batches = [x[start : start + _TEST_BATCH] for start in range(0, len(x), _TEST_BATCH)]
-    y = np.concatenate([pack.predict(part, np.ones(part.shape[:2], np.float32), True) for part in batches], axis=1)
+    y = np.concatenate(
+        [pack.predict(part, np.ones(part.shape[:2], np.float32), True) for part in batches], axis=1
+    )
     return dict(zip(lags, recall.sign_errors(y, task.test)[0].tolist(), strict=True))
 
 
@@ -260,10 +291,18 @@ def _trained_lags(task: str, lags: Sequence[int]) -> list[int]:
     return [max(lags)] if task == "recall" else sorted(set(lags))
 
 
-def _check(candidates: Sequence[Candidate], tasks: Sequence[str], lags: Sequence[int], seeds: int, epochs: int) -> None:
+def _check(
+    candidates: Sequence[Candidate],
+    tasks: Sequence[str],
+    lags: Sequence[int],
+    seeds: int,
+    epochs: int,
+) -> None:
     for task in tasks:
         if task not in CHALLENGES:
-            raise ValueError(f"{task!r} is no task of the memory suite; its tasks are {', '.join(CHALLENGES)}")
+            raise ValueError(
+                f"{task!r} is no task of the memory suite; its tasks are {', '.join(CHALLENGES)}"
+            )
     for name, given in {"candidates": candidates, "tasks": tasks, "lags": lags}.items():
         if not given:
             raise ValueError(f"no {name} are given; give one or more")

@@ -1,8 +1,8 @@
-"""What can be said of a candidate before anything is trained: expressivity, gradient slope, kernel rank, at
-initialisation, of candidates by the thousand.
+"""What can be said of a candidate before anything is trained: expressivity, gradient slope, kernel
+rank, at initialisation, of candidates by the thousand.
 
-They are called proxies because a search would like them to foretell the error; how well they do is to be measured, task
-by task.
+They are called proxies because a search would like them to foretell the error; how well they do is
+to be measured, task by task.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,12 +29,13 @@ _SAMPLES, _TIME_STEPS = 16, 32
 def proxies(
     candidates: Sequence[Candidate], features: int, seed: int = 0, progress: Progress | None = None
 ) -> dict[str, np.ndarray]:
-    """PROXIES by name, (P,) each in the order of the candidates, whatever mixture of kinds they are; NaN where a number
-    is not finite. features: of the input that they would read. seed: of the inputs; weights come from each candidate's own.
+    """PROXIES by name, (P,) each in the order of the candidates, whatever mixture of kinds they
+    are; NaN where a number is not finite. features: of the input that they would read. seed: of the
+    inputs; weights come from each candidate's own.
 
-    expressivity: see `trajectory.expressivity`. gradient_slope: of the logarithm a time step (`gradient.gradient_flow`) on
-    streams of independent numbers, uniform in −1 … 1. kernel_rank: see `rank.kernel_rank`. progress(done, all): called
-    after each pack.
+    expressivity: see `trajectory.expressivity`. gradient_slope: of the logarithm a time step
+    (`gradient.gradient_flow`) on streams of independent numbers, uniform in −1 … 1. kernel_rank:
+    see `rank.kernel_rank`. progress(done, all): called after each pack.
     """
     found = {name: np.full(len(candidates), np.nan) for name in PROXIES}
     x = different_streams(_SAMPLES, _TIME_STEPS, features, seed).astype(np.float32)
@@ -42,7 +43,11 @@ def proxies(
     with threadpool_limits(1, "blas"):  # matrices of a few dozen rows: a second thread only costs
         for places in _packs(candidates):
             pack = Pack([candidates[p] for p in places], features, 1)
-            measured = expressivity(pack, seed=seed), gradient_flow(pack, x, seed=seed).slopes, kernel_rank(pack, seed=seed)
+            measured = (
+                expressivity(pack, seed=seed),
+                gradient_flow(pack, x, seed=seed).slopes,
+                kernel_rank(pack, seed=seed),
+            )
             for name, values in zip(PROXIES, measured, strict=True):
                 found[name][places] = np.where(np.isfinite(values), values, np.nan)
             done += len(places)

@@ -1,9 +1,11 @@
-"""Kernel rank and generalisation rank of the liquid network itself: what it tells apart, and what it takes for the same.
+"""Kernel rank and generalisation rank of the liquid network itself: what it tells apart, and what
+it takes for the same.
 
-The rank of the final states (streams × neurons) that different random input streams lead to, and that jittered copies of
-one stream lead to; definitions, streams and threshold are those of `reservoir`, where an echo state network of random
-weights stands for the wiring. Here the candidate's own neurons run, with the weights they have, fresh or trained.
-(Legenstein & Maass, "Edge of chaos and prediction of computational performance for neural circuit models", Neural
+The rank of the final states (streams × neurons) that different random input streams lead to, and
+that jittered copies of one stream lead to; definitions, streams and threshold are those of
+`reservoir`, where an echo state network of random weights stands for the wiring. Here the
+candidate's own neurons run, with the weights they have, fresh or trained. (Legenstein & Maass,
+"Edge of chaos and prediction of computational performance for neural circuit models", Neural
 Networks 20, 2007: more of the first and less of the second is better.)
 
 Every candidate sees the first of the same streams, as many as it has neurons.
@@ -12,19 +14,30 @@ Every candidate sees the first of the same streams, as many as it has neurons.
 import numpy as np
 
 from wiring_search.networks.kernels import cpu
-from wiring_search.training.baselines.reservoir import check_rank_settings, different_streams, jittered_streams, numerical_rank
+from wiring_search.training.baselines.reservoir import (
+    check_rank_settings,
+    different_streams,
+    jittered_streams,
+    numerical_rank,
+)
 from wiring_search.training.pack import Pack
 
 STEPS, JITTER, THRESHOLD = 50, 0.1, 0.01
 
 
 def kernel_rank(
-    pack: Pack, streams: int | None = None, steps: int = STEPS, threshold: float = THRESHOLD, seed: int = 0
+    pack: Pack,
+    streams: int | None = None,
+    steps: int = STEPS,
+    threshold: float = THRESHOLD,
+    seed: int = 0,
 ) -> np.ndarray:
-    """(P,): ranks, from 0 to the number of neurons; NaN where a state is not finite. streams: as many as a candidate has
-    neurons by default. Raises ValueError for numbers out of range."""
+    """(P,): ranks, from 0 to the number of neurons; NaN where a state is not finite. streams: as
+    many as a candidate has neurons by default. Raises ValueError for numbers out of range."""
     count = _count(pack, streams, steps, threshold)
-    return _ranks(pack, different_streams(count, steps, pack.layout.features, seed), streams, threshold)
+    return _ranks(
+        pack, different_streams(count, steps, pack.layout.features, seed), streams, threshold
+    )
 
 
 def generalisation_rank(
@@ -35,10 +48,12 @@ def generalisation_rank(
     threshold: float = THRESHOLD,
     seed: int = 0,
 ) -> np.ndarray:
-    """(P,), as `kernel_rank`, of copies of one stream whose numbers are moved by normal ones of standard deviation
-    `jitter`."""
+    """(P,), as `kernel_rank`, of copies of one stream whose numbers are moved by normal ones of
+    standard deviation `jitter`."""
     count = _count(pack, streams, steps, threshold)
-    return _ranks(pack, jittered_streams(count, steps, pack.layout.features, jitter, seed), streams, threshold)
+    return _ranks(
+        pack, jittered_streams(count, steps, pack.layout.features, jitter, seed), streams, threshold
+    )
 
 
 def _count(pack: Pack, streams: int | None, steps: int, threshold: float) -> int:
@@ -51,7 +66,9 @@ def _ranks(pack: Pack, u: np.ndarray, streams: int | None, threshold: float) -> 
     """u: (streams, steps, features)."""
     rest = np.zeros((len(u), pack.layout.state_size), np.float32)
     elapsed = np.ones(u.shape[:2], np.float32)
-    _, final, _ = cpu.forward(pack.layout, pack.effective, u.astype(np.float32), elapsed, rest, False)
+    _, final, _ = cpu.forward(
+        pack.layout, pack.effective, u.astype(np.float32), elapsed, rest, False
+    )
     ranks = np.full(pack.layout.size, np.nan)
     for p, (at, made) in enumerate(zip(pack.layout.states, pack.layout.connections, strict=True)):
         states = final[: streams or made.neurons, at.start : at.start + made.neurons].astype(float)

@@ -1,13 +1,16 @@
-"""Repeats: the error of a candidate is one draw of three lotteries. How much does each of them move it?
+"""Repeats: the error of a candidate is one draw of three lotteries. How much does each of them move
+it?
 
-A point of the space is trained with W wirings (seeds of its topology) × I initialisations × D orders of the
-minibatches, all combinations, and the errors are split by analysis of variance with random effects:
+A point of the space is trained with W wirings (seeds of its topology) × I initialisations × D
+orders of the minibatches, all combinations, and the errors are split by analysis of variance with
+random effects:
 
     y[w, i, d] = mean + wiring[w] + initialisation[w, i] + order[d] + residual[w, i, d]
 
-An initialisation belongs to its wiring, for the same seed means other numbers to another wiring; an order is the same
-for all. What an order does to one network and not to another is in the residual. Setting the mean squares of a
-balanced design equal to their expectations (Searle, Casella, McCulloch, "Variance Components", 1992, chapter 4)
+An initialisation belongs to its wiring, for the same seed means other numbers to another wiring; an
+order is the same for all. What an order does to one network and not to another is in the residual.
+Setting the mean squares of a balanced design equal to their expectations (Searle, Casella,
+McCulloch, "Variance Components", 1992, chapter 4)
 
     E MS_wiring         = residual + D initialisation + D I wiring       W − 1 degrees of freedom
     E MS_initialisation = residual + D initialisation                    W (I − 1)
@@ -56,8 +59,8 @@ class VarianceSplit:
 def variance_split(errors: np.ndarray) -> VarianceSplit:
     """The four components of errors (wirings, initialisations, orders).
 
-    Raises ValueError for another shape, fewer than two initialisations or orders, and errors that are not finite (the
-    design is no longer balanced without them).
+    Raises ValueError for another shape, fewer than two initialisations or orders, and errors that
+    are not finite (the design is no longer balanced without them).
     """
     if errors.ndim != 3 or errors.shape[0] < 1 or min(errors.shape[1:]) < 2:
         raise ValueError(
@@ -65,13 +68,19 @@ def variance_split(errors: np.ndarray) -> VarianceSplit:
         )
     if not np.isfinite(errors).all():
         lost = int((~np.isfinite(errors)).sum())
-        raise ValueError(f"{lost} of {errors.size} errors are not finite; a split needs every training of the design to end well")
+        raise ValueError(
+            f"{lost} of {errors.size} errors are not finite; a split needs every training of the design to end well"
+        )
     y = errors.astype(np.float64)
     wirings, inits, orders = y.shape
-    of_wiring, of_network, of_order = (y.mean(axis=axes, keepdims=True) for axes in ((1, 2), 2, (0, 1)))
+    of_wiring, of_network, of_order = (
+        y.mean(axis=axes, keepdims=True) for axes in ((1, 2), 2, (0, 1))
+    )
     between_networks = orders * ((of_network - of_wiring) ** 2).sum() / (wirings * (inits - 1))
     between_orders = wirings * inits * ((of_order - y.mean()) ** 2).sum() / (orders - 1)
-    left = ((y - of_network - of_order + y.mean()) ** 2).sum() / ((wirings * inits - 1) * (orders - 1))
+    left = ((y - of_network - of_order + y.mean()) ** 2).sum() / (
+        (wirings * inits - 1) * (orders - 1)
+    )
     wiring = math.nan
     if wirings > 1:
         between_wirings = inits * orders * ((of_wiring - y.mean()) ** 2).sum() / (wirings - 1)
@@ -93,10 +102,11 @@ def crossed_errors(
     told: Told = lambda done, count: None,
     train: Train = training.train,
 ) -> np.ndarray:
-    """Validation errors (wirings, initialisations, orders) of every combination; NaN where a training failed.
+    """Validation errors (wirings, initialisations, orders) of every combination; NaN where a
+    training failed.
 
-    wirings: a candidate each, whose own seed does not matter. Wirings and initialisations train side by side in packs, each
-    pack once for every order.
+    wirings: a candidate each, whose own seed does not matter. Wirings and initialisations train
+    side by side in packs, each pack once for every order.
     """
     members = [replace(candidate, seed=seed) for candidate in wirings for seed in init_seeds]
     errors = np.full((len(members), len(data_seeds)), np.nan)
@@ -115,7 +125,8 @@ def mean(scores: np.ndarray) -> np.ndarray:
 
 
 def standard_error(scores: np.ndarray) -> np.ndarray:
-    """Of the mean of repeated scores (…, repeats): s / √repeats. Raises ValueError for fewer than two repeats."""
+    """Of the mean of repeated scores (…, repeats): s / √repeats. Raises ValueError for fewer than
+    two repeats."""
     repeats = scores.shape[-1]
     if repeats < 2:
         raise ValueError(f"{repeats} repeats have no spread; give two or more")
@@ -123,12 +134,14 @@ def standard_error(scores: np.ndarray) -> np.ndarray:
 
 
 def upper_bound(scores: np.ndarray, confidence: float = 0.95) -> np.ndarray:
-    """With this confidence, the expected score lies below (one-sided, Student's t). scores: (…, repeats)."""
+    """With this confidence, the expected score lies below (one-sided, Student's t). scores: (…,
+    repeats)."""
     return mean(scores) + _reach(scores.shape[-1], confidence) * standard_error(scores)
 
 
 def lower_bound(scores: np.ndarray, confidence: float = 0.95) -> np.ndarray:
-    """With this confidence, the expected score lies above (one-sided, Student's t). scores: (…, repeats)."""
+    """With this confidence, the expected score lies above (one-sided, Student's t). scores: (…,
+    repeats)."""
     return mean(scores) - _reach(scores.shape[-1], confidence) * standard_error(scores)
 
 
@@ -137,5 +150,7 @@ def _reach(repeats: int, confidence: float) -> float:
     from scipy.special import stdtrit
 
     if not 0.5 <= confidence < 1:
-        raise ValueError(f"confidence is {confidence!r}; give a number from 0.5 to less than 1, such as 0.95")
+        raise ValueError(
+            f"confidence is {confidence!r}; give a number from 0.5 to less than 1, such as 0.95"
+        )
     return float(stdtrit(repeats - 1, confidence))

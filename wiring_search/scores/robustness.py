@@ -3,8 +3,8 @@
     relative error under a shift = error on the validation split / error on the shifted validation split, in 0 … 1
     robustness = the mean of it over all shifts
 
-1 is a network that does not mind, 0 one that is lost. It is a ratio, so read it beside the error: who knows nothing has
-nothing to lose. Shifts, levels in brackets (`shifts` says what each does):
+1 is a network that does not mind, 0 one that is lost. It is a ratio, so read it beside the error:
+who knows nothing has nothing to lose. Shifts, levels in brackets (`shifts` says what each does):
 
     noise        on every input [share of the feature's spread on the training split]
     drop-told    samples are missing, the elapsed time says so [share]
@@ -14,8 +14,8 @@ nothing to lose. Shifts, levels in brackets (`shifts` says what each does):
     length       the process waits at its first step before it starts [times as long]
     channels     so many features of each sample stand at their training mean [count]
 
-Levels are those usual for sequences; the training and the test split are never scored. Random shifts draw the same
-numbers for each level, told or hidden, so that levels differ by nothing else.
+Levels are those usual for sequences; the training and the test split are never scored. Random
+shifts draw the same numbers for each level, told or hidden, so that levels differ by nothing else.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,8 @@ from wiring_search.training.loop import validation_errors
 from wiring_search.training.pack import Pack
 
 CLEAN = "clean"
-# Families in the order of tables and pictures: what a level means, and the level at which nothing is shifted.
+# Families in the order of tables and pictures: what a level means, and the level at which nothing
+# is shifted.
 FAMILIES: dict[str, tuple[str, float]] = {
     "noise": ("noise, in spreads of the feature", 0.0),
     "drop-told": ("share of samples missing, time told", 0.0),
@@ -54,7 +55,8 @@ _FASTER, _SLOWER = 0.5, (2, 4)
 
 @dataclass(frozen=True)
 class Shift:
-    """family: a name out of FAMILIES. level: how much of it. apply: shifts a split, which stays as it is."""
+    """family: a name out of FAMILIES. level: how much of it. apply: shifts a split, which stays as
+    it is."""
 
     family: str
     level: float
@@ -66,26 +68,45 @@ class Shift:
 
 
 def shifts(task: Task, seed: int = 0) -> list[Shift]:
-    """All shifts that mean something for a task; where there is one feature, it is never missing."""
+    """All shifts that mean something for a task; where there is one feature, it is never
+    missing."""
     means, spread = _moments(task.train)
     for_noise, for_drops, for_channels = ((seed, number) for number in range(3))
-    result = [Shift("noise", sigma, partial(noisy, spread=spread, sigma=sigma, seed=for_noise)) for sigma in _NOISE]
+    result = [
+        Shift("noise", sigma, partial(noisy, spread=spread, sigma=sigma, seed=for_noise))
+        for sigma in _NOISE
+    ]
     for family, told in (("drop-told", True), ("drop-hidden", False)):
-        result += [Shift(family, p, partial(dropped, share=p, told=told, seed=for_drops)) for p in _DROPPED]
+        result += [
+            Shift(family, p, partial(dropped, share=p, told=told, seed=for_drops)) for p in _DROPPED
+        ]
     if task.valid.elapsed is None:
         result.append(Shift("duration", _FASTER, every_second))
-        result += [Shift("duration", k, partial(interpolated, factor=k, every_step=task.every_step)) for k in _SLOWER]
+        result += [
+            Shift("duration", k, partial(interpolated, factor=k, every_step=task.every_step))
+            for k in _SLOWER
+        ]
     else:
-        result += [Shift("duration", factor, partial(paced, factor=factor)) for factor in (_FASTER, *_SLOWER)]
+        result += [
+            Shift("duration", factor, partial(paced, factor=factor))
+            for factor in (_FASTER, *_SLOWER)
+        ]
     result.append(Shift("length", 2, partial(lengthened, every_step=task.every_step)))
     counts = sorted({max(1, round(share * task.features)) for share in _CHANNELS} - {task.features})
-    return result + [Shift("channels", n, partial(without_channels, means=means, count=n, seed=for_channels)) for n in counts]
+    return result + [
+        Shift("channels", n, partial(without_channels, means=means, count=n, seed=for_channels))
+        for n in counts
+    ]
 
 
 def robustness(
-    task: Task, pack: Pack, seed: int = 0, told: Callable[[int, int], None] = lambda done, count: None
+    task: Task,
+    pack: Pack,
+    seed: int = 0,
+    told: Callable[[int, int], None] = lambda done, count: None,
 ) -> dict[str, np.ndarray]:
-    """Errors (P,) of a trained pack on the validation split by shift: `CLEAN` first, then every one of `shifts`.
+    """Errors (P,) of a trained pack on the validation split by shift: `CLEAN` first, then every one
+    of `shifts`.
 
     told(done, count): called after each of them.
     """
@@ -98,26 +119,36 @@ def robustness(
 
 
 def times_clean(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Each error over the clean one, (P,) by name; infinite where an output stops being finite, NaN where the clean error
-    is no number.
+    """Each error over the clean one, (P,) by name; infinite where an output stops being finite, NaN
+    where the clean error is no number.
 
-    Both are held above what the split can tell from 0, so that a network without any error is not lost with its first
-    one: half a miss, or what single precision makes of the targets.
+    Both are held above what the split can tell from 0, so that a network without any error is not
+    lost with its first one: half a miss, or what single precision makes of the targets.
     """
     least = _resolution(task)
     clean = np.maximum(errors[CLEAN], least)
-    return {name: np.where(np.isnan(of), np.inf, np.maximum(of, least)) / clean for name, of in errors.items()}
+    return {
+        name: np.where(np.isnan(of), np.inf, np.maximum(of, least)) / clean
+        for name, of in errors.items()
+    }
 
 
 def relative_errors(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The clean error over each shifted one, 0 … 1, (P,) by shift: 1 where the shift does not harm (or happens to help)."""
-    return {name: np.minimum(1.0, 1.0 / times) for name, times in times_clean(task, errors).items() if name != CLEAN}
+    """The clean error over each shifted one, 0 … 1, (P,) by shift: 1 where the shift does not harm
+    (or happens to help)."""
+    return {
+        name: np.minimum(1.0, 1.0 / times)
+        for name, times in times_clean(task, errors).items()
+        if name != CLEAN
+    }
 
 
 def score(task: Task, errors: dict[str, np.ndarray]) -> np.ndarray:
     """`robustness` as one number a candidate, (P,): the mean over shifts of `relative_errors`."""
     relative = list(relative_errors(task, errors).values())
-    return sum(relative) / len(relative)  # one after the other: numpy's mean adds up in an order that depends on P
+    return sum(relative) / len(
+        relative
+    )  # one after the other: numpy's mean adds up in an order that depends on P
 
 
 def _resolution(task: Task) -> float:

@@ -1,13 +1,16 @@
-"""Distribution shifts: what may happen to the data of a trained network after it has left the laboratory.
+"""Distribution shifts: what may happen to the data of a trained network after it has left the
+laboratory.
 
-Each is a pure function Split -> Split. They say where they keep to the task and where they bend it: targets stay those
-of the steps that they belong to, a step that is lost or made up is not scored (`Split.scored`).
+Each is a pure function Split -> Split. They say where they keep to the task and where they bend it:
+targets stay those of the steps that they belong to, a step that is lost or made up is not scored
+(`Split.scored`).
 
-A sample that is dropped is a step in which no time passes: the networks hold their state there and read nothing, as
-they do in padding. The last valid step is never dropped, so that the same time ends in the same answer.
+A sample that is dropped is a step in which no time passes: the networks hold their state there and
+read nothing, as they do in padding. The last valid step is never dropped, so that the same time
+ends in the same answer.
 
-Lechner et al., "Neural circuit policies enabling auditable autonomy" (2020) disturb images with noise; dropped frames
-and slower or faster processes are what irregular sampling is about.
+Lechner et al., "Neural circuit policies enabling auditable autonomy" (2020) disturb images with
+noise; dropped frames and slower or faster processes are what irregular sampling is about.
 """
 
 from dataclasses import replace
@@ -19,15 +22,15 @@ from wiring_search.training.loss import elapsed_of
 
 
 def noisy(split: Split, spread: np.ndarray, sigma: float, seed: tuple[int, ...]) -> Split:
-    """Gaussian noise on every input, `sigma` times the `spread` (F,) of its feature. The same seed draws the same numbers
-    for every sigma."""
+    """Gaussian noise on every input, `sigma` times the `spread` (F,) of its feature. The same seed
+    draws the same numbers for every sigma."""
     drawn = np.random.default_rng(seed).standard_normal(split.x.shape, np.float32)
     return replace(split, x=split.x + drawn * (sigma * spread).astype(np.float32))
 
 
 def dropped(split: Split, share: float, told: bool, seed: tuple[int, ...]) -> Split:
-    """Each step but the last one is lost with probability `share`; see `keeping`. What a small share loses, a larger one
-    loses too."""
+    """Each step but the last one is lost with probability `share`; see `keeping`. What a small
+    share loses, a larger one loses too."""
     kept = np.random.default_rng(seed).random(split.x.shape[:2]) >= share
     return keeping(split, kept, told)
 
@@ -35,8 +38,9 @@ def dropped(split: Split, share: float, told: bool, seed: tuple[int, ...]) -> Sp
 def keeping(split: Split, kept: np.ndarray, told: bool) -> Split:
     """Only the steps `kept` (n, T) bool, and the last valid one of each sample.
 
-    told: the time of lost steps is added to the elapsed time of the next step that is kept, which keeps the sum; else a
-    step that is kept has the elapsed time that it had, as if nothing were missing.
+    told: the time of lost steps is added to the elapsed time of the next step that is kept, which
+    keeps the sum; else a step that is kept has the elapsed time that it had, as if nothing were
+    missing.
     """
     ends = lengths_of(split)[:, None]
     steps = np.arange(split.x.shape[1])
@@ -46,7 +50,9 @@ def keeping(split: Split, kept: np.ndarray, told: bool) -> Split:
         clock = np.cumsum(elapsed, axis=1, dtype=np.float64)
         last_kept = np.maximum.accumulate(np.where(kept, clock, 0.0), axis=1)
         elapsed = clock - np.pad(last_kept, ((0, 0), (1, 0)))[:, :-1]
-    return replace(split, elapsed=np.where(kept, elapsed, 0.0).astype(np.float32), scored=_scored(split) & kept)
+    return replace(
+        split, elapsed=np.where(kept, elapsed, 0.0).astype(np.float32), scored=_scored(split) & kept
+    )
 
 
 def paced(split: Split, factor: float) -> Split:
@@ -55,15 +61,15 @@ def paced(split: Split, factor: float) -> Split:
 
 
 def every_second(split: Split) -> Split:
-    """Twice as fast a process under a sensor of the same rate: every second step, the last one among them, and nobody is
-    told."""
+    """Twice as fast a process under a sensor of the same rate: every second step, the last one
+    among them, and nobody is told."""
     steps = np.arange(split.x.shape[1])
     return keeping(split, (lengths_of(split)[:, None] - 1 - steps) % 2 == 0, told=False)
 
 
 def interpolated(split: Split, factor: int, every_step: bool) -> Split:
-    """A process slower by a whole `factor` under a sensor of the same rate: `factor` steps for each, on straight lines from
-    the step before to itself; only the last of them is scored."""
+    """A process slower by a whole `factor` under a sensor of the same rate: `factor` steps for
+    each, on straight lines from the step before to itself; only the last of them is scored."""
     shares = np.arange(1, factor + 1, dtype=np.float32) / np.float32(factor)
     before = np.concatenate([split.x[:, :1], split.x[:, :-1]], axis=1)
     x = before[:, :, None] * (1 - shares)[:, None] + split.x[:, :, None] * shares[:, None]
@@ -79,11 +85,12 @@ def interpolated(split: Split, factor: int, every_step: bool) -> Split:
 
 
 def lengthened(split: Split, every_step: bool) -> Split:
-    """Twice as long: the process stands still at its first step for as long as the sample lasts, then goes on as it was.
+    """Twice as long: the process stands still at its first step for as long as the sample lasts,
+    then goes on as it was.
 
-    To wait tells nothing new, so that the answers stay; a repetition in front would double what is to be counted or
-    remembered. Steps of waiting are not scored. (Where the first step itself is to be counted, as in parity, no longer
-    form has the same answer.)
+    To wait tells nothing new, so that the answers stay; a repetition in front would double what is
+    to be counted or remembered. Steps of waiting are not scored. (Where the first step itself is to
+    be counted, as in parity, no longer form has the same answer.)
     """
     waiting = lengths_of(split)[:, None]
     steps = np.arange(2 * split.x.shape[1])
@@ -99,9 +106,11 @@ def lengthened(split: Split, every_step: bool) -> Split:
 
 
 def without_channels(split: Split, means: np.ndarray, count: int, seed: tuple[int, ...]) -> Split:
-    """`count` features of each sample, drawn anew for each, stand still at their `means` (F,): an average over which sensor
-    fails. The same seed with a larger count takes more away."""
-    order = np.random.default_rng(seed).random((len(split), len(means))).argsort(axis=1).argsort(axis=1)
+    """`count` features of each sample, drawn anew for each, stand still at their `means` (F,): an
+    average over which sensor fails. The same seed with a larger count takes more away."""
+    order = (
+        np.random.default_rng(seed).random((len(split), len(means))).argsort(axis=1).argsort(axis=1)
+    )
     return replace(split, x=np.where((order < count)[:, None], means.astype(np.float32), split.x))
 
 

@@ -1,14 +1,16 @@
-"""Solvers as a choice after training: one network's weights, run by every solver that its neurons have.
+"""Solvers as a choice after training: one network's weights, run by every solver that its neurons
+have.
 
     for row in alternatives(network, task):
         print(row)
     cheaper = with_solver(network, "semi-implicit", 2)
 
-Weights define a differential equation, but they were trained with one solver, whose errors they have learned too. So
-each row says two things: how far the solver is from the equation (`solver_accuracy`), and what the task's validation
-error becomes with it. The fine solution has a row of its own: it is right about the equation, and need not be better
-at the task. Hypersolvers (`hypersolver`) are fitted on inputs of the training split; all that is reported is measured
-on the validation split.
+Weights define a differential equation, but they were trained with one solver, whose errors they
+have learned too. So each row says two things: how far the solver is from the equation
+(`solver_accuracy`), and what the task's validation error becomes with it. The fine solution has a
+row of its own: it is right about the equation, and need not be better at the task. Hypersolvers
+(`hypersolver`) are fitted on inputs of the training split; all that is reported is measured on the
+validation split.
 """
 
 import copy
@@ -21,7 +23,13 @@ import torch
 from wiring_search.networks.hypersolver import ORDERS, fit_each
 from wiring_search.networks.kernels.layout import kind_of
 from wiring_search.networks.liquid_network import LiquidNetwork
-from wiring_search.networks.solver_accuracy import SolverReport, compare, fine_solution, judge, require_ode
+from wiring_search.networks.solver_accuracy import (
+    SolverReport,
+    compare,
+    fine_solution,
+    judge,
+    require_ode,
+)
 from wiring_search.tasks.task import Split, Task, value_of
 from wiring_search.training.loop import network_error
 from wiring_search.training.loss import elapsed_of
@@ -29,7 +37,8 @@ from wiring_search.training.warm_up import one_torch_thread
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import SOLVERS
 
-# Sub-steps a time step that every solver is tried with, beside as many as the network was trained with.
+# Sub-steps a time step that every solver is tried with, beside as many as the network was trained
+# with.
 SUB_STEPS = (1, 2, 4)
 # Of the fine solution: its own error is about a fifteenth of this share of the greatest state.
 _TOLERANCE = 1e-7
@@ -41,10 +50,10 @@ Told = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Alternative:
-    """One solver for the network's weights. solver ("hyper-…" for a hypersolver) to stable: see `SolverReport`, measured on
-    some sequences of the validation split. error, metric: of the task on all of that split; NaN where an output is not
-    finite. trained_with: the solver that the weights were trained with. fine: the fine solution itself, whose errors are 0 by
-    definition."""
+    """One solver for the network's weights. solver ("hyper-…" for a hypersolver) to stable: see
+    `SolverReport`, measured on some sequences of the validation split. error, metric: of the task
+    on all of that split; NaN where an output is not finite. trained_with: the solver that the
+    weights were trained with. fine: the fine solution itself, whose errors are 0 by definition."""
 
     solver: str
     steps: int
@@ -59,8 +68,8 @@ class Alternative:
 
 
 def with_solver(network: LiquidNetwork, solver: str, steps: int = 0) -> LiquidNetwork:
-    """A copy with the same weights and another solver, back-propagating through it. steps: sub-steps a time step, 0 for the
-    closed form.
+    """A copy with the same weights and another solver, back-propagating through it. steps:
+    sub-steps a time step, 0 for the closed form.
 
     Raises ValueError for a solver or a number of steps that its neurons cannot have."""
     kind = network.layout.kind
@@ -81,13 +90,13 @@ def alternatives(
 ) -> list[Alternative]:
     """One row a solver and number of sub-steps; then the hypersolvers, and last the fine solution.
 
-    network: trained on the task. samples: validation sequences that are drawn to measure a solver's own errors on. hyper:
-    fit hypersolvers too, on every base that is not further from the fine solution than a state of zeros would be: a
-    correction does not save a base that explodes. seed: of the draws and the fits. told(done, count, what): called before
-    each row is made.
+    network: trained on the task. samples: validation sequences that are drawn to measure a solver's
+    own errors on. hyper: fit hypersolvers too, on every base that is not further from the fine
+    solution than a state of zeros would be: a correction does not save a base that explodes. seed:
+    of the draws and the fits. told(done, count, what): called before each row is made.
 
-    Raises ValueError for neurons that are no differential equation, fewer than one sample, and where no fine solution is
-    found.
+    Raises ValueError for neurons that are no differential equation, fewer than one sample, and
+    where no fine solution is found.
     """
     require_ode(network)
     if samples < 1:
@@ -100,10 +109,16 @@ def alternatives(
     fitted = [(solver, steps) for solver, steps in choices if hyper and solver in ORDERS]
     rows: list[Alternative] = []
 
-    def note(report: SolverReport, runs: Callable, trained_with: bool = False, fine: bool = False) -> None:
+    def note(
+        report: SolverReport, runs: Callable, trained_with: bool = False, fine: bool = False
+    ) -> None:
         error = network_error(task, task.valid, lambda x, elapsed: runs(x, elapsed)[0])
         metric = value_of(task.metric, error)
-        rows.append(Alternative(**asdict(report), error=error, metric=metric, trained_with=trained_with, fine=fine))
+        rows.append(
+            Alternative(
+                **asdict(report), error=error, metric=metric, trained_with=trained_with, fine=fine
+            )
+        )
 
     told(0, len(choices) + len(fitted) + 1, "fine solution")
     truth = fine_solution(network, x, elapsed, _TOLERANCE)
@@ -112,7 +127,11 @@ def alternatives(
     count = len(choices) + len(fitted) + 1
     for (solver, steps), report in reports.items():
         told(len(rows), count, f"{solver} × {steps}" if steps else solver)
-        note(report, with_solver(network, solver, steps), trained_with=(solver, steps) == (kind.solver, own))
+        note(
+            report,
+            with_solver(network, solver, steps),
+            trained_with=(solver, steps) == (kind.solver, own),
+        )
     sequences = max(1, _FITTED_TIME_STEPS // task.time_steps)
     fits = fit_each(network, *_drawn(task.train, sequences, seed), fitted, seed=seed)
     for base, steps in fitted:
@@ -120,17 +139,26 @@ def alternatives(
         solved = next(fits)
         note(solved.report(x, elapsed, truth), solved)
     told(len(rows), count, "fine solution")
-    note(judge(network, truth.states, truth.states, "rk4", truth.steps), with_solver(network, "rk4", truth.steps), fine=True)
+    note(
+        judge(network, truth.states, truth.states, "rk4", truth.steps),
+        with_solver(network, "rk4", truth.steps),
+        fine=True,
+    )
     return rows
 
 
 def _choices(neuron: str, own: int) -> list[tuple[str, int]]:
     """Every solver of the neuron with every number of sub-steps."""
     counts = sorted({*SUB_STEPS, own} - {0})
-    return [(solver, steps) for solver in SOLVERS[neuron] for steps in ((0,) if solver == "closed-form" else counts)]
+    return [
+        (solver, steps)
+        for solver in SOLVERS[neuron]
+        for steps in ((0,) if solver == "closed-form" else counts)
+    ]
 
 
 def _drawn(split: Split, samples: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """x (B, T, F) and elapsed (B, T) of so many sequences of the split, or of all where there are no more."""
+    """x (B, T, F) and elapsed (B, T) of so many sequences of the split, or of all where there are
+    no more."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(split))[:samples])
     return torch.from_numpy(np.array(split.x[rows])), torch.from_numpy(elapsed_of(split)[rows])

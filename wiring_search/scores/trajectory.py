@@ -1,21 +1,25 @@
-"""Expressivity as trajectory length: how long a path the network's state draws while its input goes once round a circle.
+"""Expressivity as trajectory length: how long a path the network's state draws while its input goes
+once round a circle.
 
     x(θ) = √(F/2) (cos θ · a + sin θ · b),    θ from 0 to 2π in T time steps of length 2π/T
 
-with a, b orthonormal in the space of the F features, so that each feature has the variance ½ it has in the published
-circle of two; a single feature is sin θ. The state starts at 0. The path of all neurons is projected on its first two
-principal components, and its length there is divided by the length of the input (Raghu et al., "On the expressive
-power of deep neural networks", ICML 2017; with continuous time and principal components: Hasani et al., "Liquid
-time-constant networks", AAAI 2021, section 5). One turn, as published: a later one would add the same loop again.
+with a, b orthonormal in the space of the F features, so that each feature has the variance ½ it has
+in the published circle of two; a single feature is sin θ. The state starts at 0. The path of all
+neurons is projected on its first two principal components, and its length there is divided by the
+length of the input (Raghu et al., "On the expressive power of deep neural networks", ICML 2017;
+with continuous time and principal components: Hasani et al., "Liquid time-constant networks", AAAI
+2021, section 5). One turn, as published: a later one would add the same loop again.
 
-Published lengths compare unlike things (LTC with recurrence, the others without) and grow with the width as √k or k. Here
-every neuron has the recurrence of its wiring, the same input, and as much time; and `expressivity` divides by the same
-measure of neural ODEs of equal width, fully connected and as we initialise them, so that wirings of different sizes
-compare. `published_trajectory` has the paper's own set-up.
+Published lengths compare unlike things (LTC with recurrence, the others without) and grow with the
+width as √k or k. Here every neuron has the recurrence of its wiring, the same input, and as much
+time; and `expressivity` divides by the same measure of neural ODEs of equal width, fully connected
+and as we initialise them, so that wirings of different sizes compare. `published_trajectory` has
+the paper's own set-up.
 
-What it does not say: LTC is bounded by its reversal potentials, ±1 here and at the start, so its paths are shorter than
-those of a neural ODE, which nothing bounds; the paper's are longer since its potentials are drawn far apart, by √k
-(`benchmarks/expressivity.py` shows both). A CfC is a map, not an ODE: its path depends on the number of time steps.
+What it does not say: LTC is bounded by its reversal potentials, ±1 here and at the start, so its
+paths are shorter than those of a neural ODE, which nothing bounds; the paper's are longer since its
+potentials are drawn far apart, by √k (`benchmarks/expressivity.py` shows both). A CfC is a map, not
+an ODE: its path depends on the number of time steps.
 """
 
 from functools import cache
@@ -37,15 +41,16 @@ _REFERENCE_SEEDS = 5
 
 
 class Lengths(NamedTuple):
-    """(P,) each, over the length of the input: of the path in the plane of two principal components, and of the path
-    itself among all neurons."""
+    """(P,) each, over the length of the input: of the path in the plane of two principal
+    components, and of the path itself among all neurons."""
 
     plane: np.ndarray
     full: np.ndarray
 
 
 def circle(features: int, time_steps: int = TIME_STEPS, seed: int = 0) -> np.ndarray:
-    """x of one turn, (time_steps, features) float32: each time step holds the value of its middle. seed: of a and b.
+    """x of one turn, (time_steps, features) float32: each time step holds the value of its middle.
+    seed: of a and b.
 
     Raises ValueError for no feature, or fewer than three time steps.
     """
@@ -57,7 +62,9 @@ def circle(features: int, time_steps: int = TIME_STEPS, seed: int = 0) -> np.nda
     if features == 1:
         return np.sin(angle)[:, None].astype(np.float32)
     frame, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((features, 2)))
-    return (np.sqrt(features / 2) * np.stack([np.cos(angle), np.sin(angle)], axis=1) @ frame.T).astype(np.float32)
+    return (
+        np.sqrt(features / 2) * np.stack([np.cos(angle), np.sin(angle)], axis=1) @ frame.T
+    ).astype(np.float32)
 
 
 def circle_length(features: int) -> float:
@@ -65,19 +72,25 @@ def circle_length(features: int) -> float:
     return 4.0 if features == 1 else 2 * np.pi * np.sqrt(features / 2)
 
 
-def latent_trajectories(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) -> list[np.ndarray]:
-    """Of every candidate the states of its neurons, from 0 at the start to the end of the turn: (time_steps + 1, neurons)
-    float32. seed: of the circle. Raises ValueError as `circle`."""
+def latent_trajectories(
+    pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0
+) -> list[np.ndarray]:
+    """Of every candidate the states of its neurons, from 0 at the start to the end of the turn:
+    (time_steps + 1, neurons) float32. seed: of the circle. Raises ValueError as `circle`."""
     x = circle(pack.layout.features, time_steps, seed)[None]
     elapsed = np.full((1, time_steps), 2 * np.pi / time_steps, np.float32)
     rest = np.zeros((1, pack.layout.state_size), np.float32)
     _, _, kept = cpu.forward(pack.layout, pack.effective, x, elapsed, rest, False)
     visited = histories(pack.layout, kept)
-    return [states[0, :, : made.neurons] for states, made in zip(visited, pack.layout.connections, strict=True)]
+    return [
+        states[0, :, : made.neurons]
+        for states, made in zip(visited, pack.layout.connections, strict=True)
+    ]
 
 
 def principal_plane(path: np.ndarray) -> np.ndarray:
-    """The path (points, neurons) in its first two principal components: (points, 2), or (points, 1) of one neuron."""
+    """The path (points, neurons) in its first two principal components: (points, 2), or (points, 1)
+    of one neuron."""
     centred = path - path.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     return centred @ axes[:, :-3:-1]
@@ -95,24 +108,33 @@ def trajectory_lengths(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) 
     for p, path in enumerate(latent_trajectories(pack, time_steps, seed)):
         path = path.astype(float)
         if np.isfinite(path).all():
-            plane[p], full[p] = path_length(principal_plane(path)) / whole, path_length(path) / whole
+            plane[p], full[p] = (
+                path_length(principal_plane(path)) / whole,
+                path_length(path) / whole,
+            )
     return Lengths(plane, full)
 
 
 def expressivity(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) -> np.ndarray:
-    """(P,): the length in the plane over that of neural ODEs with as many neurons. No unit; more is more expressive; NaN
-    where states are not finite. Raises ValueError as `circle`."""
+    """(P,): the length in the plane over that of neural ODEs with as many neurons. No unit; more is
+    more expressive; NaN where states are not finite. Raises ValueError as `circle`."""
     features, connections = pack.layout.features, pack.layout.connections
-    usual = np.array([neural_ode_length(made.neurons, features, time_steps, seed) for made in connections])
+    usual = np.array(
+        [neural_ode_length(made.neurons, features, time_steps, seed) for made in connections]
+    )
     return trajectory_lengths(pack, time_steps, seed).plane / usual
 
 
 @cache
-def neural_ode_length(neurons: int, features: int, time_steps: int = TIME_STEPS, seed: int = 0) -> float:
-    """The mean length in the plane of five neural ODEs, fully connected, synapses excitatory as often as inhibitory, each
-    feature a sensory node."""
+def neural_ode_length(
+    neurons: int, features: int, time_steps: int = TIME_STEPS, seed: int = 0
+) -> float:
+    """The mean length in the plane of five neural ODEs, fully connected, synapses excitatory as
+    often as inhibitory, each feature a sensory node."""
     drawn = [
-        Candidate(fully_connected(features, neurons, 1, excitatory=0.5, seed=k), *REFERENCE[:2], 1, seed=k)
+        Candidate(
+            fully_connected(features, neurons, 1, excitatory=0.5, seed=k), *REFERENCE[:2], 1, seed=k
+        )
         for k in range(_REFERENCE_SEEDS)
     ]
     return float(trajectory_lengths(Pack(drawn, features, 1), time_steps, seed).plane.mean())

@@ -1,7 +1,8 @@
-"""What a search may cost: wall time, core-hours. (The number of trials is part of the study: `config.StudyConfig`.)
+"""What a search may cost: wall time, core-hours. (The number of trials is part of the study:
+`config.StudyConfig`.)
 
-A budget is for one call: a search that is gone on with gets a new one. Time is read from a monotonic clock, so that setting
-the wall clock changes nothing.
+A budget is for one call: a search that is gone on with gets a new one. Time is read from a
+monotonic clock, so that setting the wall clock changes nothing.
 """
 
 import math
@@ -14,8 +15,9 @@ from wiring_search.search.durations import told
 
 @dataclass(frozen=True)
 class Budget:
-    """minutes: of wall time; core_hours: of all workers together, idle ones too, for they are paid for all the same. None: as
-    much as it takes. cores: of each worker. Raises ValueError for what is not a number above 0."""
+    """minutes: of wall time; core_hours: of all workers together, idle ones too, for they are paid
+    for all the same. None: as much as it takes. cores: of each worker. Raises ValueError for what
+    is not a number above 0."""
 
     minutes: float | None = None
     core_hours: float | None = None
@@ -24,7 +26,9 @@ class Budget:
     def __post_init__(self) -> None:
         for name in ("minutes", "core_hours", "cores"):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | float) and math.isfinite(value) and value > 0):
+            if value is not None and not (
+                isinstance(value, int | float) and math.isfinite(value) and value > 0
+            ):
                 raise ValueError(f"{name} is {value!r}; give a number above 0, or leave it out")
 
     @property
@@ -34,8 +38,8 @@ class Budget:
 
 
 class Meter:
-    """Runs from when it is made. Core-hours are wall time times the cores of the workers that are up; it is told whenever
-    workers come or go.
+    """Runs from when it is made. Core-hours are wall time times the cores of the workers that are
+    up; it is told whenever workers come or go.
 
     clock: seconds that only ever rise.
     """
@@ -64,7 +68,8 @@ class Meter:
         return (self._core_seconds + (self._clock() - self._seen) * self._cores) / 3600
 
     def left(self) -> float:
-        """Seconds until something is spent, with the workers that are up; 0 where it is, inf where there is no end."""
+        """Seconds until something is spent, with the workers that are up; 0 where it is, inf where
+        there is no end."""
         return max(0.0, min(self._seconds_left()))
 
     def spent(self) -> str | None:

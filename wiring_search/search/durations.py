@@ -6,7 +6,8 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def told(seconds: float) -> str:
-    """As "0.3 s", "40 s", "3 min 20 s", "45 min", "2 h 10 min", "3 d 4 h"; from ten of a unit on, the smaller one is left out."""
+    """As "0.3 s", "40 s", "3 min 20 s", "45 min", "2 h 10 min", "3 d 4 h"; from ten of a unit on,
+    the smaller one is left out."""
     if not math.isfinite(seconds):
         return "no end"
     if seconds < 1:

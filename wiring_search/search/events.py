@@ -1,7 +1,9 @@
-"""What a search tells whoever watches it: the live view, logs, tests. Frozen values, in the order in which things happen.
+"""What a search tells whoever watches it: the live view, logs, tests. Frozen values, in the order
+in which things happen.
 
-TaskLoaded, KernelPrepared …, Estimated, then PackStarted and PackDone in turns with PoolSeen between them, Referred once, and at
-the end Exhausted or Stopped where the search did not get all that it asked for.
+TaskLoaded, KernelPrepared …, Estimated, then PackStarted and PackDone in turns with PoolSeen
+between them, Referred once, and at the end Exhausted or Stopped where the search did not get all
+that it asked for.
 """
 
 from collections.abc import Callable
@@ -19,7 +21,8 @@ class TaskLoaded:
 
 @dataclass(frozen=True)
 class KernelPrepared:
-    """A kernel is about to be compiled, or loaded where it was before. kind: what for; number: 1 to count."""
+    """A kernel is about to be compiled, or loaded where it was before. kind: what for; number: 1 to
+    count."""
 
     kind: str
     number: int
@@ -28,8 +31,9 @@ class KernelPrepared:
 
 @dataclass(frozen=True)
 class Estimated:
-    """What the search is going to take, before it starts. seconds: of wall time with the workers that there are; core_hours: of
-    all of them together; inf where it has no number of trials to end with."""
+    """What the search is going to take, before it starts. seconds: of wall time with the workers
+    that there are; core_hours: of all of them together; inf where it has no number of trials to end
+    with."""
 
     seconds: float
     core_hours: float
@@ -46,7 +50,8 @@ class PackStarted:
 
 @dataclass(frozen=True)
 class PackDone:
-    """This pack's outcomes by trial are in the store. `restored`: they were there already, from an earlier run.
+    """This pack's outcomes by trial are in the store. `restored`: they were there already, from an
+    earlier run.
 
     On rungs below the last a candidate that did well has the status "pruned", until it is promoted.
     """
@@ -59,7 +64,8 @@ class PackDone:
 
 @dataclass(frozen=True)
 class Referred:
-    """From now on hypervolumes of the study's objectives are measured, from this point, every number of it to be small."""
+    """From now on hypervolumes of the study's objectives are measured, from this point, every
+    number of it to be small."""
 
     point: tuple[float, ...]
 
@@ -74,18 +80,29 @@ class PoolSeen:
 
 @dataclass(frozen=True)
 class Exhausted:
-    """The space gave no new feasible point any more; the study ends with fewer trials than asked for."""
+    """The space gave no new feasible point any more; the study ends with fewer trials than asked
+    for."""
 
     trained: int
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """The search stops before its end, and can be gone on with; packs under way are about to be written down, or come back.
-    reason: a few words."""
+    """The search stops before its end, and can be gone on with; packs under way are about to be
+    written down, or come back. reason: a few words."""
 
     reason: str
 
 
-Event = TaskLoaded | KernelPrepared | Estimated | PackStarted | PackDone | Referred | PoolSeen | Exhausted | Stopped
+Event = (
+    TaskLoaded
+    | KernelPrepared
+    | Estimated
+    | PackStarted
+    | PackDone
+    | Referred
+    | PoolSeen
+    | Exhausted
+    | Stopped
+)
 Watcher = Callable[[Event], None]

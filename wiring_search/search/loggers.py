@@ -1,12 +1,14 @@
-"""Logs of a search for those who watch it elsewhere: TensorBoard, MLflow, Weights & Biases. Off unless asked for by name.
+"""Logs of a search for those who watch it elsewhere: TensorBoard, MLflow, Weights & Biases. Off
+unless asked for by name.
 
-The results store is the truth, and a log is a courtesy: it never costs a result and never holds the search up. Each logger
-writes in a thread of its own, many values at once; one that fails is told of once and left out from then on.
+The results store is the truth, and a log is a courtesy: it never costs a result and never holds the
+search up. Each logger writes in a thread of its own, many values at once; one that fails is told of
+once and left out from then on.
 
-Scalars stand over `step`, the results so far: candidates, each counted once for every rung that it has finished. There is a
-row of them when a hundredth more results are there than at the last one, or after a minute; so a search of a million
-candidates has no more than a short one. A search that is gone on with goes on in the same run; what it had restored is not
-logged again.
+Scalars stand over `step`, the results so far: candidates, each counted once for every rung that it
+has finished. There is a row of them when a hundredth more results are there than at the last one,
+or after a minute; so a search of a million candidates has no more than a short one. A search that
+is gone on with goes on in the same run; what it had restored is not logged again.
 """
 
 import difflib
@@ -61,14 +63,21 @@ def _to_stderr(text: str) -> None:
 
 
 @contextmanager
-def loggers(names: Sequence[str], folder: Path, config: StudyConfig, tell: Tell = _to_stderr) -> Iterator[Watcher]:
-    """Gives a watcher that logs a search into `folder`/logs, and to wherever MLFLOW_TRACKING_URI, WANDB_MODE and the like say.
+def loggers(
+    names: Sequence[str], folder: Path, config: StudyConfig, tell: Tell = _to_stderr
+) -> Iterator[Watcher]:
+    """Gives a watcher that logs a search into `folder`/logs, and to wherever MLFLOW_TRACKING_URI,
+    WANDB_MODE and the like say.
 
-    names: out of LOGGERS. tell: called with one sentence when a logger fails, from its thread. At the end waits a few seconds for
-    what is still to be written. Raises ValueError for an unknown name and where the package is not installed.
+    names: out of LOGGERS. tell: called with one sentence when a logger fails, from its thread. At
+    the end waits a few seconds for what is still to be written. Raises ValueError for an unknown
+    name and where the package is not installed.
     """
     _check(names)
-    couriers = [_Courier(name, lambda name=name: LOGGERS[name](folder / "logs", config), tell) for name in names]
+    couriers = [
+        _Courier(name, lambda name=name: LOGGERS[name](folder / "logs", config), tell)
+        for name in names
+    ]
     try:
         yield _Series(config, couriers) if couriers else lambda event: None
     finally:
@@ -84,10 +93,13 @@ def _check(names: Sequence[str]) -> None:
         if name not in LOGGERS:
             near = difflib.get_close_matches(name, LOGGERS, n=1)
             raise ValueError(
-                f"no log is called {name!r}; " + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(LOGGERS)}")
+                f"no log is called {name!r}; "
+                + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(LOGGERS)}")
             )
         if importlib.util.find_spec(name) is None:
-            raise ValueError(f"the log {name} needs a package that is not installed; pip install 'wiring-search[{name}]'")
+            raise ValueError(
+                f"the log {name} needs a package that is not installed; pip install 'wiring-search[{name}]'"
+            )
 
 
 class _Series:
@@ -151,7 +163,9 @@ class _Courier:
         """Until all is written, or that time is over."""
         self._thread.join(max(until - time.monotonic(), 0.0))
         if self._thread.is_alive():
-            self._tell(f"log {self._name}: the last values could not be written in time; the results themselves are complete")
+            self._tell(
+                f"log {self._name}: the last values could not be written in time; the results themselves are complete"
+            )
 
     def _run(self) -> None:
         sink: Sink | None = None
@@ -167,7 +181,9 @@ class _Courier:
         except Exception as failure:  # whatever happens to a log, the search goes on
             self._failed = True
             cause = str(failure).partition("\n")[0]
-            self._tell(f"log {self._name} is switched off, the search goes on: {type(failure).__name__}: {cause}")
+            self._tell(
+                f"log {self._name} is switched off, the search goes on: {type(failure).__name__}: {cause}"
+            )
 
     def _gathered(self) -> tuple[list[Row], bool]:
         """The rows of the next second, and whether there will be no more."""
@@ -183,7 +199,8 @@ class _Courier:
 
 
 class TensorBoard:
-    """Event files in `folder`/tensorboard: `tensorboard --logdir` shows them, beside those of other searches."""
+    """Event files in `folder`/tensorboard: `tensorboard --logdir` shows them, beside those of other
+    searches."""
 
     def __init__(self, folder: Path, config: StudyConfig) -> None:
         from tensorboard.compat.proto import event_pb2, summary_pb2
@@ -194,8 +211,15 @@ class TensorBoard:
 
     def write(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            values = [self._summary.Value(tag=name, simple_value=value) for name, value in row.values.items()]
-            self._writer.add_event(self._event(wall_time=row.seconds, step=row.step, summary=self._summary(value=values)))
+            values = [
+                self._summary.Value(tag=name, simple_value=value)
+                for name, value in row.values.items()
+            ]
+            self._writer.add_event(
+                self._event(
+                    wall_time=row.seconds, step=row.step, summary=self._summary(value=values)
+                )
+            )
         self._writer.flush()
 
     def close(self) -> None:
@@ -203,17 +227,22 @@ class TensorBoard:
 
 
 class MLflow:
-    """A run in the experiment "wiring-search", at MLFLOW_TRACKING_URI or else in `folder`/mlflow.db."""
+    """A run in the experiment "wiring-search", at MLFLOW_TRACKING_URI or else in
+    `folder`/mlflow.db."""
 
     def __init__(self, folder: Path, config: StudyConfig) -> None:
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it would tell of its tables in the midst of the live view
+        logging.getLogger("mlflow").setLevel(
+            logging.WARNING
+        )  # it would tell of its tables in the midst of the live view
         import sqlalchemy as sql
         from mlflow import MlflowClient
         from mlflow.entities import Metric, Param
 
         folder.mkdir(parents=True, exist_ok=True)
         self._metric = Metric
-        beside = sql.URL.create("sqlite", database=str((folder / "mlflow.db").absolute())).render_as_string()
+        beside = sql.URL.create(
+            "sqlite", database=str((folder / "mlflow.db").absolute())
+        ).render_as_string()
         self._client = MlflowClient(os.environ.get("MLFLOW_TRACKING_URI") or beside)
         known = folder / "mlflow-run"
         if known.exists():
@@ -221,14 +250,21 @@ class MLflow:
             self._client.update_run(self._run, status="RUNNING")
             return
         experiment = self._client.get_experiment_by_name(_PROJECT)
-        number = experiment.experiment_id if experiment else self._client.create_experiment(_PROJECT)
+        number = (
+            experiment.experiment_id if experiment else self._client.create_experiment(_PROJECT)
+        )
         self._run = self._client.create_run(number, run_name=_title(config)).info.run_id
-        self._client.log_batch(self._run, params=[Param(name, value[:500]) for name, value in _settings(config).items()])
+        self._client.log_batch(
+            self._run,
+            params=[Param(name, value[:500]) for name, value in _settings(config).items()],
+        )
         known.write_text(self._run, encoding="utf-8")
 
     def write(self, rows: Sequence[Row]) -> None:
         metrics = [
-            self._metric(name, value, round(1000 * row.seconds), row.step) for row in rows for name, value in row.values.items()
+            self._metric(name, value, round(1000 * row.seconds), row.step)
+            for row in rows
+            for name, value in row.values.items()
         ]
         for start in range(0, len(metrics), _MOST_METRICS):
             self._client.log_batch(self._run, metrics=metrics[start : start + _MOST_METRICS])
@@ -238,14 +274,19 @@ class MLflow:
 
 
 class Wandb:
-    """A run in the project "wiring-search", where the settings of Weights & Biases say; files in `folder`/wandb."""
+    """A run in the project "wiring-search", where the settings of Weights & Biases say; files in
+    `folder`/wandb."""
 
     def __init__(self, folder: Path, config: StudyConfig) -> None:
         import wandb
 
         # It would ask for a key in the midst of the live view, and wait.
-        if os.environ.get("WANDB_MODE", "online") == "online" and not wandb.login(prompt=False, verify=False):
-            raise RuntimeError("nobody is logged in; run `wandb login` first, or set WANDB_MODE=offline")
+        if os.environ.get("WANDB_MODE", "online") == "online" and not wandb.login(
+            prompt=False, verify=False
+        ):
+            raise RuntimeError(
+                "nobody is logged in; run `wandb login` first, or set WANDB_MODE=offline"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         known = folder / "wandb-run"
         if not known.exists():
@@ -268,7 +309,11 @@ class Wandb:
         self._run.finish()
 
 
-LOGGERS: dict[str, Callable[[Path, StudyConfig], Sink]] = {"tensorboard": TensorBoard, "mlflow": MLflow, "wandb": Wandb}
+LOGGERS: dict[str, Callable[[Path, StudyConfig], Sink]] = {
+    "tensorboard": TensorBoard,
+    "mlflow": MLflow,
+    "wandb": Wandb,
+}
 
 
 def _title(config: StudyConfig) -> str:
@@ -279,4 +324,7 @@ def _settings(config: StudyConfig) -> dict[str, str]:
     """What defines the study, but for the space, which its name stands for."""
     settings: dict[str, Any] = config.to_json()
     del settings["space"]
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in settings.items()
+    }

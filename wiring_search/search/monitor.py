@@ -1,7 +1,8 @@
-"""What the events of a search amount to so far: counts by rung, work done and to do, throughput, the front. No output, no torch.
+"""What the events of a search amount to so far: counts by rung, work done and to do, throughput,
+the front. No output, no torch.
 
-A step costs a few microseconds an outcome, however many there were: nothing here is walked through for each event but the
-front, which is small.
+A step costs a few microseconds an outcome, however many there were: nothing here is walked through
+for each event but the front, which is small.
 """
 
 import math
@@ -27,19 +28,24 @@ _MANY = 32
 
 
 def shares(config: StudyConfig) -> tuple[float, ...]:
-    """Of all candidates, those that are expected to train at each rung; front members that are spared come on top."""
+    """Of all candidates, those that are expected to train at each rung; front members that are
+    spared come on top."""
     return tuple(config.share**rung.number for rung in config.rungs)
 
 
 def expected_epochs(config: StudyConfig) -> float:
     """Epochs that a candidate is expected to train for, cut ones included."""
-    return sum(share * (rung.epochs - rung.start) for share, rung in zip(shares(config), config.rungs, strict=True))
+    return sum(
+        share * (rung.epochs - rung.start)
+        for share, rung in zip(shares(config), config.rungs, strict=True)
+    )
 
 
 @dataclass
 class RungCount:
-    """trained: candidates that finished this rung, well or not; promoted: those of them that went on; share: the one over the
-    other when last somebody did; running: in packs that were submitted and are not back."""
+    """trained: candidates that finished this rung, well or not; promoted: those of them that went
+    on; share: the one over the other when last somebody did; running: in packs that were submitted
+    and are not back."""
 
     rung: Rung
     trained: int = 0
@@ -67,14 +73,19 @@ class Front:
             return False
         # Whoever is nowhere smaller and is not equal is dominated by the new one.
         stays = (self.points < point).any(axis=1) | no_worse
-        self.trials = [member for member, stay in zip(self.trials, stays.tolist(), strict=True) if stay] + [trial]
+        self.trials = [
+            member for member, stay in zip(self.trials, stays.tolist(), strict=True) if stay
+        ] + [trial]
         self.points = np.vstack([self.points[stays], point])
         return True
 
     def rows(self, by: int) -> list[tuple[int, list[float]]]:
         """(trial, its objectives as they are shown), ascending in the objective of that place."""
         shown = minimised(self.objectives, self.points)
-        return [(self.trials[i], shown[i].tolist()) for i in np.lexsort((self.trials, self.points[:, by]))]
+        return [
+            (self.trials[i], shown[i].tolist())
+            for i in np.lexsort((self.trials, self.points[:, by]))
+        ]
 
 
 @dataclass
@@ -101,14 +112,22 @@ class _Recent:
 class Tally:
     """Told every event by `take`.
 
-    Fronts and best errors of different budgets do not compare: those of the highest rung that any candidate has finished
-    count, `at`. A candidate is *decided* when it has finished rung 0. Work is counted in epochs of one candidate. What was
-    restored from an earlier run is counted, but it is nobody's throughput.
+    Fronts and best errors of different budgets do not compare: those of the highest rung that any
+    candidate has finished count, `at`. A candidate is *decided* when it has finished rung 0. Work
+    is counted in epochs of one candidate. What was restored from an earlier run is counted, but it
+    is nobody's throughput.
     """
 
-    def __init__(self, config: StudyConfig, budget: Budget | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: StudyConfig,
+        budget: Budget | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.config = config
-        self.meter = Meter(budget or Budget(), clock)  # from the first pack on: kernels that are compiled before cost no budget
+        self.meter = Meter(
+            budget or Budget(), clock
+        )  # from the first pack on: kernels that are compiled before cost no budget
         self.rungs = [RungCount(rung) for rung in config.rungs]
         self.front, self.at = Front(config.objectives), 0
         self.best: tuple[int, float] | None = None  # trial, error
@@ -207,7 +226,8 @@ class Tally:
         return self.decided / self.config.trials
 
     def _by_work(self) -> float:
-        """Seconds that the work still takes at the rate so far, or as was estimated; inf where neither is known."""
+        """Seconds that the work still takes at the rate so far, or as was estimated; inf where
+        neither is known."""
         to_do = self.work_to_do()
         running = 0.0 if self._began is None else max(self._clock() - self._began, 1e-3)
         if self._done_here:
@@ -219,7 +239,8 @@ class Tally:
         return max(self.estimated.seconds - running, 0.0)
 
     def hypervolume(self) -> float | None:
-        """What the front with the full budget dominates, below the study's reference point. None before there is one."""
+        """What the front with the full budget dominates, below the study's reference point. None
+        before there is one."""
         return None if self.reference is None else self._volume
 
     def _started(self, event: PackStarted) -> None:
@@ -269,17 +290,26 @@ class Tally:
         if outcome.status not in (Status.OK, Status.PRUNED) or rung < self.at:
             return
         if rung > self.at:
-            self.at, self.best, self.front, self._volume = rung, None, Front(self.config.objectives), 0.0
+            self.at, self.best, self.front, self._volume = (
+                rung,
+                None,
+                Front(self.config.objectives),
+                0.0,
+            )
         if self.best is None or outcome.error < self.best[1]:
             self.best = trial, outcome.error
-        point = minimised(self.config.objectives, np.array([outcome.score(name) for name in self.config.objectives]))
+        point = minimised(
+            self.config.objectives,
+            np.array([outcome.score(name) for name in self.config.objectives]),
+        )
         if self.reference is not None:
             self._volume += hypervolume_gain(point, self.front.points, self.reference)
         self.front.add(trial, point)
         self.full += rung == last
 
     def _work_under_way(self) -> float:
-        """In packs that a worker has begun, epochs of one candidate: packs begin in the order in which they were submitted."""
+        """In packs that a worker has begun, epochs of one candidate: packs begin in the order in
+        which they were submitted."""
         begun = max(len(self._under_way) - self.waiting, 0)
         if self.workers is not None:
             begun = min(begun, self.workers)

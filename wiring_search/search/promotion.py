@@ -1,12 +1,14 @@
 """Who is promoted: successive halving with several objectives, asynchronous, by packs.
 
-A candidate that has finished a rung is compared with all that were ever seen there: by non-dominated rank, within a rank by
-spread. The better 1/eta of them go on to the next rung, and every member of the rung's front does, however many those
-are. Who is not among them now may be later, when others have come (Li et al. 2020, ASHA; for several objectives
-Schmucker et al. 2021 and Salinas et al. 2021, whose epsilon-net is the spread here). Objectives count by their order alone: stretching
-one of them changes nothing.
+A candidate that has finished a rung is compared with all that were ever seen there: by
+non-dominated rank, within a rank by spread. The better 1/eta of them go on to the next rung, and
+every member of the rung's front does, however many those are. Who is not among them now may be
+later, when others have come (Li et al. 2020, ASHA; for several objectives Schmucker et al. 2021 and
+Salinas et al. 2021, whose epsilon-net is the spread here). Objectives count by their order alone:
+stretching one of them changes nothing.
 
-Promoted candidates go on in full packs; packs that are not full are sent when nothing new will be asked for.
+Promoted candidates go on in full packs; packs that are not full are sent when nothing new will be
+asked for.
 """
 
 from collections.abc import Sequence
@@ -16,14 +18,17 @@ import numpy as np
 from wiring_search.analysis.pareto import rank
 from workers.jobs import Rung
 
-# A rung is looked through again when it has grown by so much of itself: what one more pack changes in thousands can wait.
+# A rung is looked through again when it has grown by so much of itself: what one more pack changes
+# in thousands can wait.
 _GROWTH = 0.05
 
 
 def leading(points: np.ndarray, share: float) -> np.ndarray:
-    """The places of those that go on, best first. points: (n, objectives), all to be small; rows that are not finite never do.
+    """The places of those that go on, best first. points: (n, objectives), all to be small; rows
+    that are not finite never do.
 
-    The front, and more ranks as long as they fit into `share` of n; of the rank that does not fit, those that are spread out.
+    The front, and more ranks as long as they fit into `share` of n; of the rank that does not fit,
+    those that are spread out.
     """
     wanted = int(len(points) * share)
     ranks = rank(points, enough=max(wanted, 1))
@@ -36,11 +41,14 @@ def leading(points: np.ndarray, share: float) -> np.ndarray:
 
 
 def _spread_out(points: np.ndarray, count: int) -> np.ndarray:
-    """So many places, each as far as can be from those before it; the first is the best in the first objective.
+    """So many places, each as far as can be from those before it; the first is the best in the
+    first objective.
 
     Distances are between orders within the points, not between values, so that no scale matters.
     """
-    orders = np.stack([np.unique(column, return_inverse=True)[1].reshape(-1) for column in points.T], axis=1)
+    orders = np.stack(
+        [np.unique(column, return_inverse=True)[1].reshape(-1) for column in points.T], axis=1
+    )
     orders = orders / np.maximum(orders.max(axis=0, initial=0), 1)
     nearest = np.full(len(points), np.inf)
     chosen = np.empty(count, np.int64)
@@ -54,24 +62,29 @@ def _spread_out(points: np.ndarray, count: int) -> np.ndarray:
 
 
 class Ladder:
-    """Candidates on their way up. rungs: the budgets. share: of those seen at a rung, how many go on. pack_size: of a full
-    pack. together: the first rung is looked through only when all candidates have been there.
+    """Candidates on their way up. rungs: the budgets. share: of those seen at a rung, how many go
+    on. pack_size: of a full pack. together: the first rung is looked through only when all
+    candidates have been there.
 
     Bookkeeping without randomness: the same calls in the same order give the same promotions.
     """
 
-    def __init__(self, rungs: Sequence[Rung], share: float, pack_size: int, together: bool = False) -> None:
+    def __init__(
+        self, rungs: Sequence[Rung], share: float, pack_size: int, together: bool = False
+    ) -> None:
         self._pack_size, self._together = pack_size, together
         self._rungs = [_Seen(share) for _ in rungs[:-1]]
 
     def seen(self, rung: int, trial: int, values: Sequence[float] | None) -> None:
-        """A candidate has finished a rung. values: its objectives, all to be small; None where it failed."""
+        """A candidate has finished a rung. values: its objectives, all to be small; None where it
+        failed."""
         if rung < len(self._rungs):
             self._rungs[rung].add(trial, values)
 
     def next_pack(self, last: bool, under_way: int) -> tuple[int, tuple[int, ...]] | None:
-        """The rung to train for and the trials that are promoted to it, or None where no pack is full, or with `last` where
-        nobody is left to promote. last: nothing new will be asked for. under_way: packs that are training."""
+        """The rung to train for and the trials that are promoted to it, or None where no pack is
+        full, or with `last` where nobody is left to promote. last: nothing new will be asked for.
+        under_way: packs that are training."""
         for below in reversed(range(len(self._rungs))):
             if self._together and not (last and under_way == 0):
                 continue
@@ -86,8 +99,9 @@ class Ladder:
 
 
 class _Seen:
-    """All that finished one rung, and who of them has gone on. When it is looked through depends on who was added alone, not on
-    who asks: a study that is gone on with adds the same and asks less often."""
+    """All that finished one rung, and who of them has gone on. When it is looked through depends on
+    who was added alone, not on who asks: a study that is gone on with adds the same and asks less
+    often."""
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -106,7 +120,8 @@ class _Seen:
             self._look()
 
     def waiting(self, now: bool) -> list[int]:
-        """Those that may go on and have not, best first. now: with all that were added, however few."""
+        """Those that may go on and have not, best first. now: with all that were added, however
+        few."""
         if now and len(self._trials) > self._looked_at:
             self._look()
         return self._waiting

@@ -1,17 +1,19 @@
-"""A study: candidates are asked for, packed, trained by a pool rung by rung, written to the store, and told to the sampler.
+"""A study: candidates are asked for, packed, trained by a pool rung by rung, written to the store,
+and told to the sampler.
 
     ask pack k ─► store ─► pool ─► store ─► tell pack k ─► promote or ask pack k + ahead …
 
-`ahead` packs are under way at once. A pack holds candidates that are new, or those that are promoted to a higher rung
-(`halving`). In a synchronous study packs are told in the order of their numbers, however they come back: the sampler, and so
-the table, does not notice how many workers there are. In an asynchronous one they are told as they come back, and nobody
-waits for a slow pack.
+`ahead` packs are under way at once. A pack holds candidates that are new, or those that are
+promoted to a higher rung (`halving`). In a synchronous study packs are told in the order of their
+numbers, however they come back: the sampler, and so the table, does not notice how many workers
+there are. In an asynchronous one they are told as they come back, and nobody waits for a slow pack.
 
-Resuming is the same walk again, where an ask, a promotion or a result that the store knows is taken from there, each when
-it was first made: after as many packs had been told. A pack that had been stopped goes on from its checkpoint.
+Resuming is the same walk again, where an ask, a promotion or a result that the store knows is taken
+from there, each when it was first made: after as many packs had been told. A pack that had been
+stopped goes on from its checkpoint.
 
-An infeasible point is told at once and never trained; a candidate equal to an earlier one is not trained again, it
-gets its scores.
+An infeasible point is told at once and never trained; a candidate equal to an earlier one is not
+trained again, it gets its scores.
 """
 
 import math
@@ -22,7 +24,15 @@ from typing import Any
 from search_spaces import Infeasible, Space
 from wiring_search.analysis.reference_point import ENOUGH, reference
 from wiring_search.scores.catalogue import minimised
-from wiring_search.search.events import Exhausted, PackDone, PackStarted, PoolSeen, Referred, Stopped, Watcher
+from wiring_search.search.events import (
+    Exhausted,
+    PackDone,
+    PackStarted,
+    PoolSeen,
+    Referred,
+    Stopped,
+    Watcher,
+)
 from wiring_search.search.promotion import Ladder
 from wiring_search.search.samplers import sampler_of
 from wiring_search.search.samplers.contract import Proposal
@@ -35,7 +45,8 @@ from workers.signals import Until
 
 # Points in a row that are infeasible or seen before, after which a space counts as used up.
 _GIVE_UP_AFTER = 300
-# So long a pack may take to come back when the search is asked to stop; schedulers give thirty seconds.
+# So long a pack may take to come back when the search is asked to stop; schedulers give thirty
+# seconds.
 _SECONDS_TO_STOP = 20.0
 _SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -47,10 +58,12 @@ def search(
     watch: Watcher = lambda event: None,
     until: Until = lambda: None,
 ) -> bool:
-    """Run the study to its end, from wherever the store says it stands. Returns whether it got there.
+    """Run the study to its end, from wherever the store says it stands. Returns whether it got
+    there.
 
-    until: asked now and then; where it gives a reason, packs under way are stopped and their states written down, within about
-    twenty seconds. Raises whatever the pool raises when it cannot go on; what was finished until then is in the store.
+    until: asked now and then; where it gives a reason, packs under way are stopped and their states
+    written down, within about twenty seconds. Raises whatever the pool raises when it cannot go on;
+    what was finished until then is in the store.
     """
     walk = _Walk(config, store)
     stored = {pack.number: pack for pack in store.packs()}
@@ -61,11 +74,17 @@ def search(
     while True:
         while len(under_way) < config.ahead and reason is None:
             number = walk.asked
-            pack = walk.again(stored[number]) if number in stored else walk.next_pack(len(under_way))
+            pack = (
+                walk.again(stored[number]) if number in stored else walk.next_pack(len(under_way))
+            )
             if pack is None:
                 break
             under_way[number] = pack
-            found = store.outcomes(number) if number in stored and stored[number].place is not None else None
+            found = (
+                store.outcomes(number)
+                if number in stored and stored[number].place is not None
+                else None
+            )
             if found is None and pack.members:
                 pool.submit(_job(config, store, pack))
                 watch(PackStarted(number, pack.rung, pack.members))
@@ -84,7 +103,9 @@ def search(
                 reason = until()
                 if reason is None:
                     raise
-                continue  # a signal told the pool to stop before it had begun anything: it has nothing to give back
+                # a signal told the pool to stop before it had begun anything: it has nothing to
+                # give back
+                continue
             if result is not None:
                 known |= _write(config, store, under_way, result, watch)
             watch(PoolSeen(pool.workers, pool.waiting))
@@ -96,7 +117,9 @@ def search(
                 referred = True
     if reason is not None:
         watch(Stopped(reason))
-        _stop(config, store, pool, {n: pack for n, pack in under_way.items() if n not in known}, watch)
+        _stop(
+            config, store, pool, {n: pack for n, pack in under_way.items() if n not in known}, watch
+        )
     elif walk.trained < config.trials:
         watch(Exhausted(walk.trained))
     return reason is None
@@ -104,7 +127,8 @@ def search(
 
 @dataclass(frozen=True)
 class _Pack:
-    """members: trials that train in it, in order; trials: those that were asked for with it, the ones that never train too."""
+    """members: trials that train in it, in order; trials: those that were asked for with it, the
+    ones that never train too."""
 
     number: int
     rung: int
@@ -113,38 +137,53 @@ class _Pack:
 
 
 def _next_to_tell(
-    config: StudyConfig, under_way: dict[int, _Pack], known: dict[int, dict[int, Outcome]], stored: dict[int, StoredPack]
+    config: StudyConfig,
+    under_way: dict[int, _Pack],
+    known: dict[int, dict[int, Outcome]],
+    stored: dict[int, StoredPack],
 ) -> int | None:
     """The pack whose outcomes the walk goes on with; None: it is not back yet."""
     if not config.asynchronous:
         first = min(under_way)
         return first if first in known else None
-    # As they came back, in an earlier run first; a pack with nothing to train has no place and waits for nobody.
+    # As they came back, in an earlier run first; a pack with nothing to train has no place and
+    # waits for nobody.
     places = {number: stored[number].place if number in stored else None for number in known}
-    return min(known, key=lambda number: -1 if not under_way[number].members else places[number] or 0, default=None)
+    return min(
+        known,
+        key=lambda number: -1 if not under_way[number].members else places[number] or 0,
+        default=None,
+    )
 
 
 class _Walk:
-    """Makes packs, or takes them from the store; tells the sampler and the ladder, and remembers which candidates there were."""
+    """Makes packs, or takes them from the store; tells the sampler and the ladder, and remembers
+    which candidates there were."""
 
     def __init__(self, config: StudyConfig, store: Store) -> None:
         self._config, self._store = config, store
         self._space = Space.from_json(config.space)
         self._sampler = sampler_of(config, self._space)
-        self._ladder = Ladder(config.rungs, config.share, config.pack_size, together=config.pruning == "one-epoch")
+        self._ladder = Ladder(
+            config.rungs, config.share, config.pack_size, together=config.pruning == "one-epoch"
+        )
         self._last = len(config.rungs) - 1
         self._next = 0
         self._seen: dict[str | None, int] = {}
-        self._told: dict[int, tuple[tuple[float, ...] | None, int]] = {}  # values, and the rung where they were found
+        self._told: dict[
+            int, tuple[tuple[float, ...] | None, int]
+        ] = {}  # values, and the rung where they were found
         self.asked = self.told = 0
         self.trained = 0
         self.finished = 0  # told of, with the full budget and all objectives
         self.ended = False
 
     def next_pack(self, under_way: int) -> _Pack | None:
-        """The next pack, written to the store; None where there is nothing to do until another one is told.
+        """The next pack, written to the store; None where there is nothing to do until another one
+        is told.
 
-        The highest rung with a full pack waiting comes first; then new candidates; at the end packs that are not full.
+        The highest rung with a full pack waiting comes first; then new candidates; at the end packs
+        that are not full.
         """
         promoted = self._ladder.next_pack(self.ended, under_way)
         if promoted is not None:
@@ -168,9 +207,13 @@ class _Walk:
             return None
         if stored.rung:
             return self._taken(_Pack(stored.number, stored.rung, stored.members))
-        trials = tuple(self._store.trials(stored.number, candidates=self._sampler.remembers_candidates))
+        trials = tuple(
+            self._store.trials(stored.number, candidates=self._sampler.remembers_candidates)
+        )
         for trial in trials:
-            self._sampler.put_back(trial.trial, Proposal(trial.params, trial.sampler_attrs, trial.candidate))
+            self._sampler.put_back(
+                trial.trial, Proposal(trial.params, trial.sampler_attrs, trial.candidate)
+            )
             self._note(trial)
         self._sampler.set_state(state["sampler"])
         self.ended = state["exhausted"]
@@ -181,7 +224,9 @@ class _Walk:
         if pack.rung:
             self._ladder.promoted(pack.rung, pack.members)
             if self._sampler.remembers_candidates:
-                for number, candidate in zip(pack.members, self._store.candidates(pack.members), strict=True):
+                for number, candidate in zip(
+                    pack.members, self._store.candidates(pack.members), strict=True
+                ):
                     self._sampler.note(number, candidate)
         else:
             self.trained += len(pack.members)
@@ -222,10 +267,26 @@ class _Walk:
         try:
             candidate = proposal.candidate or self._space.build(proposal.point, self._config.seed)
         except Infeasible as reason:
-            return Trial(self._next, self.asked, 0, Status.INFEASIBLE, proposal.point, None, None, str(reason), attrs)
-        trial = Trial(self._next, self.asked, 0, Status.RUNNING, proposal.point, candidate, None, "", attrs)
+            return Trial(
+                self._next,
+                self.asked,
+                0,
+                Status.INFEASIBLE,
+                proposal.point,
+                None,
+                None,
+                str(reason),
+                attrs,
+            )
+        trial = Trial(
+            self._next, self.asked, 0, Status.RUNNING, proposal.point, candidate, None, "", attrs
+        )
         original = self._seen.get(trial.candidate_id)
-        return trial if original is None else replace(trial, status=Status.DUPLICATE, duplicate_of=original)
+        return (
+            trial
+            if original is None
+            else replace(trial, status=Status.DUPLICATE, duplicate_of=original)
+        )
 
     def _note(self, trial: Trial) -> None:
         self._next = trial.trial + 1
@@ -240,7 +301,9 @@ class _Walk:
         if outcome.status not in (Status.OK, Status.PRUNED):
             return None
         objectives = self._config.objectives
-        values = tuple(map(float, minimised(objectives, [outcome.score(name) for name in objectives])))
+        values = tuple(
+            map(float, minimised(objectives, [outcome.score(name) for name in objectives]))
+        )
         return values if all(map(math.isfinite, values)) else None
 
 
@@ -253,15 +316,27 @@ def _job(config: StudyConfig, store: Store, pack: _Pack) -> PackJob:
         states = store.states(pack.members, pack.rung - 1)
     else:
         attrs = {trial.trial: trial.sampler_attrs for trial in pack.trials}
-        states = [_inherited(store, c, attrs[trial]) for trial, c in zip(pack.members, candidates, strict=True)]
+        states = [
+            _inherited(store, c, attrs[trial])
+            for trial, c in zip(pack.members, candidates, strict=True)
+        ]
     stopped = store.checkpointed(pack.number)
     states = [stopped.get(trial, state) for trial, state in zip(pack.members, states, strict=True)]
     kept = tuple(states) if any(state is not None for state in states) else ()
-    return PackJob(pack.number, rung, tuple(candidates), config.seed, kept, config.groups_at(pack.rung), config.repeats)
+    return PackJob(
+        pack.number,
+        rung,
+        tuple(candidates),
+        config.seed,
+        kept,
+        config.groups_at(pack.rung),
+        config.repeats,
+    )
 
 
 def _inherited(store: Store, child: Candidate, attrs: dict[str, Any]) -> bytes | None:
-    """What a child starts with: the weights of its first parent, as they were at the rung that the sampler had heard of."""
+    """What a child starts with: the weights of its first parent, as they were at the rung that the
+    sampler had heard of."""
     if "inherits" not in attrs:
         return None
     from wiring_search.training.weight_inheritance import inherited_state
@@ -272,28 +347,42 @@ def _inherited(store: Store, child: Candidate, attrs: dict[str, Any]) -> bytes |
     if state is None:
         return None
     origins = Origins.from_json(attrs["origins"])
-    return inherited_state(candidate, state, child, origins, store.facts["features"], store.facts["outputs"])
+    return inherited_state(
+        candidate, state, child, origins, store.facts["features"], store.facts["outputs"]
+    )
 
 
 def _write(
-    config: StudyConfig, store: Store, under_way: dict[int, _Pack], result: PackResult, watch: Watcher
+    config: StudyConfig,
+    store: Store,
+    under_way: dict[int, _Pack],
+    result: PackResult,
+    watch: Watcher,
 ) -> dict[int, dict[int, Outcome]]:
-    """Outcomes by pack and trial, once they are in the store; of a pack that was stopped, where it stands is."""
+    """Outcomes by pack and trial, once they are in the store; of a pack that was stopped, where it
+    stands is."""
     pack = under_way[result.number]
     outcomes = dict(zip(pack.members, result.outcomes, strict=True))
     if result.stopped_at is not None:
-        store.checkpoint(pack.number, {trial: o.state for trial, o in outcomes.items() if o.state is not None})
+        store.checkpoint(
+            pack.number, {trial: o.state for trial, o in outcomes.items() if o.state is not None}
+        )
         return {}
     if pack.rung < len(config.rungs) - 1:
-        outcomes = {t: replace(o, status=Status.PRUNED) if o.status is Status.OK else o for t, o in outcomes.items()}
+        outcomes = {
+            t: replace(o, status=Status.PRUNED) if o.status is Status.OK else o
+            for t, o in outcomes.items()
+        }
     store.finished(pack.number, outcomes, result.worker)
     watch(PackDone(pack.number, outcomes, rung=pack.rung))
     return {pack.number: outcomes}
 
 
-def _stop(config: StudyConfig, store: Store, pool: Pool, under_way: dict[int, _Pack], watch: Watcher) -> None:
-    """Packs under way are stopped, and what they have come to is written down; those that take too long begin their rung again
-    when the study is gone on with."""
+def _stop(
+    config: StudyConfig, store: Store, pool: Pool, under_way: dict[int, _Pack], watch: Watcher
+) -> None:
+    """Packs under way are stopped, and what they have come to is written down; those that take too
+    long begin their rung again when the study is gone on with."""
     pool.stop()
     end = time.monotonic() + _SECONDS_TO_STOP
     left = sum(bool(pack.members) for pack in under_way.values())

@@ -1,5 +1,6 @@
-"""What a study gets after its search: a reference point, winners trained again, openings of the test split. Each function works
-within the transaction of its caller; `Store` tells what they are for."""
+"""What a study gets after its search: a reference point, winners trained again, openings of the
+test split. Each function works within the transaction of its caller; `Store` tells what they are
+for."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,19 +17,33 @@ _HEAVY = ("candidate", "curve", "state")
 _IS = [RETRAINED.c[name] == sql.bindparam(f"of_{name}") for name in ("trial", "control", "draw")]
 
 
-def reference_point(connection: sql.Connection, objectives: Sequence[str]) -> tuple[float, ...] | None:
-    query = sql.select(REFERENCE_POINTS.c.point).where(REFERENCE_POINTS.c.objectives == _name(objectives))
+def reference_point(
+    connection: sql.Connection, objectives: Sequence[str]
+) -> tuple[float, ...] | None:
+    query = sql.select(REFERENCE_POINTS.c.point).where(
+        REFERENCE_POINTS.c.objectives == _name(objectives)
+    )
     point = connection.execute(query).scalar_one_or_none()
     return None if point is None else tuple(point)
 
 
-def keep_reference_point(connection: sql.Connection, objectives: Sequence[str], point: Sequence[float]) -> None:
-    row = {"objectives": _name(objectives), "point": [float(value) for value in point], "noted": now()}
+def keep_reference_point(
+    connection: sql.Connection, objectives: Sequence[str], point: Sequence[float]
+) -> None:
+    row = {
+        "objectives": _name(objectives),
+        "point": [float(value) for value in point],
+        "noted": now(),
+    }
     connection.execute(_insert(connection)(REFERENCE_POINTS).on_conflict_do_nothing(), row)
 
 
-def keep_retrained(connection: sql.Connection, outcomes: Mapping[Retraining, Outcome], worker: str) -> None:
-    connection.execute(sql.insert(RETRAINED), [retraining_row(*pair, worker) for pair in outcomes.items()])
+def keep_retrained(
+    connection: sql.Connection, outcomes: Mapping[Retraining, Outcome], worker: str
+) -> None:
+    connection.execute(
+        sql.insert(RETRAINED), [retraining_row(*pair, worker) for pair in outcomes.items()]
+    )
 
 
 def retrained(connection: sql.Connection) -> list[dict[str, Any]]:
@@ -37,7 +52,9 @@ def retrained(connection: sql.Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def networks(connection: sql.Connection, keys: Iterable[Key]) -> list[tuple[Retraining, bytes | None]]:
+def networks(
+    connection: sql.Connection, keys: Iterable[Key]
+) -> list[tuple[Retraining, bytes | None]]:
     columns = ("trial", "control", "draw", "candidate", "data_seed", "state")
     query = sql.select(*(RETRAINED.c[name] for name in columns)).where(*_IS)
     rows = [connection.execute(query, _of(key)).one() for key in keys]
@@ -45,35 +62,55 @@ def networks(connection: sql.Connection, keys: Iterable[Key]) -> list[tuple[Retr
 
 
 def open_test(connection: sql.Connection, purpose: str, keys: Sequence[Key]) -> int:
-    """Raises ValueError for no networks, one that is not trained well, and one that the split was opened for already."""
+    """Raises ValueError for no networks, one that is not trained well, and one that the split was
+    opened for already."""
     if not keys:
         raise ValueError("the test split is opened for networks; none was named")
     for key in keys:
-        found = connection.execute(sql.select(RETRAINED.c.status, RETRAINED.c.opening).where(*_IS), _of(key)).first()
+        found = connection.execute(
+            sql.select(RETRAINED.c.status, RETRAINED.c.opening).where(*_IS), _of(key)
+        ).first()
         if found is None or found.status != Status.OK.value:
             raise ValueError(f"network {key} is not trained well, so that there is nothing to test")
         if found.opening is not None:
             raise ValueError(
                 f"the test split was opened for network {key} already, by opening {found.opening}; its number stands"
             )
-    number = connection.execute(sql.select(sql.func.coalesce(sql.func.max(OPENINGS.c.opening), 0) + 1)).scalar_one()
-    row = {"opening": number, "opened": now(), "purpose": text(purpose), "networks": [list(key) for key in keys]}
+    number = connection.execute(
+        sql.select(sql.func.coalesce(sql.func.max(OPENINGS.c.opening), 0) + 1)
+    ).scalar_one()
+    row = {
+        "opening": number,
+        "opened": now(),
+        "purpose": text(purpose),
+        "networks": [list(key) for key in keys],
+    }
     connection.execute(sql.insert(OPENINGS), row)
-    connection.execute(sql.update(RETRAINED).where(*_IS).values(opening=number), [_of(key) for key in keys])
+    connection.execute(
+        sql.update(RETRAINED).where(*_IS).values(opening=number), [_of(key) for key in keys]
+    )
     return number
 
 
 def keep_tested(connection: sql.Connection, values: Mapping[Key, tuple[float, float]]) -> None:
-    """Raises ValueError for a network that the split was not opened for, or that has its number already."""
-    of = sql.update(RETRAINED).where(*_IS, RETRAINED.c.opening.is_not(None), RETRAINED.c.tested.is_(None))
+    """Raises ValueError for a network that the split was not opened for, or that has its number
+    already."""
+    of = sql.update(RETRAINED).where(
+        *_IS, RETRAINED.c.opening.is_not(None), RETRAINED.c.tested.is_(None)
+    )
     for key, (error, metric) in values.items():
         row = {"test_error": finite(error), "test_metric": finite(metric), "tested": now()}
         if connection.execute(of.values(row), _of(key)).rowcount != 1:
-            raise ValueError(f"the test split was not opened for network {key}, or its number stands already")
+            raise ValueError(
+                f"the test split was not opened for network {key}, or its number stands already"
+            )
 
 
 def openings(connection: sql.Connection) -> list[dict[str, Any]]:
-    return [dict(row) for row in connection.execute(sql.select(OPENINGS).order_by(OPENINGS.c.opening)).mappings()]
+    return [
+        dict(row)
+        for row in connection.execute(sql.select(OPENINGS).order_by(OPENINGS.c.opening)).mappings()
+    ]
 
 
 def _name(objectives: Sequence[str]) -> str:
@@ -81,7 +118,9 @@ def _name(objectives: Sequence[str]) -> str:
 
 
 def _of(key: Key) -> dict[str, Any]:
-    return {f"of_{name}": value for name, value in zip(("trial", "control", "draw"), key, strict=True)}
+    return {
+        f"of_{name}": value for name, value in zip(("trial", "control", "draw"), key, strict=True)
+    }
 
 
 def _insert(connection: sql.Connection) -> Any:

@@ -1,5 +1,5 @@
-"""What defines a study: with the same configuration and seed, the same table comes out, whoever trains and however
-often it stops."""
+"""What defines a study: with the same configuration and seed, the same table comes out, whoever
+trains and however often it stops."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -34,23 +34,29 @@ CUT_AS = {
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """task, task_options: what is learned. space: the search space as plain data (`search_spaces.Space.to_json`).
+    """task, task_options: what is learned. space: the search space as plain data
+    (`search_spaces.Space.to_json`).
 
-    trials: candidates to train; infeasible and repeated points do not count. sampler: a name out of SAMPLERS.
-    objectives: names out of `score_names.OBJECTIVES`. epochs, batch_size: the training budget of each. seed: of
-    everything random. pack_size: candidates trained side by side. ahead: packs asked for before the first of them
-    must be finished; more let more workers be busy at once, fewer let the sampler know more. Both are part of the
-    study: they change what the sampler sees. scores: groups out of `score_names.GROUPS` that are measured after training.
-    repeats: trainings of each candidate, from other initial weights, side by side in its pack; the error is their mean.
+    trials: candidates to train; infeasible and repeated points do not count. sampler: a name out of
+    SAMPLERS. objectives: names out of `score_names.OBJECTIVES`. epochs, batch_size: the training
+    budget of each. seed: of everything random. pack_size: candidates trained side by side. ahead:
+    packs asked for before the first of them must be finished; more let more workers be busy at
+    once, fewer let the sampler know more. Both are part of the study: they change what the sampler
+    sees. scores: groups out of `score_names.GROUPS` that are measured after training. repeats:
+    trainings of each candidate, from other initial weights, side by side in its pack; the error is
+    their mean.
 
-    pruning: a name out of PRUNING; eta, first_epochs: each rung has eta times the epochs of the one below, the first at least
-    first_epochs (0: three rungs). cut_as: a name out of CUT_AS, how the sampler hears of a candidate that did not get the full
-    budget. asynchronous: packs are told in the order in which they come back, which keeps all workers busy; otherwise in
-    the order in which they were asked for, which makes the table a function of the seed alone. inherit: children of the sampler
-    "evolution" start with their parent's weights where synapses survive (not with repeats, whose point is other weights).
-    extension: a file of neurons, scores and tasks of the user's own, loaded with the configuration.
+    pruning: a name out of PRUNING; eta, first_epochs: each rung has eta times the epochs of the one
+    below, the first at least first_epochs (0: three rungs). cut_as: a name out of CUT_AS, how the
+    sampler hears of a candidate that did not get the full budget. asynchronous: packs are told in
+    the order in which they come back, which keeps all workers busy; otherwise in the order in which
+    they were asked for, which makes the table a function of the seed alone. inherit: children of
+    the sampler "evolution" start with their parent's weights where synapses survive (not with
+    repeats, whose point is other weights). extension: a file of neurons, scores and tasks of the
+    user's own, loaded with the configuration.
 
-    Raises ValueError for unknown names, for counts below 1, and for an objective whose group is not among the scores.
+    Raises ValueError for unknown names, for counts below 1, and for an objective whose group is not
+    among the scores.
     """
 
     task: str
@@ -100,17 +106,27 @@ class StudyConfig:
             )
         strange = [name for name in self.scores if name not in GROUPS]
         if strange or len(set(self.scores)) != len(self.scores):
-            raise ValueError(f"scores are {', '.join(self.scores)}; give some of {', '.join(GROUPS)}, each once, or none")
+            raise ValueError(
+                f"scores are {', '.join(self.scores)}; give some of {', '.join(GROUPS)}, each once, or none"
+            )
         for name in self.objectives:
             if name not in self.measured:
-                missing = "repeats of 2 or more" if name in REPEATED else f"{group_of(name)} among the scores"
+                missing = (
+                    "repeats of 2 or more"
+                    if name in REPEATED
+                    else f"{group_of(name)} among the scores"
+                )
                 raise ValueError(f"objective {name} is not measured; it needs {missing}")
 
     @property
     def measured(self) -> tuple[str, ...]:
         """The scores that each candidate gets, by name."""
         repeated = tuple(REPEATED) if self.repeats > 1 else ()
-        return (*ALWAYS, *repeated, *(name for group in GROUPS if group in self.scores for name in GROUPS[group]))
+        return (
+            *ALWAYS,
+            *repeated,
+            *(name for group in GROUPS if group in self.scores for name in GROUPS[group]),
+        )
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
@@ -125,18 +141,26 @@ class StudyConfig:
                 ends = [self.epochs]
                 while ends[0] > first:
                     ends.insert(0, max(first, math.ceil(ends[0] / self.eta)))
-        return tuple(Rung(r, end, self.batch_size, ends[r - 1] if r else 0) for r, end in enumerate(ends))
+        return tuple(
+            Rung(r, end, self.batch_size, ends[r - 1] if r else 0) for r, end in enumerate(ends)
+        )
 
     @property
     def share(self) -> float:
-        """Of those that finish a rung, how many go on to the next one; front members that are spared come on top."""
-        return {"none": 1.0, "median": 1 / 2, "one-epoch": 1 / self.eta**2}.get(self.pruning, 1 / self.eta)
+        """Of those that finish a rung, how many go on to the next one; front members that are
+        spared come on top."""
+        return {"none": 1.0, "median": 1 / 2, "one-epoch": 1 / self.eta**2}.get(
+            self.pruning, 1 / self.eta
+        )
 
     def groups_at(self, rung: int) -> tuple[str, ...]:
-        """The groups of scores that are measured there: all of them at the full budget, below it those that decide who goes on."""
+        """The groups of scores that are measured there: all of them at the full budget, below it
+        those that decide who goes on."""
         if rung == len(self.rungs) - 1:
             return self.scores
-        return tuple(group for group in self.scores if group in {group_of(name) for name in self.objectives})
+        return tuple(
+            group for group in self.scores if group in {group_of(name) for name in self.objectives}
+        )
 
     def to_json(self) -> dict[str, Any]:
         lists = {"objectives": list(self.objectives), "scores": list(self.scores)}
@@ -148,4 +172,6 @@ class StudyConfig:
         # A study of a version that measured nothing besides goes on doing so.
         tuples = {"objectives": tuple(data["objectives"]), "scores": tuple(data.get("scores", ()))}
         own = data.get("extension")
-        return cls(**{**data, "task_options": options, **tuples, "extension": own and Extension(**own)})
+        return cls(
+            **{**data, "task_options": options, **tuples, "extension": own and Extension(**own)}
+        )

@@ -16,10 +16,18 @@ _HERE = Path(__file__).resolve().parent
 
 @cache
 def environment() -> dict[str, str]:
-    """Versions by the names of packages; python, platform, processor and cores of this machine; commit, where the program runs
-    out of a git checkout."""
-    found = {"wiring-search": __version__, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-    machine = {"platform": platform.platform(), "processor": _processor(), "cores": str(os.cpu_count() or 1)}
+    """Versions by the names of packages; python, platform, processor and cores of this machine;
+    commit, where the program runs out of a git checkout."""
+    found = {
+        "wiring-search": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+    machine = {
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": str(os.cpu_count() or 1),
+    }
     commit = _commit()
     return {**found, **machine, **({"commit": commit} if commit else {})}
 
@@ -34,7 +42,8 @@ def _processor() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that this file belongs to; a file that only lies within somebody's checkout does not."""
+    """The commit of the checkout that this file belongs to; a file that only lies within somebody's
+    checkout does not."""
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
     head, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
@@ -43,7 +52,9 @@ def _commit() -> str | None:
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], cwd=_HERE, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(
+            ["git", *arguments], cwd=_HERE, capture_output=True, text=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -1,4 +1,5 @@
-"""A user's own neurons, scores and tasks: one Python file that a study names, nothing to fork and nothing to install.
+"""A user's own neurons, scores and tasks: one Python file that a study names, nothing to fork and
+nothing to install.
 
     NEURONS = {"gated": Dynamics(…)}                      # wiring_search.networks.neurons.dynamics
     SCORES = {"calm": Score("mean |output|", 1, measure=calm)}  # calm(network, task, seed) -> float
@@ -6,12 +7,14 @@
 
     wiring-search search --extension mine.py --task sines --objectives error,synapses,calm
 
-The file's text is part of the study: it stands in the store, every worker runs it, and whoever opens the study has its names.
-So opening a study runs the code that it was made with: open those of people whom you trust.
+The file's text is part of the study: it stands in the store, every worker runs it, and whoever
+opens the study has its names. So opening a study runs the code that it was made with: open those of
+people whom you trust.
 
-A neuron needs no compiled kernel: it runs in plain torch (`kernels.plain`), about twenty times slower than those that have one.
-With a `field` its solvers are the explicit ones, and `advance` is told which; without, it has a closed form. Scores of a file
-form a group of the file's name, which is always measured; they see trained networks and the task without its test split.
+A neuron needs no compiled kernel: it runs in plain torch (`kernels.plain`), about twenty times
+slower than those that have one. With a `field` its solvers are the explicit ones, and `advance` is
+told which; without, it has a closed form. Scores of a file form a group of the file's name, which
+is always measured; they see trained networks and the task without its test split.
 """
 
 import hashlib
@@ -44,11 +47,14 @@ class Extension:
 
     @classmethod
     def read(cls, path: str | Path) -> "Extension":
-        """The file, loaded, and each of its neurons tried once. Raises ValueError for what is wrong with it."""
+        """The file, loaded, and each of its neurons tried once. Raises ValueError for what is wrong
+        with it."""
         try:
             found = cls(str(path), Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as cause:
-            raise ValueError(f"--extension {path} cannot be read: {cause}; name a Python file") from cause
+            raise ValueError(
+                f"--extension {path} cannot be read: {cause}; name a Python file"
+            ) from cause
         for name in found.load().get("NEURONS", {}):
             _try_neuron(found.file, name)
         return found
@@ -67,8 +73,9 @@ class Extension:
         return f"{self.file} ({self.digest})"
 
     def load(self) -> dict[str, dict[str, Any]]:
-        """Add what the file defines to the tables of this process, once; the tables that it has. Raises ValueError for a file that
-        does not run, for what is no neuron, score or task, and for names that are taken."""
+        """Add what the file defines to the tables of this process, once; the tables that it has.
+        Raises ValueError for a file that does not run, for what is no neuron, score or task, and
+        for names that are taken."""
         loaded = _LOADED.get(self.group)
         if loaded is None:
             tables = self._tables()
@@ -101,17 +108,25 @@ class Extension:
         sys.modules[self._module] = module  # dataclasses look their module up
         try:
             exec(compile(self.text, self.file, "exec"), module.__dict__)
-        except Exception as cause:  # a user's code may raise anything; the user is told which line did
-            raise ValueError(f"{self.file}{_line(cause, self.file)} cannot be run: {type(cause).__name__}: {cause}") from cause
+        except (
+            Exception
+        ) as cause:  # a user's code may raise anything; the user is told which line did
+            raise ValueError(
+                f"{self.file}{_line(cause, self.file)} cannot be run: {type(cause).__name__}: {cause}"
+            ) from cause
         return _tables_of(module)
 
 
-def extended(extension: Extension | None, train: Callable[..., PackResult]) -> Callable[..., PackResult]:
+def extended(
+    extension: Extension | None, train: Callable[..., PackResult]
+) -> Callable[..., PackResult]:
     """What a worker trains with, in a process that may not have loaded the extension yet."""
     return train if extension is None else partial(_train, extension, train)
 
 
-def _train(extension: Extension, train: Callable[..., PackResult], task: "Task", job: PackJob, beat: Beat) -> PackResult:
+def _train(
+    extension: Extension, train: Callable[..., PackResult], task: "Task", job: PackJob, beat: Beat
+) -> PackResult:
     extension.load()
     return train(task, job, beat)
 
@@ -133,7 +148,9 @@ def _add(extension: Extension, tables: dict[str, dict[str, Any]]) -> None:
         "TASKS": ("a function of TaskOptions", Callable, tasks.TASKS),
     }
     if not any(tables.values()):
-        raise ValueError(f"{file} defines none of {', '.join(TABLES)}; define one, a dictionary of things by name")
+        raise ValueError(
+            f"{file} defines none of {', '.join(TABLES)}; define one, a dictionary of things by name"
+        )
     for table, entries in tables.items():
         words, kind, taken = wanted[table]
         if not isinstance(entries, dict):
@@ -142,11 +159,17 @@ def _add(extension: Extension, tables: dict[str, dict[str, Any]]) -> None:
             if not isinstance(entry, kind):
                 raise ValueError(f"{file}: {table}[{name!r}] is {entry!r}; give {words}")
             if name in taken:
-                raise ValueError(f"{file}: {table}[{name!r}] exists already; give yours another name")
+                raise ValueError(
+                    f"{file}: {table}[{name!r}] exists already; give yours another name"
+                )
             if table == "SCORES" and entry.measure is None:
-                raise ValueError(f"{file}: SCORES[{name!r}] has no measure; give Score(…, measure=FUNCTION)")
+                raise ValueError(
+                    f"{file}: SCORES[{name!r}] has no measure; give Score(…, measure=FUNCTION)"
+                )
     if group in GROUPS and "SCORES" in tables:
-        raise ValueError(f"{file}: its scores would be the group {group!r}, which exists; give the file another name")
+        raise ValueError(
+            f"{file}: its scores would be the group {group!r}, which exists; give the file another name"
+        )
     for name, dynamics in tables.get("NEURONS", {}).items():
         SOLVERS[name] = ("closed-form",) if dynamics.field is None else EXPLICIT
         neurons.NEURONS[name] = dynamics
@@ -157,7 +180,9 @@ def _add(extension: Extension, tables: dict[str, dict[str, Any]]) -> None:
         tasks.TASKS[name] = tasks.Entry(partial(_task, file, name, make), summary)
 
 
-def _task(file: str, name: str, make: "Callable[[TaskOptions], Task]", options: "TaskOptions") -> "Task":
+def _task(
+    file: str, name: str, make: "Callable[[TaskOptions], Task]", options: "TaskOptions"
+) -> "Task":
     from wiring_search.tasks import Task, checked
 
     task = make(options)
@@ -170,7 +195,8 @@ def _task(file: str, name: str, make: "Callable[[TaskOptions], Task]", options: 
 
 
 def _try_neuron(file: str, name: str) -> None:
-    """A tiny network of it, forward and backward, so that a fault is told once, here, and not of every candidate."""
+    """A tiny network of it, forward and backward, so that a fault is told once, here, and not of
+    every candidate."""
     import torch
 
     from wiring_search.networks.liquid_network import LiquidNetwork
@@ -182,7 +208,9 @@ def _try_neuron(file: str, name: str) -> None:
         y.sum().backward()
     except Exception as cause:  # likewise
         where = _line(cause, file)
-        raise ValueError(f"{file}{where}: neuron {name!r} does not run: {type(cause).__name__}: {cause}") from cause
+        raise ValueError(
+            f"{file}{where}: neuron {name!r} does not run: {type(cause).__name__}: {cause}"
+        ) from cause
     if not bool(torch.isfinite(y).all()):
         raise ValueError(f"{file}: neuron {name!r} does not run: its first outputs are not finite")
 

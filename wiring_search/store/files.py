@@ -5,8 +5,8 @@ from pathlib import Path
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Write beside, then put in place: a reader finds the old file or the new one. Raises ValueError where the disk does not
-    take it, and leaves the old one."""
+    """Write beside, then put in place: a reader finds the old file or the new one. Raises
+    ValueError where the disk does not take it, and leaves the old one."""
     partial = path.with_suffix(path.suffix + ".part")
     try:
         write(partial)

@@ -14,43 +14,88 @@ if TYPE_CHECKING:
 _SCORES = ("error", "synapses", "parameters", "latency_us", "train_seconds")
 
 
-def table(config: StudyConfig, metric: str, trials: Sequence[Trial], baselines: Sequence[Baseline]) -> "pandas.DataFrame":
-    """One row a trial, scores and parameters as columns, then one row a trained baseline, which has a name in the column
-    `baseline` and nothing in those that are about trials. epochs: of the rung that the row has reached. parents: the trials
-    that it comes from, such as 12+15, where the sampler knows; empty for others. output_variation:
-    see `records.VARIATION`; NaN for baselines, and in stores of versions that did not know it."""
+def table(
+    config: StudyConfig, metric: str, trials: Sequence[Trial], baselines: Sequence[Baseline]
+) -> "pandas.DataFrame":
+    """One row a trial, scores and parameters as columns, then one row a trained baseline, which has
+    a name in the column `baseline` and nothing in those that are about trials. epochs: of the rung
+    that the row has reached. parents: the trials that it comes from, such as 12+15, where the
+    sampler knows; empty for others. output_variation: see `records.VARIATION`; NaN for baselines,
+    and in stores of versions that did not know it."""
     import pandas
 
     dimensions = list(config.space["dimensions"])
     columns = [
-        *("trial", "rung", "status", "wiring_id", "seed", *_SCORES, metric, *_further(config), "score_seconds"),
+        *(
+            "trial",
+            "rung",
+            "status",
+            "wiring_id",
+            "seed",
+            *_SCORES,
+            metric,
+            *_further(config),
+            "score_seconds",
+        ),
         *(VARIATION, "epochs", "pack", "duplicate_of", "message", "baseline", "parents"),
         *(f"p.{name}" for name in dimensions),
     ]
-    rows = [_trial(config, metric, row) for row in trials] + [_baseline(config, metric, row) for row in baselines]
+    rows = [_trial(config, metric, row) for row in trials] + [
+        _baseline(config, metric, row) for row in baselines
+    ]
     # Whole numbers stay so, also where some rows have none.
     whole = ["trial", "rung", "synapses", "parameters", "pack", "duplicate_of"]
-    whole += [f"p.{name}" for name in dimensions if all(isinstance(t.params.get(name, 0), int) for t in trials)]
+    whole += [
+        f"p.{name}"
+        for name in dimensions
+        if all(isinstance(t.params.get(name, 0), int) for t in trials)
+    ]
     return pandas.DataFrame(rows, columns=columns).astype(dict.fromkeys(whole, "Int64"))
 
 
 def history(config: StudyConfig, metric: str, rows: Sequence[Any]) -> "pandas.DataFrame":
-    """One row a trial and rung that it has finished, by trial and rung; its times are those of the rung alone."""
+    """One row a trial and rung that it has finished, by trial and rung; its times are those of the
+    rung alone."""
     import pandas
 
-    columns = ["trial", "rung", "pack", "epochs", "status", *_SCORES, metric, *_further(config), "score_seconds"]
+    columns = [
+        "trial",
+        "rung",
+        "pack",
+        "epochs",
+        "status",
+        *_SCORES,
+        metric,
+        *_further(config),
+        "score_seconds",
+    ]
     columns += ["message", "worker", "finished"]
     flat = [{**row, metric: row["metric"], **(row["scores"] or {})} for row in rows]
-    numbers = dict.fromkeys(["error", "latency_us", "train_seconds", metric, *_further(config), "score_seconds"], "float64")
+    numbers = dict.fromkeys(
+        ["error", "latency_us", "train_seconds", metric, *_further(config), "score_seconds"],
+        "float64",
+    )
     return pandas.DataFrame(flat, columns=columns).astype(numbers)
 
 
 def retrained(rows: Sequence[Any]) -> "pandas.DataFrame":
-    """One row a training of a winner or control with a fresh seed: its identity (trial, control, draw), seeds, status, scores on the
-    validation split; opening where the test split was opened for it; test_error, test_metric, and when they were written (tested)."""
+    """One row a training of a winner or control with a fresh seed: its identity (trial, control,
+    draw), seeds, status, scores on the validation split; opening where the test split was opened
+    for it; test_error, test_metric, and when they were written (tested)."""
     import pandas
 
-    columns = ["trial", "control", "draw", "seed", "data_seed", "status", "candidate_id", "wiring_id", "synapses", "parameters"]
+    columns = [
+        "trial",
+        "control",
+        "draw",
+        "seed",
+        "data_seed",
+        "status",
+        "candidate_id",
+        "wiring_id",
+        "synapses",
+        "parameters",
+    ]
     numbers = ["error", "metric", "latency_us", "train_seconds", "test_error", "test_metric"]
     columns += [*numbers, "opening", "tested", "message", "worker", "finished"]
     types = {**dict.fromkeys(numbers, "float64"), "opening": "Int64", "parameters": "Int64"}
@@ -58,8 +103,8 @@ def retrained(rows: Sequence[Any]) -> "pandas.DataFrame":
 
 
 def openings(rows: Sequence[Any]) -> "pandas.DataFrame":
-    """One row an opening of the test split: its number from 1, when, for what, and which networks (a list of (trial, control,
-    draw))."""
+    """One row an opening of the test split: its number from 1, when, for what, and which networks
+    (a list of (trial, control, draw))."""
     import pandas
 
     flat = [{**row, "networks": [tuple(key) for key in row["networks"]]} for row in rows]
@@ -74,7 +119,10 @@ def _of_all(config: StudyConfig, metric: str, row: Trial | Baseline) -> dict[str
     return {
         "status": row.status.value,
         "seed": config.seed,
-        **{name: row.score(name) for name in (*_SCORES, *config.measured, VARIATION, "score_seconds")},
+        **{
+            name: row.score(name)
+            for name in (*_SCORES, *config.measured, VARIATION, "score_seconds")
+        },
         metric: row.score("metric"),
         "message": row.message,
     }
@@ -96,4 +144,9 @@ def _trial(config: StudyConfig, metric: str, row: Trial) -> dict[str, Any]:
 
 
 def _baseline(config: StudyConfig, metric: str, row: Baseline) -> dict[str, Any]:
-    return {**_of_all(config, metric, row), "epochs": config.epochs, "baseline": row.name, "parents": ""}
+    return {
+        **_of_all(config, metric, row),
+        "epochs": config.epochs,
+        "baseline": row.name,
+        "parents": "",
+    }

@@ -1,4 +1,5 @@
-"""Where a study's tables are: in an SQLite file of its run folder, or where a small file in the folder points to."""
+"""Where a study's tables are: in an SQLite file of its run folder, or where a small file in the
+folder points to."""
 
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ def exists(folder: Path) -> bool:
 def holds_study(folder: Path, engine: sql.Engine) -> bool:
     """Whether the study's one row is there; `folder` is for the message of a fault."""
     with told(folder), engine.connect() as connection:
-        return sql.inspect(connection).has_table("study") and connection.execute(sql.select(STUDY.c.schema)).first() is not None
+        return (
+            sql.inspect(connection).has_table("study")
+            and connection.execute(sql.select(STUDY.c.schema)).first() is not None
+        )
 
 
 def server_of(folder: Path) -> Server | None:
@@ -42,7 +46,9 @@ def server_of(folder: Path) -> Server | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     if len(lines) < 2:
-        raise ValueError(f"{folder / POINTER} is damaged; its lines are the URL of a database, and the name of the study in it")
+        raise ValueError(
+            f"{folder / POINTER} is damaged; its lines are the URL of a database, and the name of the study in it"
+        )
     return Server(lines[0], lines[1])
 
 
@@ -60,19 +66,25 @@ def engine_of(folder: Path) -> sql.Engine:
 
 
 def _sqlite(file: Path) -> sql.Engine:
-    # Not pasted into a URL: there, % ? and # of a name would mean something else, and lead to another file.
-    engine = sql.create_engine(sql.URL.create("sqlite", database=str(file)), connect_args={"timeout": 30})
+    # Not pasted into a URL: there, % ? and # of a name would mean something else, and lead to
+    # another file.
+    engine = sql.create_engine(
+        sql.URL.create("sqlite", database=str(file)), connect_args={"timeout": 30}
+    )
 
     @sql.event.listens_for(engine, "connect")
     def use_write_ahead_log(connection: Any, _: Any) -> None:
-        # Readers are not blocked by the writer, and a killed writer leaves the last whole transaction.
+        # Readers are not blocked by the writer, and a killed writer leaves the last whole
+        # transaction.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.isolation_level = None  # the driver begins no transaction of its own, before some statements and not others
+        # the driver begins no transaction of its own, before some statements and not others
+        connection.isolation_level = None
 
     @sql.event.listens_for(engine, "begin")
     def begin(connection: sql.Connection) -> None:
-        # Who is going to write says so at once: a reader that turns writer would fail where another has written since.
+        # Who is going to write says so at once: a reader that turns writer would fail where another
+        # has written since.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -1,7 +1,9 @@
-"""One driver a study: who holds it, and that a dead one's hold ends with it. No clock has a say in it.
+"""One driver a study: who holds it, and that a dead one's hold ends with it. No clock has a say in
+it.
 
-In a run folder it is a lock of the operating system on a file, which ends with the process. In PostgreSQL it is an advisory lock
-of a session; all writes go over the connection of that session, so a driver whose hold is gone cannot write any more.
+In a run folder it is a lock of the operating system on a file, which ends with the process. In
+PostgreSQL it is an advisory lock of a session; all writes go over the connection of that session,
+so a driver whose hold is gone cannot write any more.
 """
 
 import hashlib
@@ -21,8 +23,8 @@ _LOCK = "driver.lock"
 _HOLDER = "driver.txt"  # beside the lock: whoever tries to take a locked file empties it
 
 _TAKE = sql.text("SELECT pg_try_advisory_lock(:key)")
-# A host that vanishes takes its session with it after a minute, not after the hours that are usual; a session that is silent while
-# packs train is not ended for that.
+# A host that vanishes takes its session with it after a minute, not after the hours that are usual;
+# a session that is silent while packs train is not ended for that.
 _NOTICE = sql.text(
     "SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES ('tcp_keepalives_idle', '30'), "
     "('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', '0')) AS settings (name, wanted) "
@@ -38,7 +40,8 @@ _WHO = sql.text(
 
 @contextmanager
 def file_held(folder: Path) -> Iterator[None]:
-    """Hold the study in `folder`. Raises ValueError where another driver does, StoreFault where no lock can be made."""
+    """Hold the study in `folder`. Raises ValueError where another driver does, StoreFault where no
+    lock can be made."""
     lock = FileLock(folder / _LOCK)
     try:
         lock.acquire(timeout=0)
@@ -52,9 +55,12 @@ def file_held(folder: Path) -> Iterator[None]:
             f"{folder / _LOCK} cannot be locked ({fault}); see that the folder is writable, and the disk not full"
         ) from None
     try:
-        # It says who for a message only: the lock is what counts, also where this cannot be written.
+        # It says who for a message only: the lock is what counts, also where this cannot be
+        # written.
         with suppress(OSError):
-            (folder / _HOLDER).write_text(f"process {os.getpid()} on {platform.node()}, since {now()}\n", encoding="utf-8")
+            (folder / _HOLDER).write_text(
+                f"process {os.getpid()} on {platform.node()}, since {now()}\n", encoding="utf-8"
+            )
         yield
     finally:
         with suppress(OSError):
@@ -64,10 +70,12 @@ def file_held(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def session_held(folder: Path, study: str, engine: sql.Engine) -> Iterator[sql.Connection]:
-    """Hold the study in PostgreSQL; gives the connection that holds it. Raises ValueError where another driver does."""
+    """Hold the study in PostgreSQL; gives the connection that holds it. Raises ValueError where
+    another driver does."""
     with told(folder):
         connection = engine.connect()
-    connection.detach()  # it is closed in the end, and the hold with it; in the pool it would live on
+    # it is closed in the end, and the hold with it; in the pool it would live on
+    connection.detach()
     with closing(connection):
         with told(folder):
             taken, who = _take(connection, _key(study))
@@ -87,8 +95,8 @@ def _take(connection: sql.Connection, key: int) -> tuple[bool, str]:
 
 
 def refuse_lost(folder: Path, connection: sql.Connection) -> None:
-    """Raises StoreFault where the connection that holds the study was lost: the next use would open a new one, which
-    holds nothing."""
+    """Raises StoreFault where the connection that holds the study was lost: the next use would open
+    a new one, which holds nothing."""
     if connection.invalidated:
         raise StoreFault(
             f"the hold on the study of {folder} was lost with the connection to its server; another search may have taken it up, so "
@@ -98,8 +106,12 @@ def refuse_lost(folder: Path, connection: sql.Connection) -> None:
 
 def _key(study: str) -> int:
     """A number for the study, not negative so that its halves are those that pg_locks shows."""
-    return int.from_bytes(hashlib.sha256(f"wiring-search {study}".encode()).digest()[:8], "big") >> 1
+    return (
+        int.from_bytes(hashlib.sha256(f"wiring-search {study}".encode()).digest()[:8], "big") >> 1
+    )
 
 
 def _another(folder: Path, who: str) -> ValueError:
-    return ValueError(f"another search is running on {folder}{f' ({who})' if who else ''}; wait for it, or choose another folder")
+    return ValueError(
+        f"another search is running on {folder}{f' ({who})' if who else ''}; wait for it, or choose another folder"
+    )

@@ -1,7 +1,8 @@
-"""Stores of earlier schemas are brought up to date when they are opened, step by step from the first schema on.
+"""Stores of earlier schemas are brought up to date when they are opened, step by step from the
+first schema on.
 
-A step says what it changes in SQL of its own: the tables of `wiring_search.store.tables` are those of the last schema, which
-no earlier step may know.
+A step says what it changes in SQL of its own: the tables of `wiring_search.store.tables` are those
+of the last schema, which no earlier step may know.
 """
 
 import json
@@ -22,7 +23,9 @@ def bring_up_to_date(connection: sql.Connection) -> None:
     """
     schema = _schema(connection)
     if not 1 <= schema <= SCHEMA:
-        raise ValueError(f"it was written with store schema {schema}; this version reads schema {SCHEMA}, and earlier ones")
+        raise ValueError(
+            f"it was written with store schema {schema}; this version reads schema {SCHEMA}, and earlier ones"
+        )
     for step in _STEPS[schema - 1 :]:
         step(connection)
     if schema < SCHEMA:
@@ -32,7 +35,9 @@ def bring_up_to_date(connection: sql.Connection) -> None:
 def _schema(connection: sql.Connection) -> int:
     schemas = connection.execute(sql.text("SELECT schema FROM study")).scalars().all()
     if len(schemas) != 1:
-        raise ValueError(f"its table `study` has {len(schemas)} rows, and a store holds 1 study; put back a copy")
+        raise ValueError(
+            f"its table `study` has {len(schemas)} rows, and a store holds 1 study; put back a copy"
+        )
     return schemas[0]
 
 
@@ -43,8 +48,8 @@ def _scores_besides(connection: sql.Connection) -> None:
 
 
 def _rungs_of_budget(connection: sql.Connection) -> None:
-    """2 to 3: packs know their members, their rung (all had the full budget), and in which order they finished (then, that of
-    asking); what each rung gave is kept; baselines have an order."""
+    """2 to 3: packs know their members, their rung (all had the full budget), and in which order
+    they finished (then, that of asking); what each rung gave is kept; baselines have an order."""
     for statement in _RUNGS_OF_BUDGET.split(";"):
         connection.execute(sql.text(statement))
     config = json.loads(connection.execute(sql.text("SELECT config FROM study")).scalar_one())
@@ -55,27 +60,43 @@ def _rungs_of_budget(connection: sql.Connection) -> None:
         ),
         {"epochs": config["epochs"]},
     )
-    connection.execute(sql.text("UPDATE trials SET state = NULL"))  # a column that no later schema has
-    members: dict[int, list[int]] = {pack: [] for (pack,) in connection.execute(sql.text("SELECT pack FROM packs ORDER BY pack"))}
+    connection.execute(
+        sql.text("UPDATE trials SET state = NULL")
+    )  # a column that no later schema has
+    members: dict[int, list[int]] = {
+        pack: [] for (pack,) in connection.execute(sql.text("SELECT pack FROM packs ORDER BY pack"))
+    }
     under_way = set()
     query = "SELECT pack, trial, status FROM trials WHERE status NOT IN ('infeasible', 'duplicate') ORDER BY trial"
     for pack, trial, status in connection.execute(sql.text(query)):
         members[pack].append(trial)
         if status == "running":
             under_way.add(pack)
-    # A pack was asked for when fewer than `ahead` were under way; it was the last one where it is smaller than it was to be.
+    # A pack was asked for when fewer than `ahead` were under way; it was the last one where it is
+    # smaller than it was to be.
     trained = 0
-    for pack, state in connection.execute(sql.text("SELECT pack, sampler_state FROM packs ORDER BY pack")).all():
+    for pack, state in connection.execute(
+        sql.text("SELECT pack, sampler_state FROM packs ORDER BY pack")
+    ).all():
         exhausted = len(members[pack]) < min(config["pack_size"], config["trials"] - trained)
-        noted = {"told": max(pack - config["ahead"] + 1, 0), "exhausted": exhausted, "sampler": json.loads(state)}
+        noted = {
+            "told": max(pack - config["ahead"] + 1, 0),
+            "exhausted": exhausted,
+            "sampler": json.loads(state),
+        }
         update = sql.text("UPDATE packs SET sampler_state = :state WHERE pack = :pack")
         connection.execute(update, {"state": json.dumps(noted), "pack": pack})
         trained += len(members[pack])
-    places = {pack: place for place, pack in enumerate(pack for pack in members if pack not in under_way)}
+    places = {
+        pack: place for place, pack in enumerate(pack for pack in members if pack not in under_way)
+    }
     if members:
         connection.execute(
             sql.text("UPDATE packs SET members = :members, place = :place WHERE pack = :pack"),
-            [{"pack": pack, "members": json.dumps(trials), "place": places.get(pack)} for pack, trials in members.items()],
+            [
+                {"pack": pack, "members": json.dumps(trials), "place": places.get(pack)}
+                for pack, trials in members.items()
+            ],
         )
 
 
@@ -105,8 +126,8 @@ CREATE UNIQUE INDEX ix_baselines_place ON baselines (place)
 
 
 def _what_comes_after_the_search(connection: sql.Connection) -> None:
-    """3 to 4: reference points of hypervolumes, winners trained again, and what the test split was opened for. From 3 on, a
-    store may be in PostgreSQL."""
+    """3 to 4: reference points of hypervolumes, winners trained again, and what the test split was
+    opened for. From 3 on, a store may be in PostgreSQL."""
     blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
     for statement in _AFTER_THE_SEARCH.format(blob=blob).split(";"):
         connection.execute(sql.text(statement))

@@ -1,13 +1,15 @@
-"""A study's trials as an Optuna study, for optuna-dashboard and whatever else reads Optuna storages.
+"""A study's trials as an Optuna study, for optuna-dashboard and whatever else reads Optuna
+storages.
 
     mirror(store, "sqlite:///dashboard.db")      # then: optuna-dashboard sqlite:///dashboard.db
 
-A copy, never read back. It has the run folder's name, the study's objectives and directions, and trials of the same numbers; what
-the store says besides is in user attributes. Optuna lets nobody change a trial that is finished, so a trial that may be
-promoted yet stays running there, with the status "pruned" among its attributes, until the study has ended.
+A copy, never read back. It has the run folder's name, the study's objectives and directions, and
+trials of the same numbers; what the store says besides is in user attributes. Optuna lets nobody
+change a trial that is finished, so a trial that may be promoted yet stays running there, with the
+status "pruned" among its attributes, until the study has ended.
 
-Optuna's own calls take 4 to 70 ms a trial. Databases are written to table by table instead, thousands of trials at once; journal
-files by Optuna's calls.
+Optuna's own calls take 4 to 70 ms a trial. Databases are written to table by table instead,
+thousands of trials at once; journal files by Optuna's calls.
 """
 
 import json
@@ -43,28 +45,38 @@ _Standing = tuple[TrialState, str, int]
 def mirror(store: Store, storage_url: str, follow: bool = False) -> int:
     """Bring the mirror of this study in an Optuna storage up to date; how many trials were written.
 
-    storage_url: of a database (sqlite:///file.db, postgresql://user@host/database), or else the path of a journal file. follow:
-    go on until the study has ended. Raises ValueError for a storage that cannot be used, and where it holds another study of
-    that name.
+    storage_url: of a database (sqlite:///file.db, postgresql://user@host/database), or else the
+    path of a journal file. follow: go on until the study has ended. Raises ValueError for a storage
+    that cannot be used, and where it holds another study of that name.
     """
     name = store.folder.resolve().name
     with _told(storage_url):
         storage = _storage(storage_url)
         study = _study(store, storage, name, storage_url)
-        copy = _Tables(storage, study) if isinstance(storage, RDBStorage) else _Calls(storage, study)
+        copy = (
+            _Tables(storage, study) if isinstance(storage, RDBStorage) else _Calls(storage, study)
+        )
         there = copy.there()
         written = 0
         while True:
             began = time.monotonic()
             ended = store.ended is not None
-            changed = [trial for trial in _trials(store, ended) if there.get(trial.number) != _standing(trial)]
+            changed = [
+                trial
+                for trial in _trials(store, ended)
+                if there.get(trial.number) != _standing(trial)
+            ]
             for start in range(0, len(changed), _AT_ONCE):
                 copy.write(changed[start : start + _AT_ONCE], len(there))
-                there |= {trial.number: _standing(trial) for trial in changed[start : start + _AT_ONCE]}
+                there |= {
+                    trial.number: _standing(trial) for trial in changed[start : start + _AT_ONCE]
+                }
             written += len(changed)
             if ended or not follow:
                 return written
-            time.sleep(max(_LEAST_PAUSE, 10 * (time.monotonic() - began)))  # a large study is looked at less often
+            time.sleep(
+                max(_LEAST_PAUSE, 10 * (time.monotonic() - began))
+            )  # a large study is looked at less often
 
 
 def _storage(url: str) -> BaseStorage:
@@ -82,7 +94,10 @@ def _storage(url: str) -> BaseStorage:
 
 def _study(store: Store, storage: BaseStorage, name: str, url: str) -> int:
     """The study in the storage, made where there is none; its number there."""
-    directions = ["minimize" if SCORES[objective].sign > 0 else "maximize" for objective in store.config.objectives]
+    directions = [
+        "minimize" if SCORES[objective].sign > 0 else "maximize"
+        for objective in store.config.objectives
+    ]
     source = f"{store.config.task}, {store.created}, seed {store.config.seed}"
     if name not in {study.study_name for study in storage.get_all_studies()}:
         study = optuna.create_study(storage=storage, study_name=name, directions=directions)
@@ -92,7 +107,9 @@ def _study(store: Store, storage: BaseStorage, name: str, url: str) -> int:
             study.set_metric_names(list(store.config.objectives))
     number = storage.get_study_id_from_name(name)
     if storage.get_study_user_attrs(number).get(_SOURCE) != source:
-        raise ValueError(f"{url} holds another study named {name!r}; give another storage, or delete that study")
+        raise ValueError(
+            f"{url} holds another study named {name!r}; give another storage, or delete that study"
+        )
     return number
 
 
@@ -104,7 +121,9 @@ def _trials(store: Store, ended: bool) -> list[FrozenTrial]:
     for trial in trials:
         if trial.duplicate_of is not None:
             states[trial.trial] = states[trial.duplicate_of]
-    return [_frozen(store, space, trial, states[trial.trial], *times[trial.trial]) for trial in trials]
+    return [
+        _frozen(store, space, trial, states[trial.trial], *times[trial.trial]) for trial in trials
+    ]
 
 
 def _state(trial: Trial, ended: bool) -> TrialState:
@@ -118,7 +137,9 @@ def _state(trial: Trial, ended: bool) -> TrialState:
     return TrialState.FAIL
 
 
-def _frozen(store: Store, space: Space, trial: Trial, state: TrialState, asked: str, finished: str | None) -> FrozenTrial:
+def _frozen(
+    store: Store, space: Space, trial: Trial, state: TrialState, asked: str, finished: str | None
+) -> FrozenTrial:
     objectives = store.config.objectives
     values = [trial.score(name) for name in objectives] if state is TrialState.COMPLETE else None
     if values is not None and not all(map(math.isfinite, values)):
@@ -138,7 +159,8 @@ def _frozen(store: Store, space: Space, trial: Trial, state: TrialState, asked: 
 
 
 def _attributes(store: Store, trial: Trial) -> dict[str, Any]:
-    """What the store says of a trial; numbers that are not there are left out, as JSON knows no NaN."""
+    """What the store says of a trial; numbers that are not there are left out, as JSON knows no
+    NaN."""
     numbers = {name: trial.score(name) for name in (*store.config.measured, "score_seconds")}
     numbers[store.facts["metric"]] = trial.score("metric")
     said = {
@@ -175,7 +197,10 @@ class _Calls:
 
     def there(self) -> dict[int, _Standing]:
         """How the trials stand in the mirror, by number."""
-        return {trial.number: _standing(trial) for trial in self._storage.get_all_trials(self._study, deepcopy=False)}
+        return {
+            trial.number: _standing(trial)
+            for trial in self._storage.get_all_trials(self._study, deepcopy=False)
+        }
 
     def write(self, trials: Sequence[FrozenTrial], there: int) -> None:
         """Trials by number; those from number `there` on are new."""
@@ -183,7 +208,9 @@ class _Calls:
             if trial.number >= there:
                 self._storage.create_new_trial(self._study, trial)
                 continue
-            number = self._storage.get_trial_id_from_study_id_trial_number(self._study, trial.number)
+            number = self._storage.get_trial_id_from_study_id_trial_number(
+                self._study, trial.number
+            )
             old = self._storage.get_trial(number).user_attrs
             for key, value in trial.user_attrs.items():
                 if old.get(key) != value:
@@ -193,14 +220,20 @@ class _Calls:
 
 
 class _Tables:
-    """Writes into the tables of Optuna's databases, whose version Optuna has checked when it opened the storage."""
+    """Writes into the tables of Optuna's databases, whose version Optuna has checked when it opened
+    the storage."""
 
     def __init__(self, storage: RDBStorage, study: int) -> None:
         self._engine, self._study = storage.engine, study
         metadata = sql.MetaData()
-        metadata.reflect(self._engine, only=["trials", "trial_params", "trial_values", "trial_user_attributes"])
+        metadata.reflect(
+            self._engine, only=["trials", "trial_params", "trial_values", "trial_user_attributes"]
+        )
         self._trials, self._params = metadata.tables["trials"], metadata.tables["trial_params"]
-        self._values, self._attributes = metadata.tables["trial_values"], metadata.tables["trial_user_attributes"]
+        self._values, self._attributes = (
+            metadata.tables["trial_values"],
+            metadata.tables["trial_user_attributes"],
+        )
 
     def there(self) -> dict[int, _Standing]:
         """How the trials stand in the mirror, by number."""
@@ -209,8 +242,12 @@ class _Tables:
         def said(attributes: sql.Alias, key: str) -> sql.ColumnElement[bool]:
             return (attributes.c.trial_id == self._trials.c.trial_id) & (attributes.c.key == key)
 
-        rows = self._trials.outerjoin(status, said(status, "status")).outerjoin(rung, said(rung, "rung"))
-        query = sql.select(self._trials.c.number, self._trials.c.state, status.c.value_json, rung.c.value_json)
+        rows = self._trials.outerjoin(status, said(status, "status")).outerjoin(
+            rung, said(rung, "rung")
+        )
+        query = sql.select(
+            self._trials.c.number, self._trials.c.state, status.c.value_json, rung.c.value_json
+        )
         query = query.select_from(rows).where(self._trials.c.study_id == self._study)
         with self._engine.connect() as connection:
             return {
@@ -223,22 +260,41 @@ class _Tables:
         new = [trial for trial in trials if trial.number >= there]
         old = [trial for trial in trials if trial.number < there]
         with self._engine.begin() as connection:
-            self._insert(connection, self._trials, [{**_row(t), "study_id": self._study, "number": t.number} for t in new])
+            self._insert(
+                connection,
+                self._trials,
+                [{**_row(t), "study_id": self._study, "number": t.number} for t in new],
+            )
             numbers = [trial.number for trial in trials]
             query = sql.select(self._trials.c.number, self._trials.c.trial_id).where(
-                self._trials.c.study_id == self._study, self._trials.c.number.between(min(numbers), max(numbers))
+                self._trials.c.study_id == self._study,
+                self._trials.c.number.between(min(numbers), max(numbers)),
             )
             ids = {number: trial for number, trial in connection.execute(query)}
-            self._insert(connection, self._params, [row for t in new for row in _params_rows(t, ids[t.number])])
+            self._insert(
+                connection,
+                self._params,
+                [row for t in new for row in _params_rows(t, ids[t.number])],
+            )
             if old:
                 changed = [ids[trial.number] for trial in old]
-                connection.execute(sql.delete(self._attributes).where(self._attributes.c.trial_id.in_(changed)))
+                connection.execute(
+                    sql.delete(self._attributes).where(self._attributes.c.trial_id.in_(changed))
+                )
                 connection.execute(
                     sql.update(self._trials).where(self._trials.c.trial_id == sql.bindparam("of")),
                     [{**_row(trial), "of": ids[trial.number]} for trial in old],
                 )
-            self._insert(connection, self._values, [row for t in trials for row in _values_rows(t, ids[t.number])])
-            self._insert(connection, self._attributes, [row for t in trials for row in _attributes_rows(t, ids[t.number])])
+            self._insert(
+                connection,
+                self._values,
+                [row for t in trials for row in _values_rows(t, ids[t.number])],
+            )
+            self._insert(
+                connection,
+                self._attributes,
+                [row for t in trials for row in _attributes_rows(t, ids[t.number])],
+            )
 
     @staticmethod
     def _insert(connection: sql.Connection, table: sql.Table, rows: list[dict[str, Any]]) -> None:
@@ -279,7 +335,12 @@ def _attributes_rows(trial: FrozenTrial, of: int) -> Iterator[dict[str, Any]]:
 def _told(url: str) -> Iterator[None]:
     try:
         yield
-    except (sql.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError, ModuleNotFoundError, OSError) as fault:
+    except (
+        sql.exc.SQLAlchemyError,
+        optuna.exceptions.StorageInternalError,
+        ModuleNotFoundError,
+        OSError,
+    ) as fault:
         shown = sql.make_url(url) if "://" in url else url  # without its password
         said = " ".join(str(getattr(fault, "orig", None) or fault).split())
         raise ValueError(

@@ -1,7 +1,8 @@
-"""Studies in a PostgreSQL database: each is a schema of its own in it, so that one database holds many.
+"""Studies in a PostgreSQL database: each is a schema of its own in it, so that one database holds
+many.
 
-The URL is SQLAlchemy's (postgresql://user@host:5432/database). It is written into run folders, so it may hold no password;
-PostgreSQL's client takes that from PGPASSWORD or ~/.pgpass.
+The URL is SQLAlchemy's (postgresql://user@host:5432/database). It is written into run folders, so
+it may hold no password; PostgreSQL's client takes that from PGPASSWORD or ~/.pgpass.
 """
 
 import os
@@ -18,7 +19,8 @@ _LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer names short
 class Server:
     """url: of the database. study: the name of the study, and of its schema.
 
-    Raises ValueError for a URL that is not PostgreSQL's or holds a password, and for a name that PostgreSQL cannot have.
+    Raises ValueError for a URL that is not PostgreSQL's or holds a password, and for a name that
+    PostgreSQL cannot have.
     """
 
     url: str
@@ -28,15 +30,23 @@ class Server:
         try:
             url = sql.make_url(self.url)
         except sql.exc.ArgumentError:
-            raise ValueError(f"{self.url!r} is no URL; give one such as postgresql://user@host/database") from None
+            raise ValueError(
+                f"{self.url!r} is no URL; give one such as postgresql://user@host/database"
+            ) from None
         if url.drivername not in ("postgresql", "postgresql+psycopg"):
-            raise ValueError(f"a store by URL is PostgreSQL's, not {url.drivername}'s: postgresql://user@host/database")
+            raise ValueError(
+                f"a store by URL is PostgreSQL's, not {url.drivername}'s: postgresql://user@host/database"
+            )
         if url.password is not None or {"password", "sslpassword"} & set(url.query):
             raise ValueError(
                 f"the URL {url.set(query={})} holds a password, and would stand in the run folder for all to read; leave it out, and "
                 "give the password by PGPASSWORD or ~/.pgpass"
             )
-        if not self.study or len(self.study.encode()) > _LONGEST_NAME or self.study.startswith("pg_"):
+        if (
+            not self.study
+            or len(self.study.encode()) > _LONGEST_NAME
+            or self.study.startswith("pg_")
+        ):
             raise ValueError(
                 f"a study in PostgreSQL cannot be named {self.study!r}, after its folder; give the folder a name of 1 to "
                 f"{_LONGEST_NAME} bytes that does not begin with pg_"
@@ -47,26 +57,40 @@ class Server:
 
 
 def engine_of(server: Server) -> sql.Engine:
-    """Connections that see the tables of this study alone. Raises ValueError where the driver is not installed."""
+    """Connections that see the tables of this study alone. Raises ValueError where the driver is
+    not installed."""
     url = sql.make_url(server.url).set(drivername="postgresql+psycopg")
-    # A connection through which nothing passes for minutes, while packs train, is kept alive, and its death is noticed.
-    arguments = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-    arguments["application_name"] = f"wiring-search, process {os.getpid()} on {platform.node()}"[:_LONGEST_NAME]
+    # A connection through which nothing passes for minutes, while packs train, is kept alive, and
+    # its death is noticed.
+    arguments = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    }
+    arguments["application_name"] = f"wiring-search, process {os.getpid()} on {platform.node()}"[
+        :_LONGEST_NAME
+    ]
     try:
         engine = sql.create_engine(url, connect_args=arguments, pool_pre_ping=True)
     except ModuleNotFoundError:
-        raise ValueError("PostgreSQL needs its driver: pip install 'wiring-search[postgres]'") from None
+        raise ValueError(
+            "PostgreSQL needs its driver: pip install 'wiring-search[postgres]'"
+        ) from None
 
     @sql.event.listens_for(engine, "connect")
     def look_into_the_study(connection: Any, _: Any) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('search_path', quote_ident(%s), false)", (server.study,))
+            cursor.execute(
+                "SELECT set_config('search_path', quote_ident(%s), false)", (server.study,)
+            )
         connection.commit()
 
     return engine
 
 
 def make_schema(connection: sql.Connection, name: str) -> None:
-    """Make the schema of a study where there is none: one that is there need not be the user's to make."""
+    """Make the schema of a study where there is none: one that is there need not be the user's to
+    make."""
     if not sql.inspect(connection).has_schema(name):
         connection.execute(sql.schema.CreateSchema(name))

@@ -13,9 +13,10 @@ from workers.jobs import Outcome, Status
 class Trial:
     """One trial as it stands: what it has not (yet) got is None, scores until a rung is finished.
 
-    rung: the last one that it has finished, 0 before. candidate: None where infeasible, and where the store was asked for trials
-    without their candidates; candidate_id, wiring_id: its identities, None where infeasible. train_seconds, score_seconds: of
-    all its rungs. The other scores, and the curve, are those of its last rung.
+    rung: the last one that it has finished, 0 before. candidate: None where infeasible, and where
+    the store was asked for trials without their candidates; candidate_id, wiring_id: its
+    identities, None where infeasible. train_seconds, score_seconds: of all its rungs. The other
+    scores, and the curve, are those of its last rung.
     """
 
     trial: int
@@ -57,8 +58,8 @@ class Trial:
 
 @dataclass(frozen=True)
 class StoredPack:
-    """One pack. members: the trials that train in it, in order. place: which finished pack it was, counted from 0 in the order
-    of finishing; None while it is under way."""
+    """One pack. members: the trials that train in it, in order. place: which finished pack it was,
+    counted from 0 in the order of finishing; None while it is under way."""
 
     number: int
     rung: int
@@ -68,7 +69,8 @@ class StoredPack:
 
 @dataclass(frozen=True)
 class Baseline:
-    """One network that was trained to be compared with; see `wiring_search.training.baselines.recurrent`."""
+    """One network that was trained to be compared with; see
+    `wiring_search.training.baselines.recurrent`."""
 
     name: str
     status: Status
@@ -91,8 +93,9 @@ class Baseline:
 class Retraining:
     """One training of a winner, or of a control of it, with seeds that the search never used.
 
-    trial: the winner. control: a name out of `wiring_search.wirings.null_controls.CONTROLS`, "" for the winner itself. draw: which fresh seed
-    it is, from 0; of a control, also which null wiring. candidate: what trains, with its seed. data_seed: the order of the data.
+    trial: the winner. control: a name out of `wiring_search.wirings.null_controls.CONTROLS`, "" for
+    the winner itself. draw: which fresh seed it is, from 0; of a control, also which null wiring.
+    candidate: what trains, with its seed. data_seed: the order of the data.
     """
 
     trial: int
@@ -172,7 +175,8 @@ def outcome_of(row: Any) -> Outcome:
 
 
 def scores_row(outcome: Outcome, worker: str) -> dict[str, Any]:
-    """The columns of scores, in the tables of all that trains. Databases and JSON know no NaN that all agree on: it is null."""
+    """The columns of scores, in the tables of all that trains. Databases and JSON know no NaN that
+    all agree on: it is null."""
     return {
         "status": outcome.status.value,
         "message": text(outcome.message),
@@ -206,7 +210,9 @@ def retraining_row(retraining: Retraining, outcome: Outcome, worker: str) -> dic
 
 
 def retraining_of(row: Any) -> Retraining:
-    return Retraining(row.trial, row.control, row.draw, Candidate.from_json(row.candidate), row.data_seed)
+    return Retraining(
+        row.trial, row.control, row.draw, Candidate.from_json(row.candidate), row.data_seed
+    )
 
 
 def measured_row(outcome: Outcome) -> dict[str, Any]:
@@ -227,7 +233,8 @@ def curve_of(stored: list[float | None] | None) -> tuple[float, ...]:
 
 
 def text(value: str) -> str:
-    """Text that every database takes: a worker's last words may hold anything, also NUL and broken characters."""
+    """Text that every database takes: a worker's last words may hold anything, also NUL and broken
+    characters."""
     return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 

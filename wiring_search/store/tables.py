@@ -1,10 +1,11 @@
 """The tables of a store, the same in SQLite and in PostgreSQL.
 
-study: one row. packs: one a pack, in the order in which they were asked for. trials: one a trial, as it stands now. rungs: one a
-trial and rung that it has finished, never changed again. checkpoints: training states of packs that were stopped under way.
-baselines: networks trained beside the search, which the sampler never sees. reference_points: one a set of objectives, where
-hypervolumes are measured from; the first that is written stays. retrained: one a winner or control and fresh seed. openings: each
-time that the test split was read; rows are only ever added.
+study: one row. packs: one a pack, in the order in which they were asked for. trials: one a trial,
+as it stands now. rungs: one a trial and rung that it has finished, never changed again.
+checkpoints: training states of packs that were stopped under way. baselines: networks trained
+beside the search, which the sampler never sees. reference_points: one a set of objectives, where
+hypervolumes are measured from; the first that is written stays. retrained: one a winner or control
+and fresh seed. openings: each time that the test split was read; rows are only ever added.
 """
 
 import json
@@ -16,7 +17,8 @@ SCHEMA = 4
 
 
 class Plain(sql.TypeDecorator):
-    """Plain data as JSON text. Not the databases' own JSON: PostgreSQL's knows no NaN, and SQLite's is text anyway."""
+    """Plain data as JSON text. Not the databases' own JSON: PostgreSQL's knows no NaN, and SQLite's
+    is text anyway."""
 
     impl = sql.Text
     cache_ok = True

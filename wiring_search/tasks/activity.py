@@ -1,14 +1,16 @@
-"""Activity: what a person does (walks, goes up or down stairs, sits, stands, lies), from a phone at the waist.
+"""Activity: what a person does (walks, goes up or down stairs, sits, stands, lies), from a phone at
+the waist.
 
-Anguita et al., "A Public Domain Dataset for Human Activity Recognition Using Smartphones", ESANN 2013 (UCI HAR): thirty
-people; a row is 561 statistics of 2.56 s of acceleration and turning, half of it shared with the next row. The
-statistics come scaled to −1 … 1, by their authors and over all rows, test included; nothing is scaled here. `--data` is
-the folder "UCI HAR Dataset" with its `train` and `test` inside.
+Anguita et al., "A Public Domain Dataset for Human Activity Recognition Using Smartphones", ESANN
+2013 (UCI HAR): thirty people; a row is 561 statistics of 2.56 s of acceleration and turning, half
+of it shared with the next row. The statistics come scaled to −1 … 1, by their authors and over all
+rows, test included; nothing is scaled here. `--data` is the folder "UCI HAR Dataset" with its
+`train` and `test` inside.
 
-Clean: subjects are kept apart, and no window holds two of them: a fifth of the training subjects, drawn once,
-validates; the official test subjects test. Windows of 16 rows, stride 4 (test 8). Paper (LTC, table 3): stride 1 over
-the whole training file, a tenth of the windows, drawn at random, validates, each overlapping thirty others; windows run
-across subjects.
+Clean: subjects are kept apart, and no window holds two of them: a fifth of the training subjects,
+drawn once, validates; the official test subjects test. Windows of 16 rows, stride 4 (test 8). Paper
+(LTC, table 3): stride 1 over the whole training file, a tenth of the windows, drawn at random,
+validates, each overlapping thirty others; windows run across subjects.
 """
 
 from pathlib import Path
@@ -22,7 +24,9 @@ from wiring_search.tasks.splits import Recording, dealt, runs, split, windows
 from wiring_search.tasks.task import Task
 
 _ADDRESS = "https://archive.ics.uci.edu/dataset/240/human+activity+recognition+using+smartphones"
-_FILES = [f"{part}/{name}_{part}.txt" for part in ("train", "test") for name in ("X", "y", "subject")]
+_FILES = [
+    f"{part}/{name}_{part}.txt" for part in ("train", "test") for name in ("X", "y", "subject")
+]
 _FEATURES, _CLASSES = 561, 6
 _WINDOW, _STRIDE, _TEST_STRIDE = 16, 4, 8
 _HELD_OUT, _SEED = 0.2, 893429
@@ -63,18 +67,32 @@ def read(folder: Path, part: str) -> tuple[Recording, np.ndarray]:
         for path, columns in zip(paths, [names, ["activity"], ["subject"]], strict=True)
     ]
     if not len(features) == len(classes) == len(subjects):
-        sizes = ", ".join(f"{path.name} {len(table)}" for path, table in zip(paths, (features, classes, subjects), strict=True))
+        sizes = ", ".join(
+            f"{path.name} {len(table)}"
+            for path, table in zip(paths, (features, classes, subjects), strict=True)
+        )
         raise ValueError(f"the files of {part} differ in rows: {sizes}; unpack the data set again")
-    y = ids(classes["activity"], {number: number - 1 for number in range(1, _CLASSES + 1)}, paths[1], "an activity")
-    return Recording(numbers(features, names, paths[0]), y), numbers(subjects, ["subject"], paths[2])[:, 0]
+    y = ids(
+        classes["activity"],
+        {number: number - 1 for number in range(1, _CLASSES + 1)},
+        paths[1],
+        "an activity",
+    )
+    return Recording(numbers(features, names, paths[0]), y), numbers(
+        subjects, ["subject"], paths[2]
+    )[:, 0]
 
 
 def _by_subject(rows: Recording, subjects: np.ndarray) -> tuple[list[Recording], list[Recording]]:
     """Training and validation recordings, each of one subject."""
     everybody = np.unique(subjects)
     if len(everybody) < 2:
-        raise ValueError("the training files have one subject; two or more are wanted, to keep them apart")
-    held_out = np.random.default_rng(_SEED).permutation(everybody)[: max(1, round(_HELD_OUT * len(everybody)))]
+        raise ValueError(
+            "the training files have one subject; two or more are wanted, to keep them apart"
+        )
+    held_out = np.random.default_rng(_SEED).permutation(everybody)[
+        : max(1, round(_HELD_OUT * len(everybody)))
+    ]
     is_valid = np.isin(subjects, held_out)
     recordings = _whole(rows, subjects)
     validates = [bool(is_valid[run.start]) for run in _runs_of(subjects)]

@@ -1,9 +1,10 @@
 """Adding: of a sequence of random numbers two are marked; tell their sum at the end.
 
-(Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997; with one mark in each half as in Le,
-Jaitly and Hinton, "A simple way to initialize recurrent networks of rectified linear units", 2015.) A step is a number,
-uniform in 0 … 1, and a mark, 0 or 1; the lag is the length of a sequence. Always telling 1, the mean of the sum, has a
-squared error of 1/6, the variance of the sum of two such numbers.
+(Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997; with one mark in
+each half as in Le, Jaitly and Hinton, "A simple way to initialize recurrent networks of rectified
+linear units", 2015.) A step is a number, uniform in 0 … 1, and a mark, 0 or 1; the lag is the
+length of a sequence. Always telling 1, the mean of the sum, has a squared error of 1/6, the
+variance of the sum of two such numbers.
 """
 
 import numpy as np
@@ -27,7 +28,10 @@ def load(options: TaskOptions) -> Task:
         outputs=1,
         metric="mse",
         **parts,
-        baselines={"always 1": baselines.constant(parts["valid"], 1.0), "mean": baselines.mean(parts["train"], parts["valid"])},
+        baselines={
+            "always 1": baselines.constant(parts["valid"], 1.0),
+            "mean": baselines.mean(parts["train"], parts["valid"]),
+        },
         source=f"{steps} random numbers a sequence from a fixed seed",
     )
 
@@ -41,4 +45,6 @@ def sequences(samples: int, seed: tuple[int, ...], steps: int) -> Split:
     marks[rows, rng.integers(0, half, samples)] = 1.0
     marks[rows, rng.integers(half, steps, samples)] = 1.0
     x = np.stack([numbers, marks], axis=2)
-    return Split(x.astype(np.float32), (numbers * marks).sum(axis=1, keepdims=True).astype(np.float32))
+    return Split(
+        x.astype(np.float32), (numbers * marks).sum(axis=1, keepdims=True).astype(np.float32)
+    )

@@ -8,17 +8,25 @@ _METRICS = {"classification": ("accuracy", "f1"), "regression": ("mse",)}
 
 
 def checked(task: Task) -> Task:
-    """The task itself. Raises ValueError for shapes, types and values that are not those of `task.Task` and `task.Split`."""
+    """The task itself. Raises ValueError for shapes, types and values that are not those of
+    `task.Task` and `task.Split`."""
     if task.metric not in _METRICS.get(task.kind, ()):
         allowed = "; ".join(f"{kind}: {', '.join(metrics)}" for kind, metrics in _METRICS.items())
         raise ValueError(f"kind is {task.kind!r} with the metric {task.metric!r}; give {allowed}")
     for name in ("train", "valid", "test"):
         _check(task, name, getattr(task, name))
-    for name, columns, count in (("inputs", task.inputs, task.features), ("targets", task.targets, task.outputs)):
+    for name, columns, count in (
+        ("inputs", task.inputs, task.features),
+        ("targets", task.targets, task.outputs),
+    ):
         if columns is not None and len(columns.names) != count:
-            raise ValueError(f"{name} names {len(columns.names)} columns, and there are {count}; name each once, in their order")
+            raise ValueError(
+                f"{name} names {len(columns.names)} columns, and there are {count}; name each once, in their order"
+            )
     if not all(np.isfinite(error) for error in task.baselines.values()):
-        raise ValueError(f"baselines are {task.baselines}; give finite errors on the validation split, or none")
+        raise ValueError(
+            f"baselines are {task.baselines}; give finite errors on the validation split, or none"
+        )
     return task
 
 
@@ -29,12 +37,20 @@ def _check(task: Task, name: str, split: Split) -> None:
             f"{name}.x is {x.dtype} of shape {x.shape}; give float32 (samples, steps, {task.features}), none of them 0"
         )
     if not np.isfinite(x).all():
-        raise ValueError(f"{name}.x has {(~np.isfinite(x)).sum()} values that are not finite; fill the gaps")
+        raise ValueError(
+            f"{name}.x has {(~np.isfinite(x)).sum()} values that are not finite; fill the gaps"
+        )
     steps = x.shape[:2] if task.every_step else x.shape[:1]
-    wanted = (np.int64, steps) if task.kind == "classification" else (np.float32, (*steps, task.outputs))
+    wanted = (
+        (np.int64, steps) if task.kind == "classification" else (np.float32, (*steps, task.outputs))
+    )
     if (y.dtype, y.shape) != wanted:
-        raise ValueError(f"{name}.y is {y.dtype} of shape {y.shape}; give {np.dtype(wanted[0])} {wanted[1]}")
+        raise ValueError(
+            f"{name}.y is {y.dtype} of shape {y.shape}; give {np.dtype(wanted[0])} {wanted[1]}"
+        )
     if task.kind == "classification" and not (0 <= y.min() and y.max() < task.outputs):
-        raise ValueError(f"{name}.y has classes from {y.min()} to {y.max()}; give ids from 0 to {task.outputs - 1} (outputs − 1)")
+        raise ValueError(
+            f"{name}.y has classes from {y.min()} to {y.max()}; give ids from 0 to {task.outputs - 1} (outputs − 1)"
+        )
     if not np.isfinite(y).all():
         raise ValueError(f"{name}.y has {(~np.isfinite(y)).sum()} values that are not finite")

@@ -1,4 +1,5 @@
-"""What the columns of a task's sequences are outside of it: their names, and how raw values become those that a network sees."""
+"""What the columns of a task's sequences are outside of it: their names, and how raw values become
+those that a network sees."""
 
 from dataclasses import dataclass
 
@@ -14,11 +15,13 @@ class Scale:
 
     @classmethod
     def of(cls, rows: np.ndarray) -> "Scale":
-        """That of these rows; NaN is left out, a constant column is only centred. Raises ValueError for a column
-        without any value."""
+        """That of these rows; NaN is left out, a constant column is only centred. Raises ValueError
+        for a column without any value."""
         empty = np.isnan(rows).all(axis=0)
         if empty.any():
-            raise ValueError(f"input {int(empty.argmax()) + 1} of {len(empty)} has no value in the rows that train")
+            raise ValueError(
+                f"input {int(empty.argmax()) + 1} of {len(empty)} has no value in the rows that train"
+            )
         spread = np.nanstd(rows, axis=0, dtype=np.float64)
         return cls(np.nanmean(rows, axis=0, dtype=np.float64), np.where(spread > 0, spread, 1.0))
 
@@ -28,8 +31,8 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """names: of features or targets in their order, or of classes. scale: of the training rows, None where raw values are
-    taken as they are."""
+    """names: of features or targets in their order, or of classes. scale: of the training rows,
+    None where raw values are taken as they are."""
 
     names: tuple[str, ...]
     scale: Scale | None = None

@@ -1,9 +1,10 @@
 """Copy memory: read five symbols, wait, and write them down again in the same order.
 
-The classic of long-term memory (Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997; in
-this form Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural networks", ICML 2016), kept short: five symbols out
-of eight, then as many blanks as the lag says, then five markers, at each of which a symbol is told. So each is told lag + 5
-steps after it was read. A step is one of ten tokens, one-hot: 0 the blank, 1 … 8 the symbols, 9 the marker. Only the
+The classic of long-term memory (Hochreiter and Schmidhuber, "Long short-term memory", Neural
+Computation 9, 1997; in this form Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural
+networks", ICML 2016), kept short: five symbols out of eight, then as many blanks as the lag says,
+then five markers, at each of which a symbol is told. So each is told lag + 5 steps after it was
+read. A step is one of ten tokens, one-hot: 0 the blank, 1 … 8 the symbols, 9 the marker. Only the
 five markers are scored; a guess is right in one of eight cases.
 """
 

@@ -1,9 +1,11 @@
-"""A user's own table: one row a time step, the target told at every row from the inputs up to that row.
+"""A user's own table: one row a time step, the target told at every row from the inputs up to that
+row.
 
-The file is cut in time, the first 70 % of its rows for training, 15 % for validation, 15 % for test, and each part
-into windows, so that no window crosses a border. Inputs, and the target of a regression, are scaled to mean 0 and
-deviation 1 by the training rows: an mse of 1 is what the mean reaches. What a network cannot train on (gaps, text,
-constant columns, too few rows) is refused with its place.
+The file is cut in time, the first 70 % of its rows for training, 15 % for validation, 15 % for
+test, and each part into windows, so that no window crosses a border. Inputs, and the target of a
+regression, are scaled to mean 0 and deviation 1 by the training rows: an mse of 1 is what the mean
+reaches. What a network cannot train on (gaps, text, constant columns, too few rows) is refused with
+its place.
 """
 
 import difflib
@@ -27,7 +29,9 @@ def load(options: TaskOptions) -> Task:
     inputs = [_column(table, name, "--inputs", path) for name in options.inputs]
     inputs = inputs or [name for name in table.columns if name != target]
     if not inputs:
-        raise ValueError(f"{path} has no column beside the target {target!r}; a network needs at least one input column")
+        raise ValueError(
+            f"{path} has no column beside the target {target!r}; a network needs at least one input column"
+        )
     x = np.stack([_numbers(table[name], name, path) for name in inputs], axis=1)
     classes, y = _target(table[target], target, options.kind, path)
     parts = _parts(len(table), options, path)
@@ -41,7 +45,10 @@ def load(options: TaskOptions) -> Task:
         targets = Columns(tuple(map(str, classes)))
         _refuse_unseen(y, classes, parts, path)
     splits = {
-        name: Split(cut(x[rows], options.window, options.stride).astype(np.float32), cut(y[rows], options.window, options.stride))
+        name: Split(
+            cut(x[rows], options.window, options.stride).astype(np.float32),
+            cut(y[rows], options.window, options.stride),
+        )
         for name, rows in parts.items()
     }
     return Task(
@@ -70,11 +77,15 @@ def _read(options: TaskOptions):
             raise ValueError(f"--{name} is {getattr(options, name)}; give 1 or more rows")
     path = Path(options.data)
     if not path.is_file():
-        raise ValueError(f"--data {options.data} is not a file; give a table with a header line and commas between columns")
+        raise ValueError(
+            f"--data {options.data} is not a file; give a table with a header line and commas between columns"
+        )
     try:
         table = pandas.read_csv(path)
     except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError) as cause:
-        raise ValueError(f"{path} cannot be read as a table: {cause}; give a header line and commas between columns") from cause
+        raise ValueError(
+            f"{path} cannot be read as a table: {cause}; give a header line and commas between columns"
+        ) from cause
     return path, table
 
 
@@ -82,7 +93,11 @@ def _column(table, name: str, option: str, path: Path) -> str:
     if name in table.columns:
         return name
     near = difflib.get_close_matches(name, table.columns, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"its columns are {', '.join(map(str, table.columns))}"
+    hint = (
+        f"did you mean {near[0]!r}?"
+        if near
+        else f"its columns are {', '.join(map(str, table.columns))}"
+    )
     raise ValueError(f"{option} names {name!r}, but {path.name} has no such column; {hint}")
 
 
@@ -112,14 +127,18 @@ def _refuse_gaps(column, name: str, path: Path) -> None:
 
 
 def _target(column, name: str, kind: str, path: Path) -> tuple[list | None, np.ndarray]:
-    """Classes and class ids (rows,), or None and values (rows, 1). Classes: text, truth values, or a few whole
-    numbers."""
+    """Classes and class ids (rows,), or None and values (rows, 1). Classes: text, truth values, or
+    a few whole numbers."""
     import pandas
 
     _refuse_gaps(column, name, path)
     if kind == "auto":
         few = pandas.api.types.is_integer_dtype(column) and column.nunique() <= _MOST_CLASSES
-        is_class = few or pandas.api.types.is_bool_dtype(column) or not pandas.api.types.is_numeric_dtype(column)
+        is_class = (
+            few
+            or pandas.api.types.is_bool_dtype(column)
+            or not pandas.api.types.is_numeric_dtype(column)
+        )
         kind = "classification" if is_class else "regression"
     if kind == "regression":
         return None, _numbers(column, name, path)[:, None]
@@ -167,7 +186,14 @@ def _refuse_unseen(y: np.ndarray, classes: list, parts: dict[str, slice], path: 
 def _baselines(train: Split, valid: Split, classes: list | None) -> dict[str, float]:
     if classes is None:
         rows = min(4, train.x.shape[1])
-        result = {"mean": baselines.mean(train, valid), f"linear, {rows} rows": baselines.linear(train, valid, rows)}
+        result = {
+            "mean": baselines.mean(train, valid),
+            f"linear, {rows} rows": baselines.linear(train, valid, rows),
+        }
     else:
         result = {"majority class": baselines.majority(train, valid)}
-    return {**result, "target of the row before": baselines.previous_target(valid)} if valid.y.shape[1] > 1 else result
+    return (
+        {**result, "target of the row before": baselines.previous_target(valid)}
+        if valid.y.shape[1] > 1
+        else result
+    )

@@ -1,11 +1,12 @@
-"""The 1,797 handwritten digits that scikit-learn ships (8 × 8 pixels, UCI "Optical Recognition of Handwritten
-Digits"), as sequences.
+"""The 1,797 handwritten digits that scikit-learn ships (8 × 8 pixels, UCI "Optical Recognition of
+Handwritten Digits"), as sequences.
 
-`digits` reads an image row by row, eight steps of eight features; `pixel-digits` pixel by pixel, sixty-four steps of
-one feature, where the first row must be remembered for fifty-six steps; `permuted-pixel-digits` the same in an order
-drawn once from a fixed seed, where neighbours in the image are far apart in time (Le, Jaitly and Hinton, "A simple way
-to initialize recurrent networks of rectified linear units", 2015). Pixels are scaled to 0 … 1; the class is
-asked for at the last step. 1,077 train, 360 validation, 360 test images, stratified by class, the same in both.
+`digits` reads an image row by row, eight steps of eight features; `pixel-digits` pixel by pixel,
+sixty-four steps of one feature, where the first row must be remembered for fifty-six steps;
+`permuted-pixel-digits` the same in an order drawn once from a fixed seed, where neighbours in the
+image are far apart in time (Le, Jaitly and Hinton, "A simple way to initialize recurrent networks
+of rectified linear units", 2015). Pixels are scaled to 0 … 1; the class is asked for at the last
+step. 1,077 train, 360 validation, 360 test images, stratified by class, the same in both.
 """
 
 import numpy as np
@@ -29,7 +30,11 @@ def load_pixels(options: TaskOptions) -> Task:
 
 
 def load_permuted_pixels(options: TaskOptions) -> Task:
-    return _task("permuted-pixel-digits", steps=64, order=np.random.default_rng(_PERMUTATION_SEED).permutation(64))
+    return _task(
+        "permuted-pixel-digits",
+        steps=64,
+        order=np.random.default_rng(_PERMUTATION_SEED).permutation(64),
+    )
 
 
 def _task(name: str, steps: int, order: np.ndarray | slice = slice(None)) -> Task:
@@ -41,7 +46,9 @@ def _task(name: str, steps: int, order: np.ndarray | slice = slice(None)) -> Tas
     x = pixels.reshape(len(pixels), steps, -1).astype(np.float32)
     rows = np.arange(len(x))
     rows, test = train_test_split(rows, test_size=_HELD_OUT, random_state=0, stratify=digits.target)
-    train, valid = train_test_split(rows, test_size=_HELD_OUT, random_state=0, stratify=digits.target[rows])
+    train, valid = train_test_split(
+        rows, test_size=_HELD_OUT, random_state=0, stratify=digits.target[rows]
+    )
     splits = {
         part: Split(np.ascontiguousarray(x[index]), digits.target[index].astype(np.int64))
         for part, index in {"train": train, "valid": valid, "test": test}.items()
@@ -55,11 +62,14 @@ def _task(name: str, steps: int, order: np.ndarray | slice = slice(None)) -> Tas
         **splits,
         baselines={
             "majority class": baselines.majority(splits["train"], splits["valid"]),
-            "logistic regression on all pixels": baselines.logistic(splits["train"], splits["valid"]),
+            "logistic regression on all pixels": baselines.logistic(
+                splits["train"], splits["valid"]
+            ),
         },
         source="scikit-learn's digits (UCI, Optical Recognition of Handwritten Digits, test part)",
         inputs=Columns(
-            tuple(f"pixel {number}" for number in range(x.shape[2])), Scale(np.zeros(x.shape[2]), np.full(x.shape[2], _BLACK))
+            tuple(f"pixel {number}" for number in range(x.shape[2])),
+            Scale(np.zeros(x.shape[2]), np.full(x.shape[2], _BLACK)),
         ),
         targets=Columns(tuple(map(str, range(10)))),
     )

@@ -1,4 +1,5 @@
-"""Reading the files of real data sets as they are published: tables whose faults are named by file and line."""
+"""Reading the files of real data sets as they are published: tables whose faults are named by file
+and line."""
 
 import warnings
 import zlib
@@ -11,19 +12,30 @@ if TYPE_CHECKING:
     import pandas
 
 
-def read_table(path: Path, names: list[str], separator: str = ",", header: bool = True, missing: str = "") -> "pandas.DataFrame":
-    """A pandas table with at least the columns `names`; a column with anything but numbers is text, and only empty fields
-    and `missing` count as missing.
+def read_table(
+    path: Path, names: list[str], separator: str = ",", header: bool = True, missing: str = ""
+) -> "pandas.DataFrame":
+    """A pandas table with at least the columns `names`; a column with anything but numbers is text,
+    and only empty fields and `missing` count as missing.
 
-    The index is the number of the line in the file, as an editor counts. Without a header, `names` are all its columns in
-    order. Raises ValueError for a file that cannot be read so, or lacks a column.
+    The index is the number of the line in the file, as an editor counts. Without a header, `names`
+    are all its columns in order. Raises ValueError for a file that cannot be read so, or lacks a
+    column.
     """
     import pandas
 
-    faults = (ValueError, pandas.errors.ParserWarning, EOFError, OSError, zlib.error)  # pandas' own faults are ValueErrors
+    faults = (
+        ValueError,
+        pandas.errors.ParserWarning,
+        EOFError,
+        OSError,
+        zlib.error,
+    )  # pandas' own faults are ValueErrors
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)  # rows longer than the header, which it would cut
+            warnings.simplefilter(
+                "error", pandas.errors.ParserWarning
+            )  # rows longer than the header, which it would cut
             table = pandas.read_csv(
                 path,
                 sep=separator,
@@ -35,7 +47,9 @@ def read_table(path: Path, names: list[str], separator: str = ",", header: bool 
                 skip_blank_lines=False,
             )
     except faults as cause:
-        raise ValueError(f"{path} cannot be read as a table: {str(cause).strip()}; is it the original file?") from cause
+        raise ValueError(
+            f"{path} cannot be read as a table: {str(cause).strip()}; is it the original file?"
+        ) from cause
     if not header and len(table.columns) != len(names):
         raise ValueError(
             f"{path} has {len(table.columns)} fields in a row where {len(names)} are wanted; is it the original file?"
@@ -43,7 +57,9 @@ def read_table(path: Path, names: list[str], separator: str = ",", header: bool 
     table.columns = table.columns if header else names
     absent = [name for name in names if name not in table]
     if absent:
-        raise ValueError(f"{path} has no column {absent[0]!r}; its columns are {', '.join(map(str, table.columns))}")
+        raise ValueError(
+            f"{path} has no column {absent[0]!r}; its columns are {', '.join(map(str, table.columns))}"
+        )
     table.index = table.index + (2 if header else 1)
     table = table.dropna(how="all")
     if table.empty:
@@ -67,17 +83,26 @@ def numbers(table: "pandas.DataFrame", columns: list, path: Path, gaps: bool = F
 
 
 def stamps(text: "pandas.Series", form: str, path: Path) -> np.ndarray:
-    """Dates and times of that form as seconds, float64. Raises ValueError with file, line and value for any other."""
+    """Dates and times of that form as seconds, float64. Raises ValueError with file, line and value
+    for any other."""
     import pandas
 
     times = pandas.to_datetime(text, format=form, errors="coerce")
-    _refuse(times.isna().to_numpy(), text, path, f"a date such as {pandas.Timestamp(2007, 12, 31, 17, 30).strftime(form)}")
+    _refuse(
+        times.isna().to_numpy(),
+        text,
+        path,
+        f"a date such as {pandas.Timestamp(2007, 12, 31, 17, 30).strftime(form)}",
+    )
     return times.to_numpy().astype("datetime64[ms]").astype(np.int64) / 1000.0
 
 
 def ids(column: "pandas.Series", known: dict, path: Path, what: str) -> np.ndarray:
-    """The numbers of names, int64. Raises ValueError with file, line and value for a name that is not known."""
-    _refuse(~column.isin(list(known)).to_numpy(), column, path, f"{what} ({', '.join(map(str, known))})")
+    """The numbers of names, int64. Raises ValueError with file, line and value for a name that is
+    not known."""
+    _refuse(
+        ~column.isin(list(known)).to_numpy(), column, path, f"{what} ({', '.join(map(str, known))})"
+    )
     return column.map(known).to_numpy(np.int64)
 
 

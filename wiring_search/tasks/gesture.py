@@ -1,14 +1,14 @@
-"""Gesture: the phase of a gesture (rest, preparation, stroke, hold, retraction) from the speeds and accelerations of
-hands and wrists, at every frame.
+"""Gesture: the phase of a gesture (rest, preparation, stroke, hold, retraction) from the speeds and
+accelerations of hands and wrists, at every frame.
 
-Madeo, Lima and Peres, "Gesture Unit Segmentation using Support Vector Machines", 2013 (UCI, Gesture Phase
-Segmentation): three people (a, b, c) tell comic strips (1, 2, 3); the seven processed files `*_va3.csv`, 32 features
-and the phase as one letter.
+Madeo, Lima and Peres, "Gesture Unit Segmentation using Support Vector Machines", 2013 (UCI, Gesture
+Phase Segmentation): three people (a, b, c) tell comic strips (1, 2, 3); the seven processed files
+`*_va3.csv`, 32 features and the phase as one letter.
 
-Clean: files are kept apart: a1, a3, b1, c1 train, a2 validates, b3 and c3 test (people seen before, stories not yet for
-that person); windows of 32 frames, stride 16; z-scores by the training frames. Paper (LTC, table 3): the windows of all
-seven files, scaled by all of them and dealt at random 75/10/15: as each overlaps its neighbours by half, most test
-frames have been trained on.
+Clean: files are kept apart: a1, a3, b1, c1 train, a2 validates, b3 and c3 test (people seen before,
+stories not yet for that person); windows of 32 frames, stride 16; z-scores by the training frames.
+Paper (LTC, table 3): the windows of all seven files, scaled by all of them and dealt at random
+75/10/15: as each overlaps its neighbours by half, most test frames have been trained on.
 """
 
 from pathlib import Path
@@ -29,7 +29,9 @@ _FEATURES, _WINDOW, _STRIDE = 32, 32, 16
 
 
 def load(options: TaskOptions) -> Task:
-    folder = folder_of_files(options, "gesture", [f"{name}_va3.csv" for name in sorted(_PAPER_ORDER)], _ADDRESS)
+    folder = folder_of_files(
+        options, "gesture", [f"{name}_va3.csv" for name in sorted(_PAPER_ORDER)], _ADDRESS
+    )
     recordings = {name: read(folder / f"{name}_va3.csv") for name in _PAPER_ORDER}
     if options.protocol == "paper":
         splits = dealt(_all_windows(list(recordings.values())), _SEED)
@@ -58,12 +60,19 @@ def read(path: Path) -> Recording:
     table = read_table(path, ["Phase"])
     columns = [name for name in table.columns if name != "Phase"]
     if len(columns) != _FEATURES:
-        raise ValueError(f"{path} has {len(columns)} columns beside Phase where {_FEATURES} are wanted; is it a *_va3.csv file?")
+        raise ValueError(
+            f"{path} has {len(columns)} columns beside Phase where {_FEATURES} are wanted; is it a *_va3.csv file?"
+        )
     return Recording(numbers(table, columns, path), ids(table["Phase"], _PHASES, path, "a phase"))
 
 
 def _all_windows(recordings: list[Recording]) -> Split:
-    """The paper's: windows and those half-way between them, none from the odd end of a file; scaled over all windows."""
-    whole = windows([one.rows(slice(0, len(one.x) // _WINDOW * _WINDOW)) for one in recordings], _WINDOW, _STRIDE)
+    """The paper's: windows and those half-way between them, none from the odd end of a file; scaled
+    over all windows."""
+    whole = windows(
+        [one.rows(slice(0, len(one.x) // _WINDOW * _WINDOW)) for one in recordings],
+        _WINDOW,
+        _STRIDE,
+    )
     scale = Scale.of(whole.x.reshape(-1, _FEATURES))
     return Split(scale(whole.x).astype(np.float32), whole.y)

@@ -1,11 +1,14 @@
-"""Occupancy: is somebody in the room? From temperature, humidity, light, CO2 and humidity ratio, minute by minute.
+"""Occupancy: is somebody in the room? From temperature, humidity, light, CO2 and humidity ratio,
+minute by minute.
 
-Candanedo and Feldheim, Energy and Buildings 112 (2016), with the windows of the LTC paper (16 steps, stride 1; test
-stride 8; z-scores by the training rows). Test: both test files. Beware: one threshold on the light solves it.
+Candanedo and Feldheim, Energy and Buildings 112 (2016), with the windows of the LTC paper (16
+steps, stride 1; test stride 8; z-scores by the training rows). Test: both test files. Beware: one
+threshold on the light solves it.
 
-Clean: the training file is cut in time, its first nine tenths train, the rest validates. Paper: a tenth of the training
-file's windows, drawn at random, validates, each overlapping fifteen windows on either side that mostly train, and the
-z-scores are by its rows too; 7,315, 812 and 1,549 windows.
+Clean: the training file is cut in time, its first nine tenths train, the rest validates. Paper: a
+tenth of the training file's windows, drawn at random, validates, each overlapping fifteen windows
+on either side that mostly train, and the z-scores are by its rows too; 7,315, 812 and 1,549
+windows.
 """
 
 import numpy as np
@@ -35,7 +38,10 @@ def load(options: TaskOptions) -> Task:
         rows = in_time(len(whole.x), _HELD_OUT, 0.0)
         training = whole.rows(rows["train"])
         splits = split(
-            scaled({"train": [training], "valid": [whole.rows(rows["valid"])], "test": tests}), _WINDOW, 1, _TEST_STRIDE
+            scaled({"train": [training], "valid": [whole.rows(rows["valid"])], "test": tests}),
+            _WINDOW,
+            1,
+            _TEST_STRIDE,
         )
         scale = Scale.of(training.x)
     return Task(
@@ -57,17 +63,23 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of one file: inputs (rows, 5) float64 and occupied (rows,) int64. The header has one name fewer than rows
-    have fields."""
+    """Rows of one file: inputs (rows, 5) float64 and occupied (rows,) int64. The header has one
+    name fewer than rows have fields."""
     import pandas
 
     table = pandas.read_csv(path)
     missing = [name for name in [*_COLUMNS, "Occupancy"] if name not in table]
     if missing:
-        raise ValueError(f"{path} has no column {missing[0]}; its columns are {', '.join(table.columns)}")
+        raise ValueError(
+            f"{path} has no column {missing[0]}; its columns are {', '.join(table.columns)}"
+        )
     return table[_COLUMNS].to_numpy(np.float64), table["Occupancy"].to_numpy(np.int64)
 
 
 def light_rule_error(valid: Split, scale: Scale) -> float:
     light = _COLUMNS.index("Light")
-    return float(np.mean((valid.x[:, :, light] * scale.spread[light] + scale.middle[light] > LIGHT_ON) != valid.y))
+    return float(
+        np.mean(
+            (valid.x[:, :, light] * scale.spread[light] + scale.middle[light] > LIGHT_ON) != valid.y
+        )
+    )

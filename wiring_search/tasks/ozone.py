@@ -1,14 +1,18 @@
-"""Ozone: is a day an ozone day? From 72 measurements of weather and air, day by day; about one day in sixteen is.
+"""Ozone: is a day an ozone day? From 72 measurements of weather and air, day by day; about one day
+in sixteen is.
 
-Zhang and Fan, "Forecasting skewed biased stochastic ozone days", 2008 (UCI, Ozone Level Detection): Houston, 1998 to
-2004, `eighthr.data` (2,534 rows: date, 72 measurements, class; "?" where one is missing). Such a class makes accuracy
-meaningless (never is right on 94 %), so the metric is F1, and in the loss an ozone day weighs 1.6, another 0.1.
+Zhang and Fan, "Forecasting skewed biased stochastic ozone days", 2008 (UCI, Ozone Level Detection):
+Houston, 1998 to 2004, `eighthr.data` (2,534 rows: date, 72 measurements, class; "?" where one is
+missing). Such a class makes accuracy meaningless (never is right on 94 %), so the metric is F1, and
+in the loss an ozone day weighs 1.6, another 0.1.
 
-Clean: the record is cut in time, 70 % train, 15 % validate, 15 % test (a year each, as ozone has a season); z-scores by
-the training rows, a missing value is its column's mean; windows of 32 days, stride 4, elapsed in days, none over a gap
-of more than a week. Paper (LTC, table 3): a missing value is 0, one scale for all columns, taken from all rows. Stacking
-along the wrong axis made not 626 sequences of 32 days, but 32 sequences of 626 steps four days apart, which differ by
-no more than their first day: 25 train, 3 validate and 4 test, at random, and all days are in the training split.
+Clean: the record is cut in time, 70 % train, 15 % validate, 15 % test (a year each, as ozone has a
+season); z-scores by the training rows, a missing value is its column's mean; windows of 32 days,
+stride 4, elapsed in days, none over a gap of more than a week. Paper (LTC, table 3): a missing
+value is 0, one scale for all columns, taken from all rows. Stacking along the wrong axis made not
+626 sequences of 32 days, but 32 sequences of 626 steps four days apart, which differ by no more
+than their first day: 25 train, 3 validate and 4 test, at random, and all days are in the training
+split.
 """
 
 from pathlib import Path
@@ -35,7 +39,9 @@ def load(options: TaskOptions) -> Task:
     train, valid = splits["train"], splits["valid"]
     for name, part in splits.items():
         if len(np.unique(part.y)) < 2:
-            raise ValueError(f"{_FILE}: the {name} split has only days of class {part.y.flat[0]}; give a longer record")
+            raise ValueError(
+                f"{_FILE}: the {name} split has only days of class {part.y.flat[0]}; give a longer record"
+            )
     return Task(
         name="ozone",
         kind="classification",
@@ -58,13 +64,18 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     names = [f"measurement {number}" for number in range(1, _FEATURES + 1)]
     table = read_table(path, ["date", *names, "class"], header=False, missing="?")
     days = stamps(table["date"], "%m/%d/%Y", path) / _DAY
-    return days, numbers(table, names, path, gaps=True), ids(table["class"], {0.0: 0, 1.0: 1}, path, "a class")
+    return (
+        days,
+        numbers(table, names, path, gaps=True),
+        ids(table["class"], {0.0: 0, 1.0: 1}, path, "a class"),
+    )
 
 
 def _clean(days: np.ndarray, x: np.ndarray, y: np.ndarray) -> dict[str, Split]:
     parts = scaled(timed(days, x, y, _LONGEST_GAP, valid=0.15, test=0.15))
     filled = {
-        name: [Recording(np.nan_to_num(one.x), one.y, one.elapsed) for one in recordings] for name, recordings in parts.items()
+        name: [Recording(np.nan_to_num(one.x), one.y, one.elapsed) for one in recordings]
+        for name, recordings in parts.items()
     }
     return split(filled, _WINDOW, _STRIDE)
 
@@ -72,7 +83,9 @@ def _clean(days: np.ndarray, x: np.ndarray, y: np.ndarray) -> dict[str, Split]:
 def _paper(x: np.ndarray, y: np.ndarray) -> dict[str, Split]:
     x = np.nan_to_num(x)
     whole = windows([Recording((x - x.mean()) / x.std(), y)], _WINDOW, _STRIDE, last=False)
-    return dealt(Split(np.ascontiguousarray(whole.x.swapaxes(0, 1)), np.ascontiguousarray(whole.y.T)), _SEED)
+    return dealt(
+        Split(np.ascontiguousarray(whole.x.swapaxes(0, 1)), np.ascontiguousarray(whole.y.T)), _SEED
+    )
 
 
 def _logistic(train: Split, valid: Split) -> float:

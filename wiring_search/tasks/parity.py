@@ -1,14 +1,16 @@
-"""Parity of a bit stream, also called XOR: has the stream an odd number of ones? Asked for once, at its end.
+"""Parity of a bit stream, also called XOR: has the stream an odd number of ones? Asked for once, at
+its end.
 
-The task of the ODE-LSTM paper (Lechner and Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time
-Series", 2020): 2 to 31 bits (or up to the lag asked for), drawn uniformly, padded to one step more. `parity-dense`
-reads one bit a step, each 1/32 time units long. `parity` reads events: a step a run of equal bits, its length / 32 as
-the time elapsed; there the count of ones is in the times alone, which are no feature: a network must know about time to
-know the answer.
+The task of the ODE-LSTM paper (Lechner and Hasani, "Learning Long-Term Dependencies in
+Irregularly-Sampled Time Series", 2020): 2 to 31 bits (or up to the lag asked for), drawn uniformly,
+padded to one step more. `parity-dense` reads one bit a step, each 1/32 time units long. `parity`
+reads events: a step a run of equal bits, its length / 32 as the time elapsed; there the count of
+ones is in the times alone, which are no feature: a network must know about time to know the answer.
 
-Bits are 0 or 1. Streams are drawn from a fixed seed, as many for training as asked for and a tenth of that for
-validation and for test; only streams of a few bits occur in two splits. Always giving the same answer is right in
-half of the cases (the published accuracy of LTC on events, 49.11 %, is that of a constant).
+Bits are 0 or 1. Streams are drawn from a fixed seed, as many for training as asked for and a tenth
+of that for validation and for test; only streams of a few bits occur in two splits. Always giving
+the same answer is right in half of the cases (the published accuracy of LTC on events, 49.11 %, is
+that of a constant).
 """
 
 import numpy as np
@@ -31,8 +33,11 @@ def load_dense(options: TaskOptions) -> Task:
     return _task("parity-dense", dense, options)
 
 
-def streams(samples: int, seed: tuple[int, ...], longest: int = _LONGEST) -> tuple[np.ndarray, np.ndarray]:
-    """Bits (samples, longest + 1) int64, 0 beyond their end, and how many of them are valid (samples,) int64."""
+def streams(
+    samples: int, seed: tuple[int, ...], longest: int = _LONGEST
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bits (samples, longest + 1) int64, 0 beyond their end, and how many of them are valid
+    (samples,) int64."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(_SHORTEST, longest + 1, samples)
     bits = rng.integers(0, 2, (samples, longest + 1))
@@ -72,7 +77,9 @@ def _split(values: np.ndarray, elapsed: np.ndarray, lengths: np.ndarray, bits: n
 
 def _task(name: str, form, options: TaskOptions) -> Task:
     longest = lag_of(name, options, _LONGEST, least=_SHORTEST)
-    parts = splits(name, options, _SEED, lambda samples, seed: form(*streams(samples, seed, longest)))
+    parts = splits(
+        name, options, _SEED, lambda samples, seed: form(*streams(samples, seed, longest))
+    )
     train, valid = parts["train"], parts["valid"]
     return Task(
         name=name,

@@ -1,15 +1,17 @@
-"""Person: what a person does, from the places of four tags worn at ankles, chest and belt, reading by reading.
+"""Person: what a person does, from the places of four tags worn at ankles, chest and belt, reading
+by reading.
 
-Kaluža et al., "An Agent-Based Approach to Care in Independent Living", 2010 (UCI, Localization Data for Person Activity):
-`ConfLongDemo_JSI.txt`, five people (A … E), five recordings each, eleven activities, merged to seven as in the papers:
-lying, sitting, standing up, walking, falling, on all fours, sitting on the ground. A reading is one tag (one-hot) and
-its x, y, z in metres.
+Kaluža et al., "An Agent-Based Approach to Care in Independent Living", 2010 (UCI, Localization Data
+for Person Activity): `ConfLongDemo_JSI.txt`, five people (A … E), five recordings each, eleven
+activities, merged to seven as in the papers: lying, sitting, standing up, walking, falling, on all
+fours, sitting on the ground. A reading is one tag (one-hot) and its x, y, z in metres.
 
-Clean: people are kept apart: the last one tests, the one before validates, the others train; windows of 32 readings,
-stride 16; places as z-scores by the training rows. Readings come at irregular times: elapsed counts units of 100 ms, at
-least 0.01 (the millisecond of the time stamps) where tags are read at once; a recording begins with 1. Paper (LTC, table
-4): no times, no scaling; the windows of all people dealt at random 75/10/15, each overlapping its neighbours by half;
-the last recording is lost, as the published script only keeps one when the next begins.
+Clean: people are kept apart: the last one tests, the one before validates, the others train;
+windows of 32 readings, stride 16; places as z-scores by the training rows. Readings come at
+irregular times: elapsed counts units of 100 ms, at least 0.01 (the millisecond of the time stamps)
+where tags are read at once; a recording begins with 1. Paper (LTC, table 4): no times, no scaling;
+the windows of all people dealt at random 75/10/15, each overlapping its neighbours by half; the
+last recording is lost, as the published script only keeps one when the next begins.
 """
 
 from pathlib import Path
@@ -69,7 +71,8 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path: Path) -> list[tuple[str, Recording]]:
-    """The recordings in the order of the file, each with the letter of its person; rows in the order of their times."""
+    """The recordings in the order of the file, each with the letter of its person; rows in the
+    order of their times."""
     table = read_table(path, _COLUMNS, header=False)
     tags = np.eye(len(_TAGS))[ids(table["tag"], _TAGS, path, "a tag")]
     x = np.concatenate([tags, numbers(table, ["x", "y", "z"], path)], axis=1)
@@ -87,14 +90,18 @@ def read(path: Path) -> list[tuple[str, Recording]]:
 def _by_person(recordings: list[tuple[str, Recording]]) -> Parts:
     people = sorted({person for person, _ in recordings})
     if len(people) < 3:
-        raise ValueError(f"{_FILE} has the people {', '.join(people)}; three or more are wanted, to keep the splits apart")
+        raise ValueError(
+            f"{_FILE} has the people {', '.join(people)}; three or more are wanted, to keep the splits apart"
+        )
     of = {person: "train" for person in people[:-2]} | {people[-2]: "valid", people[-1]: "test"}
     parts: Parts = {"train": [], "valid": [], "test": []}
     for person, recording in recordings:
         parts[of[person]].append(recording)
     tags = len(_TAGS)
     scale = Scale.of(np.concatenate([recording.x[:, tags:] for recording in parts["train"]]))
-    return {part: [_placed(recording, scale) for recording in chosen] for part, chosen in parts.items()}
+    return {
+        part: [_placed(recording, scale) for recording in chosen] for part, chosen in parts.items()
+    }
 
 
 def _placed(recording: Recording, scale: Scale) -> Recording:

@@ -1,13 +1,15 @@
 """Power: the active power of a household from its other meters, minute by minute.
 
-UCI, Individual Household Electric Power Consumption: a house at Sceaux, December 2006 to November 2010,
-`household_power_consumption.txt` (2,075,259 rows, fields between semicolons, "?" where a minute is missing). Target: the
-global active power as a z-score at every step, from reactive power, voltage, current and three sub-meters; windows of
-32 minutes, stride 32. Beware: current times voltage nearly is the target, so look at the linear baseline first.
+UCI, Individual Household Electric Power Consumption: a house at Sceaux, December 2006 to November
+2010, `household_power_consumption.txt` (2,075,259 rows, fields between semicolons, "?" where a
+minute is missing). Target: the global active power as a z-score at every step, from reactive power,
+voltage, current and three sub-meters; windows of 32 minutes, stride 32. Beware: current times
+voltage nearly is the target, so look at the linear baseline first.
 
-Clean: the record is cut in time, 75 % train, 10 % validate, 15 % test, scaled by the training rows. Missing minutes are
-left out, the elapsed time (in minutes) says so, and no window runs over a gap of more than an hour. Paper (LTC, table
-3): missing values are those of the minute before, targets too; scaled by all rows; windows dealt at random 75/10/15.
+Clean: the record is cut in time, 75 % train, 10 % validate, 15 % test, scaled by the training rows.
+Missing minutes are left out, the elapsed time (in minutes) says so, and no window runs over a gap
+of more than an hour. Paper (LTC, table 3): missing values are those of the minute before, targets
+too; scaled by all rows; windows dealt at random 75/10/15.
 """
 
 from pathlib import Path
@@ -56,7 +58,8 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Minutes (rows,), and the seven values (rows, 7), the target first, NaN where they are missing."""
+    """Minutes (rows,), and the seven values (rows, 7), the target first, NaN where they are
+    missing."""
     table = read_table(path, ["Date", "Time", *_COLUMNS], separator=";", missing="?")
     seconds = stamps(table["Date"] + " " + table["Time"], "%d/%m/%Y %H:%M:%S", path)
     return seconds / 60.0, numbers(table, _COLUMNS, path, gaps=True)
@@ -65,13 +68,21 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _clean(minutes: np.ndarray, values: np.ndarray) -> dict[str, Split]:
     there = np.isfinite(values).all(axis=1)
     minutes, values = minutes[there], values[there]
-    return split(scaled(timed(minutes, values[:, 1:], values[:, :1], _LONGEST_GAP, 0.1, 0.15), targets=True), _WINDOW, _WINDOW)
+    return split(
+        scaled(timed(minutes, values[:, 1:], values[:, :1], _LONGEST_GAP, 0.1, 0.15), targets=True),
+        _WINDOW,
+        _WINDOW,
+    )
 
 
 def _paper(values: np.ndarray) -> dict[str, Split]:
     import pandas
 
     # Before the first value of a column the paper's script takes the column's number.
-    values = pandas.DataFrame(values).ffill().fillna({place: place for place in range(7)}).to_numpy()
+    values = (
+        pandas.DataFrame(values).ffill().fillna({place: place for place in range(7)}).to_numpy()
+    )
     values = Scale.of(values)(values)
-    return dealt(windows([Recording(values[:, 1:], values[:, :1])], _WINDOW, _WINDOW, last=False), _SEED)
+    return dealt(
+        windows([Recording(values[:, 1:], values[:, :1])], _WINDOW, _WINDOW, last=False), _SEED
+    )

@@ -1,13 +1,14 @@
-"""Delayed recall: at each step of a stream of random bits, tell the bit of k steps ago, for every k of a ladder at once.
+"""Delayed recall: at each step of a stream of random bits, tell the bit of k steps ago, for every k
+of a ladder at once.
 
-Bits are ±1 and one is read a step. The lags are 1, 2, 4, 8 … up to the longest; output j is the bit of lags[j] steps
-ago, a regression whose sign is the answer. So one training gives a whole curve of accuracy over lag, where copy memory
-needs a training a lag. (Jaeger, "Short term memory in echo state networks", GMD report 152, 2001, asks a reservoir the
-same with real numbers.)
+Bits are ±1 and one is read a step. The lags are 1, 2, 4, 8 … up to the longest; output j is the bit
+of lags[j] steps ago, a regression whose sign is the answer. So one training gives a whole curve of
+accuracy over lag, where copy memory needs a training a lag. (Jaeger, "Short term memory in echo
+state networks", GMD report 152, 2001, asks a reservoir the same with real numbers.)
 
-A stream is twice as long as the longest lag, and its second half is scored: there every bit asked for has been read, and
-all lags are judged on the same steps. Bits are independent: knowing nothing means telling 0 (error 1) or guessing (half
-of the signs right).
+A stream is twice as long as the longest lag, and its second half is scored: there every bit asked
+for has been read, and all lags are judged on the same steps. Bits are independent: knowing nothing
+means telling 0 (error 1) or guessing (half of the signs right).
 """
 
 import numpy as np
@@ -31,7 +32,10 @@ def load(options: TaskOptions) -> Task:
         outputs=len(lags),
         metric="mse",
         **parts,
-        baselines={"always 0": baselines.constant(parts["valid"], 0.0), "mean": baselines.mean(parts["train"], parts["valid"])},
+        baselines={
+            "always 0": baselines.constant(parts["valid"], 0.0),
+            "mean": baselines.mean(parts["train"], parts["valid"]),
+        },
         source=f"random bits from a fixed seed, lags {', '.join(map(str, lags))}",
     )
 
@@ -55,7 +59,8 @@ def streams(samples: int, seed: tuple[int, ...], lags: tuple[int, ...]) -> Split
 
 
 def sign_errors(predictions: np.ndarray, split: Split) -> np.ndarray:
-    """The share of wrong signs for each lag: (candidates, lags), NaN where a prediction is not finite.
+    """The share of wrong signs for each lag: (candidates, lags), NaN where a prediction is not
+    finite.
 
     predictions: (candidates, samples, T, lags).
     """

@@ -1,13 +1,15 @@
-"""MNIST's handwritten digits as sequences, from the four original files (`train-images-idx3-ubyte` …, or .gz).
+"""MNIST's handwritten digits as sequences, from the four original files (`train-images-idx3-ubyte`
+…, or .gz).
 
-`smnist` reads an image row by row, 28 steps of 28 pixels in 0 … 1, as the LTC paper does (table 3). `smnist-events` is
-that of the ODE-LSTM paper (Lechner and Hasani, 2020): the 784 pixels, black or white (above 128), one after the other; an
-event where the colour changes, its feature the new colour, its elapsed time the pixels since the event before / 256;
-the last run is not told, and what is beyond 256 events neither. The digit is asked for at the end.
+`smnist` reads an image row by row, 28 steps of 28 pixels in 0 … 1, as the LTC paper does (table 3).
+`smnist-events` is that of the ODE-LSTM paper (Lechner and Hasani, 2020): the 784 pixels, black or
+white (above 128), one after the other; an event where the colour changes, its feature the new
+colour, its elapsed time the pixels since the event before / 256; the last run is not told, and what
+is beyond 256 events neither. The digit is asked for at the end.
 
-The first nine tenths of the training file train, the rest validates, the test file tests. No image is in two splits, so
-the LTC paper's protocol is the clean one too, and `--protocol paper` is the same (the ODE-LSTM paper had no validation
-split).
+The first nine tenths of the training file train, the rest validates, the test file tests. No image
+is in two splits, so the LTC paper's protocol is the clean one too, and `--protocol paper` is the
+same (the ODE-LSTM paper had no validation split).
 """
 
 import gzip
@@ -22,7 +24,12 @@ from wiring_search.tasks.options import TaskOptions, folder_of_files, plain_or_g
 from wiring_search.tasks.task import Split, Task
 
 _ADDRESS = "http://yann.lecun.com/exdb/mnist"
-_FILES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+_FILES = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+]
 _SIDE, _CLASSES, _TRAINING_SHARE = 28, 10, 0.9
 _WHITE, _MOST_EVENTS = 128, 256
 
@@ -30,7 +37,10 @@ _WHITE, _MOST_EVENTS = 128, 256
 def load_rows(options: TaskOptions) -> Task:
     """Raises ValueError for files that are absent or broken."""
     images = _images(options, "smnist")
-    splits = {part: Split((x / np.float32(255.0)).astype(np.float32), y) for part, (x, y) in images.items()}
+    splits = {
+        part: Split((x / np.float32(255.0)).astype(np.float32), y)
+        for part, (x, y) in images.items()
+    }
     linear = baselines.linear_classes(splits["train"], splits["valid"])
     return _task("smnist", splits, {"linear on all pixels": linear}, "row by row")
 
@@ -46,7 +56,9 @@ def load_events(options: TaskOptions) -> Task:
 def events(images: np.ndarray, y: np.ndarray) -> Split:
     """Images (n, 28, 28) as changes of colour."""
     white = images.reshape(len(images), -1) > _WHITE
-    changes = np.concatenate([np.ones((len(white), 1), bool), white[:, 1:] != white[:, :-1]], axis=1)
+    changes = np.concatenate(
+        [np.ones((len(white), 1), bool), white[:, 1:] != white[:, :-1]], axis=1
+    )
     rows, pixels = np.nonzero(changes)
     counts = changes.sum(axis=1)
     first = np.cumsum(counts) - counts
@@ -61,8 +73,9 @@ def events(images: np.ndarray, y: np.ndarray) -> Split:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The array of unsigned bytes in a file of the IDX format: two zeros, 8 for the type, the number of dimensions, each
-    dimension in four bytes (most significant first), the values. Raises ValueError for any other content."""
+    """The array of unsigned bytes in a file of the IDX format: two zeros, 8 for the type, the
+    number of dimensions, each dimension in four bytes (most significant first), the values. Raises
+    ValueError for any other content."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (EOFError, OSError, zlib.error) as cause:
@@ -70,7 +83,9 @@ def read_idx(path: Path) -> np.ndarray:
     start = 4 + 4 * data[3] if len(data) > 3 else 4
     shape = [int.from_bytes(data[place : place + 4], "big") for place in range(4, start, 4)]
     if data[:3] != b"\0\0\x08" or len(data) != start + math.prod(shape):
-        raise ValueError(f"{path} is no whole IDX file of unsigned bytes ({len(data):,} bytes); fetch it again")
+        raise ValueError(
+            f"{path} is no whole IDX file of unsigned bytes ({len(data):,} bytes); fetch it again"
+        )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
@@ -79,13 +94,21 @@ def _images(options: TaskOptions, task: str) -> dict[str, tuple[np.ndarray, np.n
     folder = folder_of_files(options, task, _FILES, _ADDRESS, gzipped=True)
     x, y, test_x, test_y = [read_idx(plain_or_gzipped(folder / name)) for name in _FILES]
     for images, digits, name in ((x, y, _FILES[0]), (test_x, test_y, _FILES[2])):
-        if images.shape[1:] != (_SIDE, _SIDE) or digits.shape != images.shape[:1] or not (digits < _CLASSES).all():
-            raise ValueError(f"{name} has shape {images.shape}, its labels {digits.shape}; (n, 28, 28) and n digits are wanted")
+        if (
+            images.shape[1:] != (_SIDE, _SIDE)
+            or digits.shape != images.shape[:1]
+            or not (digits < _CLASSES).all()
+        ):
+            raise ValueError(
+                f"{name} has shape {images.shape}, its labels {digits.shape}; (n, 28, 28) and n digits are wanted"
+            )
     end = int(_TRAINING_SHARE * len(x))
     parts = {"train": (x[:end], y[:end]), "valid": (x[end:], y[end:]), "test": (test_x, test_y)}
     empty = [part for part, (_, digits) in parts.items() if not len(digits)]
     if empty:
-        raise ValueError(f"{folder} has too few images: {len(x)} and {len(test_x)}, none for the {empty[0]} split")
+        raise ValueError(
+            f"{folder} has too few images: {len(x)} and {len(test_x)}, none for the {empty[0]} split"
+        )
     return {part: (images, digits.astype(np.int64)) for part, (images, digits) in parts.items()}
 
 
@@ -97,6 +120,9 @@ def _task(name: str, splits: dict[str, Split], trivial: dict[str, float], how: s
         outputs=_CLASSES,
         metric="accuracy",
         **splits,
-        baselines={"majority class": baselines.majority(splits["train"], splits["valid"]), **trivial},
+        baselines={
+            "majority class": baselines.majority(splits["train"], splits["valid"]),
+            **trivial,
+        },
         source=f"MNIST {how}, {_ADDRESS}",
     )

@@ -1,11 +1,12 @@
 """From recordings to three splits: what the tasks on real data share.
 
-A recording is a stretch of rows without an interruption. The clean way: recordings are given to train, valid and test
-whole (files, subjects) or cut in time, inputs are scaled by the training rows, and only then is each recording cut into
-windows; so no window, and no statistic, crosses a split. The scripts of the LTC paper (Hasani et al., AAAI 2021) go the
-other way round: windows first, scaled by all rows, then dealt at random (`dealt`), so that overlapping windows of one
-recording end in different splits, and errors come out too small. Those scripts also leave out the last window that
-would fit (`last=False`).
+A recording is a stretch of rows without an interruption. The clean way: recordings are given to
+train, valid and test whole (files, subjects) or cut in time, inputs are scaled by the training
+rows, and only then is each recording cut into windows; so no window, and no statistic, crosses a
+split. The scripts of the LTC paper (Hasani et al., AAAI 2021) go the other way round: windows
+first, scaled by all rows, then dealt at random (`dealt`), so that overlapping windows of one
+recording end in different splits, and errors come out too small. Those scripts also leave out the
+last window that would fit (`last=False`).
 """
 
 from dataclasses import dataclass, replace
@@ -21,15 +22,17 @@ PARTS = ("train", "valid", "test")
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """x: (rows, F). y: class ids (rows,), or values (rows, O). elapsed: (rows,) time units since the row before, or None
-    for 1.0 everywhere."""
+    """x: (rows, F). y: class ids (rows,), or values (rows, O). elapsed: (rows,) time units since
+    the row before, or None for 1.0 everywhere."""
 
     x: np.ndarray
     y: np.ndarray
     elapsed: np.ndarray | None = None
 
     def rows(self, which: slice) -> "Recording":
-        return Recording(self.x[which], self.y[which], None if self.elapsed is None else self.elapsed[which])
+        return Recording(
+            self.x[which], self.y[which], None if self.elapsed is None else self.elapsed[which]
+        )
 
 
 Parts = dict[str, list[Recording]]
@@ -42,14 +45,18 @@ def in_time(rows: int, valid: float, test: float) -> dict[str, slice]:
 
 
 def runs(breaks: np.ndarray) -> list[slice]:
-    """Slices of the rows between breaks; (rows,) bool, True where a row does not follow on the one before."""
+    """Slices of the rows between breaks; (rows,) bool, True where a row does not follow on the one
+    before."""
     starts = np.union1d(0, np.flatnonzero(breaks))
     return [slice(int(a), int(b)) for a, b in zip(starts, [*starts[1:], len(breaks)], strict=True)]
 
 
-def timed(times: np.ndarray, x: np.ndarray, y: np.ndarray, longest_gap: float, valid: float, test: float) -> Parts:
-    """One record with the time of each row, cut in time into the parts, and each part where a gap is longer than
-    `longest_gap`. The first row of a recording counts as one time unit after nothing."""
+def timed(
+    times: np.ndarray, x: np.ndarray, y: np.ndarray, longest_gap: float, valid: float, test: float
+) -> Parts:
+    """One record with the time of each row, cut in time into the parts, and each part where a gap
+    is longer than `longest_gap`. The first row of a recording counts as one time unit after
+    nothing."""
     parts: Parts = {}
     for name, rows in in_time(len(times), valid, test).items():
         elapsed = np.diff(times[rows], prepend=times[rows][:1] - 1.0)
@@ -62,15 +69,22 @@ def timed(times: np.ndarray, x: np.ndarray, y: np.ndarray, longest_gap: float, v
 def scaled(parts: Parts, targets: bool = False) -> Parts:
     """Inputs, and `targets` where asked, as z-scores by the rows that train."""
     x_scale = Scale.of(np.concatenate([recording.x for recording in parts["train"]]))
-    parts = {name: [replace(part, x=x_scale(part.x)) for part in recordings] for name, recordings in parts.items()}
+    parts = {
+        name: [replace(part, x=x_scale(part.x)) for part in recordings]
+        for name, recordings in parts.items()
+    }
     if targets:
         y_scale = Scale.of(np.concatenate([recording.y for recording in parts["train"]]))
-        parts = {name: [replace(part, y=y_scale(part.y)) for part in recordings] for name, recordings in parts.items()}
+        parts = {
+            name: [replace(part, y=y_scale(part.y)) for part in recordings]
+            for name, recordings in parts.items()
+        }
     return parts
 
 
 def windows(recordings: list[Recording], window: int, stride: int, last: bool = True) -> Split:
-    """All windows of all recordings, of one split or yet to be dealt; `last`: with the last one that fits.
+    """All windows of all recordings, of one split or yet to be dealt; `last`: with the last one
+    that fits.
 
     Raises ValueError where there is none.
     """
@@ -78,42 +92,57 @@ def windows(recordings: list[Recording], window: int, stride: int, last: bool = 
     pieces = [piece for piece in pieces if len(piece.x) >= window]
     if not pieces:
         longest = max((len(recording.x) for recording in recordings), default=0)
-        raise ValueError(f"the longest recording has {longest} rows, too few for a window of {window}")
+        raise ValueError(
+            f"the longest recording has {longest} rows, too few for a window of {window}"
+        )
     timed = pieces[0].elapsed is not None
     return Split(
         np.concatenate([cut(piece.x, window, stride) for piece in pieces]).astype(np.float32),
         _target(np.concatenate([cut(piece.y, window, stride) for piece in pieces])),
-        np.concatenate([cut(piece.elapsed, window, stride) for piece in pieces]).astype(np.float32) if timed else None,
+        np.concatenate([cut(piece.elapsed, window, stride) for piece in pieces]).astype(np.float32)
+        if timed
+        else None,
     )
 
 
-def split(parts: Parts, window: int, stride: int, test_stride: int | None = None, last: bool = True) -> dict[str, Split]:
-    """The windows of each part. test_stride: another stride for the test part. Raises ValueError, with the part's name,
-    where one has none."""
+def split(
+    parts: Parts, window: int, stride: int, test_stride: int | None = None, last: bool = True
+) -> dict[str, Split]:
+    """The windows of each part. test_stride: another stride for the test part. Raises ValueError,
+    with the part's name, where one has none."""
     result = {}
     for name in PARTS:
         try:
-            result[name] = windows(parts[name], window, test_stride if name == "test" and test_stride else stride, last)
+            result[name] = windows(
+                parts[name], window, test_stride if name == "test" and test_stride else stride, last
+            )
         except ValueError as fault:
-            raise ValueError(f"no sequence for the {name} split: {fault}; give longer files") from fault
+            raise ValueError(
+                f"no sequence for the {name} split: {fault}; give longer files"
+            ) from fault
     return result
 
 
 def dealt(whole: Split, seed: int, valid: float = 0.1, test: float = 0.15) -> dict[str, Split]:
-    """Windows dealt at random, as the LTC paper's scripts do with that seed: the first tenth of a permutation validates,
-    the next shares test, the rest trains. Raises ValueError where a split gets none."""
+    """Windows dealt at random, as the LTC paper's scripts do with that seed: the first tenth of a
+    permutation validates, the next shares test, the rest trains. Raises ValueError where a split
+    gets none."""
     order = np.random.RandomState(seed).permutation(len(whole))
     first = int(valid * len(whole))
     second = first + int(test * len(whole))
     if first < 1 or (test > 0 and second == first):
-        raise ValueError(f"{len(whole)} windows are too few to be dealt to three splits; give longer files")
+        raise ValueError(
+            f"{len(whole)} windows are too few to be dealt to three splits; give longer files"
+        )
     result = {"train": taken(whole, order[second:]), "valid": taken(whole, order[:first])}
     return {**result, "test": taken(whole, order[first:second])} if test > 0 else result
 
 
 def taken(whole: Split, index: np.ndarray) -> Split:
     """The samples of these numbers."""
-    optional = [None if values is None else values[index] for values in (whole.elapsed, whole.lengths)]
+    optional = [
+        None if values is None else values[index] for values in (whole.elapsed, whole.lengths)
+    ]
     return Split(whole.x[index], whole.y[index], *optional)
 
 

@@ -1,8 +1,8 @@
 """A task: sequences with targets, cut into three splits, as plain numpy values.
 
-Train is for weights, validation for the search and early stopping, test is sealed until winners are retrained:
-nothing in the search reads `Task.test`. Overlapping windows never cross a split; scaling statistics come from the
-training split.
+Train is for weights, validation for the search and early stopping, test is sealed until winners are
+retrained: nothing in the search reads `Task.test`. Overlapping windows never cross a split; scaling
+statistics come from the training split.
 """
 
 from dataclasses import dataclass, replace
@@ -17,10 +17,11 @@ from wiring_search.tasks.columns import Columns
 class Split:
     """n samples of T steps with F features.
 
-    x: (n, T, F) float32. y: int64 class ids, (n,) or (n, T) with every step; or float32 values, (n, O) or (n, T, O).
-    elapsed: (n, T) float32 time units since the previous step, or None for 1.0 everywhere.
-    lengths: (n,) int64 valid steps of each sample (the rest is padding), or None where all T are valid.
-    scored: (n, T) bool, with every step: the steps whose targets count, in training too; or None for all valid ones.
+    x: (n, T, F) float32. y: int64 class ids, (n,) or (n, T) with every step; or float32 values, (n,
+    O) or (n, T, O). elapsed: (n, T) float32 time units since the previous step, or None for 1.0
+    everywhere. lengths: (n,) int64 valid steps of each sample (the rest is padding), or None where
+    all T are valid. scored: (n, T) bool, with every step: the steps whose targets count, in
+    training too; or None for all valid ones.
     """
 
     x: np.ndarray
@@ -45,15 +46,16 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """name: as on the command line. kind: what the targets are. every_step: a target at each step, or one a sequence.
+    """name: as on the command line. kind: what the targets are. every_step: a target at each step,
+    or one a sequence.
 
-    outputs: readout size (classes, or target dimensions). metric: the name of the task's own metric: "accuracy" for
-    classification (error = 1 − accuracy), or "f1" of class 1 where that class is rare (error = 1 − F1); "mse" for
-    regression (error = mse).
-    baselines: trivial rules and their *error on the validation split* by name, to stand beside every score.
-    source: where the data come from, one sentence. class_weights: what a sample of each class counts in the training loss,
-    None for all the same; errors are never weighted. inputs, targets: what the columns of x are, and those of y or the
-    classes; None where the task keeps neither names nor statistics.
+    outputs: readout size (classes, or target dimensions). metric: the name of the task's own
+    metric: "accuracy" for classification (error = 1 − accuracy), or "f1" of class 1 where that
+    class is rare (error = 1 − F1); "mse" for regression (error = mse). baselines: trivial rules and
+    their *error on the validation split* by name, to stand beside every score. source: where the
+    data come from, one sentence. class_weights: what a sample of each class counts in the training
+    loss, None for all the same; errors are never weighted. inputs, targets: what the columns of x
+    are, and those of y or the classes; None where the task keeps neither names nor statistics.
     """
 
     name: str
@@ -87,5 +89,6 @@ SHARES = ("accuracy", "f1")
 
 
 def value_of(metric: str, error: float) -> float:
-    """A task's own metric from its error: accuracy and F1 are shares, 1 − error; any other metric is the error itself."""
+    """A task's own metric from its error: accuracy and F1 are shares, 1 − error; any other metric
+    is the error itself."""
     return 1.0 - error if metric in SHARES else error

@@ -1,17 +1,19 @@
 """Traffic: how many cars pass in an hour, from weather and calendar of that hour and those before.
 
-UCI, Metro Interstate Traffic Volume: interstate 94 at Minneapolis–St Paul, hour by hour from 2012 to 2018,
-`Metro_Interstate_Traffic_Volume.csv` (or .csv.gz). The volume is asked for as a z-score at every step, windows of 32
-rows, stride 4. It is an estimate of the same hour, not a forecast, and most of it is the calendar: beware the mean of
-weekday and hour.
+UCI, Metro Interstate Traffic Volume: interstate 94 at Minneapolis–St Paul, hour by hour from 2012
+to 2018, `Metro_Interstate_Traffic_Volume.csv` (or .csv.gz). The volume is asked for as a z-score at
+every step, windows of 32 rows, stride 4. It is an estimate of the same hour, not a forecast, and
+most of it is the calendar: beware the mean of weekday and hour.
 
-Clean: the record is cut in time, 75 % train, 10 % validate, 15 % test; z-scores by the training rows. An hour that was
-written down several times (for several kinds of weather) counts once, the elapsed time is in hours, and no window runs
-over a gap of more than a day (ten months are missing from 2014 on). The holiday, which the file names at midnight only,
-holds all day; the hour is a sine and a cosine; what cannot be (0 K, metres of rain) is taken from the hour before. 8
-features. Paper (LTC, table 3): 7 features, 12,043 windows dealt at random 75/10/15, each overlapping seven
-neighbours on either side; volume scaled by all rows. There the holiday compares text with nothing and is constant, the
-hour is sin(π h / 24), the same at 8 and at 16 o'clock, and rows that repeat and gaps count as hours.
+Clean: the record is cut in time, 75 % train, 10 % validate, 15 % test; z-scores by the training
+rows. An hour that was written down several times (for several kinds of weather) counts once, the
+elapsed time is in hours, and no window runs over a gap of more than a day (ten months are missing
+from 2014 on). The holiday, which the file names at midnight only, holds all day; the hour is a sine
+and a cosine; what cannot be (0 K, metres of rain) is taken from the hour before. 8 features. Paper
+(LTC, table 3): 7 features, 12,043 windows dealt at random 75/10/15, each overlapping seven
+neighbours on either side; volume scaled by all rows. There the holiday compares text with nothing
+and is constant, the hour is sin(π h / 24), the same at 8 and at 16 o'clock, and rows that repeat
+and gaps count as hours.
 """
 
 from pathlib import Path
@@ -60,12 +62,14 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path: Path) -> "pandas.DataFrame":
-    """The rows as they stand: weather and volume as numbers, `time` in seconds, `day` in days, `weekday` from Monday,
-    `hour`, and whether a holiday is named."""
+    """The rows as they stand: weather and volume as numbers, `time` in seconds, `day` in days,
+    `weekday` from Monday, `hour`, and whether a holiday is named."""
     import pandas
 
     given = read_table(path, ["holiday", *_WEATHER, "date_time", "traffic_volume"])
-    table = pandas.DataFrame(numbers(given, [*_WEATHER, "traffic_volume"], path), columns=[*_WEATHER, "volume"])
+    table = pandas.DataFrame(
+        numbers(given, [*_WEATHER, "traffic_volume"], path), columns=[*_WEATHER, "volume"]
+    )
     table["time"] = stamps(given["date_time"], "%Y-%m-%d %H:%M:%S", path)
     table["day"] = table["time"] // _DAY
     table["weekday"] = (table["day"] + 3) % 7  # 1 January 1970 was a Thursday
@@ -81,11 +85,20 @@ def _clean(table: "pandas.DataFrame") -> tuple[dict[str, Split], dict[str, Split
     table["holiday"] = table.groupby("day")["holiday"].transform("any")
     table = table.sort_values("time", kind="stable").drop_duplicates("time")
     angle = 2 * np.pi * table["hour"] / 24
-    x = table[["holiday", *_WEATHER, "weekday"]].assign(sin=np.sin(angle), cos=np.cos(angle)).to_numpy(np.float64)
+    x = (
+        table[["holiday", *_WEATHER, "weekday"]]
+        .assign(sin=np.sin(angle), cos=np.cos(angle))
+        .to_numpy(np.float64)
+    )
 
     hours, volume = table["time"].to_numpy() / _HOUR, table[["volume"]].to_numpy()
-    of_x, of_calendar = [timed(hours, inputs, volume, _LONGEST_GAP, valid=0.1, test=0.15) for inputs in (x, _calendar(table))]
-    return tuple(split(scaled(parts, targets=True), _WINDOW, _STRIDE) for parts in (of_x, of_calendar))
+    of_x, of_calendar = [
+        timed(hours, inputs, volume, _LONGEST_GAP, valid=0.1, test=0.15)
+        for inputs in (x, _calendar(table))
+    ]
+    return tuple(
+        split(scaled(parts, targets=True), _WINDOW, _STRIDE) for parts in (of_x, of_calendar)
+    )
 
 
 def _paper(table: "pandas.DataFrame") -> tuple[dict[str, Split], dict[str, Split]]:
@@ -95,7 +108,10 @@ def _paper(table: "pandas.DataFrame") -> tuple[dict[str, Split], dict[str, Split
     x = np.column_stack([x, np.sin(np.pi * table["hour"] / 24)])
     volume = table[["volume"]].to_numpy()
     y = Scale.of(volume)(volume)
-    return tuple(dealt(windows([Recording(inputs, y)], _WINDOW, _STRIDE, last=False), _SEED) for inputs in (x, _calendar(table)))
+    return tuple(
+        dealt(windows([Recording(inputs, y)], _WINDOW, _STRIDE, last=False), _SEED)
+        for inputs in (x, _calendar(table))
+    )
 
 
 def _calendar(table: "pandas.DataFrame") -> np.ndarray:

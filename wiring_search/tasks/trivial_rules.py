@@ -1,7 +1,8 @@
-"""Trivial rules that every score is shown beside: a liquid network that loses to one of them has learned nothing
-worth its size.
+"""Trivial rules that every score is shown beside: a liquid network that loses to one of them has
+learned nothing worth its size.
 
-Each is fitted on the training split and returns its error on another split: 1 − accuracy, 1 − F1, or mean squared error.
+Each is fitted on the training split and returns its error on another split: 1 − accuracy, 1 − F1,
+or mean squared error.
 """
 
 from dataclasses import dataclass
@@ -37,10 +38,14 @@ def persistence(split: Split) -> float:
 
 
 def previous_target(split: Split) -> float:
-    """The target of the step before, from the second step of each window on; misses for classes, squared errors for
-    values."""
+    """The target of the step before, from the second step of each window on; misses for classes,
+    squared errors for values."""
     now, before = split.y[:, 1:], split.y[:, :-1]
-    return float(np.mean(now != before)) if np.issubdtype(split.y.dtype, np.integer) else float(np.mean((now - before) ** 2))
+    return (
+        float(np.mean(now != before))
+        if np.issubdtype(split.y.dtype, np.integer)
+        else float(np.mean((now - before) ** 2))
+    )
 
 
 def linear(train: Split, split: Split, lags: int) -> float:
@@ -87,7 +92,8 @@ def linear_classes(train: Split, split: Split) -> float:
 
 
 def nearest(train: Split, split: Split) -> float:
-    """The target of the nearest training sequence (Euclid, the padding included): misses, or squared errors."""
+    """The target of the nearest training sequence (Euclid, the padding included): misses, or
+    squared errors."""
     known, asked = (part.x.reshape(len(part), -1).astype(np.float64) for part in (train, split))
     distances = (known**2).sum(axis=1) - 2 * asked @ known.T
     found = train.y[distances.argmin(axis=1)]
@@ -96,7 +102,8 @@ def nearest(train: Split, split: Split) -> float:
 
 
 def group_mean(train: Split, split: Split) -> float:
-    """The mean training target of each value of the first input, where that names a group; of all, for a new one."""
+    """The mean training target of each value of the first input, where that names a group; of all,
+    for a new one."""
     groups, places = np.unique(train.x[:, :, 0], return_inverse=True)
     targets, places = train.y[:, :, 0].astype(np.float64).ravel(), places.ravel()
     means = np.bincount(places, targets) / np.bincount(places)

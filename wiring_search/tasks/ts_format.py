@@ -1,9 +1,11 @@
-"""The text format of the UEA/UCR archive of time series (`.ts`, https://www.aeon-toolkit.org/en/stable/api_reference/data_format.html).
+"""The text format of the UEA/UCR archive of time series (`.ts`,
+https://www.aeon-toolkit.org/en/stable/api_reference/data_format.html).
 
-Lines with # are comments; lines with @ say what the file holds (`@timeStamps`, `@dimensions`, `@classLabel true A B`, or
-`@targetLabel true` …, in any case); after `@data` each line is a series: its dimensions and at last its label, between
-colons, each dimension a list of values between commas, or of (time, value) where there are time stamps, a number or a
-date. "?" or NaN is a missing value. What the lines hold counts, not what the header says of lengths and missing values.
+Lines with # are comments; lines with @ say what the file holds (`@timeStamps`, `@dimensions`,
+`@classLabel true A B`, or `@targetLabel true` …, in any case); after `@data` each line is a series:
+its dimensions and at last its label, between colons, each dimension a list of values between
+commas, or of (time, value) where there are time stamps, a number or a date. "?" or NaN is a missing
+value. What the lines hold counts, not what the header says of lengths and missing values.
 """
 
 import re
@@ -19,8 +21,8 @@ _MISSING = ("?", "nan")
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """values: (steps, dimensions) float64, NaN where one is missing. times: (steps,) rising numbers, seconds where the
-    file has dates, or None. label: as it stands. line: where."""
+    """values: (steps, dimensions) float64, NaN where one is missing. times: (steps,) rising
+    numbers, seconds where the file has dates, or None. label: as it stands. line: where."""
 
     values: np.ndarray
     times: np.ndarray | None
@@ -30,8 +32,8 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class TsFile:
-    """kind: of the labels. labels: the classes that the header names, in its order; none for a regression, or where it
-    names none."""
+    """kind: of the labels. labels: the classes that the header names, in its order; none for a
+    regression, or where it names none."""
 
     path: Path
     kind: str
@@ -41,7 +43,9 @@ class TsFile:
 
 def read(path: Path) -> TsFile:
     """Raises ValueError, with the number of the line, for what does not follow the format."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()  # comments may be of any encoding
+    lines = path.read_text(
+        encoding="utf-8", errors="replace"
+    ).splitlines()  # comments may be of any encoding
     header, start = _header(path, lines)
     kind, labels = _labels(path, header)
     dimensions = _dimensions(path, header)
@@ -83,7 +87,9 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], int]:
         if name.startswith("@"):
             header[name[1:].lower()] = "".join(rest).strip()
         elif not name.startswith("#"):
-            raise ValueError(f"{path.name}, line {place}: {line.strip()[:40]!r} where a line with @ of the header is wanted")
+            raise ValueError(
+                f"{path.name}, line {place}: {line.strip()[:40]!r} where a line with @ of the header is wanted"
+            )
     raise ValueError(f"{path.name} has no line @data; it is no .ts file, or not a whole one")
 
 
@@ -96,7 +102,9 @@ def _labels(path: Path, header: dict[str, str]) -> tuple[str, tuple[str, ...]]:
         return "classification", tuple(header["classlabel"].split()[1:])
     if _is(header, "targetlabel"):
         return "regression", ()
-    raise ValueError(f"{path.name} has neither @classLabel true nor @targetLabel true: there is nothing to learn")
+    raise ValueError(
+        f"{path.name} has neither @classLabel true nor @targetLabel true: there is nothing to learn"
+    )
 
 
 def _dimensions(path: Path, header: dict[str, str]) -> int | None:
@@ -112,15 +120,21 @@ def _dimensions(path: Path, header: dict[str, str]) -> int | None:
 def _series(line: str, timed: bool, dimensions: int | None, place: int) -> Series:
     *parts, label = _OUTSIDE_BRACKETS.split(line) if timed else line.split(":")
     if len(parts) != (dimensions or len(parts)) or not parts:
-        raise ValueError(f"{len(parts)} dimensions and a label where {dimensions or 'one or more'} and a label are wanted")
+        raise ValueError(
+            f"{len(parts)} dimensions and a label where {dimensions or 'one or more'} and a label are wanted"
+        )
     if not label.strip():
         raise ValueError("no label after the last colon")
     pairs = [_pairs(part) if timed else (None, part.split(",")) for part in parts]
     lengths = {len(texts) for _, texts in pairs}
     if len(lengths) > 1:
-        raise ValueError(f"dimensions of {min(lengths)} and of {max(lengths)} steps; a series needs all of them at every step")
+        raise ValueError(
+            f"dimensions of {min(lengths)} and of {max(lengths)} steps; a series needs all of them at every step"
+        )
     if any(times != pairs[0][0] for times, _ in pairs):
-        raise ValueError("dimensions have different time stamps; a series needs all of them at every time")
+        raise ValueError(
+            "dimensions have different time stamps; a series needs all of them at every time"
+        )
     values = np.stack([_values(texts) for _, texts in pairs], axis=1)
     return Series(values, _times(pairs[0][0]) if timed else None, label.strip(), place)
 
@@ -128,12 +142,16 @@ def _series(line: str, timed: bool, dimensions: int | None, place: int) -> Serie
 def _pairs(part: str) -> tuple[list[str], list[str]]:
     found = _PAIR.findall(part)
     if not found or _PAIR.sub("", part).replace(",", "").strip():
-        raise ValueError(f"{part[:40]!r} where (time,value),(time,value) … are wanted, as @timeStamps is true")
+        raise ValueError(
+            f"{part[:40]!r} where (time,value),(time,value) … are wanted, as @timeStamps is true"
+        )
     return [time.strip() for time, _ in found], [value for _, value in found]
 
 
 def _values(texts: list[str]) -> np.ndarray:
-    return np.array([np.nan if text.strip().lower() in _MISSING else number(text) for text in texts])
+    return np.array(
+        [np.nan if text.strip().lower() in _MISSING else number(text) for text in texts]
+    )
 
 
 def _times(texts: list[str]) -> np.ndarray:
@@ -148,5 +166,7 @@ def _times(texts: list[str]) -> np.ndarray:
             ) from None
     if not np.isfinite(times).all() or not (np.diff(times) > 0).all():
         place = int(np.argmin(np.append(True, np.diff(times) > 0)))
-        raise ValueError(f"time stamp {texts[place]!r} does not come after {texts[max(place - 1, 0)]!r}; times must rise")
+        raise ValueError(
+            f"time stamp {texts[place]!r} does not come after {texts[max(place - 1, 0)]!r}; times must rise"
+        )
     return times

@@ -1,11 +1,13 @@
-"""Any data set of the UEA/UCR archive of multivariate time series, or of its regression sibling: `NAME_TRAIN.ts` and
-`NAME_TEST.ts` (Bagnall et al., "The UEA multivariate time series classification archive", 2018; Tan et al., "Time Series
-Extrinsic Regression", 2021; https://www.timeseriesclassification.com).
+"""Any data set of the UEA/UCR archive of multivariate time series, or of its regression sibling:
+`NAME_TRAIN.ts` and `NAME_TEST.ts` (Bagnall et al., "The UEA multivariate time series classification
+archive", 2018; Tan et al., "Time Series Extrinsic Regression", 2021;
+https://www.timeseriesclassification.com).
 
-One class, or one number, a series, asked for at its end. The archive's test file tests; of its training file a fifth,
-drawn from a fixed seed and stratified by class, validates. Inputs, and the target of a regression, are z-scores by what
-then trains. A missing value is that of the step before, or the mean where there is none; series of unequal lengths are
-padded; time stamps become elapsed times in units of the median gap of the training series.
+One class, or one number, a series, asked for at its end. The archive's test file tests; of its
+training file a fifth, drawn from a fixed seed and stratified by class, validates. Inputs, and the
+target of a regression, are z-scores by what then trains. A missing value is that of the step
+before, or the mean where there is none; series of unequal lengths are padded; time stamps become
+elapsed times in units of the median gap of the training series.
 """
 
 from dataclasses import replace
@@ -28,7 +30,10 @@ _HELD_OUT, _SEED = 0.2, 0
 def load(options: TaskOptions) -> Task:
     """Raises ValueError for files that are absent, broken, or do not fit each other."""
     path = _training_file(options)
-    training, test = (ts_format.read(path.with_name(path.name.removesuffix(_TRAIN) + end)) for end in (_TRAIN, _TEST))
+    training, test = (
+        ts_format.read(path.with_name(path.name.removesuffix(_TRAIN) + end))
+        for end in (_TRAIN, _TEST)
+    )
     _refuse_others(training, test)
     classes = _classes(training)
     targets, tested = (_targets(file, classes) for file in (training, test))
@@ -43,7 +48,10 @@ def load(options: TaskOptions) -> Task:
     if asked.scale:
         y = {part: asked.scale(own).astype(np.float32) for part, own in y.items()}
     scale = Scale.of(np.concatenate([one.values for one in series["train"]]))
-    splits = {part: Split(x, y[part], elapsed, lengths) for part, (x, elapsed, lengths) in _arrays(series, scale).items()}
+    splits = {
+        part: Split(x, y[part], elapsed, lengths)
+        for part, (x, elapsed, lengths) in _arrays(series, scale).items()
+    }
     return Task(
         name="uea",
         kind=training.kind,
@@ -56,7 +64,9 @@ def load(options: TaskOptions) -> Task:
             "nearest training series": baselines.nearest(splits["train"], splits["valid"]),
         },
         source=f"{path.name.removesuffix(_TRAIN)} of the UEA/UCR archive, {_ADDRESS}",
-        inputs=Columns(tuple(f"dimension {number}" for number in range(1, len(scale.middle) + 1)), scale),
+        inputs=Columns(
+            tuple(f"dimension {number}" for number in range(1, len(scale.middle) + 1)), scale
+        ),
         targets=asked,
     )
 
@@ -72,12 +82,18 @@ def _training_file(options: TaskOptions) -> Path:
         found = sorted(path.glob(f"*{_TRAIN}"))
         if len(found) != 1:
             names = ", ".join(one.name for one in found) or "none"
-            raise ValueError(f"{path} should have one file *{_TRAIN}; it has {names}; name the one with --data FILE ({where})")
+            raise ValueError(
+                f"{path} should have one file *{_TRAIN}; it has {names}; name the one with --data FILE ({where})"
+            )
         path = found[0]
     if not path.name.endswith(_TRAIN) or not path.is_file():
-        raise ValueError(f"--data {options.data} is neither a folder nor a file NAME{_TRAIN} that is there ({where})")
+        raise ValueError(
+            f"--data {options.data} is neither a folder nor a file NAME{_TRAIN} that is there ({where})"
+        )
     if not path.with_name(path.name.removesuffix(_TRAIN) + _TEST).is_file():
-        raise ValueError(f"{path.parent} has {path.name} but no {path.name.removesuffix(_TRAIN)}{_TEST} beside it ({where})")
+        raise ValueError(
+            f"{path.parent} has {path.name} but no {path.name.removesuffix(_TRAIN)}{_TEST} beside it ({where})"
+        )
     return path
 
 
@@ -88,7 +104,9 @@ def _refuse_others(training: TsFile, test: TsFile) -> None:
         "use of time stamps": lambda file: file.series[0].times is not None,
     }.items():
         if of(training) != of(test):
-            raise ValueError(f"{training.path.name} and {test.path.name} differ in their {name}: {of(training)} and {of(test)}")
+            raise ValueError(
+                f"{training.path.name} and {test.path.name} differ in their {name}: {of(training)} and {of(test)}"
+            )
 
 
 def _classes(training: TsFile) -> tuple[str, ...]:
@@ -103,7 +121,9 @@ def _targets(file: TsFile, classes: tuple[str, ...]) -> np.ndarray:
     if classes:
         for one in file.series:
             if one.label not in classes:
-                raise ValueError(f"{file.path.name}, line {one.line}: class {one.label!r} does not occur in the training file")
+                raise ValueError(
+                    f"{file.path.name}, line {one.line}: class {one.label!r} does not occur in the training file"
+                )
         return np.array([classes.index(one.label) for one in file.series], np.int64)
     values = np.empty((len(file.series), 1))
     for place, one in enumerate(file.series):
@@ -115,26 +135,36 @@ def _targets(file: TsFile, classes: tuple[str, ...]) -> np.ndarray:
 
 
 def _dealt(y: np.ndarray, file: TsFile) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of the series that train, and of those that validate: a fifth of each class, of all for a regression; a
-    class of one series trains."""
+    """Numbers of the series that train, and of those that validate: a fifth of each class, of all
+    for a regression; a class of one series trains."""
     rng = np.random.default_rng(_SEED)
-    groups = [np.flatnonzero(y == own) for own in np.unique(y)] if y.ndim == 1 else [np.arange(len(y))]
+    groups = (
+        [np.flatnonzero(y == own) for own in np.unique(y)] if y.ndim == 1 else [np.arange(len(y))]
+    )
     shares = [max(1, round(_HELD_OUT * len(group))) if len(group) > 1 else 0 for group in groups]
     valid = [rng.permutation(group)[:share] for group, share in zip(groups, shares, strict=True)]
     valid = np.sort(np.concatenate(valid))
     if not len(valid):
-        raise ValueError(f"{file.path.name} has {len(y)} series, and no class twice: none can be held out to validate")
+        raise ValueError(
+            f"{file.path.name} has {len(y)} series, and no class twice: none can be held out to validate"
+        )
     return np.setdiff1d(np.arange(len(y)), valid), valid
 
 
-def _arrays(series: dict[str, list[Series]], scale: Scale) -> dict[str, tuple[np.ndarray, np.ndarray | None, np.ndarray | None]]:
-    """x (n, T, F), elapsed (n, T) or None, lengths (n,) or None of each part, with one T for all."""
+def _arrays(
+    series: dict[str, list[Series]], scale: Scale
+) -> dict[str, tuple[np.ndarray, np.ndarray | None, np.ndarray | None]]:
+    """x (n, T, F), elapsed (n, T) or None, lengths (n,) or None of each part, with one T for
+    all."""
     steps = max(len(one.values) for part in series.values() for one in part)
     tick = 1.0
     if series["train"][0].times is not None:
         gaps = np.concatenate([np.diff(one.times) for one in series["train"]])
         tick = float(np.median(gaps)) if len(gaps) else 1.0
-    return {part: _padded([_filled(one, scale) for one in own], steps, tick) for part, own in series.items()}
+    return {
+        part: _padded([_filled(one, scale) for one in own], steps, tick)
+        for part, own in series.items()
+    }
 
 
 def _filled(one: Series, scale: Scale) -> Series:
@@ -144,17 +174,29 @@ def _filled(one: Series, scale: Scale) -> Series:
     return replace(one, values=np.nan_to_num(values))
 
 
-def _padded(series: list[Series], steps: int, tick: float) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+def _padded(
+    series: list[Series], steps: int, tick: float
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     lengths = np.array([len(one.values) for one in series], np.int64)
     x = np.zeros((len(series), steps, series[0].values.shape[1]), np.float32)
     elapsed = np.zeros((len(series), steps), np.float32)
     for place, one in enumerate(series):
         x[place, : lengths[place]] = one.values
         if one.times is not None:
-            elapsed[place, : lengths[place]] = np.diff(one.times, prepend=one.times[0] - tick) / tick
-    return x, None if series[0].times is None else elapsed, None if (lengths == steps).all() else lengths
+            elapsed[place, : lengths[place]] = (
+                np.diff(one.times, prepend=one.times[0] - tick) / tick
+            )
+    return (
+        x,
+        None if series[0].times is None else elapsed,
+        None if (lengths == steps).all() else lengths,
+    )
 
 
 def _constant(train: Split, valid: Split) -> dict[str, float]:
     is_class = train.y.ndim == 1
-    return {"majority class": baselines.majority(train, valid)} if is_class else {"mean": baselines.mean(train, valid)}
+    return (
+        {"majority class": baselines.majority(train, valid)}
+        if is_class
+        else {"mean": baselines.mean(train, valid)}
+    )

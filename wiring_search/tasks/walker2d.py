@@ -1,10 +1,12 @@
-"""Walker2d: from the seventeen observations of a simulated walker to those of the next frame, where frames are missing.
+"""Walker2d: from the seventeen observations of a simulated walker to those of the next frame, where
+frames are missing.
 
-Lechner and Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series", 2020: rollouts as `.npy` files,
-(frames, 17) each. Every frame is dropped with probability 0.1, from a fixed seed; elapsed is the number of frames since
-the one kept before, the target the true next frame, dropped or not; windows of 64 kept frames, stride 16; no scaling.
-Files, shuffled once, are kept apart: 15 % test, 10 % validate, the rest trains. So the paper's protocol is the clean one
-too, and `--protocol paper` is the same.
+Lechner and Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series", 2020:
+rollouts as `.npy` files, (frames, 17) each. Every frame is dropped with probability 0.1, from a
+fixed seed; elapsed is the number of frames since the one kept before, the target the true next
+frame, dropped or not; windows of 64 kept frames, stride 16; no scaling. Files, shuffled once, are
+kept apart: 15 % test, 10 % validate, the rest trains. So the paper's protocol is the clean one too,
+and `--protocol paper` is the same.
 """
 
 from pathlib import Path
@@ -49,19 +51,27 @@ def thinned(parts: dict[str, list[np.ndarray]]) -> Parts:
         result[name] = []
         for rollout in rollouts:
             kept = np.flatnonzero(rng.rand(len(rollout) - 1) < _KEPT)
-            result[name].append(Recording(rollout[kept], rollout[kept + 1], np.diff(kept, prepend=-1).astype(float)))
+            result[name].append(
+                Recording(rollout[kept], rollout[kept + 1], np.diff(kept, prepend=-1).astype(float))
+            )
     return result
 
 
 def _files(options: TaskOptions) -> list[Path]:
     where = f"they come from {_ADDRESS}"
     if options.data is None:
-        raise ValueError(f"task walker2d reads a folder of .npy files; give it with --data DIR ({where})")
+        raise ValueError(
+            f"task walker2d reads a folder of .npy files; give it with --data DIR ({where})"
+        )
     if not Path(options.data).is_dir():
-        raise ValueError(f"--data {options.data} is not a folder; task walker2d needs one with .npy files ({where})")
+        raise ValueError(
+            f"--data {options.data} is not a folder; task walker2d needs one with .npy files ({where})"
+        )
     files = sorted(Path(options.data).glob("*.npy"))
     if len(files) < _FEWEST:
-        raise ValueError(f"{options.data} has {len(files)} .npy files; {_FEWEST} or more are wanted ({where})")
+        raise ValueError(
+            f"{options.data} has {len(files)} .npy files; {_FEWEST} or more are wanted ({where})"
+        )
     return files
 
 
@@ -79,5 +89,7 @@ def _rollout(path: Path) -> np.ndarray:
     except (ValueError, EOFError, OSError) as cause:
         raise ValueError(f"{path} cannot be read as an array: {cause}") from cause
     if rollout.ndim != 2 or rollout.shape[1] != _FEATURES or not np.isfinite(rollout).all():
-        raise ValueError(f"{path.name} has shape {rollout.shape}; a rollout is (frames, {_FEATURES}), all finite")
+        raise ValueError(
+            f"{path.name} has shape {rollout.shape}; a rollout is (frames, {_FEATURES}), all finite"
+        )
     return rollout

@@ -1,11 +1,12 @@
-"""From long records to windows: the one way in which every windowed task cuts, so that no window crosses a split or a
-file."""
+"""From long records to windows: the one way in which every windowed task cuts, so that no window
+crosses a split or a file."""
 
 import numpy as np
 
 
 def starts(rows: int, window: int, stride: int) -> np.ndarray:
-    """First rows of the windows that fit into `rows` rows; none where the record is shorter than a window."""
+    """First rows of the windows that fit into `rows` rows; none where the record is shorter than a
+    window."""
     return np.arange(0, rows - window + 1, stride)
 
 

@@ -14,8 +14,9 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def packs_on(device: str) -> Callable[..., object]:
-    """How packs are made on a device: "cpu"; "cuda", the GPU of this process; "auto", a GPU where there is one. Candidates of a kind that
-    has no GPU kernel train on the CPU. Raises ValueError for other names, and for "cuda" where no GPU can be used."""
+    """How packs are made on a device: "cpu"; "cuda", the GPU of this process; "auto", a GPU where
+    there is one. Candidates of a kind that has no GPU kernel train on the CPU. Raises ValueError
+    for other names, and for "cuda" where no GPU can be used."""
     if device not in DEVICES:
         raise ValueError(f"device is {device!r}; give one of {', '.join(DEVICES)}")
     why_not = why_no_gpu()
@@ -28,7 +29,11 @@ def why_no_gpu() -> str | None:
     """None where a GPU can be used."""
     if not torch.cuda.is_available():
         return "torch sees no GPU here"
-    return None if find_spec("triton") else "Triton is not installed (pip install 'wiring-search[gpu]')"
+    return (
+        None
+        if find_spec("triton")
+        else "Triton is not installed (pip install 'wiring-search[gpu]')"
+    )
 
 
 def has_gpu_kernel(kind: Kind) -> bool:

@@ -1,8 +1,8 @@
 """A pack that trains on a GPU: what `pack.Pack` is on the CPU, with all its numbers on the device.
 
-It learns what the same pack learns on the CPU, to the rounding of float32. Its training state is the same plain arrays, so a
-candidate may train for one rung here and for the next one there. What the host wants to know is fetched all at once, when
-it is first asked for after a step.
+It learns what the same pack learns on the CPU, to the rounding of float32. Its training state is
+the same plain arrays, so a candidate may train for one rung here and for the next one there. What
+the host wants to know is fetched all at once, when it is first asked for after a step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,14 +23,20 @@ from wiring_search.training.pack import (
 from wiring_search.wirings.candidate import Candidate
 
 
-def room_for(candidates: Sequence[Candidate], features: int, outputs: int, time_steps: int, share: float) -> int:
-    """How many like these, all of one kind, train at once in such a share of the memory that is free on this process's GPU."""
-    needed = gpu.bytes_needed(layout_of(tuple(candidates), features, outputs), time_steps, EVALUATION_BATCH)
+def room_for(
+    candidates: Sequence[Candidate], features: int, outputs: int, time_steps: int, share: float
+) -> int:
+    """How many like these, all of one kind, train at once in such a share of the memory that is
+    free on this process's GPU."""
+    needed = gpu.bytes_needed(
+        layout_of(tuple(candidates), features, outputs), time_steps, EVALUATION_BATCH
+    )
     return int(share * torch.cuda.mem_get_info()[0] * len(candidates) / needed)
 
 
 class GpuPack:
-    """See `pack.Pack`. device: where it trains. Raises ValueError, besides, for kinds of candidates without a GPU kernel."""
+    """See `pack.Pack`. device: where it trains. Raises ValueError, besides, for kinds of candidates
+    without a GPU kernel."""
 
     def __init__(
         self,
@@ -45,7 +51,14 @@ class GpuPack:
         start = Numbers.at_start(self.layout, self.candidates, states)
         rates = np.array([c.learning_rate for c in candidates], np.float32)
         self._trainer = Trainer(
-            self.layout, start.raw, start.first, start.second, start.steps, rates, LARGEST_GRADIENT_NORM, device
+            self.layout,
+            start.raw,
+            start.first,
+            start.second,
+            start.steps,
+            rates,
+            LARGEST_GRADIENT_NORM,
+            device,
         )
         self._fetched: Numbers | None = start
 
@@ -62,8 +75,11 @@ class GpuPack:
     def alive(self, alive: np.ndarray) -> None:
         self._trainer.alive.copy_(torch.from_numpy(alive.astype(np.int32)))
 
-    def predict_checked(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> tuple[torch.Tensor, np.ndarray]:
-        """Outputs (candidates, B, T or 1, O) on the device, and whether each candidate kept to what its equation allows."""
+    def predict_checked(
+        self, x: np.ndarray, elapsed: np.ndarray, every_step: bool
+    ) -> tuple[torch.Tensor, np.ndarray]:
+        """Outputs (candidates, B, T or 1, O) on the device, and whether each candidate kept to what
+        its equation allows."""
         moved = (torch.from_numpy(array).to(self.device) for array in (x, elapsed))
         y, kept = self._trainer.predict(*moved, every_step)
         if not may_leave_its_range(self.layout.kind):
@@ -72,13 +88,23 @@ class GpuPack:
         return y, kept_to_range(self.layout, self._trainer.effective.cpu().numpy(), least, greatest)
 
     def steps_on(
-        self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss_of: Callable[[torch.Tensor], Loss]
+        self,
+        x: np.ndarray,
+        elapsed: np.ndarray,
+        every_step: bool,
+        loss_of: Callable[[torch.Tensor], Loss],
     ) -> Callable[[np.ndarray], None]:
-        """See `pack.Pack.steps_on`; the data stays on the device, and a step waits for nothing. Raises MemoryError where the device
-        has no room for a step of the whole pack."""
+        """See `pack.Pack.steps_on`; the data stays on the device, and a step waits for nothing.
+        Raises MemoryError where the device has no room for a step of the whole pack."""
         self._refuse_too_many(x.shape[1])
-        mine, theirs = torch.tensor(x, device=self.device), torch.tensor(elapsed, device=self.device)
-        run = replayed(lambda rows: self._trainer.step(mine[rows], theirs[rows], every_step, loss_of(rows)), self.device)
+        mine, theirs = (
+            torch.tensor(x, device=self.device),
+            torch.tensor(elapsed, device=self.device),
+        )
+        run = replayed(
+            lambda rows: self._trainer.step(mine[rows], theirs[rows], every_step, loss_of(rows)),
+            self.device,
+        )
 
         def step(rows: np.ndarray) -> None:
             self._fetched = None
@@ -97,7 +123,9 @@ class GpuPack:
     def _on_host(self) -> Numbers:
         if self._fetched is None:
             mine = self._trainer
-            self._fetched = Numbers(*(t.cpu().numpy() for t in (mine.raw, mine.first, mine.second, mine.steps)))
+            self._fetched = Numbers(
+                *(t.cpu().numpy() for t in (mine.raw, mine.first, mine.second, mine.steps))
+            )
         return self._fetched
 
     def _refuse_too_many(self, time_steps: int) -> None:

@@ -1,4 +1,5 @@
-"""Latency: what one time step of one sample costs on the fused CPU kernel, the way a controller would run it."""
+"""Latency: what one time step of one sample costs on the fused CPU kernel, the way a controller
+would run it."""
 
 import time
 
@@ -12,11 +13,12 @@ _STEPS = 64
 
 
 def latencies_us(candidate: Candidate, features: int, outputs: int, repeats: int = 7) -> np.ndarray:
-    """Microseconds a time step, (repeats,), one sample at a time, outputs at each step, on the calling thread alone.
+    """Microseconds a time step, (repeats,), one sample at a time, outputs at each step, on the
+    calling thread alone.
 
-    A repeat is a sequence of 64 steps in one call of the kernel, the way into it and out of it included. The weights are
-    the initial ones: what is computed does not depend on them. The quickest repeat says what the work costs, the spread
-    how busy the machine was.
+    A repeat is a sequence of 64 steps in one call of the kernel, the way into it and out of it
+    included. The weights are the initial ones: what is computed does not depend on them. The
+    quickest repeat says what the work costs, the spread how busy the machine was.
     """
     layout = layout_of((candidate,), features, outputs)
     params = initial_weights(layout, 0, candidate.seed)
@@ -24,7 +26,9 @@ def latencies_us(candidate: Candidate, features: int, outputs: int, repeats: int
     elapsed = np.ones((1, _STEPS), np.float32)
     state = np.zeros((1, layout.state_size), np.float32)
     seconds = np.empty(repeats)
-    with cpu.one_thread():  # one sample is work for one core: waking others would be what is measured
+    with (
+        cpu.one_thread()
+    ):  # one sample is work for one core: waking others would be what is measured
         for repeat in range(repeats):
             start = time.perf_counter()
             cpu.forward(layout, params, x, elapsed, state, True)

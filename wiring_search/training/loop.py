@@ -1,14 +1,18 @@
-"""A pack through a rung: minibatches, validation after each epoch, scores. The one place that catches what goes wrong.
+"""A pack through a rung: minibatches, validation after each epoch, scores. The one place that
+catches what goes wrong.
 
-Every candidate of a pack sees the same minibatches in the same order, drawn from the job's data seed and the number of
-the epoch. After each epoch the validation split is scored, and the weights of a candidate's best epoch are kept: that is
-early stopping, and the score of that epoch is the candidate's. The test split is never read here.
+Every candidate of a pack sees the same minibatches in the same order, drawn from the job's data
+seed and the number of the epoch. After each epoch the validation split is scored, and the weights
+of a candidate's best epoch are kept: that is early stopping, and the score of that epoch is the
+candidate's. The test split is never read here.
 
-A training state holds all that going on needs: weights, moments, epochs done, the curve so far. So a candidate that is
-trained rung by rung, in other packs each time, stopped and gone on with, learns bit for bit what it would learn in one go.
+A training state holds all that going on needs: weights, moments, epochs done, the curve so far. So
+a candidate that is trained rung by rung, in other packs each time, stopped and gone on with, learns
+bit for bit what it would learn in one go.
 
-A candidate whose loss, gradient or validation output stops being finite is *diverged*: it leaves the pack, and its pack
-mates train on. Should the pack fail as a whole, its candidates are trained one by one, and whoever fails alone is
+A candidate whose loss, gradient or validation output stops being finite is *diverged*: it leaves
+the pack, and its pack mates train on. Should the pack fail as a whole, its candidates are trained
+one by one, and whoever fails alone is
 *crashed*; only when memory runs out are several candidates given back to the pool, which has smaller packs.
 """
 
@@ -36,15 +40,17 @@ from workers.jobs import VARIATION, Beat, Outcome, PackJob, PackResult, Status, 
 if TYPE_CHECKING:
     from wiring_search.training.gpu_pack import GpuPack
 
-# How a pack is made of candidates, features, outputs and training states: `Pack`, or what `devices.packs_on` gives.
+# How a pack is made of candidates, features, outputs and training states: `Pack`, or what
+# `devices.packs_on` gives.
 MakePack = Callable[..., "Pack | GpuPack"]
 
 
 def train(task: Task, job: PackJob, beat: Beat = no_beat, make: MakePack = Pack) -> PackResult:
     """Train the job's candidates for its rung and score them.
 
-    beat: see `records.Beat`. make: decides on which device. Never raises for what a candidate does; a keyboard interrupt
-    goes through. Raises MemoryError where several candidates together need more memory than there is.
+    beat: see `records.Beat`. make: decides on which device. Never raises for what a candidate does;
+    a keyboard interrupt goes through. Raises MemoryError where several candidates together need
+    more memory than there is.
     """
     results: dict[int, Outcome] = {}
     stops = []
@@ -56,26 +62,37 @@ def train(task: Task, job: PackJob, beat: Beat = no_beat, make: MakePack = Pack)
     return PackResult(job.number, ordered, f"process {os.getpid()}", min(stops, default=None))
 
 
-def _train_alike(task: Task, job: PackJob, beat: Beat, make: MakePack) -> tuple[tuple[Outcome, ...], int | None]:
-    """The outcomes of candidates that one kernel call can run, and the epoch at which they were asked to stop."""
+def _train_alike(
+    task: Task, job: PackJob, beat: Beat, make: MakePack
+) -> tuple[tuple[Outcome, ...], int | None]:
+    """The outcomes of candidates that one kernel call can run, and the epoch at which they were
+    asked to stop."""
     try:
         return _train_pack(task, job, beat, make)
     except Exception as failure:
         if len(job.candidates) == 1:
             return (_crashed(task, job.candidates[0], failure),), None
         if _out_of_memory(failure):
-            raise MemoryError(f"{len(job.candidates)} candidates side by side: {failure}") from failure
-    alone = [_train_alike(task, job.part([place]), beat, make) for place in range(len(job.candidates))]
+            raise MemoryError(
+                f"{len(job.candidates)} candidates side by side: {failure}"
+            ) from failure
+    alone = [
+        _train_alike(task, job.part([place]), beat, make) for place in range(len(job.candidates))
+    ]
     stops = [stopped_at for _, stopped_at in alone if stopped_at is not None]
     return tuple(outcome for (outcome,), _ in alone), min(stops, default=None)
 
 
 def _out_of_memory(failure: Exception) -> bool:
     """Torch has no class for it on the CPU, only words."""
-    return isinstance(failure, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(failure)
+    return isinstance(
+        failure, MemoryError | torch.OutOfMemoryError
+    ) or "can't allocate memory" in str(failure)
 
 
-def _train_pack(task: Task, job: PackJob, beat: Beat, make: MakePack) -> tuple[tuple[Outcome, ...], int | None]:
+def _train_pack(
+    task: Task, job: PackJob, beat: Beat, make: MakePack
+) -> tuple[tuple[Outcome, ...], int | None]:
     states = [None if state is None else load_state(state) for state in job.states]
     whole = pack = make(job.candidates, task.features, task.outputs, states)
     members = np.arange(len(job.candidates))
@@ -105,21 +122,32 @@ def _train_pack(task: Task, job: PackJob, beat: Beat, make: MakePack) -> tuple[t
             pack = make([pack.candidates[p] for p in left], task.features, task.outputs, kept)
             step = _steps(task, elapsed, targets, pack)
     alive = {place: pack.state(p) for p, place in enumerate(members.tolist())}
-    return tuple(_outcome(task, whole, record, p, alive.get(p), stopped_at) for p in range(len(job.candidates))), stopped_at
+    return tuple(
+        _outcome(task, whole, record, p, alive.get(p), stopped_at)
+        for p in range(len(job.candidates))
+    ), stopped_at
 
 
-def _steps(task: Task, elapsed: np.ndarray, targets: "Targets", pack: "Pack | GpuPack") -> Callable[[np.ndarray], None]:
+def _steps(
+    task: Task, elapsed: np.ndarray, targets: "Targets", pack: "Pack | GpuPack"
+) -> Callable[[np.ndarray], None]:
     """Training steps of the pack, from rows of the training split."""
-    return pack.steps_on(task.train.x, elapsed, task.every_step, lambda rows: loss_to(task, targets.at(rows)))
+    return pack.steps_on(
+        task.train.x, elapsed, task.every_step, lambda rows: loss_to(task, targets.at(rows))
+    )
 
 
 def validation_errors(task: Task, split: Split, pack: Pack) -> np.ndarray:
-    """The error of every candidate of the pack on a split: 1 − accuracy, 1 − F1, or mse. Shape (candidates,)."""
+    """The error of every candidate of the pack on a split: 1 − accuracy, 1 − F1, or mse. Shape
+    (candidates,)."""
     return _validate(task, split, pack)[0]
 
 
-def network_error(task: Task, split: Split, network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> float:
-    """The same of a network, outputs as the task asks for them, (B, T, O) or (B, O), from x (B, T, F) and elapsed (B, T)."""
+def network_error(
+    task: Task, split: Split, network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+) -> float:
+    """The same of a network, outputs as the task asks for them, (B, T, O) or (B, O), from x (B, T,
+    F) and elapsed (B, T)."""
 
     def predict(x: np.ndarray, elapsed: np.ndarray) -> torch.Tensor:
         with torch.no_grad():
@@ -152,13 +180,18 @@ def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndar
     return errors, stable, relative_variation(said, asked)
 
 
-def _errors(task: Task, split: Split, predict: Callable[[np.ndarray, np.ndarray], torch.Tensor]) -> np.ndarray:
-    """The error of each candidate whose outputs `predict` tells, as a pack does, from x and elapsed."""
+def _errors(
+    task: Task, split: Split, predict: Callable[[np.ndarray, np.ndarray], torch.Tensor]
+) -> np.ndarray:
+    """The error of each candidate whose outputs `predict` tells, as a pack does, from x and
+    elapsed."""
     total, weight, elapsed = 0.0, 0.0, elapsed_of(split)
     for start in range(0, len(split), EVALUATION_BATCH):
         rows = slice(start, start + EVALUATION_BATCH)
         # A copy: a worker's task is read-only.
-        wrong, weights = wrongness(task, split, rows, predict(np.array(split.x[rows]), elapsed[rows]), for_training=False)
+        wrong, weights = wrongness(
+            task, split, rows, predict(np.array(split.x[rows]), elapsed[rows]), for_training=False
+        )
         total = total + wrong.double().cpu().numpy()
         weight = weight + weights.double().cpu().numpy()
     return total / weight
@@ -187,7 +220,10 @@ class _Record:
     def of(cls, states: Sequence[dict[str, np.ndarray] | None]) -> "_Record":
         """Of candidates that go on from these states; inherited weights have no past."""
         curves = [state["curve"].tolist() if state and "curve" in state else [] for state in states]
-        weights = [state["best_weights"] if state and curve else None for state, curve in zip(states, curves, strict=True)]
+        weights = [
+            state["best_weights"] if state and curve else None
+            for state, curve in zip(states, curves, strict=True)
+        ]
         best = [min(curve, default=math.inf) for curve in curves]
         # A state of an earlier version does not say how much the outputs varied.
         known = [
@@ -221,23 +257,28 @@ class _Record:
 
 
 def _outcome(
-    task: Task, whole: Pack, record: _Record, p: int, state: dict[str, np.ndarray] | None, stopped_at: int | None
+    task: Task,
+    whole: Pack,
+    record: _Record,
+    p: int,
+    state: dict[str, np.ndarray] | None,
+    stopped_at: int | None,
 ) -> Outcome:
     """state: where its training stands, None where it diverged."""
     candidate, curve = whole.candidates[p], record.curves[p]
     shared = {
         "parameters": whole.layout.true_parameters(p),
         "synapses": whole.layout.synapses(p),
-        "latency_us": float(latencies_us(candidate, task.features, task.outputs).min()) if stopped_at is None else math.nan,
+        "latency_us": float(latencies_us(candidate, task.features, task.outputs).min())
+        if stopped_at is None
+        else math.nan,
         "train_seconds": float(record.seconds[p]),
         "curve": tuple(curve),
     }
     if state is None:
         message = f"loss, gradient or output stopped being finite in epoch {len(curve)}"
         if p in record.unstable:
-            message = (
-                f"the {candidate.solver} solver with {candidate.steps} steps left the admissible range in epoch {len(curve)}"
-            )
+            message = f"the {candidate.solver} solver with {candidate.steps} steps left the admissible range in epoch {len(curve)}"
         return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
     best = {}
     if record.weights[p] is not None:
@@ -261,12 +302,20 @@ def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:
     layout = layout_of((candidate,), task.features, task.outputs)
     message = f"{type(failure).__name__}: {failure}"
     size = {"parameters": layout.true_parameters(0), "synapses": layout.synapses(0)}
-    return Outcome(Status.CRASHED, math.nan, math.nan, latency_us=math.nan, train_seconds=0.0, message=message, **size)
+    return Outcome(
+        Status.CRASHED,
+        math.nan,
+        math.nan,
+        latency_us=math.nan,
+        train_seconds=0.0,
+        message=message,
+        **size,
+    )
 
 
 def _alike(job: PackJob) -> list[tuple[list[int], PackJob]]:
-    """A kernel call runs one kind of neuron, solver and memory, and an epoch is the same for all who see it: a mixed job is as
-    many packs, with the places of their candidates."""
+    """A kernel call runs one kind of neuron, solver and memory, and an epoch is the same for all
+    who see it: a mixed job is as many packs, with the places of their candidates."""
     states = job.states or (None,) * len(job.candidates)
     places: dict[tuple[Kind, int], list[int]] = {}
     for place, (candidate, state) in enumerate(zip(job.candidates, states, strict=True)):

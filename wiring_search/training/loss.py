@@ -16,26 +16,38 @@ def as_pack(task: Task, y: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Targets:
-    """What predictions for some samples are held to, on a device. y: (n, …); counted: (n, T) bool, which steps count, None for
-    all; class_weights: (classes,) or None."""
+    """What predictions for some samples are held to, on a device. y: (n, …); counted: (n, T) bool,
+    which steps count, None for all; class_weights: (classes,) or None."""
 
     y: torch.Tensor
     counted: torch.Tensor | None
     class_weights: torch.Tensor | None
 
     @classmethod
-    def of(cls, task: Task, split: Split, rows: np.ndarray | slice, device: torch.device) -> "Targets":
+    def of(
+        cls, task: Task, split: Split, rows: np.ndarray | slice, device: torch.device
+    ) -> "Targets":
         counted = _counted(split, rows) if task.every_step else None
-        weights = None if task.class_weights is None else torch.tensor(task.class_weights, dtype=torch.float64, device=device)
-        y = torch.from_numpy(np.array(split.y[rows])).to(device)  # a copy: a worker's task is read-only
+        weights = (
+            None
+            if task.class_weights is None
+            else torch.tensor(task.class_weights, dtype=torch.float64, device=device)
+        )
+        y = torch.from_numpy(np.array(split.y[rows])).to(
+            device
+        )  # a copy: a worker's task is read-only
         return cls(y, None if counted is None else counted.to(device), weights)
 
     def at(self, rows: np.ndarray | torch.Tensor) -> "Targets":
-        return Targets(self.y[rows], None if self.counted is None else self.counted[rows], self.class_weights)
+        return Targets(
+            self.y[rows], None if self.counted is None else self.counted[rows], self.class_weights
+        )
 
 
 def loss_of(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
-    return lambda predictions: loss_to(task, Targets.of(task, split, rows, predictions.device))(predictions)
+    return lambda predictions: loss_to(task, Targets.of(task, split, rows, predictions.device))(
+        predictions
+    )
 
 
 def loss_to(task: Task, targets: Targets) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -47,12 +59,16 @@ def loss_to(task: Task, targets: Targets) -> Callable[[torch.Tensor], torch.Tens
 
 
 def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sums whose ratio is the loss or the error, both (candidates,); those of batches may be added up first.
+    """Sums whose ratio is the loss or the error, both (candidates,); those of batches may be added
+    up first.
 
-    Cross entropy (training) or misses (scoring), or squared errors, over their number. For F1, misses over positives found
-    and positives there are: 1 − F1 = 1 − 2 tp / (2 tp + fp + fn) = (fp + fn) / ((tp + fp) + (tp + fn)).
+    Cross entropy (training) or misses (scoring), or squared errors, over their number. For F1,
+    misses over positives found and positives there are: 1 − F1 = 1 − 2 tp / (2 tp + fp + fn) = (fp
+    + fn) / ((tp + fp) + (tp + fn)).
     """
-    return wrongness_to(task, Targets.of(task, split, rows, predictions.device), predictions, for_training)
+    return wrongness_to(
+        task, Targets.of(task, split, rows, predictions.device), predictions, for_training
+    )
 
 
 def wrongness_to(
@@ -69,14 +85,18 @@ def wrongness_to(
         if targets.class_weights is not None:
             each = each * targets.class_weights.to(each.dtype)[target]
     else:
-        # NaN compares false with everything: an output that is not finite must count as a failure, not as class 0.
+        # NaN compares false with everything: an output that is not finite must count as a failure,
+        # not as class 0.
         finite = predictions.isfinite().all(dim=-1)
         each = torch.where(finite, (predictions.argmax(dim=-1) != target).float(), torch.nan)
     weights = torch.ones_like(each)
     if task.metric == "f1" and not for_training:
         weights = (predictions.argmax(dim=-1) == 1).float() + (target == 1).float()
     if targets.counted is not None:
-        each, weights = (torch.where(targets.counted, values, torch.zeros_like(values)) for values in (each, weights))
+        each, weights = (
+            torch.where(targets.counted, values, torch.zeros_like(values))
+            for values in (each, weights)
+        )
     return each.flatten(1).sum(dim=1), weights.flatten(1).sum(dim=1)
 
 

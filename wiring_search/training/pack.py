@@ -1,9 +1,9 @@
 """A pack: candidates with different wirings that train side by side on the same minibatches.
 
-All their parameters lie in one flat vector (`kernels.layout`), one kernel call runs all of them forward, one
-backward, one optimiser step updates them. A candidate learns exactly what it would learn alone, bit for bit; one that
-diverges is frozen and its pack mates do not notice. Training states are plain arrays by name, so that promoted
-candidates of several packs can be packed anew.
+All their parameters lie in one flat vector (`kernels.layout`), one kernel call runs all of them
+forward, one backward, one optimiser step updates them. A candidate learns exactly what it would
+learn alone, bit for bit; one that diverges is frozen and its pack mates do not notice. Training
+states are plain arrays by name, so that promoted candidates of several packs can be packed anew.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +31,8 @@ Loss = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Numbers:
-    """What trains, of a whole pack: raw, first, second: (parameters,) float32, stored parameters and both moments of Adam; steps:
-    (candidates,) int64."""
+    """What trains, of a whole pack: raw, first, second: (parameters,) float32, stored parameters
+    and both moments of Adam; steps: (candidates,) int64."""
 
     raw: np.ndarray
     first: np.ndarray
@@ -41,10 +41,13 @@ class Numbers:
 
     @classmethod
     def at_start(
-        cls, layout: PackLayout, candidates: Sequence[Candidate], states: Sequence[Mapping[str, np.ndarray] | None]
+        cls,
+        layout: PackLayout,
+        candidates: Sequence[Candidate],
+        states: Sequence[Mapping[str, np.ndarray] | None],
     ) -> "Numbers":
-        """From these states, or where there is none from the candidate's seed. Raises ValueError for a state that is not the
-        candidate's."""
+        """From these states, or where there is none from the candidate's seed. Raises ValueError
+        for a state that is not the candidate's."""
         raw, first, second = (np.zeros(layout.parameters, np.float32) for _ in range(3))
         steps = np.zeros(len(candidates), np.int64)
         for p, (candidate, block) in enumerate(zip(candidates, layout.blocks, strict=True)):
@@ -57,7 +60,11 @@ class Numbers:
                     f"candidate {candidate.candidate_id} has {block.stop - block.start} parameters but its state has "
                     f"{len(state['weights'])}; give the state that this candidate's training returned, or None"
                 )
-            raw[block], first[block], second[block] = state["weights"], state["first"], state["second"]
+            raw[block], first[block], second[block] = (
+                state["weights"],
+                state["first"],
+                state["second"],
+            )
             steps[p] = state["step"][0]
         return cls(raw, first, second, steps)
 
@@ -75,8 +82,8 @@ class Numbers:
 class Pack:
     """candidates: at least one. features: F of the shared input; outputs: O of every readout.
 
-    states: what `state(p)` returned for a candidate earlier, or None to start it afresh from its seed.
-    Raises ValueError for a state that is not this candidate's.
+    states: what `state(p)` returned for a candidate earlier, or None to start it afresh from its
+    seed. Raises ValueError for a state that is not this candidate's.
     """
 
     def __init__(
@@ -91,7 +98,9 @@ class Pack:
         self.alive = np.ones(len(candidates), bool)
         self.device = torch.device("cpu")
         self._rates = np.array([c.learning_rate for c in candidates], np.float32)
-        self._starts = np.array([*(block.start for block in self.layout.blocks), self.layout.parameters])
+        self._starts = np.array(
+            [*(block.start for block in self.layout.blocks), self.layout.parameters]
+        )
         self._positive = self.layout.positive
         self._numbers = Numbers.at_start(self.layout, self.candidates, states)
         self._effective = np.empty_like(self._numbers.raw)
@@ -99,29 +108,46 @@ class Pack:
 
     @property
     def effective(self) -> np.ndarray:
-        """(layout.parameters,) float32: the parameters as the dynamics sees them, positive where they must be."""
+        """(layout.parameters,) float32: the parameters as the dynamics sees them, positive where
+        they must be."""
         return self._effective
 
     def predict(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> np.ndarray:
-        """Outputs (candidates, B, T or 1, O). x: (B, T, F) float32; elapsed: (B, T) float32, 0 where a sample has
-        ended."""
+        """Outputs (candidates, B, T or 1, O). x: (B, T, F) float32; elapsed: (B, T) float32, 0
+        where a sample has ended."""
         return self.predict_checked(x, elapsed, every_step)[0]
 
-    def predict_checked(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> tuple[np.ndarray, np.ndarray]:
-        """`predict`, and whether each candidate kept to what its equation allows (candidates,): an explicit solver with
-        steps that are too long leaves the admissible range, finite as its numbers may still be."""
-        y, _, kept = cpu.forward(self.layout, self._effective, x, elapsed, self._rest(x), every_step)
+    def predict_checked(
+        self, x: np.ndarray, elapsed: np.ndarray, every_step: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`predict`, and whether each candidate kept to what its equation allows (candidates,): an
+        explicit solver with steps that are too long leaves the admissible range, finite as its
+        numbers may still be."""
+        y, _, kept = cpu.forward(
+            self.layout, self._effective, x, elapsed, self._rest(x), every_step
+        )
         if not may_leave_its_range(self.layout.kind):
             return y, np.ones(len(self.candidates), bool)
         return y, kept_to_range(self.layout, self._effective, *cpu.extremes(self.layout, kept))
 
-    def train_step(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss: Loss) -> np.ndarray:
+    def train_step(
+        self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss: Loss
+    ) -> np.ndarray:
         """One optimiser step on one minibatch; the losses (candidates,) before it."""
-        y, final, kept = cpu.forward(self.layout, self._effective, x, elapsed, self._rest(x), every_step)
+        y, final, kept = cpu.forward(
+            self.layout, self._effective, x, elapsed, self._rest(x), every_step
+        )
         predictions = torch.from_numpy(y).requires_grad_()
         losses = loss(predictions)
         (grad_y,) = torch.autograd.grad(losses.sum(), predictions)
-        grad, _, _, _ = cpu.backward(self.layout, self._effective, kept, grad_y.contiguous().numpy(), np.zeros_like(final), False)
+        grad, _, _, _ = cpu.backward(
+            self.layout,
+            self._effective,
+            kept,
+            grad_y.contiguous().numpy(),
+            np.zeros_like(final),
+            False,
+        )
         grad[self.layout.pinned] = 0.0
         losses = losses.detach().numpy()
         self.alive &= np.isfinite(losses)
@@ -141,10 +167,14 @@ class Pack:
         return losses
 
     def steps_on(
-        self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss_of: Callable[[np.ndarray], Loss]
+        self,
+        x: np.ndarray,
+        elapsed: np.ndarray,
+        every_step: bool,
+        loss_of: Callable[[np.ndarray], Loss],
     ) -> Callable[[np.ndarray], None]:
-        """Data to train on: the function that does one step on those of its rows that it is given. x: (n, T, F); elapsed: (n, T);
-        loss_of: of the same rows."""
+        """Data to train on: the function that does one step on those of its rows that it is given.
+        x: (n, T, F); elapsed: (n, T); loss_of: of the same rows."""
 
         def step(rows: np.ndarray) -> None:
             self.train_step(np.ascontiguousarray(x[rows]), elapsed[rows], every_step, loss_of(rows))
@@ -156,7 +186,8 @@ class Pack:
         return self._numbers.raw[self.layout.blocks[p]].copy()
 
     def state(self, p: int) -> dict[str, np.ndarray]:
-        """A copy of candidate p's training state: stored weights, both moments of Adam, its step count."""
+        """A copy of candidate p's training state: stored weights, both moments of Adam, its step
+        count."""
         return self._numbers.state(self.layout, p)
 
     def _rest(self, x: np.ndarray) -> np.ndarray:
@@ -164,17 +195,23 @@ class Pack:
 
 
 def may_leave_its_range(kind: Kind) -> bool:
-    """Whether a solver of this kind can, with steps that are too long, leave what the equation allows."""
+    """Whether a solver of this kind can, with steps that are too long, leave what the equation
+    allows."""
     return NEURONS[kind.neuron].bounds is not None and kind.solver in TABLEAUX
 
 
-def kept_to_range(layout: PackLayout, effective: np.ndarray, least: np.ndarray, greatest: np.ndarray) -> np.ndarray:
-    """Which candidates did not, (candidates,) bool. effective: (parameters,); least, greatest: (states,), what was visited."""
+def kept_to_range(
+    layout: PackLayout, effective: np.ndarray, least: np.ndarray, greatest: np.ndarray
+) -> np.ndarray:
+    """Which candidates did not, (candidates,) bool. effective: (parameters,); least, greatest:
+    (states,), what was visited."""
     dynamics, stable = NEURONS[layout.kind.neuron], np.ones(layout.size, bool)
     for p, (states, made) in enumerate(zip(layout.states, layout.connections, strict=True)):
         own = {name: effective[at] for name, at in layout.slices[p].items()}
         neurons = slice(states.start, states.start + made.neurons)
-        stable[p] = within_bounds(dynamics, layout.kind.memory, made, own, least[neurons], greatest[neurons])
+        stable[p] = within_bounds(
+            dynamics, layout.kind.memory, made, own, least[neurons], greatest[neurons]
+        )
     return stable
 
 
@@ -182,16 +219,21 @@ def layout_of(candidates: Sequence[Candidate], features: int, outputs: int) -> P
     """The layout of candidates of one kind. Raises ValueError where their kinds differ."""
     kinds = {kind_of(candidate) for candidate in candidates}
     if len(kinds) > 1:
-        raise ValueError(f"a pack holds candidates of one kind; got {', '.join('/'.join(kind) for kind in sorted(kinds))}")
+        raise ValueError(
+            f"a pack holds candidates of one kind; got {', '.join('/'.join(kind) for kind in sorted(kinds))}"
+        )
     wirings, steps = tuple(c.wiring for c in candidates), tuple(c.steps for c in candidates)
     return PackLayout(wirings, steps, features, outputs, *kinds)
 
 
 def initial_weights(layout: PackLayout, p: int, seed: int) -> np.ndarray:
-    """Stored parameters of candidate p before training, flat: a function of the candidate and the shapes alone."""
+    """Stored parameters of candidate p before training, flat: a function of the candidate and the
+    shapes alone."""
     positive = NEURONS[layout.kind.neuron].positive
     parts = []
-    for name, value in initial_parameters(layout.kind.neuron, layout.shapes[p], layout.connections[p], seed).items():
+    for name, value in initial_parameters(
+        layout.kind.neuron, layout.shapes[p], layout.connections[p], seed
+    ).items():
         stored = inverse_softplus(torch.from_numpy(value)).numpy() if name in positive else value
         parts.append(stored.ravel())
     return np.concatenate(parts)

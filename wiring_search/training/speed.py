@@ -15,11 +15,20 @@ _CANDIDATES, _SAMPLES, _STEPS, _FEATURES = 8, 16, 16, 4
 
 
 def speed() -> float:
-    """Training steps a second of a small pack of LTCs, on the threads that the caller has. The best of some runs: what else
-    happens on the machine makes a run slower, never faster."""
-    pack = Pack([Candidate(ncp(_FEATURES, 8, 6, 1, 4, 4, 4, 4, seed=s)) for s in range(_CANDIDATES)], _FEATURES, 1)
-    x, elapsed = np.zeros((_SAMPLES, _STEPS, _FEATURES), np.float32), np.ones((_SAMPLES, _STEPS), np.float32)
-    pack.train_step(x, elapsed, False, _loss)  # compiled, or loaded from numba's cache, and not timed
+    """Training steps a second of a small pack of LTCs, on the threads that the caller has. The best
+    of some runs: what else happens on the machine makes a run slower, never faster."""
+    pack = Pack(
+        [Candidate(ncp(_FEATURES, 8, 6, 1, 4, 4, 4, 4, seed=s)) for s in range(_CANDIDATES)],
+        _FEATURES,
+        1,
+    )
+    x, elapsed = (
+        np.zeros((_SAMPLES, _STEPS, _FEATURES), np.float32),
+        np.ones((_SAMPLES, _STEPS), np.float32),
+    )
+    pack.train_step(
+        x, elapsed, False, _loss
+    )  # compiled, or loaded from numba's cache, and not timed
     best, end = math.inf, time.perf_counter() + _SECONDS
     while time.perf_counter() < end:
         start = time.perf_counter()

@@ -6,8 +6,8 @@ import numpy as np
 
 
 def load_state(state: bytes) -> dict[str, np.ndarray]:
-    """The arrays of `Outcome.state`: `Pack.state`, and `best_weights`, those of the best epoch; `epochs` done, and the
-    `curve` of validation errors after each of them."""
+    """The arrays of `Outcome.state`: `Pack.state`, and `best_weights`, those of the best epoch;
+    `epochs` done, and the `curve` of validation errors after each of them."""
     with np.load(io.BytesIO(state)) as arrays:
         return dict(arrays)
 

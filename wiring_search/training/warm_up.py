@@ -15,11 +15,16 @@ from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
 
 
-def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], None] = lambda kind, number, count: None) -> None:
-    """Compile the kernels of these kinds, or load them from numba's cache on disk: about twenty seconds for each the
-    first time after an installation. told(kind, number, count): called before each.
+def warm_up(
+    kinds: Iterable[Kind] = (Kind(),),
+    told: Callable[[str, int, int], None] = lambda kind, number, count: None,
+) -> None:
+    """Compile the kernels of these kinds, or load them from numba's cache on disk: about twenty
+    seconds for each the first time after an installation. told(kind, number, count): called before
+    each.
 
-    Both forms are compiled, the one for little work, and, where numba has threads to share it, the one for much.
+    Both forms are compiled, the one for little work, and, where numba has threads to share it, the
+    one for much.
     """
     wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
     shapes = (1, 1), (2 * LANES, cpu.LITTLE_WORK // (2 * LANES))
@@ -30,7 +35,9 @@ def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], N
         apart.setdefault(cpu.compiled_apart(kind), kind)
     for number, kind in enumerate(apart.values(), start=1):
         told(f"{kind.neuron}, {kind.solver}, memory {kind.memory}", number, len(apart))
-        candidate = Candidate(wiring, kind.neuron, kind.solver, 0 if kind.solver == "closed-form" else 1, kind.memory)
+        candidate = Candidate(
+            wiring, kind.neuron, kind.solver, 0 if kind.solver == "closed-form" else 1, kind.memory
+        )
         for shape in shapes:
             x, elapsed = np.zeros((*shape, 2), np.float32), np.ones(shape, np.float32)
             Pack([candidate], 2, 1).train_step(x, elapsed, True, lambda y: y.flatten(1).sum(dim=1))
@@ -38,9 +45,10 @@ def warm_up(kinds: Iterable[Kind] = (Kind(),), told: Callable[[str, int, int], N
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Tensors of small networks are too small to share: on busy cores, threads that wait for each other take ten times as
-    long."""
-    numba.get_num_threads()  # starts numba's threads: done later, inside the block, that would set torch's number anew
+    """Tensors of small networks are too small to share: on busy cores, threads that wait for each
+    other take ten times as long."""
+    # starts numba's threads: done later, inside the block, that would set torch's number anew
+    numba.get_num_threads()
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,12 +1,14 @@
-"""A child's weights before training: its parent's wherever neurons and synapses survive, its own initial ones elsewhere.
+"""A child's weights before training: its parent's wherever neurons and synapses survive, its own
+initial ones elsewhere.
 
-A parameter belongs to a neuron, a connection, a sensory node (a row of the input map), a motor neuron (a column of the readout)
-or memory cells, and is inherited where all that it belongs to is in the parent, too, and means the same. A synapse whose
-polarity was flipped keeps its strength: of an LTC, everything but the reversal potential; of a rate neuron, the absolute
-weight. Another solver reads the same weights; another kind of neuron does not, and inherits nothing.
+A parameter belongs to a neuron, a connection, a sensory node (a row of the input map), a motor
+neuron (a column of the readout) or memory cells, and is inherited where all that it belongs to is
+in the parent, too, and means the same. A synapse whose polarity was flipped keeps its strength: of
+an LTC, everything but the reversal potential; of a rate neuron, the absolute weight. Another solver
+reads the same weights; another kind of neuron does not, and inherits nothing.
 
-(Real et al., "Large-scale evolution of image classifiers", ICML 2017, inherit the weights of layers whose shapes match; where
-each synapse is an entry of a list, single ones can be.)
+(Real et al., "Large-scale evolution of image classifiers", ICML 2017, inherit the weights of layers
+whose shapes match; where each synapse is an entry of a list, single ones can be.)
 """
 
 import io
@@ -30,11 +32,16 @@ _SIGNED_WEIGHTS = ("ct-rnn", "neural-ode")
 
 
 def inherited_state(
-    parent: Candidate, parent_state: bytes, child: Candidate, origins: Origins, features: int, outputs: int
+    parent: Candidate,
+    parent_state: bytes,
+    child: Candidate,
+    origins: Origins,
+    features: int,
+    outputs: int,
 ) -> bytes:
-    """A training state for the child, to be given as one of `PackJob.states`: inherited weights, and an optimiser that has not
-    made a step. parent_state: `Outcome.state` of the parent, of which the weights of the best epoch count. origins: of the
-    child's nodes in the parent.
+    """A training state for the child, to be given as one of `PackJob.states`: inherited weights,
+    and an optimiser that has not made a step. parent_state: `Outcome.state` of the parent, of which
+    the weights of the best epoch count. origins: of the child's nodes in the parent.
 
     Raises ValueError for a state that is not this parent's.
     """
@@ -58,23 +65,41 @@ def inherited_state(
 
 def _by_name(layout: PackLayout, flat: np.ndarray) -> Parameters:
     """Views into the block of a pack of one."""
-    return {name: flat[layout.slices[0][name]].reshape(shape) for name, shape in layout.shapes[0].items()}
+    return {
+        name: flat[layout.slices[0][name]].reshape(shape)
+        for name, shape in layout.shapes[0].items()
+    }
 
 
-def _inherit(own: Parameters, old: Parameters, layout: PackLayout, theirs: PackLayout, origins: Origins) -> None:
+def _inherit(
+    own: Parameters, old: Parameters, layout: PackLayout, theirs: PackLayout, origins: Origins
+) -> None:
     """Write into `own` what survives of `old`."""
     made, before = layout.connections[0], theirs.connections[0]
     neurons, sensory = _numbers(origins.neurons), _numbers(origins.sensory)
     edges = _surviving((made.pre, made.post), (before.pre, before.post), (neurons, neurons))
-    outer = _surviving((made.sensory_pre, made.sensory_post), (before.sensory_pre, before.sensory_post), (sensory, neurons))
+    outer = _surviving(
+        (made.sensory_pre, made.sensory_post),
+        (before.sensory_pre, before.sensory_post),
+        (sensory, neurons),
+    )
     features, outputs = np.arange(layout.features), np.arange(layout.output_size)
-    sources: Sources = {name: ((neurons, edges, outer)[owner],) for name, owner in _owners(layout.kind.neuron).items()}
+    sources: Sources = {
+        name: ((neurons, edges, outer)[owner],)
+        for name, owner in _owners(layout.kind.neuron).items()
+    }
     for name, pinned in made.pinned().items():
         (source,) = sources[name]
         sources[name] = (np.where(pinned | before.pinned()[name][source], -1, source),)
     if layout.kind.memory == theirs.kind.memory != "none":
-        gates = _gates(neurons if layout.kind.memory == "state" else sensory, theirs.cells(theirs.wirings[0]))
-        sources |= {"memory_x": (gates, features), "memory_h": (gates, neurons), "memory_b": (gates,)}
+        gates = _gates(
+            neurons if layout.kind.memory == "state" else sensory, theirs.cells(theirs.wirings[0])
+        )
+        sources |= {
+            "memory_x": (gates, features),
+            "memory_h": (gates, neurons),
+            "memory_b": (gates,),
+        }
     if "input_w" in own and "input_w" in old:
         if own["input_w"].ndim > old["input_w"].ndim:  # one weight a feature is a projection, too
             old = {**old, "input_w": np.diag(old["input_w"])}
@@ -82,7 +107,9 @@ def _inherit(own: Parameters, old: Parameters, layout: PackLayout, theirs: PackL
     sources |= {"output_w": (outputs, neurons[: layout.wirings[0].motor]), "output_b": (outputs,)}
     for name, axes in sources.items():
         kept = [np.flatnonzero(axis >= 0) for axis in axes]
-        own[name][np.ix_(*kept)] = old[name][np.ix_(*(axis[at] for axis, at in zip(axes, kept, strict=True)))]
+        own[name][np.ix_(*kept)] = old[name][
+            np.ix_(*(axis[at] for axis, at in zip(axes, kept, strict=True)))
+        ]
     for prefix, source, new, known in (
         ("", edges, made.polarity, before.polarity),
         ("sensory_", outer, made.sensory_polarity, before.sensory_polarity),
@@ -96,8 +123,9 @@ def _inherit(own: Parameters, old: Parameters, layout: PackLayout, theirs: PackL
 
 @cache
 def _owners(neuron: str) -> dict[str, int]:
-    """What each parameter of the dynamics belongs to: 0 a neuron, 1 a connection, 2 a connection from a sensory node. Read off
-    the shapes that it has for one neuron, two connections and three from sensory nodes."""
+    """What each parameter of the dynamics belongs to: 0 a neuron, 1 a connection, 2 a connection
+    from a sensory node. Read off the shapes that it has for one neuron, two connections and three
+    from sensory nodes."""
     two, three = np.zeros(2, np.int32), np.zeros(3, np.int32)
     probe = Connections(1, (1, 1, 1), two, two, two, three, three, three)
     return {name: size - 1 for name, (size,) in NEURONS[neuron].shapes(probe).items()}
@@ -108,21 +136,30 @@ def _numbers(origins: tuple[int | None, ...]) -> np.ndarray:
 
 
 def _surviving(ends: tuple, theirs: tuple, origins: tuple) -> np.ndarray:
-    """Of each connection (pre, post), its number among the parent's, sorted by (post, pre); −1 where there is none."""
+    """Of each connection (pre, post), its number among the parent's, sorted by (post, pre); −1
+    where there is none."""
     pre, post = (origin[end] for origin, end in zip(origins, ends, strict=True))
     width = 1 + max((int(end.max(initial=0)) for end in (theirs[0], pre)), default=0)
     keys, wanted = theirs[1].astype(np.int64) * width + theirs[0], post * width + pre
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where((pre >= 0) & (post >= 0) & (keys[at] == wanted), at, -1) if len(keys) else np.full(len(pre), -1)
+    return (
+        np.where((pre >= 0) & (post >= 0) & (keys[at] == wanted), at, -1)
+        if len(keys)
+        else np.full(len(pre), -1)
+    )
 
 
 def _gates(cells: np.ndarray, theirs: int) -> np.ndarray:
-    """The same for the four gates of the cells, one after the other; theirs: cells of the parent."""
+    """The same for the four gates of the cells, one after the other; theirs: cells of the
+    parent."""
     return np.concatenate([np.where(cells >= 0, cells + gate * theirs, -1) for gate in range(4)])
 
 
-def _of_input_map(projected: int, theirs: int, sensory: np.ndarray, features: np.ndarray) -> Sources:
-    """Dimensions of its weights, now and in the parent: 2 for a projection, 1 where sensory nodes are features."""
+def _of_input_map(
+    projected: int, theirs: int, sensory: np.ndarray, features: np.ndarray
+) -> Sources:
+    """Dimensions of its weights, now and in the parent: 2 for a projection, 1 where sensory nodes
+    are features."""
     if projected == 2:
         return {"input_w": (sensory, features), "input_b": (sensory,)}
     same = np.where(sensory == np.arange(len(sensory)), sensory, -1)

@@ -1,8 +1,9 @@
 """A candidate: one point of the search space, ready to train.
 
-candidate = wiring × neuron × solver × steps × memory × training settings, a frozen value that travels as JSON. Its identity
-(`candidate_id`) is built on the wiring's own identity, so two parameter sets that lead to the same wiring and the same
-settings (dead or aliased dimensions) are recognised as one candidate and trained once.
+candidate = wiring × neuron × solver × steps × memory × training settings, a frozen value that
+travels as JSON. Its identity (`candidate_id`) is built on the wiring's own identity, so two
+parameter sets that lead to the same wiring and the same settings (dead or aliased dimensions) are
+recognised as one candidate and trained once.
 """
 
 import hashlib
@@ -16,17 +17,18 @@ from wiring_search.wirings.wiring import Wiring
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """wiring: the graph. neuron: a name out of SOLVERS; solver: one out of SOLVERS[neuron]. steps: sub-steps ("unfolds")
-    a time step, 0 for the closed form, which has none.
+    """wiring: the graph. neuron: a name out of SOLVERS; solver: one out of SOLVERS[neuron]. steps:
+    sub-steps ("unfolds") a time step, 0 for the closed form, which has none.
 
-    memory: "none", or an LSTM around the neurons whose output becomes their initial "state" or their "input" (the two
-    published forms of mixed memory). learning_rate: Adam's, per candidate. seed: the initialisation seed of the
-    weights; the seed that drew the wiring is the space's business, the order of the data belongs to the pack.
-    gradient: "bptt", back-propagation through the solver's steps, or "adjoint", that of the differential equation, for
-    explicit solvers.
+    memory: "none", or an LSTM around the neurons whose output becomes their initial "state" or
+    their "input" (the two published forms of mixed memory). learning_rate: Adam's, per candidate.
+    seed: the initialisation seed of the weights; the seed that drew the wiring is the space's
+    business, the order of the data belongs to the pack. gradient: "bptt", back-propagation through
+    the solver's steps, or "adjoint", that of the differential equation, for explicit solvers.
 
-    Raises ValueError for an unknown neuron, solver, memory or gradient, a number of steps that the solver cannot have, a
-    solver that has no adjoint, or a learning rate that is not a positive number.
+    Raises ValueError for an unknown neuron, solver, memory or gradient, a number of steps that the
+    solver cannot have, a solver that has no adjoint, or a learning rate that is not a positive
+    number.
     """
 
     wiring: Wiring
@@ -42,13 +44,19 @@ class Candidate:
         if self.neuron not in SOLVERS:
             raise ValueError(f"neuron is {self.neuron!r}; known neurons: {', '.join(SOLVERS)}")
         if self.solver not in SOLVERS[self.neuron]:
-            raise ValueError(f"solver is {self.solver!r}; solvers of {self.neuron}: {', '.join(SOLVERS[self.neuron])}")
+            raise ValueError(
+                f"solver is {self.solver!r}; solvers of {self.neuron}: {', '.join(SOLVERS[self.neuron])}"
+            )
         if self.memory not in MEMORIES:
             raise ValueError(f"memory is {self.memory!r}; known memories: {', '.join(MEMORIES)}")
         if self.gradient not in GRADIENTS:
-            raise ValueError(f"gradient is {self.gradient!r}; known gradients: {', '.join(GRADIENTS)}")
+            raise ValueError(
+                f"gradient is {self.gradient!r}; known gradients: {', '.join(GRADIENTS)}"
+            )
         if self.gradient == "adjoint" and self.solver not in EXPLICIT:
-            having = ", ".join(name for name, solvers in SOLVERS.items() if set(solvers) & set(EXPLICIT))
+            having = ", ".join(
+                name for name, solvers in SOLVERS.items() if set(solvers) & set(EXPLICIT)
+            )
             raise ValueError(
                 f"gradient is 'adjoint' with the {self.solver} solver of {self.neuron}, which has none; the adjoint is for "
                 f"{', '.join(EXPLICIT)} (of {having}): give one of these, or the gradient 'bptt'"
@@ -57,9 +65,13 @@ class Candidate:
             raise ValueError(f"steps is {self.steps!r}; give a whole number of sub-steps")
         if (self.steps == 0) != (self.solver == "closed-form") or self.steps < 0:
             allowed = "0, the closed form has none" if self.solver == "closed-form" else "1 or more"
-            raise ValueError(f"steps is {self.steps!r} with the {self.solver} solver; give {allowed}")
+            raise ValueError(
+                f"steps is {self.steps!r} with the {self.solver} solver; give {allowed}"
+            )
         if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate is {self.learning_rate!r}; give a positive number such as 0.01")
+            raise ValueError(
+                f"learning_rate is {self.learning_rate!r}; give a positive number such as 0.01"
+            )
 
     @property
     def candidate_id(self) -> str:
@@ -73,7 +85,8 @@ class Candidate:
         return len(self.wiring.synapses) * max(self.steps, 1) + len(self.wiring.sensory_synapses)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `json.dumps` takes; `from_json` reads it back to an equal candidate."""
+        """A plain dictionary that `json.dumps` takes; `from_json` reads it back to an equal
+        candidate."""
         return {**self._settings(), "wiring": self.wiring.to_json()}
 
     @classmethod
@@ -81,4 +94,8 @@ class Candidate:
         return cls(**{**data, "wiring": Wiring.from_json(data["wiring"])})
 
     def _settings(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "wiring"}
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name != "wiring"
+        }

@@ -1,8 +1,10 @@
-"""A layered picture of a wiring with matplotlib: sensory nodes, inter, command and motor neurons from left to right.
+"""A layered picture of a wiring with matplotlib: sensory nodes, inter, command and motor neurons
+from left to right.
 
-Excitatory synapses are blue, solid and end in an arrow; inhibitory ones orange, dashed and end in a bar (the two
-colours are told apart by colour-blind readers, and the ends without colour). Synapses within a layer bow out,
-downward ones to the right and upward ones to the left; a self-loop is a small loop. Layers without neurons take no room.
+Excitatory synapses are blue, solid and end in an arrow; inhibitory ones orange, dashed and end in a
+bar (the two colours are told apart by colour-blind readers, and the ends without colour). Synapses
+within a layer bow out, downward ones to the right and upward ones to the left; a self-loop is a
+small loop. Layers without neurons take no room.
 """
 
 from typing import TYPE_CHECKING
@@ -26,7 +28,9 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
     sensory, neurons = places(wiring)
     tallest = max(wiring.sensory, wiring.inter, wiring.command, wiring.motor)
     if ax is None:
-        ax = Figure(figsize=(8, min(max(3.5, 0.42 * tallest), 12)), layout="constrained").add_subplot()
+        ax = Figure(
+            figsize=(8, min(max(3.5, 0.42 * tallest), 12)), layout="constrained"
+        ).add_subplot()
     size = max(18.0, min(190.0, 2600.0 / tallest))
     # Each synapse is to be seen in a small wiring, and where they are dense in a large one.
     alpha = max(0.15, min(0.9, 8 / wiring.synapse_count**0.5))
@@ -38,7 +42,15 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
     for role, spots in _by_role(wiring, sensory, neurons).items():
         x, y = zip(*spots, strict=True)
         ax.scatter(x, y, s=size, facecolor=looks[role], edgecolor="#30363c", linewidth=1, zorder=3)
-        ax.text(x[0], 1.02, f"{role}\n{len(spots)}", ha="center", va="bottom", fontsize=10, color="#30363c")
+        ax.text(
+            x[0],
+            1.02,
+            f"{role}\n{len(spots)}",
+            ha="center",
+            va="bottom",
+            fontsize=10,
+            color="#30363c",
+        )
     lines = [Line2D([], [], color=EXCITATORY), Line2D([], [], color=INHIBITORY, linestyle="--")]
     names = ["excitatory →", "inhibitory ⊣"]
     ax.legend(lines, names, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False)
@@ -49,13 +61,20 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
 
 def places(wiring: Wiring) -> tuple[list[Place], list[Place]]:
     """Where sensory nodes and neurons stand, by their numbers."""
-    counts = {"sensory": wiring.sensory, "inter": wiring.inter, "command": wiring.command, "motor": wiring.motor}
+    counts = {
+        "sensory": wiring.sensory,
+        "inter": wiring.inter,
+        "command": wiring.command,
+        "motor": wiring.motor,
+    }
     present = [role for role in _LAYERS if counts[role]]
     columns = {
         role: [(layer * _SPACING, 1 - (i + 0.5) / counts[role]) for i in range(counts[role])]
         for layer, role in enumerate(present)
     }
-    return columns["sensory"], [place for role in ("motor", "command", "inter") for place in columns.get(role, ())]
+    return columns["sensory"], [
+        place for role in ("motor", "command", "inter") for place in columns.get(role, ())
+    ]
 
 
 def _by_role(wiring: Wiring, sensory: list[Place], neurons: list[Place]) -> dict[str, list[Place]]:
@@ -65,7 +84,9 @@ def _by_role(wiring: Wiring, sensory: list[Place], neurons: list[Place]) -> dict
     return spots
 
 
-def _synapse(ax: "Axes", start: Place, end: Place, polarity: int, alpha: float, size: float) -> None:
+def _synapse(
+    ax: "Axes", start: Place, end: Place, polarity: int, alpha: float, size: float
+) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.transforms import ScaledTranslation
 

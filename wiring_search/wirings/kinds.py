@@ -2,7 +2,8 @@
 
 EXPLICIT = ("euler", "heun", "rk4")
 
-# Every neuron with the solvers that there are for it, the usual one first. An extension adds its own.
+# Every neuron with the solvers that there are for it, the usual one first. An extension adds its
+# own.
 SOLVERS: dict[str, tuple[str, ...]] = {
     "ltc": ("semi-implicit", "closed-form", *EXPLICIT),
     "ct-rnn": EXPLICIT,

@@ -1,12 +1,15 @@
-"""Wirings that change a little: one synapse or one neuron at a time, and two wirings made into one. Always feasible.
+"""Wirings that change a little: one synapse or one neuron at a time, and two wirings made into one.
+Always feasible.
 
-A move keeps to the pairs of layers that the wiring's family joins (`joined_roles`: sensory → inter, inter → command, command →
-command and command → motor in an NCP), within `Limits`. Where it leaves a neuron dead or unreachable or a sensory node idle, it is not made
-(synapses), or the loose ends are tied up by new synapses (neurons). What became of every neuron is told (`Origins`), so that
+A move keeps to the pairs of layers that the wiring's family joins (`joined_roles`: sensory → inter,
+inter → command, command → command and command → motor in an NCP), within `Limits`. Where it leaves
+a neuron dead or unreachable or a sensory node idle, it is not made (synapses), or the loose ends
+are tied up by new synapses (neurons). What became of every neuron is told (`Origins`), so that
 weights can follow their synapses.
 
-(As in NEAT, where relatives are crossed by matching the neurons that have a common origin: Stanley and Miikkulainen,
-"Evolving neural networks through augmenting topologies", Evolutionary Computation 2002; but networks shrink, too.)
+(As in NEAT, where relatives are crossed by matching the neurons that have a common origin: Stanley
+and Miikkulainen, "Evolving neural networks through augmenting topologies", Evolutionary Computation
+2002; but networks shrink, too.)
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -19,7 +22,9 @@ import numpy as np
 from wiring_search.wirings.wiring import Wiring
 
 Roles = tuple[str, str]  # roles of a synapse's two ends
-Node = tuple[str, int]  # role, and place among the parent's nodes of that role; new nodes have places beyond
+Node = tuple[
+    str, int
+]  # role, and place among the parent's nodes of that role; new nodes have places beyond
 Pair = tuple[Node, Node]
 T = TypeVar("T")
 
@@ -27,18 +32,19 @@ ROLES = ("sensory", "inter", "command", "motor")
 FORWARD: tuple[Roles, ...] = (("sensory", "inter"), ("inter", "command"), ("command", "motor"))
 RECURRENT: Roles = ("command", "command")
 MANY = 1 << 30
-# How often each move is tried first. Those that undo each other weigh the same, so that nothing but selection drives sizes.
+# How often each move is tried first. Those that undo each other weigh the same, so that nothing but
+# selection drives sizes.
 MOVES = {"add": 0.2, "remove": 0.2, "rewire": 0.3, "flip": 0.1, "grow": 0.1, "shrink": 0.1}
 _TRIES = 24
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The least and the greatest number of nodes of each role, and of neurons in all. recurrent: synapses from command to
-    command neurons may be added where there are none yet.
+    """The least and the greatest number of nodes of each role, and of neurons in all. recurrent:
+    synapses from command to command neurons may be added where there are none yet.
 
-    Only what a move changes is held against them: a wiring that lies outside is led back, not refused. Raises ValueError
-    where the least exceeds the greatest.
+    Only what a move changes is held against them: a wiring that lies outside is led back, not
+    refused. Raises ValueError where the least exceeds the greatest.
     """
 
     sensory: tuple[int, int] = (1, MANY)
@@ -52,11 +58,14 @@ class Limits:
         for name in (*ROLES, "neurons"):
             low, high = getattr(self, name)
             if low > high:
-                raise ValueError(f"{name} has limits {low} to {high}; the least must not exceed the greatest")
+                raise ValueError(
+                    f"{name} has limits {low} to {high}; the least must not exceed the greatest"
+                )
 
 
 class Origins(NamedTuple):
-    """For every neuron and every sensory node of a child, its number in the parent; None where it is new."""
+    """For every neuron and every sensory node of a child, its number in the parent; None where it
+    is new."""
 
     neurons: tuple[int | None, ...]
     sensory: tuple[int | None, ...]
@@ -69,7 +78,9 @@ class Origins(NamedTuple):
     def in_turn(self, earlier: "Origins") -> "Origins":
         """In the grandparent, where `earlier` tells of the parent."""
         neurons = tuple(None if at is None else earlier.neurons[at] for at in self.neurons)
-        return Origins(neurons, tuple(None if at is None else earlier.sensory[at] for at in self.sensory))
+        return Origins(
+            neurons, tuple(None if at is None else earlier.sensory[at] for at in self.sensory)
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {"neurons": list(self.neurons), "sensory": list(self.sensory)}
@@ -80,7 +91,8 @@ class Origins(NamedTuple):
 
 
 class Child(NamedTuple):
-    """moves: what was done, in order: "add", "remove", "rewire", "flip", "grow inter", "shrink command" …"""
+    """moves: what was done, in order: "add", "remove", "rewire", "flip", "grow inter", "shrink
+    command" …"""
 
     wiring: Wiring
     moves: tuple[str, ...]
@@ -88,9 +100,14 @@ class Child(NamedTuple):
 
 
 def mutate(
-    wiring: Wiring, limits: Limits, rng: np.random.Generator, times: int = 1, among: Collection[str] = tuple(MOVES)
+    wiring: Wiring,
+    limits: Limits,
+    rng: np.random.Generator,
+    times: int = 1,
+    among: Collection[str] = tuple(MOVES),
 ) -> Child:
-    """The wiring after so many moves out of MOVES, each drawn among those that can be made; fewer where none can.
+    """The wiring after so many moves out of MOVES, each drawn among those that can be made; fewer
+    where none can.
 
     among: the moves to draw from; without "flip" where polarities mean nothing.
     """
@@ -112,15 +129,18 @@ def mutate(
 def cross(
     a: Wiring, b: Wiring, limits: Limits, rng: np.random.Generator, alike: Origins | None = None
 ) -> tuple[Child, Child] | None:
-    """One wiring out of two, as a child of `a` and as a child of `b`; None where they do not go together.
+    """One wiring out of two, as a child of `a` and as a child of `b`; None where they do not go
+    together.
 
-    alike: for every neuron and sensory node of b, which of a's it is; None for others, which are matched by their order in
-    their layers, as all are by default. Each layer has the nodes that it has in one of the two. What both have is kept; a
-    synapse that only one has is kept by chance, or always where the other has not both its ends. Only pairs of roles that may
-    be joined in `a`.
+    alike: for every neuron and sensory node of b, which of a's it is; None for others, which are
+    matched by their order in their layers, as all are by default. Each layer has the nodes that it
+    has in one of the two. What both have is kept; a synapse that only one has is kept by chance, or
+    always where the other has not both its ends. Only pairs of roles that may be joined in `a`.
     """
     draft = _draft(a, limits)
-    other = _draft(b, limits, _matched(a, b, alike or Origins((None,) * b.neurons, (None,) * b.sensory)))
+    other = _draft(
+        b, limits, _matched(a, b, alike or Origins((None,) * b.neurons, (None,) * b.sensory))
+    )
     nodes = {role: (draft, other)[rng.integers(2)].nodes[role] for role in ROLES}
     if not limits.neurons[0] <= sum(len(nodes[role]) for role in ROLES[1:]) <= limits.neurons[1]:
         nodes = draft.nodes
@@ -140,8 +160,8 @@ def cross(
 
 
 def joined_roles(wiring: Wiring, recurrent: bool) -> frozenset[Roles]:
-    """The pairs of roles that may be joined: with layers, each to the next, command neurons to each other where `recurrent`,
-    and whatever else the wiring shows; without, every pair."""
+    """The pairs of roles that may be joined: with layers, each to the next, command neurons to each
+    other where `recurrent`, and whatever else the wiring shows; without, every pair."""
     if not (wiring.inter and wiring.command):
         there = [role for role in ROLES if getattr(wiring, role)]
         return frozenset((pre, post) for pre in there for post in there if post != "sensory")
@@ -157,13 +177,15 @@ def survivors(parent: Wiring, child: Wiring, origins: Origins) -> int:
     outer = {(pre, post) for pre, post, _ in parent.sensory_synapses}
     neurons, sensory = origins
     found = sum((neurons[pre], neurons[post]) in inner for pre, post, _ in child.synapses)
-    return found + sum((sensory[pre], neurons[post]) in outer for pre, post, _ in child.sensory_synapses)
+    return found + sum(
+        (sensory[pre], neurons[post]) in outer for pre, post, _ in child.sensory_synapses
+    )
 
 
 @dataclass
 class _Draft:
-    """A wiring in the making: its nodes by role, the polarities of its synapses by their ends, and the pairs of roles that may
-    be joined. fresh: the place of the next new node."""
+    """A wiring in the making: its nodes by role, the polarities of its synapses by their ends, and
+    the pairs of roles that may be joined. fresh: the place of the next new node."""
 
     nodes: dict[str, list[Node]]
     synapses: dict[Pair, int]
@@ -184,38 +206,61 @@ def _draft(wiring: Wiring, limits: Limits, places: dict[str, list[int]] | None =
     places = places or {role: list(range(getattr(wiring, role))) for role in ROLES}
     nodes = {role: [(role, place) for place in found] for role, found in places.items()}
     numbered = [*nodes["motor"], *nodes["command"], *nodes["inter"]]
-    synapses = {(nodes["sensory"][pre], numbered[post]): polarity for pre, post, polarity in wiring.sensory_synapses}
-    synapses |= {(numbered[pre], numbered[post]): polarity for pre, post, polarity in wiring.synapses}
-    return _Draft(nodes, synapses, joined_roles(wiring, limits.recurrent), max(map(len, nodes.values())))
+    synapses = {
+        (nodes["sensory"][pre], numbered[post]): polarity
+        for pre, post, polarity in wiring.sensory_synapses
+    }
+    synapses |= {
+        (numbered[pre], numbered[post]): polarity for pre, post, polarity in wiring.synapses
+    }
+    return _Draft(
+        nodes, synapses, joined_roles(wiring, limits.recurrent), max(map(len, nodes.values()))
+    )
 
 
 def _matched(a: Wiring, b: Wiring, alike: Origins) -> dict[str, list[int]]:
-    """The nodes of b by role, called as those of a that they are matched with, or by places beyond."""
+    """The nodes of b by role, called as those of a that they are matched with, or by places
+    beyond."""
     places = {}
     for role in ROLES:
         first, start = (_starts(wiring)[role] for wiring in (a, b))
-        known = (alike.sensory if role == "sensory" else alike.neurons)[start : start + getattr(b, role)]
+        known = (alike.sensory if role == "sensory" else alike.neurons)[
+            start : start + getattr(b, role)
+        ]
         found = [None if at is None else at - first for at in known]
-        free = chain((place for place in range(getattr(a, role)) if place not in found), count(getattr(a, role)))
+        free = chain(
+            (place for place in range(getattr(a, role)) if place not in found),
+            count(getattr(a, role)),
+        )
         places[role] = [next(free) if place is None else place for place in found]
     return places
 
 
 def _starts(wiring: Wiring) -> dict[str, int]:
     """The number of the first node of each role."""
-    return {"sensory": 0, "motor": 0, "command": wiring.motor, "inter": wiring.motor + wiring.command}
+    return {
+        "sensory": 0,
+        "motor": 0,
+        "command": wiring.motor,
+        "inter": wiring.motor + wiring.command,
+    }
 
 
 def _numbers(draft: _Draft) -> dict[Node, int]:
     """What its nodes are called in a wiring: sensory nodes and neurons each from 0."""
     nodes = draft.nodes
     neurons = (*nodes["motor"], *nodes["command"], *nodes["inter"])
-    return {node: number for found in (nodes["sensory"], neurons) for number, node in enumerate(found)}
+    return {
+        node: number for found in (nodes["sensory"], neurons) for number, node in enumerate(found)
+    }
 
 
 def _settled(draft: _Draft) -> Wiring:
     number = _numbers(draft)
-    synapses = [(pre[0], number[pre], number[post], polarity) for (pre, post), polarity in draft.synapses.items()]
+    synapses = [
+        (pre[0], number[pre], number[post], polarity)
+        for (pre, post), polarity in draft.synapses.items()
+    ]
     return Wiring(
         **{role: len(found) for role, found in draft.nodes.items()},
         sensory_synapses=tuple(found for role, *found in synapses if role == "sensory"),
@@ -227,20 +272,26 @@ def _origins(draft: _Draft, numbers: dict[Node, int]) -> Origins:
     """numbers: what its nodes are called in the parent."""
     nodes = draft.nodes
     neurons = (*nodes["motor"], *nodes["command"], *nodes["inter"])
-    return Origins(tuple(numbers.get(node) for node in neurons), tuple(numbers.get(node) for node in nodes["sensory"]))
+    return Origins(
+        tuple(numbers.get(node) for node in neurons),
+        tuple(numbers.get(node) for node in nodes["sensory"]),
+    )
 
 
 def _roles(pair: Pair) -> Roles:
     return pair[0][0], pair[1][0]
 
 
-# Moves: each changes the draft and says its name, or says "" where it cannot be made; the draft is then of no use.
+# Moves: each changes the draft and says its name, or says "" where it cannot be made; the draft is
+# then of no use.
 
 
 def _add(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
     """A synapse between a pair that has none, every such pair as likely."""
     joined = sorted(draft.joined)
-    pairs = np.array([len(draft.nodes[pre]) * len(draft.nodes[post]) for pre, post in joined], float)
+    pairs = np.array(
+        [len(draft.nodes[pre]) * len(draft.nodes[post]) for pre, post in joined], float
+    )
     for _ in range(_TRIES):
         pre, post = joined[rng.choice(len(joined), p=pairs / pairs.sum())]
         pair = _one_of(draft.nodes[pre], rng), _one_of(draft.nodes[post], rng)
@@ -284,10 +335,13 @@ def _flip(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
 
 
 def _grow(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
-    """A node more in one layer, with about as many synapses as another one there, from and to the same layers."""
+    """A node more in one layer, with about as many synapses as another one there, from and to the
+    same layers."""
     wide = draft.neurons < limits.neurons[1]
     roles = [
-        role for role, found in draft.nodes.items() if 0 < len(found) < getattr(limits, role)[1] and (wide or role == "sensory")
+        role
+        for role, found in draft.nodes.items()
+        if 0 < len(found) < getattr(limits, role)[1] and (wide or role == "sensory")
     ]
     if not roles:
         return ""
@@ -296,7 +350,11 @@ def _grow(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
     draft.nodes[role].append(new)
     draft.fresh += 1
     for pre, post in [pair for pair in draft.synapses if colleague in pair]:
-        pair = (_one_of(draft.nodes[pre[0]], rng), new) if post == colleague else (new, _one_of(draft.nodes[post[0]], rng))
+        pair = (
+            (_one_of(draft.nodes[pre[0]], rng), new)
+            if post == colleague
+            else (new, _one_of(draft.nodes[post[0]], rng))
+        )
         draft.synapses[pair] = _polarity(rng)
     return f"grow {role}" if _tied_up(draft, rng) else ""
 
@@ -314,7 +372,9 @@ def _shrink(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
     role = _one_of(roles, rng)
     lost = _one_of(draft.nodes[role], rng)
     draft.nodes[role].remove(lost)
-    draft.synapses = {pair: polarity for pair, polarity in draft.synapses.items() if lost not in pair}
+    draft.synapses = {
+        pair: polarity for pair, polarity in draft.synapses.items() if lost not in pair
+    }
     return f"shrink {role}" if _tied_up(draft, rng) else ""
 
 
@@ -329,16 +389,22 @@ _DONE_BY: dict[str, Callable[[_Draft, Limits, np.random.Generator], str]] = {
 
 
 def _tied_up(draft: _Draft, rng: np.random.Generator) -> bool:
-    """Give every node that is not reached or does not act a synapse that mends it; False where no allowed pair does."""
+    """Give every node that is not reached or does not act a synapse that mends it; False where no
+    allowed pair does."""
     return _mended(draft, rng, forward=True) and _mended(draft, rng, forward=False)
 
 
 def _mended(draft: _Draft, rng: np.random.Generator, forward: bool) -> bool:
-    """forward: from reached nodes onto those that are not; otherwise, from dead nodes onto those that act."""
+    """forward: from reached nodes onto those that are not; otherwise, from dead nodes onto those
+    that act."""
     while loose := _loose(draft, forward):
         ends = [node for found in draft.nodes.values() for node in found if node not in loose]
         for node in (node for found in draft.nodes.values() for node in found if node in loose):
-            pairs = [pair for end in ends if _roles(pair := (end, node) if forward else (node, end)) in draft.joined]
+            pairs = [
+                pair
+                for end in ends
+                if _roles(pair := (end, node) if forward else (node, end)) in draft.joined
+            ]
             if pairs:
                 draft.synapses[_one_of(pairs, rng)] = _polarity(rng)
                 break
@@ -352,7 +418,8 @@ def _whole(draft: _Draft) -> bool:
 
 
 def _loose(draft: _Draft, forward: bool) -> set[Node]:
-    """Nodes that no signal from a sensory node gets to; backward, those from which none gets to a motor neuron."""
+    """Nodes that no signal from a sensory node gets to; backward, those from which none gets to a
+    motor neuron."""
     following: dict[Node, list[Node]] = {}
     for pre, post in draft.synapses if forward else ((post, pre) for pre, post in draft.synapses):
         following.setdefault(pre, []).append(post)

@@ -9,15 +9,18 @@ from wiring_search.wirings.wiring import Wiring
 try:
     from ncps import wirings as ncps_wirings
 except ImportError as missing:
-    raise ImportError("exchanging wirings with the ncps package needs it installed: pip install ncps") from missing
+    raise ImportError(
+        "exchanging wirings with the ncps package needs it installed: pip install ncps"
+    ) from missing
 
 
 def from_ncps(wiring: ncps_wirings.Wiring, features: int | None = None) -> Wiring:
     """Our wiring with the same synapses, neuron for neuron.
 
-    features: for a wiring that is not built yet, the number of sensory nodes to build it with; the wiring given is
-    left as it is. Idle neurons and sensory nodes, which `ncps` allows, are taken along (`Wiring.idle_allowed`).
-    Raises ValueError where an unbuilt wiring comes without `features`, or a built one with another number.
+    features: for a wiring that is not built yet, the number of sensory nodes to build it with; the
+    wiring given is left as it is. Idle neurons and sensory nodes, which `ncps` allows, are taken
+    along (`Wiring.idle_allowed`). Raises ValueError where an unbuilt wiring comes without
+    `features`, or a built one with another number.
     """
     if not wiring.is_built():
         if features is None:
@@ -27,29 +30,43 @@ def from_ncps(wiring: ncps_wirings.Wiring, features: int | None = None) -> Wirin
         wiring = copy.deepcopy(wiring)
         wiring.build(features)
     elif features not in (None, wiring.input_dim):
-        raise ValueError(f"this ncps wiring is built for {wiring.input_dim} features, not {features}; leave features out")
+        raise ValueError(
+            f"this ncps wiring is built for {wiring.input_dim} features, not {features}; leave features out"
+        )
     roles = [wiring.get_type_of_neuron(neuron) for neuron in range(wiring.units)]
     counts = {role: roles.count(role) for role in ("inter", "command", "motor")}
     if roles != sorted(roles, key=["motor", "command", "inter"].index):
-        raise ValueError(f"neurons of this wiring are {roles}; they are to be numbered motor first, then command, then inter")
+        raise ValueError(
+            f"neurons of this wiring are {roles}; they are to be numbered motor first, then command, then inter"
+        )
     synapses = _synapses(wiring.sensory_adjacency_matrix), _synapses(wiring.adjacency_matrix)
     try:
-        return Wiring(wiring.input_dim, **counts, sensory_synapses=synapses[0], synapses=synapses[1])
+        return Wiring(
+            wiring.input_dim, **counts, sensory_synapses=synapses[0], synapses=synapses[1]
+        )
     except ValueError:
-        return Wiring(wiring.input_dim, **counts, sensory_synapses=synapses[0], synapses=synapses[1], idle_allowed=True)
+        return Wiring(
+            wiring.input_dim,
+            **counts,
+            sensory_synapses=synapses[0],
+            synapses=synapses[1],
+            idle_allowed=True,
+        )
 
 
 def to_ncps(wiring: Wiring) -> "NcpsWiring":
     """An `ncps` wiring with the same synapses, built.
 
-    Layers are those of the package, as `ncps.torch.CfC` asks for them: inter, command and motor where there are neurons of
-    all three roles (its NCP), one layer of all neurons otherwise (its FullyConnected and Random).
+    Layers are those of the package, as `ncps.torch.CfC` asks for them: inter, command and motor
+    where there are neurons of all three roles (its NCP), one layer of all neurons otherwise (its
+    FullyConnected and Random).
     """
     return NcpsWiring(wiring)
 
 
 class NcpsWiring(ncps_wirings.Wiring):
-    """An `ncps` wiring with given synapses; unlike those of the package, building it again changes nothing."""
+    """An `ncps` wiring with given synapses; unlike those of the package, building it again changes
+    nothing."""
 
     def __init__(self, wiring: Wiring) -> None:
         super().__init__(wiring.neurons)
@@ -63,7 +80,9 @@ class NcpsWiring(ncps_wirings.Wiring):
 
     def build(self, input_dim: int) -> None:
         if input_dim != self.input_dim:
-            raise ValueError(f"this wiring has {self.input_dim} sensory nodes, not {input_dim}; give inputs of that size")
+            raise ValueError(
+                f"this wiring has {self.input_dim} sensory nodes, not {input_dim}; give inputs of that size"
+            )
 
     @property
     def num_layers(self) -> int:
@@ -72,16 +91,23 @@ class NcpsWiring(ncps_wirings.Wiring):
     def get_neurons_of_layer(self, layer_id: int) -> list[int]:
         layers = self._layers()
         if layer_id not in range(len(layers)):
-            raise ValueError(f"layer is {layer_id!r}; this wiring has layers 0 to {len(layers) - 1}")
+            raise ValueError(
+                f"layer is {layer_id!r}; this wiring has layers 0 to {len(layers) - 1}"
+            )
         return layers[layer_id]
 
     def get_type_of_neuron(self, neuron_id: int) -> str:
         return self._roles[neuron_id]
 
     def _layers(self) -> list[list[int]]:
-        layers = [[i for i, role in enumerate(self._roles) if role == name] for name in ("inter", "command", "motor")]
+        layers = [
+            [i for i, role in enumerate(self._roles) if role == name]
+            for name in ("inter", "command", "motor")
+        ]
         return layers if all(layers) else [list(range(self.units))]
 
 
 def _synapses(adjacency: np.ndarray) -> tuple[tuple[int, int, int], ...]:
-    return tuple((int(pre), int(post), int(adjacency[pre, post])) for pre, post in np.argwhere(adjacency))
+    return tuple(
+        (int(pre), int(post), int(adjacency[pre, post])) for pre, post in np.argwhere(adjacency)
+    )

@@ -1,6 +1,8 @@
-"""Matched null controls of a candidate: is it the topology that makes a winner good, or only its size?
+"""Matched null controls of a candidate: is it the topology that makes a winner good, or only its
+size?
 
-Each control keeps everything of the candidate (neuron, solver, steps, memory, learning rate) but its wiring, and of that
+Each control keeps everything of the candidate (neuron, solver, steps, memory, learning rate) but
+its wiring, and of that
 
     rewired   sizes, number of synapses between each pair of layers, in- and out-degree of every node (sensory and inner synapses
               apart) and the signs that leave a node; who is joined to whom is drawn anew, by double edge swaps
@@ -9,14 +11,17 @@ Each control keeps everything of the candidate (neuron, solver, steps, memory, l
     polarity  the graph; the signs are dealt out anew, among sensory and among inner synapses
     dense     the number of trainable parameters, as nearly as a fully connected wiring comes; it has as many neurons as that takes
 
-`rewired` and `random` are Markov chains that begin at the winner's wiring, propose moves symmetrically and stay where a move would
-leave a neuron dead or unreachable or a sensory node idle, so that all feasible wirings that they can get to are equally likely in
-the end. (Maslov and Sneppen, Science 296, 2002; Milo et al., "On the uniform generation of random graphs with prescribed degree
-sequences", 2003; constraints by rejection as in Artzy-Randrup and Stone, Phys. Rev. E 72, 2005.) Self-loops are made only where the winner
-has some. For layered CfC, which looks at synapses between some layers alone (`seen_by`), `random` keeps their number between each
-pair of layers: elsewhere they would be lost, and the size with them.
+`rewired` and `random` are Markov chains that begin at the winner's wiring, propose moves
+symmetrically and stay where a move would leave a neuron dead or unreachable or a sensory node idle,
+so that all feasible wirings that they can get to are equally likely in the end. (Maslov and
+Sneppen, Science 296, 2002; Milo et al., "On the uniform generation of random graphs with prescribed
+degree sequences", 2003; constraints by rejection as in Artzy-Randrup and Stone, Phys. Rev. E 72,
+2005.) Self-loops are made only where the winner has some. For layered CfC, which looks at synapses
+between some layers alone (`seen_by`), `random` keeps their number between each pair of layers:
+elsewhere they would be lost, and the size with them.
 
-Where a control would change nothing that the neuron looks at, it is not applicable, and `inapplicable` says why.
+Where a control would change nothing that the neuron looks at, it is not applicable, and
+`inapplicable` says why.
 """
 
 from collections.abc import Callable
@@ -50,24 +55,41 @@ Pair = tuple[int, int]
 Propose = Callable[[np.random.Generator], dict[int, Pair]]
 
 
-def null_candidate(candidate: Candidate, control: str, seed: int, parameters: Callable[[Wiring], int]) -> Candidate:
+def null_candidate(
+    candidate: Candidate, control: str, seed: int, parameters: Callable[[Wiring], int]
+) -> Candidate:
     """The candidate with a null wiring; the same seed draws the same one. Its own seed stays.
 
-    parameters(wiring): trainable numbers of the candidate with that wiring, for `dense`. Raises ValueError for an unknown control
-    and for one that is not applicable.
+    parameters(wiring): trainable numbers of the candidate with that wiring, for `dense`. Raises
+    ValueError for an unknown control and for one that is not applicable.
     """
     reason = _told_beforehand(candidate, control)
-    rng = np.random.default_rng((seed, list(CONTROLS).index(control), int(candidate.wiring.wiring_id, 16)))
-    wiring = None if reason else _dense(candidate, parameters, rng) if control == "dense" else _drawn(candidate, control, rng)
+    rng = np.random.default_rng(
+        (seed, list(CONTROLS).index(control), int(candidate.wiring.wiring_id, 16))
+    )
+    wiring = (
+        None
+        if reason
+        else _dense(candidate, parameters, rng)
+        if control == "dense"
+        else _drawn(candidate, control, rng)
+    )
     if wiring is None:
-        raise ValueError(f"control {control} is not applicable: {reason or _ALONE[control].format(candidate.neuron)}")
+        raise ValueError(
+            f"control {control} is not applicable: {reason or _ALONE[control].format(candidate.neuron)}"
+        )
     return replace(candidate, wiring=wiring)
 
 
 def inapplicable(candidate: Candidate, control: str) -> str:
-    """Why the control would change nothing of this candidate; "" where it would. Raises ValueError for an unknown control."""
+    """Why the control would change nothing of this candidate; "" where it would. Raises ValueError
+    for an unknown control."""
     reason = _told_beforehand(candidate, control)
-    if reason or control == "dense" or _drawn(candidate, control, np.random.default_rng(0)) is not None:
+    if (
+        reason
+        or control == "dense"
+        or _drawn(candidate, control, np.random.default_rng(0)) is not None
+    ):
         return reason
     return _ALONE[control].format(candidate.neuron)
 
@@ -76,18 +98,27 @@ def _told_beforehand(candidate: Candidate, control: str) -> str:
     """Why it is not applicable, as far as that can be told without drawing."""
     wiring, neuron = candidate.wiring, candidate.neuron
     if control not in CONTROLS:
-        raise ValueError(f"control {control!r} is not known; give some of {', '.join(CONTROLS)}, or none")
+        raise ValueError(
+            f"control {control!r} is not known; give some of {', '.join(CONTROLS)}, or none"
+        )
     if control == "polarity" and neuron not in SIGNED:
         return f"{neuron} does not look at polarities"
-    if control == "polarity" and all(len({sign for *_, sign in part}) < 2 for part in (wiring.sensory_synapses, wiring.synapses)):
+    if control == "polarity" and all(
+        len({sign for *_, sign in part}) < 2 for part in (wiring.sensory_synapses, wiring.synapses)
+    ):
         return "its signs are all the same"
     full = wiring.neurons * (wiring.sensory + wiring.neurons)
-    return "it is fully connected already" if control == "dense" and wiring.synapse_count == full else ""
+    return (
+        "it is fully connected already"
+        if control == "dense" and wiring.synapse_count == full
+        else ""
+    )
 
 
 def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str, int, ...]]:
-    """The synapses that the equations of this neuron and its first weights depend on: with signs where it looks at them. (See
-    `neurons.cfc` for what a layered CfC connects whatever the wiring says.)"""
+    """The synapses that the equations of this neuron and its first weights depend on: with signs
+    where it looks at them. (See `neurons.cfc` for what a layered CfC connects whatever the wiring
+    says.)"""
     roles = wiring.roles
     outer = [("sensory", *synapse) for synapse in wiring.sensory_synapses]
     inner = [("inner", *synapse) for synapse in wiring.synapses]
@@ -111,27 +142,39 @@ def _drawn(candidate: Candidate, control: str, rng: np.random.Generator) -> Wiri
     return None
 
 
-def _dense(candidate: Candidate, parameters: Callable[[Wiring], int], rng: np.random.Generator) -> Wiring:
-    """The fully connected wiring whose number of parameters is nearest, with the share of excitatory synapses that it had."""
+def _dense(
+    candidate: Candidate, parameters: Callable[[Wiring], int], rng: np.random.Generator
+) -> Wiring:
+    """The fully connected wiring whose number of parameters is nearest, with the share of
+    excitatory synapses that it had."""
     wiring, seed = candidate.wiring, int(rng.integers(2**31))
     signs = [sign for *_, sign in (*wiring.sensory_synapses, *wiring.synapses)]
 
     def dense(neurons: int) -> Wiring:
         share = signs.count(1) / len(signs)
-        return fully_connected(wiring.sensory, neurons, min(wiring.motor, neurons), excitatory=share, seed=seed)
+        return fully_connected(
+            wiring.sensory, neurons, min(wiring.motor, neurons), excitatory=share, seed=seed
+        )
 
     wanted, neurons = parameters(wiring), 1
     while parameters(dense(neurons)) < wanted:
         neurons += 1
-    return min((dense(n) for n in (max(neurons - 1, 1), neurons)), key=lambda made: abs(parameters(made) - wanted))
+    return min(
+        (dense(n) for n in (max(neurons - 1, 1), neurons)),
+        key=lambda made: abs(parameters(made) - wanted),
+    )
 
 
 def _shuffled(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
     def dealt(synapses: tuple[Synapse, ...]) -> tuple[Synapse, ...]:
         order = rng.permutation(len(synapses))
-        return tuple((pre, post, synapses[k][2]) for (pre, post, _), k in zip(synapses, order, strict=True))
+        return tuple(
+            (pre, post, synapses[k][2]) for (pre, post, _), k in zip(synapses, order, strict=True)
+        )
 
-    return replace(wiring, sensory_synapses=dealt(wiring.sensory_synapses), synapses=dealt(wiring.synapses))
+    return replace(
+        wiring, sensory_synapses=dealt(wiring.sensory_synapses), synapses=dealt(wiring.synapses)
+    )
 
 
 def _swapped(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
@@ -167,14 +210,17 @@ def _placed(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
 
 
 class _Graph:
-    """A wiring while its synapses move. Nodes: neurons, then sensory nodes. pairs: (pre, post) of each synapse, whose sign goes
-    with it. after, before: of each node, its neighbours as a set of bits."""
+    """A wiring while its synapses move. Nodes: neurons, then sensory nodes. pairs: (pre, post) of
+    each synapse, whose sign goes with it. after, before: of each node, its neighbours as a set of
+    bits."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
         n = wiring.neurons
         self.roles = (*wiring.roles, *("sensory",) * wiring.sensory)
-        self.pairs = [(n + pre, post) for pre, post, _ in wiring.sensory_synapses] + [s[:2] for s in wiring.synapses]
+        self.pairs = [(n + pre, post) for pre, post, _ in wiring.sensory_synapses] + [
+            s[:2] for s in wiring.synapses
+        ]
         self._signs = [s[2] for s in (*wiring.sensory_synapses, *wiring.synapses)]
         self._loops = any(pre == post for pre, post in self.pairs)
         self._there = set(self.pairs)
@@ -219,7 +265,10 @@ class _Graph:
         n, everything = self._wiring.neurons, (1 << len(self.roles)) - 1
         neurons = (1 << n) - 1
         reached = _closed(everything ^ neurons, self._after)
-        return reached == everything and _closed((1 << self._wiring.motor) - 1, self._before) == everything
+        return (
+            reached == everything
+            and _closed((1 << self._wiring.motor) - 1, self._before) == everything
+        )
 
 
 def _closed(start: int, following: list[int]) -> int:

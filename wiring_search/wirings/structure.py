@@ -1,13 +1,16 @@
-"""What a wiring is like, as numbers: sizes, density, reciprocity, recurrence, paths, degrees, clustering, motifs.
+"""What a wiring is like, as numbers: sizes, density, reciprocity, recurrence, paths, degrees,
+clustering, motifs.
 
     structure(wiring)["recurrence"]  # FEATURES says what each name means
 
-All are of the graph alone, before any training. "Inner" is said of what runs between neurons; sensory nodes count in paths, in
-in-degrees and in what is named after them. Where there is nothing to take a mean over, the number is NaN; a share of nothing is 0.
+All are of the graph alone, before any training. "Inner" is said of what runs between neurons;
+sensory nodes count in paths, in in-degrees and in what is named after them. Where there is nothing
+to take a mean over, the number is NaN; a share of nothing is 0.
 
-Clustering: Fagiolo, "Clustering in complex directed networks", Physical Review E 76 (2007), equation 6. Triads: Holland &
-Leinhardt, "A method for detecting structure in sociometric data", American Journal of Sociology 76 (1970), and their letters;
-counted here by products of the matrices of mutual, one-way and absent pairs.
+Clustering: Fagiolo, "Clustering in complex directed networks", Physical Review E 76 (2007),
+equation 6. Triads: Holland & Leinhardt, "A method for detecting structure in sociometric data",
+American Journal of Sociology 76 (1970), and their letters; counted here by products of the matrices
+of mutual, one-way and absent pairs.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from wiring_search.wirings.wiring import Wiring
 
-# The thirteen ways in which three neurons can hang together: all kinds of the triad census but those that leave one out.
+# The thirteen ways in which three neurons can hang together: all kinds of the triad census but
+# those that leave one out.
 TRIADS = {
     "021D": "one feeds two",
     "021U": "two feed one",
@@ -62,14 +66,21 @@ FEATURES = {
     "excitatory": "share of all synapses with polarity +1",
     "clustering": "how often two neighbours of a neuron are joined: Fagiolo's coefficient, mean over neurons",
     "spectral_radius": "largest absolute eigenvalue of the inner synapses' polarities as a matrix",
-    **{f"triad_{name}": f"share of the connected triads of neurons: {what}" for name, what in TRIADS.items()},
+    **{
+        f"triad_{name}": f"share of the connected triads of neurons: {what}"
+        for name, what in TRIADS.items()
+    },
 }
 
 
-def structures(wirings: Sequence[Wiring], told: Callable[[int, int], None] = lambda done, count: None) -> list[dict[str, float]]:
+def structures(
+    wirings: Sequence[Wiring], told: Callable[[int, int], None] = lambda done, count: None
+) -> list[dict[str, float]]:
     """`structure` of many. told(done, count): called now and then."""
     found = []
-    with threadpool_limits(1, "blas"):  # the matrices are too small to be shared out: threads would wait for one another
+    with threadpool_limits(
+        1, "blas"
+    ):  # the matrices are too small to be shared out: threads would wait for one another
         for wiring in wirings:
             found.append(structure(wiring))
             if len(found) % 50 == 0 or len(found) == len(wirings):
@@ -82,8 +93,15 @@ def structure(wiring: Wiring) -> dict[str, float]:
     graph = _Graph(wiring)
     to_motor = graph.from_sensory[:, : wiring.motor]
     between = graph.between[graph.between > 0]
-    counts = {name: float(getattr(wiring, name)) for name in ("sensory", "inter", "command", "motor", "neurons")}
-    synapses, outer, inner = wiring.synapse_count, len(wiring.sensory_synapses), len(wiring.synapses)
+    counts = {
+        name: float(getattr(wiring, name))
+        for name in ("sensory", "inter", "command", "motor", "neurons")
+    }
+    synapses, outer, inner = (
+        wiring.synapse_count,
+        len(wiring.sensory_synapses),
+        len(wiring.synapses),
+    )
     return {
         **counts,
         "synapses": float(synapses),
@@ -109,11 +127,12 @@ def structure(wiring: Wiring) -> dict[str, float]:
 
 
 class _Graph:
-    """signed: (neurons, neurons) polarities, from the row to the column; outer: (sensory, neurons) 0 or 1. positive: excitatory
-    synapses of both kinds.
+    """signed: (neurons, neurons) polarities, from the row to the column; outer: (sensory, neurons)
+    0 or 1. positive: excitatory synapses of both kinds.
 
-    mutual, one_way: (neurons, neurons) 0 or 1, without self-loops, the pairs that are joined in both directions and in one.
-    from_sensory, between: synapses on shortest paths to each neuron, 0 where there is none (or the neuron is the same).
+    mutual, one_way: (neurons, neurons) 0 or 1, without self-loops, the pairs that are joined in
+    both directions and in one. from_sensory, between: synapses on shortest paths to each neuron, 0
+    where there is none (or the neuron is the same).
     """
 
     def __init__(self, wiring: Wiring) -> None:
@@ -160,13 +179,20 @@ def _clustering(graph: _Graph) -> float:
     triangles = ((both @ both) * both).sum(axis=1)
     degrees, mutual = both.sum(axis=1), graph.mutual.sum(axis=1)
     possible = 2 * (degrees * (degrees - 1) - 2 * mutual)
-    return float(np.divide(triangles, possible, out=np.zeros_like(triangles), where=triangles > 0).mean())
+    return float(
+        np.divide(triangles, possible, out=np.zeros_like(triangles), where=triangles > 0).mean()
+    )
 
 
 def _spectral_radius(graph: _Graph) -> float:
-    """Neurons on no cycle only add eigenvalues of 0: the matrix without them is block-triangular around the same blocks."""
+    """Neurons on no cycle only add eigenvalues of 0: the matrix without them is block-triangular
+    around the same blocks."""
     cyclic = np.flatnonzero(graph.cyclic)
-    return float(np.abs(np.linalg.eigvals(graph.signed[np.ix_(cyclic, cyclic)])).max()) if cyclic.size else 0.0
+    return (
+        float(np.abs(np.linalg.eigvals(graph.signed[np.ix_(cyclic, cyclic)])).max())
+        if cyclic.size
+        else 0.0
+    )
 
 
 def _triad_shares(graph: _Graph) -> dict[str, float]:
@@ -174,7 +200,8 @@ def _triad_shares(graph: _Graph) -> dict[str, float]:
     none = 1.0 - m - s - s.T
     np.fill_diagonal(none, 0.0)
     fed_by_one, feed_one, chain, both_ways = s.T @ s, s @ s.T, s @ s, m @ m
-    # Sums of products over all pairs: halved where both orders of two neurons are the same triad, a third or a sixth where all are.
+    # Sums of products over all pairs: halved where both orders of two neurons are the same triad, a
+    # third or a sixth where all are.
     counts = {
         "021D": np.vdot(fed_by_one, none) / 2,
         "021U": np.vdot(feed_one, none) / 2,
@@ -195,7 +222,11 @@ def _triad_shares(graph: _Graph) -> dict[str, float]:
 
 
 def _degrees(name: str, values: np.ndarray) -> dict[str, float]:
-    return {f"{name}_mean": float(values.mean()), f"{name}_spread": float(values.std()), f"{name}_max": float(values.max())}
+    return {
+        f"{name}_mean": float(values.mean()),
+        f"{name}_spread": float(values.std()),
+        f"{name}_max": float(values.max()),
+    }
 
 
 def _share(part: float, whole: float) -> float:

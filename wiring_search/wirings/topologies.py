@@ -1,12 +1,13 @@
 """Topologies: functions from sizes, densities and a seed to a wiring.
 
-All are deterministic by seed (numpy's PCG64), draw exactly as many synapses as asked for, leave no neuron dead or
-unreachable and no sensory node unused, and refuse infeasible sizes before any work.
+All are deterministic by seed (numpy's PCG64), draw exactly as many synapses as asked for, leave no
+neuron dead or unreachable and no sensory node unused, and refuse infeasible sizes before any work.
 
-`ncp` follows the four design steps of Neural Circuit Policies (Lechner et al. 2020, Methods, and the `ncps` package):
-sensory → inter, inter → command, command → command, command → motor, with nothing left unreached. Two differences to
-the package: recurrent synapses are drawn without replacement, so that there are as many as asked for (the package
-overwrites repeated draws), and the graph does not depend on when it is built.
+`ncp` follows the four design steps of Neural Circuit Policies (Lechner et al. 2020, Methods, and
+the `ncps` package): sensory → inter, inter → command, command → command, command → motor, with
+nothing left unreached. Two differences to the package: recurrent synapses are drawn without
+replacement, so that there are as many as asked for (the package overwrites repeated draws), and the
+graph does not depend on when it is built.
 """
 
 from numbers import Real
@@ -30,10 +31,11 @@ def ncp(
 ) -> Wiring:
     """A Neural Circuit Policy.
 
-    sensory_fanout: inter neurons that each sensory node feeds; inter_fanout: command neurons that each inter neuron
-    feeds; recurrent_synapses: command → command, self-loops among them; motor_fanin: command neurons that feed each
-    motor neuron. Neurons that these draws leave out are given synapses in proportion, so fan-outs and fan-in are
-    lower bounds of the totals. excitatory: the probability of polarity +1. Raises ValueError for infeasible sizes.
+    sensory_fanout: inter neurons that each sensory node feeds; inter_fanout: command neurons that
+    each inter neuron feeds; recurrent_synapses: command → command, self-loops among them;
+    motor_fanin: command neurons that feed each motor neuron. Neurons that these draws leave out are
+    given synapses in proportion, so fan-outs and fan-in are lower bounds of the totals. excitatory:
+    the probability of polarity +1. Raises ValueError for infeasible sizes.
     """
     sizes = {"sensory": sensory, "inter": inter, "command": command, "motor": motor}
     for name, value in sizes.items():
@@ -51,21 +53,46 @@ def ncp(
     inner = _fan_out(rng, inters, commands, inter_fanout)
     loops = rng.choice(command * command, recurrent_synapses, replace=False)
     inner += [(int(commands[loop // command]), int(commands[loop % command])) for loop in loops]
-    inner += [(command_id, motor_id) for motor_id, command_id in _fan_out(rng, motors, commands, motor_fanin)]
-    return Wiring(sensory, inter, command, motor, _signed(rng, outer, excitatory), _signed(rng, inner, excitatory))
+    inner += [
+        (command_id, motor_id)
+        for motor_id, command_id in _fan_out(rng, motors, commands, motor_fanin)
+    ]
+    return Wiring(
+        sensory,
+        inter,
+        command,
+        motor,
+        _signed(rng, outer, excitatory),
+        _signed(rng, inner, excitatory),
+    )
 
 
-def auto_ncp(sensory: int, neurons: int, motor: int, sparsity: float = 0.5, excitatory: float = 0.5, seed: int = 0) -> Wiring:
-    """An NCP whose sizes and fan-outs follow from the number of neurons and the sparsity, as `ncps.wirings.AutoNCP`
-    derives them.
+def auto_ncp(
+    sensory: int,
+    neurons: int,
+    motor: int,
+    sparsity: float = 0.5,
+    excitatory: float = 0.5,
+    seed: int = 0,
+) -> Wiring:
+    """An NCP whose sizes and fan-outs follow from the number of neurons and the sparsity, as
+    `ncps.wirings.AutoNCP` derives them.
 
-    Two fifths of the neurons that are not motor neurons are command neurons. sparsity: from 0.1 (dense) to 1.0 (every
-    fan-out 1). Raises ValueError for infeasible sizes.
+    Two fifths of the neurons that are not motor neurons are command neurons. sparsity: from 0.1
+    (dense) to 1.0 (every fan-out 1). Raises ValueError for infeasible sizes.
     """
     _whole("motor", motor, 1)
-    _whole("neurons", neurons, motor + 3, None, "motor + 3 or more: at least an inter and a command neuron beside the motors")
+    _whole(
+        "neurons",
+        neurons,
+        motor + 3,
+        None,
+        "motor + 3 or more: at least an inter and a command neuron beside the motors",
+    )
     if not (_number(sparsity) and 0.1 <= sparsity <= 1.0):
-        raise ValueError(f"sparsity is {sparsity!r}; give a number from 0.1 (dense) to 1.0 (every fan-out 1)")
+        raise ValueError(
+            f"sparsity is {sparsity!r}; give a number from 0.1 (dense) to 1.0 (every fan-out 1)"
+        )
     density = 1.0 - sparsity
     rest = neurons - motor
     command = max(int(0.4 * rest), 1)
@@ -85,16 +112,28 @@ def auto_ncp(sensory: int, neurons: int, motor: int, sparsity: float = 0.5, exci
 
 
 def fully_connected(
-    sensory: int, neurons: int, motor: int, self_connections: bool = True, excitatory: float = 2 / 3, seed: int = 0
+    sensory: int,
+    neurons: int,
+    motor: int,
+    self_connections: bool = True,
+    excitatory: float = 2 / 3,
+    seed: int = 0,
 ) -> Wiring:
-    """Every sensory node to every neuron, every neuron to every neuron. Neurons that are not motor neurons are inter
-    neurons."""
+    """Every sensory node to every neuron, every neuron to every neuron. Neurons that are not motor
+    neurons are inter neurons."""
     _neurons_with_motors(sensory, neurons, motor)
     _share("excitatory", excitatory)
     rng = _generator(seed)
     outer = [(i, j) for i in range(sensory) for j in range(neurons)]
     inner = [(i, j) for i in range(neurons) for j in range(neurons) if self_connections or i != j]
-    return Wiring(sensory, neurons - motor, 0, motor, _signed(rng, outer, excitatory), _signed(rng, inner, excitatory))
+    return Wiring(
+        sensory,
+        neurons - motor,
+        0,
+        motor,
+        _signed(rng, outer, excitatory),
+        _signed(rng, inner, excitatory),
+    )
 
 
 def random_sparse(
@@ -106,25 +145,42 @@ def random_sparse(
     excitatory: float = 2 / 3,
     seed: int = 0,
 ) -> Wiring:
-    """Exactly so many synapses at random, self-loops among them, such that no neuron is dead and none unreachable.
+    """Exactly so many synapses at random, self-loops among them, such that no neuron is dead and
+    none unreachable.
 
-    A random spanning structure is drawn first: each neuron is put behind one that is already reached, and each that
-    leads nowhere is given a way on; the rest is uniform. Every neuron without a sensory synapse needs a synapse onto
-    it, and every neuron that is not a motor neuron one from it; the larger of the two numbers is enough.
-    Raises ValueError for fewer synapses than that, or more than all pairs.
+    A random spanning structure is drawn first: each neuron is put behind one that is already
+    reached, and each that leads nowhere is given a way on; the rest is uniform. Every neuron
+    without a sensory synapse needs a synapse onto it, and every neuron that is not a motor neuron
+    one from it; the larger of the two numbers is enough. Raises ValueError for fewer synapses than
+    that, or more than all pairs.
     """
     _neurons_with_motors(sensory, neurons, motor)
     _share("excitatory", excitatory)
     _whole("sensory_synapses", sensory_synapses, sensory, sensory * neurons, "sensory × neurons")
     least = max(neurons - min(sensory_synapses, neurons), neurons - motor)
-    _whole("synapses", synapses, least, neurons * neurons, "neurons²; with fewer, some are dead or unreachable")
+    _whole(
+        "synapses",
+        synapses,
+        least,
+        neurons * neurons,
+        "neurons²; with fewer, some are dead or unreachable",
+    )
     rng = _generator(seed)
     outer, inner = _spanning(rng, sensory, neurons, motor, sensory_synapses)
-    while len(inner) > synapses:  # one above the least, where sensory synapses happened to end at motor neurons only
+    while (
+        len(inner) > synapses
+    ):  # one above the least, where sensory synapses happened to end at motor neurons only
         outer, inner = _spanning(rng, sensory, neurons, motor, sensory_synapses)
     outer = _filled_up(rng, outer, sensory, neurons, sensory_synapses)
     inner = _filled_up(rng, inner, neurons, neurons, synapses)
-    return Wiring(sensory, neurons - motor, 0, motor, _signed(rng, outer, excitatory), _signed(rng, inner, excitatory))
+    return Wiring(
+        sensory,
+        neurons - motor,
+        0,
+        motor,
+        _signed(rng, outer, excitatory),
+        _signed(rng, inner, excitatory),
+    )
 
 
 def small_world(
@@ -137,12 +193,12 @@ def small_world(
     excitatory: float = 2 / 3,
     seed: int = 0,
 ) -> Wiring:
-    """A directed Watts–Strogatz ring (Nature 393, 1998): each neuron feeds its next `neighbours`, each synapse
-    rewired by chance.
+    """A directed Watts–Strogatz ring (Nature 393, 1998): each neuron feeds its next `neighbours`,
+    each synapse rewired by chance.
 
-    Exactly neurons × neighbours synapses without self-loops. The synapse to the next neuron on the ring is never
-    rewired, so that every neuron reaches every other. rewiring: the probability for the others. sensory_fanout:
-    neurons each sensory node feeds.
+    Exactly neurons × neighbours synapses without self-loops. The synapse to the next neuron on the
+    ring is never rewired, so that every neuron reaches every other. rewiring: the probability for
+    the others. sensory_fanout: neurons each sensory node feeds.
     """
     _neurons_with_motors(sensory, neurons, motor)
     _whole("neurons", neurons, 3)
@@ -159,8 +215,19 @@ def small_world(
                 free = [j for j in range(neurons) if j != i and j not in targets]
                 targets[place] = int(rng.choice(free))
         inner += [(i, j) for j in targets]
-    outer = [(s, int(j)) for s in range(sensory) for j in rng.choice(neurons, sensory_fanout, replace=False)]
-    return Wiring(sensory, neurons - motor, 0, motor, _signed(rng, outer, excitatory), _signed(rng, inner, excitatory))
+    outer = [
+        (s, int(j))
+        for s in range(sensory)
+        for j in rng.choice(neurons, sensory_fanout, replace=False)
+    ]
+    return Wiring(
+        sensory,
+        neurons - motor,
+        0,
+        motor,
+        _signed(rng, outer, excitatory),
+        _signed(rng, inner, excitatory),
+    )
 
 
 def layered(
@@ -173,15 +240,24 @@ def layered(
     excitatory: float = 0.5,
     seed: int = 0,
 ) -> Wiring:
-    """Layers sensory → inter → command → motor, each pair of layers connected with round(density × pairs) synapses.
+    """Layers sensory → inter → command → motor, each pair of layers connected with round(density ×
+    pairs) synapses.
 
-    At least as many as the larger layer has neurons, so that nobody is left out. recurrent_synapses: command → command.
+    At least as many as the larger layer has neurons, so that nobody is left out.
+    recurrent_synapses: command → command.
     """
-    for name, value in {"sensory": sensory, "inter": inter, "command": command, "motor": motor}.items():
+    for name, value in {
+        "sensory": sensory,
+        "inter": inter,
+        "command": command,
+        "motor": motor,
+    }.items():
         _whole(name, value, 1)
     _whole("recurrent_synapses", recurrent_synapses, 0, command * command, "command²")
     if not (_number(density) and 0 < density <= 1):
-        raise ValueError(f"density is {density!r}; give a number above 0 and at most 1 (all pairs of neighbouring layers)")
+        raise ValueError(
+            f"density is {density!r}; give a number above 0 and at most 1 (all pairs of neighbouring layers)"
+        )
     _share("excitatory", excitatory)
     rng = _generator(seed)
     motors = np.arange(motor)
@@ -191,12 +267,21 @@ def layered(
     inner = _between(rng, inters, commands, density) + _between(rng, commands, motors, density)
     loops = rng.choice(command * command, recurrent_synapses, replace=False)
     inner += [(int(commands[loop // command]), int(commands[loop % command])) for loop in loops]
-    return Wiring(sensory, inter, command, motor, _signed(rng, outer, excitatory), _signed(rng, inner, excitatory))
+    return Wiring(
+        sensory,
+        inter,
+        command,
+        motor,
+        _signed(rng, outer, excitatory),
+        _signed(rng, inner, excitatory),
+    )
 
 
-def _fan_out(rng: np.random.Generator, sources: np.ndarray, targets: np.ndarray, fanout: int) -> list[tuple[int, int]]:
-    """Each source to `fanout` distinct targets; each target left out gets about as many sources as the others have on
-    average."""
+def _fan_out(
+    rng: np.random.Generator, sources: np.ndarray, targets: np.ndarray, fanout: int
+) -> list[tuple[int, int]]:
+    """Each source to `fanout` distinct targets; each target left out gets about as many sources as
+    the others have on average."""
     pairs = [(int(a), int(b)) for a in sources for b in rng.choice(targets, fanout, replace=False)]
     reached = {b for _, b in pairs}
     wanted = min(max(len(sources) * fanout // len(targets), 1), len(sources))
@@ -206,7 +291,9 @@ def _fan_out(rng: np.random.Generator, sources: np.ndarray, targets: np.ndarray,
     return pairs
 
 
-def _between(rng: np.random.Generator, sources: np.ndarray, targets: np.ndarray, density: float) -> list[tuple[int, int]]:
+def _between(
+    rng: np.random.Generator, sources: np.ndarray, targets: np.ndarray, density: float
+) -> list[tuple[int, int]]:
     """round(density × pairs) pairs, at least one a source and one a target."""
     larger = max(len(sources), len(targets))
     a = np.resize(rng.permutation(len(sources)), larger)
@@ -220,8 +307,8 @@ def _between(rng: np.random.Generator, sources: np.ndarray, targets: np.ndarray,
 def _spanning(
     rng: np.random.Generator, sensory: int, neurons: int, motor: int, sensory_synapses: int
 ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Synapses that reach every neuron from a sensory node, and let each lead to a motor neuron: no more than needed
-    for that."""
+    """Synapses that reach every neuron from a sensory node, and let each lead to a motor neuron: no
+    more than needed for that."""
     order = [int(i) for i in rng.permutation(neurons)]
     doors = order[: min(neurons, sensory_synapses)]
     outer = {(int(s), doors[k % len(doors)]) for k, s in enumerate(rng.permutation(sensory))}
@@ -230,14 +317,19 @@ def _spanning(
         if door not in doors_used and len(outer) < sensory_synapses:
             outer.add((int(rng.integers(sensory)), door))
             doors_used.add(door)
-    # A path from each door through neurons not met so far, to end at a motor neuron: motor neurons come last.
+    # A path from each door through neurons not met so far, to end at a motor neuron: motor neurons
+    # come last.
     others = [i for i in order if i not in doors_used]
     others.sort(key=lambda i: i < motor)
     inner: set[tuple[int, int]] = set()
     reached = sorted(doors_used, key=lambda i: i < motor)
     loose = [i for i in reached if i >= motor]
     for neuron in others:
-        source = loose.pop(int(rng.integers(len(loose)))) if loose else reached[int(rng.integers(len(reached)))]
+        source = (
+            loose.pop(int(rng.integers(len(loose))))
+            if loose
+            else reached[int(rng.integers(len(reached)))]
+        )
         inner.add((source, neuron))
         reached.append(neuron)
         if neuron >= motor:
@@ -256,7 +348,9 @@ def _filled_up(
     return [*pairs, *((int(k) // targets, int(k) % targets) for k in drawn)]
 
 
-def _signed(rng: np.random.Generator, pairs: list[tuple[int, int]], excitatory: float) -> tuple[tuple[int, int, int], ...]:
+def _signed(
+    rng: np.random.Generator, pairs: list[tuple[int, int]], excitatory: float
+) -> tuple[tuple[int, int, int], ...]:
     polarity = np.where(rng.random(len(pairs)) < excitatory, 1, -1)
     return tuple((a, b, int(p)) for (a, b), p in zip(pairs, polarity, strict=True))
 

@@ -1,13 +1,13 @@
 """A wiring: the directed, signed graph of a Neural Circuit Policy, as a frozen value.
 
-Sensory nodes feed neurons through sensory synapses; neurons feed neurons through synapses; every synapse is
-excitatory (+1) or inhibitory (−1). Neurons are numbered as in the `ncps` package: motor neurons first, then command,
-then inter neurons; sensory nodes have numbers of their own. (Lechner et al., "Neural circuit policies enabling
-auditable autonomy", Nature Machine Intelligence 2020.)
+Sensory nodes feed neurons through sensory synapses; neurons feed neurons through synapses; every
+synapse is excitatory (+1) or inhibitory (−1). Neurons are numbered as in the `ncps` package: motor
+neurons first, then command, then inter neurons; sensory nodes have numbers of their own. (Lechner
+et al., "Neural circuit policies enabling auditable autonomy", Nature Machine Intelligence 2020.)
 
-A wiring is checked when it is made: whatever trains on it later need not ask again. Every neuron must be reachable
-from a sensory node and must reach a motor neuron, and every sensory node must be used; `pruned` makes such a wiring
-out of one that is not.
+A wiring is checked when it is made: whatever trains on it later need not ask again. Every neuron
+must be reachable from a sensory node and must reach a motor neuron, and every sensory node must be
+used; `pruned` makes such a wiring out of one that is not.
 """
 
 import hashlib
@@ -31,13 +31,14 @@ Synapse = tuple[int, int, int]
 class Wiring:
     """sensory: number of sensory nodes. inter, command, motor: numbers of neurons.
 
-    sensory_synapses: (sensory node, neuron, polarity) each; synapses: (neuron, neuron, polarity) each; polarity +1 or
-    −1, at most one synapse a pair, self-loops allowed. Any order is taken; the canonical one, by (post, pre), is
-    kept. idle_allowed: take neurons that cannot act or cannot be reached, and sensory nodes without synapses, as they
-    are. Only for wirings that come from elsewhere with weights attached.
+    sensory_synapses: (sensory node, neuron, polarity) each; synapses: (neuron, neuron, polarity)
+    each; polarity +1 or −1, at most one synapse a pair, self-loops allowed. Any order is taken; the
+    canonical one, by (post, pre), is kept. idle_allowed: take neurons that cannot act or cannot be
+    reached, and sensory nodes without synapses, as they are. Only for wirings that come from
+    elsewhere with weights attached.
 
-    Raises ValueError for counts, ends or polarities out of range, a pair given twice, and idle neurons or sensory
-    nodes.
+    Raises ValueError for counts, ends or polarities out of range, a pair given twice, and idle
+    neurons or sensory nodes.
     """
 
     sensory: int
@@ -52,7 +53,9 @@ class Wiring:
         _check_counts(self)
         object.__setattr__(self, "sensory_synapses", _canonical(self.sensory_synapses))
         object.__setattr__(self, "synapses", _canonical(self.synapses))
-        _check_synapses(self.sensory_synapses, self.sensory, self.neurons, "sensory synapse", "sensory node")
+        _check_synapses(
+            self.sensory_synapses, self.sensory, self.neurons, "sensory synapse", "sensory node"
+        )
         _check_synapses(self.synapses, self.neurons, self.neurons, "synapse", "neuron")
         if not self.idle_allowed:
             _check_idle(self)
@@ -73,7 +76,8 @@ class Wiring:
 
     @cached_property
     def wiring_id(self) -> str:
-        """Identity of the graph: sixteen hexadecimal digits, the same for equal wirings everywhere."""
+        """Identity of the graph: sixteen hexadecimal digits, the same for equal wirings
+        everywhere."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -86,7 +90,8 @@ class Wiring:
         return _arrays(self.synapses)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `json.dumps` takes; `from_json` reads it back to an equal wiring."""
+        """A plain dictionary that `json.dumps` takes; `from_json` reads it back to an equal
+        wiring."""
         data = {
             "sensory": self.sensory,
             "inter": self.inter,
@@ -99,11 +104,17 @@ class Wiring:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Wiring":
-        """The inverse of `to_json`. Raises ValueError for a missing or unknown key, and as the constructor does."""
+        """The inverse of `to_json`. Raises ValueError for a missing or unknown key, and as the
+        constructor does."""
         names = {field.name for field in fields(cls)}
-        missing, unknown = sorted(names - {"idle_allowed"} - data.keys()), sorted(data.keys() - names)
+        missing, unknown = (
+            sorted(names - {"idle_allowed"} - data.keys()),
+            sorted(data.keys() - names),
+        )
         if missing or unknown:
-            raise ValueError(f"a wiring's JSON lacks {missing} and has unknown {unknown}; give what Wiring.to_json() gives")
+            raise ValueError(
+                f"a wiring's JSON lacks {missing} and has unknown {unknown}; give what Wiring.to_json() gives"
+            )
         return cls(**data)
 
     def to_networkx(self) -> "networkx.DiGraph":
@@ -121,17 +132,32 @@ class Wiring:
 
     @classmethod
     def from_networkx(cls, graph: "networkx.DiGraph") -> "Wiring":
-        """The inverse of `to_networkx`. Raises ValueError for a node or edge that does not follow its form."""
+        """The inverse of `to_networkx`. Raises ValueError for a node or edge that does not follow
+        its form."""
         roles = dict(graph.nodes(data="role"))
-        count = {role: sum(r == role for r in roles.values()) for role in ("sensory", "inter", "command", "motor")}
+        count = {
+            role: sum(r == role for r in roles.values())
+            for role in ("sensory", "inter", "command", "motor")
+        }
         sensory, inner = [], []
         for pre, post, polarity in graph.edges(data="polarity"):
             (pre_kind, pre_id), (_, post_id) = _node(pre), _node(post, only="neuron")
             (sensory if pre_kind == "sensory" else inner).append((pre_id, post_id, polarity))
-        wiring = cls(**count, sensory_synapses=sensory, synapses=inner, idle_allowed=graph.graph.get("idle_allowed", False))
+        wiring = cls(
+            **count,
+            sensory_synapses=sensory,
+            synapses=inner,
+            idle_allowed=graph.graph.get("idle_allowed", False),
+        )
         for node, role in roles.items():
             kind, number = _node(node)
-            expected = "sensory" if kind == "sensory" else wiring.roles[number] if number < wiring.neurons else None
+            expected = (
+                "sensory"
+                if kind == "sensory"
+                else wiring.roles[number]
+                if number < wiring.neurons
+                else None
+            )
             if role != expected:
                 raise ValueError(
                     f"node {node!r} has role {role!r}; neurons are numbered motor first, then command, then inter "
@@ -153,15 +179,18 @@ class Wiring:
 
 
 def pruned(wiring: Wiring) -> Wiring:
-    """The wiring without the neurons that cannot act or cannot be reached, and without sensory nodes that end in none.
+    """The wiring without the neurons that cannot act or cannot be reached, and without sensory
+    nodes that end in none.
 
-    Neurons keep their order and are renumbered. Raises ValueError where a motor neuron would have to go: a network
-    without it would answer another question.
+    Neurons keep their order and are renumbered. Raises ValueError where a motor neuron would have
+    to go: a network without it would answer another question.
     """
     keep = sorted(_reached(wiring) & _acting(wiring))
     lost = set(range(wiring.motor)) - set(keep)
     if lost:
-        raise ValueError(f"motor neuron {min(lost)} is not reached from any sensory node; add a synapse path to it")
+        raise ValueError(
+            f"motor neuron {min(lost)} is not reached from any sensory node; add a synapse path to it"
+        )
     number = {old: new for new, old in enumerate(keep)}
     outer = [s for s in wiring.sensory_synapses if s[1] in number]
     sensory = {old: new for new, old in enumerate(sorted({pre for pre, _, _ in outer}))}
@@ -172,15 +201,25 @@ def pruned(wiring: Wiring) -> Wiring:
         kept_roles.count("command"),
         wiring.motor,
         tuple((sensory[pre], number[post], polarity) for pre, post, polarity in outer),
-        tuple((number[a], number[b], polarity) for a, b, polarity in wiring.synapses if a in number and b in number),
+        tuple(
+            (number[a], number[b], polarity)
+            for a, b, polarity in wiring.synapses
+            if a in number and b in number
+        ),
     )
 
 
 def _canonical(synapses: Iterable[Iterable[int]]) -> tuple[Synapse, ...]:
     try:
-        return tuple(sorted(((index(a), index(b), index(p)) for a, b, p in synapses), key=lambda s: (s[1], s[0])))
+        return tuple(
+            sorted(
+                ((index(a), index(b), index(p)) for a, b, p in synapses), key=lambda s: (s[1], s[0])
+            )
+        )
     except (TypeError, ValueError) as cause:
-        raise ValueError(f"synapses are triples of whole numbers (pre, post, polarity): {cause}") from cause
+        raise ValueError(
+            f"synapses are triples of whole numbers (pre, post, polarity): {cause}"
+        ) from cause
 
 
 def _arrays(synapses: tuple[Synapse, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -196,15 +235,23 @@ def _check_counts(wiring: Wiring) -> None:
         object.__setattr__(wiring, name, int(value))
 
 
-def _check_synapses(synapses: tuple[Synapse, ...], sources: int, neurons: int, what: str, source: str) -> None:
+def _check_synapses(
+    synapses: tuple[Synapse, ...], sources: int, neurons: int, what: str, source: str
+) -> None:
     seen = set()
     for pre, post, polarity in synapses:
         if not 0 <= pre < sources:
-            raise ValueError(f"{what} {pre} → {post} starts at {source} {pre}; {source}s are numbered 0 to {sources - 1}")
+            raise ValueError(
+                f"{what} {pre} → {post} starts at {source} {pre}; {source}s are numbered 0 to {sources - 1}"
+            )
         if not 0 <= post < neurons:
-            raise ValueError(f"{what} {pre} → {post} ends at neuron {post}; neurons are numbered 0 to {neurons - 1}")
+            raise ValueError(
+                f"{what} {pre} → {post} ends at neuron {post}; neurons are numbered 0 to {neurons - 1}"
+            )
         if polarity not in (-1, 1):
-            raise ValueError(f"{what} {pre} → {post} has polarity {polarity}; give +1 (excitatory) or -1 (inhibitory)")
+            raise ValueError(
+                f"{what} {pre} → {post} has polarity {polarity}; give +1 (excitatory) or -1 (inhibitory)"
+            )
         if (pre, post) in seen:
             raise ValueError(f"{what} {pre} → {post} is given twice; keep one of them")
         seen.add((pre, post))
@@ -233,7 +280,9 @@ def _check_idle(wiring: Wiring) -> None:
 
 def _reached(wiring: Wiring) -> set[int]:
     """Neurons that a signal from a sensory node can get to."""
-    return _closure({post for _, post, _ in wiring.sensory_synapses}, ((a, b) for a, b, _ in wiring.synapses))
+    return _closure(
+        {post for _, post, _ in wiring.sensory_synapses}, ((a, b) for a, b, _ in wiring.synapses)
+    )
 
 
 def _acting(wiring: Wiring) -> set[int]:

@@ -1,5 +1,5 @@
-"""Pareto analysis of plain numbers. Points are rows of numbers, every one to be small; a row with NaN or an infinite number is on
-no front."""
+"""Pareto analysis of plain numbers. Points are rows of numbers, every one to be small; a row with
+NaN or an infinite number is on no front."""
 
 from wiring_search.analysis.pareto.attainment import attainment
 from wiring_search.analysis.pareto.certainty import drawn, probability_on_front

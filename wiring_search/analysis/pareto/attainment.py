@@ -1,7 +1,7 @@
 """What several runs reach: attainment surfaces (Grunert da Fonseca, Fonseca and Hall 2001).
 
-A run attains a place where one of its points is there or better in every objective. The surface of a level bounds what at
-least that share of the runs attain; that of one half is the median run.
+A run attains a place where one of its points is there or better in every objective. The surface of
+a level bounds what at least that share of the runs attain; that of one half is the median run.
 """
 
 import math
@@ -13,25 +13,33 @@ from numpy.typing import ArrayLike
 from wiring_search.analysis.pareto.dominance import checked
 
 
-def attainment(runs: Sequence[ArrayLike], levels: Sequence[float] = (0.25, 0.5, 0.75)) -> list[np.ndarray]:
-    """The surface of each level for two objectives: corners (m, 2), by the first objective, which rises as the other falls. No
-    corner where too few runs have a point.
+def attainment(
+    runs: Sequence[ArrayLike], levels: Sequence[float] = (0.25, 0.5, 0.75)
+) -> list[np.ndarray]:
+    """The surface of each level for two objectives: corners (m, 2), by the first objective, which
+    rises as the other falls. No corner where too few runs have a point.
 
-    runs: (points, 2) each; points that are not finite count as absent. levels: shares of the runs above 0, up to 1; of n runs
-    the least number counts that is no smaller share. Raises ValueError for no run, other levels and other objectives.
+    runs: (points, 2) each; points that are not finite count as absent. levels: shares of the runs
+    above 0, up to 1; of n runs the least number counts that is no smaller share. Raises ValueError
+    for no run, other levels and other objectives.
     """
     if not len(runs):
         raise ValueError("there are no runs; give one or more")
     wrong = next((level for level in levels if not 0 < level <= 1), None)
     if wrong is not None:
-        raise ValueError(f"a level is {wrong!r}; give shares of the runs above 0, up to 1, such as 0.5")
+        raise ValueError(
+            f"a level is {wrong!r}; give shares of the runs above 0, up to 1, such as 0.5"
+        )
     points = [checked(run) for run in runs]
     shape = next((run.shape for run in points if run.shape[1] != 2), None)
     if shape is not None:
-        raise ValueError(f"a run has shape {shape}; attainment surfaces are drawn for two objectives")
+        raise ValueError(
+            f"a run has shape {shape}; attainment surfaces are drawn for two objectives"
+        )
     points = [run[np.isfinite(run).all(axis=1)] for run in points]
     across = np.unique(np.concatenate([run[:, 0] for run in points]))
-    # (places, runs): the least second number that each run has up to there; then by how many runs have it.
+    # (places, runs): the least second number that each run has up to there; then by how many runs
+    # have it.
     least = np.sort(np.stack([_least_up_to(run, across) for run in points], axis=1), axis=1)
     return [_corners(across, least[:, math.ceil(level * len(runs) - 1e-9) - 1]) for level in levels]
 

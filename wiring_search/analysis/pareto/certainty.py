@@ -1,12 +1,14 @@
-"""How sure it is that a candidate is on the front, when the error that was measured is one draw of a lottery.
+"""How sure it is that a candidate is on the front, when the error that was measured is one draw of
+a lottery.
 
-Of a candidate that was trained n times, mean m and standard error s, the expected error is taken to be m + s · t with t from
-Student's distribution of n − 1 degrees of freedom: the posterior under the usual flat prior (Gelman et al., "Bayesian Data
-Analysis", 3.2). A bootstrap over the seeds would be too sure of itself: of n trainings its standard error is √((n − 1)/n) of the
-usual one, and it has no heavy tails, which matters for the three to five trainings that there are.
+Of a candidate that was trained n times, mean m and standard error s, the expected error is taken to
+be m + s · t with t from Student's distribution of n − 1 degrees of freedom: the posterior under the
+usual flat prior (Gelman et al., "Bayesian Data Analysis", 3.2). A bootstrap over the seeds would be
+too sure of itself: of n trainings its standard error is √((n − 1)/n) of the usual one, and it has
+no heavy tails, which matters for the three to five trainings that there are.
 
-Trainings of different candidates are independent here. What follows is the share of draws in which a candidate is
-non-dominated.
+Trainings of different candidates are independent here. What follows is the share of draws in which
+a candidate is non-dominated.
 """
 
 import numpy as np
@@ -15,18 +17,25 @@ from numpy.typing import ArrayLike
 from wiring_search.analysis.pareto.dominance import checked, is_front
 
 
-def drawn(mean: ArrayLike, standard_error: ArrayLike, freedom: ArrayLike, draws: int = 400, seed: int = 0) -> np.ndarray:
-    """(draws, candidates): expected errors as they may be. freedom: degrees of freedom of each standard error. Where the
-    standard error is NaN nothing is known, and the mean is drawn every time."""
-    mean, standard_error, freedom = (np.asarray(given, np.float64) for given in (mean, standard_error, freedom))
+def drawn(
+    mean: ArrayLike, standard_error: ArrayLike, freedom: ArrayLike, draws: int = 400, seed: int = 0
+) -> np.ndarray:
+    """(draws, candidates): expected errors as they may be. freedom: degrees of freedom of each
+    standard error. Where the standard error is NaN nothing is known, and the mean is drawn every
+    time."""
+    mean, standard_error, freedom = (
+        np.asarray(given, np.float64) for given in (mean, standard_error, freedom)
+    )
     known = np.isfinite(standard_error) & (freedom > 0)
-    t = np.random.default_rng(seed).standard_t(np.where(known, freedom, 1.0), size=(draws, len(mean)))
+    t = np.random.default_rng(seed).standard_t(
+        np.where(known, freedom, 1.0), size=(draws, len(mean))
+    )
     return mean + np.where(known, standard_error, 0.0) * np.where(known, t, 0.0)
 
 
 def probability_on_front(points: ArrayLike, column: int, drawn: np.ndarray) -> np.ndarray:
-    """(points,): the share of draws in which a point is on the front. drawn: (draws, points), what the objective in `column` may
-    truly be. 0 for a row that is not finite elsewhere."""
+    """(points,): the share of draws in which a point is on the front. drawn: (draws, points), what
+    the objective in `column` may truly be. 0 for a row that is not finite elsewhere."""
     points = checked(points)
     held = np.flatnonzero(contends(points, column, drawn))
     moved, counts = points[held], np.zeros(len(points))
@@ -37,7 +46,8 @@ def probability_on_front(points: ArrayLike, column: int, drawn: np.ndarray) -> n
 
 
 def contends(points: np.ndarray, column: int, drawn: np.ndarray) -> np.ndarray:
-    """(points,) bool: which can be on a front at all, as not even at their best are they dominated by another at its worst."""
+    """(points,) bool: which can be on a front at all, as not even at their best are they dominated
+    by another at its worst."""
     best, worst = points.copy(), points.copy()
     best[:, column], worst[:, column] = drawn.min(axis=0), drawn.max(axis=0)
     rivals = np.unique(worst[is_front(worst)], axis=0)

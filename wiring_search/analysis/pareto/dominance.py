@@ -1,5 +1,5 @@
-"""Fronts and ranks. A point dominates another where it is nowhere larger and somewhere smaller; equal points do not dominate
-each other, so ties stay."""
+"""Fronts and ranks. A point dominates another where it is nowhere larger and somewhere smaller;
+equal points do not dominate each other, so ties stay."""
 
 from bisect import bisect_right
 
@@ -25,7 +25,8 @@ def is_front(points: ArrayLike) -> np.ndarray:
 
 
 def rank(points: ArrayLike, enough: int | None = None) -> np.ndarray:
-    """Non-dominated rank: 0 on the front, 1 on the front of the rest, … (n,) int64; −1 for rows that are not finite.
+    """Non-dominated rank: 0 on the front, 1 on the front of the rest, … (n,) int64; −1 for rows
+    that are not finite.
 
     enough: whole ranks until so many points have one; the others are −1 too.
     """
@@ -49,10 +50,12 @@ def rank(points: ArrayLike, enough: int | None = None) -> np.ndarray:
 
 
 def _sweep(points: np.ndarray) -> np.ndarray:
-    """The front of distinct rows of up to three numbers, sorted by row, in n log n (Kung, Luccio and Preparata 1975).
+    """The front of distinct rows of up to three numbers, sorted by row, in n log n (Kung, Luccio
+    and Preparata 1975).
 
-    Only an earlier row can dominate a later one, and only by its last two numbers: a stair of the least pairs so far (the one
-    number rises, the other falls) says by one bisection whether one does.
+    Only an earlier row can dominate a later one, and only by its last two numbers: a stair of the
+    least pairs so far (the one number rises, the other falls) says by one bisection whether one
+    does.
     """
     kept = np.zeros(len(points), bool)
     rises: list[float] = []
@@ -71,9 +74,11 @@ def _sweep(points: np.ndarray) -> np.ndarray:
 
 
 def _piles(points: np.ndarray) -> np.ndarray:
-    """The ranks of distinct rows of one or two numbers, sorted by row, in n log n (as in patience sorting).
+    """The ranks of distinct rows of one or two numbers, sorted by row, in n log n (as in patience
+    sorting).
 
-    Among earlier rows only a last number that is as small dominates, and the least of each rank rises with the rank.
+    Among earlier rows only a last number that is as small dominates, and the least of each rank
+    rises with the rank.
     """
     least: list[float] = []
     ranks = np.empty(len(points), np.int64)
@@ -85,8 +90,9 @@ def _piles(points: np.ndarray) -> np.ndarray:
 
 
 def _halves(points: np.ndarray) -> np.ndarray:
-    """The front of distinct rows, sorted by row, by halves (Kung, Luccio and Preparata 1975): only a row of the first half
-    dominates one of the second, and there the first number need not be looked at."""
+    """The front of distinct rows, sorted by row, by halves (Kung, Luccio and Preparata 1975): only
+    a row of the first half dominates one of the second, and there the first number need not be
+    looked at."""
     if len(points) <= _FEW:
         return _compared(points)
     middle = len(points) // 2

@@ -1,9 +1,10 @@
 """Knees: where a front bends most, so that a little less of one objective costs much of another.
 
-Objectives are brought to 0 (best on the front) … 1 (worst on the front). The knee is the front's point that lies furthest below
-the plane of the extremes (Das 1999, "On characterizing the 'knee' of the Pareto curve"): in two objectives the line from
-(0, 1) to (1, 0), in d the plane Σ z = d − 1, on which an extreme lies that is best in one objective and worst in the others.
-A front with no point below it has no knee.
+Objectives are brought to 0 (best on the front) … 1 (worst on the front). The knee is the front's
+point that lies furthest below the plane of the extremes (Das 1999, "On characterizing the 'knee' of
+the Pareto curve"): in two objectives the line from (0, 1) to (1, 0), in d the plane Σ z = d − 1, on
+which an extreme lies that is best in one objective and worst in the others. A front with no point
+below it has no knee.
 
 How firm that choice is, resampling says (Efron 1979): see `knees`.
 """
@@ -18,7 +19,8 @@ from numpy.typing import ArrayLike
 from wiring_search.analysis.pareto.certainty import contends
 from wiring_search.analysis.pareto.dominance import checked, is_front
 
-# A point below so many fronts is on the front of a resample only where one of each of them is left out: of 400 resamples, in one.
+# A point below so many fronts is on the front of a resample only where one of each of them is left
+# out: of 400 resamples, in one.
 _DEEPEST = 6
 # Of the front's extent, in every objective: knees as near as that are the same choice.
 _NEAR = 0.1
@@ -26,9 +28,10 @@ _NEAR = 0.1
 
 @dataclass(frozen=True)
 class Knees:
-    """chosen: the row of the knee, the first of equal ones; None where there is no knee. stability: the share of resamples whose
-    knee lies within a tenth of the front's extent of it, in every objective (of drawn numbers, of their median); NaN without a
-    knee. shares: (points,) of the resamples, how many have just that row (or one equal to it) as their knee."""
+    """chosen: the row of the knee, the first of equal ones; None where there is no knee. stability:
+    the share of resamples whose knee lies within a tenth of the front's extent of it, in every
+    objective (of drawn numbers, of their median); NaN without a knee. shares: (points,) of the
+    resamples, how many have just that row (or one equal to it) as their knee."""
 
     chosen: int | None
     stability: float
@@ -36,8 +39,8 @@ class Knees:
 
 
 def knee(points: ArrayLike) -> int | None:
-    """The row of the knee of the points' front, the first of equal ones; None where fewer than three different points are on
-    it, or none lies below the plane of the extremes."""
+    """The row of the knee of the points' front, the first of equal ones; None where fewer than
+    three different points are on it, or none lies below the plane of the extremes."""
     points = checked(points)
     rows = np.flatnonzero(is_front(points))
     front = points[rows]
@@ -50,22 +53,35 @@ def knee(points: ArrayLike) -> int | None:
     return int(rows[best]) if sums[best] < points.shape[1] - 1 - 1e-12 else None
 
 
-def knees(points: ArrayLike, column: int = 0, drawn: np.ndarray | None = None, resamples: int = 400, seed: int = 0) -> Knees:
+def knees(
+    points: ArrayLike,
+    column: int = 0,
+    drawn: np.ndarray | None = None,
+    resamples: int = 400,
+    seed: int = 0,
+) -> Knees:
     """The knee, and how often another look at the same search would have chosen it, or one near it.
 
-    drawn: (draws, points), numbers that the objective in `column` may truly have (`certainty.drawn`): the resamples are those
-    draws. Without, nothing is known of the numbers, and candidates are resampled with replacement, as if the search had met
-    others of their kind; any one of them is then missing from 37 % of the resamples.
+    drawn: (draws, points), numbers that the objective in `column` may truly have
+    (`certainty.drawn`): the resamples are those draws. Without, nothing is known of the numbers,
+    and candidates are resampled with replacement, as if the search had met others of their kind;
+    any one of them is then missing from 37 % of the resamples.
     """
     points = checked(points)
     chosen = knee(points)
-    found = list(_over_candidates(points, resamples, seed) if drawn is None else _over_draws(points, column, drawn))
+    found = list(
+        _over_candidates(points, resamples, seed)
+        if drawn is None
+        else _over_draws(points, column, drawn)
+    )
     shares = np.zeros(len(points))
     if chosen is None:
         return Knees(None, math.nan, shares)
     _, extent = _extent(points[is_front(points)])
     near, own = 0, points[chosen].copy()
-    if drawn is not None:  # fresh trainings move a chosen error up: that is luck lost, not another choice
+    if (
+        drawn is not None
+    ):  # fresh trainings move a chosen error up: that is luck lost, not another choice
         own[column] = np.median(drawn[:, chosen])
     for place, row in found:
         near += bool((np.abs(place - own) <= _NEAR * extent).all())
@@ -80,7 +96,9 @@ def _extent(front: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, np.where(high > low, high - low, 1.0)
 
 
-def _over_draws(points: np.ndarray, column: int, drawn: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _over_draws(
+    points: np.ndarray, column: int, drawn: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The knee of each draw that has one: its point, and its rows."""
     held = np.flatnonzero(contends(points, column, drawn))
     moved = points[held]
@@ -101,11 +119,16 @@ def _upper(points: np.ndarray) -> np.ndarray:
     return np.flatnonzero(upper)
 
 
-def _over_candidates(points: np.ndarray, resamples: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _over_candidates(
+    points: np.ndarray, resamples: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     near = _upper(points)
     rng = np.random.default_rng(seed)
     for _ in range(resamples if len(near) else 0):
-        there = np.bincount(rng.integers(len(points), size=len(points)), minlength=len(points))[near] > 0
+        there = (
+            np.bincount(rng.integers(len(points), size=len(points)), minlength=len(points))[near]
+            > 0
+        )
         rows = near[there]
         found = knee(points[rows])
         if found is not None:

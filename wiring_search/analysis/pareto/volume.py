@@ -1,9 +1,10 @@
 """Hypervolume: what a set of points dominates, below a reference point (Zitzler and Thiele 1998).
 
-In two objectives it is an area under stairs. In three a plane sweeps upwards along the last one, and the area below it changes
-only where a new stair comes in (Beume, Fonseca, Lopez-Ibáñez, Paquete and Vahrenhold 2009). In more, every point adds what
-it alone dominates: its box, less what the points before it dominate of that box (While, Bradstreet and Barone 2012); sorted by
-the last objective, they do so along all of it, which leaves volumes of one objective less.
+In two objectives it is an area under stairs. In three a plane sweeps upwards along the last one,
+and the area below it changes only where a new stair comes in (Beume, Fonseca, Lopez-Ibáñez, Paquete
+and Vahrenhold 2009). In more, every point adds what it alone dominates: its box, less what the
+points before it dominate of that box (While, Bradstreet and Barone 2012); sorted by the last
+objective, they do so along all of it, which leaves volumes of one objective less.
 """
 
 from bisect import bisect_left
@@ -15,8 +16,9 @@ from wiring_search.analysis.pareto.dominance import checked, is_front
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
-    """The volume that the points dominate within the box below `reference` (objectives,). Points beyond it count as
-    nothing. Raises ValueError for a reference of another length, or one that is not finite."""
+    """The volume that the points dominate within the box below `reference` (objectives,). Points
+    beyond it count as nothing. Raises ValueError for a reference of another length, or one that is
+    not finite."""
     points, reference = _below(points, reference)
     inside = np.isfinite(points).all(axis=1) & (points < reference).all(axis=1)
     points = points[inside]
@@ -24,8 +26,8 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
 
 
 def hypervolume_course(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
-    """The hypervolume of the first point, of the first two, …: (points,) float64. Each adds what it alone dominates, so the
-    whole course costs little more than its end."""
+    """The hypervolume of the first point, of the first two, …: (points,) float64. Each adds what it
+    alone dominates, so the whole course costs little more than its end."""
     points, reference = _below(points, reference)
     gains, front = np.zeros(len(points)), np.empty((0, len(reference)))
     for place, point in enumerate(points):
@@ -36,8 +38,8 @@ def hypervolume_course(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
 
 
 def hypervolume_gain(point: np.ndarray, front: np.ndarray, reference: np.ndarray) -> float:
-    """What the point dominates (objectives,) that the front (points, objectives) does not; 0 for one that is not finite, and
-    beyond the reference. Nothing is checked."""
+    """What the point dominates (objectives,) that the front (points, objectives) does not; 0 for
+    one that is not finite, and beyond the reference. Nothing is checked."""
     if not (np.isfinite(point) & (point < reference)).all() or (front <= point).all(axis=1).any():
         return 0.0
     return _alone(reference - point, reference - front[(front < reference).all(axis=1)])
@@ -46,9 +48,13 @@ def hypervolume_gain(point: np.ndarray, front: np.ndarray, reference: np.ndarray
 def _below(points: ArrayLike, reference: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     points, reference = checked(points), np.asarray(reference, np.float64)
     if points.shape[1] != len(reference):
-        raise ValueError(f"reference has {len(reference)} numbers, points have {points.shape[1]}; give one an objective")
+        raise ValueError(
+            f"reference has {len(reference)} numbers, points have {points.shape[1]}; give one an objective"
+        )
     if not np.isfinite(reference).all():
-        raise ValueError(f"reference is {reference.tolist()}; give finite numbers, beyond the worst that should count")
+        raise ValueError(
+            f"reference is {reference.tolist()}; give finite numbers, beyond the worst that should count"
+        )
     return points, reference
 
 
@@ -64,7 +70,9 @@ def _volume(sides: np.ndarray) -> float:
         case 3:
             return _swept(sides)
     sides = sides[np.argsort(-sides[:, -1], kind="stable")]
-    return float(sum(side[-1] * _alone(side[:-1], sides[:place, :-1]) for place, side in enumerate(sides)))
+    return float(
+        sum(side[-1] * _alone(side[:-1], sides[:place, :-1]) for place, side in enumerate(sides))
+    )
 
 
 def _alone(side: np.ndarray, others: np.ndarray) -> float:
@@ -82,8 +90,8 @@ def _area(sides: np.ndarray) -> float:
 
 
 def _swept(sides: np.ndarray) -> float:
-    """Boxes come in from the highest to the lowest; between two of them, the volume grows by the area of the stairs so far.
-    Widths rise along the stairs and depths fall."""
+    """Boxes come in from the highest to the lowest; between two of them, the volume grows by the
+    area of the stairs so far. Widths rise along the stairs and depths fall."""
     widths: list[float] = []
     depths: list[float] = []
     volume = area = level = 0.0

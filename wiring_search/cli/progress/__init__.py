@@ -1,4 +1,5 @@
-"""What a search shows while it runs: a live view in a terminal, a line now and then elsewhere, nothing where nothing is wanted."""
+"""What a search shows while it runs: a live view in a terminal, a line now and then elsewhere,
+nothing where nothing is wanted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,11 @@ __all__ = ["baselines_shown", "counted", "shown"]
 
 
 @contextmanager
-def shown(config: StudyConfig, console: Console, quiet: bool = False, budget: Budget | None = None) -> Iterator[Watcher]:
-    """Gives the watcher that a search calls; shows what it is told until the block ends. budget: what the search may take."""
+def shown(
+    config: StudyConfig, console: Console, quiet: bool = False, budget: Budget | None = None
+) -> Iterator[Watcher]:
+    """Gives the watcher that a search calls; shows what it is told until the block ends. budget:
+    what the search may take."""
     if quiet:
         yield lambda event: None
         return

@@ -1,4 +1,5 @@
-"""A bar in a terminal, or a line now and then elsewhere, of anything that is done piece by piece."""
+"""A bar in a terminal, or a line now and then elsewhere, of anything that is done piece by
+piece."""
 
 import math
 import time
@@ -6,7 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from wiring_search.run import BaselineDone, BaselineEpoch, BaselineWatcher
 
@@ -22,8 +30,8 @@ def baselines_shown(console: Console, quiet: bool = False) -> Iterator[BaselineW
 
 @contextmanager
 def counted(console: Console, what: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
-    """Gives a function (done, count, doing="") to be told of anything that is done piece by piece. what: the pieces, in the
-    plural."""
+    """Gives a function (done, count, doing="") to be told of anything that is done piece by piece.
+    what: the pieces, in the plural."""
     if quiet:
         yield lambda done, count, doing="": None
         return
@@ -41,7 +49,9 @@ def counted(console: Console, what: str, quiet: bool = False) -> Iterator[Callab
     )
     with Progress(*columns, console=console) as bar:
         task = bar.add_task(what, total=None, news="")
-        yield lambda done, count, doing="": bar.update(task, completed=done, total=count, news=doing)
+        yield lambda done, count, doing="": bar.update(
+            task, completed=done, total=count, news=doing
+        )
 
 
 def _counted_lines(console: Console, what: str) -> Callable[..., None]:
@@ -51,7 +61,11 @@ def _counted_lines(console: Console, what: str) -> Callable[..., None]:
         nonlocal last
         if done == count or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            console.print(f"{done} of {count} {what}{' · ' if doing else ''}{doing}", highlight=False, soft_wrap=True)
+            console.print(
+                f"{done} of {count} {what}{' · ' if doing else ''}{doing}",
+                highlight=False,
+                soft_wrap=True,
+            )
 
     return told
 

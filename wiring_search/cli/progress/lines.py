@@ -24,14 +24,21 @@ def lines(tally: Tally, console: Console) -> Iterator[Watcher]:
 class _Lines:
     def __init__(self, tally: Tally, console: Console) -> None:
         self._tally, self._console = tally, console
-        self._last, self._told = 0.0, 0  # when the last line was printed, and of how many results it told
+        self._last, self._told = (
+            0.0,
+            0,
+        )  # when the last line was printed, and of how many results it told
 
     def __call__(self, event: Event) -> None:
         self._tally.take(event)
         if (text := said(event)) is not None:
             self._print(text)
         # What is restored comes all at once.
-        if isinstance(event, PackDone) and not event.restored and time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+        if (
+            isinstance(event, PackDone)
+            and not event.restored
+            and time.monotonic() - self._last >= SECONDS_BETWEEN_LINES
+        ):
             self.tell()
 
     def tell(self, over: bool = False) -> None:

@@ -45,8 +45,8 @@ def live(tally: Tally, console: Console) -> Iterator[Watcher]:
 
 
 class View:
-    """Told events by the search's thread, asked for frames by the display's. over: the search has ended, the front is told
-    elsewhere."""
+    """Told events by the search's thread, asked for frames by the display's. over: the search has
+    ended, the front is told elsewhere."""
 
     def __init__(self, tally: Tally, console: Console) -> None:
         self.over = False
@@ -98,7 +98,9 @@ class View:
         parts = [
             f"{durations.told(took)} {whole}",
             None if self.over else self._doing() or time_left(tally),
-            f"{hours(tally.meter.core_hours)}{of} core-hours" if tally.workers is not None else None,
+            f"{hours(tally.meter.core_hours)}{of} core-hours"
+            if tally.workers is not None
+            else None,
         ]
         return " · ".join(part for part in parts if part)
 
@@ -134,16 +136,26 @@ class View:
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(no_wrap=True, overflow="ellipsis")
         if tally.workers is not None and not self.over:
-            waiting = f" · {tally.waiting} pack{'s' if tally.waiting > 1 else ''} waiting" if tally.waiting else ""
+            waiting = (
+                f" · {tally.waiting} pack{'s' if tally.waiting > 1 else ''} waiting"
+                if tally.waiting
+                else ""
+            )
             grid.add_row("workers", f"{tally.workers} up{waiting}")
         rates, epochs = tally.candidates_a_minute(), tally.epochs_a_second()
         if rates is not None and epochs is not None:
             now, overall = rates
             also = f" ({overall:.0f} over all)" if round(overall) != round(now) else ""
-            grid.add_row("speed", f"{now:.0f} candidates a minute{also} · {epochs:.3g} epochs a second")
+            grid.add_row(
+                "speed", f"{now:.0f} candidates a minute{also} · {epochs:.3g} epochs a second"
+            )
         if (found := best(tally)) is not None:
             grid.add_row("best", found.removeprefix("best "))
-        if len(set(self._trend.values)) > 1 and not self.over and not self._console.options.ascii_only:
+        if (
+            len(set(self._trend.values)) > 1
+            and not self.over
+            and not self._console.options.ascii_only
+        ):
             grid.add_row("trend", f"{sparkline(self._trend.values)} hypervolume of the front")
         return grid
 
@@ -155,7 +167,8 @@ class View:
         for name in ("trial", *front.objectives[:columns]):
             grid.add_column(justify="right", no_wrap=True, min_width=len(name))
         grid.add_row(
-            *(Text(name, style="dim") for name in ("trial", *front.objectives[:columns])), Text(self._whose(rows), "dim")
+            *(Text(name, style="dim") for name in ("trial", *front.objectives[:columns])),
+            Text(self._whose(rows), "dim"),
         )
         for trial, values in spread(front.rows(by), rows):
             grid.add_row(str(trial), *(f"{value:.4g}" for value in values[:columns]))
@@ -164,7 +177,11 @@ class View:
     def _whose(self, rows: int) -> str:
         members, tally = len(self._tally.front.trials), self._tally
         some = f"{rows} of {members} on the front" if members > rows else "on the front"
-        return some if tally.at == len(tally.rungs) - 1 else f"{some} after {tally.rungs[tally.at].rung.epochs} epochs"
+        return (
+            some
+            if tally.at == len(tally.rungs) - 1
+            else f"{some} after {tally.rungs[tally.at].rung.epochs} epochs"
+        )
 
 
 def _name(count: RungCount, rungs: int) -> str:
@@ -184,7 +201,8 @@ def _told(count: RungCount, over: bool) -> list[str]:
 
 
 class Trend:
-    """A series by at most 2 × `width` of its values: when there are more, every second one goes, and of those to come too."""
+    """A series by at most 2 × `width` of its values: when there are more, every second one goes,
+    and of those to come too."""
 
     def __init__(self, width: int) -> None:
         self.values: list[float] = []

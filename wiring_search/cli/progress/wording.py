@@ -1,4 +1,5 @@
-"""What is said of events and of where a search stands, in words: the same in a terminal and out of it."""
+"""What is said of events and of where a search stands, in words: the same in a terminal and out of
+it."""
 
 import math
 
@@ -15,7 +16,9 @@ def said(event: Event) -> str | None:
         case KernelPrepared():
             return f"kernel {event.number} of {event.count}: {event.kind} (compiled once after an installation)"
         case Estimated() if math.isfinite(event.seconds):
-            workers = max(round(3600 * event.core_hours / event.seconds), 1) if event.seconds > 0 else 1
+            workers = (
+                max(round(3600 * event.core_hours / event.seconds), 1) if event.seconds > 0 else 1
+            )
             on = f"{workers} worker{'s' if workers > 1 else ''}"
             return f"It will take about {durations.told(event.seconds)} on {on}, {hours(event.core_hours)} core-hours."
         case Exhausted():
@@ -24,7 +27,13 @@ def said(event: Event) -> str | None:
 
 
 def hours(core_hours: float) -> str:
-    return f"{core_hours:.0f}" if core_hours >= 100 else f"{core_hours:.2g}" if core_hours >= 0.01 else "less than 0.01"
+    return (
+        f"{core_hours:.0f}"
+        if core_hours >= 100
+        else f"{core_hours:.2g}"
+        if core_hours >= 0.01
+        else "less than 0.01"
+    )
 
 
 def candidates(tally: Tally) -> str:
@@ -38,7 +47,9 @@ def best(tally: Tally) -> str | None:
         return None
     trial, error = tally.best
     early = (
-        f", after {tally.rungs[tally.at].rung.epochs} of {tally.config.epochs} epochs" if tally.at < len(tally.rungs) - 1 else ""
+        f", after {tally.rungs[tally.at].rung.epochs} of {tally.config.epochs} epochs"
+        if tally.at < len(tally.rungs) - 1
+        else ""
     )
     return f"best error {error:.4g} (trial {trial}{early})"
 

@@ -1,8 +1,9 @@
-"""The kernels as torch functions with gradients: from a network's parameters, one by one as torch keeps them, to its
-outputs.
+"""The kernels as torch functions with gradients: from a network's parameters, one by one as torch
+keeps them, to its outputs.
 
-`fused` and `by_reference` have one signature. The networks are so small that torch's own cost a parameter is felt, so
-`fused` is one function from raw parameters to outputs: flattening, softplus, the kernel, and all of it backward.
+`fused` and `by_reference` have one signature. The networks are so small that torch's own cost a
+parameter is felt, so `fused` is one function from raw parameters to outputs: flattening, softplus,
+the kernel, and all of it backward.
 """
 
 from collections.abc import Sequence
@@ -24,29 +25,45 @@ def can_fuse(tensors: Sequence[Tensor]) -> bool:
 
 
 def fused(
-    layout: PackLayout, values: Sequence[Tensor], softplus: bool, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
+    layout: PackLayout,
+    values: Sequence[Tensor],
+    softplus: bool,
+    x: Tensor,
+    elapsed: Tensor,
+    state: Tensor,
+    every_step: bool,
 ) -> tuple[Tensor, Tensor]:
     """`reference.run` by the fused CPU kernel.
 
-    values: the parameters of all candidates in the order of `layout.shapes`. softplus: whether conductances and
-    capacitances are stored raw, to be made positive by softplus. The rest: see `reference.run`.
+    values: the parameters of all candidates in the order of `layout.shapes`. softplus: whether
+    conductances and capacitances are stored raw, to be made positive by softplus. The rest: see
+    `reference.run`.
 
-    It runs on at most `torch.get_num_threads()` threads.
-    Its gradients cannot be differentiated again: RuntimeError, see `first_order`; `by_reference` can.
+    It runs on at most `torch.get_num_threads()` threads. Its gradients cannot be differentiated
+    again: RuntimeError, see `first_order`; `by_reference` can.
     """
     return _Fused.apply(layout, softplus, every_step, x, elapsed, state, *values)
 
 
 def by_reference(
-    layout: PackLayout, values: Sequence[Tensor], softplus: bool, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
+    layout: PackLayout,
+    values: Sequence[Tensor],
+    softplus: bool,
+    x: Tensor,
+    elapsed: Tensor,
+    state: Tensor,
+    every_step: bool,
 ) -> tuple[Tensor, Tensor]:
-    """The same in plain torch, for any dtype and device; with the adjoint where that is the layout's gradient."""
+    """The same in plain torch, for any dtype and device; with the adjoint where that is the
+    layout's gradient."""
     flat = torch.cat([value.reshape(-1) for value in values])
     if softplus:
         positive = torch.from_numpy(layout.positive).to(flat.device)
         flat = torch.where(positive, torch.nn.functional.softplus(flat), flat)
     if layout.pinned.any():
-        flat = torch.where(torch.from_numpy(layout.pinned).to(flat.device), torch.zeros_like(flat), flat)
+        flat = torch.where(
+            torch.from_numpy(layout.pinned).to(flat.device), torch.zeros_like(flat), flat
+        )
     return plain.run(layout, flat, x, elapsed, state, every_step)
 
 
@@ -58,15 +75,21 @@ class _Fused(torch.autograd.Function):
             raw, params = params, np.empty_like(params)
             adam.effective_of(raw, layout.positive, params)
         with cpu.at_most_threads(torch.get_num_threads()):
-            y, final, kept = cpu.forward(layout, params, _array(x), _array(elapsed), _array(state), every_step)
+            y, final, kept = cpu.forward(
+                layout, params, _array(x), _array(elapsed), _array(state), every_step
+            )
         ctx.layout, ctx.softplus, ctx.params, ctx.kept = layout, softplus, params, kept
         ctx.inputs_too = x.requires_grad or elapsed.requires_grad
         ctx.shapes = [value.shape for value in values]
-        ctx.save_for_backward(x, elapsed, state, *values)  # for `first_order_only`; the kernel has its own copies
+        ctx.save_for_backward(
+            x, elapsed, state, *values
+        )  # for `first_order_only`; the kernel has its own copies
         return torch.from_numpy(y), torch.from_numpy(final)
 
     @staticmethod
-    @first_order_only('give LiquidNetwork use_reference=True, or run it in float64 (.double()), with gradient="bptt"')
+    @first_order_only(
+        'give LiquidNetwork use_reference=True, or run it in float64 (.double()), with gradient="bptt"'
+    )
     def backward(ctx, grad_y, grad_final):
         with cpu.at_most_threads(torch.get_num_threads()):
             grad, grad_state, *grad_inputs = cpu.backward(
@@ -77,7 +100,15 @@ class _Fused(torch.autograd.Function):
             positive = np.flatnonzero(ctx.layout.positive)
             grad[positive] *= -np.expm1(-ctx.params[positive])
         grad_x, grad_elapsed = (None if g is None else torch.from_numpy(g) for g in grad_inputs)
-        return None, None, None, grad_x, grad_elapsed, torch.from_numpy(grad_state), *_pieces(grad, ctx.shapes)
+        return (
+            None,
+            None,
+            None,
+            grad_x,
+            grad_elapsed,
+            torch.from_numpy(grad_state),
+            *_pieces(grad, ctx.shapes),
+        )
 
 
 def _pieces(flat: np.ndarray, shapes: Sequence[torch.Size]) -> list[Tensor]:

@@ -1,7 +1,9 @@
-"""Gradients that cannot be differentiated again: whoever tries is refused, never given a gradient without that part.
+"""Gradients that cannot be differentiated again: whoever tries is refused, never given a gradient
+without that part.
 
-`torch.autograd.function.once_differentiable` does this only where the gradient that comes in needs one itself. That of
-`y.sum()` does not, so a gradient penalty on it would be left out of the total without a word.
+`torch.autograd.function.once_differentiable` does this only where the gradient that comes in needs
+one itself. That of `y.sum()` does not, so a gradient penalty on it would be left out of the total
+without a word.
 """
 
 from collections.abc import Callable
@@ -13,10 +15,11 @@ Backward = Callable[..., tuple]
 
 
 def first_order_only(instead: str) -> Callable[[Backward], Backward]:
-    """A decorator for the `backward` of a `torch.autograd.Function` that saves all its tensor arguments.
+    """A decorator for the `backward` of a `torch.autograd.Function` that saves all its tensor
+    arguments.
 
-    Under `create_graph=True` the gradients are right, and a backward pass through them raises RuntimeError. A second
-    backward pass through a graph that was freed raises torch's RuntimeError.
+    Under `create_graph=True` the gradients are right, and a backward pass through them raises
+    RuntimeError. A second backward pass through a graph that was freed raises torch's RuntimeError.
 
     Args:
         instead: the end of the error message, what to do instead.
@@ -31,7 +34,8 @@ def first_order_only(instead: str) -> Callable[[Backward], Backward]:
             if not torch.is_grad_enabled():
                 return grads
             present = [grad for grad in grads if grad is not None]
-            # What a gradient depends on goes in too: a path from the gradient to any of it then meets the refusal.
+            # What a gradient depends on goes in too: a path from the gradient to any of it then
+            # meets the refusal.
             refusing = iter(_Refusing.apply(instead, len(present), *present, *grad_outputs, *saved))
             return tuple(None if grad is None else next(refusing) for grad in grads)
 

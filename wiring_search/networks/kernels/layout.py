@@ -1,21 +1,21 @@
 """How a pack lies in flat arrays.
 
-A pack is a row of candidates with different wirings and one kind of neuron, solver, memory and gradient (`Kind`). Nothing is
-padded: synapses are edge lists, one candidate after the other, and every candidate owns one contiguous block of the
-flat parameter vector:
+A pack is a row of candidates with different wirings and one kind of neuron, solver, memory and
+gradient (`Kind`). Nothing is padded: synapses are edge lists, one candidate after the other, and
+every candidate owns one contiguous block of the flat parameter vector:
 
     neurons and synapses (`neurons.ltc` …) | memory_x memory_h memory_b | input_w input_b | output_w output_b
                                            | mixed memory               | input map       | readout
 
-so a candidate's numbers, its optimiser state and its checkpoint are slices, and repacking is concatenation. Synapses
-are sorted by (post, pre), the wiring's canonical order: the forward pass walks them by row of equal `post`; a second
-index lists them by `pre` for the backward pass.
+so a candidate's numbers, its optimiser state and its checkpoint are slices, and repacking is
+concatenation. Synapses are sorted by (post, pre), the wiring's canonical order: the forward pass
+walks them by row of equal `post`; a second index lists them by `pre` for the backward pass.
 
-The input map is affine, one weight and bias a feature (as in the `ncps` package), where the wiring has as many
-sensory nodes as the data has features, and a learned linear projection otherwise; with the memory in front ("input")
-there is none, the memory's cells are the sensory values. The readout is linear, outputs × motor neurons, or affine,
-one weight and bias a motor neuron, where no number of outputs is asked for. A candidate's state is its neurons'
-states, then its memory's cells.
+The input map is affine, one weight and bias a feature (as in the `ncps` package), where the wiring
+has as many sensory nodes as the data has features, and a learned linear projection otherwise; with
+the memory in front ("input") there is none, the memory's cells are the sensory values. The readout
+is linear, outputs × motor neurons, or affine, one weight and bias a motor neuron, where no number
+of outputs is asked for. A candidate's state is its neurons' states, then its memory's cells.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,8 @@ CANDIDATE = np.dtype(
         for name in (
             "neurons end_last end_second motors sensory synapses sensory_synapses cells outputs steps stages variant "  # sizes
             "memory projected linear adjoint "  # which form of memory; three flags, 1 or 0
-            "at_memory at_input at_output parameters "  # offsets in the candidate's block, and its length
+            # offsets in the candidate's block, and its length
+            "at_memory at_input at_output parameters "
             "at_params at_state at_row at_edge at_sensory_edge"  # offsets in the pack
         ).split()
     ]
@@ -62,9 +63,9 @@ CANDIDATE = np.dtype(
 class EdgeLists(NamedTuple):
     """The flat index arrays that the compiled kernels read.
 
-    `row[at_row + i] … row[at_row + i + 1]`: the synapses onto neuron i, counted from the candidate's first synapse;
-    `pre`: where they come from. `out_row`, `out_edge`, `out_post`: the synapses that leave a neuron, which they are,
-    and where they go.
+    `row[at_row + i] … row[at_row + i + 1]`: the synapses onto neuron i, counted from the
+    candidate's first synapse; `pre`: where they come from. `out_row`, `out_edge`, `out_post`: the
+    synapses that leave a neuron, which they are, and where they go.
     """
 
     table: np.ndarray
@@ -79,11 +80,11 @@ class EdgeLists(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PackLayout:
-    """wirings, steps: one a candidate. features: F of the shared input. outputs: O of every readout, None for affine
-    motors. kind: of all candidates.
+    """wirings, steps: one a candidate. features: F of the shared input. outputs: O of every
+    readout, None for affine motors. kind: of all candidates.
 
-    Raises ValueError where the lists differ in length, the pack is empty, or an affine readout meets wirings with
-    different numbers of motor neurons.
+    Raises ValueError where the lists differ in length, the pack is empty, or an affine readout
+    meets wirings with different numbers of motor neurons.
     """
 
     wirings: tuple[Wiring, ...]
@@ -96,7 +97,9 @@ class PackLayout:
         if not self.wirings:
             raise ValueError("a pack needs at least one wiring; got none")
         if len(self.wirings) != len(self.steps):
-            raise ValueError(f"{len(self.wirings)} wirings but {len(self.steps)} step counts; give one to each wiring")
+            raise ValueError(
+                f"{len(self.wirings)} wirings but {len(self.steps)} step counts; give one to each wiring"
+            )
         motors = {wiring.motor for wiring in self.wirings}
         if self.outputs is None and len(motors) > 1:
             raise ValueError(
@@ -113,7 +116,8 @@ class PackLayout:
 
     @cached_property
     def shapes(self) -> tuple[dict[str, tuple[int, ...]], ...]:
-        """The parameters of every candidate by name, in the order of its block, with their shapes."""
+        """The parameters of every candidate by name, in the order of its block, with their
+        shapes."""
         return tuple(self._shapes(wiring) for wiring in self.wirings)
 
     @cached_property
@@ -131,17 +135,23 @@ class PackLayout:
     @cached_property
     def blocks(self) -> tuple[slice, ...]:
         """Where each candidate's parameters lie in the flat vector."""
-        return tuple(slice(next(iter(block.values())).start, block["output_b"].stop) for block in self.slices)
+        return tuple(
+            slice(next(iter(block.values())).start, block["output_b"].stop) for block in self.slices
+        )
 
     @cached_property
     def states(self) -> tuple[slice, ...]:
-        """Where each candidate's neurons and memory cells lie in a state vector `(B, states of all candidates)`."""
+        """Where each candidate's neurons and memory cells lie in a state vector `(B, states of all
+        candidates)`."""
         sizes = [wiring.neurons + self.cells(wiring) for wiring in self.wirings]
         ends = np.cumsum(sizes)
-        return tuple(slice(int(end) - size, int(end)) for end, size in zip(ends, sizes, strict=True))
+        return tuple(
+            slice(int(end) - size, int(end)) for end, size in zip(ends, sizes, strict=True)
+        )
 
     def cells(self, wiring: Wiring) -> int:
-        """Memory cells of a candidate: one a neuron whose state they give, or one a sensory node whose value they are."""
+        """Memory cells of a candidate: one a neuron whose state they give, or one a sensory node
+        whose value they are."""
         return {"none": 0, "state": wiring.neurons, "input": wiring.sensory}[self.kind.memory]
 
     @cached_property
@@ -155,7 +165,8 @@ class PackLayout:
 
     @cached_property
     def pinned(self) -> np.ndarray:
-        """(parameters,) bool: zeros that are no parameters, where a layered CfC has a gate but no synapse."""
+        """(parameters,) bool: zeros that are no parameters, where a layered CfC has a gate but no
+        synapse."""
         flags = np.zeros(self.parameters, bool)
         for block, connections in zip(self.slices, self.connections, strict=True):
             for name, gate_only in connections.pinned().items():
@@ -164,7 +175,8 @@ class PackLayout:
 
     @cached_property
     def connections(self) -> tuple[Connections, ...]:
-        """The edge lists of every candidate: its synapses, or what its kind of neuron makes of them."""
+        """The edge lists of every candidate: its synapses, or what its kind of neuron makes of
+        them."""
         return tuple(NEURONS[self.kind.neuron].connections(wiring) for wiring in self.wirings)
 
     @property
@@ -176,10 +188,15 @@ class PackLayout:
         return int((~self.pinned[self.blocks[p]]).sum())
 
     def synapses(self, p: int) -> int:
-        """Connections of candidate p, each counted once however many numbers it has: between neurons, from sensory
-        nodes, and those of a dense memory, from every feature and neuron to every cell."""
+        """Connections of candidate p, each counted once however many numbers it has: between
+        neurons, from sensory nodes, and those of a dense memory, from every feature and neuron to
+        every cell."""
         made, cells = self.connections[p], self.cells(self.wirings[p])
-        return len(made.pre) + len(made.sensory_pre) + cells * (self.features + self.wirings[p].neurons)
+        return (
+            len(made.pre)
+            + len(made.sensory_pre)
+            + cells * (self.features + self.wirings[p].neurons)
+        )
 
     @property
     def state_size(self) -> int:
@@ -189,7 +206,9 @@ class PackLayout:
     def updates(self) -> int:
         """Synapse updates of one sample in one time step, summed over all candidates."""
         table = self.edges.table
-        return int((table["synapses"] * table["steps"] * table["stages"] + table["sensory_synapses"]).sum())
+        return int(
+            (table["synapses"] * table["steps"] * table["stages"] + table["sensory_synapses"]).sum()
+        )
 
     @cached_property
     def edges(self) -> EdgeLists:
@@ -204,7 +223,9 @@ class PackLayout:
             out_row=_joined(_row_starts(c.pre, n) for c, n in zip(made, neurons, strict=True)),
             out_edge=_joined(out),
             out_post=_joined(c.post[edges] for c, edges in zip(made, out, strict=True)),
-            sensory_row=_joined(_row_starts(c.sensory_post, n) for c, n in zip(made, neurons, strict=True)),
+            sensory_row=_joined(
+                _row_starts(c.sensory_post, n) for c, n in zip(made, neurons, strict=True)
+            ),
             sensory_pre=_joined(c.sensory_pre for c in made),
         )
 
@@ -213,7 +234,11 @@ class PackLayout:
         neuron = NEURONS[self.kind.neuron]
         shapes = neuron.shapes(neuron.connections(wiring))
         if cells:
-            shapes |= {"memory_x": (4 * cells, self.features), "memory_h": (4 * cells, n), "memory_b": (4 * cells,)}
+            shapes |= {
+                "memory_x": (4 * cells, self.features),
+                "memory_h": (4 * cells, n),
+                "memory_b": (4 * cells,),
+            }
         if self.kind.memory != "input":
             shapes["input_w"] = (sensory, self.features) if sensory != self.features else (sensory,)
             shapes["input_b"] = (sensory,)
@@ -224,19 +249,34 @@ class PackLayout:
     def _table(self) -> np.ndarray:
         table = np.zeros(self.size, CANDIDATE)
         row = edge = sensory_edge = 0
-        for p, (wiring, made, record) in enumerate(zip(self.wirings, self.connections, table, strict=True)):
-            record["neurons"], record["motors"], record["sensory"] = wiring.neurons, wiring.motor, wiring.sensory
+        for p, (wiring, made, record) in enumerate(
+            zip(self.wirings, self.connections, table, strict=True)
+        ):
+            record["neurons"], record["motors"], record["sensory"] = (
+                wiring.neurons,
+                wiring.motor,
+                wiring.sensory,
+            )
             record["end_last"], record["end_second"] = made.layer_ends[:2]
             record["synapses"], record["sensory_synapses"] = len(made.pre), len(made.sensory_pre)
             record["cells"], record["memory"] = self.cells(wiring), MEMORIES.index(self.kind.memory)
             record["outputs"], record["steps"] = self.output_size, max(self.steps[p], 1)
             record["variant"] = NEURONS[self.kind.neuron].variant
-            record["stages"] = TABLEAUX[self.kind.solver].stages if self.kind.solver in TABLEAUX else 1
+            record["stages"] = (
+                TABLEAUX[self.kind.solver].stages if self.kind.solver in TABLEAUX else 1
+            )
             record["adjoint"] = self.kind.gradient == "adjoint"
-            record["projected"], record["linear"] = wiring.sensory != self.features, self.outputs is not None
+            record["projected"], record["linear"] = (
+                wiring.sensory != self.features,
+                self.outputs is not None,
+            )
             block, starts = self.blocks[p], self.slices[p]
             record["at_params"], record["at_state"] = block.start, self.states[p].start
-            for name, first in (("at_memory", "memory_x"), ("at_input", "input_w"), ("at_output", "output_w")):
+            for name, first in (
+                ("at_memory", "memory_x"),
+                ("at_input", "input_w"),
+                ("at_output", "output_w"),
+            ):
                 record[name] = starts[first].start - block.start if first in starts else -1
             record["parameters"] = block.stop - block.start
             record["at_row"], record["at_edge"], record["at_sensory_edge"] = row, edge, sensory_edge

@@ -1,7 +1,8 @@
 """The CPU kernel's contract in plain torch, for neurons of the user's that have no compiled kernel.
 
-The reference does the work and autograd the way back: slow, about twenty times slower than the fused kernel, and right. A
-neuron of `wiring_search.store.extension` so trains, is scored and searched like any other, by code that does not know of it.
+The reference does the work and autograd the way back: slow, about twenty times slower than the
+fused kernel, and right. A neuron of `wiring_search.store.extension` so trains, is scored and
+searched like any other, by code that does not know of it.
 """
 
 from typing import NamedTuple
@@ -17,8 +18,8 @@ Tensor = torch.Tensor
 
 
 class Kept(NamedTuple):
-    """What `backward` wants of a forward pass: what went in and what came out, with the graph between them. states: (B, states) at
-    the start of every time step, and the final one."""
+    """What `backward` wants of a forward pass: what went in and what came out, with the graph
+    between them. states: (B, states) at the start of every time step, and the final one."""
 
     params: Tensor
     x: Tensor
@@ -32,17 +33,26 @@ def is_needed(kind: Kind) -> bool:
     return kind.neuron not in NEURONS
 
 
-def run(layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool) -> tuple[Tensor, Tensor]:
+def run(
+    layout: PackLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
+) -> tuple[Tensor, Tensor]:
     """`reference.run`, or with the adjoint where that is the layout's gradient."""
     runs = adjoint.run if layout.kind.gradient == "adjoint" else reference.run
     return runs(layout, params, x, elapsed, state, every_step)
 
 
 def forward(
-    layout: PackLayout, params: np.ndarray, x: np.ndarray, elapsed: np.ndarray, state: np.ndarray, every_step: bool
+    layout: PackLayout,
+    params: np.ndarray,
+    x: np.ndarray,
+    elapsed: np.ndarray,
+    state: np.ndarray,
+    every_step: bool,
 ) -> tuple[np.ndarray, np.ndarray, Kept]:
     """`cpu.forward`."""
-    params, x, elapsed, state = (torch.tensor(array, requires_grad=True) for array in (params, x, elapsed, state))
+    params, x, elapsed, state = (
+        torch.tensor(array, requires_grad=True) for array in (params, x, elapsed, state)
+    )
     states, outputs = [state], []
     with torch.enable_grad():  # torch calls this without, in the midst of a function of its own
         for t in range(x.shape[1]):

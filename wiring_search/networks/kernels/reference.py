@@ -1,7 +1,8 @@
-"""The reference: a pack through a sequence in plain torch, one candidate, one time step, one sub-step after the other.
+"""The reference: a pack through a sequence in plain torch, one candidate, one time step, one
+sub-step after the other.
 
-Any dtype, any device, gradients by autograd. It is slow and obvious on purpose: it is the truth that the fused
-kernels are held to.
+Any dtype, any device, gradients by autograd. It is slow and obvious on purpose: it is the truth
+that the fused kernels are held to.
 """
 
 import torch
@@ -21,9 +22,10 @@ def run(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The contract of every kernel.
 
-    params: (layout.parameters,), positive where they must be. x: (B, T, F). elapsed: (B, T) time units, ≥ 0; where 0
-    the state is held (so padding is elapsed = 0, and what x says there does not matter). state: (B, layout.state_size).
-    Returns the readouts (candidates, B, T or 1, outputs), each step's or the last one's, and the final state.
+    params: (layout.parameters,), positive where they must be. x: (B, T, F). elapsed: (B, T) time
+    units, ≥ 0; where 0 the state is held (so padding is elapsed = 0, and what x says there does not
+    matter). state: (B, layout.state_size). Returns the readouts (candidates, B, T or 1, outputs),
+    each step's or the last one's, and the final state.
     """
     outputs, finals = [], []
     x = torch.where((elapsed > 0)[:, :, None], x, torch.zeros_like(x))
@@ -49,16 +51,23 @@ def _run_one(layout, p, own, x, elapsed, state):
 
 
 def step(
-    layout: PackLayout, p: int, own: dict[str, torch.Tensor], x: torch.Tensor, elapsed: torch.Tensor, state: torch.Tensor
+    layout: PackLayout,
+    p: int,
+    own: dict[str, torch.Tensor],
+    x: torch.Tensor,
+    elapsed: torch.Tensor,
+    state: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One time step of candidate p: its readout (B, outputs) and its new state.
 
-    own: its parameters by name, in their shapes. x: (B, F), finite; elapsed: (B, 1); state: (B, its neurons and cells).
+    own: its parameters by name, in their shapes. x: (B, F), finite; elapsed: (B, 1); state: (B, its
+    neurons and cells).
     """
     wiring, kind, made = layout.wirings[p], layout.kind, layout.connections[p]
     v, c = state[:, : wiring.neurons], state[:, wiring.neurons :]
     passes = elapsed > 0
-    # Where no time passes the result is thrown away; 1 in its place keeps it finite, and so its gradient 0.
+    # Where no time passes the result is thrown away; 1 in its place keeps it finite, and so its
+    # gradient 0.
     dt = torch.where(passes, elapsed, torch.ones_like(elapsed))
     start, u, new_c = v, None, c
     if kind.memory != "none":
@@ -68,9 +77,12 @@ def step(
         u = apply_map(own["input_w"], own["input_b"], x)
     new_v = NEURONS[kind.neuron].advance(kind.solver, layout.steps[p], made, own, start, u, dt)
     v, c = torch.where(passes, new_v, v), torch.where(passes, new_c, c)
-    return apply_map(own["output_w"], own["output_b"], v[:, : wiring.motor]), torch.cat([v, c], dim=1)
+    return apply_map(own["output_w"], own["output_b"], v[:, : wiring.motor]), torch.cat(
+        [v, c], dim=1
+    )
 
 
 def apply_map(weight: torch.Tensor, bias: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """An affine map where `weight` is a vector, a linear one where it is a matrix. values: (B, …)."""
+    """An affine map where `weight` is a vector, a linear one where it is a matrix. values: (B,
+    …)."""
     return values * weight + bias if weight.ndim == 1 else values @ weight.T + bias

@@ -8,10 +8,12 @@ from pathlib import Path
 
 
 def digest_of(modules: Iterable[str]) -> str:
-    """The SHA-256 of the files of these loaded modules and of all modules of the same packages that they import.
+    """The SHA-256 of the files of these loaded modules and of all modules of the same packages that
+    they import.
 
-    A function compiled by numba has the values of its globals in it, so a constant counts with the module that it was
-    imported from. Only imports at a module's top level count: compiled functions cannot import.
+    A function compiled by numba has the values of its globals in it, so a constant counts with the
+    module that it was imported from. Only imports at a module's top level count: compiled functions
+    cannot import.
     """
     waiting, files = list(modules), {}
     packages = {name.partition(".")[0] for name in waiting}
@@ -33,7 +35,9 @@ def _imported(name: str, source: bytes) -> Iterator[str]:
             origin = node.module or ""
             if node.level:
                 package = sys.modules[name].__package__.split(".")
-                origin = ".".join([*package[: len(package) - node.level + 1], *filter(None, [origin])])
+                origin = ".".join(
+                    [*package[: len(package) - node.level + 1], *filter(None, [origin])]
+                )
             yield origin
             below = (f"{origin}.{alias.name}" for alias in node.names)
             yield from (module for module in below if module in sys.modules)

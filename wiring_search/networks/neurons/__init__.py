@@ -1,4 +1,5 @@
-"""The dynamics of neurons: what each kind computes (plain torch, the truth), and with which parameters it starts."""
+"""The dynamics of neurons: what each kind computes (plain torch, the truth), and with which
+parameters it starts."""
 
 from wiring_search.networks.neurons import cfc, rate
 from wiring_search.networks.neurons.dynamics import Dynamics

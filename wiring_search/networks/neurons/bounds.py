@@ -1,7 +1,7 @@
 """Whether states kept to what their equation allows.
 
-An explicit solver whose steps are too long leaves the range of the exact solution long before its numbers become
-infinite; that is what "unstable" means here. Numpy arrays in, a bool out.
+An explicit solver whose steps are too long leaves the range of the exact solution long before its
+numbers become infinite; that is what "unstable" means here. Numpy arrays in, a bool out.
 """
 
 import numpy as np
@@ -14,10 +14,16 @@ SLACK = 0.05
 
 
 def within_bounds(
-    dynamics: Dynamics, memory: str, made: Connections, parameters: dict[str, np.ndarray], least: np.ndarray, greatest: np.ndarray
+    dynamics: Dynamics,
+    memory: str,
+    made: Connections,
+    parameters: dict[str, np.ndarray],
+    least: np.ndarray,
+    greatest: np.ndarray,
 ) -> bool:
-    """least, greatest: (neurons,), the extremes that each neuron had. parameters: as the dynamics sees them. memory: a
-    name out of `candidate.MEMORIES`. Where the equation has no bounds, whatever is finite is within them."""
+    """least, greatest: (neurons,), the extremes that each neuron had. parameters: as the dynamics
+    sees them. memory: a name out of `candidate.MEMORIES`. Where the equation has no bounds,
+    whatever is finite is within them."""
     if not (np.isfinite(least).all() and np.isfinite(greatest).all()):
         return False
     if dynamics.bounds is None:

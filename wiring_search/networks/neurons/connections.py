@@ -1,7 +1,8 @@
 """What a neuron's dynamics sees of a wiring: who is connected to whom, as index arrays.
 
-Nearly always these are the wiring's synapses. The layered CfC of the `ncps` package connects more (dense recurrence
-within a layer, dense gates), and says so here, so that its true number of connections is what is counted and paid.
+Nearly always these are the wiring's synapses. The layered CfC of the `ncps` package connects more
+(dense recurrence within a layer, dense gates), and says so here, so that its true number of
+connections is what is counted and paid.
 """
 
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from wiring_search.wirings.wiring import Wiring
 
 @dataclass(frozen=True, eq=False)
 class Connections:
-    """pre, post, polarity (E,): between neurons, sorted by (post, pre); sensory_… (Es,): from sensory nodes.
+    """pre, post, polarity (E,): between neurons, sorted by (post, pre); sensory_… (Es,): from
+    sensory nodes.
 
-    layer_ends: neurons are numbered layer by layer, (last + 1) of each, the output layer first. pins: names of
-    parameters and where (bool, one a connection) they are pinned at zero.
+    layer_ends: neurons are numbered layer by layer, (last + 1) of each, the output layer first.
+    pins: names of parameters and where (bool, one a connection) they are pinned at zero.
     """
 
     neurons: int
@@ -38,4 +40,6 @@ def synapses_of(wiring: Wiring) -> Connections:
     pre, post, polarity = wiring.synapse_arrays()
     sensory_pre, sensory_post, sensory_polarity = wiring.sensory_arrays()
     ends = wiring.motor, wiring.motor + wiring.command, wiring.neurons
-    return Connections(wiring.neurons, ends, pre, post, polarity, sensory_pre, sensory_post, sensory_polarity)
+    return Connections(
+        wiring.neurons, ends, pre, post, polarity, sensory_pre, sensory_post, sensory_polarity
+    )

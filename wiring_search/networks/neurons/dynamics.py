@@ -1,4 +1,5 @@
-"""What a kind of neuron is to everything around it: one frozen value each, listed in `neurons.NEURONS`."""
+"""What a kind of neuron is to everything around it: one frozen value each, listed in
+`neurons.NEURONS`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,29 +17,40 @@ Field = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Dynamics:
-    """connections(wiring): its edge lists. shapes(made): its parameters by name, in the order of the flat block.
+    """connections(wiring): its edge lists. shapes(made): its parameters by name, in the order of
+    the flat block.
 
-    initial(rng, name, shape, made): fresh values of one of them. advance(solver, steps, made, parameters, v, u,
-    elapsed): the truth in plain torch, the state (B, neurons) after `elapsed` (B, 1) > 0 from v, sensory values u (B,
-    sensory) held. positive: names of the parameters that must stay positive. variant: what the compiled kernel, which
-    relatives share, branches on. bounds(made, parameters as numpy arrays): the least and the greatest value that each
-    neuron's exact solution can take when it starts at 0, None where there are none. field(made, parameters, u): of an ODE
-    neuron, dv/dt as a function of v (B, neurons) with u held; None where there is no differential equation.
+    initial(rng, name, shape, made): fresh values of one of them. advance(solver, steps, made,
+    parameters, v, u, elapsed): the truth in plain torch, the state (B, neurons) after `elapsed` (B,
+    1) > 0 from v, sensory values u (B, sensory) held. positive: names of the parameters that must
+    stay positive. variant: what the compiled kernel, which relatives share, branches on.
+    bounds(made, parameters as numpy arrays): the least and the greatest value that each neuron's
+    exact solution can take when it starts at 0, None where there are none. field(made, parameters,
+    u): of an ODE neuron, dv/dt as a function of v (B, neurons) with u held; None where there is no
+    differential equation.
     """
 
     connections: Callable[[Wiring], Connections]
     shapes: Callable[[Connections], Shapes]
     initial: Callable[[np.random.Generator, str, tuple[int, ...], Connections], np.ndarray]
-    advance: Callable[[str, int, Connections, Parameters, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+    advance: Callable[
+        [str, int, Connections, Parameters, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor
+    ]
     positive: tuple[str, ...] = ()
     variant: int = 0
-    bounds: Callable[[Connections, dict[str, np.ndarray]], tuple[np.ndarray, np.ndarray]] | None = None
+    bounds: Callable[[Connections, dict[str, np.ndarray]], tuple[np.ndarray, np.ndarray]] | None = (
+        None
+    )
     field: Callable[[Connections, Parameters, torch.Tensor], Field] | None = None
 
 
-def sums_onto(v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, w: torch.Tensor) -> torch.Tensor:
+def sums_onto(
+    v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, w: torch.Tensor
+) -> torch.Tensor:
     """Σ w v onto each neuron, (B, neurons). v: (B, nodes); pre, post: (E,) indices; w: (E,)."""
-    return v.new_zeros(v.shape[0], neurons).index_add(1, as_index(post, v), w * v.index_select(1, as_index(pre, v)))
+    return v.new_zeros(v.shape[0], neurons).index_add(
+        1, as_index(post, v), w * v.index_select(1, as_index(pre, v))
+    )
 
 
 def as_index(places: np.ndarray, like: torch.Tensor) -> torch.Tensor:

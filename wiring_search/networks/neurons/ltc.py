@@ -2,19 +2,22 @@
 
     C_i dv_i/dt = g_i (vleak_i − v_i) + Σ_j w_ji s_ji (E_ji − v_i),    s_ji = sigmoid(σ_ji (v_j − μ_ji))
 
-(Hasani et al., "Liquid Time-constant Networks", AAAI 2021, eq. 1 with the synapse model of eq. 2; the same sum runs
-over sensory nodes, whose values the input map gives.) The semi-implicit step of length h takes the sigmoids at the
-old state and the rest at the new one, which is exact in its fixed points, never overshoots, and needs no small step:
+(Hasani et al., "Liquid Time-constant Networks", AAAI 2021, eq. 1 with the synapse model of eq. 2;
+the same sum runs over sensory nodes, whose values the input map gives.) The semi-implicit step of
+length h takes the sigmoids at the old state and the rest at the new one, which is exact in its
+fixed points, never overshoots, and needs no small step:
 
     v' = (C v + h (g vleak + Σ w s E)) / (C + h (g + Σ w s + ε))
 
-(eq. 3 there; `ncps.torch.LTCCell` divides both sides by h. In this form h = 0 is harmless.) The closed form takes
-the whole interval at once with the sigmoids at the old state, which makes the equation linear, with the solution
+(eq. 3 there; `ncps.torch.LTCCell` divides both sides by h. In this form h = 0 is harmless.) The
+closed form takes the whole interval at once with the sigmoids at the old state, which makes the
+equation linear, with the solution
 
     v' = A + (v − A) exp(−h (g + Σ w s + ε) / C),    A = (g vleak + Σ w s E) / (g + Σ w s + ε)
 
-(Hasani et al., "Closed-form continuous-time neural networks", Nature Machine Intelligence 2022, eq. 2, whose decay
-to A this is; no sub-steps.) Explicit solvers integrate dv/dt as it stands (`wiring_search.networks.neurons.solvers`).
+(Hasani et al., "Closed-form continuous-time neural networks", Nature Machine Intelligence 2022, eq.
+2, whose decay to A this is; no sub-steps.) Explicit solvers integrate dv/dt as it stands
+(`wiring_search.networks.neurons.solvers`).
 """
 
 from collections.abc import Callable
@@ -42,7 +45,8 @@ INITIAL_RANGES = {
     "sigma": (3.0, 8.0),
 }
 
-# Conductances and capacitances are positive: kept so by softplus (implicit) or by clipping after each step (explicit).
+# Conductances and capacitances are positive: kept so by softplus (implicit) or by clipping after
+# each step (explicit).
 POSITIVE = ("gleak", "cm", "w", "sensory_w")
 
 
@@ -54,9 +58,15 @@ def _shapes(made: Connections) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _initial(rng: np.random.Generator, name: str, shape: tuple[int, ...], made: Connections) -> np.ndarray:
+def _initial(
+    rng: np.random.Generator, name: str, shape: tuple[int, ...], made: Connections
+) -> np.ndarray:
     fixed = {"erev": made.polarity, "sensory_erev": made.sensory_polarity}
-    return fixed[name] if name in fixed else rng.uniform(*INITIAL_RANGES[name.removeprefix("sensory_")], shape)
+    return (
+        fixed[name]
+        if name in fixed
+        else rng.uniform(*INITIAL_RANGES[name.removeprefix("sensory_")], shape)
+    )
 
 
 def _advance(
@@ -68,7 +78,8 @@ def _advance(
     u: torch.Tensor,
     elapsed: torch.Tensor,
 ) -> torch.Tensor:
-    """The state after `elapsed` (B, 1) from v (B, neurons), with the sensory values u (B, sensory) held."""
+    """The state after `elapsed` (B, 1) from v (B, neurons), with the sensory values u (B, sensory)
+    held."""
     currents = _all_currents(made, p, u)
     if solver == "closed-form":
         driving, conductance = currents(v)
@@ -98,8 +109,11 @@ def _field_of(currents: _Currents, p: dict[str, torch.Tensor]) -> Field:
 
 
 def _all_currents(made: Connections, p: dict[str, torch.Tensor], u: torch.Tensor) -> _Currents:
-    """From v to g vleak + Σ w s E and g + Σ w s + ε, two (B, neurons); the sums over sensory nodes are made once."""
-    outer_driving, outer_conductance = _currents(u, made.sensory_pre, made.sensory_post, made.neurons, p, "sensory_")
+    """From v to g vleak + Σ w s E and g + Σ w s + ε, two (B, neurons); the sums over sensory nodes
+    are made once."""
+    outer_driving, outer_conductance = _currents(
+        u, made.sensory_pre, made.sensory_post, made.neurons, p, "sensory_"
+    )
     outer_driving = outer_driving + p["gleak"] * p["vleak"]
     outer_conductance = outer_conductance + p["gleak"] + EPSILON
 
@@ -111,9 +125,15 @@ def _all_currents(made: Connections, p: dict[str, torch.Tensor], u: torch.Tensor
 
 
 def _currents(
-    v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, p: dict[str, torch.Tensor], prefix: str
+    v: torch.Tensor,
+    pre: np.ndarray,
+    post: np.ndarray,
+    neurons: int,
+    p: dict[str, torch.Tensor],
+    prefix: str,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Σ w s E and Σ w s onto each neuron, two (B, neurons). v: (B, nodes) presynaptic values; pre, post: (E,)."""
+    """Σ w s E and Σ w s onto each neuron, two (B, neurons). v: (B, nodes) presynaptic values; pre,
+    post: (E,)."""
     w, mu, sigma, erev = (p[prefix + name] for name in SYNAPSE_FIELDS)
     conductance = w * torch.sigmoid(sigma * (v.index_select(1, as_index(pre, v)) - mu))
     zeros = conductance.new_zeros(v.shape[0], neurons)
@@ -122,7 +142,8 @@ def _currents(
 
 
 def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest of 0, the leak's and the synapses' reversal potentials (Hasani et al. 2021, theorem 2)."""
+    """The least and the greatest of 0, the leak's and the synapses' reversal potentials (Hasani et
+    al. 2021, theorem 2)."""
     low, high = np.minimum(p["vleak"], 0.0), np.maximum(p["vleak"], 0.0)
     for post, erev in ((made.post, p["erev"]), (made.sensory_post, p["sensory_erev"])):
         np.minimum.at(low, post, erev)
@@ -130,4 +151,6 @@ def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np
     return low, high
 
 
-ltc = Dynamics(synapses_of, _shapes, _initial, _advance, positive=POSITIVE, bounds=_bounds, field=_field)
+ltc = Dynamics(
+    synapses_of, _shapes, _initial, _advance, positive=POSITIVE, bounds=_bounds, field=_field
+)

@@ -2,17 +2,19 @@
 
     (i, g, f, o) = W x + R v + b,    c' = c·sigmoid(f) + tanh(i)·sigmoid(g),    m = tanh(c')·sigmoid(o)
 
-x: the features; v: the neurons' states. Two published forms: m becomes the state from which the neurons start
-("state": one cell a neuron; `ncps.torch` with mixed_memory=True), or the values of the sensory nodes ("input": one
-cell a sensory node; the ODE-LSTM of Lechner & Hasani, "Learning long-term dependencies in irregularly-sampled time
-series", 2020, algorithm 1, whose cells number as the neurons do). The constant that published cells add to the forget
-gate is part of b.
+x: the features; v: the neurons' states. Two published forms: m becomes the state from which the
+neurons start ("state": one cell a neuron; `ncps.torch` with mixed_memory=True), or the values of
+the sensory nodes ("input": one cell a sensory node; the ODE-LSTM of Lechner & Hasani, "Learning
+long-term dependencies in irregularly-sampled time series", 2020, algorithm 1, whose cells number as
+the neurons do). The constant that published cells add to the forget gate is part of b.
 """
 
 import torch
 
 
-def remember(x: torch.Tensor, v: torch.Tensor, c: torch.Tensor, p: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+def remember(
+    x: torch.Tensor, v: torch.Tensor, c: torch.Tensor, p: dict[str, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
     """m and c', both (B, cells). x: (B, features); v: (B, neurons); c: (B, cells)."""
     gates = x @ p["memory_x"].T + v @ p["memory_h"].T + p["memory_b"]
     value, write, keep, show = gates.chunk(4, dim=1)

@@ -13,13 +13,15 @@ def inverse_softplus(value: torch.Tensor) -> torch.Tensor:
     return value + torch.log(-torch.expm1(-value))
 
 
-def initial_parameters(neuron: str, shapes: Shapes, made: Connections, seed: int) -> dict[str, np.ndarray]:
+def initial_parameters(
+    neuron: str, shapes: Shapes, made: Connections, seed: int
+) -> dict[str, np.ndarray]:
     """Fresh float32 parameters by name, in the order of `shapes` (see `kernels.layout`).
 
-    The affine maps start as the identity; a projection starts with entries of variance 1/features, so that it keeps
-    the inputs' variance; a linear readout as `torch.nn.Linear` does, uniform within ±1/√motors. The memory starts as
-    the LSTM of the `ncps` package does: Xavier inputs, orthogonal recurrence, biases within ±0.1, and the forget gate
-    open (bias + 1).
+    The affine maps start as the identity; a projection starts with entries of variance 1/features,
+    so that it keeps the inputs' variance; a linear readout as `torch.nn.Linear` does, uniform
+    within ±1/√motors. The memory starts as the LSTM of the `ncps` package does: Xavier inputs,
+    orthogonal recurrence, biases within ±0.1, and the forget gate open (bias + 1).
     """
     rng = np.random.default_rng(seed)
     result = {}
@@ -42,7 +44,8 @@ def _initial_map(rng: np.random.Generator, name: str, shape: tuple[int, ...]) ->
 
 
 def initial_memory(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """memory_x, memory_h or memory_b as `ncps` starts them, the 1 that it adds to a forget gate included."""
+    """memory_x, memory_h or memory_b as `ncps` starts them, the 1 that it adds to a forget gate
+    included."""
     cells = shape[0] // 4
     if name == "memory_b":
         bias = rng.uniform(-0.1, 0.1, shape)

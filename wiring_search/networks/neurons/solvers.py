@@ -2,9 +2,9 @@
 
     z_1 = v,   z_s = v + h a_s f(z_{s−1}),   v' = v + h Σ_s b_s f(z_s)
 
-(Hairer, Nørsett & Wanner, "Solving Ordinary Differential Equations I", II.1.) The input is held during a time step,
-so the right-hand side does not depend on time. The semi-implicit step and the closed form of LTC belong to that
-neuron and stand in `neurons.ltc`.
+(Hairer, Nørsett & Wanner, "Solving Ordinary Differential Equations I", II.1.) The input is held
+during a time step, so the right-hand side does not depend on time. The semi-implicit step and the
+closed form of LTC belong to that neuron and stand in `neurons.ltc`.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,11 @@ import torch
 
 @dataclass(frozen=True)
 class Tableau:
-    """order: of convergence. a: how far stage s goes along the slope of stage s − 1, a[0] = 0. b: the weights.
+    """order: of convergence. a: how far stage s goes along the slope of stage s − 1, a[0] = 0. b:
+    the weights.
 
-    Raises ValueError where the weights do not make a method of that order (for linear problems, v' must be the Taylor
-    polynomial of e^{hλ} up to it).
+    Raises ValueError where the weights do not make a method of that order (for linear problems, v'
+    must be the Taylor polynomial of e^{hλ} up to it).
     """
 
     order: int
@@ -27,7 +28,8 @@ class Tableau:
     b: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        # f = λv makes stage s the polynomial Σ_k (a_s a_{s−1} … ) z^k; collect Σ_s b_s a_s … a_{s−k+2} and compare with 1/k!.
+        # f = λv makes stage s the polynomial Σ_k (a_s a_{s−1} … ) z^k; collect Σ_s b_s a_s …
+        # a_{s−k+2} and compare with 1/k!.
         factorials = list(accumulate(range(1, self.order + 1), lambda product, k: product * k))
         for k in range(1, self.order + 1):
             sums = 0.0
@@ -37,7 +39,9 @@ class Tableau:
                     product *= self.a[s - step]
                 sums += product
             if abs(sums - 1.0 / factorials[k - 1]) > 1e-12:
-                raise ValueError(f"this tableau has {sums:g} at order {k} where a method of order {self.order} has 1/{k}!")
+                raise ValueError(
+                    f"this tableau has {sums:g} at order {k} where a method of order {self.order} has 1/{k}!"
+                )
 
     @property
     def stages(self) -> int:
@@ -52,7 +56,10 @@ TABLEAUX = {
 
 
 def explicit_step(
-    field: Callable[[torch.Tensor], torch.Tensor], v: torch.Tensor, h: torch.Tensor, tableau: Tableau
+    field: Callable[[torch.Tensor], torch.Tensor],
+    v: torch.Tensor,
+    h: torch.Tensor,
+    tableau: Tableau,
 ) -> torch.Tensor:
     """One step of dv/dt = field(v). v: (B, neurons); h: (B, 1)."""
     result, slope = v, torch.zeros_like(v)

@@ -1,7 +1,8 @@
 """Pictures of dynamics with matplotlib: trajectories, gradient norms over the lag, time constants.
 
-Each takes what the measure of that name gives, one label a candidate, and draws into `ax` or into a new figure; returns
-the axes. At most as many candidates as there are colours that can be told apart, eight.
+Each takes what the measure of that name gives, one label a candidate, and draws into `ax` or into a
+new figure; returns the axes. At most as many candidates as there are colours that can be told
+apart, eight.
 """
 
 from collections.abc import Sequence
@@ -20,25 +21,34 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#b8860b", "#
 _FAINT = "#8a8f94"
 
 
-def draw_trajectories(paths: Sequence[np.ndarray], labels: Sequence[str], ax: "Axes | None" = None) -> "Axes":
-    """paths: (points, neurons) each, as of `latent_trajectories`: each in its own first two principal components, from the
-    dot on. Raises ValueError for more than eight, another number of labels, or candidates of a single neuron."""
+def draw_trajectories(
+    paths: Sequence[np.ndarray], labels: Sequence[str], ax: "Axes | None" = None
+) -> "Axes":
+    """paths: (points, neurons) each, as of `latent_trajectories`: each in its own first two
+    principal components, from the dot on. Raises ValueError for more than eight, another number of
+    labels, or candidates of a single neuron."""
     ax = _axes(ax, (5.5, 5), len(paths), len(labels))
     for path, label, colour in zip(paths, labels, _COLOURS, strict=False):
         plane = principal_plane(path.astype(float))
         if plane.shape[1] < 2:
-            raise ValueError(f"{label} has one neuron, and so no plane; draw candidates of two neurons or more")
-        ax.plot(*plane.T, color=colour, linewidth=1.6, label=f"{label}, length {path_length(plane):.2g}")
+            raise ValueError(
+                f"{label} has one neuron, and so no plane; draw candidates of two neurons or more"
+            )
+        ax.plot(
+            *plane.T, color=colour, linewidth=1.6, label=f"{label}, length {path_length(plane):.2g}"
+        )
         ax.plot(*plane[0], "o", color=colour, markersize=5)
     ax.set(xlabel="first principal component", ylabel="second principal component")
     ax.set_aspect("equal", adjustable="datalim")
     return _legend(ax)
 
 
-def draw_gradient_flow(flow: GradientFlow, labels: Sequence[str], ax: "Axes | None" = None, line_style: str = "-") -> "Axes":
-    """The norm at every lag as dots, the fitted slope as a line; 1 keeps everything. line_style: matplotlib's, so that two
-    flows of the same candidates can share axes and colours. Raises ValueError for more than eight candidates, or another
-    number of labels."""
+def draw_gradient_flow(
+    flow: GradientFlow, labels: Sequence[str], ax: "Axes | None" = None, line_style: str = "-"
+) -> "Axes":
+    """The norm at every lag as dots, the fitted slope as a line; 1 keeps everything. line_style:
+    matplotlib's, so that two flows of the same candidates can share axes and colours. Raises
+    ValueError for more than eight candidates, or another number of labels."""
     ax = _axes(ax, (6.5, 4.2), len(flow.log_norms), len(labels))
     lags = np.arange(flow.log_norms.shape[1])
     ax.axhline(0, color=_FAINT, linewidth=0.8)
@@ -55,23 +65,43 @@ def draw_gradient_flow(flow: GradientFlow, labels: Sequence[str], ax: "Axes | No
         )
     ax.yaxis.set_major_formatter(lambda exponent, _: f"$10^{{{exponent:g}}}$")
     ax.yaxis.get_major_locator().set_params(integer=True)
-    ax.set(xlabel="lag k, time steps", ylabel=r"$\|\partial s_T / \partial s_{T-k}\|_F \, / \sqrt{n}$")
+    ax.set(
+        xlabel="lag k, time steps", ylabel=r"$\|\partial s_T / \partial s_{T-k}\|_F \, / \sqrt{n}$"
+    )
     return _legend(ax)
 
 
-def draw_time_constants(constants: Sequence[np.ndarray], labels: Sequence[str], ax: "Axes | None" = None) -> "Axes":
-    """constants: (states,) each, as of `time_constants`: sorted, the share of states with no more than that. What is 0 or ∞
-    is said in the legend. Raises ValueError for more than eight candidates, or another number of labels."""
+def draw_time_constants(
+    constants: Sequence[np.ndarray], labels: Sequence[str], ax: "Axes | None" = None
+) -> "Axes":
+    """constants: (states,) each, as of `time_constants`: sorted, the share of states with no more
+    than that. What is 0 or ∞ is said in the legend. Raises ValueError for more than eight
+    candidates, or another number of labels."""
     ax = _axes(ax, (6.5, 4.2), len(constants), len(labels))
     for values, label, colour in zip(constants, labels, _COLOURS, strict=False):
         finite = np.sort(values[(values > 0) & np.isfinite(values)])
         below = (values == 0).sum()
         shares = (below + np.arange(1, len(finite) + 1)) / len(values)
         apart = "".join(
-            f", {count} {what}" for count, what in ((below, "at 0"), (int(np.isposinf(values).sum()), "at ∞")) if count
+            f", {count} {what}"
+            for count, what in ((below, "at 0"), (int(np.isposinf(values).sum()), "at ∞"))
+            if count
         )
-        ax.plot(finite, shares, ".-", color=colour, drawstyle="steps-post", linewidth=1.2, label=f"{label}{apart}")
-    ax.set(xscale="log", ylim=(0, 1.03), xlabel="time constant, units of elapsed time", ylabel="share of states")
+        ax.plot(
+            finite,
+            shares,
+            ".-",
+            color=colour,
+            drawstyle="steps-post",
+            linewidth=1.2,
+            label=f"{label}{apart}",
+        )
+    ax.set(
+        xscale="log",
+        ylim=(0, 1.03),
+        xlabel="time constant, units of elapsed time",
+        ylabel="share of states",
+    )
     return _legend(ax)
 
 
@@ -79,7 +109,9 @@ def _axes(ax: "Axes | None", size: tuple[float, float], count: int, labels: int)
     from matplotlib.figure import Figure
 
     if count > len(_COLOURS):
-        raise ValueError(f"{count} candidates; draw at most {len(_COLOURS)} at once, or their colours cannot be told apart")
+        raise ValueError(
+            f"{count} candidates; draw at most {len(_COLOURS)} at once, or their colours cannot be told apart"
+        )
     if count != labels:
         raise ValueError(f"{count} candidates but {labels} labels; give one to each")
     return Figure(figsize=size, layout="constrained").add_subplot() if ax is None else ax

@@ -1,4 +1,5 @@
-"""What matters, to look at: importance bars, marginals, parallel coordinates, features against scores."""
+"""What matters, to look at: importance bars, marginals, parallel coordinates, features against
+scores."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -14,46 +15,80 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _INK, _FAINT, _BLUE, _FRONT = "#30363c", "#8a8f94", "#0072b2", "#d55e00"
-# Lines and points beyond this many hide one another; a sample of them is drawn, and all of the front.
+# Lines and points beyond this many hide one another; a sample of them is drawn, and all of the
+# front.
 _MOST_DRAWN = 1000
 _PANELS = 4  # in a row
 
 
 def draw_importance(found: Matters) -> "Figure":
-    """Bars with their intervals, a panel an objective, dimensions in the order of the first; a mark says how far chance reaches, and
-    what does not get past it is grey."""
+    """Bars with their intervals, a panel an objective, dimensions in the order of the first; a mark
+    says how far chance reaches, and what does not get past it is grey."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    names = found.importance.loc[found.importance["objective"] == found.objectives[0], "dimension"].tolist()[::-1]
-    figure = Figure(figsize=(2.2 + 3.1 * len(found.objectives), 1.4 + 0.3 * len(names)), layout="constrained")
+    names = found.importance.loc[
+        found.importance["objective"] == found.objectives[0], "dimension"
+    ].tolist()[::-1]
+    figure = Figure(
+        figsize=(2.2 + 3.1 * len(found.objectives), 1.4 + 0.3 * len(names)), layout="constrained"
+    )
     panels = figure.subplots(1, len(found.objectives), sharey=True, squeeze=False)[0]
     places = np.arange(len(names))
     for ax, objective in zip(panels, found.objectives, strict=True):
-        own = found.importance[found.importance["objective"] == objective].set_index("dimension").loc[names]
+        own = (
+            found.importance[found.importance["objective"] == objective]
+            .set_index("dimension")
+            .loc[names]
+        )
         beyond = own["importance"] > own["chance"]
-        ax.barh(places, own["importance"].fillna(0.0), color=[_BLUE if one else "#c3c9ce" for one in beyond], height=0.62)
+        ax.barh(
+            places,
+            own["importance"].fillna(0.0),
+            color=[_BLUE if one else "#c3c9ce" for one in beyond],
+            height=0.62,
+        )
         ax.hlines(places, own["lower"], own["upper"], color=_INK, linewidth=1.4)
-        ax.plot(own["chance"], places, linestyle="", marker="|", markersize=11, markeredgewidth=1.6, color=_FRONT)
+        ax.plot(
+            own["chance"],
+            places,
+            linestyle="",
+            marker="|",
+            markersize=11,
+            markeredgewidth=1.6,
+            color=_FRONT,
+        )
         ax.set(title=objective, xlabel="share of the importance", xlim=(0, None))
         ax.set_yticks(places, names)
         ax.tick_params(axis="y", length=0)
         ax.spines[["top", "right"]].set_visible(False)
         if not own["importance"].notna().any():
-            ax.text(0.5, 0.5, "too few trials to tell", transform=ax.transAxes, ha="center", color=_FAINT)
+            ax.text(
+                0.5,
+                0.5,
+                "too few trials to tell",
+                transform=ax.transAxes,
+                ha="center",
+                color=_FAINT,
+            )
     marks = [
         Line2D([], [], color=_INK),
         Line2D([], [], color=_FRONT, linestyle="", marker="|", markersize=11, markeredgewidth=1.6),
     ]
     figure.legend(
-        marks, ["95 % interval", "as far as chance reaches"], loc="outside lower center", ncols=2, frameon=False, fontsize=9
+        marks,
+        ["95 % interval", "as far as chance reaches"],
+        loc="outside lower center",
+        ncols=2,
+        frameon=False,
+        fontsize=9,
     )
     return figure
 
 
 def draw_marginals(found: Matters, objective: str) -> "Figure":
-    """One objective against each dimension: candidates as points, those on the front marked; the median and the quartiles along the
-    dimension as a line and a band (for names, as bars)."""
+    """One objective against each dimension: candidates as points, those on the front marked; the
+    median and the quartiles along the dimension as a line and a band (for names, as bars)."""
     from matplotlib.figure import Figure
 
     rows = -(-len(found.dimensions) // _PANELS)
@@ -69,15 +104,28 @@ def draw_marginals(found: Matters, objective: str) -> "Figure":
     values = found.candidates[objective].dropna()
     if values.min() > 0 and values.max() > 20 * values.min():
         panels[0].set_yscale("log")
-    named = {label: mark for ax in panels for mark, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=5, frameon=False, fontsize=9, markerscale=1.4)
+    named = {
+        label: mark
+        for ax in panels
+        for mark, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        named.values(),
+        named.keys(),
+        loc="outside lower center",
+        ncols=5,
+        frameon=False,
+        fontsize=9,
+        markerscale=1.4,
+    )
     return figure
 
 
 def draw_parallel(found: Matters) -> "Figure":
-    """A line a candidate through all dimensions and objectives, coloured by error (or else the first objective) from good, dark, to
-    bad; the front on top, thick. A line breaks where a dimension does not exist for it; those that less than half of the candidates
-    have are left out."""
+    """A line a candidate through all dimensions and objectives, coloured by error (or else the
+    first objective) from good, dark, to bad; the front on top, thick. A line breaks where a
+    dimension does not exist for it; those that less than half of the candidates have are left
+    out."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
@@ -85,21 +133,44 @@ def draw_parallel(found: Matters) -> "Figure":
     by = "error" if "error" in found.objectives else found.objectives[0]
     shown = _sample(found.candidates)
     shown = shown.sort_values(by, ascending=SCORES[by].sign < 0, ignore_index=True)
-    usual = {name: log for name, log in found.dimensions.items() if found.candidates[f"p.{name}"].notna().mean() >= 0.5}
-    columns = [*((f"p.{name}", log) for name, log in usual.items()), *((name, False) for name in found.objectives)]
+    usual = {
+        name: log
+        for name, log in found.dimensions.items()
+        if found.candidates[f"p.{name}"].notna().mean() >= 0.5
+    }
+    columns = [
+        *((f"p.{name}", log) for name, log in usual.items()),
+        *((name, False) for name in found.objectives),
+    ]
     figure = Figure(figsize=(max(9.0, 0.95 * len(columns) + 1.5), 5.6), layout="constrained")
     ax = figure.add_subplot()
-    heights = np.stack([_axis(ax, k, shown[name], log) for k, (name, log) in enumerate(columns)], axis=1)
+    heights = np.stack(
+        [_axis(ax, k, shown[name], log) for k, (name, log) in enumerate(columns)], axis=1
+    )
     lines = np.stack([np.broadcast_to(np.arange(len(columns)), heights.shape), heights], axis=2)
     ranks = shown[by].rank(pct=True, ascending=SCORES[by].sign > 0).to_numpy()
     front = shown["on_front"].to_numpy(bool)
-    looks = {"cmap": "viridis", "norm": Normalize(0, 1.08)}  # the palest yellow is not seen on white
-    others = LineCollection(lines[~front], array=ranks[~front], linewidth=0.8, alpha=min(0.5, 30 / len(shown) + 0.12), **looks)
+    looks = {
+        "cmap": "viridis",
+        "norm": Normalize(0, 1.08),
+    }  # the palest yellow is not seen on white
+    others = LineCollection(
+        lines[~front],
+        array=ranks[~front],
+        linewidth=0.8,
+        alpha=min(0.5, 30 / len(shown) + 0.12),
+        **looks,
+    )
     ax.add_collection(others)
     best = LineCollection(lines[front], array=ranks[front], linewidth=2.2, **looks)
     best.set_path_effects(_outlined())
     ax.add_collection(best)
-    ax.set_xticks(range(len(columns)), [name.removeprefix("p.") for name, _ in columns], rotation=30, ha="right")
+    ax.set_xticks(
+        range(len(columns)),
+        [name.removeprefix("p.") for name, _ in columns],
+        rotation=30,
+        ha="right",
+    )
     ax.vlines(range(len(columns)), 0, 1, color=_FAINT, linewidth=0.8)
     ax.axvline(len(usual) - 0.5, color=_FAINT, linestyle=":", linewidth=1)
     ax.set(xlim=(-0.4, len(columns) - 0.2), ylim=(-0.09, 1.09), yticks=[])
@@ -113,22 +184,36 @@ def draw_parallel(found: Matters) -> "Figure":
 
 
 def draw_correlations(found: Matters) -> "Figure":
-    """Rank correlations of features and dimensions with scores, as they are and at equal size; those that may be chance are faded."""
+    """Rank correlations of features and dimensions with scores, as they are and at equal size;
+    those that may be chance are faded."""
     from matplotlib.figure import Figure
 
     table = found.correlations
-    features = list(dict.fromkeys(table.sort_values("kind", ascending=False, kind="stable")["feature"]))
+    features = list(
+        dict.fromkeys(table.sort_values("kind", ascending=False, kind="stable")["feature"])
+    )
     scores = list(found.scores)
     height = 1.6 + 0.23 * len(features)
     figure = Figure(figsize=(3.6 + 1.24 * max(len(scores), 2), height), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    for ax, value, q, title in zip(panels, ("rho", "partial"), ("q", "partial_q"), ("as they are", "at equal size"), strict=True):
+    for ax, value, q, title in zip(
+        panels,
+        ("rho", "partial"),
+        ("q", "partial_q"),
+        ("as they are", "at equal size"),
+        strict=True,
+    ):
         cells, sure = (
-            table.pivot(index="feature", columns="score", values=of).reindex(features, columns=scores) for of in (value, q)
+            table.pivot(index="feature", columns="score", values=of).reindex(
+                features, columns=scores
+            )
+            for of in (value, q)
         )
         image = _cells(ax, cells.to_numpy(float), sure.to_numpy(float) <= SIGNIFICANT)
         ax.set_title(title, fontsize=10)
-        ax.set_xticks(range(len(scores)), [_scored(name) for name in scores], rotation=45, ha="right")
+        ax.set_xticks(
+            range(len(scores)), [_scored(name) for name in scores], rotation=45, ha="right"
+        )
         ax.set_yticks(range(len(features)), features)
     structural = table.loc[table["kind"] == "structure", "feature"].nunique()
     for ax in panels:
@@ -148,16 +233,33 @@ def _sample(table: "pandas.DataFrame") -> "pandas.DataFrame":
     if len(table) <= _MOST_DRAWN:
         return table
     others = table[~table["on_front"]]
-    return table.loc[sorted([*table.index[table["on_front"]], *others.sample(_MOST_DRAWN, random_state=0).index])]
+    return table.loc[
+        sorted([*table.index[table["on_front"]], *others.sample(_MOST_DRAWN, random_state=0).index])
+    ]
 
 
-def _marginal(ax: "Axes", table: "pandas.DataFrame", shown: "pandas.DataFrame", name: str, log: bool | None, score: str) -> None:
+def _marginal(
+    ax: "Axes",
+    table: "pandas.DataFrame",
+    shown: "pandas.DataFrame",
+    name: str,
+    log: bool | None,
+    score: str,
+) -> None:
     bins, column = marginal(table, name, score), f"p.{name}"
     rows = shown[shown[column].notna()]
     places = {one["at"]: k for k, one in enumerate(bins)} if log is None else None
     x = rows[column].map(places).astype(float) if places else rows[column].astype(float)
     front = rows["on_front"].to_numpy(bool)
-    ax.plot(x[~front], rows[score][~front], ".", color=_FAINT, markersize=3, alpha=0.6, label="candidate")
+    ax.plot(
+        x[~front],
+        rows[score][~front],
+        ".",
+        color=_FAINT,
+        markersize=3,
+        alpha=0.6,
+        label="candidate",
+    )
     at = [float(places[one["at"]]) if places else one["at"] for one in bins]
     lower, median, upper = ([one[which] for one in bins] for which in ("lower", "median", "upper"))
     if places:
@@ -172,7 +274,13 @@ def _marginal(ax: "Axes", table: "pandas.DataFrame", shown: "pandas.DataFrame", 
             elinewidth=2,
             label="median, quartiles",
         )
-        ax.set_xticks(at, list(places), rotation=30 if len(at) > 2 else 0, ha="right" if len(at) > 2 else "center", fontsize=8)
+        ax.set_xticks(
+            at,
+            list(places),
+            rotation=30 if len(at) > 2 else 0,
+            ha="right" if len(at) > 2 else "center",
+            fontsize=8,
+        )
         ax.set_xlim(-0.6, len(at) - 0.4)
     else:
         ax.plot(at, median, color=_BLUE, linewidth=1.6, label="median")
@@ -204,14 +312,24 @@ def _axis(ax: "Axes", place: int, values: "pandas.Series", log: bool | None) -> 
         names = sorted(values.dropna().unique())
         for k, name in enumerate(names):
             ax.text(
-                place + 0.05, k / max(len(names) - 1, 1), name, fontsize=8, color="black", va="center", path_effects=_outlined()
+                place + 0.05,
+                k / max(len(names) - 1, 1),
+                name,
+                fontsize=8,
+                color="black",
+                va="center",
+                path_effects=_outlined(),
             )
-        return values.map({name: k / max(len(names) - 1, 1) for k, name in enumerate(names)}).to_numpy(float)
+        return values.map(
+            {name: k / max(len(names) - 1, 1) for k, name in enumerate(names)}
+        ).to_numpy(float)
     numbers = values.astype(float).to_numpy()
     low, high = np.nanmin(numbers), np.nanmax(numbers)
     for end, height, va in ((low, -0.015, "top"), (high, 1.015, "bottom")):
         ax.text(place, height, f"{end:.3g}", fontsize=8, color=_INK, ha="center", va=va)
-    scaled, low, high = (np.log(numbers), math.log(low), math.log(high)) if log else (numbers, low, high)
+    scaled, low, high = (
+        (np.log(numbers), math.log(low), math.log(high)) if log else (numbers, low, high)
+    )
     return (scaled - low) / (high - low or 1.0)
 
 
@@ -219,12 +337,27 @@ def _cells(ax: "Axes", values: np.ndarray, sure: np.ndarray) -> Any:
     from matplotlib import colormaps
 
     colours = colormaps["RdBu_r"].with_extremes(bad="#eceeef")  # grey: there is no such number
-    image = ax.imshow(values, cmap=colours, vmin=-1, vmax=1, aspect="auto", alpha=np.where(sure | np.isnan(values), 1.0, 0.22))
+    image = ax.imshow(
+        values,
+        cmap=colours,
+        vmin=-1,
+        vmax=1,
+        aspect="auto",
+        alpha=np.where(sure | np.isnan(values), 1.0, 0.22),
+    )
     for (row, column), value in np.ndenumerate(values):
         if math.isfinite(value):
             clear = sure[row, column]
             colour = "white" if clear and abs(value) > 0.55 else _INK if clear else _FAINT
-            ax.text(column, row, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=7, color=colour)
+            ax.text(
+                column,
+                row,
+                f"{value:.2f}".replace("-", "−"),
+                ha="center",
+                va="center",
+                fontsize=7,
+                color=colour,
+            )
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, labelsize=8)
     return image

@@ -22,9 +22,10 @@ _BLUE, _PURPLE, _GREY = "#0067a5", "#7a4d9a", "#9aa3aa"
 
 
 def draw_front(store: Store, front: Front) -> "Figure":
-    """Synapses against error where both are objectives, else the first two objectives. Steps join those that nothing beats in
-    the two; filled dots are on the front in all objectives, a ring marks the knee, bars are standard errors over trainings.
-    Diamonds are trained baselines, lines trivial rules; rules far off are named below the picture."""
+    """Synapses against error where both are objectives, else the first two objectives. Steps join
+    those that nothing beats in the two; filled dots are on the front in all objectives, a ring
+    marks the knee, bars are standard errors over trainings. Diamonds are trained baselines, lines
+    trivial rules; rules far off are named below the picture."""
     from matplotlib.figure import Figure
 
     across, up = _axes(front.objectives)
@@ -33,28 +34,63 @@ def draw_front(store: Store, front: Front) -> "Figure":
     finished = finished[np.isfinite(minimised_points(finished, (across, up))).all(axis=1)]
     figure = Figure(figsize=(8, 5.4), layout="constrained")
     axes = figure.subplots()
-    axes.plot(finished[across], finished[up], "o", color=_GREY, alpha=0.6, markersize=4, label="candidates", zorder=2)
+    axes.plot(
+        finished[across],
+        finished[up],
+        "o",
+        color=_GREY,
+        alpha=0.6,
+        markersize=4,
+        label="candidates",
+        zorder=2,
+    )
     axes.plot(*_steps(finished, across, up), color=_BLUE, linewidth=1.5, zorder=3)
     _bars(axes, store, finished, across, up)
     best = front.rows[front.rows["baseline"] == ""]
-    axes.plot(best[across], best[up], "o", color=_BLUE, markersize=6, label="on the front", zorder=4)
+    axes.plot(
+        best[across], best[up], "o", color=_BLUE, markersize=6, label="on the front", zorder=4
+    )
     knee = best[best["knee"]]
     if len(knee):
         label = f"knee, trial {front.knee} ({front.stability:.0%} of resamples near it)"
-        axes.plot(knee[across], knee[up], "o", mfc="none", mec="black", markersize=13, linestyle="", label=label, zorder=5)
+        axes.plot(
+            knee[across],
+            knee[up],
+            "o",
+            mfc="none",
+            mec="black",
+            markersize=13,
+            linestyle="",
+            label=label,
+            zorder=5,
+        )
     trained = front.rows[(front.rows["baseline"] != "") & front.rows[up].notna()]
     if len(trained):
         axes.plot(
-            trained[across], trained[up], "D", color=_PURPLE, markersize=5, linestyle="", label="trained baselines", zorder=2
+            trained[across],
+            trained[up],
+            "D",
+            color=_PURPLE,
+            markersize=5,
+            linestyle="",
+            label="trained baselines",
+            zorder=2,
         )
     for name, set_scale in ((across, axes.set_xscale), (up, axes.set_yscale)):
         values = finished[name].astype(float)
         if len(values) and values.min() > 0 and values.max() / values.min() >= _DECADES:
             set_scale("log")
-    far = _rules(axes, store.facts.get("baselines", {}), finished[up].astype(float)) if up == "error" else ""
+    far = (
+        _rules(axes, store.facts.get("baselines", {}), finished[up].astype(float))
+        if up == "error"
+        else ""
+    )
     axes.set_xlabel(_titled(across, store) + far)
     axes.set_ylabel(_titled(up, store))
-    axes.set_title(f"{store.config.task}: front in {', '.join(front.objectives)} (validation split)", fontsize=10)
+    axes.set_title(
+        f"{store.config.task}: front in {', '.join(front.objectives)} (validation split)",
+        fontsize=10,
+    )
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -67,12 +103,15 @@ def _axes(objectives: tuple[str, ...]) -> tuple[str, str]:
 
 
 def _titled(name: str, store: Store) -> str:
-    unit = SCORES[name].unit or (store.facts["metric"] if name == "error" and store.facts["metric"] == "mse" else "")
+    unit = SCORES[name].unit or (
+        store.facts["metric"] if name == "error" and store.facts["metric"] == "mse" else ""
+    )
     return name.replace("_", " ") + (f" ({unit})" if unit else "")
 
 
 def _steps(finished: "pandas.DataFrame", across: str, up: str) -> tuple[list[float], list[float]]:
-    """The corners of the stairs that nothing beats in the two scores, from the best in the one to the best in the other."""
+    """The corners of the stairs that nothing beats in the two scores, from the best in the one to
+    the best in the other."""
     points = minimised_points(finished, (across, up))
     rows = np.flatnonzero(is_front(points))
     rows = rows[np.lexsort(points[rows].T[::-1])]
@@ -86,17 +125,42 @@ def _bars(axes: "Axes", store: Store, finished: "pandas.DataFrame", across: str,
     known = trainings(store, finished)
     own = known["trainings"] > 1
     if own.any():
-        bars = {"yerr": known["standard_error"][own], "fmt": "none", "ecolor": _BLUE, "elinewidth": 1, "capsize": 2}
-        axes.errorbar(finished[across][own].astype(float), known["mean"][own], **bars, label="mean ± standard error", zorder=3)
+        bars = {
+            "yerr": known["standard_error"][own],
+            "fmt": "none",
+            "ecolor": _BLUE,
+            "elinewidth": 1,
+            "capsize": 2,
+        }
+        axes.errorbar(
+            finished[across][own].astype(float),
+            known["mean"][own],
+            **bars,
+            label="mean ± standard error",
+            zorder=3,
+        )
 
 
 def _rules(axes: "Axes", rules: dict[str, float], errors: "pandas.Series") -> str:
-    """Lines of the trivial rules that are near the candidates' errors; of the others, what stands below the picture."""
+    """Lines of the trivial rules that are near the candidates' errors; of the others, what stands
+    below the picture."""
     if errors.empty:
         return ""
-    near = {name: error for name, error in rules.items() if 0.5 * errors.min() <= error <= 1.5 * errors.max()}
+    near = {
+        name: error
+        for name, error in rules.items()
+        if 0.5 * errors.min() <= error <= 1.5 * errors.max()
+    }
     for name, error in near.items():
         axes.axhline(error, color=_PURPLE, linestyle="--", linewidth=1, zorder=1)
-        axes.annotate(name, (1, error), xycoords=("axes fraction", "data"), ha="right", va="bottom", color=_PURPLE, fontsize=8)
+        axes.annotate(
+            name,
+            (1, error),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="bottom",
+            color=_PURPLE,
+            fontsize=8,
+        )
     far = ", ".join(f"{name} {error:.3g}" for name, error in rules.items() if name not in near)
     return f"\nbeyond the picture: {far}" if far else ""

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas
 
-# Okabe and Ito's colours, told apart by colour-blind readers; markers tell trials apart without colour.
+# Okabe and Ito's colours, told apart by colour-blind readers; markers tell trials apart without
+# colour.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 _MARKERS = "osD^vPX"
 
 
 def write_memory_plot(table: "pandas.DataFrame", path: Path) -> Path:
-    """Draw the rows of `examine.memory` into a picture; its path. Bars are the spread over seeds, chance is dashed."""
+    """Draw the rows of `examine.memory` into a picture; its path. Bars are the spread over seeds,
+    chance is dashed."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter, ScalarFormatter
 
@@ -27,20 +29,35 @@ def write_memory_plot(table: "pandas.DataFrame", path: Path) -> Path:
             colour, marker = _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
             spread = curve["spread"].fillna(0.0)
             panel.errorbar(
-                curve["lag"], curve["mean"], spread, label=f"trial {trial}", color=colour, marker=marker, capsize=2, linewidth=1.4
+                curve["lag"],
+                curve["mean"],
+                spread,
+                label=f"trial {trial}",
+                color=colour,
+                marker=marker,
+                capsize=2,
+                linewidth=1.4,
             )
-        panel.axhline(own["chance"].iloc[0], color="#6b7178", linestyle="--", linewidth=1, label="chance")
+        panel.axhline(
+            own["chance"].iloc[0], color="#6b7178", linestyle="--", linewidth=1, label="chance"
+        )
         panel.set_xscale("log", base=2)
         panel.set_xticks(sorted(own["lag"].unique()))
         panel.xaxis.set_major_formatter(ScalarFormatter())
         panel.xaxis.set_minor_formatter(NullFormatter())
         metric = own["metric"].iloc[0]
-        panel.set(title=task, xlabel="lag, steps", ylabel="mean squared error" if metric == "mse" else metric)
+        panel.set(
+            title=task,
+            xlabel="lag, steps",
+            ylabel="mean squared error" if metric == "mse" else metric,
+        )
         panel.set_ylim(bottom=0.0) if metric == "mse" else panel.set_ylim(0.0, 1.03)
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(alpha=0.25)
     for panel in panels[len(tasks) :]:
         panel.set_axis_off()
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False
+    )
     figure.savefig(path, dpi=150)
     return path

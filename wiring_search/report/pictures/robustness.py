@@ -1,5 +1,5 @@
-"""Robustness to look at: the error under a shift as a multiple of the clean one, a panel a family of shifts, a line a
-trial."""
+"""Robustness to look at: the error under a shift as a multiple of the clean one, a panel a family
+of shifts, a line a trial."""
 
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,9 @@ _COLUMNS, _MOST_NAMED = 3, 24
 
 
 def draw(table: "pandas.DataFrame") -> "Figure":
-    """table: rows of shifted trials, with columns trial, synapses, family, level, times_clean. Lines are coloured from few
-    synapses (dark) to many; every family starts where nothing is shifted, at 1."""
+    """table: rows of shifted trials, with columns trial, synapses, family, level, times_clean.
+    Lines are coloured from few synapses (dark) to many; every family starts where nothing is
+    shifted, at 1."""
     from matplotlib import colormaps
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, StrMethodFormatter
@@ -28,12 +29,19 @@ def draw(table: "pandas.DataFrame") -> "Figure":
         ax.set_axis_off()
     for ax, family in zip(panels, families, strict=False):
         label, unshifted = FAMILIES[family]
-        for place, (trial, synapses) in enumerate(zip(trials["trial"], trials["synapses"], strict=True)):
+        for place, (trial, synapses) in enumerate(
+            zip(trials["trial"], trials["synapses"], strict=True)
+        ):
             own = table[(table["family"] == family) & (table["trial"] == trial)]
             points = sorted([(unshifted, 1.0), *zip(own["level"], own["times_clean"], strict=True)])
             colour = colormaps["viridis"](0.9 * place / max(len(trials) - 1, 1))
             ax.plot(
-                *zip(*points, strict=True), marker="o", markersize=3, linewidth=1.3, color=colour, label=f"{trial} ({synapses})"
+                *zip(*points, strict=True),
+                marker="o",
+                markersize=3,
+                linewidth=1.3,
+                color=colour,
+                label=f"{trial} ({synapses})",
             )
         ax.axhline(1.0, color="#888888", linewidth=0.8, zorder=0)
         ax.set(title=family, xlabel=label, yscale="log")
@@ -49,5 +57,12 @@ def draw(table: "pandas.DataFrame") -> "Figure":
         ax.set_ylabel("error / clean error")
     handles, names = panels[0].get_legend_handles_labels()
     if len(names) <= _MOST_NAMED:
-        figure.legend(handles, names, loc="outside right upper", title="trial (synapses)", frameon=False, fontsize=8)
+        figure.legend(
+            handles,
+            names,
+            loc="outside right upper",
+            title="trial (synapses)",
+            frameon=False,
+            fontsize=8,
+        )
     return figure

@@ -1,4 +1,5 @@
-"""What `wiring_search.scores.solver_choice` found, for people: a table, a sentence, and a picture."""
+"""What `wiring_search.scores.solver_choice` found, for people: a table, a sentence, and a
+picture."""
 
 import math
 from collections.abc import Sequence
@@ -33,11 +34,18 @@ def table(rows: "Sequence[Alternative]", metric: str) -> "pandas.DataFrame":
 
 
 def sentences(rows: "Sequence[Alternative]", metric: str) -> str:
-    """What the table says: which cheaper solver is nearly as good, and what the equation itself would do."""
+    """What the table says: which cheaper solver is nearly as good, and what the equation itself
+    would do."""
     own = next(row for row in rows if row.trained_with)
     fine = next(row for row in rows if row.fine)
     greatest, within = nearly(own.error, metric)
-    good = [row for row in rows if row.stable and row.error <= greatest and row.function_evaluations < own.function_evaluations]
+    good = [
+        row
+        for row in rows
+        if row.stable
+        and row.error <= greatest
+        and row.function_evaluations < own.function_evaluations
+    ]
     said = f"Trained with {named(own)}: {metric} {own.metric:.4g}."
     if good:
         best = min(good, key=lambda row: (row.function_evaluations, row.error))
@@ -51,35 +59,60 @@ def sentences(rows: "Sequence[Alternative]", metric: str) -> str:
 
 def named(row: "Alternative") -> str:
     """The solver, its sub-steps and what it costs."""
-    evaluations = f"{row.function_evaluations} evaluation{'s' if row.function_evaluations > 1 else ''}"
-    return f"{row.solver} × {row.steps} ({evaluations})" if row.steps else f"{row.solver} ({evaluations})"
+    evaluations = (
+        f"{row.function_evaluations} evaluation{'s' if row.function_evaluations > 1 else ''}"
+    )
+    return (
+        f"{row.solver} × {row.steps} ({evaluations})"
+        if row.steps
+        else f"{row.solver} ({evaluations})"
+    )
 
 
 def draw(rows: "Sequence[Alternative]", path: Path, title: str, metric: str) -> None:
-    """Terminal error, and the task's error, against function evaluations a time step, as a picture in `path`."""
+    """Terminal error, and the task's error, against function evaluations a time step, as a picture
+    in `path`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     figure.suptitle(title)
-    left.set(yscale="log", ylabel="relative to the fine solution", title="terminal error of the solver")
+    left.set(
+        yscale="log", ylabel="relative to the fine solution", title="terminal error of the solver"
+    )
     _curves(left, rows, "terminal_error", _beyond(rows, "terminal_error"))
-    least = min((row.terminal_error for row in rows if 0 < row.terminal_error < math.inf), default=0.1)
+    least = min(
+        (row.terminal_error for row in rows if 0 < row.terminal_error < math.inf), default=0.1
+    )
     left.set_ylim(bottom=10.0 ** math.floor(math.log10(least)))
-    right.set(ylabel="1 − accuracy" if metric == "accuracy" else metric, title="error of the task on its validation split")
+    right.set(
+        ylabel="1 − accuracy" if metric == "accuracy" else metric,
+        title="error of the task on its validation split",
+    )
     _curves(right, rows, "error", 1.0 if metric == "accuracy" else _beyond(rows, "error"))
     fine = next(row for row in rows if row.fine)
     if math.isfinite(fine.error):
-        right.axhline(fine.error, color=_INK, linestyle=":", linewidth=1, label="fine solution", zorder=1)
+        right.axhline(
+            fine.error, color=_INK, linestyle=":", linewidth=1, label="fine solution", zorder=1
+        )
     lines, names = right.get_legend_handles_labels()
     marks = _marks(any(row.solver.startswith("hyper-") for row in rows))
-    figure.legend([*lines, *marks], [*names, *(mark.get_label() for mark in marks)], loc="outside right center", frameon=False)
+    figure.legend(
+        [*lines, *marks],
+        [*names, *(mark.get_label() for mark in marks)],
+        loc="outside right center",
+        frameon=False,
+    )
     figure.savefig(path, dpi=150)
 
 
 def _beyond(rows: "Sequence[Alternative]", name: str) -> float:
-    """A height above all stable solvers: others explode, and would leave nothing of these to be seen."""
-    return 1.5 * max((getattr(row, name) for row in rows if row.stable and math.isfinite(getattr(row, name))), default=1.0)
+    """A height above all stable solvers: others explode, and would leave nothing of these to be
+    seen."""
+    return 1.5 * max(
+        (getattr(row, name) for row in rows if row.stable and math.isfinite(getattr(row, name))),
+        default=1.0,
+    )
 
 
 def _curves(ax: "Axes", rows: "Sequence[Alternative]", name: str, highest: float) -> None:
@@ -93,12 +126,21 @@ def _curves(ax: "Axes", rows: "Sequence[Alternative]", name: str, highest: float
         x = [row.function_evaluations for row in of_solver]
         y = [getattr(row, name) for row in of_solver]
         y = [min(value, highest) if math.isfinite(value) else highest for value in y]
-        ax.plot(x, y, linestyle="-" if family == solver else "--", linewidth=1.2, label=solver, **style)
+        ax.plot(
+            x, y, linestyle="-" if family == solver else "--", linewidth=1.2, label=solver, **style
+        )
         for row, *at in zip(of_solver, x, y, strict=True):
             fill = {} if row.stable else {"markerfacecolor": "white"}
             ax.plot(*at, marker=marker, markersize=6 if marker == "o" else 10, **fill, **style)
             if row.trained_with:
-                ax.plot(*at, marker="o", markersize=14, markerfacecolor="none", markeredgecolor=_INK, zorder=3)
+                ax.plot(
+                    *at,
+                    marker="o",
+                    markersize=14,
+                    markerfacecolor="none",
+                    markeredgecolor=_INK,
+                    zorder=3,
+                )
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("function evaluations a time step")
@@ -115,4 +157,6 @@ def _marks(hyper: bool) -> list:
         "stable": {"marker": "o"},
         "not stable;\nat the edge: far beyond": {"marker": "o", "markerfacecolor": "white"},
     }
-    return [Line2D([], [], color=_INK, linestyle="", label=name, **look) for name, look in looks.items()]
+    return [
+        Line2D([], [], color=_INK, linestyle="", label=name, **look) for name, look in looks.items()
+    ]

@@ -1,5 +1,5 @@
-"""Winners to look at: their errors in the search, with fresh seeds and on the test split, and beside that how much worse (or not) their
-controls are."""
+"""Winners to look at: their errors in the search, with fresh seeds and on the test split, and
+beside that how much worse (or not) their controls are."""
 
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,9 @@ _COLOURS = dict(zip(CONTROLS, ("#009e73", "#0072b2", "#cc79a7", "#d55e00"), stri
 
 
 def draw(found: Winners) -> "Figure":
-    """Sizes against errors, with 95 % intervals over seeds, and the two fronts on test. With controls, a second panel: control −
-    winner, filled where it is surely not 0 after Holm's correction."""
+    """Sizes against errors, with 95 % intervals over seeds, and the two fronts on test. With
+    controls, a second panel: control − winner, filled where it is surely not 0 after Holm's
+    correction."""
     from matplotlib.figure import Figure
 
     compared = found.controls[found.controls["difference"].notna()]
@@ -39,14 +40,22 @@ def _draw_errors(found: Winners, ax: "Axes") -> None:
     table = found.table
     sizes = table["synapses"].to_numpy(float)
     ax.plot(sizes, table["searched"], "o", mfc="none", color=_FAINT, label="in the search")
-    bars = [("valid", _VALID, "s", f"validation, {found.seeds} fresh seeds"), ("test", _TEST, "D", "test, the same networks")]
+    bars = [
+        ("valid", _VALID, "s", f"validation, {found.seeds} fresh seeds"),
+        ("test", _TEST, "D", "test, the same networks"),
+    ]
     for (name, colour, marker, label), points in zip(bars, (-3.5, 0.0), strict=True):
         if table[name].notna().any():
             reach = (table[name] - table[f"{name}_lower"]).fillna(0.0)
             aside = offset_copy(ax.transData, ax.figure, x=points, units="points")
             style = {"fmt": marker, "color": colour, "markersize": 5, "capsize": 2, "linewidth": 1}
             ax.errorbar(sizes, table[name], reach, label=label, transform=aside, **style)
-            ax.update_datalim([*zip(sizes, table[name] - reach, strict=True), *zip(sizes, table[name] + reach, strict=True)])
+            ax.update_datalim(
+                [
+                    *zip(sizes, table[name] - reach, strict=True),
+                    *zip(sizes, table[name] + reach, strict=True),
+                ]
+            )
     right = sizes.max() * 1.1
     for name, style in (("optimistic", "-"), ("pessimistic", ":")):
         chosen = table[table[name] & table["test"].notna()].sort_values("synapses")
@@ -93,9 +102,16 @@ def _draw_controls(found: Winners, ax: "Axes") -> None:
             capsize=2,
         )
     ax.axvline(0.0, color=_FAINT, linewidth=0.8, zorder=0)
-    ax.set_yticks(range(len(rows)), [f"trial {row.trial}, {row.control}" for row in rows], fontsize=8)
+    ax.set_yticks(
+        range(len(rows)), [f"trial {row.trial}, {row.control}" for row in rows], fontsize=8
+    )
     splits = " and ".join(dict.fromkeys(row.split for row in rows))
-    ax.set(xlabel=f"error of the control − error of the winner ({splits})", title="Right of 0: the winner's wiring is better")
+    ax.set(
+        xlabel=f"error of the control − error of the winner ({splits})",
+        title="Right of 0: the winner's wiring is better",
+    )
     handles, names = ax.get_legend_handles_labels()
-    ax.figure.legend(handles[::-1], names[::-1], frameon=False, fontsize=8, loc="outside lower right", ncols=2)
+    ax.figure.legend(
+        handles[::-1], names[::-1], frameon=False, fontsize=8, loc="outside lower right", ncols=2
+    )
     ax.spines[["top", "right"]].set_visible(False)

@@ -10,8 +10,9 @@ from wiring_search.wirings.candidate import Candidate
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a sampler proposes. point: of the space, or as much of one as says what the candidate is. attrs: what the sampler noted
-    with it, plain data. candidate: where it is not the point's, but a child of others."""
+    """What a sampler proposes. point: of the space, or as much of one as says what the candidate
+    is. attrs: what the sampler noted with it, plain data. candidate: where it is not the point's,
+    but a child of others."""
 
     point: Point
     attrs: dict[str, Any]
@@ -19,8 +20,9 @@ class Proposal:
 
 
 class Sampler(Protocol):
-    """What a study sees of a sampler. It asks, notes what is going to train, and tells, in one order; or puts back what was asked
-    for in an earlier run, in the same order. remembers_candidates: whether a promoted one is to be noted again."""
+    """What a study sees of a sampler. It asks, notes what is going to train, and tells, in one
+    order; or puts back what was asked for in an earlier run, in the same order.
+    remembers_candidates: whether a promoted one is to be noted again."""
 
     remembers_candidates: bool
 
@@ -33,12 +35,13 @@ class Sampler(Protocol):
         ...
 
     def note(self, number: int, candidate: Candidate) -> None:
-        """This trial trains now: for the first time, or (where candidates are remembered) for a higher rung."""
+        """This trial trains now: for the first time, or (where candidates are remembered) for a
+        higher rung."""
         ...
 
     def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
-        """The scores of a trial, all minimised; None, or one among them that is not finite: it failed. final: at the full budget;
-        otherwise it may be told again."""
+        """The scores of a trial, all minimised; None, or one among them that is not finite: it
+        failed. final: at the full budget; otherwise it may be told again."""
         ...
 
     def state(self) -> dict[str, Any]:

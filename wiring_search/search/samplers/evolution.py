@@ -1,15 +1,18 @@
-"""Steady-state evolution of candidates: of the best ones so far, two at a time are crossed or one is changed, for ever.
+"""Steady-state evolution of candidates: of the best ones so far, two at a time are crossed or one
+is changed, for ever.
 
-Parents are chosen by binary tournament: the better non-dominated rank wins, and in one rank the one with more room around it
-(Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE Transactions on Evolutionary Computation
-2002). There are no generations: a child may have children as soon as it has scores (as in Real et al., "Regularized
-evolution for image classifier architecture search", AAAI 2019), so no worker waits. The first points and some of the later
-ones are random: fresh blood.
+Parents are chosen by binary tournament: the better non-dominated rank wins, and in one rank the one
+with more room around it (Deb et al., "A fast and elitist multiobjective genetic algorithm:
+NSGA-II", IEEE Transactions on Evolutionary Computation 2002). There are no generations: a child may
+have children as soon as it has scores (as in Real et al., "Regularized evolution for image
+classifier architecture search", AAAI 2019), so no worker waits. The first points and some of the
+later ones are random: fresh blood.
 
-What changes is the wiring itself (`mutation`), within the sizes that the space allows, and the settings of training. Neurons
-bear the mark of the trial in which they first appeared, by which relatives are matched when they are crossed. The
-randomness of an ask comes from (study seed, number of the trial) alone, and what it starts from, from what was noted and told
-before, in that order: a study that goes on notes and tells again, and is asked the same.
+What changes is the wiring itself (`mutation`), within the sizes that the space allows, and the
+settings of training. Neurons bear the mark of the trial in which they first appeared, by which
+relatives are matched when they are crossed. The randomness of an ask comes from (study seed, number
+of the trial) alone, and what it starts from, from what was noted and told before, in that order: a
+study that goes on notes and tells again, and is asked the same.
 """
 
 import math
@@ -23,7 +26,16 @@ from search_spaces import Choice, FloatRange, IntRange, Space
 from search_spaces.space import CANDIDATE_DIMENSIONS, LAYERED_TOPOLOGIES, Dimension, Point, Value
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import NEURONS, SIGNED, SOLVERS
-from wiring_search.wirings.mutation import FORWARD, MOVES, Limits, Origins, cross, joined_roles, mutate, survivors
+from wiring_search.wirings.mutation import (
+    FORWARD,
+    MOVES,
+    Limits,
+    Origins,
+    cross,
+    joined_roles,
+    mutate,
+    survivors,
+)
 from wiring_search.wirings.wiring import Wiring
 
 POPULATION = 32
@@ -45,9 +57,10 @@ _MARKS = 1 << 20  # more than there are nodes in a wiring
 
 @dataclass(frozen=True, slots=True)
 class Born:
-    """A child. parents: numbers of trials, one or two, the first of which is the one whose weights it inherits, by `origins`.
-    moves: what was done to the wiring ("cross", "add", "grow inter" …), and names of settings that were changed. params: the
-    dimensions of the space that it determines; what its wiring was once drawn with (fan-outs, seeds) it has left behind.
+    """A child. parents: numbers of trials, one or two, the first of which is the one whose weights
+    it inherits, by `origins`. moves: what was done to the wiring ("cross", "add", "grow inter" …),
+    and names of settings that were changed. params: the dimensions of the space that it determines;
+    what its wiring was once drawn with (fan-outs, seeds) it has left behind.
     """
 
     candidate: Candidate
@@ -80,18 +93,27 @@ class Evolution:
                 return born
         return None
 
-    def note(self, number: int, candidate: Candidate, parents: Sequence[int] = (), origins: Origins | None = None) -> None:
-        """Trial `number` is under way with this candidate, which is no earlier trial's: a child, with its `Born.parents` and
-        `Born.origins`, or a random point. To be noted again before it is told the scores of a higher rung: by then it may have
-        been forgotten."""
+    def note(
+        self,
+        number: int,
+        candidate: Candidate,
+        parents: Sequence[int] = (),
+        origins: Origins | None = None,
+    ) -> None:
+        """Trial `number` is under way with this candidate, which is no earlier trial's: a child,
+        with its `Born.parents` and `Born.origins`, or a random point. To be noted again before it
+        is told the scores of a higher rung: by then it may have been forgotten."""
         self._seen.add(int(candidate.candidate_id, 16))
         if number not in self._candidates:
             self._candidates[number] = candidate
-            self._marks[number] = _marked(number, candidate.wiring, origins, self._marks.get(parents[0]) if parents else None)
+            self._marks[number] = _marked(
+                number, candidate.wiring, origins, self._marks.get(parents[0]) if parents else None
+            )
 
     def tell(self, number: int, values: Sequence[float] | None) -> None:
-        """The scores of a trial, all minimised, the latest ones counting; None, or a number among them that is not finite: it
-        has no children (any more). Trials that are not noted, or were forgotten, are passed over."""
+        """The scores of a trial, all minimised, the latest ones counting; None, or a number among
+        them that is not finite: it has no children (any more). Trials that are not noted, or were
+        forgotten, are passed over."""
         if number not in self._candidates:
             return
         self._best = None
@@ -109,8 +131,8 @@ class Evolution:
 
     @property
     def population(self) -> tuple[int, ...]:
-        """The trials that may have children, best first. (Twice as many are remembered: the best need not be told apart from
-        the rest after every trial.)"""
+        """The trials that may have children, best first. (Twice as many are remembered: the best
+        need not be told apart from the rest after every trial.)"""
         if self._best is None:
             numbers = sorted(self._values)
             order = best_first([self._values[number] for number in numbers]) if numbers else ()
@@ -121,9 +143,12 @@ class Evolution:
         number = self._parent(rng)
         child = self._candidates[number]
         parents, wiring, origins = (number,), child.wiring, Origins.same(child.wiring)
-        # Few moves mostly, many now and then (a power law, as in Doerr et al., "Fast genetic algorithms", GECCO 2017): with single
-        # ones, half as many synapses are as many generations away.
-        moves = min(int(1 / (1 - rng.random())), max(1, int(_MOST_MOVES * child.wiring.synapse_count)))
+        # Few moves mostly, many now and then (a power law, as in Doerr et al., "Fast genetic
+        # algorithms", GECCO 2017): with single ones, half as many synapses are as many generations
+        # away.
+        moves = min(
+            int(1 / (1 - rng.random())), max(1, int(_MOST_MOVES * child.wiring.synapse_count))
+        )
         way = _WAYS[rng.integers(len(_WAYS))]
         done: tuple[str, ...] = ()
         if rng.random() < _SETTINGS:
@@ -132,29 +157,40 @@ class Evolution:
         limits = self._limits[_has_layers(wiring)]
         if child.neuron.startswith("layered-"):  # recurs densely, whatever the wiring
             limits = replace(limits, recurrent=False)
-        if rng.random() < _CROSSED and (crossed := self._crossed(number, child.neuron, limits, rng)) is not None:
+        if (
+            rng.random() < _CROSSED
+            and (crossed := self._crossed(number, child.neuron, limits, rng)) is not None
+        ):
             parents, wiring, origins = crossed
             done = ("cross", *done)
         among = [name for name in way if name != "flip" or child.neuron in SIGNED]
         mutant = mutate(wiring, limits, rng, moves, among)
         candidate = replace(child, wiring=mutant.wiring)
         params = params_of(self._space, candidate)
-        return Born(candidate, parents, (*done, *mutant.moves), mutant.origins.in_turn(origins), params)
+        return Born(
+            candidate, parents, (*done, *mutant.moves), mutant.origins.in_turn(origins), params
+        )
 
     def _crossed(
         self, number: int, neuron: str, limits: Limits, rng: np.random.Generator
     ) -> tuple[tuple[int, int], Wiring, Origins] | None:
-        """The parents, the one first of whose weights the child, of this kind of neuron, can keep more; the child's wiring; its
-        origins in that parent. None where the chosen two do not go together."""
+        """The parents, the one first of whose weights the child, of this kind of neuron, can keep
+        more; the child's wiring; its origins in that parent. None where the chosen two do not go
+        together."""
         mate = self._parent(rng)
         first, second = self._candidates[number], self._candidates[mate]
         if mate == number or _has_layers(first.wiring) != _has_layers(second.wiring):
             return None
-        crossed = cross(first.wiring, second.wiring, limits, rng, _alike(self._marks[number], self._marks[mate]))
+        crossed = cross(
+            first.wiring, second.wiring, limits, rng, _alike(self._marks[number], self._marks[mate])
+        )
         if crossed is None:
             return None
         (wiring, _, mine), (_, _, theirs) = crossed
-        kept, kept_of_mate = survivors(first.wiring, wiring, mine), survivors(second.wiring, wiring, theirs)
+        kept, kept_of_mate = (
+            survivors(first.wiring, wiring, mine),
+            survivors(second.wiring, wiring, theirs),
+        )
         if second.neuron == neuron and (first.neuron != neuron or kept_of_mate > kept):
             return (mate, number), wiring, theirs
         return (number, mate), wiring, mine
@@ -164,8 +200,11 @@ class Evolution:
         return self.population[int(rng.integers(len(self.population), size=2).min())]
 
 
-def _marked(number: int, wiring: Wiring, origins: Origins | None, of_parent: Origins | None) -> Origins:
-    """The marks of a trial's neurons and sensory nodes: those of the parent where they come from it, new ones elsewhere."""
+def _marked(
+    number: int, wiring: Wiring, origins: Origins | None, of_parent: Origins | None
+) -> Origins:
+    """The marks of a trial's neurons and sensory nodes: those of the parent where they come from
+    it, new ones elsewhere."""
     if origins is None or of_parent is None:
         origins = of_parent = Origins((None,) * wiring.neurons, (None,) * wiring.sensory)
     return Origins(
@@ -179,12 +218,17 @@ def _marked(number: int, wiring: Wiring, origins: Origins | None, of_parent: Ori
 def _alike(marks: Origins, of_mate: Origins) -> Origins:
     """For every node of the mate, which one has its mark."""
     places = ({mark: at for at, mark in enumerate(found)} for found in marks)
-    return Origins(*(tuple(place.get(mark) for mark in found) for place, found in zip(places, of_mate, strict=True)))
+    return Origins(
+        *(
+            tuple(place.get(mark) for mark in found)
+            for place, found in zip(places, of_mate, strict=True)
+        )
+    )
 
 
 def best_first(values: Sequence[Sequence[float]]) -> np.ndarray:
-    """Places of the rows (all minimised, at least one) by non-dominated rank, those with more room around them first within
-    one."""
+    """Places of the rows (all minimised, at least one) by non-dominated rank, those with more room
+    around them first within one."""
     points = np.array(values, float)
     ranks = _ranks(points)
     room = np.empty(len(points))
@@ -195,7 +239,8 @@ def best_first(values: Sequence[Sequence[float]]) -> np.ndarray:
 
 
 def _ranks(points: np.ndarray) -> np.ndarray:
-    """As `pareto.rank`, which is for many points; for a hundred, all pairs at once are ten times as fast."""
+    """As `pareto.rank`, which is for many points; for a hundred, all pairs at once are ten times as
+    fast."""
     dominates = (points[:, None] <= points).all(axis=2) & (points[:, None] < points).any(axis=2)
     ranks, betters = np.full(len(points), -1), dominates.sum(axis=0)
     level = 0
@@ -208,8 +253,8 @@ def _ranks(points: np.ndarray) -> np.ndarray:
 
 
 def _room(points: np.ndarray) -> np.ndarray:
-    """The crowding distance of NSGA-II: how far apart a point's neighbours are in each objective, as a share of its range,
-    summed up; infinite for the extremes."""
+    """The crowding distance of NSGA-II: how far apart a point's neighbours are in each objective,
+    as a share of its range, summed up; infinite for the extremes."""
     room = np.zeros(len(points))
     for column in points.T:
         order = np.argsort(column, kind="stable")
@@ -221,25 +266,36 @@ def _room(points: np.ndarray) -> np.ndarray:
 
 
 def limits_of(space: Space, layers: bool) -> Limits:
-    """The sizes that the space allows its wirings with layers (inter and command neurons), or its wirings without."""
+    """The sizes that the space allows its wirings with layers (inter and command neurons), or its
+    wirings without."""
     topologies = [name for name in _topologies(space) if (name in LAYERED_TOPOLOGIES) == layers]
     found = {name: ends for name in _SIZES if (ends := _ends(space, name, topologies)) is not None}
     loops = _ends(space, "recurrent_synapses", topologies)
-    return Limits(**found, recurrent=layers and ("auto_ncp" in topologies or (loops is not None and loops[1] > 0)))
+    return Limits(
+        **found,
+        recurrent=layers and ("auto_ncp" in topologies or (loops is not None and loops[1] > 0)),
+    )
 
 
 def _topologies(space: Space) -> tuple[str, ...]:
     if space.topology is not None:
         return (space.topology,)
-    return tuple(str(value) for dimension in space.alternatives("topology") for value in _choices(dimension))
+    return tuple(
+        str(value) for dimension in space.alternatives("topology") for value in _choices(dimension)
+    )
 
 
 def _ends(space: Space, name: str, topologies: Sequence[str]) -> tuple[int, int] | None:
-    """The least and the greatest value of a size, whatever the case, with one of these topologies; None: it has no bounds."""
+    """The least and the greatest value of a size, whatever the case, with one of these topologies;
+    None: it has no bounds."""
     ends: list[int] = []
     for dimension in space.alternatives(name) if name in space.dimensions else ():
         if not set(topologies).isdisjoint(dimension.when.get("topology", topologies)):
-            ends += (dimension.low, dimension.high) if isinstance(dimension, IntRange) else map(int, _choices(dimension))
+            ends += (
+                (dimension.low, dimension.high)
+                if isinstance(dimension, IntRange)
+                else map(int, _choices(dimension))
+            )
     return (min(ends), max(ends)) if ends else None
 
 
@@ -248,36 +304,49 @@ def _choices(dimension: Dimension) -> tuple[Value, ...]:
 
 
 def params_of(space: Space, candidate: Candidate) -> Point:
-    """Those dimensions of the space that a candidate determines: sizes of its wiring, and settings. Of several topologies it
-    cannot be seen any more which one it was."""
-    return {name: value for name, (_, value) in _walk(space, candidate, {}).items() if name != "topology"}
+    """Those dimensions of the space that a candidate determines: sizes of its wiring, and settings.
+    Of several topologies it cannot be seen any more which one it was."""
+    return {
+        name: value
+        for name, (_, value) in _walk(space, candidate, {}).items()
+        if name != "topology"
+    }
 
 
-def with_other_setting(space: Space, candidate: Candidate, rng: np.random.Generator) -> tuple[Candidate, tuple[str, ...]]:
-    """The candidate with one setting changed (and those that depend on it, where they must), and which one. The same candidate
-    and none where the space varies none, or has no wirings like this one with the new setting."""
+def with_other_setting(
+    space: Space, candidate: Candidate, rng: np.random.Generator
+) -> tuple[Candidate, tuple[str, ...]]:
+    """The candidate with one setting changed (and those that depend on it, where they must), and
+    which one. The same candidate and none where the space varies none, or has no wirings like this
+    one with the new setting."""
     found = _walk(space, candidate, {})
     free = [name for name in CANDIDATE_DIMENSIONS if name in found and _varies(found[name][0])]
     if not free:
         return candidate, ()
     name = free[int(rng.integers(len(free)))]
     found = _walk(space, candidate, {name: _step(*found[name], rng)})
-    settings: dict[str, Any] = {key: value for key, (_, value) in found.items() if key in CANDIDATE_DIMENSIONS}
+    settings: dict[str, Any] = {
+        key: value for key, (_, value) in found.items() if key in CANDIDATE_DIMENSIONS
+    }
     neuron = settings.setdefault("neuron", NEURONS[0])
     if settings.setdefault("solver", SOLVERS[neuron][0]) == "closed-form":
         settings["steps"] = 0
     newly_layered = neuron.startswith("layered-") and not candidate.neuron.startswith("layered-")
-    unseen = newly_layered and joined_roles(candidate.wiring, False) != {*FORWARD}  # synapses that it would not look at
+    unseen = newly_layered and joined_roles(candidate.wiring, False) != {
+        *FORWARD
+    }  # synapses that it would not look at
     if unseen or found.get("topology", (None, None))[1] == _NO_TOPOLOGY:
         return candidate, ()
     return Candidate(candidate.wiring, seed=candidate.seed, **settings), (name,)
 
 
 def _walk(space: Space, candidate: Candidate, changed: Point) -> dict[str, tuple[Dimension, Value]]:
-    """The sizes and settings that exist in the space for a candidate with these settings `changed`: as what, and the value.
+    """The sizes and settings that exist in the space for a candidate with these settings `changed`:
+    as what, and the value.
 
-    A value that is not allowed there (a solver of another neuron, say) gives way to the nearest one, or the first. The
-    topology, on which others may depend, is the first that makes wirings like the candidate's; _NO_TOPOLOGY: there is none.
+    A value that is not allowed there (a solver of another neuron, say) gives way to the nearest
+    one, or the first. The topology, on which others may depend, is the first that makes wirings
+    like the candidate's; _NO_TOPOLOGY: there is none.
     """
     wiring = candidate.wiring
     settings = {name: getattr(candidate, name) for name in CANDIDATE_DIMENSIONS} | changed
@@ -290,7 +359,11 @@ def _walk(space: Space, candidate: Candidate, changed: Point) -> dict[str, tuple
             continue
         dimension = space.alternatives(name)[place]
         if name == "topology":
-            alike = [value for value in _choices(dimension) if (value in LAYERED_TOPOLOGIES) == _has_layers(wiring)]
+            alike = [
+                value
+                for value in _choices(dimension)
+                if (value in LAYERED_TOPOLOGIES) == _has_layers(wiring)
+            ]
             point[name] = (*alike, _NO_TOPOLOGY)[0]
         else:
             point[name] = sizes[name] if name in sizes else _allowed(dimension, settings[name])
@@ -317,7 +390,8 @@ def _allowed(dimension: Dimension, value: Any) -> Value:
 
 
 def _step(dimension: Dimension, value: Any, rng: np.random.Generator) -> Value:
-    """Another choice, a neighbouring whole number, or a normal step away (log-normal where the range is logarithmic)."""
+    """Another choice, a neighbouring whole number, or a normal step away (log-normal where the
+    range is logarithmic)."""
     match dimension:
         case Choice(values=values):
             others = [other for other in values if other != value]
@@ -326,7 +400,11 @@ def _step(dimension: Dimension, value: Any, rng: np.random.Generator) -> Value:
             others = [other for other in (value - 1, value + 1) if low <= other <= high]
             return others[int(rng.integers(len(others)))]
         case FloatRange(low=low, high=high, log=log):
-            place = math.log(value / low) / math.log(high / low) if log else (value - low) / (high - low)
+            place = (
+                math.log(value / low) / math.log(high / low)
+                if log
+                else (value - low) / (high - low)
+            )
             place = 1.0 - abs(1.0 - abs(place + rng.normal(0.0, _STEP)))  # reflected at both ends
             moved = low * (high / low) ** place if log else low + (high - low) * place
             return float(min(max(moved, low), high))

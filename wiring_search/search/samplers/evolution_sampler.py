@@ -13,7 +13,8 @@ from wiring_search.wirings.mutation import Origins
 
 
 class EvolutionSampler:
-    """Children of the best wirings so far, see `evolution`; random points of the space now and then. seed: the study's."""
+    """Children of the best wirings so far, see `evolution`; random points of the space now and
+    then. seed: the study's."""
 
     remembers_candidates = True
 
@@ -31,7 +32,11 @@ class EvolutionSampler:
         born = self._evolution.ask(number)
         if born is None:
             return Proposal(self._space.draw(np.random.default_rng((self._seed, number))), {})
-        attrs = {"parents": list(born.parents), "moves": list(born.moves), "origins": born.origins.to_json()}
+        attrs = {
+            "parents": list(born.parents),
+            "moves": list(born.moves),
+            "origins": born.origins.to_json(),
+        }
         return Proposal(born.params, attrs, born.candidate)
 
     def put_back(self, number: int, proposal: Proposal) -> None:
@@ -41,7 +46,9 @@ class EvolutionSampler:
     def note(self, number: int, candidate: Candidate) -> None:
         asked, attrs = self._asked
         if asked == number and "origins" in attrs:
-            self._evolution.note(number, candidate, attrs["parents"], Origins.from_json(attrs["origins"]))
+            self._evolution.note(
+                number, candidate, attrs["parents"], Origins.from_json(attrs["origins"])
+            )
         else:
             self._evolution.note(number, candidate)
 

@@ -1,17 +1,19 @@
-"""Baselines that are trained: the usual recurrent networks, and the liquid wirings that a person would take unasked.
+"""Baselines that are trained: the usual recurrent networks, and the liquid wirings that a person
+would take unasked.
 
-A wiring that was searched for is worth it only where it beats them at its size. Each that learns by gradients is
-trained exactly as a candidate is (`wiring_search.training.loop`): the same epochs, minibatches and order of samples, Adam
-with a learning rate of 0.01, gradients clipped to norm 1, scored on the validation split at its best epoch; the test
-split is never read.
+A wiring that was searched for is worth it only where it beats them at its size. Each that learns by
+gradients is trained exactly as a candidate is (`wiring_search.training.loop`): the same epochs,
+minibatches and order of samples, Adam with a learning rate of 0.01, gradients clipped to norm 1,
+scored on the validation split at its best epoch; the test split is never read.
 
-Recurrent networks, each of 4, 8, 16 and 32 units with a linear readout: `rnn` (tanh), `gru` and `lstm`, torch's own,
-which are told the times as one more feature where a task has times; `ct-gru` and `gru-d`, whose state decays over
-time by itself. Liquid ones, of LTC neurons: `auto-ncp` with a motor neuron an output, and `dense-ltc`, fully connected
-and all neurons read out, which is how the LTC paper uses them; `pruned-ltc`, made from a dense network of 24 neurons by
-removing synapses step by step down to so many per cent (`wiring_search.training.baselines.sparse_flows`), retrained for half the epochs after
-each step. And one of which nothing but the readout is fitted, in closed form: `reservoir`
-(`wiring_search.training.baselines.reservoir_grid`).
+Recurrent networks, each of 4, 8, 16 and 32 units with a linear readout: `rnn` (tanh), `gru` and
+`lstm`, torch's own, which are told the times as one more feature where a task has times; `ct-gru`
+and `gru-d`, whose state decays over time by itself. Liquid ones, of LTC neurons: `auto-ncp` with a
+motor neuron an output, and `dense-ltc`, fully connected and all neurons read out, which is how the
+LTC paper uses them; `pruned-ltc`, made from a dense network of 24 neurons by removing synapses step
+by step down to so many per cent (`wiring_search.training.baselines.sparse_flows`), retrained for
+half the epochs after each step. And one of which nothing but the readout is fitted, in closed form:
+`reservoir` (`wiring_search.training.baselines.reservoir_grid`).
 """
 
 import io
@@ -42,7 +44,8 @@ LEARNING_RATE = 0.01
 _AUTO_NCP_NEURONS = (16, 32, 64)
 _DENSE_LTC_NEURONS = (8, 16, 32)
 _PRUNED_FROM = 24
-# Shares of the dense network's synapses that stay: few at a time go, and some of the stops are baselines, by per cent.
+# Shares of the dense network's synapses that stay: few at a time go, and some of the stops are
+# baselines, by per cent.
 _SCHEDULE = (0.71, 0.5, 0.35, 0.25, 0.16, 0.1)
 PRUNED = {f"pruned-ltc-{share:.0%}".rstrip("%"): share for share in (0.5, 0.25, 0.1)}
 _EVALUATION_BATCH = 512
@@ -76,16 +79,19 @@ class TorchLayer(nn.Module):
 
 
 class CTGRU(nn.Module):
-    """Continuous-time GRU (Mozer, Kazakov and Lindsey, "Discrete-Event Continuous-Time Recurrent Nets", 2017).
+    """Continuous-time GRU (Mozer, Kazakov and Lindsey, "Discrete-Event Continuous-Time Recurrent
+    Nets", 2017).
 
-    A unit is a sum of eight traces ĥ_m, which decay with the time constants τ_m = 10^(m/2), exactly. Two gates choose
-    among them by a time scale that each unit computes from the input and its old sum h = Σ ĥ_m:
+    A unit is a sum of eight traces ĥ_m, which decay with the time constants τ_m = 10^(m/2),
+    exactly. Two gates choose among them by a time scale that each unit computes from the input and
+    its old sum h = Σ ĥ_m:
 
         r_m = softmax_m(−(ln τ_R − ln τ_m)²),  s_m likewise from ln τ_S
         k = tanh(W [x, Σ r_m ĥ_m] + b)
         ĥ_m ← ((1 − s_m) ĥ_m + s_m k) exp(−elapsed / τ_m)
 
-    As everywhere here, the input of a step stands at the beginning of the time that elapses with it.
+    As everywhere here, the input of a step stands at the beginning of the time that elapses with
+    it.
     """
 
     TRACES = 8
@@ -114,8 +120,8 @@ class CTGRU(nn.Module):
 
 
 class GRUD(nn.Module):
-    """GRU whose state decays between inputs: the part of GRU-D (Che et al., Scientific Reports 8, 2018) that is about
-    time; its other part fills in missing inputs, of which there are none here.
+    """GRU whose state decays between inputs: the part of GRU-D (Che et al., Scientific Reports 8,
+    2018) that is about time; its other part fills in missing inputs, of which there are none here.
 
         h ← exp(−max(0, w elapsed + b)) h,  z, r = σ(W [x, h] + b),  ĥ = tanh(W [x, r h] + b),  h ← z h + (1 − z) ĥ
     """
@@ -142,7 +148,8 @@ class GRUD(nn.Module):
 
 
 def _nearest(log_scale: torch.Tensor, log_scales: torch.Tensor) -> torch.Tensor:
-    """How much each trace is meant. log_scale: (B, units); returns (B, units, traces), summing to 1."""
+    """How much each trace is meant. log_scale: (B, units); returns (B, units, traces), summing to
+    1."""
     return torch.softmax(-((log_scale[..., None] - log_scales) ** 2), dim=-1)
 
 
@@ -159,12 +166,20 @@ CELLS = tuple(_LAYERS)
 class RecurrentNetwork(nn.Module):
     """A recurrent layer and a linear readout.
 
-    cell: a name out of CELLS. timed: the task has times of its own. every_step: outputs at each step, or at the last
-    valid one only. seed: of the initial parameters; torch's own generator is left as it was.
+    cell: a name out of CELLS. timed: the task has times of its own. every_step: outputs at each
+    step, or at the last valid one only. seed: of the initial parameters; torch's own generator is
+    left as it was.
     """
 
     def __init__(
-        self, cell: str, features: int, outputs: int, units: int, timed: bool = False, every_step: bool = True, seed: int = 0
+        self,
+        cell: str,
+        features: int,
+        outputs: int,
+        units: int,
+        timed: bool = False,
+        every_step: bool = True,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.every_step = every_step
@@ -174,11 +189,13 @@ class RecurrentNetwork(nn.Module):
             self.layer = _LAYERS[cell](features, units, timed)
             self.readout = nn.Linear(units, outputs)
 
-    def forward(self, x: torch.Tensor, elapsed: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, elapsed: torch.Tensor, lengths: torch.Tensor
+    ) -> torch.Tensor:
         """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`.
 
-        x: (batch, time, features). elapsed: (batch, time), ≥ 0. lengths: (batch,) valid steps of each sample, 1 or more;
-        what stands behind them is not looked at.
+        x: (batch, time, features). elapsed: (batch, time), ≥ 0. lengths: (batch,) valid steps of
+        each sample, 1 or more; what stands behind them is not looked at.
         """
         valid = torch.arange(x.shape[1]) < lengths[:, None]
         x, elapsed = torch.where(valid[..., None], x, 0.0), torch.where(valid, elapsed, 0.0)
@@ -189,8 +206,9 @@ class RecurrentNetwork(nn.Module):
 
     @property
     def synapses(self) -> int:
-        """Connections from every feature and unit to every unit, each counted once however many gates it feeds, as a
-        liquid synapse is, which has several numbers too. Biases, decay rates and the readout are none."""
+        """Connections from every feature and unit to every unit, each counted once however many
+        gates it feeds, as a liquid synapse is, which has several numbers too. Biases, decay rates
+        and the readout are none."""
         units = self.readout.in_features
         return units * (self.features + units)
 
@@ -201,11 +219,17 @@ class RecurrentNetwork(nn.Module):
 
 def known(task: Task) -> tuple[str, ...]:
     """The names of all baselines of a task: cell or topology, and number of units."""
-    return (*(f"{cell}-{units}" for cell in CELLS for units in UNITS), *liquid(task, seed=0), *PRUNED, *RESERVOIRS)
+    return (
+        *(f"{cell}-{units}" for cell in CELLS for units in UNITS),
+        *liquid(task, seed=0),
+        *PRUNED,
+        *RESERVOIRS,
+    )
 
 
 def chosen(task: Task, only: Collection[str]) -> tuple[str, ...]:
-    """Those of the known names that `only` gives, wholly or by their first part; all where it is empty.
+    """Those of the known names that `only` gives, wholly or by their first part; all where it is
+    empty.
 
     Raises ValueError for a name that is neither.
     """
@@ -213,45 +237,76 @@ def chosen(task: Task, only: Collection[str]) -> tuple[str, ...]:
     families = dict.fromkeys(name.rpartition("-")[0] for name in names)
     for part in only:
         if part not in names and part not in families:
-            raise ValueError(f"no baseline is called {part!r}; known: {', '.join(families)}, or one of them such as {names[0]}")
-    return tuple(name for name in names if not only or name in only or name.rpartition("-")[0] in only)
+            raise ValueError(
+                f"no baseline is called {part!r}; known: {', '.join(families)}, or one of them such as {names[0]}"
+            )
+    return tuple(
+        name for name in names if not only or name in only or name.rpartition("-")[0] in only
+    )
 
 
 def recurrent(task: Task, name: str, seed: int) -> RecurrentNetwork:
     """The untrained recurrent network of this name."""
     cell, _, units = name.rpartition("-")
     timed = task.train.elapsed is not None
-    return RecurrentNetwork(cell, task.features, task.outputs, int(units), timed, task.every_step, seed)
+    return RecurrentNetwork(
+        cell, task.features, task.outputs, int(units), timed, task.every_step, seed
+    )
 
 
 def liquid(task: Task, seed: int) -> dict[str, Candidate]:
-    """The liquid baselines by name, those sizes that have room for the task's outputs. seed: of wiring and weights."""
+    """The liquid baselines by name, those sizes that have room for the task's outputs. seed: of
+    wiring and weights."""
     wirings = {
-        f"auto-ncp-{n}": auto_ncp(task.features, n, task.outputs, seed=seed) for n in _AUTO_NCP_NEURONS if n >= task.outputs + 3
+        f"auto-ncp-{n}": auto_ncp(task.features, n, task.outputs, seed=seed)
+        for n in _AUTO_NCP_NEURONS
+        if n >= task.outputs + 3
     }
-    wirings |= {f"dense-ltc-{n}": fully_connected(task.features, n, n, seed=seed) for n in _DENSE_LTC_NEURONS}
-    return {name: Candidate(wiring, learning_rate=LEARNING_RATE, seed=seed) for name, wiring in wirings.items()}
+    wirings |= {
+        f"dense-ltc-{n}": fully_connected(task.features, n, n, seed=seed)
+        for n in _DENSE_LTC_NEURONS
+    }
+    return {
+        name: Candidate(wiring, learning_rate=LEARNING_RATE, seed=seed)
+        for name, wiring in wirings.items()
+    }
 
 
 def train_all(
-    task: Task, names: Collection[str], rung: Rung, seed: int, told: Told = lambda name, epoch, epochs: None
+    task: Task,
+    names: Collection[str],
+    rung: Rung,
+    seed: int,
+    told: Told = lambda name, epoch, epochs: None,
 ) -> Iterator[Trained]:
-    """Train the baselines of these names one after another, the liquid ones as one pack; each when it is
-    done. seed: the study's, of initial weights and of the order of the data."""
+    """Train the baselines of these names one after another, the liquid ones as one pack; each when
+    it is done. seed: the study's, of initial weights and of the order of the data."""
     for name in names:
         if name.rpartition("-")[0] in CELLS:
             network = recurrent(task, name, seed)
-            outcome = train(task, network, rung, seed, lambda epoch, epochs, name=name: told(name, epoch, epochs))
+            outcome = train(
+                task,
+                network,
+                rung,
+                seed,
+                lambda epoch, epochs, name=name: told(name, epoch, epochs),
+            )
             yield Trained(name, outcome, f"process {os.getpid()}")
-    candidates = {name: candidate for name, candidate in liquid(task, seed).items() if name in names}
+    candidates = {
+        name: candidate for name, candidate in liquid(task, seed).items() if name in names
+    }
     if candidates:
         job = PackJob(0, rung, tuple(candidates.values()), seed)
-        result = training.train(task, job, each_epoch(lambda epoch, epochs: told(", ".join(candidates), epoch, epochs)))
+        result = training.train(
+            task, job, each_epoch(lambda epoch, epochs: told(", ".join(candidates), epoch, epochs))
+        )
         for name, outcome in zip(candidates, result.outcomes, strict=True):
             yield Trained(name, outcome, result.worker)
     wanted = [name for name in PRUNED if name in names]
     if wanted:
-        yield from _pruned(task, wanted, rung, seed, lambda: told(", ".join(wanted), 1, rung.epochs))
+        yield from _pruned(
+            task, wanted, rung, seed, lambda: told(", ".join(wanted), 1, rung.epochs)
+        )
     for name in RESERVOIRS:
         if name in names:
             told(name, 1, 1)
@@ -259,16 +314,22 @@ def train_all(
             yield Trained(name, reservoir_baselines.train(task, fixed), f"process {os.getpid()}")
 
 
-def _pruned(task: Task, names: Collection[str], rung: Rung, seed: int, told: Callable[[], None]) -> Iterator[Trained]:
+def _pruned(
+    task: Task, names: Collection[str], rung: Rung, seed: int, told: Callable[[], None]
+) -> Iterator[Trained]:
     """All sizes come out of one dense network; where its training fails, each of them has."""
     dense = fully_connected(task.features, _PRUNED_FROM, _PRUNED_FROM, seed=seed)
     candidate = Candidate(dense, learning_rate=LEARNING_RATE, seed=seed)
     told()
     retrain, worker = max(rung.epochs // 2, 1), f"process {os.getpid()}"
     try:
-        front = pruning.prune(task, candidate, _SCHEDULE, rung.epochs, retrain, rung.batch_size, seed)
+        front = pruning.prune(
+            task, candidate, _SCHEDULE, rung.epochs, retrain, rung.batch_size, seed
+        )
     except RuntimeError as failure:
-        lost = Outcome(Status.DIVERGED, math.nan, math.nan, 0, 0, math.nan, math.nan, message=str(failure))
+        lost = Outcome(
+            Status.DIVERGED, math.nan, math.nan, 0, 0, math.nan, math.nan, message=str(failure)
+        )
         yield from (Trained(name, lost, worker) for name in names)
         return
     by_share = dict(zip((1.0, *_SCHEDULE), front, strict=True))
@@ -283,7 +344,8 @@ def train(
     seed: int,
     progress: Callable[[int, int], None] = lambda epoch, epochs: None,
 ) -> Outcome:
-    """Train a network, in place, and score it. `Outcome.state` holds the weights of the best epoch (`load_weights`)."""
+    """Train a network, in place, and score it. `Outcome.state` holds the weights of the best epoch
+    (`load_weights`)."""
     optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     job = PackJob(0, rung, (), seed)
     data, held_out = _Tensors.of(task.train), _Tensors.of(task.valid)
@@ -325,7 +387,9 @@ def validation_error(task: Task, network: RecurrentNetwork, tensors: "_Tensors")
     total, weight = 0.0, 0.0
     for start in range(0, len(task.valid), _EVALUATION_BATCH):
         rows = np.arange(start, min(start + _EVALUATION_BATCH, len(task.valid)))
-        wrong, weights = wrongness(task, task.valid, rows, as_pack(task, network(*tensors.at(rows))), for_training=False)
+        wrong, weights = wrongness(
+            task, task.valid, rows, as_pack(task, network(*tensors.at(rows))), for_training=False
+        )
         total += float(wrong)
         weight += float(weights)
     return total / weight
@@ -333,7 +397,8 @@ def validation_error(task: Task, network: RecurrentNetwork, tensors: "_Tensors")
 
 @torch.no_grad()
 def latency_us(network: RecurrentNetwork, features: int) -> float:
-    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several runs in torch."""
+    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several
+    runs in torch."""
     x, elapsed = torch.zeros(1, _LATENCY_STEPS, features), torch.ones(1, _LATENCY_STEPS)
     quickest = math.inf
     for _ in range(_LATENCY_REPEATS):
@@ -362,7 +427,12 @@ class _Tensors:
         samples, steps = split.x.shape[:2]
         lengths = np.full(samples, steps) if split.lengths is None else split.lengths
         # Copies: the arrays of a task may be read-only.
-        return cls(*(torch.from_numpy(np.array(values)) for values in (split.x, elapsed_of(split), lengths)))
+        return cls(
+            *(
+                torch.from_numpy(np.array(values))
+                for values in (split.x, elapsed_of(split), lengths)
+            )
+        )
 
     def at(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         index = torch.from_numpy(rows)

@@ -1,12 +1,13 @@
-"""A wiring as a liquid state machine: a fixed random reservoir of which only a linear readout is fitted, and measures
-of what it computes before anything is trained.
+"""A wiring as a liquid state machine: a fixed random reservoir of which only a linear readout is
+fitted, and measures of what it computes before anything is trained.
 
     x' = (1 − leak)^Δt x + (1 − (1 − leak)^Δt) tanh(W x + W_in u + b)
 
-With the usual Δt = 1 this is the leaky echo state network, x' = (1 − leak) x + leak tanh(…) (Jaeger, GMD report 148,
-2001; Maass, Natschläger & Markram, Neural Computation 14, 2002, for the liquid of spiking neurons); other elapsed
-times relax for as long, and Δt = 0 holds the state. W and W_in have an entry where the wiring has a synapse, its
-polarity is the sign. Matrices are dense: at 200 neurons a step of 360 streams takes a millisecond. No torch.
+With the usual Δt = 1 this is the leaky echo state network, x' = (1 − leak) x + leak tanh(…)
+(Jaeger, GMD report 148, 2001; Maass, Natschläger & Markram, Neural Computation 14, 2002, for the
+liquid of spiking neurons); other elapsed times relax for as long, and Δt = 0 holds the state. W and
+W_in have an entry where the wiring has a synapse, its polarity is the sign. Matrices are dense: at
+200 neurons a step of 360 streams takes a millisecond. No torch.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,8 +22,8 @@ from wiring_search.wirings.wiring import Wiring
 
 REGULARISATIONS = (1e-6, 1e-4, 1e-2, 1.0, 100.0)
 
-# A squared correlation over n samples of nothing is above 15.1 / n once in ten thousand times (χ² with one degree of
-# freedom).
+# A squared correlation over n samples of nothing is above 15.1 / n once in ten thousand times (χ²
+# with one degree of freedom).
 _CHANCE = 15.1
 
 # Samples that run at once: what they hold fits a cache, four times as quick as thousands together.
@@ -33,12 +34,14 @@ Error = Callable[[np.ndarray, np.ndarray], float]
 
 @dataclass(frozen=True)
 class Reservoir:
-    """spectral_radius: the largest |eigenvalue| that W is scaled to, > 0. A wiring without a cycle has a nilpotent W,
-    whose radius is 0 at any scale: its synapses stay as drawn (it is a cascade of filters, and forgets by itself).
+    """spectral_radius: the largest |eigenvalue| that W is scaled to, > 0. A wiring without a cycle
+    has a nilpotent W, whose radius is 0 at any scale: its synapses stay as drawn (it is a cascade
+    of filters, and forgets by itself).
 
-    leak: share of a state that a unit time step replaces, above 0 and at most 1. input_scale, bias_scale: of W_in and
-    b, ≥ 0. seed: of the magnitudes, uniform in 0.5 … 1.5 before scaling so that no synapse is drawn away, and of the
-    biases, uniform within ±bias_scale. Raises ValueError for numbers out of these ranges.
+    leak: share of a state that a unit time step replaces, above 0 and at most 1. input_scale,
+    bias_scale: of W_in and b, ≥ 0. seed: of the magnitudes, uniform in 0.5 … 1.5 before scaling so
+    that no synapse is drawn away, and of the biases, uniform within ±bias_scale. Raises ValueError
+    for numbers out of these ranges.
     """
 
     wiring: Wiring
@@ -54,13 +57,21 @@ class Reservoir:
             if not isinstance(value, Real) or isinstance(value, bool) or not np.isfinite(value):
                 raise ValueError(f"{name} is {value!r}; give a number")
         if self.spectral_radius <= 0:
-            raise ValueError(f"spectral_radius is {self.spectral_radius}; give a number above 0 such as 0.9")
+            raise ValueError(
+                f"spectral_radius is {self.spectral_radius}; give a number above 0 such as 0.9"
+            )
         if not 0 < self.leak <= 1:
-            raise ValueError(f"leak is {self.leak}; give a number above 0 and at most 1 (no memory of its own)")
+            raise ValueError(
+                f"leak is {self.leak}; give a number above 0 and at most 1 (no memory of its own)"
+            )
         for name in ("input_scale", "bias_scale"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 0 or more")
-        if not isinstance(self.seed, int | np.integer) or isinstance(self.seed, bool) or self.seed < 0:
+        if (
+            not isinstance(self.seed, int | np.integer)
+            or isinstance(self.seed, bool)
+            or self.seed < 0
+        ):
             raise ValueError(f"seed is {self.seed!r}; give a whole number, 0 or more")
 
     @cached_property
@@ -77,37 +88,54 @@ class Reservoir:
         """The sensory synapses: (neurons, sensory nodes), entry [neuron, sensory node]."""
         pre, post, polarity = self.wiring.sensory_arrays()
         w = np.zeros((self.wiring.neurons, self.wiring.sensory))
-        w[post, pre] = polarity * self._generator("sensory").uniform(0.5, 1.5, len(pre)) * self.input_scale
+        w[post, pre] = (
+            polarity * self._generator("sensory").uniform(0.5, 1.5, len(pre)) * self.input_scale
+        )
         return w
 
     @cached_property
     def bias(self) -> np.ndarray:
         """b: (neurons,)."""
-        return self._generator("bias").uniform(-self.bias_scale, self.bias_scale, self.wiring.neurons)
+        return self._generator("bias").uniform(
+            -self.bias_scale, self.bias_scale, self.wiring.neurons
+        )
 
     def input_weights(self, features: int) -> np.ndarray:
-        """W_in: (neurons, features). One feature a sensory node where their numbers agree; otherwise through a fixed
-        random projection with entries of variance 1/features, as a network's projection starts."""
+        """W_in: (neurons, features). One feature a sensory node where their numbers agree;
+        otherwise through a fixed random projection with entries of variance 1/features, as a
+        network's projection starts."""
         if features == self.wiring.sensory:
             return self.sensory
-        projection = self._generator("projection").normal(0.0, features**-0.5, (self.wiring.sensory, features))
+        projection = self._generator("projection").normal(
+            0.0, features**-0.5, (self.wiring.sensory, features)
+        )
         return self.sensory @ projection
 
-    def states(self, u: np.ndarray, elapsed: np.ndarray | None = None, every_step: bool = True) -> np.ndarray:
-        """States (batch, time, neurons), or (batch, neurons) after the last step without `every_step`, from rest.
+    def states(
+        self, u: np.ndarray, elapsed: np.ndarray | None = None, every_step: bool = True
+    ) -> np.ndarray:
+        """States (batch, time, neurons), or (batch, neurons) after the last step without
+        `every_step`, from rest.
 
-        u: (batch, time, features). elapsed: (batch, time) time since the previous step, ≥ 0, 1.0 by default; where it
-        is 0 the state is held and u is not looked at. Raises ValueError for other shapes and for negative times.
+        u: (batch, time, features). elapsed: (batch, time) time since the previous step, ≥ 0, 1.0 by
+        default; where it is 0 the state is held and u is not looked at. Raises ValueError for other
+        shapes and for negative times.
         """
         u = np.asarray(u, float)
         if u.ndim != 3 or 0 in u.shape:
             raise ValueError(f"u has shape {u.shape}; give (batch, time, features), none of them 0")
         elapsed = np.ones(u.shape[:2]) if elapsed is None else np.asarray(elapsed, float)
         if elapsed.shape != u.shape[:2]:
-            raise ValueError(f"elapsed has shape {elapsed.shape}; give (batch, time) = {u.shape[:2]}")
+            raise ValueError(
+                f"elapsed has shape {elapsed.shape}; give (batch, time) = {u.shape[:2]}"
+            )
         if not (elapsed >= 0).all():
-            raise ValueError("elapsed has a negative or NaN entry; times since the previous step are 0 or more")
-        drive = np.where(elapsed[:, :, None] > 0, u, 0.0) @ self.input_weights(u.shape[2]).T + self.bias
+            raise ValueError(
+                "elapsed has a negative or NaN entry; times since the previous step are 0 or more"
+            )
+        drive = (
+            np.where(elapsed[:, :, None] > 0, u, 0.0) @ self.input_weights(u.shape[2]).T + self.bias
+        )
         held = (1.0 - self.leak) ** elapsed[:, :, None]
         x, recurrent = np.zeros((len(u), self.wiring.neurons)), self.recurrent.T
         kept = np.empty(drive.shape) if every_step else None
@@ -126,8 +154,8 @@ class Reservoir:
 def spectral_radius(w: np.ndarray) -> float:
     """The largest |eigenvalue| of a square matrix, exactly 0 where its graph has no cycle.
 
-    Nodes that lie before or behind all cycles add eigenvalues 0 only. They are taken off first: the eigenvalues of a
-    nilpotent block are what rounding hits hardest.
+    Nodes that lie before or behind all cycles add eigenvalues 0 only. They are taken off first: the
+    eigenvalues of a nilpotent block are what rounding hits hardest.
     """
     linked = w != 0
     core = np.ones(len(w), bool)
@@ -175,17 +203,27 @@ def fit_ridge(
     valid: tuple[np.ndarray, np.ndarray] | None = None,
     error: Error = mean_squared_error,
 ) -> Readout:
-    """The readout with the least Σ‖y − W x − b‖² + λ‖W‖², in closed form; the bias is not held down.
+    """The readout with the least Σ‖y − W x − b‖² + λ‖W‖², in closed form; the bias is not held
+    down.
 
-    states: (n, neurons); targets: (n, outputs). regularisation: λ ≥ 0; 0 is least squares, of the smallest norm where
-    it is not unique. Of several λ the one is taken whose `error` on `valid`, (states, targets), is least, the largest
-    λ of equals. Raises ValueError for a negative λ, none, or several without `valid`.
+    states: (n, neurons); targets: (n, outputs). regularisation: λ ≥ 0; 0 is least squares, of the
+    smallest norm where it is not unique. Of several λ the one is taken whose `error` on `valid`,
+    (states, targets), is least, the largest λ of equals. Raises ValueError for a negative λ, none,
+    or several without `valid`.
     """
-    several = [regularisation] if isinstance(regularisation, Real) else sorted(regularisation, reverse=True)
+    several = (
+        [regularisation]
+        if isinstance(regularisation, Real)
+        else sorted(regularisation, reverse=True)
+    )
     if not several or not min(several) >= 0:
-        raise ValueError(f"regularisation is {regularisation!r}; give one or several numbers, 0 or more")
+        raise ValueError(
+            f"regularisation is {regularisation!r}; give one or several numbers, 0 or more"
+        )
     if len(several) > 1 and valid is None:
-        raise ValueError(f"{len(several)} regularisations but no validation data; give valid=(states, targets), or one of them")
+        raise ValueError(
+            f"{len(several)} regularisations but no validation data; give valid=(states, targets), or one of them"
+        )
     states, targets = np.asarray(states, float), np.asarray(targets, float)
     state_mean, target_mean = states.mean(axis=0), targets.mean(axis=0)
     left, scales, right = np.linalg.svd(states - state_mean, full_matrices=False)
@@ -201,16 +239,22 @@ def fit_ridge(
     return min(readouts, key=lambda readout: error(readout.predict(valid[0]), valid[1]))
 
 
-def score(reservoir: Reservoir, task: Task, regularisation: float | Sequence[float] = REGULARISATIONS) -> float:
-    """The error on the validation split (1 − accuracy, 1 − F1, or mse) with a ridge readout fitted on the training split.
+def score(
+    reservoir: Reservoir, task: Task, regularisation: float | Sequence[float] = REGULARISATIONS
+) -> float:
+    """The error on the validation split (1 − accuracy, 1 − F1, or mse) with a ridge readout fitted
+    on the training split.
 
-    The same number that training gives for a candidate: per step, or at the last valid step, as the task asks. Of
-    several regularisations that with the least error counts, as a candidate's best epoch does.
+    The same number that training gives for a candidate: per step, or at the last valid step, as the
+    task asks. Of several regularisations that with the least error counts, as a candidate's best
+    epoch does.
     """
     return fit(reservoir, task, regularisation)[1]
 
 
-def fit(reservoir: Reservoir, task: Task, regularisation: float | Sequence[float] = REGULARISATIONS) -> tuple[Readout, float]:
+def fit(
+    reservoir: Reservoir, task: Task, regularisation: float | Sequence[float] = REGULARISATIONS
+) -> tuple[Readout, float]:
     """The readout that `score` judges, and its score."""
     error = {"accuracy": misses, "f1": missing_f1, "mse": mean_squared_error}[task.metric]
     valid = _rows(reservoir, task, task.valid)
@@ -218,14 +262,18 @@ def fit(reservoir: Reservoir, task: Task, regularisation: float | Sequence[float
     return readout, error(readout.predict(valid[0]), valid[1])
 
 
-def memory_curve(reservoir: Reservoir, delays: int | None = None, length: int | None = None, seed: int = 0) -> np.ndarray:
-    """How well the state recalls its input of k steps ago, k = 1 … delays: squared correlations, (delays,).
+def memory_curve(
+    reservoir: Reservoir, delays: int | None = None, length: int | None = None, seed: int = 0
+) -> np.ndarray:
+    """How well the state recalls its input of k steps ago, k = 1 … delays: squared correlations,
+    (delays,).
 
-    The input is one stream of independent numbers, uniform in −1 … 1 (through the projection where there are several
-    sensory nodes). A least-squares readout a delay is fitted on half of `length` steps, by default 40 a neuron and at
-    least 4,000; the correlation is taken on the other half. What is not above chance there counts as 0, as otherwise
-    every delay adds a little (Dambre et al., "Information processing capacity of dynamical systems", Scientific
-    Reports 2, 2012). delays: twice the neurons by default. Raises ValueError for fewer than one delay, or a length
+    The input is one stream of independent numbers, uniform in −1 … 1 (through the projection where
+    there are several sensory nodes). A least-squares readout a delay is fitted on half of `length`
+    steps, by default 40 a neuron and at least 4,000; the correlation is taken on the other half.
+    What is not above chance there counts as 0, as otherwise every delay adds a little (Dambre et
+    al., "Information processing capacity of dynamical systems", Scientific Reports 2, 2012).
+    delays: twice the neurons by default. Raises ValueError for fewer than one delay, or a length
     below 10 × (delays + neurons).
     """
     neurons = reservoir.wiring.neurons
@@ -235,7 +283,9 @@ def memory_curve(reservoir: Reservoir, delays: int | None = None, length: int | 
     shortest = 10 * (delays + neurons)
     length = max(4000, 4 * shortest) if length is None else length
     if length < shortest:
-        raise ValueError(f"length is {length}; give {shortest} or more, ten steps a delay and a neuron")
+        raise ValueError(
+            f"length is {length}; give {shortest} or more, ten steps a delay and a neuron"
+        )
     # From rest to where the start is forgotten; every target needs its past, too.
     warm_up = delays + 10 * neurons + round(20 / reservoir.leak)
     u = np.random.default_rng(seed).uniform(-1.0, 1.0, warm_up + length)
@@ -246,24 +296,33 @@ def memory_curve(reservoir: Reservoir, delays: int | None = None, length: int | 
     return _squared_correlations(recalled, targets[half:])
 
 
-def memory_capacity(reservoir: Reservoir, delays: int | None = None, length: int | None = None, seed: int = 0) -> float:
-    """The sum of `memory_curve`, at most the number of neurons (Jaeger, "Short term memory in echo state networks", GMD
-    report 152, 2001, proposition 2). A delay of 0 is no memory and not counted."""
+def memory_capacity(
+    reservoir: Reservoir, delays: int | None = None, length: int | None = None, seed: int = 0
+) -> float:
+    """The sum of `memory_curve`, at most the number of neurons (Jaeger, "Short term memory in echo
+    state networks", GMD report 152, 2001, proposition 2). A delay of 0 is no memory and not
+    counted."""
     return float(memory_curve(reservoir, delays, length, seed).sum())
 
 
 def kernel_quality(
-    reservoir: Reservoir, streams: int | None = None, steps: int = 50, threshold: float = 0.01, seed: int = 0
+    reservoir: Reservoir,
+    streams: int | None = None,
+    steps: int = 50,
+    threshold: float = 0.01,
+    seed: int = 0,
 ) -> int:
-    """How many different inputs the reservoir tells apart linearly: the rank of the states (streams × neurons) that
-    as many different streams lead to.
+    """How many different inputs the reservoir tells apart linearly: the rank of the states (streams
+    × neurons) that as many different streams lead to.
 
-    The streams are independent numbers, uniform in −1 … 1, one a sensory node and step; as many as neurons by default.
-    Singular values above threshold × the largest count. (Legenstein & Maass, "Edge of chaos and prediction of
-    computational performance for neural circuit models", Neural Networks 20, 2007.) More is better, if the
-    `generalisation_rank` stays small: their difference is the merit.
+    The streams are independent numbers, uniform in −1 … 1, one a sensory node and step; as many as
+    neurons by default. Singular values above threshold × the largest count. (Legenstein & Maass,
+    "Edge of chaos and prediction of computational performance for neural circuit models", Neural
+    Networks 20, 2007.) More is better, if the `generalisation_rank` stays small: their difference
+    is the merit.
 
-    Raises ValueError for fewer than one stream or step, or a threshold that is not from 0 to below 1.
+    Raises ValueError for fewer than one stream or step, or a threshold that is not from 0 to below
+    1.
     """
     count = _streams(reservoir, streams, steps, threshold)
     u = different_streams(count, steps, reservoir.wiring.sensory, seed)
@@ -278,12 +337,12 @@ def generalisation_rank(
     threshold: float = 0.01,
     seed: int = 0,
 ) -> int:
-    """The rank of the states that jittered copies of one stream lead to: small where the reservoir takes them for the
-    same.
+    """The rank of the states that jittered copies of one stream lead to: small where the reservoir
+    takes them for the same.
 
-    Every number of every copy is moved by a normal one of standard deviation `jitter`; everything else is as in
-    `kernel_quality` (Legenstein & Maass 2007, theorem 5.1: it bounds the VC-dimension of the readouts).
-    Raises ValueError as `kernel_quality` does, and for a negative jitter.
+    Every number of every copy is moved by a normal one of standard deviation `jitter`; everything
+    else is as in `kernel_quality` (Legenstein & Maass 2007, theorem 5.1: it bounds the VC-dimension
+    of the readouts). Raises ValueError as `kernel_quality` does, and for a negative jitter.
     """
     count = _streams(reservoir, streams, steps, threshold)
     u = jittered_streams(count, steps, reservoir.wiring.sensory, jitter, seed)
@@ -291,17 +350,20 @@ def generalisation_rank(
 
 
 def different_streams(count: int, steps: int, width: int, seed: int) -> np.ndarray:
-    """(count, steps, width), independent and uniform in −1 … 1. The first ones are the same whatever `count`."""
+    """(count, steps, width), independent and uniform in −1 … 1. The first ones are the same
+    whatever `count`."""
     return np.random.default_rng(seed).uniform(-1.0, 1.0, (count, steps, width))
 
 
 def jittered_streams(count: int, steps: int, width: int, jitter: float, seed: int) -> np.ndarray:
-    """(count, steps, width): copies of the first of `different_streams`, each number moved by a normal one of standard
-    deviation `jitter`. Raises ValueError for a negative jitter."""
+    """(count, steps, width): copies of the first of `different_streams`, each number moved by a
+    normal one of standard deviation `jitter`. Raises ValueError for a negative jitter."""
     if not jitter >= 0:
         raise ValueError(f"jitter is {jitter}; give a standard deviation, 0 or more")
     rng = np.random.default_rng(seed)
-    return rng.uniform(-1.0, 1.0, (1, steps, width)) + jitter * rng.standard_normal((count, steps, width))
+    return rng.uniform(-1.0, 1.0, (1, steps, width)) + jitter * rng.standard_normal(
+        (count, steps, width)
+    )
 
 
 def numerical_rank(states: np.ndarray, threshold: float) -> int:
@@ -317,12 +379,15 @@ def _streams(reservoir: Reservoir, streams: int | None, steps: int, threshold: f
 
 
 def check_rank_settings(streams: int, steps: int, threshold: float) -> None:
-    """Raises ValueError for fewer than one stream or step, or a threshold that is not from 0 to below 1."""
+    """Raises ValueError for fewer than one stream or step, or a threshold that is not from 0 to
+    below 1."""
     for name, value in {"streams": streams, "steps": steps}.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; give 1 or more")
     if not 0 <= threshold < 1:
-        raise ValueError(f"threshold is {threshold}; give a share of the largest singular value, from 0 to below 1")
+        raise ValueError(
+            f"threshold is {threshold}; give a share of the largest singular value, from 0 to below 1"
+        )
 
 
 def _squared_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -335,14 +400,19 @@ def _squared_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _rows(reservoir: Reservoir, task: Task, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """States (rows, neurons) and targets (rows, outputs): one row a sample, or a step of one that counts."""
-    elapsed = np.ones(split.x.shape[:2]) if split.elapsed is None else np.asarray(split.elapsed, float)
+    """States (rows, neurons) and targets (rows, outputs): one row a sample, or a step of one that
+    counts."""
+    elapsed = (
+        np.ones(split.x.shape[:2]) if split.elapsed is None else np.asarray(split.elapsed, float)
+    )
     valid = np.ones(elapsed.shape, bool)
     if split.lengths is not None:
         valid = np.arange(elapsed.shape[1]) < split.lengths[:, None]
     elapsed = np.where(valid, elapsed, 0.0)
     chunks = [slice(start, start + _CHUNK) for start in range(0, len(split.x), _CHUNK)]
-    states = np.concatenate([reservoir.states(split.x[chunk], elapsed[chunk], task.every_step) for chunk in chunks])
+    states = np.concatenate(
+        [reservoir.states(split.x[chunk], elapsed[chunk], task.every_step) for chunk in chunks]
+    )
     counted = valid if split.scored is None else valid & split.scored
     y = split.y[counted] if task.every_step else split.y
     targets = np.eye(task.outputs)[y] if task.kind == "classification" else y

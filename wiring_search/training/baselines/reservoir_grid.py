@@ -1,10 +1,13 @@
-"""Liquid state machines as baselines: how far a wiring gets of which nothing is trained but a linear readout.
+"""Liquid state machines as baselines: how far a wiring gets of which nothing is trained but a
+linear readout.
 
-A fixed random reservoir (`wiring_search.training.baselines.reservoir`) as a textbook sets it up, for no task in particular: ten synapses a
-neuron, half of them inhibitory, spectral radius 0.9, just below where echoes stop fading; leak 0.3, so that a neuron
-looks back over some three steps, and further with those that feed it; one sensory synapse a neuron, or one a feature where
-features are more. The readout is a ridge regression from all neurons, in closed form, whose regularisation is
-the one of a few with the least error on the validation split, as the best epoch is of a trained network.
+A fixed random reservoir (`wiring_search.training.baselines.reservoir`) as a textbook sets it up,
+for no task in particular: ten synapses a neuron, half of them inhibitory, spectral radius 0.9, just
+below where echoes stop fading; leak 0.3, so that a neuron looks back over some three steps, and
+further with those that feed it; one sensory synapse a neuron, or one a feature where features are
+more. The readout is a ridge regression from all neurons, in closed form, whose regularisation is
+the one of a few with the least error on the validation split, as the best epoch is of a trained
+network.
 """
 
 import io
@@ -33,8 +36,9 @@ def reservoir(task: Task, name: str, seed: int) -> Reservoir:
 
 
 def train(task: Task, fixed: Reservoir) -> Outcome:
-    """Fit the readout on the training split and score it on the validation split. parameters: the readout's, as nothing
-    else is trained; synapses: the wiring's. `Outcome.state` holds the readout (`load_readout`)."""
+    """Fit the readout on the training split and score it on the validation split. parameters: the
+    readout's, as nothing else is trained; synapses: the wiring's. `Outcome.state` holds the readout
+    (`load_readout`)."""
     started = time.perf_counter()
     readout, error = fit(fixed, task)
     shared = {
@@ -47,7 +51,13 @@ def train(task: Task, fixed: Reservoir) -> Outcome:
     if not math.isfinite(error):
         message = "the least-squares readout of this reservoir is not finite"
         return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
-    return Outcome(Status.OK, error, 1.0 - error if task.metric == "accuracy" else error, state=_stored(readout), **shared)
+    return Outcome(
+        Status.OK,
+        error,
+        1.0 - error if task.metric == "accuracy" else error,
+        state=_stored(readout),
+        **shared,
+    )
 
 
 def load_readout(state: bytes) -> Readout:
@@ -58,12 +68,15 @@ def load_readout(state: bytes) -> Readout:
 
 def _stored(readout: Readout) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, weights=readout.weights, bias=readout.bias, regularisation=readout.regularisation)
+    np.savez(
+        buffer, weights=readout.weights, bias=readout.bias, regularisation=readout.regularisation
+    )
     return buffer.getvalue()
 
 
 def _latency_us(fixed: Reservoir, readout: Readout, features: int) -> float:
-    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several runs in numpy."""
+    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several
+    runs in numpy."""
     u, quickest = np.zeros((1, _LATENCY_STEPS, features)), math.inf
     for _ in range(_LATENCY_REPEATS):
         start = time.perf_counter()

@@ -1,15 +1,17 @@
-"""The fused CPU kernel: a pack through a whole sequence, forward and backward, in one compiled call each.
+"""The fused CPU kernel: a pack through a whole sequence, forward and backward, in one compiled call
+each.
 
-Work is cut into items, candidate × tile of sixteen samples; threads take items, `sequence_cpu` says what an item does. The
-forward pass keeps the state at the start of every time step, O(T) memory and not O(T × steps); the backward pass runs
-the sub-steps again.
+Work is cut into items, candidate × tile of sixteen samples; threads take items, `sequence_cpu` says
+what an item does. The forward pass keeps the state at the start of every time step, O(T) memory and
+not O(T × steps); the backward pass runs the sub-steps again.
 
-Samples that pad the last tile have elapsed time 0: their state is held and they add nothing to any gradient. An
-item's numbers depend on its candidate and its samples alone, and tiles are summed in a fixed order, so neither pack
-mates nor threads change a bit.
+Samples that pad the last tile have elapsed time 0: their state is held and they add nothing to any
+gradient. An item's numbers depend on its candidate and its samples alone, and tiles are summed in a
+fixed order, so neither pack mates nor threads change a bit.
 
-Little work runs on the calling thread, in a loop compiled without threads: a parallel region ends when the last thread has
-finished, and where another process holds a core that thread comes late, by milliseconds. See `LITTLE_WORK`.
+Little work runs on the calling thread, in a loop compiled without threads: a parallel region ends
+when the last thread has finished, and where another process holds a core that thread comes late, by
+milliseconds. See `LITTLE_WORK`.
 
 Neurons that nothing here is compiled for, those of an extension, are run by `plain`.
 """
@@ -37,13 +39,15 @@ from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.kernels.sources import digest_of
 from wiring_search.networks.neurons.solvers import TABLEAUX
 
-# Synapse updates (`PackLayout.updates` × samples × time steps) below which a call runs on the calling thread. Two threads
-# can save at most half of the time that so many take, about a millisecond.
+# Synapse updates (`PackLayout.updates` × samples × time steps) below which a call runs on the
+# calling thread. Two threads can save at most half of the time that so many take, about a
+# millisecond.
 LITTLE_WORK = 1 << 20
 
 
 class Kept(NamedTuple):
-    """What `backward` wants of a forward pass, in lanes: the inputs and the state at the start of every time step."""
+    """What `backward` wants of a forward pass, in lanes: the inputs and the state at the start of
+    every time step."""
 
     x: np.ndarray
     elapsed: np.ndarray
@@ -52,9 +56,15 @@ class Kept(NamedTuple):
 
 
 def forward(
-    layout: PackLayout, params: np.ndarray, x: np.ndarray, elapsed: np.ndarray, state: np.ndarray, every_step: bool
+    layout: PackLayout,
+    params: np.ndarray,
+    x: np.ndarray,
+    elapsed: np.ndarray,
+    state: np.ndarray,
+    every_step: bool,
 ) -> tuple[np.ndarray, np.ndarray, Kept | plain.Kept]:
-    """Readouts (candidates, B, T or 1, outputs), final state (B, neurons), and what `backward` wants.
+    """Readouts (candidates, B, T or 1, outputs), final state (B, neurons), and what `backward`
+    wants.
 
     All float32 and contiguous, shapes as in `reference.run`.
     """
@@ -73,7 +83,17 @@ def forward(
     final = aligned(tiles * layout.state_size * LANES)
     markers = _markers(layout.kind)
     forward_items, _ = _entry_points(*map(type, markers), _is_shared(layout, samples, time_steps))
-    forward_items(*markers, layout.edges, params, kept.x, kept.elapsed, _into_lanes(state), y, final, kept.history)
+    forward_items(
+        *markers,
+        layout.edges,
+        params,
+        kept.x,
+        kept.elapsed,
+        _into_lanes(state),
+        y,
+        final,
+        kept.history,
+    )
     y = _out_of_lanes(y, layout.size, samples, (shown, layout.output_size))
     return y, _out_of_lanes(final, 1, samples, (layout.state_size,))[0], kept
 
@@ -86,7 +106,8 @@ def backward(
     grad_final: np.ndarray,
     inputs_too: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Gradients of the parameters, the initial state and, where `inputs_too`, of x and elapsed (else None)."""
+    """Gradients of the parameters, the initial state and, where `inputs_too`, of x and elapsed
+    (else None)."""
     if isinstance(kept, plain.Kept):
         return plain.backward(kept, grad_y, grad_final, inputs_too)
     samples, time_steps, features = kept.shape
@@ -121,22 +142,30 @@ def backward(
 
 
 def extremes(layout: PackLayout, kept: Kept | plain.Kept) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest value that each entry of the state had in a forward pass: two (states,)."""
+    """The least and the greatest value that each entry of the state had in a forward pass: two
+    (states,)."""
     if isinstance(kept, plain.Kept):
         return plain.extremes(kept)
     lows, highs = [], []
     samples, time_steps, _ = kept.shape
     for states in layout.states:
-        at = slice(*(end * _tiles(samples) * (time_steps + 1) * LANES for end in (states.start, states.stop)))
-        visited = kept.history[at].reshape(_tiles(samples), time_steps + 1, states.stop - states.start, LANES)
+        at = slice(
+            *(
+                end * _tiles(samples) * (time_steps + 1) * LANES
+                for end in (states.start, states.stop)
+            )
+        )
+        visited = kept.history[at].reshape(
+            _tiles(samples), time_steps + 1, states.stop - states.start, LANES
+        )
         lows.append(visited.min(axis=(0, 1, 3)))
         highs.append(visited.max(axis=(0, 1, 3)))
     return np.concatenate(lows), np.concatenate(highs)
 
 
 def histories(layout: PackLayout, kept: Kept | plain.Kept) -> list[np.ndarray]:
-    """Of every candidate the states that a forward pass visited, the first included: views (B, T + 1, neurons and memory
-    cells)."""
+    """Of every candidate the states that a forward pass visited, the first included: views (B, T +
+    1, neurons and memory cells)."""
     if isinstance(kept, plain.Kept):
         return plain.histories(layout, kept)
     samples, time_steps, _ = kept.shape
@@ -145,7 +174,9 @@ def histories(layout: PackLayout, kept: Kept | plain.Kept) -> list[np.ndarray]:
     for states in layout.states:
         at = slice(*(end * tiles * (time_steps + 1) * LANES for end in (states.start, states.stop)))
         lanes = kept.history[at].reshape(tiles, time_steps + 1, states.stop - states.start, LANES)
-        result.append(lanes.transpose(0, 3, 1, 2).reshape(tiles * LANES, time_steps + 1, -1)[:samples])
+        result.append(
+            lanes.transpose(0, 3, 1, 2).reshape(tiles * LANES, time_steps + 1, -1)[:samples]
+        )
     return result
 
 
@@ -196,12 +227,18 @@ def _tiles(samples: int) -> int:
 
 
 def _without_padding(x: np.ndarray, elapsed: np.ndarray) -> np.ndarray:
-    """Zeros where no time passes: whatever stands there (NaN too) must not reach a sum, not even times zero."""
-    return x if elapsed.min(initial=1.0) > 0 else np.where((elapsed > 0)[:, :, None], x, np.float32(0.0))
+    """Zeros where no time passes: whatever stands there (NaN too) must not reach a sum, not even
+    times zero."""
+    return (
+        x
+        if elapsed.min(initial=1.0) > 0
+        else np.where((elapsed > 0)[:, :, None], x, np.float32(0.0))
+    )
 
 
 def _into_lanes(array: np.ndarray, packs: int = 1) -> np.ndarray:
-    """([packs,] B, rest) -> flat lanes of (packs, tiles, rest, LANES), the last tile filled up with zeros."""
+    """([packs,] B, rest) -> flat lanes of (packs, tiles, rest, LANES), the last tile filled up with
+    zeros."""
     samples = array.shape[0 if packs == 1 and array.ndim < 4 else 1]
     array = array.reshape(packs, samples, -1)
     padded = _tiles(samples) * LANES
@@ -313,20 +350,25 @@ def _backward_at(
 
 @cache
 def _entry_points(neurons: type, memory: type, shared: bool) -> tuple[Callable, Callable]:
-    """The two compiled loops over items for one pair of markers; without `shared` no thread is asked (`prange` is `range`).
+    """The two compiled loops over items for one pair of markers; without `shared` no thread is
+    asked (`prange` is `range`).
 
-    numba's cache on disk watches the file and the closure of the function it stored, not the functions that one calls.
-    `sources`, a digest of their files, is in the closure so that an edited kernel is never answered by an old one.
+    numba's cache on disk watches the file and the closure of the function it stored, not the
+    functions that one calls. `sources`, a digest of their files, is in the closure so that an
+    edited kernel is never answered by an old one.
 
-    Every pair has functions, and so files, of its own. What numba keeps of one function's types goes by one index, and it
-    counts files by it without a lock: of two processes that compile different pairs at the same moment, one would be
-    given the other's code, and run another model without a word.
+    Every pair has functions, and so files, of its own. What numba keeps of one function's types
+    goes by one index, and it counts files by it without a lock: of two processes that compile
+    different pairs at the same moment, one would be given the other's code, and run another model
+    without a word.
     """
     sources = _sources()
     way = "shared" if shared else "alone"
 
     def on_disk(function: Callable) -> Callable:
-        function.__qualname__ = f"{function.__name__}-{neurons.__name__}-{memory.__name__}-{way}-{sources[:8]}"
+        function.__qualname__ = (
+            f"{function.__name__}-{neurons.__name__}-{memory.__name__}-{way}-{sources[:8]}"
+        )
         return njit(error_model="numpy", cache=True, parallel=shared)(function)
 
     @on_disk
@@ -335,11 +377,25 @@ def _entry_points(neurons: type, memory: type, shared: bool) -> tuple[Callable, 
             return
         items = len(edges.table) * (len(final) // (_all_states(edges) * LANES))
         for item in prange(items):
-            _forward_at(item, items, neurons, memory, edges, params, x, elapsed, state, y, final, history)
+            _forward_at(
+                item, items, neurons, memory, edges, params, x, elapsed, state, y, final, history
+            )
 
     @on_disk
     def backward_items(
-        neurons, memory, edges, params, x, elapsed, history, grad_y, grad_final, partial, grad_state, grad_x, grad_elapsed
+        neurons,
+        memory,
+        edges,
+        params,
+        x,
+        elapsed,
+        history,
+        grad_y,
+        grad_final,
+        partial,
+        grad_state,
+        grad_x,
+        grad_elapsed,
     ):
         if not sources:
             return

@@ -1,9 +1,10 @@
-"""One Adam step for a whole pack, each candidate with its own learning rate, gradient clipping and fate.
+"""One Adam step for a whole pack, each candidate with its own learning rate, gradient clipping and
+fate.
 
-The flat vector holds `raw` numbers; where `positive`, the dynamics sees softplus(raw). The step takes the gradient by
-the effective numbers, turns it into one by the raw numbers, clips its norm candidate by candidate, updates, and
-writes the new effective numbers. A candidate whose gradient is not finite is not touched, and said to be lost (Kingma
-& Ba, "Adam", ICLR 2015, algorithm 1).
+The flat vector holds `raw` numbers; where `positive`, the dynamics sees softplus(raw). The step
+takes the gradient by the effective numbers, turns it into one by the raw numbers, clips its norm
+candidate by candidate, updates, and writes the new effective numbers. A candidate whose gradient is
+not finite is not touched, and said to be lost (Kingma & Ba, "Adam", ICLR 2015, algorithm 1).
 """
 
 import numpy as np
@@ -16,14 +17,20 @@ _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 def effective_of(raw, positive, effective):
     """softplus where `positive`, written into `effective`."""
     for i in range(len(raw)):
-        effective[i] = np.maximum(raw[i], 0.0) + np.log1p(np.exp(-np.abs(raw[i]))) if positive[i] else raw[i]
+        effective[i] = (
+            np.maximum(raw[i], 0.0) + np.log1p(np.exp(-np.abs(raw[i]))) if positive[i] else raw[i]
+        )
 
 
 @njit(cache=True, error_model="numpy")
-def adam_step(starts, raw, effective, positive, grad, first, second, learning_rates, largest_norm, step, alive):
-    """In place, for each candidate p with alive[p]; sets alive[p] to False where its gradient is not finite.
+def adam_step(
+    starts, raw, effective, positive, grad, first, second, learning_rates, largest_norm, step, alive
+):
+    """In place, for each candidate p with alive[p]; sets alive[p] to False where its gradient is
+    not finite.
 
-    starts: (P + 1,) where blocks start. first, second: running moments. step: 1 for the first one, one a candidate.
+    starts: (P + 1,) where blocks start. first, second: running moments. step: 1 for the first one,
+    one a candidate.
     """
     for p in range(len(starts) - 1):
         if not alive[p]:
@@ -31,7 +38,9 @@ def adam_step(starts, raw, effective, positive, grad, first, second, learning_ra
         squared = 0.0
         for i in range(starts[p], starts[p + 1]):
             if positive[i]:
-                grad[i] *= -np.expm1(-effective[i])  # the derivative of softplus, sigmoid(raw), from its value
+                grad[i] *= -np.expm1(
+                    -effective[i]
+                )  # the derivative of softplus, sigmoid(raw), from its value
             squared += np.float64(grad[i]) ** 2
         if not np.isfinite(squared):
             alive[p] = False
@@ -44,5 +53,9 @@ def adam_step(starts, raw, effective, positive, grad, first, second, learning_ra
             g = grad[i] * scale
             first[i] = _BETA1 * first[i] + (1.0 - _BETA1) * g
             second[i] = _BETA2 * second[i] + (1.0 - _BETA2) * g * g
-            raw[i] -= learning_rates[p] * (first[i] / correction1) / (np.sqrt(second[i] / correction2) + _EPSILON)
+            raw[i] -= (
+                learning_rates[p]
+                * (first[i] / correction1)
+                / (np.sqrt(second[i] / correction2) + _EPSILON)
+            )
     effective_of(raw, positive, effective)

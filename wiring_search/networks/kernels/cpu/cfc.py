@@ -1,15 +1,16 @@
 """CfC, compiled (`neurons.cfc`): one evaluation a time step, layer by layer, forward and backward.
 
-A connection from a layer that was swept before reads the new state, any other the old one. Neurons are numbered motor
-first, then command, then inter, and swept the other way: pre is in an earlier layer exactly when its number is not
-below the end of post's layer. With P1 = tanh(ff1), P2 = tanh(ff2), s = sigmoid(a t + b), δ = ∂h':
+A connection from a layer that was swept before reads the new state, any other the old one. Neurons
+are numbered motor first, then command, then inter, and swept the other way: pre is in an earlier
+layer exactly when its number is not below the end of post's layer. With P1 = tanh(ff1), P2 =
+tanh(ff2), s = sigmoid(a t + b), δ = ∂h':
 
     h' = (1 − s) P1 + s P2 (without gate: P1 + s P2):  ∂P1 = δ (1 − s)  (δ),   ∂P2 = δ s,   ∂s = δ (P2 − P1)  (δ P2)
     pure, e = exp(−t (|w_τ| + |F|)), F = ff1:  h' = A (1 − e F):  ∂A = δ (1 − e F),  ∂F = −δ A e (1 − t |F|),
     ∂|w_τ| = δ A F e t,   ∂t = δ A F e (|w_τ| + |F|)
 
-A candidate's block: four biases a neuron | four weights a connection | four a sensory connection, head by head; pure:
-ff1's bias, w_τ, A | ff1's weights | its sensory ones.
+A candidate's block: four biases a neuron | four weights a connection | four a sensory connection,
+head by head; pure: ff1's bias, w_τ, A | ff1's weights | its sensory ones.
 """
 
 from typing import NamedTuple
@@ -17,8 +18,22 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from wiring_search.networks.kernels.cpu.dispatch import Cfc, advance, advance_back, finish, prepare, stands_behind
-from wiring_search.networks.kernels.cpu.products import STRETCH, Tape, add_products, note_grad, note_value, prepare_tape
+from wiring_search.networks.kernels.cpu.dispatch import (
+    Cfc,
+    advance,
+    advance_back,
+    finish,
+    prepare,
+    stands_behind,
+)
+from wiring_search.networks.kernels.cpu.products import (
+    STRETCH,
+    Tape,
+    add_products,
+    note_grad,
+    note_value,
+    prepare_tape,
+)
 from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     absolute,
@@ -40,11 +55,12 @@ _compiled = njit(error_model="numpy")
 
 
 class CfcScratch(NamedTuple):
-    """heads: ff1, ff2, a, b of each neuron, then their gradients. new: the new state. turn: where, among the connections
-    onto each neuron, those begin that read new states.
+    """heads: ff1, ff2, a, b of each neuron, then their gradients. new: the new state. turn: where,
+    among the connections onto each neuron, those begin that read new states.
 
-    For the way back: grads: ∂ of everything that a connection can read, the old states, the new ones, the sensory values;
-    columns, sensory_columns: which of them each connection reads; tape: where these and ∂ of four heads wait.
+    For the way back: grads: ∂ of everything that a connection can read, the old states, the new
+    ones, the sensory values; columns, sensory_columns: which of them each connection reads; tape:
+    where these and ∂ of four heads wait.
     """
 
     heads: np.ndarray
@@ -75,8 +91,8 @@ def _prepare(model, c, edges, own, keep):
 
 @_compiled
 def _turns(c, edges):
-    """Onto each neuron, connections come sorted by where they are from: the layers swept before, whose new states are
-    read, stand last."""
+    """Onto each neuron, connections come sorted by where they are from: the layers swept before,
+    whose new states are read, stand last."""
     row, pre, turn = edges.row[c.at_row :], edges.pre[c.at_edge :], np.empty(c.neurons, np.int32)
     for i in range(c.neurons):
         first, last, end = entry(row, i), entry(row, i + 1), _end_of_layer(c, i)
@@ -101,7 +117,10 @@ def _columns(c, edges, turn, keep):
 
 @_compiled
 def _sensory_columns(c, edges, keep):
-    columns, pre = np.empty(c.sensory_synapses if keep else 0, np.int32), edges.sensory_pre[c.at_sensory_edge :]
+    columns, pre = (
+        np.empty(c.sensory_synapses if keep else 0, np.int32),
+        edges.sensory_pre[c.at_sensory_edge :],
+    )
     for e in range(len(columns)):
         columns[e] = 2 * c.neurons + entry(pre, e)
     return columns
@@ -151,11 +170,18 @@ def _four_heads(c, edges, own, turn, u, before, new, i):
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     n, at, here = c.neurons, _weights_at(c), entry(turn, i)
-    heads = splat(entry(own, i)), splat(entry(own, n + i)), splat(entry(own, 2 * n + i)), splat(entry(own, 3 * n + i))
+    heads = (
+        splat(entry(own, i)),
+        splat(entry(own, n + i)),
+        splat(entry(own, 2 * n + i)),
+        splat(entry(own, 3 * n + i)),
+    )
     heads = _plus_weighted(own, at, c.synapses, before, pre, entry(row, i), here, heads)
     heads = _plus_weighted(own, at, c.synapses, new, pre, here, entry(row, i + 1), heads)
     first, last = entry(sensory_row, i), entry(sensory_row, i + 1)
-    return _plus_weighted(own, _sensory_at(c), c.sensory_synapses, u, sensory_pre, first, last, heads)
+    return _plus_weighted(
+        own, _sensory_at(c), c.sensory_synapses, u, sensory_pre, first, last, heads
+    )
 
 
 @_compiled
@@ -173,9 +199,11 @@ def _plus_weighted(own, at, head, values, pre, first, last, sums):
 
 @_compiled
 def _sweep(c, edges, own, work, elapsed, u, before, new):
-    """The new state of all neurons; what the heads gave stays in work.heads, ff1 and ff2 through tanh, s in place of b.
+    """The new state of all neurons; what the heads gave stays in work.heads, ff1 and ff2 through
+    tanh, s in place of b.
 
-    First the weighted sums of a whole layer, then what is made of them: so no sum waits for another neuron's tanh.
+    First the weighted sums of a whole layer, then what is made of them: so no sum waits for another
+    neuron's tanh.
     """
     for low, high in ((c.end_second, c.neurons), (c.end_last, c.end_second), (0, c.end_last)):
         if c.variant == PURE:
@@ -210,7 +238,9 @@ def _gated_layer(c, edges, own, work, elapsed, u, before, new, low, high):
         store(heads, i, first)
         store(heads, n + i, second)
         store(heads, 3 * n + i, s)
-        store(new, i, fma(s, second, first) if c.variant == NO_GATE else fma(s, second - first, first))
+        store(
+            new, i, fma(s, second, first) if c.variant == NO_GATE else fma(s, second - first, first)
+        )
 
 
 @stands_behind(advance, Cfc)
@@ -227,8 +257,12 @@ def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u
     grads[:] = 0.0
     grads[size : 2 * size] = grad_v[:size]
     grad_elapsed = splat(np.float32(0.0))
-    for i in range(n):  # from the layer swept last to the first one: ∂ of a new state is whole when its neuron is met
-        grad_elapsed = grad_elapsed + _heads_back(c, own, work, elapsed, i, load(grads, n + i), sums)
+    for i in range(
+        n
+    ):  # from the layer swept last to the first one: ∂ of a new state is whole when its neuron is met
+        grad_elapsed = grad_elapsed + _heads_back(
+            c, own, work, elapsed, i, load(grads, n + i), sums
+        )
         if c.variant == PURE:
             _spread_one(c, edges, own, work, u, before, i, sums)
         else:
@@ -337,7 +371,9 @@ def _add_weights(c, edges, work, sums):
     for i in range(n):
         add_products(work.tape, i, n, columns, row[i], row[i + 1], sums, at, c.synapses)
         first, last = sensory_row[i], sensory_row[i + 1]
-        add_products(work.tape, i, n, sensory_columns, first, last, sums, sensory_at, c.sensory_synapses)
+        add_products(
+            work.tape, i, n, sensory_columns, first, last, sums, sensory_at, c.sensory_synapses
+        )
     work.tape.filled[0] = 0
 
 

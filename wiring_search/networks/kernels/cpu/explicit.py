@@ -1,13 +1,14 @@
 """Euler, Heun and RK4, compiled, over any right-hand side (`dispatch.field`), forward and backward.
 
-Backward runs the stages of a time step again, keeping where each was evaluated (z) and what it gave (slope), then
-walks them back. With δ = ∂v' and J_s the Jacobian at stage s, from the last stage to the first:
+Backward runs the stages of a time step again, keeping where each was evaluated (z) and what it gave
+(slope), then walks them back. With δ = ∂v' and J_s the Jacobian at stage s, from the last stage to
+the first:
 
     ∂slope_s = h b_s δ + h a_{s+1} ∂z_{s+1},   ∂z_s = J_sᵀ ∂slope_s,   ∂v = δ + Σ_s ∂z_s
     ∂h = Σ_s b_s slope_s·δ + a_s slope_{s−1}·∂z_s
 
-Or the adjoint (`kernels.adjoint`, "starts"): from the state at the end of each sub-step, the same method takes state and
-adjoint λ together back to its start, dv/dt = f, dλ/dt = −Jᵀλ:
+Or the adjoint (`kernels.adjoint`, "starts"): from the state at the end of each sub-step, the same
+method takes state and adjoint λ together back to its start, dv/dt = f, dλ/dt = −Jᵀλ:
 
     z_s = v' − h a_s f(z_{s−1}),   λ_s = λ' + h a_s J_{s−1}ᵀ λ_{s−1},   ∂v = λ' + h Σ_s b_s J_sᵀ λ_s,   ∂h = Σ_s b_s f(z_s)·λ_s
 """
@@ -37,8 +38,8 @@ _compiled = njit(error_model="numpy")
 
 
 class Stages(NamedTuple):
-    """a, b: the tableau. z, slope: one row of neurons a kept stage. v: the state at a sub-step, adjoint: λ there. `field`:
-    the right-hand side's own scratch."""
+    """a, b: the tableau. z, slope: one row of neurons a kept stage. v: the state at a sub-step,
+    adjoint: λ there. `field`: the right-hand side's own scratch."""
 
     a: np.ndarray
     b: np.ndarray
@@ -55,7 +56,10 @@ class Stages(NamedTuple):
 _MOST = max(tableau.stages for tableau in TABLEAUX.values())
 _A, _B = np.zeros((_MOST + 1, _MOST), np.float32), np.zeros((_MOST + 1, _MOST), np.float32)
 for _tableau in TABLEAUX.values():
-    _A[_tableau.stages, : _tableau.stages], _B[_tableau.stages, : _tableau.stages] = _tableau.a, _tableau.b
+    _A[_tableau.stages, : _tableau.stages], _B[_tableau.stages, : _tableau.stages] = (
+        _tableau.a,
+        _tableau.b,
+    )
 
 
 @stands_behind(prepare, ExplicitLtc, ExplicitRate)
@@ -130,13 +134,14 @@ def _stages_back(model, c, edges, own, h, work, grad_v, sums):
 
 @_compiled
 def _adjoint_back(model, c, edges, own, h, work, grad_v, sums):
-    """The adjoint equation, sub-step by sub-step, from the state that each ended with. Returns ∂h."""
+    """The adjoint equation, sub-step by sub-step, from the state that each ended with. Returns
+    ∂h."""
     n, size = c.neurons, c.neurons * LANES
     grad_h = splat(np.float32(0.0))
     grad_slope, grad_z = work.grad_slope, work.grad_z
     for k in range(c.steps - 1, -1, -1):
-        # The first row of a sub-step is its start, so that of the next one is the end of this; work.v is the very end.
-        # The other rows are free to be written again.
+        # The first row of a sub-step is its start, so that of the next one is the end of this;
+        # work.v is the very end. The other rows are free to be written again.
         row = k * c.stages * n
         end = work.v if k == c.steps - 1 else work.z[(row + c.stages * n) * LANES :]
         slope = work.slope[row * LANES :]
@@ -162,8 +167,8 @@ def _adjoint_back(model, c, edges, own, h, work, grad_v, sums):
 
 @_compiled
 def _sub_steps(model, c, edges, own, h, work, v, keep):
-    """All sub-steps of one time step on v, in place. Where `keep`, stage s of sub-step k has row k·stages + s of work.z
-    and work.slope."""
+    """All sub-steps of one time step on v, in place. Where `keep`, stage s of sub-step k has row
+    k·stages + s of work.z and work.slope."""
     n = c.neurons
     for k in range(c.steps):
         for s in range(c.stages):
@@ -171,7 +176,8 @@ def _sub_steps(model, c, edges, own, h, work, v, keep):
             z, slope = work.z[row * LANES :], work.slope[row * LANES :]
             last = work.slope[(row - n) * LANES :] if keep and s > 0 else slope
             for i in range(n):
-                # grad_slope serves as the state at the start of the sub-step: v moves on stage by stage.
+                # grad_slope serves as the state at the start of the sub-step: v moves on stage by
+                # stage.
                 if s == 0:
                     store(work.grad_slope, i, load(v, i))
                     store(z, i, load(v, i))

@@ -1,18 +1,21 @@
 """LTC, compiled: one time step of a candidate on one tile of sixteen samples, forward and backward.
 
-Sixteen samples are one vector (`simd`), every synapse costs one sigmoid a sub-step, and nothing is ever dense.
+Sixteen samples are one vector (`simd`), every synapse costs one sigmoid a sub-step, and nothing is
+ever dense.
 
-Backward runs the sub-steps of a time step again from the kept state, with every sigmoid written to a cache-sized
-scratch, then goes back through them twice: once along the outgoing synapses of each neuron, which carries the
-gradient to the sub-step before, and once along the incoming ones, which gathers the gradients of the synapses over
-all sub-steps in registers.
+Backward runs the sub-steps of a time step again from the kept state, with every sigmoid written to
+a cache-sized scratch, then goes back through them twice: once along the outgoing synapses of each
+neuron, which carries the gradient to the sub-step before, and once along the incoming ones, which
+gathers the gradients of the synapses over all sub-steps in registers.
 
-With N, D the summed currents of `neurons.ltc`, leak included, and δ = ∂L/∂v', the semi-implicit step v' = A/Q, A = C v
+With N, D the summed currents of `neurons.ltc`, leak included, and δ = ∂L/∂v', the semi-implicit
+step v' = A/Q, A = C v
 + h N, Q = C + h D gives
 
     ∂A = δ/Q   ∂Q = −∂A·v'   ∂N = h·∂A   ∂D = h·∂Q   ∂C += ∂A·v + ∂Q   ∂v += C·∂A   ∂h += ∂A·N + ∂Q·D
 
-the closed form v' = R + (v − R) e, R = N/D, e = exp(−r), r = h D/C, one "sub-step" of the whole interval, gives
+the closed form v' = R + (v − R) e, R = N/D, e = exp(−r), r = h D/C, one "sub-step" of the whole
+interval, gives
 
     ∂v += δ·e   ∂R = δ (1 − e)   ∂r = −δ (v − R) e   ∂N = ∂R/D   ∂D = −∂R·R/D + ∂r·h/C   ∂C += −∂r·r/C   ∂h += ∂r·D/C
 
@@ -20,8 +23,9 @@ and in both each synapse, s its sigmoid:
 
     a = ∂N·E + ∂D,  q = a·s(1 − s);   ∂w += a·s   ∂E += w·s·∂N   ∂σ += w·q·(v − μ)   ∂μ −= w·σ·q   ∂v_pre += w·σ·q
 
-In the names below `driving` is N and `conductance` D; `outer` is the part that stays during a time step; `own` is the
-candidate's block of the flat parameter vector, `c` its record in the layout's table.
+In the names below `driving` is N and `conductance` D; `outer` is the part that stays during a time
+step; `own` is the candidate's block of the flat parameter vector, `c` its record in the layout's
+table.
 """
 
 from typing import NamedTuple
@@ -98,7 +102,13 @@ def _semi_implicit_back(model, v, new, driving, conductance, cm, h, delta):
     """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
     grad_a = delta / fma(h, conductance, cm)
     grad_q = 0.0 - grad_a * new
-    return grad_a * cm, h * grad_a, h * grad_q, fma(grad_a, v, grad_q), fma(grad_a, driving, grad_q * conductance)
+    return (
+        grad_a * cm,
+        h * grad_a,
+        h * grad_q,
+        fma(grad_a, v, grad_q),
+        fma(grad_a, driving, grad_q * conductance),
+    )
 
 
 @stands_behind(new_state, ClosedFormLtc)
@@ -118,12 +128,18 @@ def _closed_form_back(model, v, new, driving, conductance, cm, h, delta):
     grad_r = 0.0 - delta * (v - resting) * decay
     grad_driving = grad_resting / conductance
     grad_conductance = fma(grad_r, h / cm, 0.0 - grad_driving * resting)
-    return delta * decay, grad_driving, grad_conductance, 0.0 - grad_r * h * rate / cm, grad_r * rate
+    return (
+        delta * decay,
+        grad_driving,
+        grad_conductance,
+        0.0 - grad_r * h * rate / cm,
+        grad_r * rate,
+    )
 
 
 class Scratch(NamedTuple):
-    """Constants of the synapses, and lanes that an item works in. `v`, `s`, `driving` … hold one row a kept sub-step;
-    the outer ones one row a time step."""
+    """Constants of the synapses, and lanes that an item works in. `v`, `s`, `driving` … hold one
+    row a kept sub-step; the outer ones one row a time step."""
 
     inner_constants: np.ndarray
     sensory_constants: np.ndarray
@@ -179,8 +195,8 @@ def _sensory_at(c):
 
 @_compiled
 def _synapse_constants(own, at, n):
-    """Four numbers a synapse, so that the inner loop is three fused multiply-adds around the sigmoid: slope, offset,
-    w, w·E."""
+    """Four numbers a synapse, so that the inner loop is three fused multiply-adds around the
+    sigmoid: slope, offset, w, w·E."""
     constants = np.empty(4 * n, np.float32)
     for e in range(n):
         w, mu, sigma, erev = own[at + e], own[at + n + e], own[at + 2 * n + e], own[at + 3 * n + e]
@@ -209,13 +225,19 @@ def sensory_currents(c, edges, own, work, u):
     """Sensory synapses and leak: what does not change during the sub-steps of one time step."""
     neurons, constants = c.neurons, work.sensory_constants
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    kept_s, outer_driving, outer_conductance = work.outer_s, work.outer_driving, work.outer_conductance
+    kept_s, outer_driving, outer_conductance = (
+        work.outer_s,
+        work.outer_driving,
+        work.outer_conductance,
+    )
     for i in range(neurons):
         gleak = entry(own, i)
         driving = splat(gleak * entry(own, neurons + i))
         conductance = splat(gleak + _EPSILON)
         for e in range(entry(row, i), entry(row, i + 1)):
-            s = logistic2(fma(load(u, entry(pre, e)), entry(constants, 4 * e), entry(constants, 4 * e + 1)))
+            s = logistic2(
+                fma(load(u, entry(pre, e)), entry(constants, 4 * e), entry(constants, 4 * e + 1))
+            )
             conductance = fma(s, entry(constants, 4 * e + 2), conductance)
             driving = fma(s, entry(constants, 4 * e + 3), driving)
             store(kept_s, e, s)
@@ -225,10 +247,11 @@ def sensory_currents(c, edges, own, work, u):
 
 @_compiled
 def _sub_steps(model, c, edges, own, h, work, keep):
-    """All sub-steps of one time step, from the state at the start of work.v to the state at its end.
+    """All sub-steps of one time step, from the state at the start of work.v to the state at its
+    end.
 
-    Where `keep`, sub-step k reads row k of work.v and writes row k + 1, and its sigmoids and sums stay in row k of
-    theirs; otherwise two rows take turns.
+    Where `keep`, sub-step k reads row k of work.v and writes row k + 1, and its sigmoids and sums
+    stay in row k of theirs; otherwise two rows take turns.
     """
     neurons, synapses, steps, constants = c.neurons, c.synapses, c.steps, work.inner_constants
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
@@ -241,7 +264,13 @@ def _sub_steps(model, c, edges, own, h, work, keep):
         for i in range(neurons):
             driving, conductance = load(outer_driving, i), load(outer_conductance, i)
             for e in range(entry(row, i), entry(row, i + 1)):
-                s = logistic2(fma(load(before, entry(pre, e)), entry(constants, 4 * e), entry(constants, 4 * e + 1)))
+                s = logistic2(
+                    fma(
+                        load(before, entry(pre, e)),
+                        entry(constants, 4 * e),
+                        entry(constants, 4 * e + 1),
+                    )
+                )
                 conductance = fma(s, entry(constants, 4 * e + 2), conductance)
                 driving = fma(s, entry(constants, 4 * e + 3), driving)
                 if keep:
@@ -249,14 +278,25 @@ def _sub_steps(model, c, edges, own, h, work, keep):
             if keep:
                 store(kept_driving, k * neurons + i, driving)
                 store(kept_conductance, k * neurons + i, conductance)
-            store(after, i, new_state(model, load(before, i), driving, conductance, entry(own, 2 * neurons + i), h))
+            store(
+                after,
+                i,
+                new_state(
+                    model, load(before, i), driving, conductance, entry(own, 2 * neurons + i), h
+                ),
+            )
 
 
 @_compiled
 def _sub_steps_back(model, c, edges, own, h, work, grad_v, sums):
-    """From ∂v at the end of a time step to ∂v at its start; ∂N and ∂D of every sub-step stay in work. Returns ∂h."""
+    """From ∂v at the end of a time step to ∂v at its start; ∂N and ∂D of every sub-step stay in
+    work. Returns ∂h."""
     neurons, synapses, steps, outgoing = c.neurons, c.synapses, c.steps, work.outgoing_constants
-    row, out_edge, out_post = edges.out_row[c.at_row :], edges.out_edge[c.at_edge :], edges.out_post[c.at_edge :]
+    row, out_edge, out_post = (
+        edges.out_row[c.at_row :],
+        edges.out_edge[c.at_edge :],
+        edges.out_post[c.at_edge :],
+    )
     v, kept_s, kept_driving, kept_conductance = work.v, work.s, work.driving, work.conductance
     grad_h = splat(np.float32(0.0))
     for k in range(steps - 1, -1, -1):
@@ -264,10 +304,15 @@ def _sub_steps_back(model, c, edges, own, h, work, grad_v, sums):
         grad_conductance = work.grad_conductance[k * neurons * LANES :]
         sigmoids = kept_s[k * synapses * LANES :]
         for i in range(neurons):
-            driving, conductance = load(kept_driving, k * neurons + i), load(kept_conductance, k * neurons + i)
+            driving, conductance = (
+                load(kept_driving, k * neurons + i),
+                load(kept_conductance, k * neurons + i),
+            )
             old, new = load(v, k * neurons + i), load(v, (k + 1) * neurons + i)
             cm, delta = entry(own, 2 * neurons + i), load(grad_v, i)
-            grad_old, grad_n, grad_d, grad_cm, more = new_state_back(model, old, new, driving, conductance, cm, h, delta)
+            grad_old, grad_n, grad_d, grad_cm, more = new_state_back(
+                model, old, new, driving, conductance, cm, h, delta
+            )
             store(grad_v, i, grad_old)
             store(grad_driving, i, grad_n)
             store(grad_conductance, i, grad_d)
@@ -287,14 +332,19 @@ def _sub_steps_back(model, c, edges, own, h, work, grad_v, sums):
 
 @_compiled
 def _gather_incoming(c, edges, own, work, sums):
-    """Σ a·s, Σ q, Σ q·v, Σ s·∂N of each synapse over the sub-steps of one time step (`_finish` makes gradients of
-    them).
+    """Σ a·s, Σ q, Σ q·v, Σ s·∂N of each synapse over the sub-steps of one time step (`_finish`
+    makes gradients of them).
 
     On the way, ∂N and ∂D summed over the sub-steps, for the leak and the sensory synapses.
     """
     neurons, synapses, steps = c.neurons, c.synapses, c.steps
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
-    v, kept_s, grad_driving, grad_conductance = work.v, work.s, work.grad_driving, work.grad_conductance
+    v, kept_s, grad_driving, grad_conductance = (
+        work.v,
+        work.s,
+        work.grad_driving,
+        work.grad_conductance,
+    )
     outer_driving, outer_conductance = work.grad_outer_driving, work.grad_outer_conductance
     at = _synapses_at(c)
     zero = splat(np.float32(0.0))
@@ -328,7 +378,11 @@ def _gather_incoming(c, edges, own, work, sums):
 def sensory_back(c, edges, own, work, u, grad_u, sums):
     neurons, n = c.neurons, c.sensory_synapses
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
-    kept_s, outer_driving, outer_conductance = work.outer_s, work.grad_outer_driving, work.grad_outer_conductance
+    kept_s, outer_driving, outer_conductance = (
+        work.outer_s,
+        work.grad_outer_driving,
+        work.grad_outer_conductance,
+    )
     at = _sensory_at(c)
     grad_u[:] = 0.0
     for i in range(neurons):

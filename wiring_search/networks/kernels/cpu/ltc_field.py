@@ -1,6 +1,7 @@
-"""Right-hand side of LTC for explicit solvers, compiled: dv/dt = (N − D v)/C, with the currents of `ltc_cpu`.
+"""Right-hand side of LTC for explicit solvers, compiled: dv/dt = (N − D v)/C, with the currents of
+`ltc_cpu`.
 
-∂N = ∂slope/C,   ∂D = −∂slope·v/C,   ∂v −= ∂slope·D/C,   ∂C −= ∂slope·slope/C,   and each synapse as there
+∂N = ∂slope/C, ∂D = −∂slope·v/C, ∂v −= ∂slope·D/C, ∂C −= ∂slope·slope/C, and each synapse as there
 """
 
 from typing import NamedTuple
@@ -17,8 +18,22 @@ from wiring_search.networks.kernels.cpu.dispatch import (
     prepare_field,
     stands_behind,
 )
-from wiring_search.networks.kernels.cpu.ltc import Scratch, prepare_ltc, sensory_back, sensory_currents
-from wiring_search.networks.kernels.cpu.simd import LANES, add, entry, fma, load, logistic2, splat, store
+from wiring_search.networks.kernels.cpu.ltc import (
+    Scratch,
+    prepare_ltc,
+    sensory_back,
+    sensory_currents,
+)
+from wiring_search.networks.kernels.cpu.simd import (
+    LANES,
+    add,
+    entry,
+    fma,
+    load,
+    logistic2,
+    splat,
+    store,
+)
 
 _compiled = njit(error_model="numpy")
 
@@ -93,7 +108,9 @@ def _currents_onto(c, edges, work, z, i):
     row, pre, constants = edges.row[c.at_row :], edges.pre[c.at_edge :], work.inner_constants
     driving, conductance = load(work.outer_driving, i), load(work.outer_conductance, i)
     for e in range(entry(row, i), entry(row, i + 1)):
-        s = logistic2(fma(load(z, entry(pre, e)), entry(constants, 4 * e), entry(constants, 4 * e + 1)))
+        s = logistic2(
+            fma(load(z, entry(pre, e)), entry(constants, 4 * e), entry(constants, 4 * e + 1))
+        )
         conductance = fma(s, entry(constants, 4 * e + 2), conductance)
         driving = fma(s, entry(constants, 4 * e + 3), driving)
         store(work.s, e, s)

@@ -1,6 +1,8 @@
-"""Mixed memory, compiled: the LSTM of `neurons.memory` on one tile of sixteen samples, one time step at a time.
+"""Mixed memory, compiled: the LSTM of `neurons.memory` on one tile of sixteen samples, one time
+step at a time.
 
-Its weights are dense, 4 × cells × (features + neurons). With z the four pre-activations, s = sigmoid, m the output:
+Its weights are dense, 4 × cells × (features + neurons). With z the four pre-activations, s =
+sigmoid, m the output:
 
     ∂o = ∂m·tanh(c')·s(o)(1 − s(o))    ∂c' += ∂m·s(o)(1 − tanh²(c'))    ∂f = ∂c'·c·s(f)(1 − s(f))    ∂c = ∂c'·s(f)
     ∂i = ∂c'·s(g)(1 − tanh²(i))        ∂g = ∂c'·tanh(i)·s(g)(1 − s(g))
@@ -20,15 +22,33 @@ from wiring_search.networks.kernels.cpu.dispatch import (
     remember_prepare,
     stands_behind,
 )
-from wiring_search.networks.kernels.cpu.products import STRETCH, Tape, add_products, note_grad, note_value, prepare_tape
-from wiring_search.networks.kernels.cpu.simd import LANES, add, aligned_scratch, entry, fma, load, logistic, splat, store, tanh
+from wiring_search.networks.kernels.cpu.products import (
+    STRETCH,
+    Tape,
+    add_products,
+    note_grad,
+    note_value,
+    prepare_tape,
+)
+from wiring_search.networks.kernels.cpu.simd import (
+    LANES,
+    add,
+    aligned_scratch,
+    entry,
+    fma,
+    load,
+    logistic,
+    splat,
+    store,
+    tanh,
+)
 
 _compiled = njit(error_model="numpy")
 
 
 class Cells(NamedTuple):
-    """gates: tanh(i), s(g), s(f), s(o), each (cells,) lanes; shown: m; squashed: tanh(c'). tape: ∂ of the gates, and the
-    features and neurons that they read."""
+    """gates: tanh(i), s(g), s(f), s(o), each (cells,) lanes; shown: m; squashed: tanh(c'). tape: ∂
+    of the gates, and the features and neurons that they read."""
 
     gates: np.ndarray
     squashed: np.ndarray
@@ -77,8 +97,15 @@ def _remember(memory, c, own, x, features, before, after, cells):
     at_h = c.at_memory + 4 * k * features
     at_b = at_h + 4 * k * n
     gates = cells.gates
-    for i in range(k):  # the four gates of a cell side by side: one load serves four sums, none of which waits for another
-        a, b, d, e = splat(own[at_b + i]), splat(own[at_b + k + i]), splat(own[at_b + 2 * k + i]), splat(own[at_b + 3 * k + i])
+    for i in range(
+        k
+    ):  # the four gates of a cell side by side: one load serves four sums, none of which waits for another
+        a, b, d, e = (
+            splat(own[at_b + i]),
+            splat(own[at_b + k + i]),
+            splat(own[at_b + 2 * k + i]),
+            splat(own[at_b + 3 * k + i]),
+        )
         row, next_gate = c.at_memory + i * features, k * features
         for f in range(features):
             value = load(x, f)
@@ -108,13 +135,19 @@ def _remember(memory, c, own, x, features, before, after, cells):
 @stands_behind(remember_back, Lstm)
 @_compiled
 def _remember_back(memory, c, own, x, features, before, after, cells, grad_state, sums, grad_x):
-    """∂shown and ∂(new cells), the latter in grad_state, → ∂ of the neurons (added) and of the old cells (written)."""
+    """∂shown and ∂(new cells), the latter in grad_state, → ∂ of the neurons (added) and of the old
+    cells (written)."""
     n, k = c.neurons, c.cells
     at_h = c.at_memory + 4 * k * features
     at_b = at_h + 4 * k * n
     gates = cells.gates
     for i in range(k):
-        value, write, keep, show = load(gates, i), load(gates, k + i), load(gates, 2 * k + i), load(gates, 3 * k + i)
+        value, write, keep, show = (
+            load(gates, i),
+            load(gates, k + i),
+            load(gates, 2 * k + i),
+            load(gates, 3 * k + i),
+        )
         squashed, grad_m = load(cells.squashed, i), load(cells.grad_shown, i)
         grad_c = fma(grad_m * show, 1.0 - squashed * squashed, load(grad_state, n + i))
         store(grad_state, n + i, grad_c * keep)
@@ -141,7 +174,8 @@ def _remember_back(memory, c, own, x, features, before, after, cells, grad_state
 
 @_compiled
 def _gathered(own, gates, k, at, width):
-    """Σ over all rows of their gradient times one column of a matrix `width` wide; in four sums, one a gate."""
+    """Σ over all rows of their gradient times one column of a matrix `width` wide; in four sums,
+    one a gate."""
     zero = splat(np.float32(0.0))
     a, b, d, e = zero, zero, zero, zero
     next_gate = k * width
@@ -166,8 +200,11 @@ def _add_weights(c, features, cells, sums):
     n, k = c.neurons, c.cells
     read = np.arange(features + n)
     for i in range(k):  # the four gates of a cell, and all that they read
-        add_products(cells.tape, i, k, read, 0, features, sums, c.at_memory + i * features, k * features)
-        # A row of recurrent weights starts with the first neuron, whose column stands behind the features.
+        add_products(
+            cells.tape, i, k, read, 0, features, sums, c.at_memory + i * features, k * features
+        )
+        # A row of recurrent weights starts with the first neuron, whose column stands behind the
+        # features.
         at = c.at_memory + 4 * k * features + i * n - features
         add_products(cells.tape, i, k, read, features, features + n, sums, at, k * n)
     cells.tape.filled[0] = 0

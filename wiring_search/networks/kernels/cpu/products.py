@@ -1,10 +1,12 @@
-"""Gradients of many weights, compiled: products summed over time, for a stretch of time steps at once.
+"""Gradients of many weights, compiled: products summed over time, for a stretch of time steps at
+once.
 
-The gradient of a weight is Σ_t g_t x_t, one product a time step. Added up step by step, every step would read and write
-one vector for each weight, which for dense gates is more than the caches near a core hold. So what goes into the
-products, a few vectors a neuron, waits on a tape; and when STRETCH time steps have come together their products are summed in
-registers, sixteen sums at a time: four rows (the heads of a neuron, the gates of a cell) times four columns (what their
-weights read).
+The gradient of a weight is Σ_t g_t x_t, one product a time step. Added up step by step, every step
+would read and write one vector for each weight, which for dense gates is more than the caches near
+a core hold. So what goes into the products, a few vectors a neuron, waits on a tape; and when
+STRETCH time steps have come together their products are summed in registers, sixteen sums at a
+time: four rows (the heads of a neuron, the gates of a cell) times four columns (what their weights
+read).
 """
 
 from typing import NamedTuple
@@ -12,17 +14,26 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from wiring_search.networks.kernels.cpu.simd import LANES, add, aligned_scratch, fma, load, splat, store
+from wiring_search.networks.kernels.cpu.simd import (
+    LANES,
+    add,
+    aligned_scratch,
+    fma,
+    load,
+    splat,
+    store,
+)
 
 _compiled = njit(error_model="numpy")
 STRETCH = 16
-# One more than STRETCH, so that what a time step writes does not fall on the same few places of a cache.
+# One more than STRETCH, so that what a time step writes does not fall on the same few places of a
+# cache.
 _SPACING = STRETCH + 1
 
 
 class Tape(NamedTuple):
-    """grads: one row a weighted sum, values: one column a thing that is read; along each, time steps. filled: how many
-    there are, one number."""
+    """grads: one row a weighted sum, values: one column a thing that is read; along each, time
+    steps. filled: how many there are, one number."""
 
     grads: np.ndarray
     values: np.ndarray
@@ -31,7 +42,11 @@ class Tape(NamedTuple):
 
 @_compiled
 def prepare_tape(rows, columns):
-    return Tape(aligned_scratch(rows * _SPACING * LANES), aligned_scratch(columns * _SPACING * LANES), np.zeros(1, np.int64))
+    return Tape(
+        aligned_scratch(rows * _SPACING * LANES),
+        aligned_scratch(columns * _SPACING * LANES),
+        np.zeros(1, np.int64),
+    )
 
 
 @_compiled
@@ -46,11 +61,14 @@ def note_value(tape, column, value):
 
 @_compiled
 def add_products(tape, row, next_row, columns, first, last, sums, at, next_weight):
-    """For the four rows row, row + next_row, … and all columns[first:last]: the sum over the tape of their products
-    is added to sums[at + e], sums[at + next_weight + e], …, e from first to last."""
+    """For the four rows row, row + next_row, … and all columns[first:last]: the sum over the tape
+    of their products is added to sums[at + e], sums[at + next_weight + e], …, e from first to
+    last."""
     e = first
     while e + 4 <= last:
-        a, b, c, d = _four_by_four(tape, row, next_row, columns[e], columns[e + 1], columns[e + 2], columns[e + 3])
+        a, b, c, d = _four_by_four(
+            tape, row, next_row, columns[e], columns[e + 1], columns[e + 2], columns[e + 3]
+        )
         _add_four(sums, at + e, next_weight, a)
         _add_four(sums, at + e + 1, next_weight, b)
         _add_four(sums, at + e + 2, next_weight, c)
@@ -95,7 +113,12 @@ def _four_by_four(tape, row, next_row, j0, j1, j2, j3):
     for t in range(tape.filled[0]):
         g0, g1 = load(grads, at + t), load(grads, at + step + t)
         g2, g3 = load(grads, at + 2 * step + t), load(grads, at + 3 * step + t)
-        a, b, c, d = load(values, at_a + t), load(values, at_b + t), load(values, at_c + t), load(values, at_d + t)
+        a, b, c, d = (
+            load(values, at_a + t),
+            load(values, at_b + t),
+            load(values, at_c + t),
+            load(values, at_d + t),
+        )
         a0, a1, a2, a3 = fma(g0, a, a0), fma(g1, a, a1), fma(g2, a, a2), fma(g3, a, a3)
         b0, b1, b2, b3 = fma(g0, b, b0), fma(g1, b, b1), fma(g2, b, b2), fma(g3, b, b3)
         c0, c1, c2, c3 = fma(g0, c, c0), fma(g1, c, c1), fma(g2, c, c2), fma(g3, c, c3)

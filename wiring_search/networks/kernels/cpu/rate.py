@@ -21,7 +21,18 @@ from wiring_search.networks.kernels.cpu.dispatch import (
     prepare_field,
     stands_behind,
 )
-from wiring_search.networks.kernels.cpu.simd import LANES, add, aligned_scratch, entry, fma, load, splat, store, tanh, total
+from wiring_search.networks.kernels.cpu.simd import (
+    LANES,
+    add,
+    aligned_scratch,
+    entry,
+    fma,
+    load,
+    splat,
+    store,
+    tanh,
+    total,
+)
 
 _compiled = njit(error_model="numpy")
 

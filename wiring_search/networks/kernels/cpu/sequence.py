@@ -1,14 +1,17 @@
-"""A candidate through a sequence, compiled: one tile of sixteen samples, forward and backward, any kind of neuron.
+"""A candidate through a sequence, compiled: one tile of sixteen samples, forward and backward, any
+kind of neuron.
 
-Each time step: the memory's cells where there is a memory, the input map, the neurons (`dispatch.advance`), the
-readout. Forward keeps the state at the start of every time step, O(T), not O(T × steps). Backward takes time steps
-from the last to the first and runs each again from the kept state.
+Each time step: the memory's cells where there is a memory, the input map, the neurons
+(`dispatch.advance`), the readout. Forward keeps the state at the start of every time step, O(T),
+not O(T × steps). Backward takes time steps from the last to the first and runs each again from the
+kept state.
 
-In a sample for which no time passes (padding, or a step that is missing) the neurons compute with elapsed time 1 and
-the result is thrown away: the state is held, and a gradient of 0 goes in, so that nothing comes out.
+In a sample for which no time passes (padding, or a step that is missing) the neurons compute with
+elapsed time 1 and the result is thrown away: the state is held, and a gradient of 0 goes in, so
+that nothing comes out.
 
-`own` is the candidate's block of the flat parameter vector, `c` its record in the layout's table; `kind` = (marker of
-the neurons, marker of the memory).
+`own` is the candidate's block of the flat parameter vector, `c` its record in the layout's table;
+`kind` = (marker of the neurons, marker of the memory).
 """
 
 import numpy as np
@@ -24,7 +27,17 @@ from wiring_search.networks.kernels.cpu.dispatch import (
     remember_finish,
     remember_prepare,
 )
-from wiring_search.networks.kernels.cpu.simd import LANES, add, aligned_scratch, fma, load, splat, store, total, where_positive
+from wiring_search.networks.kernels.cpu.simd import (
+    LANES,
+    add,
+    aligned_scratch,
+    fma,
+    load,
+    splat,
+    store,
+    total,
+    where_positive,
+)
 
 _compiled = njit(error_model="numpy")
 FROM_STATE, AS_INPUT = 1, 2  # the forms of memory, places in `candidate.MEMORIES`
@@ -59,7 +72,9 @@ def forward_item(kind, c, edges, own, x, elapsed, state, y, final, history):
 
 
 @_compiled
-def backward_item(kind, c, edges, own, x, elapsed, history, grad_y, grad_state, grad_own, grad_x, grad_elapsed):
+def backward_item(
+    kind, c, edges, own, x, elapsed, history, grad_y, grad_state, grad_own, grad_x, grad_elapsed
+):
     """grad_state: ∂ of the final state on the way in, of the initial one on the way out."""
     neurons, memory = kind
     time_steps = len(elapsed) // LANES
@@ -88,19 +103,35 @@ def backward_item(kind, c, edges, own, x, elapsed, history, grad_y, grad_state, 
             remember(memory, c, own, x_now, features, before, cells_after, cells)
         sensory = _sensory_values(memory, c, own, x_now, features, u, cells)
         start = cells.shown if c.memory == FROM_STATE else before
-        grad_dt = advance_back(neurons, c, edges, own, work, dt, sensory, start, grad_state, grad_u, sums)
+        grad_dt = advance_back(
+            neurons, c, edges, own, work, dt, sensory, start, grad_state, grad_u, sums
+        )
         if c.memory == FROM_STATE:
             cells.grad_shown[:] = grad_state[:at_cells]
             grad_state[:at_cells] = 0.0
         elif c.memory == AS_INPUT:
             cells.grad_shown[:] = grad_u
         if c.memory > 0:
-            remember_back(memory, c, own, x_now, features, before, cells_after, cells, grad_state, sums, grad_x_now)
+            remember_back(
+                memory,
+                c,
+                own,
+                x_now,
+                features,
+                before,
+                cells_after,
+                cells,
+                grad_state,
+                sums,
+                grad_x_now,
+            )
         if c.memory != AS_INPUT:
             _input_map_back(c, own, x_now, features, grad_u, sums, grad_x_now)
         _add_held(c.neurons + c.cells, grad_state, held)
         if len(grad_elapsed) > 0:
-            store(grad_elapsed, t, where_positive(load(elapsed, t), grad_dt, splat(np.float32(0.0))))
+            store(
+                grad_elapsed, t, where_positive(load(elapsed, t), grad_dt, splat(np.float32(0.0)))
+            )
     finish(neurons, c, edges, own, work, sums, grad_own)
     if c.memory > 0:
         remember_finish(memory, c, features, cells, sums)

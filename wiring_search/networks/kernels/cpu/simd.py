@@ -1,9 +1,9 @@
 """Sixteen float32 lanes as one value inside numba functions.
 
-A compiler asked to vectorise `for lane in range(16)` keeps sums in memory or gives up on the way; a value that *is* a
-vector stays in registers. `Lanes` is an LLVM `<16 x float>`: LLVM legalises it to whatever the processor has (one
-AVX-512 register, two AVX registers, four NEON registers), so the same file runs everywhere. Only what the kernels
-need is here:
+A compiler asked to vectorise `for lane in range(16)` keeps sums in memory or gives up on the way; a
+value that *is* a vector stays in registers. `Lanes` is an LLVM `<16 x float>`: LLVM legalises it to
+whatever the processor has (one AVX-512 register, two AVX registers, four NEON registers), so the
+same file runs everywhere. Only what the kernels need is here:
 
     load(array, i), store(array, i, v)   lanes i·16 … i·16+15 of a flat float32 array that `aligned` made
     entry(array, i)                      the scalar array[i]
@@ -48,8 +48,8 @@ class _LanesModel(models.PrimitiveModel):
 
 
 def aligned(size: int) -> np.ndarray:
-    """An uninitialised float32 array of `size` numbers that starts on a 64-byte boundary, as `load` and `store`
-    require."""
+    """An uninitialised float32 array of `size` numbers that starts on a 64-byte boundary, as `load`
+    and `store` require."""
     raw = np.empty(size + LANES, np.float32)
     start = (-(raw.ctypes.data // 4)) % LANES
     return raw[start : start + size]
@@ -76,7 +76,11 @@ def _as_lanes(context, builder, kind, value):
 
 def _llvm(builder, name: str, result, arguments, fastmath=()):
     signature = ir.FunctionType(result, [a.type for a in arguments])
-    return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), arguments, fastmath=fastmath)
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, signature, name),
+        arguments,
+        fastmath=fastmath,
+    )
 
 
 def _address(context, builder, array_type, array, index_type, index):
@@ -104,7 +108,9 @@ def store(typingctx, array, i, value):
 
     def codegen(context, builder, sig, args):
         value = _as_lanes(context, builder, sig.args[2], args[2])
-        written = builder.store(value, _address(context, builder, sig.args[0], args[0], sig.args[1], args[1]))
+        written = builder.store(
+            value, _address(context, builder, sig.args[0], args[0], sig.args[1], args[1])
+        )
         written.align = 4 * LANES
         return context.get_dummy_value()
 
@@ -113,13 +119,16 @@ def store(typingctx, array, i, value):
 
 @intrinsic
 def entry(typingctx, array, i):
-    """array[i] of a flat array without Python's negative indices, whose test would stand in every inner loop."""
+    """array[i] of a flat array without Python's negative indices, whose test would stand in every
+    inner loop."""
     result = types.intp if isinstance(array.dtype, types.Integer) else array.dtype
 
     def codegen(context, builder, sig, args):
         data = context.make_array(sig.args[0])(context, builder, args[0]).data
         index = context.cast(builder, args[1], sig.args[1], types.intp)
-        return context.cast(builder, builder.load(builder.gep(data, [index])), sig.args[0].dtype, result)
+        return context.cast(
+            builder, builder.load(builder.gep(data, [index])), sig.args[0].dtype, result
+        )
 
     return result(array, i), codegen
 
@@ -139,7 +148,9 @@ def fma(typingctx, a, b, c):
     """a·b + c, rounded once."""
 
     def codegen(context, builder, sig, args):
-        values = [_as_lanes(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True)]
+        values = [
+            _as_lanes(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True)
+        ]
         return _llvm(builder, f"llvm.fma.v{LANES}f32", _VECTOR, values)
 
     return lanes(a, b, c), codegen
@@ -150,7 +161,9 @@ def where_positive(typingctx, h, a, b):
     """a where h > 0, else b."""
 
     def codegen(context, builder, sig, args):
-        h, a, b = (_as_lanes(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True))
+        h, a, b = (
+            _as_lanes(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True)
+        )
         return builder.select(builder.fcmp_ordered(">", h, _constant(0.0)), a, b)
 
     return lanes(h, a, b), codegen
@@ -168,8 +181,15 @@ def total(typingctx, value):
     return types.float32(value), codegen
 
 
-# 2^f on [−½, ½], the constant term fixed at 1: a least-maximum fit, relative error 1.9e-7 in float32.
-_EXP2 = (0.6931470036506653, 0.24022242426872253, 0.05550733581185341, 0.009671512991189957, 0.001326472731307149)
+# 2^f on [−½, ½], the constant term fixed at 1: a least-maximum fit, relative error 1.9e-7 in
+# float32.
+_EXP2 = (
+    0.6931470036506653,
+    0.24022242426872253,
+    0.05550733581185341,
+    0.009671512991189957,
+    0.001326472731307149,
+)
 _ROUND = 12582912.0  # 1.5·2^23: adding it leaves the nearest integer in the low bits of the float
 
 
@@ -192,7 +212,9 @@ def logistic2(typingctx, t):
     """1 / (1 + 2^t), lane by lane; NaN stays NaN."""
 
     def codegen(context, builder, sig, args):
-        return builder.fdiv(_constant(1.0), builder.fadd(_power_of_two(builder, args[0]), _constant(1.0)))
+        return builder.fdiv(
+            _constant(1.0), builder.fadd(_power_of_two(builder, args[0]), _constant(1.0))
+        )
 
     return lanes(t), codegen
 
@@ -221,7 +243,9 @@ def _binary(instruction: str):
     @intrinsic
     def operation(typingctx, a, b):
         def codegen(context, builder, sig, args):
-            a, b = (_as_lanes(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True))
+            a, b = (
+                _as_lanes(context, builder, kind, x) for kind, x in zip(sig.args, args, strict=True)
+            )
             return getattr(builder, instruction)(a, b)
 
         return lanes(a, b), codegen

@@ -1,6 +1,7 @@
 """One Adam step for a whole pack in Triton: `adam` on the device, one program a candidate.
 
-Nothing is read back: who is lost, because its gradient or loss is not finite, is noted in `alive` on the device.
+Nothing is read back: who is lost, because its gradient or loss is not finite, is noted in `alive`
+on the device.
 """
 
 import triton
@@ -43,7 +44,8 @@ def adam_step(
     TINY: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """starts: (P + 1,) where blocks start. first, second: running moments. step: 1 for the first one, one a candidate."""
+    """starts: (P + 1,) where blocks start. first, second: running moments. step: 1 for the first
+    one, one a candidate."""
     p = tl.program_id(0)
     start, end = tl.load(starts + p), tl.load(starts + p + 1)
     squared = tl.zeros([BLOCK], tl.float64)
@@ -62,10 +64,15 @@ def adam_step(
     if goes_on:
         count = tl.load(step + p) + 1
         tl.store(step + p, count)
-        # In double precision, as the CPU does: β to a large power is near 1 − 1 and needs its digits.
+        # In double precision, as the CPU does: β to a large power is near 1 − 1 and needs its
+        # digits.
         counted = count.to(tl.float64)
-        correction1 = (1.0 - tl.exp(counted * tl.log(tl.full([], BETA1, tl.float64)))).to(tl.float32)
-        correction2 = (1.0 - tl.exp(counted * tl.log(tl.full([], BETA2, tl.float64)))).to(tl.float32)
+        correction1 = (1.0 - tl.exp(counted * tl.log(tl.full([], BETA1, tl.float64)))).to(
+            tl.float32
+        )
+        correction2 = (1.0 - tl.exp(counted * tl.log(tl.full([], BETA2, tl.float64)))).to(
+            tl.float32
+        )
         scale = tl.minimum(1.0, largest_norm / (tl.sqrt(total) + 1e-12)).to(tl.float32)
         rate = tl.load(learning_rates + p)
         for at in range(start, end, BLOCK):

@@ -1,19 +1,22 @@
-"""Euler, Heun and RK4 in Triton, over the right-hand sides of LTC and of the rate neurons, forward and backward.
+"""Euler, Heun and RK4 in Triton, over the right-hand sides of LTC and of the rate neurons, forward
+and backward.
 
-Programs, lanes, rows and pieces of memory are as in `ltc_gpu`; the methods, and how gradients go back through their stages or
-by the adjoint, as in `explicit_cpu`. A time step of h sub-steps with s stages is E = h·s evaluations of the right-hand side, one
-after the other. What is counted by evaluations is laid out in the order of time, so that both gradients are one loop from the
-last evaluation to the first:
+Programs, lanes, rows and pieces of memory are as in `ltc_gpu`; the methods, and how gradients go
+back through their stages or by the adjoint, as in `explicit_cpu`. A time step of h sub-steps with s
+stages is E = h·s evaluations of the right-hand side, one after the other. What is counted by
+evaluations is laid out in the order of time, so that both gradients are one loop from the last
+evaluation to the first:
 
     bptt      evaluation q stands at row q of z, where it was when the time step is run again
     adjoint   evaluation q stands at row q + 1: the first of a sub-step at its end, which is the start of the next one, and
               the others, each from the one before, at rows that the stages of the first run have no more use for
 
-Both make, with δ = ∂v' and the stage that was walked before, ∂slope = h (b δ + c ∂z_before); c, `CARRY`, is the a of stage s + 1
-for bptt and b_s a_s / b_{s−1} for the adjoint. No time passing is h = 0, which holds a state and its gradient.
+Both make, with δ = ∂v' and the stage that was walked before, ∂slope = h (b δ + c ∂z_before); c,
+`CARRY`, is the a of stage s + 1 for bptt and b_s a_s / b_{s−1} for the adjoint. No time passing is
+h = 0, which holds a state and its gradient.
 
-The right-hand sides are `field_gpu`'s: K sums over a neuron's synapses, which are kept of each evaluation for the way back, where
-their ∂ takes their place, and one number of its own, its leak.
+The right-hand sides are `field_gpu`'s: K sums over a neuron's synapses, which are kept of each
+evaluation for the way back, where their ∂ takes their place, and one number of its own, its leak.
 
 Pieces of memory, in rows of LANES numbers. Forward (`forward_rows`):
 
@@ -94,8 +97,9 @@ def _of_stage(NUMBERS: tl.constexpr, stage):
 
 @triton.jit
 def _evaluate(cell, stage, z, new, start, moved, kept, apart, h, NEURON, AHEAD, WEIGHTS):
-    """One evaluation in all rows: the sums are kept, and what comes next goes to `new`: the next stage, or the state after the
-    sub-step. z, new, start, moved: own rows of neurons; start: of the sub-step, moved: what it has come to."""
+    """One evaluation in all rows: the sums are kept, and what comes next goes to `new`: the next
+    stage, or the state after the sub-step. z, new, start, moved: own rows of neurons; start: of the
+    sub-step, moved: what it has come to."""
     block, neurons, slices, edges, outer, who = cell
     rows, first_slice, end_slice = slices
     stages: tl.constexpr = len(WEIGHTS)
@@ -105,15 +109,22 @@ def _evaluate(cell, stage, z, new, start, moved, kept, apart, h, NEURON, AHEAD, 
         first, second = inner_sums(edges, slice_, i, neurons, z, outer, who, NEURON)
         store_sums(kept, apart, i, first, second, here, who, NEURON)
         v = tl.load(own_rows(z, i, who))
-        slope = slope_of(first, second, v, tl.load(block + at_leak(neurons, NEURON) + i)[:, None], NEURON)
+        slope = slope_of(
+            first, second, v, tl.load(block + at_leak(neurons, NEURON) + i)[:, None], NEURON
+        )
         if stages == 1:
             after = v + h * slope
         else:
             started = tl.load(own_rows(tl.where(stage == 0, z, start), i, who))
-            after = tl.load(own_rows(tl.where(stage == 0, z, moved), i, who)) + h * _of_stage(WEIGHTS, stage) * slope
+            after = (
+                tl.load(own_rows(tl.where(stage == 0, z, moved), i, who))
+                + h * _of_stage(WEIGHTS, stage) * slope
+            )
             tl.store(own_rows(start, i, who), started, mask=here)
             tl.store(own_rows(moved, i, who), after, mask=here)
-            after = tl.where(stage == stages - 1, after, started + h * _of_stage(AHEAD, stage) * slope)
+            after = tl.where(
+                stage == stages - 1, after, started + h * _of_stage(AHEAD, stage) * slope
+            )
         tl.store(own_rows(new, i, who), after, mask=here)
 
 
@@ -173,7 +184,19 @@ def forward(
         h, passes = dt / steps, dt > 0
         before, after = states + t * of_state, states + (t + 1) * of_state
         x_now = x + t * features * batch
-        begin, seen = enter(own, input_map, memory, x_now, before, after + row, remembered, values, passes, who, MEMORY)
+        begin, seen = enter(
+            own,
+            input_map,
+            memory,
+            x_now,
+            before,
+            after + row,
+            remembered,
+            values,
+            passes,
+            who,
+            MEMORY,
+        )
         outer_sums(own + at_params, neurons, slices, sensory_edges, seen, outer, who, NEURON)
         tl.debug_barrier()
         for q in range(steps * stages):
@@ -181,14 +204,20 @@ def forward(
             new = tl.where(q == steps * stages - 1, after, turns + ((q + 1) % 2) * row)
             _evaluate(cell, q % stages, z, new, start, moved, kept, row, h, NEURON, AHEAD, WEIGHTS)
             tl.debug_barrier()
-        if MEMORY == FROM_STATE:  # where no time passes the state is held, not what the memory shows
+        if (
+            MEMORY == FROM_STATE
+        ):  # where no time passes the state is held, not what the memory shows
             for slice_ in range(first_slice, end_slice):
                 i, real = rows_of(rows, slice_)
-                v = tl.where(passes, tl.load(own_rows(after, i, who)), tl.load(own_rows(before, i, who)))
+                v = tl.where(
+                    passes, tl.load(own_rows(after, i, who)), tl.load(own_rows(before, i, who))
+                )
                 tl.store(own_rows(after, i, who), v, mask=real[:, None])
             tl.debug_barrier()
         if t >= time_steps - shown:
-            y_now = y + ((candidate * shown + t - (time_steps - shown)) * outputs).to(tl.int64) * batch
+            y_now = (
+                y + ((candidate * shown + t - (time_steps - shown)) * outputs).to(tl.int64) * batch
+            )
             readout(own, at_output, motors, outputs, after, y_now, who, LINEAR)
     give_rows(states + time_steps * of_state, final, at_state, neurons + cells, who)
 
@@ -208,7 +237,8 @@ def backward(
     elapsed,  # (T, B)
     history,  # what `forward` worked in
     grad_y,  # (candidates, shown, outputs, B)
-    grad_state,  # (states of all, B): ∂ of the final state on the way in, of the initial one on the way out
+    # (states of all, B): ∂ of the final state on the way in, of the initial one on the way out
+    grad_state,
     grad_own,  # (tiles, parameters), holds 0: of neurons and maps
     sums,  # (tiles, numbers of a synapse, places), holds 0; see the `gather` of each neuron
     sensory_sums,
@@ -236,7 +266,11 @@ def backward(
     record = table + candidate * COLUMNS
     neurons, sensory, motors, steps, projected = sizes(record)
     at_params, at_input, at_output = tl.load(record + 5), tl.load(record + 6), tl.load(record + 7)
-    at_work, at_state, memory = tl.load(record + 10), tl.load(record + 16), memory_of(record, features)
+    at_work, at_state, memory = (
+        tl.load(record + 10),
+        tl.load(record + 16),
+        memory_of(record, features),
+    )
     input_map = at_input, projected, sensory, features
     first_slice, end_slice = slices_of(record, 11)
     first_out, end_out = slices_of(record, 12)
@@ -286,19 +320,49 @@ def backward(
         h, passes = dt[None, :] / steps, (dt > 0)[None, :]
         x_now, before = x + t * features * batch, states + t * of_state
         if t >= time_steps - shown:
-            grad_y_now = grad_y + ((candidate * shown + t - (time_steps - shown)) * outputs).to(tl.int64) * batch
-            readout_back(own, grad_own, at_output, motors, outputs, before + of_state, grad_y_now, grad_v, who, LINEAR)
-        begin, seen = enter_again(own, input_map, memory, x_now, before, remembered, values, passes, who, MEMORY)
+            grad_y_now = (
+                grad_y
+                + ((candidate * shown + t - (time_steps - shown)) * outputs).to(tl.int64) * batch
+            )
+            readout_back(
+                own,
+                grad_own,
+                at_output,
+                motors,
+                outputs,
+                before + of_state,
+                grad_y_now,
+                grad_v,
+                who,
+                LINEAR,
+            )
+        begin, seen = enter_again(
+            own, input_map, memory, x_now, before, remembered, values, passes, who, MEMORY
+        )
         for slice_ in range(first_slice, end_slice):
             i, real = rows_of(rows, slice_)
             tl.store(own_rows(z_of, i, who), tl.load(own_rows(begin, i, who)), mask=real[:, None])
         tl.debug_barrier()
         outer_sums(block, neurons, slices, sensory_edges, seen, outer, who, NEURON)
         tl.debug_barrier()
-        # The evaluations again, each one's state and sums kept; the rows of δ and ∂z are free until then …
+        # The evaluations again, each one's state and sums kept; the rows of δ and ∂z are free until
+        # then …
         for q in range(evaluations):
             z, kept_now = z_of + q * row, kept + q * row
-            _evaluate(cell, q % stages, z, z + row, delta_of, grad_z, kept_now, apart, h, NEURON, AHEAD, WEIGHTS)
+            _evaluate(
+                cell,
+                q % stages,
+                z,
+                z + row,
+                delta_of,
+                grad_z,
+                kept_now,
+                apart,
+                h,
+                NEURON,
+                AHEAD,
+                WEIGHTS,
+            )
             tl.debug_barrier()
         # … and back through them, along the synapses that leave each neuron.
         grad_h = tl.zeros([LANES], tl.float32)
@@ -322,16 +386,24 @@ def backward(
                 if stages > 1:
                     tl.store(own_rows(delta_of, i, who), delta, mask=here)
                     of_slope += tl.where(begins, 0.0, carry * tl.load(own_rows(grad_z, i, who)))
-                of_first, of_second, of_z, of_leak = slope_back(first, second, v, leak, slope, h * of_slope, NEURON)
+                of_first, of_second, of_z, of_leak = slope_back(
+                    first, second, v, leak, slope, h * of_slope, NEURON
+                )
                 store_sums(kept_now, apart, i, of_first, of_second, here, who, NEURON)
                 tl.store(own_rows(grad_z, i, who), of_z, mask=here)
                 add(own_rows(total_leak, i, who), of_leak, here)
                 if INPUTS:
                     grad_h += tl.sum(tl.where(here, slope * of_slope, 0.0), axis=0)
                 if ADJOINT and stages > 1:
-                    if stage < stages - 1:  # on to the next one, from the end of the sub-step, `stage` rows ahead
+                    if (
+                        stage < stages - 1
+                    ):  # on to the next one, from the end of the sub-step, `stage` rows ahead
                         ended = tl.load(own_rows(z + stage * row, i, who))
-                        tl.store(own_rows(z - row, i, who), ended - h * _of_stage(AHEAD, stage) * slope, mask=here)
+                        tl.store(
+                            own_rows(z - row, i, who),
+                            ended - h * _of_stage(AHEAD, stage) * slope,
+                            mask=here,
+                        )
             tl.debug_barrier()
             for slice_ in range(first_out, end_out):
                 j, real = rows_of(outgoing_rows, slice_)
@@ -340,7 +412,8 @@ def backward(
                 tl.store(own_rows(grad_z, j, who), grad, mask=real[:, None])
                 add(own_rows(grad_v, j, who), grad, real[:, None])
             tl.debug_barrier()
-        # The gradients of the synapses, over all evaluations at once, and what the outer part has seen of them.
+        # The gradients of the synapses, over all evaluations at once, and what the outer part has
+        # seen of them.
         for slice_ in range(first_slice, end_slice):
             i, real = rows_of(rows, slice_)
             here = real[:, None]
@@ -365,11 +438,28 @@ def backward(
         now = candidate.to(tl.int64) * time_steps + t
         grad_x_now = grad_x + now * features * batch
         leave(
-            *(own, grad_own, input_map, memory, x_now, grad_x_now, before, grad_v, grad_values, remembered, passes, who),
+            *(
+                own,
+                grad_own,
+                input_map,
+                memory,
+                x_now,
+                grad_x_now,
+                before,
+                grad_v,
+                grad_values,
+                remembered,
+                passes,
+                who,
+            ),
             *(MEMORY, INPUTS),
         )
         if INPUTS:
-            tl.store(grad_elapsed + now * batch + who[1], tl.where(dt > 0, grad_h / steps, 0.0), mask=who[2])
+            tl.store(
+                grad_elapsed + now * batch + who[1],
+                tl.where(dt > 0, grad_h / steps, 0.0),
+                mask=who[2],
+            )
         tl.debug_barrier()
 
     give_rows(grad_v, grad_state, at_state, neurons + cells, who)
@@ -378,4 +468,6 @@ def backward(
         first, second = load_sums(totals, row, i, who, NEURON)
         of_first, of_second = tl.sum(first, axis=1), tl.sum(second, axis=1)
         of_leak = tl.sum(tl.load(own_rows(total_leak, i, who)), axis=1)
-        own_back(block, grad_own + at_params, i, real, neurons, of_first, of_second, of_leak, NEURON)
+        own_back(
+            block, grad_own + at_params, i, real, neurons, of_first, of_second, of_leak, NEURON
+        )

@@ -4,10 +4,10 @@
     CT-RNN       tanh(p) − v/τ        one sum, which is kept as tanh(p), and its leak τ
     neural ODE   tanh(p)              one, and no leak
 
-so what `explicit_gpu` sees is: sums of a neuron, `first` and `second` (twice the same where there is one), and a leak. The
-derivatives stand in `ltc_field_cpu` and `rate_cpu`; what runs along synapses in `ltc_gpu` and `rate_gpu`. NEURON, the kind's
-name, is known when a kernel is compiled. Sums are rows of a candidate's own memory, the second ones `apart` numbers behind the
-first.
+so what `explicit_gpu` sees is: sums of a neuron, `first` and `second` (twice the same where there
+is one), and a leak. The derivatives stand in `ltc_field_cpu` and `rate_cpu`; what runs along
+synapses in `ltc_gpu` and `rate_gpu`. NEURON, the kind's name, is known when a kernel is compiled.
+Sums are rows of a candidate's own memory, the second ones `apart` numbers behind the first.
 """
 
 import triton
@@ -51,7 +51,10 @@ def outer_sums(block, neurons, slices, sensory_edges, values, outer, who, NEURON
 def inner_sums(edges, slice_, i, neurons, z, outer, who, NEURON: tl.constexpr):
     """The sums of a slice's rows i from all rows of z; twice the same where there is one."""
     if NEURON == "ltc":
-        driving, conductance = tl.load(own_rows(outer, i, who)), tl.load(own_rows(outer, neurons + i, who))
+        driving, conductance = (
+            tl.load(own_rows(outer, i, who)),
+            tl.load(own_rows(outer, neurons + i, who)),
+        )
         return ltc_gpu.currents(edges, slice_, z, driving, conductance, who)
     else:
         rise = tanh(rate_gpu.weighted(edges, slice_, z, tl.load(own_rows(outer, i, who)), who))
@@ -99,9 +102,12 @@ def slope_back(first, second, z, leak, slope, grad, NEURON: tl.constexpr):
 
 @triton.jit
 def leaving(edges, slice_, j, values, kept, apart, who, NEURON: tl.constexpr):
-    """What the synapses that leave rows j, a slice, carry back to them. kept: rows of the ∂ of sums."""
+    """What the synapses that leave rows j, a slice, carry back to them. kept: rows of the ∂ of
+    sums."""
     if NEURON == "ltc":
-        return ltc_gpu.leaving(edges, slice_, tl.load(own_rows(values, j, who)), kept, kept + apart, who)
+        return ltc_gpu.leaving(
+            edges, slice_, tl.load(own_rows(values, j, who)), kept, kept + apart, who
+        )
     else:
         return rate_gpu.weighted(edges, slice_, kept, zeros(who), who)
 
@@ -116,8 +122,11 @@ def gather(edges, slice_, i, values, kept, apart, row, repeats, sums, who, NEURO
 
 
 @triton.jit
-def own_back(block, grad_block, i, real, neurons, of_first, of_second, of_leak, NEURON: tl.constexpr):
-    """The gradients of the numbers that rows i have of their own. of_first, of_second: of their outer sums."""
+def own_back(
+    block, grad_block, i, real, neurons, of_first, of_second, of_leak, NEURON: tl.constexpr
+):
+    """The gradients of the numbers that rows i have of their own. of_first, of_second: of their
+    outer sums."""
     if NEURON == "ltc":
         gleak, vleak = tl.load(block + i), tl.load(block + neurons + i)
         tl.store(grad_block + i, vleak * of_first + of_second, mask=real)

@@ -1,14 +1,16 @@
-"""Mixed memory in Triton: the LSTM of `neurons.memory`, one time step at a time. `memory_cpu` has the derivatives.
+"""Mixed memory in Triton: the LSTM of `neurons.memory`, one time step at a time. `memory_cpu` has
+the derivatives.
 
-Its weights are dense, 4 × cells × (features + neurons), rows of (i, g, f, o) one after the other. The cells of a block are the
-rows of a program; what they read comes one number a lane at a time.
+Its weights are dense, 4 × cells × (features + neurons), rows of (i, g, f, o) one after the other.
+The cells of a block are the rows of a program; what they read comes one number a lane at a time.
 
 A candidate's own rows for a memory of K cells, `cells` in these functions:
 
     tanh(i), s(g), s(f), s(o), then ∂ of i, g, f, o │ tanh(c') │ m, what is shown │ ∂m
 
-`memory` is (at_memory, cells, features, neurons): where the weights start in the parameters, and the sizes. What kernels call is
-`enter` and `leave`, which run the input map too where the memory does not stand in its place.
+`memory` is (at_memory, cells, features, neurons): where the weights start in the parameters, and
+the sizes. What kernels call is `enter` and `leave`, which run the input map too where the memory
+does not stand in its place.
 """
 
 import triton
@@ -54,7 +56,9 @@ def _take_grad_shown(cells, count, grad, passes, who):
     for block in range(tl.cdiv(count, ROWS)):
         i, real = block_of(block, count)
         value = tl.load(own_rows(grad, i, who))
-        tl.store(own_rows(cells, 6 * count + i, who), tl.where(passes, value, 0.0), mask=real[:, None])
+        tl.store(
+            own_rows(cells, 6 * count + i, who), tl.where(passes, value, 0.0), mask=real[:, None]
+        )
         tl.store(own_rows(grad, i, who), tl.where(passes, 0.0, value), mask=real[:, None])
 
 
@@ -71,8 +75,8 @@ def _shared_row(base, row, who):
 
 @triton.jit
 def _remember(own, memory, x_now, states, new_cells, cells, passes, who):
-    """The new cells, held in samples for which no time passes, and what the memory shows. states: own rows of the neurons, then of
-    the old cells; x_now: (features, batch)."""
+    """The new cells, held in samples for which no time passes, and what the memory shows. states:
+    own rows of the neurons, then of the old cells; x_now: (features, batch)."""
     at_memory, count, features, neurons = memory
     at_h = at_memory + 4 * count * features
     at_b = at_h + 4 * count * neurons
@@ -84,13 +88,21 @@ def _remember(own, memory, x_now, states, new_cells, cells, passes, who):
         d = zeros(who) + tl.load(own + at_b + 2 * count + i)[:, None]
         e = zeros(who) + tl.load(own + at_b + 3 * count + i)[:, None]
         for f in range(features):
-            value, at, gate = _shared_row(x_now, f, who), own + at_memory + i * features + f, count * features
+            value, at, gate = (
+                _shared_row(x_now, f, who),
+                own + at_memory + i * features + f,
+                count * features,
+            )
             a += value * tl.load(at)[:, None]
             b += value * tl.load(at + gate)[:, None]
             d += value * tl.load(at + 2 * gate)[:, None]
             e += value * tl.load(at + 3 * gate)[:, None]
         for j in range(neurons):
-            value, at, gate = _own_row(states, j, who), own + at_h + i * neurons + j, count * neurons
+            value, at, gate = (
+                _own_row(states, j, who),
+                own + at_h + i * neurons + j,
+                count * neurons,
+            )
             a += value * tl.load(at)[:, None]
             b += value * tl.load(at + gate)[:, None]
             d += value * tl.load(at + 2 * gate)[:, None]
@@ -109,9 +121,22 @@ def _remember(own, memory, x_now, states, new_cells, cells, passes, who):
 
 
 @triton.jit
-def _remember_back(own, grad_own, memory, x_now, grad_x_now, states, grad_states, cells, passes, who, INPUTS: tl.constexpr):
-    """From ∂m, in the cells' rows, and ∂ of the new cells, in grad_states behind the neurons: ∂ of the neurons, added there, and of
-    the old cells, written there, which stays as it is where no time passes. grad_x_now is added to where INPUTS."""
+def _remember_back(
+    own,
+    grad_own,
+    memory,
+    x_now,
+    grad_x_now,
+    states,
+    grad_states,
+    cells,
+    passes,
+    who,
+    INPUTS: tl.constexpr,
+):
+    """From ∂m, in the cells' rows, and ∂ of the new cells, in grad_states behind the neurons: ∂ of
+    the neurons, added there, and of the old cells, written there, which stays as it is where no
+    time passes. grad_x_now is added to where INPUTS."""
     at_memory, count, features, neurons = memory
     at_h = at_memory + 4 * count * features
     at_b = at_h + 4 * count * neurons
@@ -119,25 +144,45 @@ def _remember_back(own, grad_own, memory, x_now, grad_x_now, states, grad_states
         i, real = block_of(block, count)
         here = real[:, None]
         value, write = tl.load(own_rows(cells, i, who)), tl.load(own_rows(cells, count + i, who))
-        keep, show = tl.load(own_rows(cells, 2 * count + i, who)), tl.load(own_rows(cells, 3 * count + i, who))
-        squashed, grad_m = tl.load(own_rows(cells, 4 * count + i, who)), tl.load(own_rows(cells, 6 * count + i, who))
+        keep, show = (
+            tl.load(own_rows(cells, 2 * count + i, who)),
+            tl.load(own_rows(cells, 3 * count + i, who)),
+        )
+        squashed, grad_m = (
+            tl.load(own_rows(cells, 4 * count + i, who)),
+            tl.load(own_rows(cells, 6 * count + i, who)),
+        )
         grad_new = tl.load(own_rows(grad_states, neurons + i, who))
         grad_c = tl.where(passes, grad_new, 0.0) + grad_m * show * (1.0 - squashed * squashed)
         old = tl.load(own_rows(states, neurons + i, who))
-        tl.store(own_rows(grad_states, neurons + i, who), tl.where(passes, grad_c * keep, grad_new), mask=here)
+        tl.store(
+            own_rows(grad_states, neurons + i, who),
+            tl.where(passes, grad_c * keep, grad_new),
+            mask=here,
+        )
         tl.store(own_rows(cells, i, who), grad_c * write * (1.0 - value * value), mask=here)
         tl.store(own_rows(cells, count + i, who), grad_c * value * write * (1.0 - write), mask=here)
         tl.store(own_rows(cells, 2 * count + i, who), grad_c * old * keep * (1.0 - keep), mask=here)
-        tl.store(own_rows(cells, 3 * count + i, who), grad_m * squashed * show * (1.0 - show), mask=here)
+        tl.store(
+            own_rows(cells, 3 * count + i, who), grad_m * squashed * show * (1.0 - show), mask=here
+        )
     tl.debug_barrier()
     for block in range(tl.cdiv(4 * count, ROWS)):
         r, real = block_of(block, 4 * count)
         grad = tl.load(own_rows(cells, r, who))
         add(grad_own + at_b + r, tl.sum(grad, axis=1), real)
         for f in range(features):
-            add(grad_own + at_memory + r * features + f, tl.sum(grad * _shared_row(x_now, f, who), axis=1), real)
+            add(
+                grad_own + at_memory + r * features + f,
+                tl.sum(grad * _shared_row(x_now, f, who), axis=1),
+                real,
+            )
         for j in range(neurons):
-            add(grad_own + at_h + r * neurons + j, tl.sum(grad * _own_row(states, j, who), axis=1), real)
+            add(
+                grad_own + at_h + r * neurons + j,
+                tl.sum(grad * _own_row(states, j, who), axis=1),
+                real,
+            )
     for block in range(tl.cdiv(neurons, ROWS)):
         j, real = block_of(block, neurons)
         grad = tl.load(own_rows(grad_states, j, who))
@@ -154,9 +199,22 @@ def _remember_back(own, grad_own, memory, x_now, grad_x_now, states, grad_states
 
 
 @triton.jit
-def enter(own, input_map, memory, x_now, before, new_cells, cells, values, passes, who, MEMORY: tl.constexpr):
-    """The start of a time step: own rows of the state from which the neurons start, and of the sensory values. before: rows of the
-    whole state; new_cells: rows for those; values: rows for what the input map gives."""
+def enter(
+    own,
+    input_map,
+    memory,
+    x_now,
+    before,
+    new_cells,
+    cells,
+    values,
+    passes,
+    who,
+    MEMORY: tl.constexpr,
+):
+    """The start of a time step: own rows of the state from which the neurons start, and of the
+    sensory values. before: rows of the whole state; new_cells: rows for those; values: rows for
+    what the input map gives."""
     start = before
     if MEMORY != NO_MEMORY:
         _remember(own, memory, x_now, before, new_cells, cells, passes, who)
@@ -171,7 +229,9 @@ def enter(own, input_map, memory, x_now, before, new_cells, cells, values, passe
 
 
 @triton.jit
-def enter_again(own, input_map, memory, x_now, before, cells, values, passes, who, MEMORY: tl.constexpr):
+def enter_again(
+    own, input_map, memory, x_now, before, cells, values, passes, who, MEMORY: tl.constexpr
+):
     """`enter` on the way back: the new cells are known already, and go where ∂m will be."""
     dump = cells + 6 * memory[1] * who[0].shape[0]
     return enter(own, input_map, memory, x_now, before, dump, cells, values, passes, who, MEMORY)
@@ -194,8 +254,8 @@ def leave(
     MEMORY: tl.constexpr,
     INPUTS: tl.constexpr,
 ):
-    """And back: from ∂ of that start, in the neurons' rows of grad_states, and ∂ of the sensory values, to ∂ of the whole state
-    before, in grad_states."""
+    """And back: from ∂ of that start, in the neurons' rows of grad_states, and ∂ of the sensory
+    values, to ∂ of the whole state before, in grad_states."""
     if MEMORY == FROM_STATE:
         _take_grad_shown(cells, memory[1], grad_states, passes, who)
     if MEMORY == AS_INPUT:
@@ -204,5 +264,17 @@ def leave(
         sensory_values_back(own, grad_own, input_map, x_now, grad_x_now, grad_values, who, INPUTS)
     if MEMORY != NO_MEMORY:
         tl.debug_barrier()
-        _remember_back(own, grad_own, memory, x_now, grad_x_now, before, grad_states, cells, passes, who, INPUTS)
+        _remember_back(
+            own,
+            grad_own,
+            memory,
+            x_now,
+            grad_x_now,
+            before,
+            grad_states,
+            cells,
+            passes,
+            who,
+            INPUTS,
+        )
     tl.debug_barrier()

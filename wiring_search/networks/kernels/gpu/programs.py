@@ -1,4 +1,5 @@
-"""Which GPU kernels a kind of neuron and solver has, and what they want of a pack: one frozen value a family."""
+"""Which GPU kernels a kind of neuron and solver has, and what they want of a pack: one frozen value
+a family."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,9 +26,10 @@ _MINUS_LOG2_E = -1.4426950408889634
 class Synapses:
     """What kernels read of a synapse. of_edge: the names of its parameters.
 
-    onto, back: from parameters (of_edge, places), 0 where a synapse is missing, to the constants (…, places) that kernels read
-    along those that reach a neuron and along those that leave a node. gradients: of the parameters (of_edge, edges), from these
-    and from what a kernel has summed over samples.
+    onto, back: from parameters (of_edge, places), 0 where a synapse is missing, to the constants
+    (…, places) that kernels read along those that reach a neuron and along those that leave a node.
+    gradients: of the parameters (of_edge, edges), from these and from what a kernel has summed over
+    samples.
     """
 
     of_edge: tuple[str, ...]
@@ -38,9 +40,10 @@ class Synapses:
 
 @dataclass(frozen=True)
 class Program:
-    """forward, backward: kernels, one launch a pack. forward_rows(neurons, sensory, time steps), backward_rows(neurons,
-    sensory, sub-steps): of LANES numbers, what a candidate is worked in. constants: what the kernels are compiled for. swept: whether
-    layers follow one another within a time step (`gpu_layout`)."""
+    """forward, backward: kernels, one launch a pack. forward_rows(neurons, sensory, time steps),
+    backward_rows(neurons, sensory, sub-steps): of LANES numbers, what a candidate is worked in.
+    constants: what the kernels are compiled for. swept: whether layers follow one another within a
+    time step (`gpu_layout`)."""
 
     synapses: Synapses
     forward: Any
@@ -55,7 +58,14 @@ def program_of(kind: Kind) -> Program | None:
     """None where there is no GPU kernel for packs of this kind."""
     if kind.neuron == "ltc" and kind.solver in ("semi-implicit", "closed-form"):
         constants = {"CLOSED": kind.solver == "closed-form"}
-        return Program(_LTC, ltc_gpu.forward, ltc_gpu.backward, ltc_gpu.forward_rows, ltc_gpu.backward_rows, constants)
+        return Program(
+            _LTC,
+            ltc_gpu.forward,
+            ltc_gpu.backward,
+            ltc_gpu.forward_rows,
+            ltc_gpu.backward_rows,
+            constants,
+        )
     if kind.neuron in SUMS and kind.solver in TABLEAUX:
         return _explicit(kind)
     if kind.neuron in _CFC and kind.solver == "closed-form":
@@ -82,7 +92,9 @@ def _explicit(kind: Kind) -> Program:
 def _cfc(variant: int) -> Program:
     weights = _plain(*(f"{head}_w" for head in HEADS[variant]))
     rows = cfc_gpu.forward_rows, cfc_gpu.backward_rows
-    return Program(weights, cfc_gpu.forward, cfc_gpu.backward, *rows, {"VARIANT": variant}, swept=True)
+    return Program(
+        weights, cfc_gpu.forward, cfc_gpu.backward, *rows, {"VARIANT": variant}, swept=True
+    )
 
 
 def _ltc_onto(values: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """What Triton kernels of all kinds of neuron share: rows of lanes, the input map and the readout.
 
-A program has LANES samples of one candidate, `who` in these functions: (lane, sample, inside, batch), the lanes' numbers, their
-places in the batch, whether there is such a sample, and how many there are. `own` is the flat vector of all parameters. A
-candidate's own memory is rows of LANES numbers; arrays that it shares have the batch last.
+A program has LANES samples of one candidate, `who` in these functions: (lane, sample, inside,
+batch), the lanes' numbers, their places in the batch, whether there is such a sample, and how many
+there are. `own` is the flat vector of all parameters. A candidate's own memory is rows of LANES
+numbers; arrays that it shares have the batch last.
 """
 
 import triton
@@ -13,7 +14,8 @@ from wiring_search.networks.kernels.gpu.layout import ROWS as _ROWS
 
 LANES = 32
 
-# Arguments that are numbers. Triton would compile a kernel anew for those that are 1, and for those that 16 divides.
+# Arguments that are numbers. Triton would compile a kernel anew for those that are 1, and for those
+# that 16 divides.
 SIZES = ("batch", "tiles", "time_steps", "features", "shown", "outputs", "parameters")
 
 ROWS = tl.constexpr(_ROWS)
@@ -26,25 +28,39 @@ MINUS_LOG2_E = tl.constexpr(-1.4426950408889634)
 def sizes(record):
     """neurons, sensory, motors, steps, projected."""
     neurons, sensory, motors = tl.load(record), tl.load(record + 1), tl.load(record + 2)
-    return neurons.to(tl.int32), sensory.to(tl.int32), motors.to(tl.int32), tl.load(record + 3).to(tl.int32), tl.load(record + 4)
+    return (
+        neurons.to(tl.int32),
+        sensory.to(tl.int32),
+        motors.to(tl.int32),
+        tl.load(record + 3).to(tl.int32),
+        tl.load(record + 4),
+    )
 
 
 @triton.jit
 def slices_of(record, column):
-    """The first slice of a candidate, and the one behind its last, by the column where its first one stands."""
+    """The first slice of a candidate, and the one behind its last, by the column where its first
+    one stands."""
     return tl.load(record + column).to(tl.int32), tl.load(record + COLUMNS + column).to(tl.int32)
 
 
 @triton.jit
 def memory_of(record, features):
-    """Where the memory's numbers start, how many cells there are, and what they read: features and neurons."""
-    return tl.load(record + 15), tl.load(record + 14).to(tl.int32), features, tl.load(record).to(tl.int32)
+    """Where the memory's numbers start, how many cells there are, and what they read: features and
+    neurons."""
+    return (
+        tl.load(record + 15),
+        tl.load(record + 14).to(tl.int32),
+        features,
+        tl.load(record).to(tl.int32),
+    )
 
 
 @triton.jit
 def history_of(record, work, of_neuron, time_steps, tiles, tile, LANES: tl.constexpr):
-    """Where a program's rows of a forward pass start: behind those of the candidates before, and of the tiles before. of_neuron: rows
-    a neuron; there is one a sensory node, and those of `memory_gpu.forward_rows`."""
+    """Where a program's rows of a forward pass start: behind those of the candidates before, and of
+    the tiles before. of_neuron: rows a neuron; there is one a sensory node, and those of
+    `memory_gpu.forward_rows`."""
     neurons, sensory, cells = tl.load(record), tl.load(record + 1), tl.load(record + 14)
     at_neuron, at_sensory, at_state = tl.load(record + 8), tl.load(record + 9), tl.load(record + 16)
     theirs = of_neuron * at_neuron + at_sensory + (time_steps + 8) * (at_state - at_neuron)
@@ -128,11 +144,14 @@ def add(pointer, values, real):
 
 @triton.jit
 def reciprocal(x):
-    """Of x ≥ 1, to one unit in the last place; 0 for infinity. A division costs a GPU four instructions more."""
+    """Of x ≥ 1, to one unit in the last place; 0 for infinity. A division costs a GPU four
+    instructions more."""
     if INTERPRETED:
         return 1.0 / x
     else:
-        return tl.inline_asm_elementwise("rcp.approx.ftz.f32 $0, $1;", "=f,f", [x], dtype=tl.float32, is_pure=True, pack=1)
+        return tl.inline_asm_elementwise(
+            "rcp.approx.ftz.f32 $0, $1;", "=f,f", [x], dtype=tl.float32, is_pure=True, pack=1
+        )
 
 
 @triton.jit
@@ -154,8 +173,8 @@ def tanh(x):
 
 @triton.jit
 def sensory_values(own, input_map, x_now, values, who):
-    """The input map: (where it starts in the parameters, whether it is a projection, sensory nodes, features). x_now: (features,
-    batch); values: own rows."""
+    """The input map: (where it starts in the parameters, whether it is a projection, sensory nodes,
+    features). x_now: (features, batch); values: own rows."""
     at_input, projected, sensory, features = input_map
     for block in range(tl.cdiv(sensory, ROWS)):
         j, real = block_of(block, sensory)
@@ -171,7 +190,9 @@ def sensory_values(own, input_map, x_now, values, who):
 
 
 @triton.jit
-def sensory_values_back(own, grad_own, input_map, x_now, grad_x_now, grad_values, who, INPUTS: tl.constexpr):
+def sensory_values_back(
+    own, grad_own, input_map, x_now, grad_x_now, grad_values, who, INPUTS: tl.constexpr
+):
     """grad_values: own rows. grad_x_now: (features, batch), added to where INPUTS."""
     at_input, projected, sensory, features = input_map
     for block in range(tl.cdiv(sensory, ROWS)):
@@ -184,13 +205,21 @@ def sensory_values_back(own, grad_own, input_map, x_now, grad_x_now, grad_values
                 at = at_input + j * features + f
                 add(grad_own + at, tl.sum(grad * x[None, :], axis=1), real)
                 if INPUTS:
-                    add(grad_x_now + f * who[3] + who[1], tl.sum(grad * tl.load(own + at)[:, None], axis=0), who[2])
+                    add(
+                        grad_x_now + f * who[3] + who[1],
+                        tl.sum(grad * tl.load(own + at)[:, None], axis=0),
+                        who[2],
+                    )
         else:
             add(grad_own + at_input + j, tl.sum(grad * load_shared(x_now, j, who), axis=1), real)
             add(grad_own + at_input + sensory + j, tl.sum(grad, axis=1), real)
             if INPUTS:
                 there = real[:, None] & who[2][None, :]
-                add(shared_rows(grad_x_now, j, who), grad * tl.load(own + at_input + j)[:, None], there)
+                add(
+                    shared_rows(grad_x_now, j, who),
+                    grad * tl.load(own + at_input + j)[:, None],
+                    there,
+                )
 
 
 @triton.jit
@@ -210,7 +239,18 @@ def readout(own, at_output, motors, outputs, states, y_now, who, LINEAR: tl.cons
 
 
 @triton.jit
-def readout_back(own, grad_own, at_output, motors, outputs, states, grad_y_now, grad_states, who, LINEAR: tl.constexpr):
+def readout_back(
+    own,
+    grad_own,
+    at_output,
+    motors,
+    outputs,
+    states,
+    grad_y_now,
+    grad_states,
+    who,
+    LINEAR: tl.constexpr,
+):
     """Adds to the motor neurons' rows of grad_states. grad_y_now: (outputs, batch)."""
     for block in range(tl.cdiv(motors, ROWS)):
         m, real = block_of(block, motors)

@@ -1,11 +1,13 @@
-"""Training steps of a pack on the device: kernel, readout, loss, gradients and Adam, with nothing read back.
+"""Training steps of a pack on the device: kernel, readout, loss, gradients and Adam, with nothing
+read back.
 
     minibatch ─► gpu.forward ─► loss (torch) ─► gpu.backward ─► adam_gpu ─┐
         ▲                                                                 │
         └── rows of data that stays on the device                         └─► weights, moments, steps, who is alive: on the device
 
-On a GPU the step for a minibatch of a size is captured in a CUDA graph the second time that the size comes, and replayed from
-then on: a step is then one launch, whatever it consists of. Of its arguments only the numbers of the rows change.
+On a GPU the step for a minibatch of a size is captured in a CUDA graph the second time that the
+size comes, and replayed from then on: a step is then one launch, whatever it consists of. Of its
+arguments only the numbers of the rows change.
 """
 
 from collections.abc import Callable
@@ -28,9 +30,9 @@ Loss = Callable[[Tensor], Tensor]
 class Trainer:
     """What a pack's training has come to, on a device.
 
-    raw, first, second: (parameters,) stored numbers and Adam's moments. steps: (candidates,) steps done. rates: learning rates.
-    largest_norm: that of a candidate's gradient, clipped to it. All float32 arrays, steps int64. Raises ValueError for kinds
-    that have no GPU kernel.
+    raw, first, second: (parameters,) stored numbers and Adam's moments. steps: (candidates,) steps
+    done. rates: learning rates. largest_norm: that of a candidate's gradient, clipped to it. All
+    float32 arrays, steps int64. Raises ValueError for kinds that have no GPU kernel.
     """
 
     def __init__(
@@ -61,18 +63,22 @@ class Trainer:
         )
 
     def predict(self, x: Tensor, elapsed: Tensor, every_step: bool) -> tuple[Tensor, gpu.Kept]:
-        """Outputs (candidates, B, T or 1, O), and what `gpu.extremes` wants. x: (B, T, F); elapsed: (B, T), 0 where a sample has
-        ended."""
+        """Outputs (candidates, B, T or 1, O), and what `gpu.extremes` wants. x: (B, T, F); elapsed:
+        (B, T), 0 where a sample has ended."""
         y, _, kept = gpu.forward(self.placed, self.effective, x, elapsed, self._rest(x), every_step)
         return y, kept
 
     def step(self, x: Tensor, elapsed: Tensor, every_step: bool, loss: Loss) -> Tensor:
         """One optimiser step on one minibatch; the losses (candidates,) before it."""
-        y, final, kept = gpu.forward(self.placed, self.effective, x, elapsed, self._rest(x), every_step)
+        y, final, kept = gpu.forward(
+            self.placed, self.effective, x, elapsed, self._rest(x), every_step
+        )
         predictions = y.detach().requires_grad_()
         losses = loss(predictions)
         (grad_y,) = torch.autograd.grad(losses.sum(), predictions)
-        grad, _, _, _ = gpu.backward(self.placed, self.effective, kept, grad_y, torch.zeros_like(final), False)
+        grad, _, _, _ = gpu.backward(
+            self.placed, self.effective, kept, grad_y, torch.zeros_like(final), False
+        )
         self.alive *= losses.detach().isfinite()
         self.update(grad)
         return losses.detach()
@@ -102,8 +108,11 @@ class Trainer:
         return x.new_zeros((len(x), self.layout.state_size))
 
 
-def replayed(step: Callable[[Tensor], object], device: torch.device) -> Callable[[np.ndarray], None]:
-    """The same step from numbers of rows on the host, captured in a CUDA graph where the device is a GPU."""
+def replayed(
+    step: Callable[[Tensor], object], device: torch.device
+) -> Callable[[np.ndarray], None]:
+    """The same step from numbers of rows on the host, captured in a CUDA graph where the device is
+    a GPU."""
     graphs: dict[int, tuple[torch.cuda.CUDAGraph | None, Tensor]] = {}
 
     def run(rows: np.ndarray) -> None:
