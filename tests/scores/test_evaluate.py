@@ -18,7 +18,7 @@ from wiring_search.tasks import load
 from wiring_search.training.loop import train, validation_errors
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import PackJob, Rung, Status
+from workers.jobs import VARIATION, PackJob, Rung, Status
 
 CANDIDATES = tuple(
     Candidate(ncp(4, 6, 4, 3, 2, 2, 3, 2, seed=seed), steps=2, learning_rate=0.02)
@@ -44,7 +44,8 @@ def test_every_group_gives_its_scores_and_training_is_what_it_is_without_them(di
             before.error,
             before.curve,
         ) and outcome.message == ""
-        assert set(outcome.scores) == {name for group in GROUPS.values() for name in group}
+        names = {name for group in GROUPS.values() for name in group}
+        assert set(outcome.scores) == {VARIATION, *names}
         assert (
             all(math.isfinite(value) for value in outcome.scores.values())
             and outcome.score_seconds > 0

@@ -35,7 +35,7 @@ ONLY_IN = {
         "analysis/importance.py",
     },
     "triton": {"networks/kernels/gpu"},
-    "numba": {"networks", "training"},
+    "numba": {"networks", "training", "workers/ray_worker.py"},
     "tensorboard": {"search/loggers.py"},
     "mlflow": {"search/loggers.py"},
     "wandb": {"search/loggers.py"},
