@@ -14,8 +14,8 @@ instead of ±1.
 """
 
 import numpy as np
+from published_trajectory import MODELS, published_length
 
-from benchmarks.published_trajectory import MODELS, published_length
 from wiring_search.networks.kernels import cpu
 from wiring_search.scores.trajectory import (
     circle_length,

@@ -9,7 +9,7 @@ from search_spaces import Infeasible, Space
 from wiring_search.wirings.candidate import Candidate
 
 # Points in a row that are infeasible or seen before, after which a space counts as used up.
-_GIVE_UP_AFTER = 1000
+GIVE_UP_AFTER = 1000
 
 Point = dict[str, Any]
 
@@ -18,7 +18,7 @@ def sampled(space: Space, samples: int, seed: int) -> Iterator[tuple[Point, Cand
     """Different candidates, drawn uniformly (over logarithms where a range is logarithmic) in an
     order that the seed alone decides; fewer than `samples` where the space has no more."""
     rng, seen, in_vain = np.random.default_rng((seed, 0x5C)), set(), 0
-    while len(seen) < samples and in_vain < _GIVE_UP_AFTER:
+    while len(seen) < samples and in_vain < GIVE_UP_AFTER:
         point = space.draw(rng)
         try:
             candidate = space.build(point, seed)

@@ -12,8 +12,7 @@ from search_spaces import Choice, FloatRange, IntRange, Space
 from search_spaces.sample import sampled
 from tests.support.studies import tiny_task
 from wiring_search.run import ONE_PROCESS, Resources, Run, screen, search, study_config
-from wiring_search.run.screen import merit, screen_pack
-from wiring_search.run.screen import screen as screened
+from wiring_search.run.screen import merit, rank_sample, screen_pack
 from wiring_search.scores.proxies import PROXIES, proxies
 from workers.inline import InlinePool
 
@@ -62,7 +61,7 @@ def test_draws_fill_their_ranges_evenly() -> None:
 def test_the_table_holds_every_candidate_once_with_its_own_proxies() -> None:
     task = tiny_task()
     told: list[tuple[int, int]] = []
-    table = screened(
+    table = rank_sample(
         SMALL, 150, 3, InlinePool(screen_pack, task), lambda done, count: told.append((done, count))
     )
     assert len(table) == 150 and told[-1] == (150, 150) and table["merit"].is_monotonic_decreasing
@@ -96,7 +95,7 @@ def test_a_space_without_a_feasible_candidate_is_refused() -> None:
         "ncp", {**sizes, "sensory_fanout": Choice((3,)), "recurrent_synapses": Choice((0,))}
     )
     with pytest.raises(ValueError, match="no feasible candidate among 1000 random points; widen"):
-        screened(space, 5, 0, InlinePool(screen_pack, tiny_task()))
+        rank_sample(space, 5, 0, InlinePool(screen_pack, tiny_task()))
 
 
 def test_merit_rewards_each_proxy_and_punishes_what_is_not_finite() -> None:

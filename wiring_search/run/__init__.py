@@ -48,7 +48,7 @@ from wiring_search.run.retrain import (
     winners,
 )
 from wiring_search.run.robustness import ROBUSTNESS_PICTURE, ROBUSTNESS_TABLE, robustness
-from wiring_search.run.screened import Screened, screen
+from wiring_search.run.screen import Screened, screen
 from wiring_search.run.search import UNLIMITED, resume, search, search_randomly, study_config
 from wiring_search.run.solvers import SolverComparison, solvers
 

@@ -1,28 +1,37 @@
-"""Screening: what a large random sample of a space promises before anything is trained, and how far
-that can be trusted.
+"""The screen command: thousands of random wirings ranked without training.
 
-`sampled` draws candidates uniformly, `screen_pack` is what a worker does with some of them: the
-proxies of `scores.proxies`, no training. `merit` orders them: the mean of their percentiles in the
-sample, of more expressivity, of more kernel rank, and of a gradient slope closer to 0.
+A large uniform sample of a space is ranked by proxies (`wiring_search.scores.proxies`): `merit` is
+the mean of a candidate's percentiles in the sample, of more expressivity, more kernel rank, and a
+gradient slope closer to 0.
 
-Whether any of it foretells what training finds differs from task to task, and is to be measured:
-`trust` gives, for the trained trials of a study, Spearman's rank correlation of each proxy with
-each trained score, and its 95 % confidence interval (`wiring_search.analysis.correlations`). An
-interval that contains 0 says: do not use this proxy here.
+Whether a proxy foretells what training finds differs from task to task. `trust` measures it on the
+trained candidates of a study: Spearman's rank correlation of each proxy with each score, and its
+95 % confidence interval (`wiring_search.analysis.correlations`). A proxy whose interval contains 0
+is of no use there.
 """
 
 import math
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import search_spaces
 from search_spaces import Space
-from search_spaces.sample import _GIVE_UP_AFTER, Point, sampled
+from search_spaces.sample import GIVE_UP_AFTER, Point, sampled
+from wiring_search import tasks
 from wiring_search.analysis.correlations import rank_correlation
+from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, make_pool
+from wiring_search.scores.catalogue import OBJECTIVES
 from wiring_search.scores.proxies import PROXIES, proxies
-from wiring_search.tasks.task import Task
+from wiring_search.store import Store, exists
+from wiring_search.store.config import StudyConfig
+from wiring_search.store.extension import extended
+from wiring_search.tasks import Task
 from wiring_search.training.pack import layout_of
 from wiring_search.wirings.candidate import Candidate
 from workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status, no_beat
@@ -30,13 +39,104 @@ from workers.pool import Pool, jobs_wanted
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
 
 _PACK = 128
 # After so many seconds without a result, workers that have come up meanwhile get work too.
 _SECONDS_BETWEEN_LOOKS = 1.0
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What screening found.
+
+    Attributes:
+        table: The sample, best first, see `rank_sample`.
+        trust: The rank correlation of each proxy with each score of the study in the same folder,
+            see `trust`; None where there is no study.
+    """
+
+    table: "pandas.DataFrame"
+    trust: "pandas.DataFrame | None"
+
+
+def screen(
+    config: StudyConfig,
+    out: str | Path,
+    samples: int,
+    resources: Resources = ALL_CORES,
+    on_progress: Progress = lambda done, count: None,
+) -> Screened:
+    """Rank random candidates of a space by their proxies. Nothing is trained.
+
+    Writes screen.parquet and screen.csv into `out`. Where `out` holds a study of the same task and
+    space, it also writes proxies.csv and proxies.png: how well each proxy ranks trained candidates.
+
+    Args:
+        config: Names the task, the space and the seed.
+        out: The run folder.
+        samples: How many different candidates to draw, 1 or more.
+        resources: As for `search`.
+        on_progress: Called with (done, count) after each pack.
+
+    Raises:
+        ValueError: For fewer than one sample, and where `out` holds a study of another task or
+            space.
+    """
+    from wiring_search.report.pictures.proxies import draw_proxies
+    from wiring_search.scores.trajectory import REFERENCE
+
+    if samples < 1:
+        raise ValueError(f"samples is {samples}; give 1 or more")
+    folder = Path(out)
+    if exists(folder):
+        _refuse_another_subject(folder, config)
+    task = tasks.load(config.task, config.task_options)
+    space = search_spaces.Space.from_json(config.space)
+    pool = make_pool(
+        extended(config.extension, screen_pack),
+        task,
+        resources,
+        [*kinds_of(space), REFERENCE],
+        lambda *kernel: None,
+    )
+    try:
+        table = rank_sample(space, samples, config.seed, pool, on_progress)
+    finally:
+        pool.close()
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(folder / "screen.parquet", index=False)
+    table.to_csv(folder / "screen.csv", index=False)
+    correlations = _trust(folder, task, config.seed) if exists(folder) else None
+    if correlations is not None:
+        correlations.to_csv(folder / "proxies.csv", index=False)
+        draw_proxies(correlations).savefig(folder / "proxies.png", dpi=150)
+    return Screened(table, correlations)
+
+
+def _trust(folder: Path, task: Task, seed: int) -> "pandas.DataFrame | None":
+    with closing(Store.open(folder)) as store:
+        trials = [trial for trial in store.trials() if trial.status is Status.OK]
+        sizes = ("synapses", "parameters", "latency_us")
+        names = [name for name in store.config.measured if name in OBJECTIVES and name not in sizes]
+    if not trials:
+        return None
+    scores = {name: np.array([trial.score(name) for trial in trials]) for name in names}
+    return trust(
+        [trial.candidate for trial in trials if trial.candidate], scores, task.features, seed
+    )
+
+
+def _refuse_another_subject(folder: Path, config: StudyConfig) -> None:
+    with closing(Store.open(folder)) as store:
+        old = store.config
+    for name in ("task", "task_options", "space"):
+        if getattr(old, name) != getattr(config, name):
+            raise ValueError(
+                f"{folder} holds a study of another {name.replace('_', ' ')}; leave task and space out to screen for that study, or "
+                "choose another folder with --out"
+            )
 
 
 def screen_pack(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
@@ -54,15 +154,19 @@ def screen_pack(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     return PackResult(job.number, tuple(outcomes))
 
 
-def screen(
-    space: Space, samples: int, seed: int, pool: Pool, told: Told = lambda done, count: None
+def rank_sample(
+    space: Space,
+    samples: int,
+    seed: int,
+    pool: Pool,
+    on_progress: Progress = lambda done, count: None,
 ) -> "pandas.DataFrame":
     """The sample, best `merit` first: sizes, PROXIES, merit, and the point that `Space.build` makes
     the candidate of.
 
     Args:
         pool: Of `screen_pack`. It may have no worker yet.
-        told: Called with (done, count) after each pack.
+        on_progress: Called with (done, count) after each pack.
 
     Raises:
         ValueError: Where the space has no feasible candidate.
@@ -92,10 +196,10 @@ def screen(
             _row(*pair, outcome)
             for pair, outcome in zip(waiting.pop(result.number), result.outcomes, strict=True)
         ]
-        told(len(rows), samples)
+        on_progress(len(rows), samples)
     if not rows:
         raise ValueError(
-            f"the space has no feasible candidate among {_GIVE_UP_AFTER} random points; widen its ranges or its constraints"
+            f"the space has no feasible candidate among {GIVE_UP_AFTER} random points; widen its ranges or its constraints"
         )
     table = pandas.DataFrame(rows)
     return table.assign(merit=merit(table)).sort_values(
@@ -141,30 +245,6 @@ def trust(
 def _correlation(values: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     found = rank_correlation(values, scores)
     return {"correlation": found.rho, "low": found.lower, "high": found.upper, "n": found.n}
-
-
-def draw_trust(table: "pandas.DataFrame") -> "Figure":
-    """`trust` as intervals, a panel a trained score; those that contain 0 are grey."""
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
-    from matplotlib.figure import Figure
-
-    scores = list(dict.fromkeys(table["score"]))
-    figure = Figure(
-        figsize=(2.2 + 2.2 * len(scores), 0.9 + 0.4 * table["proxy"].nunique()),
-        layout="constrained",
-    )
-    panels = figure.subplots(1, len(scores), sharex=True, sharey=True, squeeze=False)[0]
-    for panel, score in zip(panels, scores, strict=True):
-        for row in table[table["score"] == score].iloc[::-1].itertuples():
-            colour = "0.6" if not row.low * row.high > 0 else "C0"
-            panel.plot([row.low, row.high], [row.proxy] * 2, color=colour, linewidth=2)
-            panel.plot([row.correlation], [row.proxy], "o", color=colour)
-        panel.axvline(0.0, color="0.8", linewidth=1, zorder=0)
-        panel.set(title=score, xlim=(-1, 1), xlabel="rank correlation")
-        panel.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 def _row(point: Point, candidate: Candidate, outcome: Outcome) -> dict[str, Any]:

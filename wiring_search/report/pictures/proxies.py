@@ -1,0 +1,32 @@
+"""How well each proxy ranks trained candidates, as a picture."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+
+def draw_proxies(table: "pandas.DataFrame") -> "Figure":
+    """The rank correlations of `wiring_search.run.screen.trust` as intervals, one panel per trained
+    score; grey where an interval contains 0."""
+    import matplotlib
+
+    matplotlib.use("Agg", force=False)
+    from matplotlib.figure import Figure
+
+    scores = list(dict.fromkeys(table["score"]))
+    figure = Figure(
+        figsize=(2.2 + 2.2 * len(scores), 0.9 + 0.4 * table["proxy"].nunique()),
+        layout="constrained",
+    )
+    panels = figure.subplots(1, len(scores), sharex=True, sharey=True, squeeze=False)[0]
+    for panel, score in zip(panels, scores, strict=True):
+        for row in table[table["score"] == score].iloc[::-1].itertuples():
+            colour = "0.6" if not row.low * row.high > 0 else "C0"
+            panel.plot([row.low, row.high], [row.proxy] * 2, color=colour, linewidth=2)
+            panel.plot([row.correlation], [row.proxy], "o", color=colour)
+        panel.axvline(0.0, color="0.8", linewidth=1, zorder=0)
+        panel.set(title=score, xlim=(-1, 1), xlabel="rank correlation")
+        panel.spines[["top", "right"]].set_visible(False)
+    return figure
