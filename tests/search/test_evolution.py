@@ -83,9 +83,12 @@ def test_children_are_points_that_the_space_allows(space: Space) -> None:
     seen: set[str] = set()
     for number, (born, candidate) in enumerate(walked):
         if born is not None:
-            assert candidate.candidate_id not in seen and candidate.seed == 7 and born.moves
+            assert candidate.candidate_id not in seen
+            assert candidate.seed == 7
+            assert born.moves
             parents = [walked[parent][1] for parent in born.parents]
-            assert len(set(born.parents)) == len(parents) <= 2 and max(born.parents) < number - _LAG
+            assert len(set(born.parents)) == len(parents) <= 2
+            assert max(born.parents) < number - _LAG
             assert ("cross" in born.moves) == (len(parents) == 2)
             if not {"neuron", "cross"}.intersection(born.moves):
                 assert (
@@ -153,12 +156,14 @@ def test_only_trials_with_scores_have_children() -> None:
     evolution, space = Evolution(SPACES["small"], 0), SPACES["small"]
     for number in range(6):
         evolution.note(number, _random(space, number))
-    assert evolution.ask(30) is None and evolution.population == ()
+    assert evolution.ask(30) is None
+    assert evolution.population == ()
     for number, values in enumerate(
         [(1.0, 5.0), (2.0, 4.0), (3.0, 6.0), (math.nan, 1.0), (0.0, math.inf), None]
     ):
         evolution.tell(number, values)
-    assert set(evolution.population) == {0, 1, 2} and evolution.population[-1] == 2
+    assert set(evolution.population) == {0, 1, 2}
+    assert evolution.population[-1] == 2
     evolution.tell(2, (0.5, 0.5))
     assert evolution.population[0] == 2
     evolution.tell(2, None)
@@ -186,7 +191,8 @@ def test_best_first_is_by_rank_then_by_room(objectives: int) -> None:
     rng = np.random.default_rng(objectives)
     points = rng.integers(0, 8, (80, objectives)).astype(float)
     order, ranks = best_first(points), pareto.rank(points)
-    assert sorted(order) == list(range(80)) and (np.diff(ranks[order]) >= 0).all()
+    assert sorted(order) == list(range(80))
+    assert (np.diff(ranks[order]) >= 0).all()
     line = np.array([[0.0, 10.0], [1.0, 9.0], [2.0, 8.0], [6.0, 4.0], [10.0, 0.0], [11.0, 11.0]])
     assert best_first(line).tolist() == [0, 4, 3, 2, 1, 5]
 
@@ -221,7 +227,8 @@ def test_one_setting_changes_and_those_that_depend_on_it_follow() -> None:
     for _ in range(300):
         other, names = with_other_setting(liquid, candidate, rng)
         changed = {n for n in CANDIDATE_DIMENSIONS if getattr(other, n) != getattr(candidate, n)}
-        assert other.wiring == candidate.wiring and other.seed == 3
+        assert other.wiring == candidate.wiring
+        assert other.seed == 3
         if names:
             assert set(names) <= changed <= {*names, *follow.get(names[0], ())}
         else:  # a layered neuron would not look at the recurrent synapses

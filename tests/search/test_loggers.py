@@ -80,11 +80,11 @@ def test_tensorboard_has_every_scalar_over_the_results(tmp_path: Path) -> None:
     for name, value in _expected(config).items():
         assert scalars[name][-1][1] == pytest.approx(value, rel=1e-6)
     steps = [step for step, _ in scalars["candidates"]]
-    assert steps == sorted(set(steps)) and steps[-1] == sum(
-        len(e.outcomes) for e in told.events(config) if isinstance(e, PackDone)
-    )
+    assert steps == sorted(set(steps))
+    assert steps[-1] == sum(len(e.outcomes) for e in told.events(config) if isinstance(e, PackDone))
     volumes = [value for _, value in scalars["hypervolume"]]
-    assert volumes == sorted(volumes) and volumes[-1] > volumes[0]
+    assert volumes == sorted(volumes)
+    assert volumes[-1] > volumes[0]
 
 
 def test_a_search_that_goes_on_logs_nothing_twice(tmp_path: Path) -> None:
@@ -107,7 +107,8 @@ def test_a_large_search_has_few_rows(tmp_path: Path) -> None:
 def test_nothing_is_written_where_nothing_was_trained(tmp_path: Path) -> None:
     _, (*again,) = _halves(told.halving(16))
     restored = [event for event in again if getattr(event, "restored", False)]
-    assert restored and _logged(["tensorboard"], tmp_path, told.halving(16), restored) == []
+    assert restored
+    assert _logged(["tensorboard"], tmp_path, told.halving(16), restored) == []
     assert not list(tmp_path.iterdir())
 
 
@@ -165,11 +166,9 @@ def test_a_logger_that_hangs_holds_nothing_up(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     start = time.monotonic()
     heard = _logged(["wandb"], tmp_path, told.halving(32), list(told.events(told.halving(32))))
-    assert (
-        time.monotonic() - start < 5
-        and len(heard) == 1
-        and "could not be written in time" in heard[0]
-    )
+    assert time.monotonic() - start < 5
+    assert len(heard) == 1
+    assert "could not be written in time" in heard[0]
 
 
 @pytest.mark.slow
@@ -185,11 +184,9 @@ def test_mlflow_has_one_run_with_settings_and_every_value(
         assert _logged(["mlflow"], tmp_path, config, part) == []
     client = mlflow.MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("wiring-search").experiment_id])
-    assert (
-        run.data.params["pruning"] == "halving"
-        and run.data.params["epochs"] == "60"
-        and run.info.status == "FINISHED"
-    )
+    assert run.data.params["pruning"] == "halving"
+    assert run.data.params["epochs"] == "60"
+    assert run.info.status == "FINISHED"
     for name, value in _expected(config).items():
         assert run.data.metrics[name] == pytest.approx(value)
     steps = [metric.step for metric in client.get_metric_history(run.info.run_id, "candidates")]
@@ -251,7 +248,5 @@ def test_wandb_does_not_ask_for_a_key(tmp_path: Path, monkeypatch: pytest.Monkey
     (heard,) = _logged(
         ["wandb"], tmp_path / "run", told.halving(16), list(told.events(told.halving(16)))
     )
-    assert (
-        heard.startswith("log wandb is switched off")
-        and "nobody is logged in; run `wandb login` first" in heard
-    )
+    assert heard.startswith("log wandb is switched off")
+    assert "nobody is logged in; run `wandb login` first" in heard

@@ -34,16 +34,15 @@ def test_the_front_and_whole_ranks_go_on_and_of_the_last_one_as_many_as_fit(
             rank(points),
             np.flatnonzero(is_front(points)),
         )
-        assert (
-            len(set(chosen)) == len(chosen)
-            and set(front) <= set(chosen)
-            and (ranks[chosen] >= 0).all()
-        )
+        assert len(set(chosen)) == len(chosen)
+        assert set(front) <= set(chosen)
+        assert (ranks[chosen] >= 0).all()
         wanted = int(len(points) * share)
         if len(front) >= wanted:
             assert set(chosen) == set(front)
             continue
-        assert len(chosen) == wanted and (np.diff(ranks[chosen]) >= 0).all()
+        assert len(chosen) == wanted
+        assert (np.diff(ranks[chosen]) >= 0).all()
         left_out = [r for p, r in enumerate(ranks) if r >= 0 and p not in set(chosen)]
         assert min(left_out) >= ranks[chosen].max()
 
@@ -64,11 +63,9 @@ def test_of_a_rank_that_does_not_fit_those_go_on_that_are_spread() -> None:
     assert leading(points, 4 / 102).tolist() == [0, 1, 101, 51]
 
 
-def test_nothing_finite_promotes_nobody() -> None:
-    assert (
-        len(leading(np.full((5, 2), math.nan), 0.5)) == 0
-        and len(leading(np.empty((0, 2)), 0.5)) == 0
-    )
+def test_points_that_are_not_finite_are_never_promoted() -> None:
+    assert len(leading(np.full((5, 2), math.nan), 0.5)) == 0
+    assert len(leading(np.empty((0, 2)), 0.5)) == 0
 
 
 def _climb(
@@ -100,12 +97,15 @@ def _climb(
 @pytest.mark.parametrize("share", [1 / 2, 1 / 3])
 def test_each_is_promoted_once_and_rung_by_rung(share: float) -> None:
     packs = _climb(0, share)
-    assert _climb(0, share) == packs and _climb(1, share) != packs
+    assert _climb(0, share) == packs
+    assert _climb(1, share) != packs
     by_rung = [[t for rung, members in packs if rung == r for t in members] for r in range(3)]
     for below, above in zip(by_rung, by_rung[1:], strict=False):
-        assert len(set(above)) == len(above) and set(above) < set(below)
-        assert share * len(below) <= len(above) + 8 and len(above) < 1.5 * share * len(below)
-    assert not any(trial % 10 == 9 for trial in by_rung[1]), "who failed was promoted"
+        assert len(set(above)) == len(above)
+        assert set(above) < set(below)
+        assert share * len(below) <= len(above) + 8
+        assert len(above) < 1.5 * share * len(below)
+    assert not any(trial % 10 == 9 for trial in by_rung[1]), "a failed trial was promoted"
 
 
 def test_packs_are_full_until_nothing_new_is_asked_for() -> None:
@@ -155,7 +155,8 @@ def test_rungs_of_a_study(pruning: str, ends: list[int]) -> None:
     from search_spaces import load
 
     rungs = StudyConfig("digits", load("small").to_json(), epochs=81, pruning=pruning).rungs
-    assert [rung.epochs for rung in rungs] == ends and [rung.start for rung in rungs] == [
+    assert [rung.epochs for rung in rungs] == ends
+    assert [rung.start for rung in rungs] == [
         0,
         *ends[:-1],
     ]

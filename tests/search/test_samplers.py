@@ -100,7 +100,8 @@ def test_a_flat_space_is_asked_for_as_ever() -> None:
         sampler = OptunaSampler(name, space, 2, 3)
         for number in range(30):
             point, attrs = (proposal := sampler.ask(number)).point, proposal.attrs
-            assert "unused" not in attrs and list(point) == list(space.dimensions)
+            assert "unused" not in attrs
+            assert list(point) == list(space.dimensions)
             sampler.tell(
                 number,
                 None if _score(space, point) is None else (1 / point["inter"], float(number)),

@@ -15,7 +15,7 @@ from search_spaces import Choice, Space
 from tests.support.studies import FACTS, config, fake_train, store, tiny_task
 from wiring_search.analysis.table import front
 from wiring_search.scores.evaluate import train_and_score
-from wiring_search.search.events import Exhausted, PackDone, PackStarted, Referred, Stopped
+from wiring_search.search.events import Exhausted, PackDone, PackStarted, ReferenceChosen, Stopped
 from wiring_search.search.samplers.optuna_sampler import OptunaSampler
 from wiring_search.search.study import search
 from wiring_search.store import Store
@@ -117,14 +117,11 @@ def test_infeasible_points_are_told_and_never_trained(tmp_path: Path) -> None:
     pool = Shuffled()
     table = _run(tmp_path, pool, space=narrow, sampler="random")
     bad = table[table["status"] == "infeasible"]
-    assert (
-        len(bad) > 2
-        and bad["error"].isna().all()
-        and bad["message"].str.contains("inter > 8 does not hold").all()
-    )
-    assert (
-        sum(pool.trained.values()) == 20 and (table["p.inter"][table["status"] == "ok"] > 8).all()
-    )
+    assert len(bad) > 2
+    assert bad["error"].isna().all()
+    assert bad["message"].str.contains("inter > 8 does not hold").all()
+    assert sum(pool.trained.values()) == 20
+    assert (table["p.inter"][table["status"] == "ok"] > 8).all()
 
 
 def _few_points() -> dict:
@@ -156,8 +153,10 @@ def test_duplicates_repeat_scores_and_a_used_up_space_ends_the_search(tmp_path: 
     mine = store(tmp_path, space=_few_points(), sampler="random")
     search(mine.config, mine, pool, events.append)
     table = mine.table()
-    assert set(pool.trained.values()) == {1} and len(pool.trained) <= 10
-    assert isinstance(events[-1], Exhausted) and events[-1].trained == len(pool.trained) < 20
+    assert set(pool.trained.values()) == {1}
+    assert len(pool.trained) <= 10
+    assert isinstance(events[-1], Exhausted)
+    assert events[-1].trained == len(pool.trained) < 20
     twins = table[table["status"] == "duplicate"]
     originals = table.set_index("trial").loc[twins["duplicate_of"].astype(int)]
     for name in ("wiring_id", "error", "synapses", "parameters"):
@@ -171,22 +170,21 @@ def test_watchers_hear_of_every_trained_trial_once(tmp_path: Path) -> None:
     mine, heard = store(tmp_path), []
     search(mine.config, mine, Shuffled(), heard.append)
     started = [event.pack for event in heard if isinstance(event, PackStarted)]
-    referred = [event for event in heard if isinstance(event, Referred)]
+    referred = [event for event in heard if isinstance(event, ReferenceChosen)]
     heard = [event for event in heard if isinstance(event, PackDone)]
-    assert not any(event.restored for event in heard) and sorted(started) == sorted(
-        event.pack for event in heard
-    )
+    assert not any(event.restored for event in heard)
+    assert sorted(started) == sorted(event.pack for event in heard)
     numbers = [number for event in heard for number in event.outcomes]
     assert sorted(numbers) == [
         t.trial for t in mine.trials() if t.status in (Status.OK, Status.DIVERGED)
     ]
     replay: list[PackDone] = []
     search(mine.config, mine, Shuffled(fail_after=0), replay.append)
-    assert [event for event in replay if isinstance(event, Referred)] == referred and len(
-        referred
-    ) == 1
+    assert [event for event in replay if isinstance(event, ReferenceChosen)] == referred
+    assert len(referred) == 1
     replay = [event for event in replay if isinstance(event, PackDone)]
-    assert all(event.restored for event in replay) and len(replay) == len(heard)
+    assert all(event.restored for event in replay)
+    assert len(replay) == len(heard)
 
 
 TIMES = ["latency_us", "train_seconds"]
@@ -217,18 +215,16 @@ def test_a_pruned_study_trains_each_rung_once_and_few_to_the_end(
     assert search(mine.config, mine, pool)
     rungs, table = [rung.epochs for rung in mine.config.rungs], mine.table()
     history = mine.history()
-    assert not history.duplicated(["trial", "rung"]).any() and len(history) == sum(
-        pool.trained.values()
-    )
+    assert not history.duplicated(["trial", "rung"]).any()
+    assert len(history) == sum(pool.trained.values())
     counts = history.groupby("rung").size().tolist()
-    assert (
-        counts[0] == 45
-        and len(counts) == len(rungs)
-        and counts == sorted(counts, reverse=True)
-        and counts[-1] < 30
-    )
+    assert counts[0] == 45
+    assert len(counts) == len(rungs)
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] < 30
     trained = table[table["status"].isin(["ok", "pruned", "diverged"])]
-    assert len(trained) == 45 and (trained["epochs"] == [rungs[r] for r in trained["rung"]]).all()
+    assert len(trained) == 45
+    assert (trained["epochs"] == [rungs[r] for r in trained["rung"]]).all()
     assert (
         (table["status"] == "ok").sum()
         == (history[history["rung"] == len(rungs) - 1]["status"] == "ok").sum()
@@ -273,10 +269,8 @@ def test_a_pruned_study_stopped_anywhere_ends_well(
     else:
         raise AssertionError("never came to an end")
     history = mine.history()
-    assert (
-        not history.duplicated(["trial", "rung"]).any()
-        and (history.groupby("rung").size().iloc[0]) == 45
-    )
+    assert not history.duplicated(["trial", "rung"]).any()
+    assert (history.groupby("rung").size().iloc[0]) == 45
     if not asynchronous:
         assert mine.table().equals(straight)
 
@@ -287,7 +281,8 @@ def test_what_was_stopped_goes_on_from_its_states(tmp_path: Path) -> None:
     assert not search(mine.config, mine, Stoppable(), heard.append, until=lambda: next(reasons))
     assert heard.count(Stopped("fifteen minutes are over")) == 1
     stopped = [pack for pack in mine.packs() if mine.checkpointed(pack.number)]
-    assert stopped and all(pack.place is None for pack in stopped)
+    assert stopped
+    assert all(pack.place is None for pack in stopped)
 
     class Noting(Shuffled):
         def submit(self, job: PackJob) -> None:
@@ -297,9 +292,8 @@ def test_what_was_stopped_goes_on_from_its_states(tmp_path: Path) -> None:
     states: dict[int, tuple] = {}
     assert search(mine.config, mine, Noting())
     for pack in stopped:
-        assert states[pack.number] == (b"under way",) * len(pack.members) and not mine.checkpointed(
-            pack.number
-        )
+        assert states[pack.number] == (b"under way",) * len(pack.members)
+        assert not mine.checkpointed(pack.number)
     promoted = [
         pack
         for pack in mine.packs()
@@ -332,10 +326,8 @@ def test_children_inherit_what_the_sampler_had_heard_of(tmp_path: Path) -> None:
         "inherit": True,
     }
     straight = _run(tmp_path / "whole", Training(1), **given).drop(columns=TIMES)
-    assert (
-        any(state is not None for state in inherited)
-        and straight["parents"].str.len().gt(0).sum() > 10
-    )
+    assert any(state is not None for state in inherited)
+    assert straight["parents"].str.len().gt(0).sum() > 10
     mine = store(tmp_path / "cut", **given)
     for attempt in range(12):
         try:
@@ -343,7 +335,8 @@ def test_children_inherit_what_the_sampler_had_heard_of(tmp_path: Path) -> None:
         except KeyboardInterrupt:
             continue
         break
-    assert attempt > 2 and mine.table().drop(columns=TIMES).equals(straight)
+    assert attempt > 2
+    assert mine.table().drop(columns=TIMES).equals(straight)
     assert (
         not _run(tmp_path / "afresh", Training(1), **{**given, "inherit": False})
         .drop(columns=TIMES)
@@ -371,10 +364,8 @@ def test_an_asynchronous_study_waits_for_nobody(tmp_path: Path) -> None:
     mine = store(tmp_path, pruning="halving", asynchronous=True, **RUNGS)
     search(mine.config, mine, Slow())
     packs = mine.packs()
-    assert (
-        max(packs, key=lambda pack: pack.place).number in (0, len(packs) - 1)
-        and order.index(0) > len(order) * 0.7
-    )
+    assert max(packs, key=lambda pack: pack.place).number in (0, len(packs) - 1)
+    assert order.index(0) > len(order) * 0.7
     assert (mine.history()["rung"] == 2).sum() > 2
 
 
@@ -390,7 +381,8 @@ def test_more_trials_than_before_are_gone_on_with(tmp_path: Path) -> None:
         ["trial", "rung"], ignore_index=True
     )
     assert kept.equals(before.sort_values(["trial", "rung"], ignore_index=True))
-    assert (after["rung"] == 0).sum() == 70 and not after.duplicated(["trial", "rung"]).any()
+    assert (after["rung"] == 0).sum() == 70
+    assert not after.duplicated(["trial", "rung"]).any()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
@@ -430,9 +422,8 @@ def test_no_objective_that_is_not_finite_reaches_the_sampler(
     }
     mine = store(tmp_path, **given)
     search(mine.config, mine, InlinePool(spoilt, tiny_task()))
-    assert len(told) >= 20 and all(
-        values is None or all(map(math.isfinite, values)) for values in told
-    )
+    assert len(told) >= 20
+    assert all(values is None or all(map(math.isfinite, values)) for values in told)
     table = mine.table()
     assert not (table["status"] == "running").any()
     assert set(table["trial"][table["status"] == "ok"]) >= set(

@@ -65,13 +65,14 @@ def test_most_points_are_feasible_and_those_build(name: str) -> None:
         try:
             candidate = space.build(point, seed=3)
         except Infeasible as reason:
-            assert not holds and "does not hold" in str(reason)
+            assert not holds
+            assert "does not hold" in str(reason)
             continue
-        assert holds and candidate.steps == point["steps"] and candidate.seed == 3
-        assert (
-            candidate.wiring.inter == point["inter"]
-            and candidate.learning_rate == point["learning_rate"]
-        )
+        assert holds
+        assert candidate.steps == point["steps"]
+        assert candidate.seed == 3
+        assert candidate.wiring.inter == point["inter"]
+        assert candidate.learning_rate == point["learning_rate"]
         feasible += 1
     assert feasible > 75
 
@@ -83,7 +84,8 @@ def test_most_points_of_conditional_spaces_are_feasible_and_build_what_they_say(
     built = list(_built(space, 300))
     assert len(built) > 0.8 * 300
     for point, candidate in built:
-        assert candidate.neuron == point["neuron"] and candidate.memory == point["memory"]
+        assert candidate.neuron == point["neuron"]
+        assert candidate.memory == point["memory"]
         assert candidate.solver == point.get("solver", "closed-form")
         assert candidate.steps == point.get("steps", 0)
         assert (candidate.wiring.command > 0) == (point["topology"] in ("ncp", "layered"))
@@ -147,7 +149,8 @@ def test_every_dimension_of_liquid_matters() -> None:
 @pytest.mark.parametrize("space", [*SPACES.values(), *CONDITIONAL.values()])
 def test_spaces_go_through_json(space: Space) -> None:
     again = Space.from_json(json.loads(json.dumps(space.to_json())))
-    assert again == space and list(again.dimensions) == list(space.dimensions)
+    assert again == space
+    assert list(again.dimensions) == list(space.dimensions)
 
 
 def test_every_topology_can_be_searched() -> None:
@@ -383,9 +386,8 @@ def test_what_a_space_leaves_open_is_as_usual() -> None:
             candidate = Space("fully_connected", {**SMALL, "neuron": Choice((neuron,))}).build(
                 {"neuron": neuron, "sensory": 2, "motor": 2, "neurons": 5}, 0
             )
-            assert candidate.solver == solvers[0] and candidate.steps == (
-                0 if solvers[0] == "closed-form" else 6
-            )
+            assert candidate.solver == solvers[0]
+            assert candidate.steps == (0 if solvers[0] == "closed-form" else 6)
 
 
 def test_a_point_has_the_dimensions_that_exist_there_and_no_others() -> None:
@@ -409,7 +411,8 @@ def test_a_point_has_the_dimensions_that_exist_there_and_no_others() -> None:
 
 
 def test_a_constraint_on_what_does_not_exist_holds() -> None:
-    assert evaluate("a <= b", {"a": 9}) and not evaluate("a <= b", {"a": 9, "b": 1})
+    assert evaluate("a <= b", {"a": 9})
+    assert not evaluate("a <= b", {"a": 9, "b": 1})
 
 
 def test_a_condition_in_python_is_a_tuple() -> None:

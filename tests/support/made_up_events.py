@@ -12,7 +12,7 @@ from wiring_search.search.events import (
     PackDone,
     PackStarted,
     PoolSeen,
-    Referred,
+    ReferenceChosen,
     TaskLoaded,
 )
 from wiring_search.store.config import StudyConfig
@@ -71,7 +71,7 @@ def events(config: StudyConfig, workers: int = 2, seed: int = 0) -> Iterator[Eve
             good.append((error, trial, difficulty, synapses))
         yield PackDone(pack, found, rung=rung)
         if rung == last and not referred:
-            yield Referred(tuple(REFERENCE[name] for name in config.objectives))
+            yield ReferenceChosen(tuple(REFERENCE[name] for name in config.objectives))
             referred = True
         if rung < last:
             waiting[rung + 1] += [

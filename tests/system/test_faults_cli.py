@@ -227,7 +227,7 @@ def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs(
     _stop_under_way(folder, 0, signal.SIGINT, 130)
     said = _run("resume", folder, "--workers", 0, "--minutes", 0.01)
     assert (
-        "of its budget are over. What is done is kept; go on with:  wiring-search resume" in said
+        "is spent. What is done is kept; go on with:  wiring-search resume" in said
         and not Run(folder).ended
     )
     _run("resume", folder, "--workers", 0)

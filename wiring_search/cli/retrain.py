@@ -106,7 +106,7 @@ def _announce(out: "Path", todo: "Plan", resources: "Resources") -> None:
     for (trial, control), reason in todo.inapplicable.items():
         console.print(f"trial {trial} has no control {control}: {plain(reason)}", soft_wrap=True)
     workers = max((os.cpu_count() or 1) if resources.workers is None else resources.workers, 1)
-    time = f", about {durations.told(todo.core_seconds / workers)}" if todo.missing else ""
+    time = f", about {durations.in_words(todo.core_seconds / workers)}" if todo.missing else ""
     console.print(
         f"Training {len(todo.trials)} winners of {plain(str(out))} and their controls: {len(todo.retrainings)} trainings, "
         f"{todo.missing} of them missing{time} (stop with Ctrl-C, nothing finished is lost)",

@@ -253,7 +253,7 @@ def _train(
                 done += len(pack)
                 new = done - count + len(missing)
                 left = (count - done) / new * (time.monotonic() - began)
-                told(done, count, f"about {durations.told(left)} left" if done < count else "")
+                told(done, count, f"about {durations.in_words(left)} left" if done < count else "")
         finally:
             pool.close()
 

@@ -1,8 +1,8 @@
-"""What a search may cost: wall time, core-hours. (The number of trials is part of the study:
-`config.StudyConfig`.)
+"""The budget of a search: wall time and core-hours.
 
-A budget is for one call: a search that is gone on with gets a new one. Time is read from a
-monotonic clock, so that setting the wall clock changes nothing.
+The number of trials is part of the study instead (`StudyConfig.trials`). A budget is for one call:
+a resumed search gets a new one. Time comes from a monotonic clock, so setting the wall clock
+changes nothing.
 """
 
 import math
@@ -10,14 +10,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wiring_search.search.durations import told
+from wiring_search.search.durations import in_words
 
 
 @dataclass(frozen=True)
 class Budget:
-    """minutes: of wall time; core_hours: of all workers together, idle ones too, for they are paid
-    for all the same. None: as much as it takes. cores: of each worker. Raises ValueError for what
-    is not a number above 0."""
+    """How much time one call may take.
+
+    Args:
+        minutes: wall time; None: no limit.
+        core_hours: of all workers together, idle ones included, since they are paid for too;
+            None: no limit.
+        cores: of each worker.
+
+    Raises:
+        ValueError: a value is not a number above 0.
+    """
 
     minutes: float | None = None
     core_hours: float | None = None
@@ -33,15 +41,19 @@ class Budget:
 
     @property
     def unlimited(self) -> bool:
-        """Whether nothing but the number of trials ends the search."""
+        """Whether there is no limit of time."""
         return self.minutes is None and self.core_hours is None
 
 
 class Meter:
-    """Runs from when it is made. Core-hours are wall time times the cores of the workers that are
-    up; it is told whenever workers come or go.
+    """Measures what a search spends of its budget, from the moment it is made.
 
-    clock: seconds that only ever rise.
+    Core-hours are wall time times the cores of the workers that are up. Call `workers` whenever
+    workers come or go.
+
+    Args:
+        budget: what may be spent.
+        clock: seconds that only rise.
     """
 
     def __init__(self, budget: Budget, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,10 +64,11 @@ class Meter:
         self._cores = 0
 
     def workers(self, count: int) -> None:
-        """From now on so many are up."""
+        """Note that `count` workers are up from now on."""
         now = self._clock()
         self._core_seconds += (now - self._seen) * self._cores
-        self._seen, self._cores = now, count * self.budget.cores
+        self._seen = now
+        self._cores = count * self.budget.cores
 
     @property
     def seconds(self) -> float:
@@ -64,29 +77,29 @@ class Meter:
 
     @property
     def core_hours(self) -> float:
-        """Of all workers so far."""
+        """Core-hours of all workers so far."""
         return (self._core_seconds + (self._clock() - self._seen) * self._cores) / 3600
 
     def left(self) -> float:
-        """Seconds until something is spent, with the workers that are up; 0 where it is, inf where
-        there is no end."""
+        """Seconds until the budget is spent, if the same workers stay up; inf without a limit."""
         return max(0.0, min(self._seconds_left()))
 
     def spent(self) -> str | None:
-        """What is spent, in a few words; None as long as nothing is."""
+        """Which limit is reached, in a few words; None while none is."""
         time_left, core_time_left = self._seconds_left()
         if time_left <= 0:
-            return f"the {told(60 * self.budget.minutes)} of its budget are over"
+            return f"the budget of {in_words(60 * self.budget.minutes)} is spent"
         if core_time_left <= 0:
-            return f"the {self.budget.core_hours:g} core-hours of its budget are used up"
+            return f"the budget of {self.budget.core_hours:g} core-hours is spent"
         return None
 
     def _seconds_left(self) -> tuple[float, float]:
-        minutes, core_hours = self.budget.minutes, self.budget.core_hours
+        """Seconds until the wall time is spent, and until the core-hours are."""
+        minutes = self.budget.minutes
         time_left = math.inf if minutes is None else 60 * minutes - self.seconds
-        if core_hours is None:
+        if self.budget.core_hours is None:
             return time_left, math.inf
-        core_seconds = 3600 * (core_hours - self.core_hours)
+        core_seconds = 3600 * (self.budget.core_hours - self.core_hours)
         if core_seconds <= 0:
             return time_left, 0.0
         return time_left, core_seconds / self._cores if self._cores else math.inf

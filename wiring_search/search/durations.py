@@ -1,13 +1,18 @@
-"""Durations as a reader wants them: two units at most, no more digits than are known."""
+"""Durations in words: two units at most, no more digits than are known."""
 
 import math
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def told(seconds: float) -> str:
-    """As "0.3 s", "40 s", "3 min 20 s", "45 min", "2 h 10 min", "3 d 4 h"; from ten of a unit on,
-    the smaller one is left out."""
+def in_words(seconds: float) -> str:
+    """Write a duration as "0.3 s", "40 s", "3 min 20 s", "45 min", "2 h 10 min" or "3 d 4 h".
+
+    From ten of a unit on, the smaller unit is left out. An infinite duration is "no end".
+
+    Args:
+        seconds: the duration; below 0 it counts as 0.
+    """
     if not math.isfinite(seconds):
         return "no end"
     if seconds < 1:

@@ -1,9 +1,8 @@
-"""What a search tells whoever watches it: the live view, logs, tests. Frozen values, in the order
-in which things happen.
+"""The events of a search, for its watchers: the live view, loggers, tests.
 
-TaskLoaded, KernelPrepared …, Estimated, then PackStarted and PackDone in turns with PoolSeen
-between them, Referred once, and at the end Exhausted or Stopped where the search did not get all
-that it asked for.
+Events are frozen values and arrive in the order in which things happen: TaskLoaded,
+KernelPrepared …, Estimated; then PackStarted and PackDone alternate, with PoolSeen between them and
+ReferenceChosen once; at the end Exhausted or Stopped, if the search did not train every trial.
 """
 
 from collections.abc import Callable
@@ -14,15 +13,24 @@ from workers.jobs import Outcome
 
 @dataclass(frozen=True)
 class TaskLoaded:
-    """The search is about to begin. description: sizes and baselines of its task, a few lines."""
+    """The search is about to begin.
+
+    Args:
+        description: sizes and rules of the task, in a few lines.
+    """
 
     description: str
 
 
 @dataclass(frozen=True)
 class KernelPrepared:
-    """A kernel is about to be compiled, or loaded where it was before. kind: what for; number: 1 to
-    count."""
+    """A kernel is about to be compiled, or loaded from the cache.
+
+    Args:
+        kind: the neuron, solver and memory that it runs.
+        number: which one it is, from 1.
+        count: how many there are.
+    """
 
     kind: str
     number: int
@@ -31,9 +39,12 @@ class KernelPrepared:
 
 @dataclass(frozen=True)
 class Estimated:
-    """What the search is going to take, before it starts. seconds: of wall time with the workers
-    that there are; core_hours: of all of them together; inf where it has no number of trials to end
-    with."""
+    """How long the search will take, before it starts.
+
+    Args:
+        seconds: of wall time with the workers at hand; inf if only a budget ends the search.
+        core_hours: of all workers together; inf likewise.
+    """
 
     seconds: float
     core_hours: float
@@ -41,7 +52,13 @@ class Estimated:
 
 @dataclass(frozen=True)
 class PackStarted:
-    """A pack goes to the pool. rung: its number; trials: those that train in it."""
+    """A pack goes to the pool.
+
+    Args:
+        pack: its number.
+        rung: the number of the rung it trains for.
+        trials: the trials that train in it.
+    """
 
     pack: int
     rung: int
@@ -50,10 +67,15 @@ class PackStarted:
 
 @dataclass(frozen=True)
 class PackDone:
-    """This pack's outcomes by trial are in the store. `restored`: they were there already, from an
-    earlier run.
+    """The outcomes of a pack are in the store.
 
-    On rungs below the last a candidate that did well has the status "pruned", until it is promoted.
+    Below the last rung a good candidate has the status "pruned" until it is promoted.
+
+    Args:
+        pack: its number.
+        outcomes: by trial.
+        restored: an earlier run trained it.
+        rung: the number of the rung.
     """
 
     pack: int
@@ -63,16 +85,24 @@ class PackDone:
 
 
 @dataclass(frozen=True)
-class Referred:
-    """From now on hypervolumes of the study's objectives are measured, from this point, every
-    number of it to be small."""
+class ReferenceChosen:
+    """The reference point for hypervolumes is fixed from now on.
+
+    Args:
+        point: one number per objective, each to be minimised.
+    """
 
     point: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class PoolSeen:
-    """workers: how many there are now; waiting: packs submitted that no worker has begun."""
+    """The state of the pool.
+
+    Args:
+        workers: how many are up.
+        waiting: packs submitted that no worker has begun.
+    """
 
     workers: int
     waiting: int
@@ -80,16 +110,22 @@ class PoolSeen:
 
 @dataclass(frozen=True)
 class Exhausted:
-    """The space gave no new feasible point any more; the study ends with fewer trials than asked
-    for."""
+    """The space has no new feasible point; the study ends early.
+
+    Args:
+        trained: candidates that were trained.
+    """
 
     trained: int
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """The search stops before its end, and can be gone on with; packs under way are about to be
-    written down, or come back. reason: a few words."""
+    """The search stops before its end and can be resumed. Packs under way are about to be saved.
+
+    Args:
+        reason: a few words.
+    """
 
     reason: str
 
@@ -100,7 +136,7 @@ Event = (
     | Estimated
     | PackStarted
     | PackDone
-    | Referred
+    | ReferenceChosen
     | PoolSeen
     | Exhausted
     | Stopped

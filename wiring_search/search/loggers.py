@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wiring_search.search.events import Event, PackDone, Watcher
-from wiring_search.search.monitor import Tally
+from wiring_search.search.monitor import Monitor
 from wiring_search.store.config import StudyConfig
 
 _GROWTH, _SECONDS = 1.01, 60.0  # between rows, whichever comes first
@@ -106,37 +106,41 @@ class _Series:
     """Turns events into rows."""
 
     def __init__(self, config: StudyConfig, couriers: "list[_Courier]") -> None:
-        self._tally, self._couriers = Tally(config), couriers
+        self._monitor, self._couriers = Monitor(config), couriers
         self._results, self._since = 0, time.monotonic()
 
     def __call__(self, event: Event) -> None:
-        self._tally.take(event)
+        self._monitor.take(event)
         if not isinstance(event, PackDone) or event.restored or not event.outcomes:
             return
-        now, last = time.monotonic(), self._tally.decided == self._tally.config.trials
-        if last or self._tally.results >= self._results * _GROWTH or now >= self._since + _SECONDS:
-            self._results, self._since = self._tally.results, now
-            row = Row(self._tally.results, time.time(), _values(self._tally))
+        now, last = time.monotonic(), self._monitor.decided == self._monitor.config.trials
+        if (
+            last
+            or self._monitor.results >= self._results * _GROWTH
+            or now >= self._since + _SECONDS
+        ):
+            self._results, self._since = self._monitor.results, now
+            row = Row(self._monitor.results, time.time(), _values(self._monitor))
             for courier in self._couriers:
                 courier.take(row)
 
 
-def _values(tally: Tally) -> dict[str, float]:
+def _values(monitor: Monitor) -> dict[str, float]:
     """Those that are known, by name; all finite."""
-    volume, rates = tally.hypervolume(), tally.candidates_a_minute()
+    volume, rates = monitor.hypervolume(), monitor.candidates_a_minute()
     values = {
-        "candidates": tally.decided,
-        "full_budget": tally.full,
-        "failed": tally.failed,
-        "front_size": len(tally.front.trials),
-        "core_hours": tally.meter.core_hours,
-        "best_error": math.nan if tally.best is None else tally.best[1],
+        "candidates": monitor.decided,
+        "full_budget": monitor.full,
+        "failed": monitor.failed,
+        "front_size": len(monitor.front.trials),
+        "core_hours": monitor.meter.core_hours,
+        "best_error": math.nan if monitor.best is None else monitor.best[1],
         "hypervolume": math.nan if volume is None else volume,
         "candidates_a_minute": math.nan if rates is None else rates[0],
     }
-    if tally.workers is not None:
-        values["workers"] = tally.workers
-    for count in tally.rungs if len(tally.rungs) > 1 else ():
+    if monitor.workers is not None:
+        values["workers"] = monitor.workers
+    for count in monitor.rungs if len(monitor.rungs) > 1 else ():
         values[f"rung_{count.rung.number}/trained"] = count.trained
         values[f"rung_{count.rung.number}/failed"] = count.diverged + count.crashed
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}

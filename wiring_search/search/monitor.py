@@ -17,7 +17,14 @@ import numpy as np
 from wiring_search.analysis.pareto import hypervolume, hypervolume_gain
 from wiring_search.scores.catalogue import minimised
 from wiring_search.search.budget import Budget, Meter
-from wiring_search.search.events import Estimated, Event, PackDone, PackStarted, PoolSeen, Referred
+from wiring_search.search.events import (
+    Estimated,
+    Event,
+    PackDone,
+    PackStarted,
+    PoolSeen,
+    ReferenceChosen,
+)
 from wiring_search.store.config import StudyConfig
 from workers.jobs import Outcome, Rung, Status
 
@@ -109,7 +116,7 @@ class _Recent:
             self.epochs -= epochs
 
 
-class Tally:
+class Monitor:
     """Told every event by `take`.
 
     Fronts and best errors of different budgets do not compare: those of the highest rung that any
@@ -177,7 +184,7 @@ class Tally:
                 self._begin()
             case Estimated():
                 self.estimated = event
-            case Referred():
+            case ReferenceChosen():
                 self.reference = np.array(event.point)
                 self._volume = hypervolume(self.front.points, self.reference)
 

@@ -29,7 +29,7 @@ from wiring_search.search.events import (
     PackDone,
     PackStarted,
     PoolSeen,
-    Referred,
+    ReferenceChosen,
     Stopped,
     Watcher,
 )
@@ -113,7 +113,7 @@ def search(
         else:
             walk.tell(under_way.pop(number), known.pop(number))
             if not referred and walk.finished >= ENOUGH:
-                watch(Referred(tuple(reference(store, config.objectives).point.tolist())))
+                watch(ReferenceChosen(tuple(reference(store, config.objectives).point.tolist())))
                 referred = True
     if reason is not None:
         watch(Stopped(reason))

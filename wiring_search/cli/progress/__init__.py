@@ -11,7 +11,7 @@ from wiring_search.cli.progress.lines import lines
 from wiring_search.cli.progress.live import live
 from wiring_search.search.budget import Budget
 from wiring_search.search.events import Watcher
-from wiring_search.search.monitor import Tally
+from wiring_search.search.monitor import Monitor
 from wiring_search.store.config import StudyConfig
 
 __all__ = ["baselines_shown", "counted", "shown"]
@@ -26,7 +26,7 @@ def shown(
     if quiet:
         yield lambda event: None
         return
-    tally = Tally(config, budget)
+    monitor = Monitor(config, budget)
     moving = console.is_terminal and not console.is_dumb_terminal
-    with live(tally, console) if moving else lines(tally, console) as watch:
+    with live(monitor, console) if moving else lines(monitor, console) as watch:
         yield watch

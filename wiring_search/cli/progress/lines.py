@@ -9,12 +9,12 @@ from rich.console import Console
 from wiring_search.cli.progress.counting import SECONDS_BETWEEN_LINES
 from wiring_search.cli.progress.wording import news, said
 from wiring_search.search.events import Event, PackDone, Watcher
-from wiring_search.search.monitor import Tally
+from wiring_search.search.monitor import Monitor
 
 
 @contextmanager
-def lines(tally: Tally, console: Console) -> Iterator[Watcher]:
-    watch = _Lines(tally, console)
+def lines(monitor: Monitor, console: Console) -> Iterator[Watcher]:
+    watch = _Lines(monitor, console)
     try:
         yield watch
     finally:
@@ -22,15 +22,15 @@ def lines(tally: Tally, console: Console) -> Iterator[Watcher]:
 
 
 class _Lines:
-    def __init__(self, tally: Tally, console: Console) -> None:
-        self._tally, self._console = tally, console
+    def __init__(self, monitor: Monitor, console: Console) -> None:
+        self._monitor, self._console = monitor, console
         self._last, self._told = (
             0.0,
             0,
         )  # when the last line was printed, and of how many results it told
 
     def __call__(self, event: Event) -> None:
-        self._tally.take(event)
+        self._monitor.take(event)
         if (text := said(event)) is not None:
             self._print(text)
         # What is restored comes all at once.
@@ -42,9 +42,9 @@ class _Lines:
             self.tell()
 
     def tell(self, over: bool = False) -> None:
-        if self._tally.results > self._told:
-            self._last, self._told = time.monotonic(), self._tally.results
-            self._print(news(self._tally, over or self._tally.work_to_do() == 0))
+        if self._monitor.results > self._told:
+            self._last, self._told = time.monotonic(), self._monitor.results
+            self._print(news(self._monitor, over or self._monitor.work_to_do() == 0))
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -9,7 +9,7 @@
                3  0.2083        41
     …
 
-A frame is made from the tally's counts and its front, whatever the number of trials.
+A frame is made from the monitor's counts and its front, whatever the number of trials.
 """
 
 import threading
@@ -25,7 +25,7 @@ from rich.text import Text
 from wiring_search.cli.progress.wording import best, candidates, hours, said, time_left
 from wiring_search.search import durations
 from wiring_search.search.events import Event, PackDone, Watcher
-from wiring_search.search.monitor import RungCount, Tally
+from wiring_search.search.monitor import Monitor, RungCount
 
 _FRAMES_A_SECOND = 4
 _FRONT_ROWS = 8
@@ -35,8 +35,8 @@ _TREND = 24
 
 
 @contextmanager
-def live(tally: Tally, console: Console) -> Iterator[Watcher]:
-    view = View(tally, console)
+def live(monitor: Monitor, console: Console) -> Iterator[Watcher]:
+    view = View(monitor, console)
     with Live(console=console, get_renderable=view.frame, refresh_per_second=_FRAMES_A_SECOND):
         try:
             yield view
@@ -48,17 +48,17 @@ class View:
     """Told events by the search's thread, asked for frames by the display's. over: the search has
     ended, the front is told elsewhere."""
 
-    def __init__(self, tally: Tally, console: Console) -> None:
+    def __init__(self, monitor: Monitor, console: Console) -> None:
         self.over = False
-        self._tally, self._console = tally, console
+        self._monitor, self._console = monitor, console
         self._trend = Trend(_TREND)
         self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
         with self._lock:
-            self._tally.take(event)
-            if isinstance(event, PackDone) and event.rung == len(self._tally.rungs) - 1:
-                volume = self._tally.hypervolume()
+            self._monitor.take(event)
+            if isinstance(event, PackDone) and event.rung == len(self._monitor.rungs) - 1:
+                volume = self._monitor.hypervolume()
                 if volume is not None:
                     self._trend.add(volume)
         if (text := said(event)) is not None:
@@ -73,48 +73,48 @@ class View:
                 self._rungs(),
                 self._facts(),
             ]
-            if not self.over and self._tally.front.trials:
+            if not self.over and self._monitor.front.trials:
                 # Below what stands above: a line for the names, and one to spare.
-                room = self._console.height - len(self._tally.rungs) - 10
+                room = self._console.height - len(self._monitor.rungs) - 10
                 parts += [Text(), self._front(max(1, min(_FRONT_ROWS, room)))]
             return Group(*parts)
 
     def _head(self) -> RenderableType:
-        tally = self._tally
+        monitor = self._monitor
         grid = Table.grid(padding=(0, 2), expand=True)
         grid.add_column(no_wrap=True)
         grid.add_column(ratio=1)
         grid.add_column(no_wrap=True)
-        bar = ProgressBar(total=1.0, completed=tally.progress)
-        grid.add_row(Text(tally.config.task, style="bold"), bar, candidates(tally))
+        bar = ProgressBar(total=1.0, completed=monitor.progress)
+        grid.add_row(Text(monitor.config.task, style="bold"), bar, candidates(monitor))
         return grid
 
     def _times(self) -> str:
-        tally, budget = self._tally, self._tally.meter.budget
-        of_time = budget.minutes is not None and tally.started
-        took = max(tally.meter.seconds if of_time else tally.seconds, 1)
-        whole = f"of {durations.told(60 * budget.minutes)}" if of_time else "so far"
+        monitor, budget = self._monitor, self._monitor.meter.budget
+        of_time = budget.minutes is not None and monitor.started
+        took = max(monitor.meter.seconds if of_time else monitor.seconds, 1)
+        whole = f"of {durations.in_words(60 * budget.minutes)}" if of_time else "so far"
         of = "" if budget.core_hours is None else f" of {budget.core_hours:g}"
         parts = [
-            f"{durations.told(took)} {whole}",
-            None if self.over else self._doing() or time_left(tally),
-            f"{hours(tally.meter.core_hours)}{of} core-hours"
-            if tally.workers is not None
+            f"{durations.in_words(took)} {whole}",
+            None if self.over else self._doing() or time_left(monitor),
+            f"{hours(monitor.meter.core_hours)}{of} core-hours"
+            if monitor.workers is not None
             else None,
         ]
         return " · ".join(part for part in parts if part)
 
     def _doing(self) -> str | None:
         """What happens before anything is trained."""
-        if self._tally.trained:
+        if self._monitor.trained:
             return None
-        if not any(count.running for count in self._tally.rungs):
+        if not any(count.running for count in self._monitor.rungs):
             return "preparing"
-        return None if self._tally.workers else "starting the workers"
+        return None if self._monitor.workers else "starting the workers"
 
     def _rungs(self) -> RenderableType:
         """A line a rung; columns that have nothing to tell are not there."""
-        rungs = self._tally.rungs
+        rungs = self._monitor.rungs
         lines = [[_name(count, len(rungs)), *_told(count, self.over)] for count in rungs]
         grid = Table.grid(padding=(0, 2 if self._console.width >= 76 else 1))
         columns = [place for place in range(len(lines[0])) if any(line[place] for line in lines)]
@@ -131,25 +131,25 @@ class View:
         return grid
 
     def _facts(self) -> RenderableType:
-        tally = self._tally
+        monitor = self._monitor
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(no_wrap=True, overflow="ellipsis")
-        if tally.workers is not None and not self.over:
+        if monitor.workers is not None and not self.over:
             waiting = (
-                f" · {tally.waiting} pack{'s' if tally.waiting > 1 else ''} waiting"
-                if tally.waiting
+                f" · {monitor.waiting} pack{'s' if monitor.waiting > 1 else ''} waiting"
+                if monitor.waiting
                 else ""
             )
-            grid.add_row("workers", f"{tally.workers} up{waiting}")
-        rates, epochs = tally.candidates_a_minute(), tally.epochs_a_second()
+            grid.add_row("workers", f"{monitor.workers} up{waiting}")
+        rates, epochs = monitor.candidates_a_minute(), monitor.epochs_a_second()
         if rates is not None and epochs is not None:
             now, overall = rates
             also = f" ({overall:.0f} over all)" if round(overall) != round(now) else ""
             grid.add_row(
                 "speed", f"{now:.0f} candidates a minute{also} · {epochs:.3g} epochs a second"
             )
-        if (found := best(tally)) is not None:
+        if (found := best(monitor)) is not None:
             grid.add_row("best", found.removeprefix("best "))
         if (
             len(set(self._trend.values)) > 1
@@ -160,7 +160,7 @@ class View:
         return grid
 
     def _front(self, rows: int) -> RenderableType:
-        front = self._tally.front
+        front = self._monitor.front
         by = next((place for place, name in enumerate(front.objectives) if name in _SIZES), 0)
         columns = max(1, (self._console.width - 24) // 14)
         grid = Table.grid(padding=(0, 2))
@@ -175,12 +175,12 @@ class View:
         return grid
 
     def _whose(self, rows: int) -> str:
-        members, tally = len(self._tally.front.trials), self._tally
+        members, monitor = len(self._monitor.front.trials), self._monitor
         some = f"{rows} of {members} on the front" if members > rows else "on the front"
         return (
             some
-            if tally.at == len(tally.rungs) - 1
-            else f"{some} after {tally.rungs[tally.at].rung.epochs} epochs"
+            if monitor.at == len(monitor.rungs) - 1
+            else f"{some} after {monitor.rungs[monitor.at].rung.epochs} epochs"
         )
 
 

@@ -5,7 +5,7 @@ import math
 
 from wiring_search.search import durations
 from wiring_search.search.events import Estimated, Event, Exhausted, KernelPrepared, TaskLoaded
-from wiring_search.search.monitor import Tally
+from wiring_search.search.monitor import Monitor
 
 
 def said(event: Event) -> str | None:
@@ -20,7 +20,7 @@ def said(event: Event) -> str | None:
                 max(round(3600 * event.core_hours / event.seconds), 1) if event.seconds > 0 else 1
             )
             on = f"{workers} worker{'s' if workers > 1 else ''}"
-            return f"It will take about {durations.told(event.seconds)} on {on}, {hours(event.core_hours)} core-hours."
+            return f"It will take about {durations.in_words(event.seconds)} on {on}, {hours(event.core_hours)} core-hours."
         case Exhausted():
             return f"The space gives no new feasible candidate any more; the search ends with {event.trained} of them."
     return None
@@ -36,37 +36,37 @@ def hours(core_hours: float) -> str:
     )
 
 
-def candidates(tally: Tally) -> str:
-    whole = "" if tally.ends_by_budget else f" of {tally.config.trials}"
-    text = f"{tally.decided}{whole} candidates"
-    return f"{text} · {tally.full} with the full budget" if len(tally.rungs) > 1 else text
+def candidates(monitor: Monitor) -> str:
+    whole = "" if monitor.ends_by_budget else f" of {monitor.config.trials}"
+    text = f"{monitor.decided}{whole} candidates"
+    return f"{text} · {monitor.full} with the full budget" if len(monitor.rungs) > 1 else text
 
 
-def best(tally: Tally) -> str | None:
-    if tally.best is None:
+def best(monitor: Monitor) -> str | None:
+    if monitor.best is None:
         return None
-    trial, error = tally.best
+    trial, error = monitor.best
     early = (
-        f", after {tally.rungs[tally.at].rung.epochs} of {tally.config.epochs} epochs"
-        if tally.at < len(tally.rungs) - 1
+        f", after {monitor.rungs[monitor.at].rung.epochs} of {monitor.config.epochs} epochs"
+        if monitor.at < len(monitor.rungs) - 1
         else ""
     )
     return f"best error {error:.4g} (trial {trial}{early})"
 
 
-def time_left(tally: Tally) -> str | None:
-    seconds = tally.seconds_left()
-    return None if seconds is None else f"about {durations.told(seconds)} left"
+def time_left(monitor: Monitor) -> str | None:
+    seconds = monitor.seconds_left()
+    return None if seconds is None else f"about {durations.in_words(seconds)} left"
 
 
-def news(tally: Tally, over: bool = False) -> str:
+def news(monitor: Monitor, over: bool = False) -> str:
     """One line: where the search stands. over: it does not go on."""
-    rates = tally.candidates_a_minute()
+    rates = monitor.candidates_a_minute()
     parts = [
-        candidates(tally),
+        candidates(monitor),
         None if rates is None else f"{rates[1]:.0f} candidates a minute",
-        best(tally),
-        f"{tally.failed} failed" if tally.failed else None,
-        None if over else time_left(tally),
+        best(monitor),
+        f"{monitor.failed} failed" if monitor.failed else None,
+        None if over else time_left(monitor),
     ]
     return " · ".join(part for part in parts if part)
