@@ -10,8 +10,8 @@ import triton
 import triton.language as tl
 from triton.language.extra.cuda import globaltimer
 
-from wiring_search.networks.kernels.gpu.layout import ROWS
-from wiring_search.networks.kernels.gpu.sequence import LANES, reciprocal
+from wiring_search.networks.kernels.gpu.layout import LANES, ROWS
+from wiring_search.networks.kernels.gpu.sequence import reciprocal
 
 # Of the special-function units of a multiprocessor; a sigmoid is an exponential and a reciprocal.
 LANES_A_CLOCK, OPERATIONS_A_SIGMOID = 16, 2

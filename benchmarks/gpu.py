@@ -52,8 +52,7 @@ import triton
 from gpu_check import check, parameters
 
 from wiring_search.networks.kernels import gpu
-from wiring_search.networks.kernels.gpu.layout import ROWS, GpuLayout
-from wiring_search.networks.kernels.gpu.sequence import LANES
+from wiring_search.networks.kernels.gpu.layout import LANES, ROWS, GpuLayout
 from wiring_search.networks.kernels.gpu.training import Trainer, replayed
 from wiring_search.networks.kernels.layout import PackLayout
 from wiring_search.wirings.topologies import auto_ncp, ncp

@@ -23,7 +23,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from wiring_search.networks.kernels.gpu.programs import program_of
-from wiring_search.networks.kernels.gpu.sequence import LANES, SIZES
+from wiring_search.networks.kernels.gpu.sequence import SIZES
 from wiring_search.networks.kernels.layout import Kind
 from wiring_search.wirings.kinds import MEMORIES
 
@@ -57,7 +57,6 @@ def main() -> None:
         constants = {
             "LINEAR": True,
             "MEMORY": MEMORIES.index(kind.memory),
-            "LANES": LANES,
             **program.constants,
             "INPUTS": False,
         }

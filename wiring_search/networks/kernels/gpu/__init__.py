@@ -1,13 +1,13 @@
 """The fused GPU kernel: a pack through a whole sequence, forward and backward, in one launch each.
 
-`gpu_programs` says which kernel a kind has, `ltc_gpu` what a program does. Here the numbers of the
+`gpu.programs` says which kernel a kind has, `gpu.ltc` what a program does. Here the numbers of the
 synapses are brought into the order of the slices, and their gradients back, by a few operations of
 torch on whole vectors.
 
 How fast that can be is not measured yet; what binds is known. An H100 or H200 has 132
-multiprocessors at up to 1.98 GHz, each with special-function units for 16 lanes a clock; a sigmoid
+multiprocessors at up to 1.98 GHz, each with special-function units for 16 lanes a clock. A sigmoid
 takes two of their operations, an exponential and a reciprocal; a synapse update of an LTC takes one
-sigmoid forward, and four forward and backward (`ltc_gpu` says why):
+sigmoid forward, and four forward and backward (`gpu.ltc` says why):
 
     forward                 132 · 16 · 1.98e9 / (1 · 2) = 2.09 T synapse updates a second
     forward and backward    132 · 16 · 1.98e9 / (4 · 2) = 0.52 T
@@ -24,11 +24,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from wiring_search.networks.kernels.gpu import memory as memory_gpu
-from wiring_search.networks.kernels.gpu.layout import Edges, GpuLayout
+from wiring_search.networks.kernels.gpu.layout import LANES, Edges, GpuLayout
 from wiring_search.networks.kernels.gpu.layout import place as _place
 from wiring_search.networks.kernels.gpu.programs import Program, program_of
-from wiring_search.networks.kernels.gpu.sequence import LANES
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.wirings.kinds import MEMORIES
 
@@ -36,8 +34,11 @@ Tensor = torch.Tensor
 
 
 class Kept(NamedTuple):
-    """What `backward` wants of a forward pass: inputs, samples last, and the states of all time
-    steps."""
+    """What `backward` wants of a forward pass.
+
+    x: (T, F, B); elapsed: (T, B). history: what the kernel worked in, with the states of all time
+    steps. shown: how many of the last time steps were read out.
+    """
 
     x: Tensor
     elapsed: Tensor
@@ -51,8 +52,11 @@ def covers(kind: Kind) -> bool:
 
 
 def place(layout: PackLayout, device: str | torch.device) -> GpuLayout:
-    """The pack on a device. Raises ValueError for kinds of neuron, solver or memory that have no
-    GPU kernel."""
+    """The pack on a device.
+
+    Raises:
+        ValueError: There is no GPU kernel for this kind of neuron, solver or memory.
+    """
     program = _program(layout)
     return _place(
         layout, device, _backward_rows(layout, program), program.synapses.of_edge, program.swept
@@ -60,8 +64,7 @@ def place(layout: PackLayout, device: str | torch.device) -> GpuLayout:
 
 
 def bytes_needed(layout: PackLayout, time_steps: int, samples: int) -> int:
-    """About what a training step, or a forward pass alone, of so many samples takes on the
-    device."""
+    """About how many bytes a training step, or a forward pass alone, takes on the device."""
     program, tiles = _program(layout), _tiles(samples)
     rows = sum(_forward_rows(layout, program, time_steps)) + sum(_backward_rows(layout, program))
     outputs = layout.size * time_steps * layout.output_size * samples
@@ -71,10 +74,12 @@ def bytes_needed(layout: PackLayout, time_steps: int, samples: int) -> int:
 def forward(
     placed: GpuLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
 ) -> tuple[Tensor, Tensor, Kept]:
-    """Readouts (candidates, B, T or 1, outputs), final state (B, neurons), and what `backward`
-    wants.
+    """One pack through a whole sequence.
 
     All float32 and on the device of the pack, shapes as in `reference.run`.
+
+    Returns:
+        Readouts (candidates, B, T or 1, outputs), final state (B, states), what `backward` wants.
     """
     layout, program = placed.layout, _program(placed.layout)
     samples, time_steps, _ = x.shape
@@ -89,20 +94,11 @@ def forward(
     y = params.new_empty((layout.size, shown, layout.output_size, samples))
     final = params.new_empty((layout.state_size, samples))
     program.forward[(layout.size * tiles,)](
-        placed.table,
-        placed.rows,
-        _list(params, placed.incoming, program.synapses.onto),
-        _list(params, placed.sensory, program.synapses.onto),
-        params,
-        kept.x,
-        kept.elapsed,
-        state.t().contiguous(),
-        y,
-        final,
-        kept.history,
-        samples,
-        tiles,
-        *_shape(layout, kept),
+        **_shared_arguments(placed, program, params, kept),
+        state=state.t().contiguous(),
+        y=y,
+        final=final,
+        work=kept.history,
         **_options(layout, program, program.forward),
     )
     return y.permute(0, 3, 1, 2), final.t(), kept
@@ -116,69 +112,52 @@ def backward(
     grad_final: Tensor,
     inputs_too: bool,
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Gradients of the parameters, the initial state and, where `inputs_too`, of x and elapsed
-    (else None)."""
+    """Gradients of the parameters, the initial state and, where `inputs_too`, of x and elapsed."""
     layout, program = placed.layout, _program(placed.layout)
     time_steps, features, samples = kept.x.shape
     tiles = _tiles(samples)
-    grad_state = grad_final.t().clone(
-        memory_format=torch.contiguous_format
-    )  # written, where the other is only read
-    grad_own = params.new_zeros((tiles, layout.parameters))
-    sums, sensory_sums = (
-        params.new_zeros((tiles, *e.numbers.shape)) for e in (placed.incoming, placed.sensory)
-    )
+    # Written, where the other is only read.
+    grad_state = grad_final.t().clone(memory_format=torch.contiguous_format)
+    grad_params = params.new_zeros((tiles, layout.parameters))
+    sums = params.new_zeros((tiles, *placed.incoming.numbers.shape))
+    sensory_sums = params.new_zeros((tiles, *placed.sensory.numbers.shape))
     each = layout.size * time_steps if inputs_too else 0
-    grad_x, grad_elapsed = (
-        params.new_zeros(each * features * samples),
-        params.new_empty(each * samples),
-    )
+    grad_x = params.new_zeros(each * features * samples)
+    grad_elapsed = params.new_empty(each * samples)
+    back = program.synapses.back
+    onward = {"onward_edges": _list(params, placed.onward, back)} if program.swept else {}
     program.backward[(layout.size * tiles,)](
-        placed.table,
-        placed.rows,
-        _list(params, placed.incoming, program.synapses.onto),
-        _list(params, placed.sensory, program.synapses.onto),
-        placed.outgoing_rows,
-        _list(params, placed.outgoing, program.synapses.back),
-        placed.leaving_rows,
-        _list(params, placed.leaving, program.synapses.back),
-        *((_list(params, placed.onward, program.synapses.back),) if program.swept else ()),
-        params,
-        kept.x,
-        kept.elapsed,
-        kept.history,
-        grad_y.permute(0, 2, 3, 1).contiguous(),
-        grad_state,
-        grad_own,
-        sums,
-        sensory_sums,
-        grad_x,
-        grad_elapsed,
-        params.new_empty(placed.scratch_rows * tiles * LANES),
-        layout.parameters,
-        samples,
-        tiles,
-        *_shape(layout, kept),
+        **_shared_arguments(placed, program, params, kept),
+        outgoing_rows=placed.outgoing_rows,
+        outgoing_edges=_list(params, placed.outgoing, back),
+        leaving_rows=placed.leaving_rows,
+        leaving_edges=_list(params, placed.leaving, back),
+        **onward,
+        history=kept.history,
+        grad_y=grad_y.permute(0, 2, 3, 1).contiguous(),
+        grad_state=grad_state,
+        grad_params=grad_params,
+        sums=sums,
+        sensory_sums=sensory_sums,
+        grad_x=grad_x,
+        grad_elapsed=grad_elapsed,
+        work=params.new_empty(placed.scratch_rows * tiles * LANES),
+        parameters=layout.parameters,
         INPUTS=inputs_too,
         **_options(layout, program, program.backward),
     )
-    grad = grad_own.sum(dim=0)
+    grad = grad_params.sum(dim=0)
     for edges, of_tiles in ((placed.incoming, sums), (placed.sensory, sensory_sums)):
         _finish(params, edges, program.synapses.gradients, of_tiles.sum(dim=0), grad)
     if not inputs_too:
         return grad, grad_state.t(), None, None
     grad_x = grad_x.view(layout.size, time_steps, features, samples).sum(dim=0).permute(2, 0, 1)
-    return (
-        grad,
-        grad_state.t(),
-        grad_x,
-        grad_elapsed.view(layout.size, time_steps, samples).sum(dim=0).t(),
-    )
+    grad_elapsed = grad_elapsed.view(layout.size, time_steps, samples).sum(dim=0).t()
+    return grad, grad_state.t(), grad_x, grad_elapsed
 
 
 def extremes(layout: PackLayout, kept: Kept) -> tuple[Tensor, Tensor]:
-    """The least and the greatest value that each entry of the state had in a forward pass: two
-    (states,)."""
+    """The least and the greatest value of each entry of the state in a forward pass: (states,)."""
     time_steps, tiles = kept.x.shape[0], _tiles(kept.x.shape[2])
     lows, highs, at = [], [], 0
     for states, rows in zip(
@@ -197,7 +176,8 @@ def _program(layout: PackLayout) -> Program:
     program = program_of(layout.kind)
     if program is None:
         raise ValueError(
-            f"no GPU kernel for {'/'.join(layout.kind)}; there is one for LTC, CT-RNN, neural ODE and CfC with each of their solvers"
+            f"no GPU kernel for {'/'.join(layout.kind)}; there is one for LTC, CT-RNN, neural ODE "
+            "and CfC with each of their solvers"
         )
     return program
 
@@ -206,13 +186,8 @@ def _list(
     params: Tensor, edges: Edges, constants: Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
     """A list of edges as the kernels take it."""
-    return (
-        edges.start,
-        edges.width,
-        edges.other,
-        constants(params[edges.numbers] * edges.real),
-        len(edges.real),
-    )
+    values = constants(params[edges.numbers] * edges.real)
+    return edges.start, edges.width, edges.other, values, len(edges.real)
 
 
 def _finish(
@@ -227,19 +202,32 @@ def _finish(
     grad.index_copy_(0, numbers.flatten(), gradients(params[numbers], sums[:, edges.at]).flatten())
 
 
-def _shape(layout: PackLayout, kept: Kept) -> tuple[int, int, int, int]:
-    time_steps, features, _ = kept.x.shape
-    return time_steps, features, kept.shown, layout.output_size
+def _shared_arguments(
+    placed: GpuLayout, program: Program, params: Tensor, kept: Kept
+) -> dict[str, object]:
+    """What both kernels take, by name."""
+    time_steps, features, samples = kept.x.shape
+    return {
+        "table": placed.table,
+        "rows": placed.rows,
+        "edges": _list(params, placed.incoming, program.synapses.onto),
+        "sensory_edges": _list(params, placed.sensory, program.synapses.onto),
+        "params": params,
+        "x": kept.x,
+        "elapsed": kept.elapsed,
+        "batch": samples,
+        "tiles": _tiles(samples),
+        "time_steps": time_steps,
+        "features": features,
+        "shown": kept.shown,
+        "outputs": placed.layout.output_size,
+    }
 
 
 def _options(layout: PackLayout, program: Program, kernel: Any) -> dict[str, object]:
+    """What the kernel is compiled for, and how."""
     memory = MEMORIES.index(layout.kind.memory)
-    constants = {
-        "LINEAR": layout.outputs is not None,
-        "MEMORY": memory,
-        "LANES": LANES,
-        **program.constants,
-    }
+    constants = {"LINEAR": layout.outputs is not None, "MEMORY": memory, **program.constants}
     wanted = {name: value for name, value in constants.items() if name in kernel.arg_names}
     return {**wanted, "num_warps": 1, "num_stages": 1, "enable_fp_fusion": True}
 
@@ -250,8 +238,7 @@ def _tiles(samples: int) -> int:
 
 def _forward_rows(layout: PackLayout, program: Program, time_steps: int) -> list[int]:
     return [
-        program.forward_rows(wiring.neurons, wiring.sensory, time_steps)
-        + memory_gpu.forward_rows(layout.cells(wiring), time_steps)
+        program.forward_rows(wiring.neurons, wiring.sensory, layout.cells(wiring), time_steps)
         for wiring in layout.wirings
     ]
 
@@ -259,7 +246,6 @@ def _forward_rows(layout: PackLayout, program: Program, time_steps: int) -> list
 def _backward_rows(layout: PackLayout, program: Program) -> list[int]:
     steps = layout.edges.table["steps"].tolist()
     return [
-        program.backward_rows(wiring.neurons, wiring.sensory, n)
-        + memory_gpu.backward_rows(layout.cells(wiring))
+        program.backward_rows(wiring.neurons, wiring.sensory, layout.cells(wiring), n)
         for wiring, n in zip(layout.wirings, steps, strict=True)
     ]

@@ -1,7 +1,7 @@
-"""One Adam step for a whole pack in Triton: `adam` on the device, one program a candidate.
+"""One Adam step for a whole pack in Triton: `adam` on the device, one program for each candidate.
 
-Nothing is read back: who is lost, because its gradient or loss is not finite, is noted in `alive`
-on the device.
+Nothing is read back: a candidate whose gradient or loss is not finite is lost, which is noted in
+`alive` on the device.
 """
 
 import triton
@@ -15,9 +15,20 @@ def _softplus(raw):
     return tl.maximum(raw, 0.0) + tl.log(1.0 + tl.exp(-tl.abs(raw)))
 
 
+@triton.jit
+def _correction(step, BETA: tl.constexpr):
+    """1 − β^step. In double precision, as the CPU does: near 1 − 1 it needs its digits."""
+    return (1.0 - tl.exp(step * tl.log(tl.full([], BETA, tl.float64)))).to(tl.float32)
+
+
 @triton.jit(do_not_specialize=["count"])
 def effective_of(raw, positive, effective, count, BLOCK: tl.constexpr):
-    """softplus where `positive`, written into `effective`."""
+    """softplus where `positive`, written into `effective`.
+
+    Args:
+        raw, effective: (count,) float32.
+        positive: (count,) int8, 1 or 0.
+    """
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     there = i < count
     value = tl.load(raw + i, mask=there, other=0.0)
@@ -31,7 +42,7 @@ def adam_step(
     raw,
     effective,
     positive,
-    trained,  # 0 for the pinned zeros
+    trained,
     grad,
     first,
     second,
@@ -44,8 +55,20 @@ def adam_step(
     TINY: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """starts: (P + 1,) where blocks start. first, second: running moments. step: 1 for the first
-    one, one a candidate."""
+    """One step along a pack's gradient, which is clipped and used up.
+
+    One program for each candidate.
+
+    Args:
+        starts: (candidates + 1,) int64, where the blocks of parameters start.
+        raw, effective, grad: (parameters,) float32.
+        positive, trained: (parameters,) int8, 1 or 0; trained is 0 for the pinned zeros.
+        first, second: (parameters,) float32, running moments.
+        learning_rates: (candidates,) float32.
+        largest_norm: to which a candidate's gradient is clipped.
+        step: (candidates,) int64, steps done, counted up.
+        alive: (candidates,) int32, set to 0 where a gradient is not finite.
+    """
     p = tl.program_id(0)
     start, end = tl.load(starts + p), tl.load(starts + p + 1)
     squared = tl.zeros([BLOCK], tl.float64)
@@ -64,15 +87,9 @@ def adam_step(
     if goes_on:
         count = tl.load(step + p) + 1
         tl.store(step + p, count)
-        # In double precision, as the CPU does: β to a large power is near 1 − 1 and needs its
-        # digits.
         counted = count.to(tl.float64)
-        correction1 = (1.0 - tl.exp(counted * tl.log(tl.full([], BETA1, tl.float64)))).to(
-            tl.float32
-        )
-        correction2 = (1.0 - tl.exp(counted * tl.log(tl.full([], BETA2, tl.float64)))).to(
-            tl.float32
-        )
+        correction1 = _correction(counted, BETA1)
+        correction2 = _correction(counted, BETA2)
         scale = tl.minimum(1.0, largest_norm / (tl.sqrt(total) + 1e-12)).to(tl.float32)
         rate = tl.load(learning_rates + p)
         for at in range(start, end, BLOCK):

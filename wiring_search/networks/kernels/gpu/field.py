@@ -1,35 +1,28 @@
 """Right-hand sides in Triton for explicit solvers, under one name for LTC and for the rate neurons.
 
-    LTC          (N − D v)/C          two sums over a neuron's synapses, N and D of `ltc_gpu`, and its leak C
-    CT-RNN       tanh(p) − v/τ        one sum, which is kept as tanh(p), and its leak τ
-    neural ODE   tanh(p)              one, and no leak
+    LTC          (N − D v)/C     two sums over a neuron's synapses, N and D of `gpu.ltc`; its leak C
+    CT-RNN       tanh(p) − v/τ   one sum, which is kept as tanh(p); its leak τ
+    neural ODE   tanh(p)         one, and no leak
 
-so what `explicit_gpu` sees is: sums of a neuron, `first` and `second` (twice the same where there
-is one), and a leak. The derivatives stand in `ltc_field_cpu` and `rate_cpu`; what runs along
-synapses in `ltc_gpu` and `rate_gpu`. NEURON, the kind's name, is known when a kernel is compiled.
-Sums are rows of a candidate's own memory, the second ones `apart` numbers behind the first.
+so what `gpu.explicit` sees is: sums of a neuron, `first` and `second` (twice the same where there
+is one), and a leak. The derivatives stand in `cpu.ltc_field` and `cpu.rate`; what runs along
+synapses in `gpu.ltc` and `gpu.rate`. NEURON, the kind's name, is known when a kernel is compiled.
+Sums are rows of a program's own memory, the second ones `apart` numbers behind the first.
 """
 
 import triton
 import triton.language as tl
 
-from wiring_search.networks.kernels.gpu import ltc as ltc_gpu
-from wiring_search.networks.kernels.gpu import rate as rate_gpu
-from wiring_search.networks.kernels.gpu.sequence import own_rows, tanh, zeros
+from wiring_search.networks.kernels.gpu import ltc, rate
+from wiring_search.networks.kernels.gpu.sequence import scratch_at, tanh, zeros
 
-# How many sums a neuron has.
-SUMS = {"ltc": 2, "ct-rnn": 1, "neural-ode": 1}
+NEURONS = ("ltc", "ct-rnn", "neural-ode")
 
 
 @triton.jit
 def sums_of(NEURON: tl.constexpr):
+    """How many sums a neuron has; on the host too, by `.fn`."""
     return 2 if NEURON == "ltc" else 1
-
-
-@triton.jit
-def numbers_of(NEURON: tl.constexpr):
-    """Of a synapse."""
-    return 4 if NEURON == "ltc" else 1
 
 
 @triton.jit
@@ -39,40 +32,39 @@ def at_leak(neurons, NEURON: tl.constexpr):
 
 
 @triton.jit
-def outer_sums(block, neurons, slices, sensory_edges, values, outer, who, NEURON: tl.constexpr):
+def outer_sums(block, neurons, slices, sensory_edges, values, outer, lanes, NEURON: tl.constexpr):
     if NEURON == "ltc":
-        ltc_gpu.outer_currents(block, neurons, slices, sensory_edges, values, outer, who)
+        ltc.outer_currents(block, neurons, slices, sensory_edges, values, outer, lanes)
     else:
         biases = block + neurons if NEURON == "ct-rnn" else block
-        rate_gpu.outer_drive(biases, slices, sensory_edges, values, outer, who)
+        rate.outer_drive(biases, slices, sensory_edges, values, outer, lanes)
 
 
 @triton.jit
-def inner_sums(edges, slice_, i, neurons, z, outer, who, NEURON: tl.constexpr):
+def inner_sums(edges, slice_, i, neurons, z, outer, lanes, NEURON: tl.constexpr):
     """The sums of a slice's rows i from all rows of z; twice the same where there is one."""
     if NEURON == "ltc":
-        driving, conductance = (
-            tl.load(own_rows(outer, i, who)),
-            tl.load(own_rows(outer, neurons + i, who)),
-        )
-        return ltc_gpu.currents(edges, slice_, z, driving, conductance, who)
+        driving = tl.load(scratch_at(outer, i, lanes))
+        conductance = tl.load(scratch_at(outer, neurons + i, lanes))
+        return ltc.currents(edges, slice_, z, driving, conductance, lanes)
     else:
-        rise = tanh(rate_gpu.weighted(edges, slice_, z, tl.load(own_rows(outer, i, who)), who))
+        drive = tl.load(scratch_at(outer, i, lanes))
+        rise = tanh(rate.weighted(edges, slice_, z, drive, lanes))
         return rise, rise
 
 
 @triton.jit
-def load_sums(kept, apart, i, who, NEURON: tl.constexpr):
+def load_sums(kept, apart, i, lanes, NEURON: tl.constexpr):
     """Two sums, of which the second lies `apart`."""
-    first = tl.load(own_rows(kept, i, who))
-    return first, tl.load(own_rows(kept + apart, i, who)) if sums_of(NEURON) == 2 else first
+    first = tl.load(scratch_at(kept, i, lanes))
+    return first, tl.load(scratch_at(kept + apart, i, lanes)) if sums_of(NEURON) == 2 else first
 
 
 @triton.jit
-def store_sums(kept, apart, i, first, second, here, who, NEURON: tl.constexpr):
-    tl.store(own_rows(kept, i, who), first, mask=here)
+def store_sums(kept, apart, i, first, second, here, lanes, NEURON: tl.constexpr):
+    tl.store(scratch_at(kept, i, lanes), first, mask=here)
     if sums_of(NEURON) == 2:
-        tl.store(own_rows(kept + apart, i, who), second, mask=here)
+        tl.store(scratch_at(kept + apart, i, lanes), second, mask=here)
 
 
 @triton.jit
@@ -101,32 +93,34 @@ def slope_back(first, second, z, leak, slope, grad, NEURON: tl.constexpr):
 
 
 @triton.jit
-def leaving(edges, slice_, j, values, kept, apart, who, NEURON: tl.constexpr):
-    """What the synapses that leave rows j, a slice, carry back to them. kept: rows of the ∂ of
-    sums."""
+def leaving(edges, slice_, j, values, kept, apart, lanes, NEURON: tl.constexpr):
+    """What the synapses that leave rows j of a slice carry back. kept: rows of the ∂ of sums."""
     if NEURON == "ltc":
-        return ltc_gpu.leaving(
-            edges, slice_, tl.load(own_rows(values, j, who)), kept, kept + apart, who
-        )
+        v = tl.load(scratch_at(values, j, lanes))
+        return ltc.leaving(edges, slice_, v, kept, kept + apart, lanes)
     else:
-        return rate_gpu.weighted(edges, slice_, kept, zeros(who), who)
+        return rate.weighted(edges, slice_, kept, zeros(), lanes)
 
 
 @triton.jit
-def gather(edges, slice_, i, values, kept, apart, row, repeats, sums, who, NEURON: tl.constexpr):
+def gather(edges, slice_, i, values, kept, apart, row, repeats, sums, lanes, NEURON: tl.constexpr):
     """The gradients of the synapses onto rows i, a slice, over evaluations."""
     if NEURON == "ltc":
-        ltc_gpu.gather(edges, slice_, i, values, kept, kept + apart, row, repeats, sums, who)
+        ltc.gather(edges, slice_, i, values, kept, kept + apart, row, repeats, sums, lanes)
     else:
-        rate_gpu.gather(edges, slice_, i, values, kept, row, repeats, sums, who)
+        rate.gather(edges, slice_, i, values, kept, row, repeats, sums, lanes)
 
 
 @triton.jit
-def own_back(
+def numbers_back(
     block, grad_block, i, real, neurons, of_first, of_second, of_leak, NEURON: tl.constexpr
 ):
-    """The gradients of the numbers that rows i have of their own. of_first, of_second: of their
-    outer sums."""
+    """The gradients of the neurons' numbers, of rows i.
+
+    Args:
+        block, grad_block: pointers to the neurons' parameters and their ∂.
+        of_first, of_second, of_leak: (ROWS,), ∂ of their outer sums and of their leak.
+    """
     if NEURON == "ltc":
         gleak, vleak = tl.load(block + i), tl.load(block + neurons + i)
         tl.store(grad_block + i, vleak * of_first + of_second, mask=real)

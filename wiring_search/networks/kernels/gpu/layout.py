@@ -1,8 +1,11 @@
 """How a pack lies on a GPU: its edge lists in slices.
 
-    the synapses of eight neurons,     │ x x x x x x x x │ step 0       a slice: ROWS rows side by side, as many steps as
-    one column each, in as many steps  │ x x x x x . . . │ step 1       its longest row has synapses; what is missing (.)
-    as the longest has synapses        │ x x . . . . . . │ step 2       has weight 0
+    the synapses of eight neurons,     │ x x x x x x x x │ step 0
+    one column each, in as many steps  │ x x x x x . . . │ step 1
+    as the longest has synapses        │ x x . . . . . . │ step 2
+
+A slice is ROWS rows side by side, with as many steps as its longest row has synapses; what is
+missing (.) has weight 0.
 
 A program works on the rows of a slice at once, synapse k of each in step k: so its threads have
 independent sigmoids to compute, and read neighbouring constants (SELL-C-σ: Kreutzer et al., SIAM J.
@@ -30,34 +33,23 @@ import torch
 from wiring_search.networks.kernels.layout import PackLayout
 from wiring_search.networks.neurons.connections import Connections
 
-# Rows of a slice.
+# Rows of a slice, and samples of a program: lanes.
 ROWS = 8
+LANES = 32
 
 # What a kernel reads of each candidate, in this order.
 COLUMNS = (
     *("neurons", "sensory", "motors", "steps", "projected"),
-    *("at_params", "at_input", "at_output"),  # in the flat parameters
-    *(
-        "at_neuron",
-        "at_sensory",
-        "at_scratch",
-    ),  # rows of those before it: neurons, sensory nodes, scratch
-    *(
-        "at_slice",
-        "at_outgoing",
-        "at_leaving",
-    ),  # its first slice of each kind; the next candidate's ends it
-    *(
-        "cells",
-        "at_memory",
-        "at_state",
-    ),  # of a memory; rows of states before its own: of neurons and cells
-    *(
-        "at_last",
-        "at_second",
-        "at_first",
-        "after_first",
-    ),  # its first slice of each layer, and their end
+    # In the flat parameters.
+    *("at_params", "at_input", "at_output"),
+    # Rows of those before it: neurons, sensory nodes, scratch.
+    *("at_neuron", "at_sensory", "at_scratch"),
+    # Its first slice of each kind; the next candidate's ends it.
+    *("at_slice", "at_outgoing", "at_leaving"),
+    # Of a memory; rows of states before its first one: of neurons and cells.
+    *("cells", "at_memory", "at_state"),
+    # Its first slice of each layer, and their end: side by side, see `gpu.sequence.layer_of`.
+    *("at_last", "at_second", "at_first", "after_first"),
 )
 
 
@@ -84,7 +76,7 @@ class GpuLayout:
 
     table: (candidates + 1, COLUMNS) int64; the last row ends what the others start. rows,
     outgoing_rows, leaving_rows: (slices × ROWS,) the row in each place of the slices, counted
-    within the candidate; −1 for none.
+    within the candidate; −1 for none. scratch_rows: of all candidates.
     """
 
     layout: PackLayout
@@ -104,9 +96,20 @@ class GpuLayout:
         return self.table.device
 
 
+class _Before(NamedTuple):
+    """(candidates + 1,) rows of those before each candidate: neurons, sensory nodes, scratch."""
+
+    neurons: np.ndarray
+    sensory: np.ndarray
+    scratch: np.ndarray
+
+
 class _Slices(NamedTuple):
-    """slot: (rows,) the place of each row. member: the row in each place. first: (candidates ×
-    groups + 1,) slices before."""
+    """Rows in slices.
+
+    slot: (rows,) the place of each row. member: the row in each place. first: (candidates × groups
+    + 1,) slices before.
+    """
 
     slot: np.ndarray
     member: np.ndarray
@@ -120,59 +123,61 @@ def place(
     of_edge: Sequence[str],
     swept: bool,
 ) -> GpuLayout:
-    """The pack's index arrays on a device. scratch_rows: of each candidate, those that its kernel
-    works in. of_edge: the names of a synapse's parameters. swept: whether layers follow one another
-    within a time step."""
+    """The pack's index arrays on a device.
+
+    Args:
+        scratch_rows: of each candidate, those that its kernel works in on the way back.
+        of_edge: the names of a synapse's parameters.
+        swept: whether layers follow one another within a time step.
+    """
     made = layout.connections
-    neurons, nodes = (
-        np.array([getattr(w, name) for w in layout.wirings]) for name in ("neurons", "sensory")
-    )
-    at_neuron, at_node = _before(neurons), _before(nodes)
+    neurons = np.array([wiring.neurons for wiring in layout.wirings])
+    nodes = np.array([wiring.sensory for wiring in layout.wirings])
+    before = _Before(_before(neurons), _before(nodes), _before(scratch_rows))
     inner, outer = [len(c.pre) for c in made], [len(c.sensory_pre) for c in made]
-    post, pre = (_joined(getattr(c, name) for c in made) for name in ("post", "pre"))
-    sensory_post, sensory_pre = (
-        _joined(getattr(c, name) for c in made) for name in ("sensory_post", "sensory_pre")
-    )
-    own, sensory_own = np.repeat(at_neuron[:-1], inner), np.repeat(at_neuron[:-1], outer)
-    sensory_node = np.repeat(at_node[:-1], outer)
-    numbers, sensory_numbers = (
-        _numbers(layout, of_edge),
-        _numbers(layout, [f"sensory_{name}" for name in of_edge]),
-    )
+
+    # Of each synapse: what it reads and reaches, counted within its candidate, and where the rows
+    # of its candidate start in the pack; `pre_row`, `post_row` …: counted over the whole pack.
+    pre, post = _joined(c.pre for c in made), _joined(c.post for c in made)
+    sensory_pre = _joined(c.sensory_pre for c in made)
+    sensory_post = _joined(c.sensory_post for c in made)
+    first_row = np.repeat(before.neurons[:-1], inner)
+    pre_row, post_row = pre + first_row, post + first_row
+    sensory_pre_row = sensory_pre + np.repeat(before.sensory[:-1], outer)
+    sensory_post_row = sensory_post + np.repeat(before.neurons[:-1], outer)
+    numbers = _numbers(layout, of_edge)
+    sensory_numbers = _numbers(layout, [f"sensory_{name}" for name in of_edge])
+
     layers = np.array([c.layer_ends if swept else (c.neurons,) * 3 for c in made])
     new = np.concatenate([_reads_new(c, ends) for c, ends in zip(made, layers, strict=True)])
     old = ~new
 
     def lengths(rows: np.ndarray) -> np.ndarray:
-        return np.bincount(rows, minlength=int(at_neuron[-1]))
-
-    incoming = _slices(
-        np.diff(layers, axis=1, prepend=0),
-        *(lengths(rows) for rows in (post + own, sensory_post + sensory_own, (pre + own)[new])),
-    )
-    outgoing = _slices(neurons[:, None], lengths((pre + own)[old]))
-    leaving = _slices(
-        nodes[:, None], np.bincount(sensory_pre + sensory_node, minlength=int(at_node[-1]))
-    )
+        return np.bincount(rows, minlength=int(before.neurons[-1]))
 
     def edges(slices: _Slices, row: np.ndarray, other: np.ndarray, numbers: np.ndarray) -> Edges:
         return _edges(slices, row, other, numbers, device)
 
+    incoming = _slices(
+        np.diff(layers, axis=1, prepend=0),
+        *(lengths(rows) for rows in (post_row, sensory_post_row, pre_row[new])),
+    )
+    outgoing = _slices(neurons[:, None], lengths(pre_row[old]))
+    fan_out = np.bincount(sensory_pre_row, minlength=int(before.sensory[-1]))
+    leaving = _slices(nodes[:, None], fan_out)
+    read = pre + new * np.repeat(neurons, inner)
     return GpuLayout(
-        layout,
-        _on(
-            device,
-            _table(layout, at_neuron, at_node, _before(scratch_rows), incoming, outgoing, leaving),
-        ),
-        _on(device, incoming.member),
-        edges(incoming, post + own, pre + new * np.repeat(neurons, inner), numbers),
-        edges(incoming, sensory_post + sensory_own, sensory_pre, sensory_numbers),
-        edges(incoming, (pre + own)[new], post[new], numbers[:, new]),
-        _on(device, outgoing.member),
-        edges(outgoing, (pre + own)[old], post[old], numbers[:, old]),
-        _on(device, leaving.member),
-        edges(leaving, sensory_pre + sensory_node, sensory_post, sensory_numbers),
-        sum(scratch_rows),
+        layout=layout,
+        table=_on(device, _table(layout, before, incoming, outgoing, leaving)),
+        rows=_on(device, incoming.member),
+        incoming=edges(incoming, post_row, read, numbers),
+        sensory=edges(incoming, sensory_post_row, sensory_pre, sensory_numbers),
+        onward=edges(incoming, pre_row[new], post[new], numbers[:, new]),
+        outgoing_rows=_on(device, outgoing.member),
+        outgoing=edges(outgoing, pre_row[old], post[old], numbers[:, old]),
+        leaving_rows=_on(device, leaving.member),
+        leaving=edges(leaving, sensory_pre_row, sensory_post, sensory_numbers),
+        scratch_rows=sum(scratch_rows),
     )
 
 
@@ -181,40 +186,36 @@ def _reads_new(made: Connections, ends: np.ndarray) -> np.ndarray:
     return made.pre >= ends[np.searchsorted(ends, made.post, side="right")]
 
 
-def _table(layout, at_neuron, at_node, at_scratch, incoming, outgoing, leaving) -> np.ndarray:
+def _table(
+    layout: PackLayout, before: _Before, incoming: _Slices, outgoing: _Slices, leaving: _Slices
+) -> np.ndarray:
     table = np.zeros((layout.size + 1, len(COLUMNS)), np.int64)
-    record = {name: table[:, place] for place, name in enumerate(COLUMNS)}
-    for name in (
-        "neurons",
-        "sensory",
-        "motors",
-        "steps",
-        "projected",
-        "cells",
-        "at_params",
-        "at_state",
-    ):
-        record[name][:-1] = layout.edges.table[name]
+    column = {name: table[:, place] for place, name in enumerate(COLUMNS)}
+    known = layout.edges.table
+    for name in ("neurons", "sensory", "motors", "steps", "projected", "cells"):
+        column[name][:-1] = known[name]
+    for name in ("at_params", "at_state"):
+        column[name][:-1] = known[name]
     for name in ("at_memory", "at_input", "at_output"):
-        record[name][:-1] = layout.edges.table[name] + layout.edges.table["at_params"]
-    record["at_neuron"][:], record["at_sensory"][:], record["at_scratch"][:] = (
-        at_neuron,
-        at_node,
-        at_scratch,
-    )
-    record["at_slice"][:], record["at_outgoing"][:], record["at_leaving"][:] = (
-        incoming.first[::3],
-        outgoing.first,
-        leaving.first,
-    )
+        column[name][:-1] = known[name] + known["at_params"]
+    column["at_neuron"][:] = before.neurons
+    column["at_sensory"][:] = before.sensory
+    column["at_scratch"][:] = before.scratch
+    column["at_slice"][:] = incoming.first[::3]
+    column["at_outgoing"][:] = outgoing.first
+    column["at_leaving"][:] = leaving.first
     for layer, name in enumerate(("at_last", "at_second", "at_first", "after_first")):
-        record[name][:-1] = incoming.first[layer::3][: layout.size]
+        column[name][:-1] = incoming.first[layer::3][: layout.size]
     return table
 
 
 def _slices(groups: np.ndarray, *lengths: np.ndarray) -> _Slices:
-    """groups: (candidates, groups) rows of each. A group's rows, the longest first; of several
-    lists over the same rows the first one counts first."""
+    """A group's rows in slices, the longest first.
+
+    Args:
+        groups: (candidates, groups) rows of each.
+        lengths: of each row, in one list over them or several; the first list counts first.
+    """
     sizes = groups.ravel()
     group = np.repeat(np.arange(len(sizes)), sizes)
     order = np.lexsort((*(-length for length in reversed(lengths)), group))
@@ -233,8 +234,7 @@ def _edges(
     numbers: np.ndarray,
     device: str | torch.device,
 ) -> Edges:
-    """row: of each edge, counted over the whole pack. Edges of a row keep the order in which they
-    come."""
+    """Edges of a row keep the order in which they come. row: of each edge, over the whole pack."""
     order = np.argsort(row, kind="stable")
     row, other, numbers = row[order], other[order], numbers[:, order]
     length = np.bincount(row, minlength=len(slices.slot))
@@ -246,35 +246,26 @@ def _edges(
     at = start[slices.slot[row] // ROWS] + step * ROWS + slices.slot[row] % ROWS
     # Rounded up, since Triton compiles a kernel anew for an argument that 16 divides.
     places = -(-int(start[-1]) // 16) * 16
-    other_end, real, where = (
-        np.zeros(places, np.int32),
-        np.zeros(places, np.float32),
-        np.zeros((len(numbers), places), np.int64),
-    )
-    other_end[at], where[:, at], real[at] = other, numbers, 1.0
+    others, real = np.zeros(places, np.int32), np.zeros(places, np.float32)
+    where = np.zeros((len(numbers), places), np.int64)
+    others[at], real[at], where[:, at] = other, 1.0, numbers
     return Edges(
-        *(
-            _on(device, array)
-            for array in (
-                start[:-1].astype(np.int32),
-                width.astype(np.int32),
-                other_end,
-                where,
-                real,
-                at,
-            )
-        )
+        start=_on(device, start[:-1].astype(np.int32)),
+        width=_on(device, width.astype(np.int32)),
+        other=_on(device, others),
+        numbers=_on(device, where),
+        real=_on(device, real),
+        at=_on(device, at),
     )
 
 
 def _numbers(layout: PackLayout, names: Sequence[str]) -> np.ndarray:
     """(names, edges): where they stand in the flat parameters."""
-    return np.stack(
-        [
-            _joined(np.arange(block[name].start, block[name].stop) for block in layout.slices)
-            for name in names
-        ]
-    )
+
+    def places(name: str) -> np.ndarray:
+        return _joined(np.arange(block[name].start, block[name].stop) for block in layout.slices)
+
+    return np.stack([places(name) for name in names])
 
 
 def _before(sizes: Sequence[int] | np.ndarray) -> np.ndarray:

@@ -1,5 +1,4 @@
-"""Which GPU kernels a kind of neuron and solver has, and what they want of a pack: one frozen value
-a family."""
+"""Which GPU kernels a kind of neuron and solver has, and what they want of a pack."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +7,16 @@ from typing import Any
 
 import torch
 
-from wiring_search.networks.kernels.gpu import cfc as cfc_gpu
-from wiring_search.networks.kernels.gpu import explicit as explicit_gpu
-from wiring_search.networks.kernels.gpu import ltc as ltc_gpu
-from wiring_search.networks.kernels.gpu.field import SUMS
+from wiring_search.networks.kernels.gpu import (
+    cfc,
+    cfc_backward,
+    explicit,
+    explicit_backward,
+    field,
+    ltc,
+    ltc_backward,
+    pieces,
+)
 from wiring_search.networks.kernels.layout import Kind
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.cfc import HEADS
@@ -24,7 +29,7 @@ _MINUS_LOG2_E = -1.4426950408889634
 
 @dataclass(frozen=True)
 class Synapses:
-    """What kernels read of a synapse. of_edge: the names of its parameters.
+    """What kernels read of a synapse, whose parameters have the names `of_edge`.
 
     onto, back: from parameters (of_edge, places), 0 where a synapse is missing, to the constants
     (…, places) that kernels read along those that reach a neuron and along those that leave a node.
@@ -40,16 +45,18 @@ class Synapses:
 
 @dataclass(frozen=True)
 class Program:
-    """forward, backward: kernels, one launch a pack. forward_rows(neurons, sensory, time steps),
-    backward_rows(neurons, sensory, sub-steps): of LANES numbers, what a candidate is worked in.
-    constants: what the kernels are compiled for. swept: whether layers follow one another within a
-    time step (`gpu_layout`)."""
+    """The kernels of a kind, one launch each for a pack.
+
+    forward_rows(neurons, sensory, cells, time steps), backward_rows(neurons, sensory, cells,
+    sub-steps): of LANES numbers, what a candidate is worked in. constants: what the kernels are
+    compiled for. swept: whether layers follow one another within a time step (`gpu.layout`).
+    """
 
     synapses: Synapses
     forward: Any
     backward: Any
-    forward_rows: Callable[[int, int, int], int]
-    backward_rows: Callable[[int, int, int], int]
+    forward_rows: Callable[[int, int, int, int], int]
+    backward_rows: Callable[[int, int, int, int], int]
     constants: dict[str, object]
     swept: bool = False
 
@@ -57,44 +64,67 @@ class Program:
 def program_of(kind: Kind) -> Program | None:
     """None where there is no GPU kernel for packs of this kind."""
     if kind.neuron == "ltc" and kind.solver in ("semi-implicit", "closed-form"):
-        constants = {"CLOSED": kind.solver == "closed-form"}
-        return Program(
-            _LTC,
-            ltc_gpu.forward,
-            ltc_gpu.backward,
-            ltc_gpu.forward_rows,
-            ltc_gpu.backward_rows,
-            constants,
-        )
-    if kind.neuron in SUMS and kind.solver in TABLEAUX:
+        return _ltc(kind)
+    if kind.neuron in field.NEURONS and kind.solver in TABLEAUX:
         return _explicit(kind)
     if kind.neuron in _CFC and kind.solver == "closed-form":
         return _cfc(NEURONS[kind.neuron].variant)
     return None
 
 
-def _explicit(kind: Kind) -> Program:
-    tableau = TABLEAUX[kind.solver]
+def _ltc(kind: Kind) -> Program:
+    return Program(
+        synapses=_LTC,
+        forward=ltc.forward,
+        backward=ltc_backward.backward,
+        forward_rows=partial(pieces.rows, pieces.ltc_forward),
+        backward_rows=partial(pieces.rows, pieces.ltc_backward),
+        constants={"CLOSED": kind.solver == "closed-form", **_numbers(_LTC)},
+    )
 
-    def backward_rows(neurons: int, sensory: int, steps: int) -> int:
-        return explicit_gpu.backward_rows(kind.neuron, neurons, sensory, steps * tableau.stages)
+
+def _explicit(kind: Kind) -> Program:
+    tableau, sums = TABLEAUX[kind.solver], field.sums_of.fn(kind.neuron)
+    synapses = _LTC if kind.neuron == "ltc" else _RATE
+    constants = explicit.constants(kind.neuron, tableau, kind.gradient == "adjoint")
+
+    def forward_rows(*sizes: int) -> int:
+        return pieces.rows(pieces.explicit_forward, *sizes, sums)
+
+    def backward_rows(neurons: int, sensory: int, cells: int, steps: int) -> int:
+        sizes = neurons, sensory, cells, steps * tableau.stages
+        return pieces.rows(pieces.explicit_backward, *sizes, sums)
 
     return Program(
-        _LTC if kind.neuron == "ltc" else _RATE,
-        explicit_gpu.forward,
-        explicit_gpu.backward,
-        partial(explicit_gpu.forward_rows, kind.neuron),
-        backward_rows,
-        explicit_gpu.constants(kind.neuron, tableau, kind.gradient == "adjoint"),
+        synapses=synapses,
+        forward=explicit.forward,
+        backward=explicit_backward.backward,
+        forward_rows=forward_rows,
+        backward_rows=backward_rows,
+        constants={**constants, **_numbers(synapses)},
     )
 
 
 def _cfc(variant: int) -> Program:
     weights = _plain(*(f"{head}_w" for head in HEADS[variant]))
-    rows = cfc_gpu.forward_rows, cfc_gpu.backward_rows
+
+    def backward_rows(neurons: int, sensory: int, cells: int, steps: int) -> int:
+        del steps  # it has none
+        return pieces.rows(pieces.cfc_backward, neurons, sensory, cells)
+
     return Program(
-        weights, cfc_gpu.forward, cfc_gpu.backward, *rows, {"VARIANT": variant}, swept=True
+        synapses=weights,
+        forward=cfc.forward,
+        backward=cfc_backward.backward,
+        forward_rows=partial(pieces.rows, pieces.cfc_forward),
+        backward_rows=backward_rows,
+        constants={"VARIANT": variant, **_numbers(weights)},
+        swept=True,
     )
+
+
+def _numbers(synapses: Synapses) -> dict[str, object]:
+    return {"NUMBERS": len(synapses.of_edge)}
 
 
 def _ltc_onto(values: Tensor) -> Tensor:
@@ -112,7 +142,7 @@ def _ltc_back(values: Tensor) -> Tensor:
 
 
 def _ltc_gradients(values: Tensor, sums: Tensor) -> Tensor:
-    """From the sums of `ltc_gpu.gather`."""
+    """From the sums of `gpu.ltc.gather`."""
     w, mu, sigma, _ = values
     sum_as, sum_q, sum_qv, sum_sn = sums
     return torch.stack((sum_as, -w * sigma * sum_q, w * (sum_qv - mu * sum_q), w * sum_sn))

@@ -1,84 +1,147 @@
 """What Triton kernels of all kinds of neuron share: rows of lanes, the input map and the readout.
 
-A program has LANES samples of one candidate, `who` in these functions: (lane, sample, inside,
-batch), the lanes' numbers, their places in the batch, whether there is such a sample, and how many
-there are. `own` is the flat vector of all parameters. A candidate's own memory is rows of LANES
-numbers; arrays that it shares have the batch last.
+A program works on one candidate and one tile of LANES samples: its `Share` of the launch. What it
+works in is its own piece of memory, rows of LANES float32 numbers (`scratch_at`); arrays that
+programs share, such as inputs and readouts, have the batch last (`shared_at`). `params` is the flat
+vector of all parameters.
 """
+
+from typing import NamedTuple
 
 import triton
 import triton.language as tl
 
-from wiring_search.networks.kernels.gpu.layout import COLUMNS as _COLUMN_NAMES
+from wiring_search.networks.kernels.gpu.layout import COLUMNS as _COLUMNS
+from wiring_search.networks.kernels.gpu.layout import LANES as _LANES
 from wiring_search.networks.kernels.gpu.layout import ROWS as _ROWS
-
-LANES = 32
 
 # Arguments that are numbers. Triton would compile a kernel anew for those that are 1, and for those
 # that 16 divides.
 SIZES = ("batch", "tiles", "time_steps", "features", "shown", "outputs", "parameters")
 
+LANES = tl.constexpr(_LANES)
 ROWS = tl.constexpr(_ROWS)
-COLUMNS = tl.constexpr(len(_COLUMN_NAMES))
+# A constant, so that it is a part of what Triton's cache knows a kernel by.
+COLUMNS = tl.constexpr(_COLUMNS)
+WIDTH = tl.constexpr(len(_COLUMNS))
 INTERPRETED = tl.constexpr(triton.knobs.runtime.interpret)
 MINUS_LOG2_E = tl.constexpr(-1.4426950408889634)
 
 
-@triton.jit
-def sizes(record):
-    """neurons, sensory, motors, steps, projected."""
-    neurons, sensory, motors = tl.load(record), tl.load(record + 1), tl.load(record + 2)
-    return (
-        neurons.to(tl.int32),
-        sensory.to(tl.int32),
-        motors.to(tl.int32),
-        tl.load(record + 3).to(tl.int32),
-        tl.load(record + 4),
-    )
+class Lanes(NamedTuple):
+    """The samples of a program, one in each lane.
+
+    lane, sample: (LANES,) int32, its number and its place in the batch. inside: (LANES,) bool,
+    whether the batch has such a sample. batch: samples of the whole batch.
+    """
+
+    lane: tl.tensor
+    sample: tl.tensor
+    inside: tl.tensor
+    batch: tl.tensor
+
+
+class Slices(NamedTuple):
+    """Slices of rows: their `members`, the first slice, and the one behind the last."""
+
+    members: tl.tensor
+    first: tl.tensor
+    end: tl.tensor
+
+
+class Share(NamedTuple):
+    """What one program works on: a candidate, its sizes, and where its parameters and states start.
+
+    record: pointer to the candidate's row of `GpuLayout.table`. tile, tiles: of the batch. steps:
+    sub-steps of a time step. projected: whether the input map is a projection. at_params, at_input,
+    at_output, at_memory: places in the flat parameters; at_state: rows of all states before this
+    candidate's. time_steps, features, shown, outputs: of the launch; `shown` of the last time steps
+    are read out.
+    """
+
+    candidate: tl.tensor
+    tile: tl.tensor
+    tiles: tl.tensor
+    record: tl.tensor
+    neurons: tl.tensor
+    sensory: tl.tensor
+    motors: tl.tensor
+    cells: tl.tensor
+    steps: tl.tensor
+    projected: tl.tensor
+    at_params: tl.tensor
+    at_input: tl.tensor
+    at_output: tl.tensor
+    at_memory: tl.tensor
+    at_state: tl.tensor
+    time_steps: tl.tensor
+    features: tl.tensor
+    shown: tl.tensor
+    outputs: tl.tensor
+    lanes: Lanes
+
+
+@triton.constexpr_function
+def place_of(name, names):
+    """Where a name stands among others: a number when a kernel is compiled."""
+    return names.index(name)
 
 
 @triton.jit
-def slices_of(record, column):
-    """The first slice of a candidate, and the one behind its last, by the column where its first
-    one stands."""
-    return tl.load(record + column).to(tl.int32), tl.load(record + COLUMNS + column).to(tl.int32)
+def column(record, NAME: tl.constexpr):
+    """What a candidate's row of the table says, int64. NAME: of `gpu.layout.COLUMNS`."""
+    return tl.load(record + place_of(NAME, COLUMNS))
 
 
 @triton.jit
-def memory_of(record, features):
-    """Where the memory's numbers start, how many cells there are, and what they read: features and
-    neurons."""
-    return (
-        tl.load(record + 15),
-        tl.load(record + 14).to(tl.int32),
-        features,
-        tl.load(record).to(tl.int32),
-    )
+def slices_of(record, NAME: tl.constexpr, members):
+    """A candidate's slices, by the column of its first one; the next candidate's ends them."""
+    start, end = column(record, NAME), column(record + WIDTH, NAME)
+    return Slices(members, start.to(tl.int32), end.to(tl.int32))
 
 
 @triton.jit
-def history_of(record, work, of_neuron, time_steps, tiles, tile, LANES: tl.constexpr):
-    """Where a program's rows of a forward pass start: behind those of the candidates before, and of
-    the tiles before. of_neuron: rows a neuron; there is one a sensory node, and those of
-    `memory_gpu.forward_rows`."""
-    neurons, sensory, cells = tl.load(record), tl.load(record + 1), tl.load(record + 14)
-    at_neuron, at_sensory, at_state = tl.load(record + 8), tl.load(record + 9), tl.load(record + 16)
-    theirs = of_neuron * at_neuron + at_sensory + (time_steps + 8) * (at_state - at_neuron)
-    mine = of_neuron * neurons + sensory + (time_steps + 8) * cells
-    return work + (theirs * tiles + tile * mine) * LANES
+def layer_of(record, layer, members):
+    """The slices of a layer. layer: 0 for the one swept last."""
+    start, end = column(record + layer, "at_last"), column(record + layer + 1, "at_last")
+    return Slices(members, start.to(tl.int32), end.to(tl.int32))
 
 
 @triton.jit
-def samples(tile, batch, LANES: tl.constexpr):
+def share_of(table, batch, tiles, time_steps, features, shown, outputs):
+    """The share of the program that asks."""
+    candidate, tile = tl.program_id(0) // tiles, tl.program_id(0) % tiles
+    record = table + candidate * WIDTH
     lane = tl.arange(0, LANES)
     sample = tile * LANES + lane
-    return lane, sample, sample < batch, batch
+    return Share(
+        candidate=candidate,
+        tile=tile,
+        tiles=tiles,
+        record=record,
+        neurons=column(record, "neurons").to(tl.int32),
+        sensory=column(record, "sensory").to(tl.int32),
+        motors=column(record, "motors").to(tl.int32),
+        cells=column(record, "cells").to(tl.int32),
+        steps=column(record, "steps").to(tl.int32),
+        projected=column(record, "projected"),
+        at_params=column(record, "at_params"),
+        at_input=column(record, "at_input"),
+        at_output=column(record, "at_output"),
+        at_memory=column(record, "at_memory"),
+        at_state=column(record, "at_state"),
+        time_steps=time_steps,
+        features=features,
+        shown=shown,
+        outputs=outputs,
+        lanes=Lanes(lane, sample, sample < batch, batch),
+    )
 
 
 @triton.jit
-def rows_of(members, slice_):
+def rows_of(slices, slice_):
     """The rows of a slice, and which of them there are."""
-    member = tl.load(members + slice_ * ROWS + tl.arange(0, ROWS))
+    member = tl.load(slices.members + slice_ * ROWS + tl.arange(0, ROWS))
     return tl.maximum(member, 0), member >= 0
 
 
@@ -90,51 +153,61 @@ def block_of(index, count):
 
 
 @triton.jit
-def own_rows(base, row, who):
-    """Pointers to rows of a candidate's own memory."""
-    return base + row[:, None] * who[0].shape[0] + who[0][None, :]
+def places_of(edges):
+    """How many places a list of edges has: numbers between two of its constants, or of its sums."""
+    _, _, _, _, places = edges
+    return places
 
 
 @triton.jit
-def shared_rows(base, row, who):
-    """Pointers to rows of an array that has the batch last."""
-    return base + row[:, None] * who[3] + who[1][None, :]
+def scratch_at(base, row, lanes):
+    """Pointers to rows of a program's own memory, (ROWS, LANES)."""
+    return base + row[:, None] * LANES + lanes.lane[None, :]
 
 
 @triton.jit
-def load_shared(base, row, who):
+def shared_at(base, row, lanes):
+    """Pointers to rows of an array that has the batch last, (ROWS, LANES)."""
+    return base + row[:, None] * lanes.batch + lanes.sample[None, :]
+
+
+@triton.jit
+def load_shared(base, row, lanes):
     """0 in lanes without a sample."""
-    return tl.load(shared_rows(base, row, who), mask=who[2][None, :], other=0.0)
+    return tl.load(shared_at(base, row, lanes), mask=lanes.inside[None, :], other=0.0)
 
 
 @triton.jit
-def zeros(who):
-    return tl.zeros([ROWS, who[0].shape[0]], tl.float32)
+def zeros():
+    return tl.zeros([ROWS, LANES], tl.float32)
 
 
 @triton.jit
-def take_rows(shared, at, count, states, who):
-    """From an array that has the batch last, rows `at` …, to own rows."""
+def take_rows(shared, at, count, states, lanes):
+    """From an array that has the batch last, rows `at` …, to a program's own rows."""
     for block in range(tl.cdiv(count, ROWS)):
         i, real = block_of(block, count)
-        tl.store(own_rows(states, i, who), load_shared(shared, at + i, who), mask=real[:, None])
+        values = load_shared(shared, at + i, lanes)
+        tl.store(scratch_at(states, i, lanes), values, mask=real[:, None])
 
 
 @triton.jit
-def give_rows(states, shared, at, count, who):
+def give_rows(states, shared, at, count, lanes):
     """The way back."""
     for block in range(tl.cdiv(count, ROWS)):
         i, real = block_of(block, count)
-        there = real[:, None] & who[2][None, :]
-        tl.store(shared_rows(shared, at + i, who), tl.load(own_rows(states, i, who)), mask=there)
+        there = real[:, None] & lanes.inside[None, :]
+        values = tl.load(scratch_at(states, i, lanes))
+        tl.store(shared_at(shared, at + i, lanes), values, mask=there)
 
 
 @triton.jit
-def copy_rows(source, target, count, who):
-    """Own rows to own rows."""
+def copy_rows(source, target, count, lanes):
+    """Rows of a program's own memory to others there."""
     for block in range(tl.cdiv(count, ROWS)):
         i, real = block_of(block, count)
-        tl.store(own_rows(target, i, who), tl.load(own_rows(source, i, who)), mask=real[:, None])
+        values = tl.load(scratch_at(source, i, lanes))
+        tl.store(scratch_at(target, i, lanes), values, mask=real[:, None])
 
 
 @triton.jit
@@ -144,8 +217,10 @@ def add(pointer, values, real):
 
 @triton.jit
 def reciprocal(x):
-    """Of x ≥ 1, to one unit in the last place; 0 for infinity. A division costs a GPU four
-    instructions more."""
+    """Of x ≥ 1, to one unit in the last place; 0 for infinity.
+
+    A division costs a GPU four instructions more.
+    """
     if INTERPRETED:
         return 1.0 / x
     else:
@@ -172,102 +247,97 @@ def tanh(x):
 
 
 @triton.jit
-def sensory_values(own, input_map, x_now, values, who):
-    """The input map: (where it starts in the parameters, whether it is a projection, sensory nodes,
-    features). x_now: (features, batch); values: own rows."""
-    at_input, projected, sensory, features = input_map
+def sensory_values(params, share, x_now, values):
+    """The input map. x_now: (features, batch); values: rows to fill, one for each sensory node."""
+    lanes, at_input, sensory = share.lanes, share.at_input, share.sensory
     for block in range(tl.cdiv(sensory, ROWS)):
         j, real = block_of(block, sensory)
-        if projected != 0:
-            u = zeros(who) + tl.load(own + at_input + sensory * features + j)[:, None]
-            for f in range(features):
-                x = tl.load(x_now + f * who[3] + who[1], mask=who[2], other=0.0)
-                u += tl.load(own + at_input + j * features + f)[:, None] * x[None, :]
+        if share.projected != 0:
+            u = zeros() + tl.load(params + at_input + sensory * share.features + j)[:, None]
+            for f in range(share.features):
+                x = tl.load(x_now + f * lanes.batch + lanes.sample, mask=lanes.inside, other=0.0)
+                u += tl.load(params + at_input + j * share.features + f)[:, None] * x[None, :]
         else:
-            u = load_shared(x_now, j, who) * tl.load(own + at_input + j)[:, None]
-            u += tl.load(own + at_input + sensory + j)[:, None]
-        tl.store(own_rows(values, j, who), u, mask=real[:, None])
+            u = load_shared(x_now, j, lanes) * tl.load(params + at_input + j)[:, None]
+            u += tl.load(params + at_input + sensory + j)[:, None]
+        tl.store(scratch_at(values, j, lanes), u, mask=real[:, None])
 
 
 @triton.jit
 def sensory_values_back(
-    own, grad_own, input_map, x_now, grad_x_now, grad_values, who, INPUTS: tl.constexpr
+    params, grad_params, share, x_now, grad_x_now, grad_values, INPUTS: tl.constexpr
 ):
-    """grad_values: own rows. grad_x_now: (features, batch), added to where INPUTS."""
-    at_input, projected, sensory, features = input_map
+    """From ∂ of the sensory values to those of the input map, which are added to grad_params.
+
+    Args:
+        grad_values: rows of ∂, one for each sensory node.
+        grad_x_now: (features, batch), added to where INPUTS.
+    """
+    lanes, at_input, sensory = share.lanes, share.at_input, share.sensory
     for block in range(tl.cdiv(sensory, ROWS)):
         j, real = block_of(block, sensory)
-        grad = tl.load(own_rows(grad_values, j, who), mask=real[:, None], other=0.0)
-        if projected != 0:
-            add(grad_own + at_input + sensory * features + j, tl.sum(grad, axis=1), real)
-            for f in range(features):
-                x = tl.load(x_now + f * who[3] + who[1], mask=who[2], other=0.0)
-                at = at_input + j * features + f
-                add(grad_own + at, tl.sum(grad * x[None, :], axis=1), real)
+        grad = tl.load(scratch_at(grad_values, j, lanes), mask=real[:, None], other=0.0)
+        if share.projected != 0:
+            at_bias = at_input + sensory * share.features + j
+            add(grad_params + at_bias, tl.sum(grad, axis=1), real)
+            for f in range(share.features):
+                pointer = f * lanes.batch + lanes.sample
+                x = tl.load(x_now + pointer, mask=lanes.inside, other=0.0)
+                at = at_input + j * share.features + f
+                add(grad_params + at, tl.sum(grad * x[None, :], axis=1), real)
                 if INPUTS:
-                    add(
-                        grad_x_now + f * who[3] + who[1],
-                        tl.sum(grad * tl.load(own + at)[:, None], axis=0),
-                        who[2],
-                    )
+                    of_x = tl.sum(grad * tl.load(params + at)[:, None], axis=0)
+                    add(grad_x_now + pointer, of_x, lanes.inside)
         else:
-            add(grad_own + at_input + j, tl.sum(grad * load_shared(x_now, j, who), axis=1), real)
-            add(grad_own + at_input + sensory + j, tl.sum(grad, axis=1), real)
+            of_weights = tl.sum(grad * load_shared(x_now, j, lanes), axis=1)
+            add(grad_params + at_input + j, of_weights, real)
+            add(grad_params + at_input + sensory + j, tl.sum(grad, axis=1), real)
             if INPUTS:
-                there = real[:, None] & who[2][None, :]
-                add(
-                    shared_rows(grad_x_now, j, who),
-                    grad * tl.load(own + at_input + j)[:, None],
-                    there,
-                )
+                there = real[:, None] & lanes.inside[None, :]
+                of_x = grad * tl.load(params + at_input + j)[:, None]
+                add(shared_at(grad_x_now, j, lanes), of_x, there)
 
 
 @triton.jit
-def readout(own, at_output, motors, outputs, states, y_now, who, LINEAR: tl.constexpr):
-    """states: own rows; y_now: (outputs, batch)."""
+def readout(params, share, states, y_now, LINEAR: tl.constexpr):
+    """states: rows, of which the motor neurons come first; y_now: (outputs, batch), written."""
+    lanes, at_output, motors, outputs = share.lanes, share.at_output, share.motors, share.outputs
     for block in range(tl.cdiv(outputs, ROWS)):
         o, real = block_of(block, outputs)
         if LINEAR:
-            y = zeros(who) + tl.load(own + at_output + outputs * motors + o)[:, None]
+            y = zeros() + tl.load(params + at_output + outputs * motors + o)[:, None]
             for m in range(motors):
-                v = tl.load(states + m * who[0].shape[0] + who[0])
-                y += tl.load(own + at_output + o * motors + m)[:, None] * v[None, :]
+                v = tl.load(states + m * LANES + lanes.lane)
+                y += tl.load(params + at_output + o * motors + m)[:, None] * v[None, :]
         else:
-            y = tl.load(own_rows(states, o, who)) * tl.load(own + at_output + o)[:, None]
-            y += tl.load(own + at_output + motors + o)[:, None]
-        tl.store(shared_rows(y_now, o, who), y, mask=real[:, None] & who[2][None, :])
+            y = tl.load(scratch_at(states, o, lanes)) * tl.load(params + at_output + o)[:, None]
+            y += tl.load(params + at_output + motors + o)[:, None]
+        there = real[:, None] & lanes.inside[None, :]
+        tl.store(shared_at(y_now, o, lanes), y, mask=there)
 
 
 @triton.jit
-def readout_back(
-    own,
-    grad_own,
-    at_output,
-    motors,
-    outputs,
-    states,
-    grad_y_now,
-    grad_states,
-    who,
-    LINEAR: tl.constexpr,
-):
+def readout_back(params, grad_params, share, states, grad_y_now, grad_states, LINEAR: tl.constexpr):
     """Adds to the motor neurons' rows of grad_states. grad_y_now: (outputs, batch)."""
+    lanes, at_output, motors, outputs = share.lanes, share.at_output, share.motors, share.outputs
     for block in range(tl.cdiv(motors, ROWS)):
         m, real = block_of(block, motors)
-        v = tl.load(own_rows(states, m, who))
-        grad = tl.load(own_rows(grad_states, m, who))
+        v = tl.load(scratch_at(states, m, lanes))
+        grad = tl.load(scratch_at(grad_states, m, lanes))
         if LINEAR:
             for o in range(outputs):
-                shown = tl.load(grad_y_now + o * who[3] + who[1], mask=who[2], other=0.0)[None, :]
+                pointer = grad_y_now + o * lanes.batch + lanes.sample
+                shown = tl.load(pointer, mask=lanes.inside, other=0.0)[None, :]
                 at = at_output + o * motors + m
-                grad += tl.load(own + at)[:, None] * shown
-                add(grad_own + at, tl.sum(v * shown, axis=1), real)
+                grad += tl.load(params + at)[:, None] * shown
+                add(grad_params + at, tl.sum(v * shown, axis=1), real)
         else:
-            shown = load_shared(grad_y_now, m, who)
-            grad += tl.load(own + at_output + m)[:, None] * shown
-            add(grad_own + at_output + m, tl.sum(v * shown, axis=1), real)
-        tl.store(own_rows(grad_states, m, who), grad, mask=real[:, None])
+            shown = load_shared(grad_y_now, m, lanes)
+            grad += tl.load(params + at_output + m)[:, None] * shown
+            add(grad_params + at_output + m, tl.sum(v * shown, axis=1), real)
+        tl.store(scratch_at(grad_states, m, lanes), grad, mask=real[:, None])
     at_bias = at_output + (outputs * motors if LINEAR else motors)
     for block in range(tl.cdiv(outputs, ROWS)):
         o, real = block_of(block, outputs)
-        add(grad_own + at_bias + o, tl.sum(load_shared(grad_y_now, o, who), axis=1), real)
+        of_bias = tl.sum(load_shared(grad_y_now, o, lanes), axis=1)
+        add(grad_params + at_bias + o, of_bias, real)

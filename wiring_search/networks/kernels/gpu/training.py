@@ -1,9 +1,8 @@
-"""Training steps of a pack on the device: kernel, readout, loss, gradients and Adam, with nothing
-read back.
+"""Training steps of a pack on the device: kernel, loss, gradients and Adam; nothing is read back.
 
-    minibatch ─► gpu.forward ─► loss (torch) ─► gpu.backward ─► adam_gpu ─┐
-        ▲                                                                 │
-        └── rows of data that stays on the device                         └─► weights, moments, steps, who is alive: on the device
+    minibatch ─► gpu.forward ─► loss (torch) ─► gpu.backward ─► adam ─► weights, moments,
+        ▲                                                                   steps, alive: all stay
+        └── rows of data that stays on the device                           on the device
 
 On a GPU the step for a minibatch of a size is captured in a CUDA graph the second time that the
 size comes, and replayed from then on: a step is then one launch, whatever it consists of. Of its
@@ -16,19 +15,19 @@ import numpy as np
 import torch
 
 from wiring_search.networks.kernels import gpu
-from wiring_search.networks.kernels.gpu import adam as adam_gpu
+from wiring_search.networks.kernels.gpu import adam
 from wiring_search.networks.kernels.layout import PackLayout
 
 Tensor = torch.Tensor
 
 BETA1, BETA2, TINY = 0.9, 0.999, 1e-8
 
-# (P, B, T or 1, O) predictions -> (P,) losses, one a candidate
+# (P, B, T or 1, O) predictions -> (P,) losses
 Loss = Callable[[Tensor], Tensor]
 
 
 class Trainer:
-    """What a pack's training has come to, on a device.
+    """The state of a pack's training, on a device.
 
     raw, first, second: (parameters,) stored numbers and Adam's moments. steps: (candidates,) steps
     done. rates: learning rates. largest_norm: that of a candidate's gradient, clipped to it. All
@@ -58,13 +57,19 @@ class Trainer:
         self._positive = torch.from_numpy(layout.positive.astype(np.int8)).to(device)
         self._trained = torch.from_numpy((~layout.pinned).astype(np.int8)).to(device)
         self.effective = torch.empty_like(self.raw)
-        adam_gpu.effective_of[(-(-len(raw) // adam_gpu.BLOCK),)](
-            self.raw, self._positive, self.effective, len(raw), BLOCK=adam_gpu.BLOCK
+        adam.effective_of[(-(-len(raw) // adam.BLOCK),)](
+            raw=self.raw,
+            positive=self._positive,
+            effective=self.effective,
+            count=len(raw),
+            BLOCK=adam.BLOCK,
         )
 
     def predict(self, x: Tensor, elapsed: Tensor, every_step: bool) -> tuple[Tensor, gpu.Kept]:
-        """Outputs (candidates, B, T or 1, O), and what `gpu.extremes` wants. x: (B, T, F); elapsed:
-        (B, T), 0 where a sample has ended."""
+        """Outputs (candidates, B, T or 1, O), and what `gpu.extremes` wants.
+
+        x: (B, T, F); elapsed: (B, T), 0 where a sample has ended.
+        """
         y, _, kept = gpu.forward(self.placed, self.effective, x, elapsed, self._rest(x), every_step)
         return y, kept
 
@@ -76,32 +81,31 @@ class Trainer:
         predictions = y.detach().requires_grad_()
         losses = loss(predictions)
         (grad_y,) = torch.autograd.grad(losses.sum(), predictions)
-        grad, _, _, _ = gpu.backward(
-            self.placed, self.effective, kept, grad_y, torch.zeros_like(final), False
-        )
+        no_grad = torch.zeros_like(final)
+        grad, *_ = gpu.backward(self.placed, self.effective, kept, grad_y, no_grad, False)
         self.alive *= losses.detach().isfinite()
         self.update(grad)
         return losses.detach()
 
     def update(self, grad: Tensor) -> None:
         """One step of Adam along the gradient of the effective numbers, which is used up."""
-        adam_gpu.adam_step[(self.layout.size,)](
-            self._starts,
-            self.raw,
-            self.effective,
-            self._positive,
-            self._trained,
-            grad,
-            self.first,
-            self.second,
-            self._rates,
-            self._largest_norm,
-            self.steps,
-            self.alive,
+        adam.adam_step[(self.layout.size,)](
+            starts=self._starts,
+            raw=self.raw,
+            effective=self.effective,
+            positive=self._positive,
+            trained=self._trained,
+            grad=grad,
+            first=self.first,
+            second=self.second,
+            learning_rates=self._rates,
+            largest_norm=self._largest_norm,
+            step=self.steps,
+            alive=self.alive,
             BETA1=BETA1,
             BETA2=BETA2,
             TINY=TINY,
-            BLOCK=adam_gpu.BLOCK,
+            BLOCK=adam.BLOCK,
         )
 
     def _rest(self, x: Tensor) -> Tensor:
@@ -111,8 +115,7 @@ class Trainer:
 def replayed(
     step: Callable[[Tensor], object], device: torch.device
 ) -> Callable[[np.ndarray], None]:
-    """The same step from numbers of rows on the host, captured in a CUDA graph where the device is
-    a GPU."""
+    """The same step from numbers of rows on the host, on a GPU captured in a CUDA graph."""
     graphs: dict[int, tuple[torch.cuda.CUDAGraph | None, Tensor]] = {}
 
     def run(rows: np.ndarray) -> None:
