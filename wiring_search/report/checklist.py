@@ -13,7 +13,7 @@ from wiring_search.store.config import StudyConfig
 from wiring_search.store.environment import CHANGED, PACKAGES
 
 Answer = Literal["yes", "partly", "no"]
-Told = tuple[Answer, str]
+Finding = tuple[Answer, str]
 
 
 @dataclass(frozen=True)
@@ -64,27 +64,27 @@ def checklist(known: Known) -> list[Item]:
     ]
 
 
-def _code(known: Known) -> Told:
+def _code(known: Known) -> Finding:
     version, commit = known.versions.get("wiring-search", "?"), known.versions.get("commit")
     if commit is None:
         return "partly", f"wiring-search {version}; no commit was recorded."
     if commit.endswith(CHANGED):
         return (
             "partly",
-            f"wiring-search {version} at commit {commit[:12]}, but with changes that were not committed.",
+            f"wiring-search {version} at commit {commit[:12]}, with uncommitted changes.",
         )
     return "yes", f"wiring-search {version} at commit {commit}."
 
 
-def _space(known: Known) -> Told:
+def _space(known: Known) -> Finding:
     space = known.config.space
     return (
         "yes",
-        f"The whole space stands in the store: {len(space['dimensions'])} dimensions, {len(space.get('constraints', ()))} constraints.",
+        f"The store holds the whole space: {len(space['dimensions'])} dimensions, {len(space.get('constraints', ()))} constraints.",
     )
 
 
-def _final_settings(known: Known) -> Told:
+def _final_settings(known: Known) -> Finding:
     c = known.config
     training = f"{c.epochs} epochs, minibatches of {c.batch_size}; the learning rate of each candidate is in the table"
     if known.seeds:
@@ -96,56 +96,56 @@ def _final_settings(known: Known) -> Told:
     )
 
 
-def _method_settings(known: Known) -> Told:
+def _method_settings(known: Known) -> Finding:
     c = known.config
     pruning = f"pruning {c.pruning}" + (
         f" (eta {c.eta}, cut as {c.cut_as})" if c.pruning != "none" else ""
     )
-    order = "told as packs come back" if c.asynchronous else "told in order"
+    order = "results in order of arrival" if c.asynchronous else "results in order"
     return (
         "yes",
         f"Sampler {c.sampler}, {pruning}, packs of {c.pack_size}, {c.ahead} ahead, {order}, seed {c.seed}.",
     )
 
 
-def _same_benchmark(known: Known) -> Told:
+def _same_benchmark(known: Known) -> Finding:
     if known.random is None:
         return _nothing_compared()
     other = _other_settings(known)
     if other:
-        return "no", f"Random search beside it has other settings: {', '.join(other)}."
+        return "no", f"The random search has other settings: {', '.join(other)}."
     return (
         "yes",
-        "Random search beside it has the same task, splits, space, training and scores; only the sampler differs.",
+        "The random search has the same task, splits, space, training and scores; only the sampler differs.",
     )
 
 
-def _confounders(known: Known) -> Told:
+def _confounders(known: Known) -> Finding:
     if known.random is None:
         return _nothing_compared()
     names = ("wiring-search", "commit", "python", *PACKAGES, "platform", "processor", "cores")
     other = [name for name in names if known.versions.get(name) != known.random.versions.get(name)]
     if other:
-        return "no", f"Random search beside it ran with another {', '.join(other)}."
+        return "no", f"The random search ran with a different {', '.join(other)}."
     missing = [name for name in ("commit", "processor") if name not in known.versions]
     if missing:
-        return "partly", f"Versions are equal; {' and '.join(missing)} were not recorded."
+        return "partly", f"Versions are equal; not recorded: {' and '.join(missing)}."
     return (
         "yes",
         f"Versions, commit, and machine ({known.versions['processor']}, {known.versions['cores']} cores) are equal.",
     )
 
 
-def _ablations(known: Known) -> Told:
+def _ablations(known: Known) -> Finding:
     if known.controls:
         return (
             "partly",
-            f"{_count(known.controls, 'null wiring')} trained beside the winners; no part of the search was taken out.",
+            f"{_count(known.controls, 'null wiring')} trained for comparison with the winners; no part of the search was ablated.",
         )
-    return "no", "No null wiring was trained beside a winner: " + _run("retrain")
+    return "no", "No null wirings were trained: " + _run("retrain")
 
 
-def _same_protocol(known: Known) -> Told:
+def _same_protocol(known: Known) -> Finding:
     if known.random is None and not known.baselines:
         return _nothing_compared()
     what = [
@@ -153,70 +153,67 @@ def _same_protocol(known: Known) -> Told:
         *([_count(known.baselines, "baseline")] if known.baselines else []),
     ]
     if known.random and (other := _other_settings(known)):
-        return "no", f"Random search has other settings: {', '.join(other)}."
+        return "no", f"The random search has other settings: {', '.join(other)}."
     return (
         "yes",
         f"{' and '.join(what).capitalize()}: same splits, same epochs, each at its best epoch on the validation split.",
     )
 
 
-def _over_time(known: Known) -> Told:
+def _over_time(known: Known) -> Finding:
     if not known.judged:
         return "no", "No candidate has finished yet."
-    return "yes", "Hypervolume is drawn against candidates and against the seconds of workers."
+    return "yes", "Hypervolume is shown over candidates and over worker-seconds."
 
 
-def _random_search(known: Known) -> Told:
+def _random_search(known: Known) -> Finding:
     if known.config.sampler == "random":
-        return "yes", "This study is random search."
+        return "yes", "This study is a random search."
     if known.random is None:
-        return "no", "No random search beside it: " + _run("random")
+        return "no", "No random search was run: " + _run("random")
     if known.random.judged < known.judged:
         return (
             "partly",
-            f"Random search has judged {known.random.judged} of {known.judged} candidates: "
+            f"The random search has evaluated {known.random.judged} of {known.judged} candidates: "
             + _run("random"),
         )
     return (
         "yes",
-        f"Random search beside it judged {known.random.judged} candidates, this study {known.judged}.",
+        f"The random search evaluated {known.random.judged} candidates, this study {known.judged}.",
     )
 
 
-def _runs(known: Known) -> Told:
-    search = f"The search was run once, with seed {known.config.seed}"
-    again = "several seeds are several studies, which `wiring-search compare` puts side by side."
+def _runs(known: Known) -> Finding:
+    search = f"The search ran once, with seed {known.config.seed}"
+    more = "each further seed is a study of its own; `wiring-search compare` compares them."
     if known.seeds:
         return (
             "partly",
-            f"{search}; winners were trained {_count(known.seeds, 'more time')} with recorded seeds; {again}",
+            f"{search}; winners were retrained with {_count(known.seeds, 'recorded seed')} each; {more}",
         )
     if known.config.repeats > 1:
         return (
             "partly",
-            f"{search}; each candidate was trained {known.config.repeats} times; {again}",
+            f"{search}; each candidate was trained {known.config.repeats} times; {more}",
         )
-    return "no", f"{search}, and each candidate was trained once; {again}"
+    return "no", f"{search}, and each candidate was trained once; {more}"
 
 
-def _tabular(known: Known) -> Told:
+def _tabular(known: Known) -> Finding:
+    return "no", "All scores come from real trainings; no tabular or surrogate benchmark was used."
+
+
+def _tuning(known: Known) -> Finding:
     return (
         "no",
-        "Every score in this study comes from a real training; no tabular or surrogate benchmark was used.",
+        "The store does not record whether settings of the search were tuned, nor at what cost.",
     )
 
 
-def _tuning(known: Known) -> Told:
-    return (
-        "no",
-        "The store does not say whether settings of the search were tuned beforehand, nor what that took.",
-    )
-
-
-def _end_to_end(known: Known) -> Told:
-    spent = f"{known.seconds / 3600:.3g} hours of workers, {known.wall_seconds / 3600:.3g} hours from the first pack to the last"
+def _end_to_end(known: Known) -> Finding:
+    spent = f"{known.seconds / 3600:.3g} worker-hours, {known.wall_seconds / 3600:.3g} hours of wall time"
     if not known.judged:
-        return "no", "Nothing has been spent yet."
+        return "no", "No candidate has finished yet."
     if not known.ended:
         return "partly", f"So far {spent}; the search has not ended."
     parts = [
@@ -225,25 +222,24 @@ def _end_to_end(known: Known) -> Told:
         *(["baselines"] if known.baselines else []),
         *(["retraining"] if known.seeds else []),
     ]
-    return "yes", f"{spent}; with {', '.join(parts[:-1])} and {parts[-1]}."
+    return "yes", f"{spent}, including {', '.join(parts[:-1])} and {parts[-1]}."
 
 
-def _setup(known: Known) -> Told:
+def _setup(known: Known) -> Finding:
     missing = [
         name for name in ("commit", "platform", "processor", "cores") if name not in known.versions
     ]
     if missing:
         return "partly", f"Settings and versions are recorded; not recorded: {', '.join(missing)}."
-    return "yes", "Settings, seeds, versions, commit and machine stand in the store, and below."
+    return "yes", "Settings, seeds, versions, commit and machine are in the store, and below."
 
 
-def _nothing_compared() -> Told:
-    return "no", "No other search is compared here: " + _run("random")
+def _nothing_compared() -> Finding:
+    return "no", "This study is not compared with another search: " + _run("random")
 
 
 def _other_settings(known: Known) -> list[str]:
-    """Settings in which random search differs, besides the sampler and what belongs to it, and the
-    number of candidates."""
+    """Settings in which random search differs, besides the sampler and what belongs to it, and the number of candidates."""
     assert known.random is not None
     alike = {"sampler": "random", "inherit": False, "trials": 1, "space_name": ""}
     one, other = (
@@ -260,7 +256,7 @@ def _count(n: int, one: str) -> str:
     return f"{n} {one}" if n == 1 else f"{n} {one}s"
 
 
-_QUESTIONS: dict[str, dict[str, Callable[[Known], Told]]] = {
+_QUESTIONS: dict[str, dict[str, Callable[[Known], Finding]]] = {
     "Releasing code": {
         "Code of the training pipeline that evaluates the final architectures": _code,
         "Code of the search space": _space,
