@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.browser import found_in
-from tests.support.studies import fake_train, store, tiny_task
+from tests.support.studies import FACTS, fake_train, store, tiny_task
 from wiring_search import report
 from wiring_search.analysis.enough import enough
 from wiring_search.analysis.pareto import hypervolume, is_front
@@ -433,6 +433,27 @@ def test_in_a_browser_odd_studies_are_drawn_too(finished: Store, tmp_path: Path)
         other.trial(number).score("memory") == other.trial(number).score("memory")
         for number in odd[3]["front"]
     )
+
+
+@pytest.mark.slow
+def test_in_a_browser_the_best_stands_beside_the_rules_where_no_wiring_is_enough(
+    finished: Store, tmp_path: Path
+) -> None:
+    data = report_data(finished)
+    lead = {**data["lead"], "small": None, "best": None, "sure": []}
+    script = """
+  const shown = id => !document.getElementById(id).hidden;
+  const names = [...document.querySelectorAll(".bar-name")].map(name => name.textContent);
+  return {lead: shown("lead"), uncertainty: shown("lead-uncertainty"), names,
+    picture: document.getElementById("lead-wiring").textContent};"""
+    found = found_in(report_page({**data, "lead": lead}), tmp_path, script)
+    table = finished.table()
+    best = table.loc[table["error"].idxmin(), "trial"]
+    assert found["lead"]
+    assert not found["uncertainty"]
+    assert f"Trial {best} " in found["picture"]
+    assert any(name.startswith("best candidate") for name in found["names"])
+    assert set(FACTS["baselines"]) <= set(found["names"])
 
 
 def _good(task: Task, job: PackJob, beat: Beat) -> PackResult:

@@ -17,16 +17,17 @@ function draw() {
     .filter(Boolean)
     .join(" · ");
   byId("answer").textContent = lead.answer;
-  byId("lead").hidden = lead.small === null;
-  if (lead.small === null) return;
-  const i = study.row(lead.small);
-  const picture = study.wirings[lead.small];
+  byId("lead").hidden = study.first === null;
+  if (study.first === null) return;
+  const i = study.row(study.first);
+  const picture = study.wirings[study.first];
   byId("lead-wiring").replaceChildren(
     ...(picture ? [wiringPicture(picture, {width: 360})] : []),
-    element("figcaption", {}, element("b", {}, `Trial ${lead.small}`), ` · ${briefly(i)}`),
+    element("figcaption", {}, element("b", {}, `Trial ${study.first}`), ` · ${briefly(i)}`),
   );
   byId("lead-bars").replaceChildren(...leadBars());
   byId("lead-knee").textContent = lead.knee;
+  byId("lead-uncertainty").hidden = !lead.sure.length;
   byId("lead-sure").replaceChildren(
     ...lead.sure.map(sentence => element("li", {}, ...withCode(sentence))),
   );
@@ -47,7 +48,8 @@ function leadBars() {
       kind: "own",
     });
   };
-  own(lead.small, lead.small === lead.best ? "this wiring" : "smallest that is enough");
+  if (lead.small === null) own(study.first, "best candidate");
+  else own(lead.small, lead.small === lead.best ? "this wiring" : "smallest that is enough");
   if (lead.best !== lead.small) own(lead.best, "best");
   const trained = study.compared
     .filter(b => b.status === "ok" && known(b.error))

@@ -108,10 +108,13 @@ const stairs = points =>
   points.map(([x, y], i) => (i === 0 ? `M${x},${y}` : `H${x}V${y}`)).join("");
 const polyline = points => points.map(([x, y], i) => `${i ? "L" : "M"}${x},${y}`).join("");
 
+// The width of a picture: on a phone not more than a card holds, so that its texts are not shrunk.
+const fitted = widest => Math.min(widest, Math.max(300, document.body.clientWidth - 64));
+
 // A small chart of lines with common axes. lines: {points: [[x, y], …], class, name}. marks: points
 // drawn as dots.
 function lineChart({
-  width = 480,
+  width: widest = 480,
   height = 250,
   label,
   xName,
@@ -123,7 +126,7 @@ function lineChart({
   step = false,
   bounds = [],
 }) {
-  const {svg, box} = chart(width, height, label);
+  const {svg, box} = chart(fitted(widest), height, label);
   const points = lines.flatMap(line => line.points).concat(marks);
   const x = scale(
     points.map(p => p[0]),
@@ -153,7 +156,7 @@ function lineChart({
 
 // A chart of named rows: an empty SVG, the scale of its values, and the height of each row.
 function rowChart(names, label, from, to, widest = 520, log = false) {
-  const width = Math.min(widest, Math.max(300, document.body.clientWidth - 64));
+  const width = fitted(widest);
   const line = 22;
   const left = width < 420 ? 128 : 150;
   const height = 26 + names.length * line;
@@ -189,6 +192,7 @@ export {
   scaleBetween,
   scale,
   chart,
+  fitted,
   axes,
   stairs,
   polyline,

@@ -78,7 +78,7 @@ function detailScores(i) {
     if (name !== "error" && known(study.value(i, name)))
       list.push([titled(name), show(study.value(i, name), 4)]);
   const sure = study.probability[view.trial];
-  if (known(sure)) list.push(["probability of being on the front", show(sure, 2)]);
+  if (known(sure)) list.push(["P(on front)", show(sure, 2)]);
   list.push(
     ["training time", duration(study.value(i, "train_seconds"))],
     ["scoring time", duration(study.value(i, "score_seconds"))],

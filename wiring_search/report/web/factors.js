@@ -2,7 +2,7 @@
 // against scores.
 
 import {byId, element, show, words, counted, known, picker} from "./base.js";
-import {scaleBetween, scale, chart, axes, rowChart, whisker} from "./charts.js";
+import {scaleBetween, scale, chart, fitted, axes, rowChart, whisker} from "./charts.js";
 import {drawTable} from "./tables.js";
 import {study, titled} from "./study.js";
 import {addSection} from "./sections.js";
@@ -118,7 +118,7 @@ function marginalChart(given) {
   const named = log === null;
   const medians = bins.map(bin => `${show(bin.at)}: ${show(bin.median)}`);
   const {svg, box} = chart(
-    520,
+    fitted(520),
     280,
     `${words(shown.objective)} along ${words(shown.dimension)}: medians ${medians.join(", ")}`,
   );

@@ -136,7 +136,10 @@ function planeOf(box) {
 
 // Lines of the trivial rules; a note names those outside the chart.
 function drawRules(svg, {box, rules, y}) {
-  for (const [name, error] of rules.filter(([, error]) => y.holds(error)))
+  let above = Infinity;
+  for (const [name, error] of rules.filter(([, e]) => y.holds(e)).sort(([, a], [, b]) => a - b)) {
+    // Labels of rules with nearly equal errors stand one above the other.
+    above = Math.min(y(error) - 5, above - 14);
     svg.append(
       element("line", {
         class: "baseline-line",
@@ -147,10 +150,11 @@ function drawRules(svg, {box, rules, y}) {
       }),
       element(
         "text",
-        {class: "baseline-label", x: box.right, y: y(error) - 5, "text-anchor": "end"},
+        {class: "baseline-label", x: box.right, y: above, "text-anchor": "end"},
         `${name} (${show(error)})`,
       ),
     );
+  }
   const outside = rules.filter(([, error]) => !y.holds(error));
   const named = outside.map(([name, error]) => `${name} ${show(error)}`);
   return named.length ? [element("span", {}, `Outside the chart: ${named.join(", ")}. `)] : [];

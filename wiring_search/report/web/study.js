@@ -28,6 +28,7 @@ function adopt(data) {
     ok,
     play: data.play ?? study.play,
     count: trials.length,
+    first: data.lead.small ?? lowestError(ok, trials, numbers.error),
     onFront: new Set(data.front),
     words: new Set([
       "status",
@@ -51,7 +52,13 @@ function adopt(data) {
     view.y = study.objectives.includes("error")
       ? "error"
       : (study.objectives.find(name => name !== view.x) ?? "error");
-  if (!at.has(view.trial)) view.trial = asked() ?? data.lead.small;
+  if (!at.has(view.trial)) view.trial = asked() ?? study.first;
+}
+
+// The trial with the lowest error; null for no trial.
+function lowestError(rows, trials, errors) {
+  if (!rows.length) return null;
+  return trials[rows.reduce((best, i) => (errors[i] < errors[best] ? i : best))];
 }
 
 // The trial that the address names: #trial=17.
