@@ -18,7 +18,7 @@ from wiring_search.training.pack import Pack
 from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import fully_connected
-from workers.jobs import PackJob, Rung
+from wiring_search.workers.jobs import PackJob, Rung
 
 NEURONS, STEPS, EPOCHS, BATCH, LEARNING_RATE, SEEDS = 32, 3, 60, 64, 0.01, (0, 1, 2)
 

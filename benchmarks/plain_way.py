@@ -23,8 +23,8 @@ import torch
 from ncps.torch import LTC
 from ncps.wirings import NCP
 
-from search_spaces import FloatRange, IntRange, ncp
-from search_spaces.space import evaluate
+from wiring_search.search_spaces import FloatRange, IntRange, ncp
+from wiring_search.search_spaces.space import evaluate
 from wiring_search.tasks import TaskOptions, load
 
 CORES = os.cpu_count() or 1

@@ -12,8 +12,8 @@ import numpy as np
 from wiring_search.tasks.task import Split, Task
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status
-from workers.ray_pool import RayPool
+from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status
+from wiring_search.workers.ray_pool import RayPool
 
 # Bytes of the training state of a small candidate.
 _STATE = 4000

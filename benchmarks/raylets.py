@@ -19,8 +19,8 @@ from ray.cluster_utils import Cluster
 from wiring_search.tasks.task import Split, Task
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status
-from workers.ray_pool import RayPool
+from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status
+from wiring_search.workers.ray_pool import RayPool
 
 RAYLETS = (1, 2, 4, 8)
 

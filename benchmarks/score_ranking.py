@@ -14,7 +14,7 @@ from wiring_search.scores.evaluate import train_and_score
 from wiring_search.tasks import load
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import PackJob, Rung, Status
+from wiring_search.workers.jobs import PackJob, Rung, Status
 
 SEEDS, EPOCHS, LEARNING_RATE = 5, 30, 0.02
 NEURONS = {

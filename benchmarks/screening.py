@@ -20,8 +20,6 @@ for _library in ("OPENBLAS", "MKL", "OMP", "NUMBA"):
 
 import numpy as np
 
-from search_spaces import Space, load
-from search_spaces.sample import sampled
 from wiring_search.networks.kernels.layout import Kind, kind_of
 from wiring_search.scores.gradient import gradient_flow
 from wiring_search.scores.proxies import PROXIES, proxies
@@ -31,6 +29,8 @@ from wiring_search.scores.trajectory import (
     neural_ode_length,
     trajectory_lengths,
 )
+from wiring_search.search_spaces import Space, load
+from wiring_search.search_spaces.sample import sampled
 from wiring_search.training.baselines.reservoir import different_streams
 from wiring_search.training.pack import Pack
 from wiring_search.training.warm_up import warm_up

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-import search_spaces
+from wiring_search import search_spaces
 from wiring_search.search.study import search
 from wiring_search.store import Store
 from wiring_search.store.config import PRUNING, SAMPLERS, StudyConfig
 from wiring_search.tasks.task import Split, Task
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Status
-from workers.ray_pool import RayPool
+from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status
+from wiring_search.workers.ray_pool import RayPool
 
 FACTS = {"metric": "accuracy", "baselines": {}, "source": "made up", "features": 2, "outputs": 2}
 STATE = bytes(12_000)  # what a candidate of 250 parameters leaves behind

@@ -114,14 +114,14 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
     import numba
     import torch
 
-    from search_spaces import load as load_space
     from wiring_search import tasks
     from wiring_search.scores.evaluate import train_and_score
     from wiring_search.search.events import PackDone
     from wiring_search.search.monitor import expected_epochs
     from wiring_search.search.study import search
+    from wiring_search.search_spaces import load as load_space
     from wiring_search.store import Store
-    from workers.inline import InlinePool
+    from wiring_search.workers.inline import InlinePool
 
     numba.set_num_threads(1)
     torch.set_num_threads(1)
@@ -203,7 +203,7 @@ def retrained(task, config: StudyConfig, candidates, seed: int) -> list[float]:
     """Errors of these candidates from other initial weights, with other minibatches, for the full
     budget."""
     from wiring_search.training.loop import train
-    from workers.jobs import PackJob, Rung
+    from wiring_search.workers.jobs import PackJob, Rung
 
     jobs = tuple(replace(candidate, seed=seed) for candidate in candidates)
     return [
@@ -218,8 +218,8 @@ def mean_work(config: StudyConfig, epochs: int) -> float:
     """Of a random candidate of the space."""
     from itertools import islice
 
-    from search_spaces import Space
-    from search_spaces.sample import sampled
+    from wiring_search.search_spaces import Space
+    from wiring_search.search_spaces.sample import sampled
 
     drawn = islice(sampled(Space.from_json(config.space), 200, 0), 200)
     return float(np.mean([candidate.updates for _, candidate in drawn])) * epochs

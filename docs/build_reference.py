@@ -83,7 +83,7 @@ def build(out: Path = OUT) -> None:
 
 
 def _full(name: str) -> str:
-    return name if name.startswith("search_spaces") else f"wiring_search.{name}"
+    return f"wiring_search.{name}"
 
 
 def _index() -> str:

@@ -10,8 +10,8 @@ examples/liquid.toml.
 import os
 from pathlib import Path
 
-from search_spaces import Choice, FloatRange, IntRange, Space
 from wiring_search.run import ONE_PROCESS, search
+from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
 from wiring_search.store.config import StudyConfig
 
 TRIALS, EPOCHS = int(os.environ.get("TRIALS", 16)), int(os.environ.get("EPOCHS", 10))

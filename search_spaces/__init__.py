@@ -4,9 +4,9 @@ file of your own."""
 import difflib
 from pathlib import Path
 
-from search_spaces import liquid, ncp
-from search_spaces.space import Choice, FloatRange, Infeasible, IntRange, Space
-from search_spaces.toml_space import read_space
+from wiring_search.search_spaces import liquid, ncp
+from wiring_search.search_spaces.space import Choice, FloatRange, Infeasible, IntRange, Space
+from wiring_search.search_spaces.toml_space import read_space
 
 __all__ = ["SPACES", "Choice", "FloatRange", "Infeasible", "IntRange", "Space", "load"]
 

@@ -8,8 +8,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from search_spaces import Choice, FloatRange, IntRange, Space
-from search_spaces.space import Dimension, Point, Value
+from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
+from wiring_search.search_spaces.space import Dimension, Point, Value
 
 
 def key_of(space: Space, name: str, place: int) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from search_spaces import Infeasible, Space
+from wiring_search.search_spaces import Infeasible, Space
 from wiring_search.wirings.candidate import Candidate
 
 # Points in a row that are infeasible or seen before, after which a space counts as used up.

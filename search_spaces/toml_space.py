@@ -22,7 +22,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from search_spaces.space import Dimension, Fault, Space, dimension_from_json
+from wiring_search.search_spaces.space import Dimension, Fault, Space, dimension_from_json
 
 _KEYS = ("topology", "constraints", "dimensions")
 

@@ -6,16 +6,16 @@ import time
 from collections import deque
 
 from wiring_search.tasks.task import Task
-from workers.jobs import PackJob, PackResult
-from workers.limits import Limits, out_of_memory
-from workers.pool import Train
-from workers.slices import Board
+from wiring_search.workers.jobs import PackJob, PackResult
+from wiring_search.workers.limits import Limits, out_of_memory
+from wiring_search.workers.pool import Train
+from wiring_search.workers.slices import Board
 
 _HERE = "here"
 
 
 class InlinePool:
-    """See `workers.pool.Pool`. What it cannot do: outlive a candidate that kills or hangs its
+    """See `wiring_search.workers.pool.Pool`. What it cannot do: outlive a candidate that kills or hangs its
     process."""
 
     workers = 1

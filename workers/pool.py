@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from wiring_search.tasks.task import Task
-from workers.jobs import Beat, PackJob, PackResult
+from wiring_search.workers.jobs import Beat, PackJob, PackResult
 
 # `wiring_search.scores.evaluate.train_and_score`, or a stand-in for tests.
 Train = Callable[[Task, PackJob, Beat], PackResult]

@@ -5,8 +5,8 @@ every node once.
 
 A worker is lost when its process dies, or when the loop that trains gives no beat for `patience`
 seconds: then it is killed. What it trained goes back to the board, which halves it and tries again
-(`workers.slices`); the driver is never taken down by a worker. A slice is as large as its worker is
-fast and its memory allows (`workers.limits`).
+(`wiring_search.workers.slices`); the driver is never taken down by a worker. A slice is as large as its worker is
+fast and its memory allows (`wiring_search.workers.limits`).
 """
 
 import gc
@@ -27,13 +27,13 @@ from ray.exceptions import (
 )
 
 from wiring_search.tasks.task import Task
-from workers import limits
-from workers.jobs import PackJob, PackResult
-from workers.pool import Measure, Train, alike
-from workers.ray_cluster import Node, connect, free_room, nodes, room
-from workers.ray_worker import Hello, _Worker
-from workers.signals import deaf
-from workers.slices import Board, Slice
+from wiring_search.workers import limits
+from wiring_search.workers.jobs import PackJob, PackResult
+from wiring_search.workers.pool import Measure, Train, alike
+from wiring_search.workers.ray_cluster import Node, connect, free_room, nodes, room
+from wiring_search.workers.ray_worker import Hello, _Worker
+from wiring_search.workers.signals import deaf
+from wiring_search.workers.slices import Board, Slice
 
 # Seconds between two looks at which nodes there are.
 _LOOK = 2.0
@@ -59,7 +59,7 @@ class _Hand:
 
 
 class RayPool:
-    """See `workers.pool.Pool`.
+    """See `wiring_search.workers.pool.Pool`.
 
     workers: actors at most; by default as many as the cluster has room for, now and later. address:
     a Ray cluster's ("auto", "host:port", "ray://host:port"), or None for a local Ray. cpus: cores a

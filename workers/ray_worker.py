@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import ray
 
 from wiring_search.tasks.task import Task
-from workers.jobs import PackJob, PackResult
-from workers.pool import Measure, Train
+from wiring_search.workers.jobs import PackJob, PackResult
+from wiring_search.workers.pool import Measure, Train
 
 # What torch says of a GPU after an error on it: nothing works there any more in this process,
 # whoever it is that trains.

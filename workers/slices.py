@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from workers.jobs import Outcome, PackJob, PackResult, Status
+from wiring_search.workers.jobs import Outcome, PackJob, PackResult, Status
 
 # A candidate that took so many workers with it when it was trained alone is crashed.
 TRIES = 2

@@ -24,7 +24,7 @@ from wiring_search.report.compare import LEVELS, comparison_data, comparison_pag
 from wiring_search.search.study import search
 from wiring_search.store import Store
 from wiring_search.tasks import TaskOptions
-from workers.inline import InlinePool
+from wiring_search.workers.inline import InlinePool
 
 
 def _study(folder: Path, run: bool = True, **given: object) -> Path:

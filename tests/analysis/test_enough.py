@@ -20,7 +20,7 @@ from wiring_search.training.state import load_state
 from wiring_search.training.variation import Variation, relative_variation
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import VARIATION, Outcome, PackJob, Rung, Status
+from wiring_search.workers.jobs import VARIATION, Outcome, PackJob, Rung, Status
 
 CANDIDATE = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
 RULES = {"majority class": 0.1, "linear": 0.3}

@@ -16,17 +16,17 @@ import pytest
 from optuna.importance import PedAnovaImportanceEvaluator
 from scipy.stats import spearmanr
 
-from search_spaces import Choice, FloatRange, Infeasible, IntRange, Space
-from search_spaces.optuna_space import distribution_of
 from tests.support import studies
 from wiring_search import run as examine
 from wiring_search.analysis.factors import marginal, mattering, plain_data, reading, sentence
 from wiring_search.analysis.importance import importances
 from wiring_search.analysis.table import candidates
 from wiring_search.report import report_data
+from wiring_search.search_spaces import Choice, FloatRange, Infeasible, IntRange, Space
+from wiring_search.search_spaces.optuna_space import distribution_of
 from wiring_search.store import Store, Trial
 from wiring_search.wirings.structure import FEATURES, structure
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 Point = dict[str, float | int | str]
 

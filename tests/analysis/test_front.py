@@ -22,8 +22,8 @@ from wiring_search.run import Run
 from wiring_search.search.study import search
 from wiring_search.store import Retraining, Store
 from wiring_search.tasks.task import Task
-from workers.inline import InlinePool
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
 
 BOTH = ("error", "synapses")
 

@@ -16,7 +16,7 @@ from wiring_search.report.pictures import winners as winning_picture
 from wiring_search.store import Retraining, Store, Trial
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 SEEDS = 5
 # Errors on test of each trial and control: mean, and whether one training of them diverged.

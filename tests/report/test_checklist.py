@@ -10,7 +10,7 @@ from wiring_search.report import report_data
 from wiring_search.report.checklist import Compared, Known, checklist
 from wiring_search.search.study import search
 from wiring_search.store.environment import CHANGED, environment
-from workers.inline import InlinePool
+from wiring_search.workers.inline import InlinePool
 
 HERE = {**environment(), "commit": "a" * 40}
 OLD = {name: HERE[name] for name in ("wiring-search", "python", "torch")}

@@ -20,8 +20,8 @@ from wiring_search.report.serve import server
 from wiring_search.search.study import search
 from wiring_search.store import Retraining
 from wiring_search.tasks.task import Task
-from workers.inline import InlinePool
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
 
 LONG = "column_" * 43
 NASTY = ("<!--<script", "</script><b>bold</b>", "<!--JS-->", "\u2028\u2029", "\ud800")

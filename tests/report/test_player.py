@@ -38,8 +38,8 @@ from wiring_search.tasks import Split, Task
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.kinds import MEMORIES, SOLVERS
 from wiring_search.wirings.topologies import ncp
-from workers.inline import InlinePool
-from workers.jobs import Beat, PackJob, PackResult, Status, no_beat
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Beat, PackJob, PackResult, Status, no_beat
 
 KINDS = [
     (neuron, solver, memory)

@@ -20,8 +20,8 @@ from wiring_search.run.files import export
 from wiring_search.search.study import search
 from wiring_search.store import Store
 from wiring_search.tasks.task import Task
-from workers.inline import InlinePool
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Status
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from tests.support.studies import fake_train, store, tiny_task
 from wiring_search.report import serve
 from wiring_search.report.serve import server
 from wiring_search.search.study import search
-from workers.inline import InlinePool
+from wiring_search.workers.inline import InlinePool
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from wiring_search.report import report_data, report_page
 from wiring_search.search.study import search
 from wiring_search.store import Retraining, Store
 from wiring_search.wirings.null_controls import CONTROLS
-from workers.inline import InlinePool
-from workers.jobs import Outcome, Status
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Outcome, Status
 
 DRAWS = np.array([-0.01, 0.0, 0.01, 0.02])
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces import Space
 from tests.support import studies
 from wiring_search import run, tasks
 from wiring_search.networks.kernels.cpu import one_thread
 from wiring_search.networks.kernels.layout import Kind
 from wiring_search.run.estimate import Cost, estimate, extrapolated, typical
+from wiring_search.search_spaces import Space
 from wiring_search.training.warm_up import one_torch_thread, warm_up
 
 

@@ -7,17 +7,16 @@ import numpy as np
 import pandas
 import pytest
 
-import search_spaces
 from tests.support import studies
 from wiring_search import run as examine
-from wiring_search import tasks
+from wiring_search import search_spaces, tasks
 from wiring_search.run import ONE_PROCESS, Run, search, study_config
 from wiring_search.scores.robustness import FAMILIES
 from wiring_search.search import study
 from wiring_search.store import Store
 from wiring_search.tasks import TaskOptions
-from workers.inline import InlinePool
-from workers.jobs import Status
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Status
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from wiring_search.run import ONE_PROCESS, Run, resume, search, search_randomly,
 from wiring_search.search import study
 from wiring_search.search.budget import Budget
 from wiring_search.store import Store
-from workers.inline import InlinePool
+from wiring_search.workers.inline import InlinePool
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from wiring_search.store import Store
 from wiring_search.tasks import Task
 from wiring_search.training.loop import network_error, validation_errors
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import PackJob, Rung
+from wiring_search.workers.jobs import PackJob, Rung
 
 KEYS = ["trial", "control", "draw"]
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import search_spaces
-from search_spaces import Choice, FloatRange, IntRange, Space
-from search_spaces.sample import sampled
 from tests.support.studies import tiny_task
+from wiring_search import search_spaces
 from wiring_search.run import ONE_PROCESS, Resources, Run, screen, search, study_config
 from wiring_search.run.screen import merit, rank_sample, screen_pack
 from wiring_search.scores.proxies import PROXIES, proxies
-from workers.inline import InlinePool
+from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
+from wiring_search.search_spaces.sample import sampled
+from wiring_search.workers.inline import InlinePool
 
 SMALL = search_spaces.load("small")
 

@@ -18,7 +18,7 @@ from wiring_search.tasks import load
 from wiring_search.training.loop import train, validation_errors
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import VARIATION, PackJob, Rung, Status
+from wiring_search.workers.jobs import VARIATION, PackJob, Rung, Status
 
 CANDIDATES = tuple(
     Candidate(ncp(4, 6, 4, 3, 2, 2, 3, 2, seed=seed), steps=2, learning_rate=0.02)

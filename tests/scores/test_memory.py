@@ -26,7 +26,7 @@ from wiring_search.training.pack import Pack
 from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import PackJob, Rung
+from wiring_search.workers.jobs import PackJob, Rung
 
 GENERATED = ("recall", "copy", "adding", "parity", "parity-dense")
 

@@ -13,7 +13,7 @@ from wiring_search.scores.repeats import VarianceSplit, crossed_errors, variance
 from wiring_search.tasks.task import Split, Task
 from wiring_search.training import loop as training
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Outcome, PackJob, PackResult, Rung, Status
+from wiring_search.workers.jobs import Outcome, PackJob, PackResult, Rung, Status
 
 COMPONENTS = VarianceSplit(wiring=4.0, initialisation=2.0, order=1.0, residual=0.5)
 

@@ -21,7 +21,7 @@ from wiring_search.training import loop as training
 from wiring_search.training.loss import elapsed_of
 from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import PackJob, Rung
+from wiring_search.workers.jobs import PackJob, Rung
 
 TEST = Split(np.full((3, 6, 3), np.nan, np.float32), np.zeros(3, np.int64))  # who reads it gets NaN
 

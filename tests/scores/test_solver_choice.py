@@ -29,7 +29,7 @@ from wiring_search.tasks.task import Task
 from wiring_search.training.loop import network_error, train
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import Outcome, PackJob, Rung, Status
+from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status
 
 WIRING = ncp(8, 6, 4, 3, 3, 2, 4, 2, seed=1)
 FEWER = ncp(5, 6, 4, 3, 3, 2, 4, 2, seed=2)  # its inputs are projected

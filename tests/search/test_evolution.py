@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from search_spaces import SPACES, Choice, FloatRange, Infeasible, IntRange, Space
-from search_spaces.space import CANDIDATE_DIMENSIONS
 from wiring_search.analysis import pareto
 from wiring_search.search.samplers.evolution import (
     POPULATION,
@@ -20,6 +18,8 @@ from wiring_search.search.samplers.evolution import (
     params_of,
     with_other_setting,
 )
+from wiring_search.search_spaces import SPACES, Choice, FloatRange, Infeasible, IntRange, Space
+from wiring_search.search_spaces.space import CANDIDATE_DIMENSIONS
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.mutation import FORWARD, RECURRENT, Limits, joined_roles, survivors
 from wiring_search.wirings.topologies import ncp, random_sparse

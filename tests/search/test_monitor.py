@@ -17,7 +17,7 @@ from wiring_search.search.events import (
     PoolSeen,
 )
 from wiring_search.search.monitor import Front, Monitor, expected_epochs, shares
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 
 @pytest.mark.parametrize(

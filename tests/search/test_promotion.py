@@ -9,7 +9,7 @@ import pytest
 from wiring_search.analysis.pareto import is_front, rank
 from wiring_search.search.promotion import Ladder, leading
 from wiring_search.store.config import StudyConfig
-from workers.jobs import Rung
+from wiring_search.workers.jobs import Rung
 
 RUNGS = (Rung(0, 1, 4), Rung(1, 3, 4, 1), Rung(2, 9, 4, 3))
 
@@ -152,7 +152,7 @@ def test_looking_through_a_large_rung_costs_little() -> None:
     [("none", [81]), ("halving", [9, 27, 81]), ("median", [9, 27, 81]), ("one-epoch", [1, 81])],
 )
 def test_rungs_of_a_study(pruning: str, ends: list[int]) -> None:
-    from search_spaces import load
+    from wiring_search.search_spaces import load
 
     rungs = StudyConfig("digits", load("small").to_json(), epochs=81, pruning=pruning).rungs
     assert [rung.epochs for rung in rungs] == ends

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import optuna
 import pytest
 
-from search_spaces import SPACES, Infeasible, Space
-from search_spaces.space import Point
 from wiring_search.search.samplers.contract import Proposal
 from wiring_search.search.samplers.optuna_sampler import OptunaSampler
+from wiring_search.search_spaces import SPACES, Infeasible, Space
+from wiring_search.search_spaces.space import Point
 from wiring_search.store.config import SAMPLERS
 
 OPTUNAS = [name for name in SAMPLERS if name != "evolution"]

@@ -11,19 +11,19 @@ import optuna
 import pandas
 import pytest
 
-from search_spaces import Choice, Space
 from tests.support.studies import FACTS, config, fake_train, store, tiny_task
 from wiring_search.analysis.table import front
 from wiring_search.scores.evaluate import train_and_score
 from wiring_search.search.events import Exhausted, PackDone, PackStarted, ReferenceChosen, Stopped
 from wiring_search.search.samplers.optuna_sampler import OptunaSampler
 from wiring_search.search.study import search
+from wiring_search.search_spaces import Choice, Space
 from wiring_search.store import Store
 from wiring_search.store.config import SAMPLERS
 from wiring_search.tasks import load
 from wiring_search.tasks.task import Split, Task
-from workers.inline import InlinePool
-from workers.jobs import PackJob, PackResult, Status
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import PackJob, PackResult, Status
 
 
 class Shuffled:

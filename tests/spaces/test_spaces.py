@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 
-import search_spaces
-from search_spaces import SPACES, Choice, FloatRange, Infeasible, IntRange, Space
-from search_spaces.space import Dimension, Fault, Point, Value, check_constraint, evaluate
-from search_spaces.toml_space import parse_space, read_space
+from wiring_search import search_spaces
+from wiring_search.search_spaces import SPACES, Choice, FloatRange, Infeasible, IntRange, Space
+from wiring_search.search_spaces.space import (
+    Dimension,
+    Fault,
+    Point,
+    Value,
+    check_constraint,
+    evaluate,
+)
+from wiring_search.search_spaces.toml_space import parse_space, read_space
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import MEMORIES, NEURONS, SOLVERS
 

@@ -10,7 +10,7 @@ import pytest
 from tests.store.test_migrations import CANDIDATES
 from tests.support import studies
 from wiring_search.store import Retraining, Store
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 FIRST, SECOND = (Retraining(3, control, 0, CANDIDATES[0], 2**31) for control in ("", "rewired"))
 OUTCOME = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weights")

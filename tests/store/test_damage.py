@@ -16,7 +16,7 @@ from tests.store.test_store import IMPOSSIBLE, OUTCOME, RUNNING, TWIN
 from tests.support.studies import FACTS, config, store
 from wiring_search.run.files import export
 from wiring_search.store import FILE, Store, StoreFault, Trial, exists
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 PACK = 3
 FRAME = 24 + 4096  # bytes in the log: a header and a page

@@ -27,7 +27,7 @@ from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import SOLVERS
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import PackJob, Rung, Status, no_beat
+from wiring_search.workers.jobs import PackJob, Rung, Status, no_beat
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TABLES = (

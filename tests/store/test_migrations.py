@@ -14,7 +14,7 @@ from tests.support.studies import FACTS, config
 from wiring_search.store import FILE, SCHEMA, Baseline, Retraining, Store, StoredPack, Trial
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 CANDIDATES = [Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1, seed=seed), steps=2) for seed in (1, 2, 3)]
 SCHEMA_1 = """

@@ -20,14 +20,14 @@ import optuna
 import pytest
 import sqlalchemy
 
-import search_spaces
 from tests.store.test_store import CANDIDATE, OTHER, OUTCOME
 from tests.support.postgres import Postgres
 from tests.support.studies import FACTS, config, store
+from wiring_search import search_spaces
 from wiring_search.store import Store, Trial
 from wiring_search.store.optuna_mirror import mirror
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 POINT = search_spaces.load("small").draw(np.random.default_rng(0))
 LOST = Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.5, 2.5, (), None, "why")

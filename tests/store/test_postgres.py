@@ -15,7 +15,7 @@ from tests.support.studies import FACTS, config
 from wiring_search.search.study import search
 from wiring_search.store import Store, StoreFault, exists
 from wiring_search.store.location import POINTER
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 
 def test_a_database_holds_many_studies(tmp_path: Path, postgres: Postgres) -> None:

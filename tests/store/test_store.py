@@ -24,7 +24,7 @@ from wiring_search.store.config import StudyConfig
 from wiring_search.tasks import TaskOptions
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 CANDIDATE = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
 OTHER = Candidate(CANDIDATE.wiring, steps=3)

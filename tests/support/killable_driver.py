@@ -18,9 +18,9 @@ from tests.support.studies import FACTS, config, fake_train, tiny_task
 from wiring_search.search.study import search
 from wiring_search.store import Store, exists
 from wiring_search.tasks.task import Task
-from workers.inline import InlinePool
-from workers.jobs import Beat, PackJob, PackResult, no_beat
-from workers.pool import Train
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Beat, PackJob, PackResult, no_beat
+from wiring_search.workers.pool import Train
 
 PHASES = (
     "starting",

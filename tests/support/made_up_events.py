@@ -16,7 +16,7 @@ from wiring_search.search.events import (
     TaskLoaded,
 )
 from wiring_search.store.config import StudyConfig
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 REFERENCE = {"error": 0.9, "synapses": 300.0, "latency_us": 3.0, "parameters": 3000.0}
 

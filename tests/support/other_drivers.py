@@ -20,7 +20,7 @@ import sys
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 from wiring_search.store import Store, Trial
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp

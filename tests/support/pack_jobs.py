@@ -5,8 +5,8 @@ import numpy as np
 from tests.support.random_packs import random_wiring
 from tests.support.studies import fake_train, tiny_task
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import PackJob, PackResult, Rung, Status
-from workers.slices import TRIES
+from wiring_search.workers.jobs import PackJob, PackResult, Rung, Status
+from wiring_search.workers.slices import TRIES
 
 EPOCHS = 4
 

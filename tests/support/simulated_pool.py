@@ -5,14 +5,14 @@ import heapq
 from collections.abc import Callable, Sequence
 
 from wiring_search.tasks.task import Task
-from workers import limits
-from workers.jobs import PackJob, PackResult
-from workers.pool import Train
-from workers.slices import Board, Slice
+from wiring_search.workers import limits
+from wiring_search.workers.jobs import PackJob, PackResult
+from wiring_search.workers.pool import Train
+from wiring_search.workers.slices import Board, Slice
 
 
 class SimulatedPool:
-    """See `workers.pool.Pool`; it cuts and gives out as the Ray pool does. seconds(part): how long
+    """See `wiring_search.workers.pool.Pool`; it cuts and gives out as the Ray pool does. seconds(part): how long
     a worker of speed 1 takes; one of speed 2 takes half of it. now: the time that has passed; busy:
     seconds that all workers together have trained."""
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-import search_spaces
+from wiring_search import search_spaces
 from wiring_search.store import Store
 from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import Split, Task
-from workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
+from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
 
 FACTS = {
     "metric": "accuracy",

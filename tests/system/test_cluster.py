@@ -21,7 +21,7 @@ from tests.support.simulated_pool import SimulatedPool
 from tests.support.studies import fake_train, tiny_task
 from wiring_search.tasks.task import Task
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Beat, PackJob, PackResult, Rung, no_beat
+from wiring_search.workers.jobs import Beat, PackJob, PackResult, Rung, no_beat
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "cluster"
 SMALL_STORE = 80 * 2**20
@@ -61,7 +61,7 @@ def cluster() -> Iterator:
 
 
 def _pool(train, **given):
-    from workers.ray_pool import RayPool
+    from wiring_search.workers.ray_pool import RayPool
 
     return RayPool(train, tiny_task(), **given)
 

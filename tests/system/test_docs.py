@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import typer
 
-from search_spaces.toml_space import parse_space
 from tests.support.pages import ROOT, blocks, command_lines, on_this_front
 from wiring_search.cli import app
 from wiring_search.search.events import Estimated
+from wiring_search.search_spaces.toml_space import parse_space
 
 PAGES = [ROOT / "README.md", ROOT / "results" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WRITTEN = [page for page in PAGES if "reference" not in page.parts]

@@ -15,7 +15,7 @@ from tests.support.killable_driver import PHASES, phase_in, prepare, started
 from tests.support.studies import store
 from wiring_search.search.study import search
 from wiring_search.store import Store
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 KILLS = 30
 UNDER_WAY = PHASES[1:-1]

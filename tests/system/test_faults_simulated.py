@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import search_spaces
 from tests.support.simulated_pool import SimulatedPool
 from tests.support.studies import fake_train, store, tiny_task
+from wiring_search import search_spaces
 from wiring_search.search.study import search
-from workers.jobs import PackJob
+from wiring_search.workers.jobs import PackJob
 
 WORKERS, SPREAD = 256, 1.2
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas
 import pytest
 
-from search_spaces import Choice, Space
 from tests.support.studies import fake_train
 from wiring_search import run
 from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.scores import evaluate as scoring
+from wiring_search.search_spaces import Choice, Space
 from wiring_search.tasks import Task
-from workers.jobs import Beat, PackJob, PackResult, no_beat
+from wiring_search.workers.jobs import Beat, PackJob, PackResult, no_beat
 
 OBJECTIVES = ("error", "synapses", "latency_us", "memory")
 BAD = (math.nan, math.inf, -math.inf)

@@ -23,9 +23,9 @@ from wiring_search.search.budget import Budget, Meter
 from wiring_search.search.study import search
 from wiring_search.store import Store
 from wiring_search.tasks.task import Task
-from workers.inline import InlinePool
-from workers.jobs import Beat, PackJob, PackResult, no_beat
-from workers.pool import Train
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Beat, PackJob, PackResult, no_beat
+from wiring_search.workers.pool import Train
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -62,7 +62,7 @@ def _undisturbed(folder: Path, **given: object) -> tuple[pandas.DataFrame, panda
 
 
 def _on_ray(folder: Path, train: Train, patience: float = 300.0, **given: object) -> Store:
-    from workers.ray_pool import RayPool
+    from wiring_search.workers.ray_pool import RayPool
 
     mine, pool = store(folder, **given), RayPool(train, tiny_task(), 2, patience=patience)
     try:
@@ -219,7 +219,7 @@ def test_a_wall_clock_that_jumps_by_an_hour_makes_nothing_stale(
 ) -> None:
     """In driver and workers; with a patience of two seconds, a budget of ten minutes, and a second
     driver at the door."""
-    from workers.ray_pool import RayPool
+    from wiring_search.workers.ray_pool import RayPool
 
     right, jumps = time.time, Counter()
 

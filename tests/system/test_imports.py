@@ -74,12 +74,15 @@ def _imported(path: Path) -> set[str]:
 
 def _room(module: str) -> str | None:
     """The room that a module is in; None for other packages and for `wiring_search` itself."""
-    parts = module.removeprefix("wiring_search.").split(".")
-    return (
-        parts[0]
-        if parts[0] in HEIGHT and (module != parts[0] or parts[0] in ("search_spaces", "workers"))
-        else None
-    )
+    package, _, inner = module.partition(".")
+    room = inner.partition(".")[0]
+    return room if package == "wiring_search" and room in HEIGHT else None
+
+
+def test_rooms_are_imported_through_the_package() -> None:
+    """`import workers` would find the folder of a checkout, and make every class in it twice."""
+    names = {module.partition(".")[0] for path in SOURCES for module in _imported(path)}
+    assert not names & {"search_spaces", "workers"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_place)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from search_spaces import Space
-from search_spaces.sample import sampled
 from tests.support.random_packs import random_layout, random_wiring
 from wiring_search.networks.kernels.cpu import adam
 from wiring_search.run import Resources, default_pack_size, study_config
+from wiring_search.search_spaces import Space
+from wiring_search.search_spaces.sample import sampled
 from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import Split, Task
 from wiring_search.training import devices
@@ -20,7 +20,7 @@ from wiring_search.training.loop import train
 from wiring_search.training.pack import Pack
 from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import PackJob, Rung, Status
+from wiring_search.workers.jobs import PackJob, Rung, Status
 
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'wiring-search[gpu]'")
 

@@ -17,7 +17,7 @@ from wiring_search.training.loss import loss_of, wrongness
 from wiring_search.training.pack import Pack
 from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
+from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
 
 
 class _Sealed:

@@ -17,8 +17,8 @@ from wiring_search.training import loop as training
 from wiring_search.training.baselines import recurrent as baselines
 from wiring_search.training.baselines import reservoir_grid as reservoir_baselines
 from wiring_search.training.baselines.recurrent import CELLS, UNITS, RecurrentNetwork
-from workers.inline import InlinePool
-from workers.jobs import Outcome, PackJob, Rung, Status
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status
 
 FEATURES, OUTPUTS = 3, 2
 

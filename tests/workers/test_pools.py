@@ -14,10 +14,10 @@ from tests.support.pack_jobs import EPOCHS, only_these_crashed
 from tests.support.pack_jobs import jobs as _jobs
 from tests.support.studies import fake_train, slow_train, tiny_task
 from wiring_search.tasks.task import Task
-from workers.inline import InlinePool
-from workers.jobs import Beat, PackJob, PackResult, Status, no_beat
-from workers.pool import Pool, Train, jobs_wanted
-from workers.slices import TRIES
+from wiring_search.workers.inline import InlinePool
+from wiring_search.workers.jobs import Beat, PackJob, PackResult, Status, no_beat
+from wiring_search.workers.pool import Pool, Train, jobs_wanted
+from wiring_search.workers.slices import TRIES
 
 
 def _same(result: PackResult, job: PackJob) -> bool:
@@ -54,7 +54,7 @@ def local_ray() -> Iterator[None]:
 
 
 def _ray_pool(train: Train, workers: int | None = 2, **given) -> Pool:
-    from workers.ray_pool import RayPool
+    from wiring_search.workers.ray_pool import RayPool
 
     return RayPool(train, tiny_task(), workers, **given)
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from workers.signals import deaf, stopped_by_signals
+from wiring_search.workers.signals import deaf, stopped_by_signals
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 

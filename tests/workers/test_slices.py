@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from tests.support.pack_jobs import jobs as _jobs
 from tests.support.pack_jobs import only_these_crashed
 from tests.support.studies import fake_train, tiny_task
-from workers.jobs import PackJob, PackResult, Rung, Status
-from workers.limits import Limits, parts
-from workers.slices import LOSSES, Board, join
+from wiring_search.workers.jobs import PackJob, PackResult, Rung, Status
+from wiring_search.workers.limits import Limits, parts
+from wiring_search.workers.slices import LOSSES, Board, join
 
 
 @given(st.data())

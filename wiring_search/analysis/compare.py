@@ -31,7 +31,7 @@ from wiring_search.analysis.pareto import (
 from wiring_search.analysis.reference_point import Reference
 from wiring_search.analysis.studies import Method, Study, Told, methods_of, read_studies
 from wiring_search.analysis.table import minimised_points, nearly, qualified
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 if TYPE_CHECKING:
     import pandas

@@ -10,7 +10,7 @@ from wiring_search.analysis.pareto import is_front
 from wiring_search.analysis.table import candidates, minimised_points, nearly, qualified
 from wiring_search.store import Store
 from wiring_search.tasks.task import value_of
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 if TYPE_CHECKING:
     import pandas

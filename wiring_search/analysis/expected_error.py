@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from wiring_search.store import Store
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 if TYPE_CHECKING:
     import pandas

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search_spaces import Choice, Space
 from wiring_search.analysis import table as results
 from wiring_search.analysis.correlations import correlations
 from wiring_search.scores.catalogue import OBJECTIVES
+from wiring_search.search_spaces import Choice, Space
 from wiring_search.store import Store
 from wiring_search.wirings.structure import structures
 

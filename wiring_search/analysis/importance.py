@@ -34,11 +34,11 @@ import optuna
 from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search_spaces import Choice, Space
-from search_spaces.optuna_space import distributions_at, key_of
 from wiring_search.scores.catalogue import minimised
+from wiring_search.search_spaces import Choice, Space
+from wiring_search.search_spaces.optuna_space import distributions_at, key_of
 from wiring_search.store import Trial
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 # With fewer trials the best tenth is less than five, which Optuna's authors call unstable; with
 # fewer than the least there is nothing to say.

@@ -9,7 +9,7 @@ import numpy as np
 from wiring_search.analysis.pareto import is_front
 from wiring_search.scores.catalogue import OBJECTIVES, minimised
 from wiring_search.tasks.task import SHARES
-from workers.jobs import CONSTANT, VARIATION, Status
+from wiring_search.workers.jobs import CONSTANT, VARIATION, Status
 
 if TYPE_CHECKING:
     import pandas

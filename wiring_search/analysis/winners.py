@@ -15,7 +15,7 @@ from wiring_search.analysis.reference_point import reference as reference_of
 from wiring_search.analysis.significance import Difference, Mean, difference, holm, mean_of
 from wiring_search.store import Store
 from wiring_search.wirings.null_controls import CONTROLS, inapplicable
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 if TYPE_CHECKING:
     import pandas

@@ -431,7 +431,7 @@ def _go(
     from wiring_search.search.events import Event, Stopped
     from wiring_search.search.loggers import loggers
     from wiring_search.store import exists
-    from workers.signals import Terminated, sigterm_raises
+    from wiring_search.workers.signals import Terminated, sigterm_raises
 
     config, folder = show.config, show.folder
     if exists(folder) and run.Run(folder).ended and run.Run(folder).config.trials == config.trials:

@@ -190,7 +190,7 @@ def tasks() -> None:
 def spaces() -> None:
     """List the search spaces, and what varies in each. Your own is a .toml file, see
     examples/space.toml."""
-    import search_spaces
+    from wiring_search import search_spaces
 
     flat = {
         name: space.to_json()

@@ -10,7 +10,7 @@ best epoch, which are what the stored error belongs to.
 from wiring_search.networks.liquid_network import LiquidNetwork, network_of
 from wiring_search.store import Store, Trial
 from wiring_search.training.state import load_state
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 
 def trained_network(store: Store, trial: int, every_step: bool = True) -> LiquidNetwork:

@@ -10,7 +10,7 @@ import numpy as np
 from wiring_search.analysis.pareto import hypervolume_course
 from wiring_search.analysis.table import minimised_points
 from wiring_search.store import Store
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 if TYPE_CHECKING:
     import pandas

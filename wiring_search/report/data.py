@@ -20,7 +20,7 @@ from wiring_search.scores.catalogue import ALWAYS, SCORES
 from wiring_search.store import Store, Trial, exists
 from wiring_search.tasks.task import SHARES
 from wiring_search.wirings.wiring import Wiring
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 if TYPE_CHECKING:
     import pandas

@@ -23,7 +23,7 @@ from wiring_search.training.loss import elapsed_of, wrongness
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import NEURONS
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 MOST_NETWORKS = 24
 # Longer sequences are cut: nobody looks at more steps than a screen has pixels.

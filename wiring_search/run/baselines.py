@@ -8,7 +8,7 @@ from pathlib import Path
 from wiring_search import tasks
 from wiring_search.run.folder import Run, write_files_of
 from wiring_search.store import Store
-from workers.jobs import Outcome, Rung
+from wiring_search.workers.jobs import Outcome, Rung
 
 
 @dataclass(frozen=True)

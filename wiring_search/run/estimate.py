@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from search_spaces import Space
-from search_spaces.sample import sampled
 from wiring_search.networks.kernels.cpu import one_thread
 from wiring_search.networks.kernels.layout import kind_of
 from wiring_search.scores.evaluate import train_and_score
 from wiring_search.search.events import Estimated
 from wiring_search.search.monitor import expected_epochs, shares
+from wiring_search.search_spaces import Space
+from wiring_search.search_spaces.sample import sampled
 from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import Task
 from wiring_search.training.loop import validation_errors
@@ -28,7 +28,7 @@ from wiring_search.training.loss import elapsed_of, loss_of
 from wiring_search.training.pack import Pack
 from wiring_search.training.warm_up import one_torch_thread
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import PackJob, Rung
+from wiring_search.workers.jobs import PackJob, Rung
 
 # Candidates are drawn, ordered by cost, and so many of them measured: each stands for its part of
 # the sample.

@@ -6,15 +6,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-import search_spaces
-from wiring_search import tasks
+from wiring_search import search_spaces, tasks
 from wiring_search.store.config import StudyConfig
 from wiring_search.store.extension import Extension, extended
 from wiring_search.tasks import Task
 
 if TYPE_CHECKING:
     from wiring_search.networks.kernels.layout import Kind
-    from workers.pool import Pool, Train
+    from wiring_search.workers.pool import Pool, Train
 
 # Candidates side by side on a GPU. More would be quicker a candidate, and the sampler would ask for
 # more of them blindly.
@@ -62,11 +61,11 @@ def make_pool(
     # by side.
     warm_up(kinds, told)
     if resources.workers == 0:
-        from workers.inline import InlinePool
+        from wiring_search.workers.inline import InlinePool
 
         return InlinePool(train, task)
     from wiring_search.training.speed import speed
-    from workers.ray_pool import RayPool
+    from wiring_search.workers.ray_pool import RayPool
 
     on = resources
     return RayPool(train, task, on.workers, on.address, on.cpus, on.gpus, on.patience, speed)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from search_spaces import Space
 from wiring_search import tasks
 from wiring_search.run.trials import Told, trials_with_candidate
+from wiring_search.search_spaces import Space
 from wiring_search.store import Store, Trial
 from wiring_search.store.config import StudyConfig
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Rung
+from wiring_search.workers.jobs import Rung
 
 if TYPE_CHECKING:
     from wiring_search.scores.repeats import VarianceSplit

@@ -27,8 +27,8 @@ from wiring_search.tasks.task import value_of
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.null_controls import CONTROLS, inapplicable, null_candidate
 from wiring_search.wirings.wiring import Wiring
-from workers.jobs import PackJob, Rung, Status
-from workers.signals import stopped_by_signals
+from wiring_search.workers.jobs import PackJob, Rung, Status
+from wiring_search.workers.signals import stopped_by_signals
 
 WINNERS_TABLE, CONTROLS_TABLE, WINNERS_PICTURE = "winners.csv", "controls.csv", "winners.png"
 # Keeps the fresh seeds apart from everything else that is drawn from the study's seed.

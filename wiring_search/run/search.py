@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import search_spaces
-from wiring_search import tasks
+from wiring_search import search_spaces, tasks
 from wiring_search.report import RANDOM
 from wiring_search.run.folder import Run, write_files_of
 from wiring_search.run.pools import ALL_CORES, Resources, decided, kinds_of, training_pool
@@ -20,11 +19,11 @@ from wiring_search.store import Store, StoreFault, exists
 from wiring_search.store.config import StudyConfig
 from wiring_search.store.extension import Extension
 from wiring_search.tasks import Task, TaskOptions
-from workers.signals import Until, stopped_by_signals
+from wiring_search.workers.signals import Until, stopped_by_signals
 
 if TYPE_CHECKING:
     from wiring_search.search.events import Watcher
-    from workers.pool import Pool
+    from wiring_search.workers.pool import Pool
 
 UNLIMITED = Budget()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from wiring_search.analysis import table as results
 from wiring_search.store import Store, Trial
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 Told = Callable[[int, int], None]
 

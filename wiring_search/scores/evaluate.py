@@ -35,7 +35,15 @@ from wiring_search.training.loop import train
 from wiring_search.training.loss import elapsed_of
 from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import VARIATION, Beat, Outcome, PackJob, PackResult, Status, no_beat
+from wiring_search.workers.jobs import (
+    VARIATION,
+    Beat,
+    Outcome,
+    PackJob,
+    PackResult,
+    Status,
+    no_beat,
+)
 
 # So many validation sequences show how far gradients reach: one tile of the kernel.
 _SHOWN = 16

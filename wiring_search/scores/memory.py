@@ -26,7 +26,7 @@ from wiring_search.training.loop import train, validation_errors
 from wiring_search.training.pack import Pack
 from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
+from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
 
 LAGS = (4, 8, 16, 32)
 _RECALL_LEARNING_RATE = 0.02

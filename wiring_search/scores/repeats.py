@@ -31,7 +31,7 @@ import numpy as np
 from wiring_search.tasks.task import Task
 from wiring_search.training import loop as training
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import PackJob, PackResult, Rung
+from wiring_search.workers.jobs import PackJob, PackResult, Rung
 
 _PACK = 8
 Train = Callable[[Task, PackJob], PackResult]

@@ -8,7 +8,7 @@ ReferenceChosen once; at the end Exhausted or Stopped, if the search did not tra
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workers.jobs import Outcome
+from wiring_search.workers.jobs import Outcome
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from wiring_search.search.events import (
     ReferenceChosen,
 )
 from wiring_search.store.config import StudyConfig
-from workers.jobs import Outcome, Rung, Status
+from wiring_search.workers.jobs import Outcome, Rung, Status
 
 # Seconds that "now" means in throughput.
 _NOW = 60.0

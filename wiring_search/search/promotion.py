@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wiring_search.analysis.pareto import rank
-from workers.jobs import Rung
+from wiring_search.workers.jobs import Rung
 
 # A rung is looked through again when it has grown by so much of itself: what one more pack changes
 # in thousands can wait.

@@ -21,7 +21,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from search_spaces import Infeasible, Space
 from wiring_search.analysis.reference_point import ENOUGH, reference
 from wiring_search.scores.catalogue import minimised
 from wiring_search.search.events import (
@@ -36,12 +35,13 @@ from wiring_search.search.events import (
 from wiring_search.search.promotion import Ladder
 from wiring_search.search.samplers import sampler_of
 from wiring_search.search.samplers.contract import Proposal
+from wiring_search.search_spaces import Infeasible, Space
 from wiring_search.store import Store, StoredPack, Trial
 from wiring_search.store.config import StudyConfig
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Outcome, PackJob, PackResult, Status
-from workers.pool import Pool
-from workers.signals import Until
+from wiring_search.workers.jobs import Outcome, PackJob, PackResult, Status
+from wiring_search.workers.pool import Pool
+from wiring_search.workers.signals import Until
 
 # Points in a row that are infeasible or seen before, after which a space counts as used up.
 _GIVE_UP_AFTER = 300

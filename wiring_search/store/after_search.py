@@ -9,7 +9,7 @@ import sqlalchemy as sql
 
 from wiring_search.store.rows import Retraining, finite, now, retraining_of, retraining_row, text
 from wiring_search.store.tables import OPENINGS, REFERENCE_POINTS, RETRAINED
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 Key = tuple[int, str, int]
 

@@ -8,7 +8,7 @@ from typing import Any
 from wiring_search.scores.catalogue import ALWAYS, GROUPS, MEASURED, OBJECTIVES, REPEATED, group_of
 from wiring_search.store.extension import Extension
 from wiring_search.tasks.options import TaskOptions
-from workers.jobs import Rung
+from wiring_search.workers.jobs import Rung
 
 SAMPLERS = {
     "tpe": "tree-structured Parzen estimator: learns from all finished trials",
@@ -35,7 +35,7 @@ CUT_AS = {
 @dataclass(frozen=True)
 class StudyConfig:
     """task, task_options: what is learned. space: the search space as plain data
-    (`search_spaces.Space.to_json`).
+    (`wiring_search.search_spaces.Space.to_json`).
 
     trials: candidates to train; infeasible and repeated points do not count. sampler: a name out of
     SAMPLERS. objectives: names out of `score_names.OBJECTIVES`. epochs, batch_size: the training

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from wiring_search.scores.catalogue import GROUPS, SCORES, Score, add_group
 from wiring_search.wirings.kinds import EXPLICIT, SOLVERS
-from workers.jobs import Beat, PackJob, PackResult
+from wiring_search.workers.jobs import Beat, PackJob, PackResult
 
 if TYPE_CHECKING:
     from wiring_search.tasks import Task, TaskOptions

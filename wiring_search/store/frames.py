@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from wiring_search.scores.catalogue import ALWAYS
 from wiring_search.store.config import StudyConfig
 from wiring_search.store.rows import Baseline, Trial
-from workers.jobs import VARIATION
+from wiring_search.workers.jobs import VARIATION
 
 if TYPE_CHECKING:
     import pandas

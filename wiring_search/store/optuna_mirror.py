@@ -28,11 +28,11 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search_spaces import Space
-from search_spaces.optuna_space import distributions_at
 from wiring_search.scores.catalogue import SCORES
+from wiring_search.search_spaces import Space
+from wiring_search.search_spaces.optuna_space import distributions_at
 from wiring_search.store import Store, Trial
-from workers.jobs import Status
+from wiring_search.workers.jobs import Status
 
 _SOURCE = "wiring-search"  # the study attribute that says which study this is a mirror of
 _LEAST_PAUSE = 2.0

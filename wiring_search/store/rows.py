@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ from wiring_search.store.tables import (
     TRIALS,
 )
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 if TYPE_CHECKING:
     import pandas

@@ -35,7 +35,15 @@ from wiring_search.training.pack import EVALUATION_BATCH, Pack, layout_of
 from wiring_search.training.state import epochs_of, load_state
 from wiring_search.training.variation import Variation, relative_variation
 from wiring_search.wirings.candidate import Candidate
-from workers.jobs import VARIATION, Beat, Outcome, PackJob, PackResult, Status, no_beat
+from wiring_search.workers.jobs import (
+    VARIATION,
+    Beat,
+    Outcome,
+    PackJob,
+    PackResult,
+    Status,
+    no_beat,
+)
 
 if TYPE_CHECKING:
     from wiring_search.training.gpu_pack import GpuPack

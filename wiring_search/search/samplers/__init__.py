@@ -1,7 +1,7 @@
-from search_spaces import Space
 from wiring_search.search.samplers.contract import Sampler
 from wiring_search.search.samplers.evolution_sampler import EvolutionSampler
 from wiring_search.search.samplers.optuna_sampler import OptunaSampler
+from wiring_search.search_spaces import Space
 from wiring_search.store.config import StudyConfig
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from search_spaces.space import Point
+from wiring_search.search_spaces.space import Point
 from wiring_search.wirings.candidate import Candidate
 
 

@@ -22,8 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from search_spaces import Choice, FloatRange, IntRange, Space
-from search_spaces.space import CANDIDATE_DIMENSIONS, LAYERED_TOPOLOGIES, Dimension, Point, Value
+from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
+from wiring_search.search_spaces.space import (
+    CANDIDATE_DIMENSIONS,
+    LAYERED_TOPOLOGIES,
+    Dimension,
+    Point,
+    Value,
+)
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import NEURONS, SIGNED, SOLVERS
 from wiring_search.wirings.mutation import (

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from search_spaces import Space
 from wiring_search.search.samplers.contract import Proposal
 from wiring_search.search.samplers.evolution import Evolution
+from wiring_search.search_spaces import Space
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.mutation import Origins
 

@@ -26,10 +26,10 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from search_spaces import Choice, FloatRange, IntRange, Space
-from search_spaces.optuna_space import distribution_of, key_of
-from search_spaces.space import Dimension, Point, Value
 from wiring_search.search.samplers.contract import Proposal
+from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
+from wiring_search.search_spaces.optuna_space import distribution_of, key_of
+from wiring_search.search_spaces.space import Dimension, Point, Value
 from wiring_search.wirings.candidate import Candidate
 
 _POPULATION = 24

@@ -37,7 +37,7 @@ from wiring_search.training.pack import LARGEST_GRADIENT_NORM
 from wiring_search.training.warm_up import one_torch_thread
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import auto_ncp, fully_connected
-from workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
+from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
 
 UNITS = (4, 8, 16, 32)
 LEARNING_RATE = 0.01

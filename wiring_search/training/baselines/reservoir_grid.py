@@ -19,7 +19,7 @@ import numpy as np
 from wiring_search.tasks.task import Task
 from wiring_search.training.baselines.reservoir import Readout, Reservoir, fit
 from wiring_search.wirings.topologies import random_sparse
-from workers.jobs import Outcome, Status
+from wiring_search.workers.jobs import Outcome, Status
 
 RESERVOIRS = {f"reservoir-{neurons}": neurons for neurons in (16, 64, 200)}
 _SYNAPSES_A_NEURON = 10

@@ -27,7 +27,7 @@ from wiring_search.training.pack import Pack
 from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.wiring import Wiring
-from workers.jobs import Outcome, PackJob, Rung, Status
+from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status
 
 State = dict[str, np.ndarray]
 # Of a network in training: one number a synapse between neurons, and one a sensory synapse, both in
