@@ -26,13 +26,8 @@ from wiring_search.search.events import (
     Stopped,
     TaskLoaded,
 )
-<<<<<<< HEAD
 from wiring_search.search.monitor import Monitor
 from wiring_search.workers.jobs import Status
-=======
-from wiring_search.search.monitor import Front, Tally, expected_epochs, shares
-from wiring_search.workers.jobs import Status
->>>>>>> 6838afa (The wheel holds one package: workers and search_spaces are imported as parts of wiring_search)
 
 
 def _screen(

@@ -20,27 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-<<<<<<< HEAD
-from wiring_search import search_spaces
-from wiring_search.search_spaces import Space
-from wiring_search.search_spaces.sample import GIVE_UP_AFTER, Point, sampled
-from wiring_search import tasks
-=======
->>>>>>> 6838afa (The wheel holds one package: workers and search_spaces are imported as parts of wiring_search)
+from wiring_search import search_spaces, tasks
 from wiring_search.analysis.correlations import rank_correlation
 from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, make_pool
 from wiring_search.scores.catalogue import OBJECTIVES
 from wiring_search.scores.proxies import PROXIES, proxies
-<<<<<<< HEAD
+from wiring_search.search_spaces import Space
+from wiring_search.search_spaces.sample import GIVE_UP_AFTER, Point, sampled
 from wiring_search.store import Store, exists
 from wiring_search.store.config import StudyConfig
 from wiring_search.store.extension import extended
 from wiring_search.tasks import Task
-=======
-from wiring_search.search_spaces import Space
-from wiring_search.search_spaces.sample import _GIVE_UP_AFTER, Point, sampled
-from wiring_search.tasks.task import Task
->>>>>>> 6838afa (The wheel holds one package: workers and search_spaces are imported as parts of wiring_search)
 from wiring_search.training.pack import layout_of
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status, no_beat
