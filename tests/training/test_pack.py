@@ -1,12 +1,15 @@
 """A pack trains each candidate exactly as it would be trained alone, and as torch would."""
 
+from collections.abc import Callable
+from inspect import isfunction, signature
+
 import numpy as np
 import pytest
 import torch
 
 from tests.support.random_packs import random_wiring
 from wiring_search.networks.liquid_network import LiquidNetwork
-from wiring_search.training.pack import Pack, initial_weights
+from wiring_search.training.pack import Pack, PackLike, initial_weights
 from wiring_search.wirings.candidate import Candidate
 
 FEATURES, OUTPUTS = 3, 2
@@ -94,3 +97,19 @@ def test_another_candidates_state_is_refused() -> None:
     pack = Pack(_candidates(), FEATURES, OUTPUTS)
     with pytest.raises(ValueError, match="parameters but its state has"):
         Pack(_candidates()[:1], FEATURES, OUTPUTS, [pack.state(3)])
+
+
+def test_a_pack_of_either_device_takes_what_training_gives_it() -> None:
+    """The methods of `PackLike`, by the names and kinds of their parameters."""
+    pytest.importorskip("triton", reason="the GPU's packs are made with it")
+    from wiring_search.training.gpu_pack import GpuPack
+
+    asked = {name: m for name, m in vars(PackLike).items() if isfunction(m) and name[0] != "_"}
+    assert {"predict_checked", "steps_on", "weights", "state"} <= set(asked)
+    for pack in (Pack, GpuPack):
+        for name, method in asked.items():
+            assert _parameters(getattr(pack, name)) == _parameters(method), (pack, name)
+
+
+def _parameters(method: Callable) -> list[tuple[str, object]]:
+    return [(name, given.kind) for name, given in signature(method).parameters.items()]

@@ -3,17 +3,18 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 
 from wiring_search.networks.kernels.layout import Kind, kind_of
-from wiring_search.training.pack import Pack
+from wiring_search.training.pack import Pack, PackLike
 from wiring_search.wirings.candidate import Candidate
 
 DEVICES = ("auto", "cpu", "cuda")
 
 
-def packs_on(device: str) -> Callable[..., object]:
+def packs_on(device: str) -> Callable[..., PackLike]:
     """How packs are made on a device: "cpu"; "cuda", the GPU of this process; "auto", a GPU where
     there is one. Candidates of a kind that has no GPU kernel train on the CPU. Raises ValueError
     for other names, and for "cuda" where no GPU can be used."""
@@ -42,7 +43,7 @@ def has_gpu_kernel(kind: Kind) -> bool:
     return gpu.covers(kind)
 
 
-def _where_it_can(candidates: Sequence[Candidate], *given: object, device: str) -> object:
+def _where_it_can(candidates: Sequence[Candidate], *given: Any, device: str) -> PackLike:
     if not all(has_gpu_kernel(kind_of(candidate)) for candidate in candidates):
         return Pack(candidates, *given)
     from wiring_search.training.gpu_pack import GpuPack

@@ -22,7 +22,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -31,7 +30,7 @@ from wiring_search.networks.kernels.layout import Kind, kind_of
 from wiring_search.tasks.task import Split, Task, value_of
 from wiring_search.training.latency import latencies_us
 from wiring_search.training.loss import Targets, as_pack, elapsed_of, loss_to, wrongness
-from wiring_search.training.pack import EVALUATION_BATCH, Pack, layout_of
+from wiring_search.training.pack import EVALUATION_BATCH, Pack, PackLike, layout_of
 from wiring_search.training.state import epochs_of, load_state
 from wiring_search.training.variation import Variation, relative_variation
 from wiring_search.wirings.candidate import Candidate
@@ -45,12 +44,9 @@ from wiring_search.workers.jobs import (
     no_beat,
 )
 
-if TYPE_CHECKING:
-    from wiring_search.training.gpu_pack import GpuPack
-
 # How a pack is made of candidates, features, outputs and training states: `Pack`, or what
 # `devices.packs_on` gives.
-MakePack = Callable[..., "Pack | GpuPack"]
+MakePack = Callable[..., PackLike]
 
 
 def train(task: Task, job: PackJob, beat: Beat = no_beat, make: MakePack = Pack) -> PackResult:
@@ -137,7 +133,7 @@ def _train_pack(
 
 
 def _steps(
-    task: Task, elapsed: np.ndarray, targets: "Targets", pack: "Pack | GpuPack"
+    task: Task, elapsed: np.ndarray, targets: "Targets", pack: PackLike
 ) -> Callable[[np.ndarray], None]:
     """Training steps of the pack, from rows of the training split."""
     return pack.steps_on(
@@ -145,7 +141,7 @@ def _steps(
     )
 
 
-def validation_errors(task: Task, split: Split, pack: Pack) -> np.ndarray:
+def validation_errors(task: Task, split: Split, pack: PackLike) -> np.ndarray:
     """The error of every candidate of the pack on a split: 1 − accuracy, 1 − F1, or mse. Shape
     (candidates,)."""
     return _validate(task, split, pack)[0]
@@ -164,7 +160,9 @@ def network_error(
     return float(_errors(task, split, predict)[0])
 
 
-def _validate(task: Task, split: Split, pack: Pack) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _validate(
+    task: Task, split: Split, pack: PackLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Errors, whether the solvers were stable on the whole split, and how much the outputs vary
     (see `variation.relative_variation`); each (candidates,)."""
     stable = np.ones(len(pack.candidates), bool)
@@ -242,7 +240,7 @@ class _Record:
 
     def note(
         self,
-        pack: Pack,
+        pack: PackLike,
         members: np.ndarray,
         errors: np.ndarray,
         stable: np.ndarray,
@@ -266,7 +264,7 @@ class _Record:
 
 def _outcome(
     task: Task,
-    whole: Pack,
+    whole: PackLike,
     record: _Record,
     p: int,
     state: dict[str, np.ndarray] | None,

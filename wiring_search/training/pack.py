@@ -8,6 +8,7 @@ states are plain arrays by name, so that promoted candidates of several packs ca
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -77,6 +78,65 @@ class Numbers:
             "second": self.second[block].copy(),
             "step": self.steps[p : p + 1].copy(),
         }
+
+
+class PackLike(Protocol):
+    """What training needs of a pack, wherever its numbers lie: `Pack`, `gpu_pack.GpuPack`.
+
+    alive: (candidates,) bool, which of them still train; training writes it anew to freeze one.
+    device: where the outputs of `predict_checked` lie, and what `steps_on` is called with.
+    """
+
+    candidates: tuple[Candidate, ...]
+    layout: PackLayout
+
+    @property
+    def alive(self) -> np.ndarray: ...
+
+    @alive.setter
+    def alive(self, alive: np.ndarray, /) -> None: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def predict_checked(
+        self, x: np.ndarray, elapsed: np.ndarray, every_step: bool
+    ) -> tuple[np.ndarray | torch.Tensor, np.ndarray]:
+        """Outputs, and which candidates kept to what their equation allows.
+
+        Args:
+            x: (B, T, F) float32.
+            elapsed: (B, T) float32, in the task's unit of time; 0 where a sample has ended.
+            every_step: whether all time steps are read out, or the last one.
+
+        Returns:
+            (candidates, B, T or 1, O) on `device`, and (candidates,) bool.
+        """
+        ...
+
+    def steps_on(
+        self,
+        x: np.ndarray,
+        elapsed: np.ndarray,
+        every_step: bool,
+        loss_of: Callable[[Any], Loss],
+    ) -> Callable[[np.ndarray], None]:
+        """The function that does one training step on some rows of these data.
+
+        Args:
+            x: (n, T, F) float32.
+            elapsed: (n, T) float32.
+            loss_of: from the numbers of rows, an array or a tensor on `device`, their loss.
+        """
+        ...
+
+    def weights(self, p: int) -> np.ndarray:
+        """A copy of candidate p's stored parameters, flat."""
+        ...
+
+    def state(self, p: int) -> dict[str, np.ndarray]:
+        """A copy of candidate p's training state, with which another pack goes on."""
+        ...
 
 
 class Pack:
