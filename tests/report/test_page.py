@@ -150,7 +150,7 @@ def test_a_name_that_looks_like_a_script_is_drawn_as_it_is(
 ) -> None:
     assert tab.open(addresses[page], 1400) == []
     assert NAME in tab.value("document.getElementById('kicker').textContent")
-    for table in ("compared", "openings", "states", "correlations"):
+    for table in ("baselines", "openings", "states", "correlations"):
         assert NAME[:200] in tab.value(f"document.getElementById('table-{table}').textContent"), (
             table
         )

@@ -231,7 +231,7 @@ def test_what_is_told_is_what_the_trained_network_says_to_that_sample(
     valid = _irregular_task().valid
     for one in given["networks"]:
         network = trained_network(study, one["trial"], every_step=False)
-        for shown, told in zip(one["shown"], one["told"], strict=True):
+        for shown, told in zip(one["shown"], one["expected"], strict=True):
             sample, steps = given["samples"][str(shown["row"])], int(valid.lengths[shown["row"]])
             assert (
                 len(sample["x"]) == len(sample["elapsed"]) == steps
@@ -401,7 +401,7 @@ def test_in_a_browser_the_player_plays_and_every_part_is_a_switch(
         button,
         start,
     ) = told["heard"]
-    bias, easy = np.array(first["parameters"]["output_b"]), np.array(first["told"][0])
+    bias, easy = np.array(first["parameters"]["output_b"]), np.array(first["expected"][0])
     share = lambda y: round(100 * float(np.exp(y.max()) / np.exp(y).sum()))  # noqa: E731
     # Without motor neurons only the readout's bias speaks.
     assert f"Prediction: {easy.argmax()} ({share(easy)} %)" in whole

@@ -179,11 +179,11 @@ def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_pa
         "lstm-8": False,
     }
     shown = report_data(mine)
-    told_of_it = ("compared", "cost", "checklist")
-    assert {k: v for k, v in shown.items() if k not in told_of_it} == {
-        k: v for k, v in data.items() if k not in told_of_it
+    changed = ("baselines", "cost", "checklist")
+    assert {k: v for k, v in shown.items() if k not in changed} == {
+        k: v for k, v in data.items() if k not in changed
     }
-    assert [(row["name"], row["error"], row["front"]) for row in shown["compared"]] == [
+    assert [(row["name"], row["error"], row["front"]) for row in shown["baselines"]] == [
         ("rnn-4", None, "no"),
         ("lstm-4", 0.01, "yes"),
         ("gru-4", 0.02, "no"),
@@ -238,7 +238,7 @@ def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(
   const first = document.querySelector(".point.front");
   first.dispatchEvent(new MouseEvent("mouseenter"));
   found.tip = {hidden: tip.hidden, text: tip.textContent, paths: paths(tip), nodes: nodes(tip)};
-  found.told = study.ok.map(i => { point("pointermove", X(study.value(i, "synapses")), Y(study.value(i, "error")));
+  found.tips = study.ok.map(i => { point("pointermove", X(study.value(i, "synapses")), Y(study.value(i, "error")));
     return [study.columns.trial[i], tip.hidden ? null : Number(/trial (\\d+)/.exec(tip.textContent)[1])]; });
   const tabs = () => all(".point.front[tabindex='0']").map(p => Number(p.dataset.trial));
   found.stops = tabs().length;
@@ -279,14 +279,14 @@ def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(
         "paths": wiring.synapse_count,
         "nodes": wiring.sensory + wiring.neurons,
     }
-    assert f"trial {best[0]}" in found["tip"]["text"] and len(found["told"]) == len(good)
-    # Where dots lie on each other, the nearest one is told.
+    assert f"trial {best[0]}" in found["tip"]["text"] and len(found["tips"]) == len(good)
+    # Where dots lie on each other, the tip is that of the nearest one.
     errors = dict(zip(good["trial"], good["error"], strict=True))
     assert all(
-        told is not None and abs(errors[told] / errors[trial] - 1) < 0.1
-        for trial, told in found["told"]
+        tip is not None and abs(errors[tip] / errors[trial] - 1) < 0.1
+        for trial, tip in found["tips"]
     )
-    assert sum(trial == told for trial, told in found["told"]) >= 0.8 * len(good)
+    assert sum(trial == tip for trial, tip in found["tips"]) >= 0.8 * len(good)
     second = finished.trial(best[1]).candidate.wiring
     assert (
         found["stops"] == 1
@@ -315,9 +315,9 @@ def test_in_a_browser_baselines_and_random_search_are_drawn_beside(tmp_path: Pat
     mine = store(tmp_path / "run", trials=6)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
     script = """
-  const rows = [...document.querySelectorAll("#table-compared tbody tr")];
-  document.querySelector(".point.compared")?.dispatchEvent(new MouseEvent("mouseenter"));
-  return {hidden: document.getElementById("compared").hidden, diamonds: document.querySelectorAll(".point.compared.front").length,
+  const rows = [...document.querySelectorAll("#table-baselines tbody tr")];
+  document.querySelector(".point.baseline")?.dispatchEvent(new MouseEvent("mouseenter"));
+  return {hidden: document.getElementById("baselines").hidden, diamonds: document.querySelectorAll(".point.baseline.front").length,
     rows: rows.map(row => row.textContent), tip: document.getElementById("tip").textContent,
     note: document.getElementById("progress-note").textContent,
     lines: document.querySelectorAll("#progress-judged path.line").length, bars: document.querySelectorAll(".bar-row.trained").length};"""

@@ -63,8 +63,8 @@ def report_data(store: Store) -> dict[str, Any]:
             }
             for name in measured
         ],
-        "baselines": {name: rounded(error) for name, error in facts.get("baselines", {}).items()},
-        "compared": _compared(best.rows),
+        "rules": {name: rounded(error) for name, error in facts.get("baselines", {}).items()},
+        "baselines": _baselines(best.rows),
         "lead": lead,
         "finished": len(finished),
         "pruned": int((trials["status"] == Status.PRUNED.value).sum()),
@@ -201,7 +201,7 @@ def _messages(trials: "pandas.DataFrame") -> dict[int, str]:
     return {int(row["trial"]): str(row["message"])[:_LONGEST_MESSAGE] for _, row in said.iterrows()}
 
 
-def _compared(rows: "pandas.DataFrame") -> list[dict[str, Any]]:
+def _baselines(rows: "pandas.DataFrame") -> list[dict[str, Any]]:
     """The baselines that were trained."""
     return [
         {

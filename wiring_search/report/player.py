@@ -216,7 +216,7 @@ def _networks(
             "trial": number,
             **plain(pack.layout, p, pack.effective),
             "shown": [{"name": name, "row": row} for name, row in chosen[number].items()],
-            "told": [_rounded(y[p, at, n - 1], 7) for at, n in zip(own, valid, strict=True)],
+            "expected": [_rounded(y[p, at, n - 1], 7) for at, n in zip(own, valid, strict=True)],
             "plane": plane(path),
             "gradient": _gradient(flow.log_norms[p], float(flow.slopes[p])),
         }

@@ -87,10 +87,10 @@ const strengthOf = (network, edge) => {
   );
 };
 
-/** The picture. told(part): what the tip says; flip(part): switches it. Gives the `svg`,
+/** The picture. tipOf(part): its tip; flip(part): switches it. Gives the `svg`,
  *  `light(moment, scale)` that shows a time step's v and u, and `mark(off)` that shows what is
  *  switched off. */
-function draw(network, width, told, flip) {
+function draw(network, width, tipOf, flip) {
   const parts = partsOf(network);
   const {columns, height, radius} = placed(parts, width);
   const svg = element("svg", {
@@ -154,7 +154,7 @@ function draw(network, width, told, flip) {
         other.host.tabIndex = other === part ? 0 : -1;
       });
     });
-    svg.append(withTip(part.host, () => told(part)));
+    svg.append(withTip(part.host, () => tipOf(part)));
   }
   parts.nodes[0].host.tabIndex = 0;
   svg.addEventListener("keydown", event =>

@@ -51,7 +51,7 @@ function leadBars() {
   if (lead.small === null) own(study.first, "best candidate");
   else own(lead.small, lead.small === lead.best ? "this wiring" : "smallest that is enough");
   if (lead.best !== lead.small) own(lead.best, "best");
-  const trained = study.compared
+  const trained = study.baselines
     .filter(b => b.status === "ok" && known(b.error))
     .sort((a, b) => a.error - b.error)[0];
   if (trained)
@@ -60,7 +60,7 @@ function leadBars() {
       error: trained.error,
       kind: "trained",
     });
-  for (const [name, error] of Object.entries(study.baselines))
+  for (const [name, error] of Object.entries(study.rules))
     if (known(error)) rows.push({name, error, kind: "trivial"});
   const better = study.share ? "longer" : "shorter";
   const most = study.share ? 1 : Math.max(...rows.map(row => row.error)) || 1;

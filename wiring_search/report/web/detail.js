@@ -157,7 +157,7 @@ function drawDetailCurve(host, trial) {
   const points = curve.errors
     .map((error, e) => [first + e + 1, error])
     .filter(([, error]) => known(error));
-  const rules = Object.values(study.baselines).filter(known);
+  const rules = Object.values(study.rules).filter(known);
   const lowest = extent(points.map(p => p[1]))[0];
   const best = points.find(([, error]) => error === lowest);
   const svg = lineChart({

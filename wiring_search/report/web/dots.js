@@ -95,8 +95,7 @@ function legend(name, paint) {
         ` ${show(paint.most)} `,
       ),
     );
-  if (study.compared.some(b => b.status === "ok"))
-    key.push(item("diamond-key", "trained baselines"));
+  if (study.baselines.some(b => b.status === "ok")) key.push(item("diamond-key", "baselines"));
   if (view.y === "error" && study.winners?.rows.some(row => known(row.test)))
     key.push(item("square-key", "test split"));
   if (view.y === "error" && Object.keys(study.spread).length)

@@ -106,7 +106,7 @@ function draw() {
 function planeOf(box) {
   const up = level(view.y);
   const rows = study.ok.filter(i => known(study.value(i, view.x)) && known(study.value(i, view.y)));
-  const trained = study.compared.filter(
+  const trained = study.baselines.filter(
     b => b.status === "ok" && known(b[view.x]) && known(b[view.y]),
   );
   const logX = isLog("x");
@@ -118,7 +118,7 @@ function planeOf(box) {
   ];
   const rules =
     view.y === "error"
-      ? Object.entries(study.baselines).filter(([, e]) => known(e) && (e > 0 || !logY))
+      ? Object.entries(study.rules).filter(([, e]) => known(e) && (e > 0 || !logY))
       : [];
   const near = rules.map(([, error]) => error).filter(error => error <= extent(heights)[1] * 1.5);
   const x = view.zoom
@@ -142,7 +142,7 @@ function drawRules(svg, {box, rules, y}) {
     above = Math.min(y(error) - 5, above - 14);
     svg.append(
       element("line", {
-        class: "baseline-line",
+        class: "rule-line",
         x1: box.left,
         x2: box.right,
         y1: y(error),
@@ -150,7 +150,7 @@ function drawRules(svg, {box, rules, y}) {
       }),
       element(
         "text",
-        {class: "baseline-label", x: box.right, y: above, "text-anchor": "end"},
+        {class: "rule-label", x: box.right, y: above, "text-anchor": "end"},
         `${name} (${show(error)})`,
       ),
     );

@@ -28,7 +28,7 @@ function diamond(b, cx, cy) {
     element(
       "g",
       {
-        class: "point compared" + (b.front === "yes" ? " front" : ""),
+        class: "point baseline" + (b.front === "yes" ? " front" : ""),
         tabindex: 0,
         role: "img",
         "data-baseline": b.name,

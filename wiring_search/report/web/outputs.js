@@ -180,11 +180,11 @@ function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
   return [element("b", {}, name), sign, element("p", {}, numbers.join(" · ")), hint];
 }
 
-/** How the page computes, and how far its last output `y` is from Python's, `told`. */
-function computing(given, network, sample, asked, y, told) {
+/** How the page computes, and how far its last output `y` is from Python's, `expected`. */
+function computing(given, network, sample, asked, y, expected) {
   const apart =
-    Math.max(...told.map((value, k) => Math.abs(value - y[k]))) /
-    (Math.max(...told.map(Math.abs)) || 1);
+    Math.max(...expected.map((value, k) => Math.abs(value - y[k]))) /
+    (Math.max(...expected.map(Math.abs)) || 1);
   const solver = network.neuron.includes("cfc")
     ? ""
     : `, ${network.solver}${network.steps ? ` in ${counted(network.steps, "sub-step")}` : ""}`;

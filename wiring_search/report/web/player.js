@@ -85,7 +85,7 @@ function playerIn(host, given) {
       speeds,
     ),
     element("div", {class: "scene"}, scene, says),
-    element("div", {class: "told"}, summary, allOn),
+    element("div", {class: "summary-line"}, summary, allOn),
     element("div", {class: "controls"}, toggle, slider),
     strips,
     moved,
@@ -244,7 +244,7 @@ function playerIn(host, given) {
       runs.map(states => [Forward.rest(network).v, ...states.map(now => now.v)]),
       "trajectory of the states in their principal plane",
     );
-    const told = network.told[network.shown.findIndex(one => one.row === sample.row)];
+    const expected = network.expected[network.shown.findIndex(one => one.row === sample.row)];
     moved.replaceChildren(
       figure(
         "State trajectory",
@@ -262,7 +262,7 @@ function playerIn(host, given) {
       figure(
         "Computation",
         "",
-        Outputs.computing(given, network, sample, asked, intact[asked.last].y, told),
+        Outputs.computing(given, network, sample, asked, intact[asked.last].y, expected),
       ),
     );
   }

@@ -55,10 +55,10 @@ function drawTables() {
     study.front.map(trial => study.row(trial)),
     {press, class: chosenClass},
   );
-  byId("compared").hidden = !study.compared.length;
+  byId("baselines").hidden = !study.baselines.length;
   const of = key => ({name: key === "latency_us" ? "µs per step" : words(key), value: b => b[key]});
   drawTable(
-    byId("table-compared"),
+    byId("table-baselines"),
     [
       {name: "baseline", value: b => b.name, text: true},
       ...(study.share
@@ -71,7 +71,7 @@ function drawTables() {
       {name: "joint front", value: b => b.front, text: true},
       {name: "status", value: b => b.status, text: true},
     ],
-    study.compared,
+    study.baselines,
     {class: () => "baseline"},
   );
   const all = {
