@@ -31,7 +31,7 @@ def _study(folder: Path, run: bool = True, **given: object) -> Path:
     with closing(studies.store(folder, **{"trials": 18, "sampler": "random", **given})) as mine:
         if run:
             search(mine.config, mine, InlinePool(studies.fake_train, studies.tiny_task()))
-            mine.end()
+            mine.record_end()
     return folder
 
 

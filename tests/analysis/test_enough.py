@@ -35,9 +35,9 @@ def _study(
     for trial, (error, synapses, *variation) in enumerate(rows):
         candidate = replace(CANDIDATE, seed=trial)
         asked = Trial(trial, trial, 0, Status.RUNNING, {}, candidate, None, "", {})
-        mine.asked(trial, 0, [trial], [asked], {})
+        mine.record_pack(trial, 0, [trial], [asked], {})
         outcome = _outcome(error, synapses, dict.fromkeys([VARIATION] * len(variation), *variation))
-        mine.finished(trial, {trial: outcome}, "me")
+        mine.record_outcomes(trial, {trial: outcome}, "me")
     return mine
 
 
@@ -52,7 +52,7 @@ def _outcome(error: float, synapses: int, scores: dict[str, float] | None = None
 def _retrain(mine: Store, trial: int, errors: Sequence[float], control: str = "") -> None:
     for draw, error in enumerate(errors):
         one = Retraining(trial, control, draw, replace(CANDIDATE, seed=100 + draw), draw)
-        mine.retrained_finished({one: _outcome(error, 9)}, "me")
+        mine.record_retrainings({one: _outcome(error, 9)}, "me")
 
 
 def _shown(mine: Store) -> str:

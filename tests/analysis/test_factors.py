@@ -63,8 +63,8 @@ def filled(
                 b"state",
             )
         )
-    mine.asked(0, 0, list(outcomes), trials, {})
-    mine.finished(0, outcomes, "fake")
+    mine.record_pack(0, 0, list(outcomes), trials, {})
+    mine.record_outcomes(0, outcomes, "fake")
     return mine
 
 

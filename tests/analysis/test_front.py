@@ -67,7 +67,7 @@ def test_the_reference_point_is_that_of_the_rule_and_stays(study: Store) -> None
         == found.shown
         == reference(study, ("synapses", "error")).shown[::-1]
     )
-    study.ask_for(60)
+    study.set_trials(60)
     search(study.config, study, InlinePool(_train, studies.tiny_task()))
     assert reference(study, BOTH) == found
     other = reference(study, ("memory", "synapses"))
@@ -146,7 +146,7 @@ def test_trainings_are_found_wherever_they_stand_and_only_those_with_several_are
             again[Retraining(trial, "rewired", draw, candidate, 1)] = Outcome(
                 Status.OK, 7.0, 1, 9, 9, 1.0, 1.0
             )
-    study.retrained_finished(again, "me")
+    study.record_retrainings(again, "me")
     known = trainings(study, finished).set_index(finished["trial"].astype(int))
     # Three networks of two orders each outweigh two retrainings.
     assert known.loc[first, "source"] == "repeat" and known.loc[first, "mean"] == pytest.approx(
@@ -169,7 +169,7 @@ def test_trainings_are_found_wherever_they_stand_and_only_those_with_several_are
     for trial in missing:
         for draw, error in enumerate((0.3, 0.5)):
             (candidate,) = study.candidates([trial])
-            study.retrained_finished(
+            study.record_retrainings(
                 {
                     Retraining(trial, "", draw, candidate, 1): Outcome(
                         Status.OK, error, 1 - error, 9, 9, 1.0, 1.0

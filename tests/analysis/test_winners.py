@@ -46,14 +46,16 @@ def _retrained(folder: Path, opened: bool = True) -> Store:
     candidates = [Candidate(wirings[0], steps=2), Candidate(wirings[1], "cfc", "closed-form", 0)]
     sizes = [wiring.synapse_count for wiring in wirings]
     store = studies.store(folder)
-    store.asked(
+    store.record_pack(
         0,
         0,
         [0, 1],
         [Trial(t, 0, 0, Status.RUNNING, {}, c, None, "", {}) for t, c in enumerate(candidates)],
         {},
     )
-    store.finished(0, {t: _outcome(0.25 - 0.05 * t, size) for t, size in enumerate(sizes)}, "me")
+    store.record_outcomes(
+        0, {t: _outcome(0.25 - 0.05 * t, size) for t, size in enumerate(sizes)}, "me"
+    )
     errors = {}
     for (trial, control), (mean, lost) in TESTED.items():
         for draw in range(SEEDS):
@@ -65,12 +67,12 @@ def _retrained(folder: Path, opened: bool = True) -> Store:
             retraining = Retraining(
                 trial, control, draw, replace(candidates[trial], seed=draw), draw
             )
-            store.retrained_finished({retraining: _outcome(error, sizes[trial])}, "me")
+            store.record_retrainings({retraining: _outcome(error, sizes[trial])}, "me")
             errors[retraining.key] = error + 0.02
     tested = {key: (error, 1 - error) for key, error in errors.items() if math.isfinite(error)}
     if opened:
-        assert store.open_test("winners", list(tested)) == 1
-        store.tested(tested)
+        assert store.record_opening("winners", list(tested)) == 1
+        store.record_test_scores(tested)
     return store
 
 

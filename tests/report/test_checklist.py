@@ -131,7 +131,7 @@ def test_a_report_fills_it_in_from_its_store(tmp_path: Path) -> None:
     )
     other = store(tmp_path / "random", trials=6, sampler="random")
     search(other.config, other, InlinePool(fake_train, tiny_task()))
-    mine.end()
+    mine.record_end()
     answers = {item["question"]: item["answer"] for item in report_data(mine)["checklist"]}
     assert (
         answers["Compared with random search"]

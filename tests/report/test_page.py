@@ -55,7 +55,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages") / "study"
     with closing(studies.store(folder, FACTS, trials=12)) as mine:
         search(mine.config, mine, InlinePool(_train, studies.tiny_task()))
-        mine.baseline_finished(NAME, Outcome(Status.OK, 0.2, 0.8, 5, 9000, 1.0, 2.0), "me")
+        mine.record_baseline(NAME, Outcome(Status.OK, 0.2, 0.8, 5, 9000, 1.0, 2.0), "me")
         best = mine.trial(int(front(mine.table(), ("error", "synapses"))["trial"].iloc[-1]))
         keys = {}
         for control in ("", "rewired"):
@@ -66,10 +66,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 outcome = Outcome(
                     Status.OK, 0.3 + draw / 100, 0.7, 9, 9, 1.0, 0.25, (0.3,), b"state"
                 )
-                mine.retrained_finished({one: outcome}, "me")
+                mine.record_retrainings({one: outcome}, "me")
                 keys[one.key] = (0.3 + draw / 100, 0.7)
-        mine.open_test(NAME, list(keys))
-        mine.tested(keys)
+        mine.record_opening(NAME, list(keys))
+        mine.record_test_scores(keys)
         (folder / MATTERS).write_text(json.dumps(FACTORS), encoding="utf-8")
         write_report(mine, {"absent": NAME})
     return folder

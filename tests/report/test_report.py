@@ -156,7 +156,7 @@ def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_pa
     }
     for name, (error, synapses) in given.items():
         status = Status.OK if np.isfinite(error) else Status.DIVERGED
-        mine.baseline_finished(
+        mine.record_baseline(
             name, Outcome(status, error, 1 - error, 5, synapses, 1.0, 2.0, (error,)), "me"
         )
     table = mine.table()
@@ -195,7 +195,7 @@ def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_pa
 def test_a_candidate_that_a_baseline_beats_is_not_on_the_joint_front(tmp_path: Path) -> None:
     mine = store(tmp_path, trials=10)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
-    mine.baseline_finished("rnn-4", Outcome(Status.OK, 0.0, 1.0, 5, 1, 1.0, 2.0), "me")
+    mine.record_baseline("rnn-4", Outcome(Status.OK, 0.0, 1.0, 5, 1, 1.0, 2.0), "me")
     joint = compared(mine.table(), ("error", "synapses"))
     assert joint["on_front"].tolist() == [False] * (len(joint) - 1) + [True]
 
@@ -328,8 +328,8 @@ def test_in_a_browser_baselines_and_random_search_are_drawn_beside(tmp_path: Pat
         and "wiring-search random OUT" in bare["note"]
         and bare["lines"] == 1
     )
-    mine.baseline_finished("lstm-4", Outcome(Status.OK, 0.01, 0.99, 5, 9000, 1.0, 2.0), "me")
-    mine.baseline_finished("rnn-4", Outcome(Status.DIVERGED, np.nan, np.nan, 5, 48, 1.0, 2.0), "me")
+    mine.record_baseline("lstm-4", Outcome(Status.OK, 0.01, 0.99, 5, 9000, 1.0, 2.0), "me")
+    mine.record_baseline("rnn-4", Outcome(Status.DIVERGED, np.nan, np.nan, 5, 48, 1.0, 2.0), "me")
     other = store(tmp_path / "run" / "random", trials=6, sampler="random")
     search(other.config, other, InlinePool(fake_train, tiny_task()))
     found = found_in(report_page(report_data(mine)), tmp_path, script)

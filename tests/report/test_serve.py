@@ -77,7 +77,7 @@ def test_it_follows_a_search_that_adds_trials_while_it_runs(
             return fake_train(task, job, beat)
 
         search(mine.config, mine, InlinePool(train, tiny_task()))
-        mine.end()
+        mine.record_end()
         assert seen == sorted(seen) and 0 < seen[-1] < 12
         after = _news(serving, before)
         assert after["ended"] and after["finished"] >= 12
@@ -191,7 +191,7 @@ def test_in_a_browser_an_open_page_draws_the_news_and_keeps_what_its_reader_chos
 
     def news(live: serve.Live) -> dict:
         if mine.config.trials == 4:  # the page asks for the first time
-            mine.ask_for(9)
+            mine.set_trials(9)
             search(mine.config, mine, InlinePool(fake_train, tiny_task()))
         return state(live)
 

@@ -32,13 +32,13 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, int]:
         for draw, noise in enumerate(DRAWS):
             error = small.error + worse + noise
             one = Retraining(small.trial, control, draw, replace(small.candidate, seed=draw), draw)
-            mine.retrained_finished(
+            mine.record_retrainings(
                 {one: Outcome(Status.OK, error, 1 - error, 9, 9, 1.0, 0.25, (error,), b"state")},
                 "me",
             )
             tested[one.key] = (error + 0.01, 1 - error - 0.01)
-    mine.open_test("4 seeds", list(tested))
-    mine.tested(tested)
+    mine.record_opening("4 seeds", list(tested))
+    mine.record_test_scores(tested)
     return mine, small.trial
 
 

@@ -59,7 +59,7 @@ def _plan(
 
 def _runs(folder: Path) -> pandas.DataFrame:
     with closing(Store.open(folder)) as store:
-        return store.retrained()
+        return store.retrainings()
 
 
 def test_all_that_is_planned_is_trained_with_fresh_seeds(whole: Path) -> None:
@@ -89,7 +89,7 @@ def test_what_was_tested_is_the_network_that_was_trained(whole: Path) -> None:
     key = (1, "rewired", 1)
     with closing(Store.open(whole)) as store:
         ((retraining, state),) = store.retrained_networks([key])
-        row = store.retrained().set_index(KEYS).loc[key]
+        row = store.retrainings().set_index(KEYS).loc[key]
         task = tasks.load(store.config.task, store.config.task_options)
     candidate: Candidate = retraining.candidate
     pack = trained_pack(task, [candidate], [state])
@@ -179,7 +179,7 @@ def test_the_test_split_is_sealed_until_its_opening_is_in_the_store(
         def __getattribute__(self, name: str):
             if name == "test":
                 with closing(Store.open(fresh)) as store:
-                    assert len(store.openings()) == 1 and len(store.retrained()) == 2, (
+                    assert len(store.openings()) == 1 and len(store.retrainings()) == 2, (
                         "read before its opening was noted"
                     )
                 read.append(name)

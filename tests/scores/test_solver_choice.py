@@ -88,12 +88,12 @@ def store(task: Task, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
         ]
         for pack in (0, 1):
             own = [row for row in rows if row.pack == pack]
-            store.asked(pack, 0, [row.trial for row in own if row.trains], own, {})
+            store.record_pack(pack, 0, [row.trial for row in own if row.trains], own, {})
         outcomes = train(task, PackJob(0, Rung(0, 5, 64), TRAINED, 0)).outcomes
         failed = Outcome(
             Status.DIVERGED, math.nan, math.nan, 9, 9, 1.0, 0.5, (math.nan,), None, "gave up"
         )
-        store.finished(0, {**dict(enumerate(outcomes)), DIVERGED: failed}, "test")
+        store.record_outcomes(0, {**dict(enumerate(outcomes)), DIVERGED: failed}, "test")
         yield store
 
 

@@ -280,9 +280,9 @@ def test_what_was_stopped_goes_on_from_its_states(tmp_path: Path) -> None:
     reasons = iter([None] * 8 + ["fifteen minutes are over"] * 9)
     assert not search(mine.config, mine, Stoppable(), heard.append, until=lambda: next(reasons))
     assert heard.count(Stopped("fifteen minutes are over")) == 1
-    stopped = [pack for pack in mine.packs() if mine.checkpointed(pack.number)]
+    stopped = [pack for pack in mine.packs() if mine.checkpoint(pack.number)]
     assert stopped
-    assert all(pack.place is None for pack in stopped)
+    assert all(pack.finish_order is None for pack in stopped)
 
     class Noting(Shuffled):
         def submit(self, job: PackJob) -> None:
@@ -293,7 +293,7 @@ def test_what_was_stopped_goes_on_from_its_states(tmp_path: Path) -> None:
     assert search(mine.config, mine, Noting())
     for pack in stopped:
         assert states[pack.number] == (b"under way",) * len(pack.members)
-        assert not mine.checkpointed(pack.number)
+        assert not mine.checkpoint(pack.number)
     promoted = [
         pack
         for pack in mine.packs()
@@ -364,7 +364,7 @@ def test_an_asynchronous_study_waits_for_nobody(tmp_path: Path) -> None:
     mine = store(tmp_path, pruning="halving", asynchronous=True, **RUNGS)
     search(mine.config, mine, Slow())
     packs = mine.packs()
-    assert max(packs, key=lambda pack: pack.place).number in (0, len(packs) - 1)
+    assert max(packs, key=lambda pack: pack.finish_order).number in (0, len(packs) - 1)
     assert order.index(0) > len(order) * 0.7
     assert (mine.history()["rung"] == 2).sum() > 2
 

@@ -24,15 +24,15 @@ def store(tmp_path: Path) -> Store:
 
 def test_the_first_reference_point_stays(store: Store) -> None:
     assert store.reference_point(("error", "synapses")) is None
-    store.keep_reference_point(("error", "synapses"), (1.0, 20.0))
-    store.keep_reference_point(("error", "synapses"), (9.0, 9.0))
-    store.keep_reference_point(("synapses", "error"), (30.0, 1.0))
+    store.record_reference_point(("error", "synapses"), (1.0, 20.0))
+    store.record_reference_point(("error", "synapses"), (9.0, 9.0))
+    store.record_reference_point(("synapses", "error"), (30.0, 1.0))
     assert store.reference_point(("error", "synapses")) == (1.0, 20.0)
     assert store.reference_point(("synapses", "error")) == (30.0, 1.0)
 
 
 def test_a_retraining_is_written_once_and_read_back(store: Store) -> None:
-    assert store.retrained().empty and store.openings().empty
+    assert store.retrainings().empty and store.openings().empty
     lost = replace(
         OUTCOME,
         status=Status.DIVERGED,
@@ -41,10 +41,10 @@ def test_a_retraining_is_written_once_and_read_back(store: Store) -> None:
         state=None,
         message="why",
     )
-    store.retrained_finished({FIRST: OUTCOME, SECOND: lost}, "me")
+    store.record_retrainings({FIRST: OUTCOME, SECOND: lost}, "me")
     with pytest.raises(ValueError, match="has one of these retrainings already"):
-        store.retrained_finished({replace(FIRST, draw=1): OUTCOME, FIRST: OUTCOME}, "me")
-    table = store.retrained()
+        store.record_retrainings({replace(FIRST, draw=1): OUTCOME, FIRST: OUTCOME}, "me")
+    table = store.retrainings()
     assert table[["trial", "control", "draw"]].to_numpy().tolist() == [
         [3, "", 0],
         [3, "rewired", 0],
@@ -62,19 +62,19 @@ def test_a_retraining_is_written_once_and_read_back(store: Store) -> None:
 
 def test_the_test_split_is_opened_once_a_network(store: Store) -> None:
     with pytest.raises(ValueError, match="not trained well"):
-        store.open_test("winners", [FIRST.key])
-    store.retrained_finished({FIRST: OUTCOME, SECOND: OUTCOME}, "me")
+        store.record_opening("winners", [FIRST.key])
+    store.record_retrainings({FIRST: OUTCOME, SECOND: OUTCOME}, "me")
     with pytest.raises(ValueError, match="was not opened for"):
-        store.tested({FIRST.key: (0.5, 0.5)})
-    assert store.open_test("winners", [FIRST.key]) == 1
+        store.record_test_scores({FIRST.key: (0.5, 0.5)})
+    assert store.record_opening("winners", [FIRST.key]) == 1
     with pytest.raises(ValueError, match="opening 1; its number stands"):
-        store.open_test("again", [SECOND.key, FIRST.key])
-    store.tested({FIRST.key: (0.5, 0.5)})
+        store.record_opening("again", [SECOND.key, FIRST.key])
+    store.record_test_scores({FIRST.key: (0.5, 0.5)})
     with pytest.raises(ValueError, match="its number stands"):
-        store.tested({FIRST.key: (0.1, 0.9)})
-    assert store.open_test("controls", [SECOND.key]) == 2
+        store.record_test_scores({FIRST.key: (0.1, 0.9)})
+    assert store.record_opening("controls", [SECOND.key]) == 2
     assert store.openings()[["opening", "purpose", "networks"]].to_numpy().tolist() == [
         [1, "winners", [FIRST.key]],
         [2, "controls", [SECOND.key]],
     ]
-    assert store.retrained()["test_error"].tolist()[0] == 0.5
+    assert store.retrainings()["test_error"].tolist()[0] == 0.5

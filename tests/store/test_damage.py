@@ -47,13 +47,13 @@ def _trials(pack: int) -> list[Trial]:
 
 
 def _ask(mine: Store, pack: int) -> None:
-    mine.asked(
+    mine.record_pack(
         pack, 0, [trial.trial for trial in _trials(pack)], _trials(pack), {"generation": pack}
     )
 
 
 def _finish(mine: Store, pack: int) -> None:
-    mine.finished(pack, {trial.trial: LARGE for trial in _trials(pack)}, "me")
+    mine.record_outcomes(pack, {trial.trial: LARGE for trial in _trials(pack)}, "me")
 
 
 def _consistent(mine: Store) -> int:
@@ -61,12 +61,16 @@ def _consistent(mine: Store) -> int:
     packs, trials = mine.packs(), mine.trials()
     assert [trial.trial for trial in trials] == [trial for pack in packs for trial in pack.members]
     for pack in packs:
-        status = Status.OK if pack.place is not None else Status.RUNNING
+        status = Status.OK if pack.finish_order is not None else Status.RUNNING
         assert {trials[number].status for number in pack.members} == {status}
-        assert len(mine.outcomes(pack.number)) == (PACK if pack.place is not None else 0)
+        assert len(mine.outcomes(pack.number)) == (PACK if pack.finish_order is not None else 0)
         states = mine.states(pack.members)
-        assert states == [LARGE.state] * PACK if pack.place is not None else states == [None] * PACK
-    return sum(pack.place is not None for pack in packs)
+        assert (
+            states == [LARGE.state] * PACK
+            if pack.finish_order is not None
+            else states == [None] * PACK
+        )
+    return sum(pack.finish_order is not None for pack in packs)
 
 
 def test_a_full_disk_stops_cleanly_and_the_study_goes_on_after(small_disk: Path) -> None:
@@ -74,7 +78,7 @@ def test_a_full_disk_stops_cleanly_and_the_study_goes_on_after(small_disk: Path)
     and on it goes."""
     for left in range(0, 200_000, 23_000):
         folder, ballast = small_disk / f"run-{left}", small_disk / "ballast"
-        with closing(store(folder)) as mine, mine.owned():
+        with closing(store(folder)) as mine, mine.locked():
             _ask(mine, 0)
             _finish(mine, 0)
             with ballast.open("wb") as full:
@@ -89,10 +93,10 @@ def test_a_full_disk_stops_cleanly_and_the_study_goes_on_after(small_disk: Path)
             done = _consistent(mine)
             assert done >= 1
         ballast.unlink()
-        with closing(Store.open(folder)) as again, again.owned():
+        with closing(Store.open(folder)) as again, again.locked():
             assert _consistent(again) == done
             for pack in again.packs():
-                if pack.place is None:
+                if pack.finish_order is None:
                     _finish(again, pack.number)
             after = len(again.packs())
             _ask(again, after)
@@ -118,7 +122,7 @@ def test_a_store_that_reached_its_greatest_size_is_full(tmp_path: Path) -> None:
     mine.close()
     again = Store.open(tmp_path)
     for pack in again.packs():
-        if pack.place is None:
+        if pack.finish_order is None:
             _finish(again, pack.number)
     done = _consistent(again)
     _ask(again, done)
@@ -155,7 +159,7 @@ def _torn(tmp_path: Path) -> tuple[Path, bytes, int]:
             _finish(mine, pack)
         log = tmp_path / "run" / f"{FILE}-wal"
         before = log.stat().st_size
-        mine.baseline_finished("lstm-4", OUTCOME, "me")
+        mine.record_baseline("lstm-4", OUTCOME, "me")
         (tmp_path / "torn").mkdir()
         shutil.copy(tmp_path / "run" / FILE, tmp_path / "torn")
         return tmp_path / "torn", log.read_bytes(), before
@@ -196,7 +200,7 @@ def test_a_study_with_a_torn_log_opens_and_goes_on(tmp_path: Path, rest: str) ->
     for cut in [*range(0, len(log), 4133), *range(last - 8, last + 32, 9), len(log)]:
         (folder / FILE).write_bytes(file)
         _with_log(folder, log[:cut] + filled[cut:])
-        with closing(Store.open(folder)) as mine, mine.owned():
+        with closing(Store.open(folder)) as mine, mine.locked():
             done = _consistent(mine)
             assert len(mine.baselines()) == int(cut == len(log)) and (done == 3 or cut < last)
             seen.add((done, len(mine.packs())))
@@ -229,8 +233,8 @@ def test_a_damaged_file_is_told(tmp_path: Path, damage: str) -> None:
 
 def test_exports_leave_no_half_file(tmp_path: Path, small_disk: Path) -> None:
     mine = store(small_disk / "run")
-    mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
-    mine.finished(0, {0: OUTCOME}, "me")
+    mine.record_pack(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
+    mine.record_outcomes(0, {0: OUTCOME}, "me")
     before = {path.name: path.read_bytes() for path in export(mine)}
     with (
         (small_disk / "ballast").open("wb", buffering=0) as full,

@@ -174,16 +174,16 @@ def test_a_store_of_an_earlier_schema_is_gone_on_with(tmp_path: Path, schema: in
     _store(tmp_path / "run", schema)
     outcome = Outcome(Status.OK, 0.125, 0.875, 30, 13, 1.5, 2.5, (0.5, 0.125), b"more")
     with closing(Store.open(tmp_path / "run")) as store:
-        store.checkpoint(2, {5: b"half way"})
-        store.finished(2, {5: outcome}, "me")
-        store.baseline_finished("rnn-4", outcome, "me")
+        store.record_checkpoint(2, {5: b"half way"})
+        store.record_outcomes(2, {5: outcome}, "me")
+        store.record_baseline("rnn-4", outcome, "me")
     with closing(Store.open(tmp_path / "run")) as store:
         assert (
-            store.packs()[2].place == 2
+            store.packs()[2].finish_order == 2
             and store.trial(5).error == 0.125
             and store.state(5) == b"more"
         )
-        assert store.outcomes(2)[5].error == 0.125 and store.checkpointed(2) == {}
+        assert store.outcomes(2)[5].error == 0.125 and store.checkpoint(2) == {}
         assert [b.name for b in store.baselines()] == [
             *["lstm-4", "gru-4"][: 2 * (schema - 1)],
             "rnn-4",
@@ -233,20 +233,22 @@ def _use_what_came_after_3(folder: Path) -> None:
     outcome = Outcome(Status.OK, 0.125, 0.875, 30, 13, 1.5, 2.5, (0.5, 0.125), b"more")
     with closing(Store.open(folder)) as store:
         assert [trial.error for trial in store.trials()][:1] == [0.25]
-        store.keep_reference_point(("error", "synapses"), (1.0, 20.0))
-        store.retrained_finished({retraining: outcome}, "me")
-        store.open_test("winners", [retraining.key])
-        store.tested({retraining.key: (0.5, 0.5)})
+        store.record_reference_point(("error", "synapses"), (1.0, 20.0))
+        store.record_retrainings({retraining: outcome}, "me")
+        store.record_opening("winners", [retraining.key])
+        store.record_test_scores({retraining.key: (0.5, 0.5)})
     with closing(Store.open(folder)) as store:
         assert store.reference_point(("error", "synapses")) == (1.0, 20.0)
         assert store.retrained_networks([retraining.key]) == [(retraining, b"more")]
-        assert store.retrained()["test_error"].tolist() == [0.5] and len(store.openings()) == 1
+        assert store.retrainings()["test_error"].tolist() == [0.5] and len(store.openings()) == 1
 
 
 def _fill(store: Store) -> None:
     outcome = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weights")
-    store.asked(0, 0, [0], [Trial(0, 0, 0, Status.RUNNING, {}, CANDIDATES[0], None, "", {})], {})
-    store.finished(0, {0: outcome}, "me")
+    store.record_pack(
+        0, 0, [0], [Trial(0, 0, 0, Status.RUNNING, {}, CANDIDATES[0], None, "", {})], {}
+    )
+    store.record_outcomes(0, {0: outcome}, "me")
 
 
 def test_what_comes_after_the_search_fits_into_a_store_of_schema_3(tmp_path: Path) -> None:

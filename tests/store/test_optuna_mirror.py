@@ -46,15 +46,15 @@ def _study(folder: Path) -> Store:
     twin = _asked(1, status=Status.DUPLICATE, duplicate_of=0)
     impossible = _asked(2, candidate=None, status=Status.INFEASIBLE, message="no")
     third = Candidate(CANDIDATE.wiring, steps=4)
-    mine.asked(0, 0, [0], [_asked(0), twin, impossible], {})
-    mine.asked(
+    mine.record_pack(0, 0, [0], [_asked(0), twin, impossible], {})
+    mine.record_pack(
         1,
         0,
         [3, 4],
         [_asked(3, 1, OTHER), _asked(4, 1, third, sampler_attrs={"parents": [0, 3]})],
         {},
     )
-    mine.finished(1, {3: CUT, 4: LOST}, "me")
+    mine.record_outcomes(1, {3: CUT, 4: LOST}, "me")
     return mine
 
 
@@ -98,7 +98,7 @@ def test_the_mirror_says_what_the_store_says(tmp_path: Path, storage_url: str) -
     )
     assert all(trial.params == POINT for trial in study.trials)
 
-    mine.finished(0, {0: OUTCOME}, "me")
+    mine.record_outcomes(0, {0: OUTCOME}, "me")
     assert mirror(mine, storage_url) == 2
     first, twin, *_ = _loaded(storage_url, "run").trials
     assert first.state.name == twin.state.name == "COMPLETE" and first.values == twin.values == [
@@ -107,14 +107,14 @@ def test_the_mirror_says_what_the_store_says(tmp_path: Path, storage_url: str) -
     ]
     assert first.user_attrs["accuracy"] == 0.75 and twin.user_attrs["duplicate of"] == 0
 
-    mine.asked(2, 1, [3], [], {})
+    mine.record_pack(2, 1, [3], [], {})
     assert (
         mirror(mine, storage_url) == 1
         and _loaded(storage_url, "run").trials[3].user_attrs["status"] == "running"
     )
-    mine.finished(2, {3: CUT}, "me")
-    mine.asked(3, 0, [5], [_asked(5, 3, Candidate(CANDIDATE.wiring, steps=5))], {})
-    mine.end()
+    mine.record_outcomes(2, {3: CUT}, "me")
+    mine.record_pack(3, 0, [5], [_asked(5, 3, Candidate(CANDIDATE.wiring, steps=5))], {})
+    mine.record_end()
     assert mirror(mine, storage_url) == 2
     states = [t.state.name for t in _loaded(storage_url, "run").trials]
     assert states == ["COMPLETE", "COMPLETE", "FAIL", "PRUNED", "FAIL", "RUNNING"]
@@ -127,9 +127,9 @@ def test_the_mirror_says_what_the_store_says(tmp_path: Path, storage_url: str) -
 
 def test_larger_is_better_where_it_is(tmp_path: Path) -> None:
     mine = store(tmp_path / "run", scores=("memory",), objectives=("error", "memory"))
-    mine.asked(0, 0, [0, 1], [_asked(0), _asked(1, candidate=OTHER)], {})
+    mine.record_pack(0, 0, [0, 1], [_asked(0), _asked(1, candidate=OTHER)], {})
     good = replace(OUTCOME, scores={"memory": 0.5})
-    mine.finished(0, {0: good, 1: replace(good, scores={"memory": math.nan})}, "me")
+    mine.record_outcomes(0, {0: good, 1: replace(good, scores={"memory": math.nan})}, "me")
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
     mirror(mine, url)
     study = _loaded(url, "run")
@@ -143,7 +143,7 @@ def test_points_of_a_space_with_conditions_are_told(tmp_path: Path) -> None:
     mine = Store.create(tmp_path / "run", config(space=space.to_json()), FACTS)
     rng = np.random.default_rng(0)
     points = [space.draw(rng) for _ in range(20)]
-    mine.asked(0, 0, [], [_asked(n, params=point) for n, point in enumerate(points)], {})
+    mine.record_pack(0, 0, [], [_asked(n, params=point) for n, point in enumerate(points)], {})
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
     mirror(mine, url)
     for point, trial in zip(points, _loaded(url, "run").trials, strict=True):
@@ -196,8 +196,8 @@ def test_following_ends_with_the_search(tmp_path: Path, monkeypatch: pytest.Monk
     def go_on() -> None:
         _until_mirrored(tmp_path / "mirror.db", 5)
         with_other_hands = Store.open(tmp_path / "run")
-        with_other_hands.finished(0, {0: OUTCOME}, "me")
-        with_other_hands.end()
+        with_other_hands.record_outcomes(0, {0: OUTCOME}, "me")
+        with_other_hands.record_end()
 
     driver = threading.Thread(target=go_on)
     driver.start()
@@ -217,11 +217,11 @@ def _until_mirrored(file: Path, trials: int) -> None:
 def test_a_thousand_trials_take_seconds(tmp_path: Path) -> None:
     """Optuna's own calls would take a minute; then, what is there already is seen in no time."""
     mine, numbers = store(tmp_path / "run"), range(1000)
-    mine.asked(0, 0, numbers, [_asked(number) for number in numbers], {})
+    mine.record_pack(0, 0, numbers, [_asked(number) for number in numbers], {})
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
     began = time.perf_counter()
     assert mirror(mine, url) == 1000
-    mine.finished(0, dict.fromkeys(numbers, OUTCOME), "me")
+    mine.record_outcomes(0, dict.fromkeys(numbers, OUTCOME), "me")
     assert mirror(mine, url) == 1000 and mirror(mine, url) == 0
     assert time.perf_counter() - began < 20
     assert {trial.state.name for trial in _loaded(url, "run").trials} == {"COMPLETE"}
@@ -278,7 +278,7 @@ def test_the_real_dashboard_shows_the_study(tmp_path: Path, storage_url: str) ->
             assert {"error", "synapses", "Param inter"} <= set(
                 answer.readline().decode().strip().split(",")
             )
-    mine.finished(0, {0: OUTCOME}, "me")
+    mine.record_outcomes(0, {0: OUTCOME}, "me")
     mirror(mine, storage_url)
     with _dashboard(storage_url) as address:  # anew: it looks at a storage every ten seconds only
         first = _got(f"{address}/api/studies/{summary['study_id']}")["trials"][0]

@@ -24,7 +24,7 @@ def test_a_database_holds_many_studies(tmp_path: Path, postgres: Postgres) -> No
         with closing(
             Store.create(tmp_path / name, config(seed=seed), FACTS, postgres.url)
         ) as store:
-            store.asked(0, 0, [0], [RUNNING, TWIN][: 1 + seed % 2], {})
+            store.record_pack(0, 0, [0], [RUNNING, TWIN][: 1 + seed % 2], {})
     for seed, name in enumerate(names):
         with closing(Store.open(tmp_path / name)) as store:
             assert store.config.seed == seed and len(store.trials()) == 1 + seed % 2
@@ -40,15 +40,15 @@ def test_a_database_holds_many_studies(tmp_path: Path, postgres: Postgres) -> No
 
 def test_another_machine_goes_on_with_a_study(tmp_path: Path, postgres: Postgres) -> None:
     here, there = tmp_path / "shared", tmp_path / "other machine"
-    with closing(Store.create(here, config(), FACTS, postgres.url)) as store, store.owned():
-        store.asked(0, 0, [0], [RUNNING], {})
+    with closing(Store.create(here, config(), FACTS, postgres.url)) as store, store.locked():
+        store.record_pack(0, 0, [0], [RUNNING], {})
     with pytest.raises(ValueError, match="there is no study 'other machine' of"):
         Store.attach(there, postgres.url)
-    with closing(Store.attach(there, postgres.socket_url, "shared")) as store, store.owned():
-        store.finished(0, {0: OUTCOME}, "me")
+    with closing(Store.attach(there, postgres.socket_url, "shared")) as store, store.locked():
+        store.record_outcomes(0, {0: OUTCOME}, "me")
         with (
             pytest.raises(ValueError, match="another search is running on"),
-            Store.open(here).owned(),
+            Store.open(here).locked(),
         ):
             pass
     assert Store.open(here).trial(0).error == 0.25
@@ -102,8 +102,8 @@ def test_who_has_lost_the_hold_writes_no_more(tmp_path: Path, postgres: Postgres
     which may not have noticed, can write nothing, however often it tries."""
     folder = tmp_path / "fenced"
     first = Store.create(folder, config(), FACTS, postgres.url)
-    with first.owned():
-        first.asked(0, 0, [0], [RUNNING], {})
+    with first.locked():
+        first.record_pack(0, 0, [0], [RUNNING], {})
         postgres.run(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -112,14 +112,14 @@ def test_who_has_lost_the_hold_writes_no_more(tmp_path: Path, postgres: Postgres
             with pytest.raises(
                 StoreFault, match="the server is shutting down, or ended the connection"
             ):
-                first.finished(0, {0: OUTCOME}, "me")
+                first.record_outcomes(0, {0: OUTCOME}, "me")
             for _ in range(3):
                 with pytest.raises(StoreFault, match="the hold on the study of .* was lost"):
-                    first.finished(0, {0: OUTCOME}, "me")
+                    first.record_outcomes(0, {0: OUTCOME}, "me")
             assert first.trials() == [RUNNING]
     again = Store.open(folder)
-    assert again.packs()[0].place is None
-    again.finished(0, {0: OUTCOME}, "me")
+    assert again.packs()[0].finish_order is None
+    again.record_outcomes(0, {0: OUTCOME}, "me")
 
 
 def test_a_hold_knows_no_clock(
@@ -131,29 +131,29 @@ def test_a_hold_knows_no_clock(
     now = time.time
     for name, url in (("file", None), ("server", postgres.url)):
         store = Store.create(tmp_path / name, config(), FACTS, url)
-        with store.owned():
+        with store.locked():
             for jump in (3600.0, -3600.0):
                 monkeypatch.setattr(time, "time", lambda jump=jump: now() + jump)
                 with (
                     pytest.raises(ValueError, match="another search is running"),
-                    Store.open(tmp_path / name).owned(),
+                    Store.open(tmp_path / name).locked(),
                 ):
                     pass
-            store.asked(0, 0, [0], [RUNNING], {})
+            store.record_pack(0, 0, [0], [RUNNING], {})
 
 
 def test_a_server_that_goes_away_leaves_whole_packs(tmp_path: Path) -> None:
     with running() as server:
         store = Store.create(tmp_path / "run", config(), FACTS, server.url)
-        with store.owned():
-            store.asked(0, 0, [0], [RUNNING], {})
-            store.finished(0, {0: OUTCOME}, "me")
+        with store.locked():
+            store.record_pack(0, 0, [0], [RUNNING], {})
+            store.record_outcomes(0, {0: OUTCOME}, "me")
             server.stop()
             for _ in range(2):
                 with pytest.raises(
                     StoreFault, match=r"then `wiring-search resume|`wiring-search resume .* goes on"
                 ):
-                    store.asked(1, 0, [1], [TWIN], {})
+                    store.record_pack(1, 0, [1], [TWIN], {})
             for look in (
                 store.trials,
                 lambda: Store.open(tmp_path / "run"),
@@ -162,9 +162,9 @@ def test_a_server_that_goes_away_leaves_whole_packs(tmp_path: Path) -> None:
                 with pytest.raises(StoreFault, match="the server"):
                     look()
         server.start()
-        with closing(Store.open(tmp_path / "run")) as again, again.owned():
+        with closing(Store.open(tmp_path / "run")) as again, again.locked():
             assert [t.status for t in again.trials()] == [Status.OK] and len(again.packs()) == 1
-            again.asked(1, 0, [], [TWIN], {})
+            again.record_pack(1, 0, [], [TWIN], {})
             assert math.isclose(again.trials()[1].score("error"), 0.25)
 
 
@@ -188,7 +188,7 @@ def test_a_search_that_stops_and_goes_on_gives_the_same_table_as_in_a_file(
         Store.create(folder, given, FACTS, url).close()
         for seed, stop in enumerate(stops):
             ending = pytest.raises(KeyboardInterrupt) if stop else nullcontext()
-            with ending, closing(Store.open(folder)) as mine, mine.owned():
+            with ending, closing(Store.open(folder)) as mine, mine.locked():
                 search(mine.config, mine, Shuffled(seed, stop))
     one, other = Store.open(here), Store.open(there)
     assert other.table().equals(one.table()) and len(one.table()) >= 30

@@ -56,13 +56,13 @@ def place(tmp_path: Path) -> Path:
 
 def test_trials_come_back_as_they_went_in(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {"generation": 3})
+    mine.record_pack(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {"generation": 3})
     assert (
         mine.trials() == [RUNNING, TWIN, IMPOSSIBLE]
         and mine.packs() == [StoredPack(0, 0, (0,), None)]
         and mine.sampler_state(0) == {"generation": 3}
     )
-    mine.finished(0, {0: OUTCOME}, "me")
+    mine.record_outcomes(0, {0: OUTCOME}, "me")
     scores = {
         "error": 0.25,
         "metric": 0.75,
@@ -83,8 +83,8 @@ def test_trials_come_back_as_they_went_in(place: Path, make: Make) -> None:
 
 def test_diverged_scores_are_nan_in_the_table(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING], {})
-    mine.finished(
+    mine.record_pack(0, 0, [0], [RUNNING], {})
+    mine.record_outcomes(
         0,
         {
             0: Outcome(
@@ -116,10 +116,10 @@ def test_table_has_the_promised_columns(tmp_path: Path) -> None:
 
 def test_baselines_come_back_as_they_went_in_and_once(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING, IMPOSSIBLE], {})
-    mine.baseline_finished("lstm-4", OUTCOME, "me")
+    mine.record_pack(0, 0, [0], [RUNNING, IMPOSSIBLE], {})
+    mine.record_baseline("lstm-4", OUTCOME, "me")
     lost = Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (math.nan,), None, "why")
-    mine.baseline_finished("gru-4", lost, "me")
+    mine.record_baseline("gru-4", lost, "me")
     first, second = Store.open(place).baselines()
     assert first == Baseline("lstm-4", Status.OK, 13, "", 0.25, 0.75, 30, 1.5, 2.5, (0.5, 0.25))
     assert (
@@ -129,7 +129,7 @@ def test_baselines_come_back_as_they_went_in_and_once(place: Path, make: Make) -
     )
     assert mine.baseline_state("lstm-4") == b"weights" and mine.baseline_state("gru-4") is None
     with pytest.raises(ValueError, match="has baseline 'lstm-4' already"):
-        mine.baseline_finished("lstm-4", OUTCOME, "me")
+        mine.record_baseline("lstm-4", OUTCOME, "me")
     table = mine.table()
     assert table["baseline"].tolist() == ["", "", "lstm-4", "gru-4"] and table["synapses"].tolist()[
         2:
@@ -142,17 +142,21 @@ def test_baselines_come_back_as_they_went_in_and_once(place: Path, make: Make) -
 
 def test_a_pack_is_written_whole_or_not_at_all(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.record_pack(0, 0, [0], [RUNNING], {})
     with pytest.raises(sqlalchemy.exc.IntegrityError):
-        mine.asked(1, 0, [1, 0], [replace(RUNNING, trial=1), RUNNING], {})
+        mine.record_pack(1, 0, [1, 0], [replace(RUNNING, trial=1), RUNNING], {})
     assert len(mine.packs()) == 1 and len(mine.trials()) == 1
 
 
 def test_one_driver_at_a_time(place: Path, make: Make) -> None:
     mine, other = make(place), Store.open(place)
-    with mine.owned(), pytest.raises(ValueError, match="another search is running"), other.owned():
+    with (
+        mine.locked(),
+        pytest.raises(ValueError, match="another search is running"),
+        other.locked(),
+    ):
         pass
-    with other.owned():
+    with other.locked():
         assert other.trials() == []
 
 
@@ -196,8 +200,8 @@ def test_config_goes_through_json_and_checks_itself() -> None:
 
 def test_further_scores_come_back_and_a_missing_one_is_nan(place: Path, make: Make) -> None:
     mine = make(place, scores=("memory",))
-    mine.asked(0, 0, [0], [RUNNING, TWIN], {})
-    mine.finished(
+    mine.record_pack(0, 0, [0], [RUNNING, TWIN], {})
+    mine.record_outcomes(
         0,
         {0: replace(OUTCOME, scores={"memory": 0.5, "memory_lag": math.nan}, score_seconds=0.25)},
         "me",
@@ -213,13 +217,13 @@ def test_further_scores_come_back_and_a_missing_one_is_nan(place: Path, make: Ma
 def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> None:
     mine = make(place, epochs=9, pruning="halving")
     other = replace(RUNNING, trial=2, candidate=OTHER, candidate_id=None, wiring_id=None)
-    mine.asked(0, 0, [0], [RUNNING, TWIN], {})
-    mine.asked(1, 0, [2], [other], {})
+    mine.record_pack(0, 0, [0], [RUNNING, TWIN], {})
+    mine.record_pack(1, 0, [2], [other], {})
     cut = replace(OUTCOME, status=Status.PRUNED, scores={"memory": 0.5}, score_seconds=0.5)
-    mine.finished(1, {2: replace(cut, state=b"other")}, "me")
-    mine.finished(0, {0: cut}, "me")
+    mine.record_outcomes(1, {2: replace(cut, state=b"other")}, "me")
+    mine.record_outcomes(0, {0: cut}, "me")
     assert [t.status for t in mine.trials()] == ["pruned", "duplicate", "pruned"]
-    mine.asked(2, 1, [2, 0], [], {"generation": 1})
+    mine.record_pack(2, 1, [2, 0], [], {"generation": 1})
     assert [t.status for t in mine.trials()] == ["running", "duplicate", "running"] and mine.states(
         [2, 0]
     ) == [
@@ -235,7 +239,7 @@ def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> Non
         curve=(0.5, 0.25, 0.125),
         state=b"more",
     )
-    mine.finished(
+    mine.record_outcomes(
         2,
         {0: better, 2: replace(better, status=Status.DIVERGED, error=math.nan, state=None)},
         "you",
@@ -285,9 +289,9 @@ def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> Non
 
 def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING], {})
-    mine.finished(0, {0: replace(OUTCOME, scores={"memory": 0.5})}, "me")
-    mine.asked(1, 0, [], [replace(TWIN, pack=1)], {})
+    mine.record_pack(0, 0, [0], [RUNNING], {})
+    mine.record_outcomes(0, {0: replace(OUTCOME, scores={"memory": 0.5})}, "me")
+    mine.record_pack(1, 0, [], [replace(TWIN, pack=1)], {})
     twin = mine.trials()[1]
     assert twin.status is Status.DUPLICATE and (twin.error, twin.train_seconds, twin.scores) == (
         0.25,
@@ -298,46 +302,46 @@ def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(place: Path, mak
 
 def test_a_pack_is_finished_once_with_its_own_outcomes(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING, TWIN], {})
+    mine.record_pack(0, 0, [0], [RUNNING, TWIN], {})
     for pack, outcomes, message in (
         (1, {0: OUTCOME}, "pack 1 .* was never asked for"),
         (0, {1: OUTCOME}, r"has the members \[0\]; there are outcomes of \[1\]"),
         (0, {}, r"has the members \[0\]"),
     ):
         with pytest.raises(ValueError, match=message):
-            mine.finished(pack, outcomes, "me")
+            mine.record_outcomes(pack, outcomes, "me")
     assert (
         mine.trials() == [RUNNING, TWIN]
-        and mine.packs()[0].place is None
+        and mine.packs()[0].finish_order is None
         and mine.outcomes(0) == {}
     )
-    mine.finished(0, {0: OUTCOME}, "me")
+    mine.record_outcomes(0, {0: OUTCOME}, "me")
     with pytest.raises(ValueError, match="pack 0 .* is finished"):
-        mine.finished(0, {0: OUTCOME}, "me")
+        mine.record_outcomes(0, {0: OUTCOME}, "me")
     assert mine.trial(0).train_seconds == 2.5
 
 
 def test_a_promoted_trial_must_be_there(place: Path, make: Make) -> None:
     mine = make(place)
     with pytest.raises(ValueError, match="a member that was never asked for"):
-        mine.asked(0, 1, [7], [], {})
+        mine.record_pack(0, 1, [7], [], {})
     assert mine.packs() == []
 
 
 def test_a_checkpoint_lasts_until_its_pack_is_finished(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING], {})
-    assert mine.checkpointed(0) == {}
-    mine.checkpoint(0, {0: b"early", 1: b"gone"})
-    mine.checkpoint(0, {0: b"late"})
-    assert Store.open(place).checkpointed(0) == {0: b"late"} and mine.checkpointed(1) == {}
-    mine.finished(0, {0: OUTCOME}, "me")
-    assert mine.checkpointed(0) == {}
+    mine.record_pack(0, 0, [0], [RUNNING], {})
+    assert mine.checkpoint(0) == {}
+    mine.record_checkpoint(0, {0: b"early", 1: b"gone"})
+    mine.record_checkpoint(0, {0: b"late"})
+    assert Store.open(place).checkpoint(0) == {0: b"late"} and mine.checkpoint(1) == {}
+    mine.record_outcomes(0, {0: OUTCOME}, "me")
+    assert mine.checkpoint(0) == {}
 
 
 def test_trials_without_candidates_say_all_else(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
+    mine.record_pack(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
     light = mine.trials(candidates=False)
     assert light == [replace(RUNNING, candidate=None), replace(TWIN, candidate=None), IMPOSSIBLE]
     assert light[0].candidate_id == CANDIDATE.candidate_id and [t.trains for t in light] == [
@@ -352,14 +356,14 @@ def test_trials_without_candidates_say_all_else(place: Path, make: Make) -> None
 
 def test_parents_are_told_in_the_table(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [replace(RUNNING, sampler_attrs={"parents": [12, 15]}), TWIN], {})
+    mine.record_pack(0, 0, [0], [replace(RUNNING, sampler_attrs={"parents": [12, 15]}), TWIN], {})
     assert mine.table()["parents"].tolist() == ["12+15", ""]
 
 
 def test_a_workers_last_words_may_be_anything(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING], {})
-    mine.finished(
+    mine.record_pack(0, 0, [0], [RUNNING], {})
+    mine.record_outcomes(
         0, {0: replace(OUTCOME, status=Status.CRASHED, message="a\0b\udcffc", error=math.inf)}, "me"
     )
     assert mine.trial(0).message == "a\N{REPLACEMENT CHARACTER}b?c" and mine.trial(0).error is None
@@ -367,9 +371,9 @@ def test_a_workers_last_words_may_be_anything(place: Path, make: Make) -> None:
 
 def test_numbers_of_numpy_are_numbers(place: Path, make: Make) -> None:
     mine = make(place)
-    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.record_pack(0, 0, [0], [RUNNING], {})
     counts = {"parameters": np.int64(7), "synapses": np.int64(5)}
-    mine.finished(
+    mine.record_outcomes(
         0,
         {0: replace(OUTCOME, **counts, error=np.float32(0.5), scores={"memory": np.float32(0.25)})},
         "me",
@@ -387,12 +391,12 @@ def test_a_holder_is_named_and_its_hold_dies_with_it(place: Path, make: Make) ->
     mine = make(place)
     with holding(place) as process:
         named = rf"another search is running on {place} \(.*process {process.pid} on {platform.node()}.* since 20"
-        with pytest.raises(ValueError, match=named), mine.owned():
+        with pytest.raises(ValueError, match=named), mine.locked():
             pass
         process.kill()
         process.wait()
         _until(lambda: _owns(mine))
-        mine.asked(0, 0, [0], [RUNNING], {})
+        mine.record_pack(0, 0, [0], [RUNNING], {})
 
 
 def test_a_study_is_read_while_another_process_writes_it(place: Path, make: Make) -> None:
@@ -413,13 +417,13 @@ def test_a_study_is_read_while_another_process_writes_it(place: Path, make: Make
     assert sizes == sorted(sizes)
     _until(lambda: _owns(mine))
     packs = mine.packs()
-    assert [p.place for p in packs[:-1]] == list(range(len(packs) - 1)) and len(
+    assert [p.finish_order for p in packs[:-1]] == list(range(len(packs) - 1)) and len(
         mine.trials()
     ) == 3 * len(packs)
 
 
 def _owns(mine: Store) -> bool:
-    with suppress(ValueError), mine.owned():
+    with suppress(ValueError), mine.locked():
         return True
     return False
 
@@ -458,7 +462,7 @@ def test_a_store_is_in_its_folder_whatever_the_name(tmp_path: Path, name: str) -
         if other != name:
             store(tmp_path / other, seed=number).close()
     mine = store(tmp_path / name, seed=99)
-    mine.asked(0, 0, [0], [RUNNING], {})
+    mine.record_pack(0, 0, [0], [RUNNING], {})
     mine.close()
     assert (tmp_path / name / FILE).is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)

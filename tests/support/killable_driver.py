@@ -122,8 +122,8 @@ def _drive(folder: Path, workers: int, notes: Path, halt: str | None, given: dic
 
             return noted
 
-        Store.asked = around(Store.asked, "writing an ask")
-        Store.finished = around(Store.finished, "writing results")
+        Store.record_pack = around(Store.record_pack, "writing an ask")
+        Store.record_outcomes = around(Store.record_outcomes, "writing results")
         if not exists(folder):
             note("making the store")
             Store.create(folder, config(**given), FACTS).close()
@@ -134,8 +134,8 @@ def _drive(folder: Path, workers: int, notes: Path, halt: str | None, given: dic
             else Threads(sleepy_train, tiny_task(), workers)
         )
         pool.next_done = around(pool.next_done, "training")
-        with closing(Store.open(folder)) as store, store.owned():
+        with closing(Store.open(folder)) as store, store.locked():
             if search(store.config, store, pool):
-                store.end()
+                store.record_end()
         pool.close()
         note("ended")

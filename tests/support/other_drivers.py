@@ -10,7 +10,7 @@ _HOLD = """
 import sys, time
 from pathlib import Path
 from wiring_search.store import Store
-with Store.open(Path(sys.argv[1])).owned():
+with Store.open(Path(sys.argv[1])).locked():
     print("holds", flush=True)
     time.sleep(60)
 """
@@ -27,13 +27,13 @@ from wiring_search.wirings.topologies import ncp
 candidate = Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1), steps=2)
 outcome = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weights" * 500)
 store = Store.open(Path(sys.argv[1]))
-with store.owned():
+with store.locked():
     print("holds", flush=True)
     for pack in count():
         members = range(3 * pack, 3 * pack + 3)
         trials = [Trial(n, pack, 0, Status.RUNNING, {"inter": 3}, candidate, None, "", {}) for n in members]
-        store.asked(pack, 0, members, trials, {})
-        store.finished(pack, {n: outcome for n in members}, "me")
+        store.record_pack(pack, 0, members, trials, {})
+        store.record_outcomes(pack, {n: outcome for n in members}, "me")
 """
 
 

@@ -107,7 +107,7 @@ def _rungs(folder: Path) -> list[int]:
 def _checkpointed(folder: Path) -> set[int]:
     """Packs that were stopped under way."""
     with closing(Store.open(folder)) as store:
-        packs = {pack.number for pack in store.packs() if store.checkpointed(pack.number)}
+        packs = {pack.number for pack in store.packs() if store.checkpoint(pack.number)}
         assert store.ended is None
     return packs
 

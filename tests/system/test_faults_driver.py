@@ -29,7 +29,7 @@ def _ended_well(folder: Path) -> None:
         packs, history, trials = store.packs(), store.history(), store.trials()
         assert store.ended is not None
     assert not any(trial.status is Status.RUNNING for trial in trials)
-    assert sorted(pack.place for pack in packs if pack.members) == list(
+    assert sorted(pack.finish_order for pack in packs if pack.members) == list(
         range(sum(bool(pack.members) for pack in packs))
     )
     trained = [(trial, pack.rung) for pack in packs for trial in pack.members]
@@ -123,7 +123,7 @@ def test_a_rung_that_is_looked_through_now_and_then_is_so_after_resuming_too(
                 assert search(cut.config, cut, Shuffled(attempt, fail_after=7))
             except KeyboardInterrupt:
                 continue
-            cut.end()
+            cut.record_end()
             break
     assert attempt > 5 and all(
         mine.equals(other)

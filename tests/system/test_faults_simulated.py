@@ -82,7 +82,7 @@ def test_neither_number_nor_speed_of_workers_shows_in_a_synchronous_table(
         pool = SimulatedPool(fake_train, tiny_task(), speeds, _lognormal(count))
         with closing(store(tmp_path / str(count), **given)) as mine:
             assert search(mine.config, mine, pool)
-            order = [pack.place for pack in mine.packs() if pack.members]
+            order = [pack.finish_order for pack in mine.packs() if pack.members]
             found.append((mine.table(), mine.history().drop(columns=["finished", "worker"]), order))
     assert found[2][2] != sorted(found[2][2]), "eight workers finished in order: nothing was tried"
     for table, history, _ in found[1:]:

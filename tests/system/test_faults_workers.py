@@ -66,7 +66,7 @@ def _on_ray(folder: Path, train: Train, patience: float = 300.0, **given: object
 
     mine, pool = store(folder, **given), RayPool(train, tiny_task(), 2, patience=patience)
     try:
-        with mine.owned():
+        with mine.locked():
             assert search(mine.config, mine, pool)
     finally:
         pool.close()
@@ -247,13 +247,13 @@ def test_a_wall_clock_that_jumps_by_an_hour_makes_nothing_stale(
     def until() -> str | None:
         with (
             pytest.raises(ValueError, match="another search is running"),
-            Store.open(tmp_path / "jumped").owned(),
+            Store.open(tmp_path / "jumped").locked(),
         ):
             pass
         refused.append(jumping())
         return meter.spent()
 
-    with mine.owned():
+    with mine.locked():
         assert search(mine.config, mine, pool, until=until)
     pool.close()
     assert (
@@ -263,5 +263,5 @@ def test_a_wall_clock_that_jumps_by_an_hour_makes_nothing_stale(
     monkeypatch.undo()
     table, history = _undisturbed(tmp_path / "whole", **STUDY)
     assert mine.table().equals(table) and _found(mine)[1].equals(history)
-    with Store.open(tmp_path / "jumped").owned():
+    with Store.open(tmp_path / "jumped").locked():
         pass

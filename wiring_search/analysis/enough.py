@@ -74,7 +74,7 @@ def enough(store: Store) -> Enough:
 def _fresh(store: Store) -> "pandas.DataFrame":
     """By trial, of winners that were retrained well with several seeds: the mean of their error
     on validation, the number of seeds, and how many others failed."""
-    runs = store.retrained()
+    runs = store.retrainings()
     runs = runs[runs["control"] == ""]
     well = runs["status"] == Status.OK.value
     found = runs[well].groupby("trial")["error"].agg(mean="mean", seeds="count")

@@ -83,7 +83,7 @@ def _repeated(store: Store, finished: "pandas.DataFrame") -> Iterator[_Known]:
 
 
 def _retrained(store: Store) -> Iterator[_Known]:
-    table = store.retrained()
+    table = store.retrainings()
     for trial, own in table[
         (table["control"] == "") & (table["status"] == Status.OK.value)
     ].groupby("trial"):

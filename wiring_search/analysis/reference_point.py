@@ -78,7 +78,7 @@ def reference(store: Store, objectives: tuple[str, ...]) -> Reference:
         first = points[np.isfinite(points).all(axis=1)][:ENOUGH]
         shown = tuple(_worst(store, name, first[:, place])[0] for place, name in enumerate(ordered))
         if len(first) == ENOUGH:
-            store.keep_reference_point(ordered, shown)
+            store.record_reference_point(ordered, shown)
             shown, kept = store.reference_point(ordered) or shown, True
     found = tuple(_worst(store, name, np.empty(0))[1] for name in objectives)
     return Reference(

@@ -150,7 +150,7 @@ def _study(name: str, store: Store, objectives: tuple[str, ...]) -> Study:
         points = minimised_points(finished, objectives)
     except ValueError as fault:
         raise ValueError(f"{store.folder}: {fault}") from None
-    places = {pack.number: pack.place for pack in store.packs()}
+    places = {pack.number: pack.finish_order for pack in store.packs()}
     history = store.history()
     history = history.assign(place=history["pack"].map(places)).sort_values(
         ["place", "trial"], kind="stable"

@@ -60,7 +60,7 @@ class Winners:
     openings: `Store.openings`. seeds: the largest number of fresh trainings of a trial. luck: valid
     − searched, and shift: test − valid of the same trainings, means over trials. objectives,
     fronts: what the fronts on test are in, and what became of them; None before the split is opened
-    for two trials. runs: `Store.retrained`, one row a training.
+    for two trials. runs: `Store.retrainings`, one row a training.
     """
 
     table: "pandas.DataFrame"
@@ -79,7 +79,7 @@ def winners(store: Store) -> Winners | None:
     """None where no winner was retrained."""
     import pandas
 
-    runs = store.retrained()
+    runs = store.retrainings()
     own = runs[runs["control"] == ""]
     if own.empty:
         return None

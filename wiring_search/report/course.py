@@ -67,14 +67,14 @@ def cost(store: Store, history: "pandas.DataFrame") -> dict[str, Any]:
         "cut": float(history.loc[~whole, "train_seconds"].sum()),
         "scores": float(history["score_seconds"].sum()),
         "baselines": sum(row.train_seconds or 0.0 for row in store.baselines()),
-        "retraining": float(store.retrained()["train_seconds"].sum()),
+        "retraining": float(store.retrainings()["train_seconds"].sum()),
         "trainings": int(history["trial"].nunique()),
         "wall_seconds": wall,
     }
 
 
 def _in_order(store: Store, history: "pandas.DataFrame") -> "pandas.DataFrame":
-    places = {pack.number: pack.place for pack in store.packs()}
+    places = {pack.number: pack.finish_order for pack in store.packs()}
     return (
         history.assign(place=history["pack"].map(places))
         .sort_values(["place", "trial"], kind="stable")

@@ -49,7 +49,7 @@ def train_baselines(
     from wiring_search.training.baselines import recurrent as baselines
 
     folder = Path(out)
-    with closing(Store.open(folder)) as store, store.owned():
+    with closing(Store.open(folder)) as store, store.locked():
         config = store.config
         task = tasks.load(config.task, config.task_options)
         names = baselines.chosen(task, only)
@@ -63,7 +63,7 @@ def train_baselines(
 
         try:
             for result in baselines.train_all(task, missing, rung, config.seed, told):
-                store.baseline_finished(result.name, result.outcome, result.worker)
+                store.record_baseline(result.name, result.outcome, result.worker)
                 done += 1
                 watch(BaselineDone(result.name, result.outcome, done, len(names)))
         finally:

@@ -125,7 +125,7 @@ def retrain(
     leaves the test split sealed.
     """
     folder = Path(out)
-    with closing(Store.open(folder)) as store, store.owned():
+    with closing(Store.open(folder)) as store, store.locked():
         task = tasks.load(store.config.task, store.config.task_options)
         _train(store, task, todo.retrainings, resources, told)
         left = len(_missing(store, todo.retrainings))
@@ -152,16 +152,16 @@ def open_test(store: Store, task: tasks.Task, todo: Plan) -> int | None:
     planned = {retraining.key for retraining in todo.retrainings}
     rows = [
         row
-        for row in store.retrained().itertuples()
+        for row in store.retrainings().itertuples()
         if (row.trial, row.control, row.draw) in planned
     ]
     rows = [row for row in rows if row.status == Status.OK.value and pandas.isna(row.tested)]
     sealed = [(row.trial, row.control, row.draw) for row in rows if pandas.isna(row.opening)]
     begun = [(row.trial, row.control, row.draw) for row in rows if not pandas.isna(row.opening)]
-    opening = store.open_test(todo.purpose, sealed) if sealed else None
+    opening = store.record_opening(todo.purpose, sealed) if sealed else None
     for keys in (begun, sealed):
         if keys:
-            store.tested(_test_errors(store, task, keys))
+            store.record_test_scores(_test_errors(store, task, keys))
     return opening
 
 
@@ -203,7 +203,7 @@ def _counted(store: Store, candidate: Candidate) -> Callable[[Wiring], int]:
 
 
 def _missing(store: Store, retrainings: Sequence[Retraining]) -> list[Retraining]:
-    runs = store.retrained()
+    runs = store.retrainings()
     written = set(zip(runs["trial"], runs["control"], runs["draw"], strict=True))
     return [retraining for retraining in retrainings if retraining.key not in written]
 
@@ -247,7 +247,7 @@ def _train(
                 if result is None or result.stopped_at is not None:
                     continue
                 pack = under_way.pop(result.number)
-                store.retrained_finished(
+                store.record_retrainings(
                     dict(zip(pack, result.outcomes, strict=True)), result.worker
                 )
                 done += len(pack)

@@ -94,8 +94,8 @@ def resume(
     folder = Path(out)
     with closing(Store.open(folder)) as opened:
         if trials is not None and trials != opened.config.trials:
-            with opened.owned():
-                opened.ask_for(trials)
+            with opened.locked():
+                opened.set_trials(trials)
         config, ended = opened.config, opened.ended
     if config.extension is not None:
         config.extension.refuse_changed()
@@ -158,7 +158,7 @@ def _go_on(
     from wiring_search.training.warm_up import one_torch_thread
 
     watch = watch or (lambda event: None)
-    with closing(Store.open(folder)) as store, store.owned():
+    with closing(Store.open(folder)) as store, store.locked():
         watch(events.TaskLoaded(tasks.describe(task)))
         kinds = kinds_of(search_spaces.Space.from_json(store.config.space))
         if "dynamics" in store.config.scores:
@@ -175,7 +175,7 @@ def _go_on(
             try:
                 _estimate(task, store, resources, budget, watch)
                 if study.search(store.config, store, pool, watch, until):
-                    store.end()
+                    store.record_end()
             except StoreFault:
                 raise  # what is left to read of it would not be written either
             except BaseException:
@@ -195,7 +195,9 @@ def _estimate(
     from wiring_search.run.estimate import estimate
 
     finished = sum(
-        len(pack.members) for pack in store.packs() if pack.rung == 0 and pack.place is not None
+        len(pack.members)
+        for pack in store.packs()
+        if pack.rung == 0 and pack.finish_order is not None
     )
     left = store.config.trials - finished
     if left > 0 and budget.unlimited and resources.device == "cpu":

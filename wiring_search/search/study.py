@@ -82,7 +82,7 @@ def search(
             under_way[number] = pack
             found = (
                 store.outcomes(number)
-                if number in stored and stored[number].place is not None
+                if number in stored and stored[number].finish_order is not None
                 else None
             )
             if found is None and pack.members:
@@ -148,7 +148,7 @@ def _next_to_tell(
         return first if first in known else None
     # As they came back, in an earlier run first; a pack with nothing to train has no place and
     # waits for nobody.
-    places = {number: stored[number].place if number in stored else None for number in known}
+    places = {number: stored[number].finish_order if number in stored else None for number in known}
     return min(
         known,
         key=lambda number: -1 if not under_way[number].members else places[number] or 0,
@@ -188,7 +188,7 @@ class _Walk:
         promoted = self._ladder.next_pack(self.ended, under_way)
         if promoted is not None:
             pack = _Pack(self.asked, *promoted)
-            self._store.asked(pack.number, pack.rung, pack.members, (), {"told": self.told})
+            self._store.record_pack(pack.number, pack.rung, pack.members, (), {"told": self.told})
             return self._taken(pack)
         if self.ended:
             return None
@@ -197,7 +197,7 @@ class _Walk:
         pack = _Pack(self.asked, 0, tuple(trial.trial for trial in trials if trial.trains), trials)
         self.ended = len(pack.members) < wanted
         state = {"told": self.told, "exhausted": self.ended, "sampler": self._sampler.state()}
-        self._store.asked(pack.number, 0, pack.members, trials, state)
+        self._store.record_pack(pack.number, 0, pack.members, trials, state)
         return self._taken(pack)
 
     def again(self, stored: StoredPack) -> _Pack | None:
@@ -320,7 +320,7 @@ def _job(config: StudyConfig, store: Store, pack: _Pack) -> PackJob:
             _inherited(store, c, attrs[trial])
             for trial, c in zip(pack.members, candidates, strict=True)
         ]
-    stopped = store.checkpointed(pack.number)
+    stopped = store.checkpoint(pack.number)
     states = [stopped.get(trial, state) for trial, state in zip(pack.members, states, strict=True)]
     kept = tuple(states) if any(state is not None for state in states) else ()
     return PackJob(
@@ -364,7 +364,7 @@ def _write(
     pack = under_way[result.number]
     outcomes = dict(zip(pack.members, result.outcomes, strict=True))
     if result.stopped_at is not None:
-        store.checkpoint(
+        store.record_checkpoint(
             pack.number, {trial: o.state for trial, o in outcomes.items() if o.state is not None}
         )
         return {}
@@ -373,7 +373,7 @@ def _write(
             t: replace(o, status=Status.PRUNED) if o.status is Status.OK else o
             for t, o in outcomes.items()
         }
-    store.finished(pack.number, outcomes, result.worker)
+    store.record_outcomes(pack.number, outcomes, result.worker)
     watch(PackDone(pack.number, outcomes, rung=pack.rung))
     return {pack.number: outcomes}
 

@@ -58,13 +58,19 @@ class Trial:
 
 @dataclass(frozen=True)
 class StoredPack:
-    """One pack. members: the trials that train in it, in order. place: which finished pack it was,
-    counted from 0 in the order of finishing; None while it is under way."""
+    """One pack.
+
+    Attributes:
+        number: Of the pack, from 0 in the order of asking.
+        rung: On which it trains.
+        members: The trials that train in it, in order.
+        finish_order: Its number among the finished packs, from 0; None while it is running.
+    """
 
     number: int
     rung: int
     members: tuple[int, ...]
-    place: int | None
+    finish_order: int | None
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def owned(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Be the only driver of this study; a dead driver's hold ends with it. Raises ValueError
         where another one lives, naming it."""
         server = server_of(self.folder)
@@ -195,7 +195,7 @@ class Store:
         except ValueError as fault:
             raise ValueError(f"{self.folder} cannot be read: {fault}") from None
 
-    def asked(
+    def record_pack(
         self,
         pack: int,
         rung: int,
@@ -237,7 +237,7 @@ class Store:
                         f"pack {pack} of {self.folder} has a member that was never asked for, among {promoted}"
                     )
 
-    def finished(self, pack: int, outcomes: dict[int, Outcome], worker: str) -> None:
+    def record_outcomes(self, pack: int, outcomes: dict[int, Outcome], worker: str) -> None:
         """Write what a pack gave, by trial, all of it or nothing: in the history of rungs, in the
         rows of the trials, and in those of their duplicates. The pack's checkpoint is deleted.
 
@@ -292,7 +292,7 @@ class Store:
         connection.execute(sql.update(PACKS).where(PACKS.c.pack == pack).values(place=place))
         return row.rung
 
-    def checkpoint(self, pack: int, states: dict[int, bytes]) -> None:
+    def record_checkpoint(self, pack: int, states: dict[int, bytes]) -> None:
         """Keep the states, by trial, of a pack that was stopped under way; those of an earlier
         checkpoint go."""
         with self._writing() as connection:
@@ -306,7 +306,7 @@ class Store:
                     ],
                 )
 
-    def checkpointed(self, pack: int) -> dict[int, bytes]:
+    def checkpoint(self, pack: int) -> dict[int, bytes]:
         """The checkpoint of a pack that was stopped under way; empty where there is none."""
         query = sql.select(CHECKPOINTS.c.trial, CHECKPOINTS.c.state).where(
             CHECKPOINTS.c.pack == pack
@@ -317,7 +317,7 @@ class Store:
                 for row in connection.execute(query.order_by(CHECKPOINTS.c.trial))
             }
 
-    def baseline_finished(self, name: str, outcome: Outcome, worker: str) -> None:
+    def record_baseline(self, name: str, outcome: Outcome, worker: str) -> None:
         """Write a baseline's outcome. Raises ValueError where it was written before."""
         with self._writing() as connection:
             place = connection.execute(
@@ -360,7 +360,7 @@ class Store:
                 sql.select(BASELINES.c.state).where(BASELINES.c.name == name)
             ).scalar_one_or_none()
 
-    def ask_for(self, trials: int) -> None:
+    def set_trials(self, trials: int) -> None:
         """Let the study go on until so many candidates are trained. Raises ValueError for fewer
         than have been asked for."""
         with self._writing() as connection:
@@ -375,7 +375,7 @@ class Store:
             self.config = replace(self.config, trials=trials)
             connection.execute(sql.update(STUDY).values(config=self.config.to_json(), ended=None))
 
-    def end(self) -> None:
+    def record_end(self) -> None:
         """Note that the study has run to its end."""
         with self._writing() as connection:
             connection.execute(sql.update(STUDY).values(ended=now()))
@@ -528,12 +528,12 @@ class Store:
         with self._reading() as connection:
             return after.reference_point(connection, objectives)
 
-    def keep_reference_point(self, objectives: Sequence[str], point: Sequence[float]) -> None:
+    def record_reference_point(self, objectives: Sequence[str], point: Sequence[float]) -> None:
         """Keep the point for good; where there is one already, that one stays."""
         with self._writing() as connection:
             after.keep_reference_point(connection, objectives, point)
 
-    def retrained_finished(self, outcomes: Mapping[Retraining, Outcome], worker: str) -> None:
+    def record_retrainings(self, outcomes: Mapping[Retraining, Outcome], worker: str) -> None:
         """Write what a pack of retrainings gave, all of it or nothing. Raises ValueError where one
         was written before."""
         with self._writing() as connection:
@@ -544,7 +544,7 @@ class Store:
                     f"{self.folder} has one of these retrainings already; each is trained once"
                 ) from None
 
-    def retrained(self) -> "pandas.DataFrame":
+    def retrainings(self) -> "pandas.DataFrame":
         """One row a retraining, by trial, control and draw; see
         `wiring_search.store.frames.retrained`."""
         with self._reading() as connection:
@@ -558,14 +558,16 @@ class Store:
         with self._reading() as connection:
             return after.networks(connection, keys)
 
-    def open_test(self, purpose: str, networks: Sequence[tuple[int, str, int]]) -> int:
+    def record_opening(self, purpose: str, networks: Sequence[tuple[int, str, int]]) -> int:
         """Note for good that the test split is going to be read, for what, and for which
         retrainings; which opening it is, from
         1. Call it before the split is read. Raises ValueError for a network that is not trained well, or was opened for."""
         with self._writing() as connection:
             return after.open_test(connection, purpose, networks)
 
-    def tested(self, values: Mapping[tuple[int, str, int], tuple[float, float]]) -> None:
+    def record_test_scores(
+        self, values: Mapping[tuple[int, str, int], tuple[float, float]]
+    ) -> None:
         """Write error and metric on the test split, by retraining. Raises ValueError for one that
         the split was not opened for, or that has its numbers."""
         with self._writing() as connection:
