@@ -8,7 +8,7 @@ from collections import deque
 from wiring_search.tasks.task import Task
 from wiring_search.workers.jobs import PackJob, PackResult
 from wiring_search.workers.limits import Limits, out_of_memory
-from wiring_search.workers.pool import Train
+from wiring_search.workers.pool import NothingSubmitted, Train
 from wiring_search.workers.slices import Board
 
 _HERE = "here"
@@ -45,7 +45,7 @@ class InlinePool:
             if self._ready:
                 return self._ready.popleft()
             if not self._board.queued:
-                raise RuntimeError("no job was submitted; submit one before asking for a result")
+                raise NothingSubmitted
             self._train_next()
             if not self._ready and time.monotonic() >= end:
                 return None

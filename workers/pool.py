@@ -14,8 +14,19 @@ Train = Callable[[Task, PackJob, Beat], PackResult]
 Measure = Callable[[], float]
 
 
-def alike() -> float:
-    """The measure of a pool whose workers count as equally fast."""
+class NothingSubmitted(LookupError):
+    """A result was asked for, but the pool has no job to return one for."""
+
+    def __init__(self) -> None:
+        super().__init__("the pool has no job; submit one before you ask for a result")
+
+
+class NoWorkerStarts(RuntimeError):
+    """Workers fail while they start, so no job can be trained."""
+
+
+def equally_fast() -> float:
+    """The speed measure of a pool that treats all workers as equally fast."""
     return 1.0
 
 
@@ -50,8 +61,18 @@ class Pool(Protocol):
     def submit(self, job: PackJob) -> None: ...
 
     def next_done(self, timeout: float | None = None) -> PackResult | None:
-        """The next finished job; waits for it, up to `timeout` seconds, after which it is None.
-        Raises RuntimeError where none was submitted."""
+        """Wait for the next finished job.
+
+        Args:
+            timeout: Seconds to wait at most; None waits as long as it takes.
+
+        Returns:
+            The job's result, or None after the timeout.
+
+        Raises:
+            NothingSubmitted: The pool has no job, neither waiting nor under way.
+            NoWorkerStarts: Several workers in a row failed to start, and none is up.
+        """
         ...
 
     def stop(self) -> None:

@@ -29,7 +29,7 @@ from ray.exceptions import (
 from wiring_search.tasks.task import Task
 from wiring_search.workers import limits
 from wiring_search.workers.jobs import PackJob, PackResult
-from wiring_search.workers.pool import Measure, Train, alike
+from wiring_search.workers.pool import Measure, NothingSubmitted, NoWorkerStarts, Train, equally_fast
 from wiring_search.workers.ray_cluster import Node, connect, free_room, nodes, room
 from wiring_search.workers.ray_worker import Hello, _Worker
 from wiring_search.workers.signals import deaf
@@ -68,7 +68,7 @@ class RayPool:
 
     Raises ValueError for settings out of range, where the address cannot be reached, and where a
     local Ray has no room for so many workers; on a cluster they are waited for, since it may grow.
-    A RuntimeError while waiting says that no worker starts.
+    `next_done` raises NoWorkerStarts where workers fail while they start.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class RayPool:
         cpus: int = 1,
         gpus: float = 0.0,
         patience: float = 300.0,
-        measure: Measure = alike,
+        measure: Measure = equally_fast,
     ) -> None:
         _check(workers, cpus, gpus, patience)
         self._wanted, self._cpus, self._gpus, self._patience = workers, cpus, gpus, patience
@@ -122,7 +122,7 @@ class RayPool:
             if self._ready:
                 return self._ready.popleft()
             if not self.under_way and not self.waiting:
-                raise RuntimeError("no job was submitted; submit one before asking for a result")
+                raise NothingSubmitted
             now = time.monotonic()
             if now >= self._next_look:
                 self._look()
@@ -190,7 +190,7 @@ class RayPool:
             self._drop(hand)
             self._failed_starts += not isinstance(failure, _NOT_ITS_FAULT)
             if self._failed_starts >= _FAILED_STARTS and not self.workers:
-                raise RuntimeError(
+                raise NoWorkerStarts(
                     f"no worker starts; {self._failed_starts} tried, the last one failed: {_brief(failure)}"
                 ) from failure
             return

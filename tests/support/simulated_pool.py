@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from wiring_search.tasks.task import Task
 from wiring_search.workers import limits
 from wiring_search.workers.jobs import PackJob, PackResult
-from wiring_search.workers.pool import Train
+from wiring_search.workers.pool import NothingSubmitted, Train
 from wiring_search.workers.slices import Board, Slice
 
 
@@ -47,7 +47,7 @@ class SimulatedPool:
 
     def next_done(self, timeout: float | None = None) -> PackResult | None:
         if not self._running:
-            raise RuntimeError("no job was submitted; submit one before asking for a result")
+            raise NothingSubmitted
         result = None
         while result is None and self._running:
             self.now, worker, piece = heapq.heappop(self._running)

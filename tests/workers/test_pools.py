@@ -16,7 +16,7 @@ from tests.support.studies import fake_train, slow_train, tiny_task
 from wiring_search.tasks.task import Task
 from wiring_search.workers.inline import InlinePool
 from wiring_search.workers.jobs import Beat, PackJob, PackResult, Status, no_beat
-from wiring_search.workers.pool import Pool, Train, jobs_wanted
+from wiring_search.workers.pool import NothingSubmitted, NoWorkerStarts, Pool, Train, jobs_wanted
 from wiring_search.workers.slices import TRIES
 
 
@@ -91,7 +91,7 @@ def test_every_job_comes_back_once(pool_of) -> None:
 
 
 def test_nothing_submitted_is_said(pool_of) -> None:
-    with pytest.raises(RuntimeError, match="no job was submitted"):
+    with pytest.raises(NothingSubmitted, match="the pool has no job; submit one"):
         pool_of(slow_train).next_done()
 
 
@@ -224,7 +224,7 @@ def test_stopping_brings_back_what_was_begun_and_forgets_the_rest(pool_of, tmp_p
         result.stopped_at is not None for result in found
     )
     pool.submit(_jobs(1)[0])
-    with pytest.raises(RuntimeError, match="no job was submitted"):
+    with pytest.raises(NothingSubmitted, match="the pool has no job; submit one"):
         pool.next_done()
 
 
@@ -432,7 +432,7 @@ def test_what_a_local_ray_has_no_room_for_is_refused(local_ray: None) -> None:
 def test_workers_that_cannot_start_are_said(local_ray: None) -> None:
     pool = _ray_pool(_Unreadable())
     pool.submit(_jobs(1)[0])
-    with pytest.raises(RuntimeError, match="no worker starts.*cannot be read here"):
+    with pytest.raises(NoWorkerStarts, match="no worker starts.*cannot be read here"):
         pool.next_done()
     pool.close()
 

@@ -28,6 +28,7 @@ from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.null_controls import CONTROLS, inapplicable, null_candidate
 from wiring_search.wirings.wiring import Wiring
 from wiring_search.workers.jobs import PackJob, Rung, Status
+from wiring_search.workers.pool import NothingSubmitted
 from wiring_search.workers.signals import stopped_by_signals
 
 WINNERS_TABLE, CONTROLS_TABLE, WINNERS_PICTURE = "winners.csv", "controls.csv", "winners.png"
@@ -243,7 +244,12 @@ def _train(
                 )
             told(done, count)
             while under_way and not heard():
-                result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
+                try:
+                    result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
+                except NothingSubmitted:
+                    if not heard():
+                        raise
+                    break  # a signal stopped the pool before it began anything
                 if result is None or result.stopped_at is not None:
                     continue
                 pack = under_way.pop(result.number)

@@ -40,7 +40,7 @@ from wiring_search.store import Store, StoredPack, Trial
 from wiring_search.store.config import StudyConfig
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import Outcome, PackJob, PackResult, Status
-from wiring_search.workers.pool import Pool
+from wiring_search.workers.pool import NothingSubmitted, Pool
 from wiring_search.workers.signals import Until
 
 # Points in a row that are infeasible or seen before, after which a space counts as used up.
@@ -99,7 +99,7 @@ def search(
         if number is None:
             try:
                 result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
-            except RuntimeError:
+            except NothingSubmitted:
                 reason = until()
                 if reason is None:
                     raise
@@ -389,7 +389,7 @@ def _stop(
     while left and time.monotonic() < end:
         try:
             result = pool.next_done(min(_SECONDS_BETWEEN_LOOKS, max(end - time.monotonic(), 0.0)))
-        except RuntimeError:
+        except NothingSubmitted:
             return  # nothing is under way any more
         if result is not None:
             _write(config, store, under_way, result, watch)
