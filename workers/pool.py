@@ -2,13 +2,15 @@
 contract: inline and Ray."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from wiring_search.tasks.task import Task
 from wiring_search.workers.jobs import Beat, PackJob, PackResult
 
+if TYPE_CHECKING:
+    from wiring_search.tasks.task import Task
+
 # `wiring_search.scores.evaluate.train_and_score`, or a stand-in for tests.
-Train = Callable[[Task, PackJob, Beat], PackResult]
+Train = Callable[["Task", PackJob, Beat], PackResult]
 # How fast the calling process trains, for cutting jobs: `wiring_search.training.speed.speed`, or a
 # stand-in.
 Measure = Callable[[], float]

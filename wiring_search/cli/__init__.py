@@ -16,6 +16,7 @@ from wiring_search.cli import search, show, compare, factors, examine, retrain, 
 
 from wiring_search.cli.options import app, errors
 from wiring_search.cli.tables import plain
+from wiring_search.workers.pool import NoWorkerStarts
 
 # Typer carries a click of its own in some versions, and uses the installed one in others; this is
 # the one it raises.
@@ -29,7 +30,7 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except typer.Abort:
         sys.exit(130)
-    except ValueError as fault:
+    except (ValueError, NoWorkerStarts) as fault:
         _end(str(fault))
     except _UsageFault as fault:
         _end(f"{fault.format_message()} (see wiring-search --help)")
