@@ -29,7 +29,13 @@ from ray.exceptions import (
 from wiring_search.tasks.task import Task
 from wiring_search.workers import limits
 from wiring_search.workers.jobs import PackJob, PackResult
-from wiring_search.workers.pool import Measure, NothingSubmitted, NoWorkerStarts, Train, equally_fast
+from wiring_search.workers.pool import (
+    Measure,
+    NothingSubmitted,
+    NoWorkerStarts,
+    Train,
+    equally_fast,
+)
 from wiring_search.workers.ray_cluster import Node, connect, free_room, nodes, room
 from wiring_search.workers.ray_worker import Hello, _Worker
 from wiring_search.workers.signals import deaf
