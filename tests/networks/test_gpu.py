@@ -119,7 +119,7 @@ def test_explicit_solvers_hold_a_state_bit_for_bit_where_no_time_passes(solver: 
 
 
 @pytest.mark.parametrize("kind", [Kind(), Kind("ltc", "euler")], ids=lambda kind: "/".join(kind))
-def test_gradients_of_inputs_are_left_out_where_nobody_asks_and_the_others_stay(kind: Kind) -> None:
+def test_gradients_of_inputs_are_left_out_on_request_and_the_others_stay(kind: Kind) -> None:
     rng = np.random.default_rng(14)
     layout = random_layout(rng, 1, 3, 2, True, kind)
     params, *others = on_device(parameters(layout, rng), *inputs(layout, rng, 3, 2, True))
@@ -159,10 +159,10 @@ def test_a_candidate_does_not_depend_on_its_mates_bit_for_bit(kind: Kind) -> Non
         own_grad, own_grad_state, _, _ = gpu.backward(
             alone, params[block], own_kept, own_y.cos(), own_final.sin(), False
         )
-        assert torch.equal(own_y[0], y[p]) and torch.equal(own_final, final[:, states])
-        assert torch.equal(own_grad, grad[block]) and torch.equal(
-            own_grad_state, grad_state[:, states]
-        )
+        assert torch.equal(own_y[0], y[p])
+        assert torch.equal(own_final, final[:, states])
+        assert torch.equal(own_grad, grad[block])
+        assert torch.equal(own_grad_state, grad_state[:, states])
 
 
 def test_a_poisoned_candidate_leaves_its_mates_alone() -> None:
@@ -184,7 +184,8 @@ def test_a_poisoned_candidate_leaves_its_mates_alone() -> None:
                 ],
             )
         )
-    assert results[1][0][1].isnan().all() and results[1][1][layout.blocks[1]].isnan().any()
+    assert results[1][0][1].isnan().all()
+    assert results[1][1][layout.blocks[1]].isnan().any()
     for p in (0, 2):
         assert torch.equal(results[0][0][p], results[1][0][p])
         assert torch.equal(results[0][1][layout.blocks[p]], results[1][1][layout.blocks[p]])
@@ -230,7 +231,8 @@ def test_slices_hold_every_synapse_once_and_rows_by_their_length() -> None:
                 [np.arange(block[name].start, block[name].stop) for block in layout.slices]
             )
             assert np.array_equal(np.sort(edges.numbers[row, edges.at]), stand)
-        assert edges.real.sum() == len(edges.at) and edges.real[edges.at].all()
+        assert edges.real.sum() == len(edges.at)
+        assert edges.real[edges.at].all()
         assert torch.equal(edges.start, torch.cumsum(edges.width * ROWS, 0) - edges.width * ROWS)
     first = placed.table[:, COLUMNS.index("at_slice")]
     for p, wiring in enumerate(layout.wirings):
@@ -277,4 +279,5 @@ def test_it_becomes_machine_code_without_a_gpu_and_adds_nothing_atomically() -> 
     for kind, kernel, registers, stack, *loops in lines:
         assert int(registers) <= 255, (kind, kernel)
         if kind == "ltc/semi-implicit/none/bptt":
-            assert stack == "0" and len(loops) >= 2
+            assert stack == "0"
+            assert len(loops) >= 2

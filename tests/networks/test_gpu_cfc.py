@@ -71,8 +71,10 @@ def test_a_candidate_does_not_depend_on_its_mates_bit_for_bit() -> None:
     own_grad, own_grad_state, _, _ = gpu.backward(
         alone, params[block], own_kept, own_y.cos(), own_final.sin(), False
     )
-    assert torch.equal(own_y[0], y[1]) and torch.equal(own_final, final[:, states])
-    assert torch.equal(own_grad, grad[block]) and torch.equal(own_grad_state, grad_state[:, states])
+    assert torch.equal(own_y[0], y[1])
+    assert torch.equal(own_final, final[:, states])
+    assert torch.equal(own_grad, grad[block])
+    assert torch.equal(own_grad_state, grad_state[:, states])
 
 
 def test_gradients_are_the_same_bits_without_those_of_the_inputs() -> None:

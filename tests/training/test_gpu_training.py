@@ -85,7 +85,8 @@ def test_it_learns_what_the_cpu_learns(kind: str, neuron: dict[str, str]) -> Non
         assert ours.status is theirs.status is Status.OK
         assert np.allclose(ours.curve, theirs.curve, rtol=1e-4)
         mine, other = load_state(ours.state), load_state(theirs.state)
-        assert mine.keys() == other.keys() and mine["step"] == other["step"] == 4
+        assert mine.keys() == other.keys()
+        assert mine["step"] == other["step"] == 4
         for name in ("weights", "best_weights", "first", "second"):
             assert np.allclose(mine[name], other[name], rtol=1e-3, atol=1e-5), name
 
@@ -97,7 +98,8 @@ def test_a_training_moves_between_cpu_and_device() -> None:
     moved = train(
         task, replace(_job(candidates), states=tuple(o.state for o in first)), make=ON_GPU
     ).outcomes[0]
-    assert moved.curve[0] == whole.curve[0] and np.allclose(moved.curve, whole.curve, rtol=1e-4)
+    assert moved.curve[0] == whole.curve[0]
+    assert np.allclose(moved.curve, whole.curve, rtol=1e-4)
 
 
 def test_a_candidate_that_diverges_leaves_and_its_mates_do_not_notice() -> None:
@@ -106,7 +108,8 @@ def test_a_candidate_that_diverges_leaves_and_its_mates_do_not_notice() -> None:
     together = train(task, _job([candidates[0], sick]), make=ON_GPU).outcomes
     alone = train(task, _job(candidates[:1]), make=ON_GPU).outcomes[0]
     assert [o.status for o in together] == [Status.OK, Status.DIVERGED]
-    assert together[0].curve == alone.curve and "stopped being finite" in together[1].message
+    assert together[0].curve == alone.curve
+    assert "stopped being finite" in together[1].message
 
 
 def test_adam_equals_the_one_on_the_cpu() -> None:
@@ -195,7 +198,8 @@ def test_packs_are_as_large_as_free_memory_allows(monkeypatch: pytest.MonkeyPatc
         return default_pack_size(config, Resources(**given))
 
     monkeypatch.setattr(devices, "why_no_gpu", lambda: None)
-    assert size(70) == 256 and size(0.001) == 1
+    assert size(70) == 256
+    assert size(0.001) == 1
     little = size(0.5)
     assert (
         size(0.25) == size(0.5, gpus=0.5) == pytest.approx(little / 2, abs=1) and 8 < little < 256
@@ -219,4 +223,5 @@ def test_packs_are_as_large_as_free_memory_allows(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(devices, "has_gpu_kernel", lambda kind: False)
     assert size(70) == config.pack_size
     monkeypatch.setattr(devices, "why_no_gpu", lambda: "torch sees no GPU here")
-    assert size(0, address="auto", device="cuda") == 256 and size(0) == config.pack_size
+    assert size(0, address="auto", device="cuda") == 256
+    assert size(0) == config.pack_size

@@ -78,10 +78,9 @@ class GpuPack:
     def predict_checked(
         self, x: np.ndarray, elapsed: np.ndarray, every_step: bool
     ) -> tuple[torch.Tensor, np.ndarray]:
-        """Outputs (candidates, B, T or 1, O) on the device, and whether each candidate kept to what
-        its equation allows."""
-        moved = (torch.from_numpy(array).to(self.device) for array in (x, elapsed))
-        y, kept = self._trainer.predict(*moved, every_step)
+        """See `pack.PackLike`; the outputs stay on the device."""
+        there = torch.from_numpy(x).to(self.device), torch.from_numpy(elapsed).to(self.device)
+        y, kept = self._trainer.predict(*there, every_step)
         if not may_leave_its_range(self.layout.kind):
             return y, np.ones(len(self.candidates), bool)
         least, greatest = (extreme.cpu().numpy() for extreme in gpu.extremes(self.layout, kept))
@@ -135,5 +134,6 @@ class GpuPack:
         needed = gpu.bytes_needed(self.layout, time_steps, EVALUATION_BATCH)
         if needed > free:
             raise MemoryError(
-                f"{len(self.candidates)} candidates need about {needed / 2**30:.1f} GiB on the GPU, {free / 2**30:.1f} are free"
+                f"{len(self.candidates)} candidates need about {needed / 2**30:.1f} GiB on the GPU, "
+                f"{free / 2**30:.1f} are free"
             )

@@ -26,14 +26,17 @@ LARGEST_GRADIENT_NORM = 1.0
 # Sequences at once where nothing is trained.
 EVALUATION_BATCH = 512
 
-# (P, B, T or 1, O) predictions -> (P,) losses, one a candidate
+# (P, B, T or 1, O) predictions -> (P,) losses
 Loss = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What trains, of a whole pack: raw, first, second: (parameters,) float32, stored parameters
-    and both moments of Adam; steps: (candidates,) int64."""
+    """What trains, of a whole pack.
+
+    raw, first, second: (parameters,) float32, stored parameters and both moments of Adam. steps:
+    (candidates,) int64, optimiser steps done.
+    """
 
     raw: np.ndarray
     first: np.ndarray
@@ -47,8 +50,11 @@ class Numbers:
         candidates: Sequence[Candidate],
         states: Sequence[Mapping[str, np.ndarray] | None],
     ) -> "Numbers":
-        """From these states, or where there is none from the candidate's seed. Raises ValueError
-        for a state that is not the candidate's."""
+        """From these states, or where there is none from the candidate's seed.
+
+        Raises:
+            ValueError: A state is not its candidate's.
+        """
         raw, first, second = (np.zeros(layout.parameters, np.float32) for _ in range(3))
         steps = np.zeros(len(candidates), np.int64)
         for p, (candidate, block) in enumerate(zip(candidates, layout.blocks, strict=True)):
@@ -58,8 +64,9 @@ class Numbers:
                 continue
             if len(state["weights"]) != block.stop - block.start:
                 raise ValueError(
-                    f"candidate {candidate.candidate_id} has {block.stop - block.start} parameters but its state has "
-                    f"{len(state['weights'])}; give the state that this candidate's training returned, or None"
+                    f"candidate {candidate.candidate_id} has {block.stop - block.start} parameters "
+                    f"but its state has {len(state['weights'])}; give the state that this "
+                    "candidate's training returned, or None"
                 )
             raw[block], first[block], second[block] = (
                 state["weights"],
@@ -70,7 +77,7 @@ class Numbers:
         return cls(raw, first, second, steps)
 
     def state(self, layout: PackLayout, p: int) -> dict[str, np.ndarray]:
-        """A copy of what candidate p's training has come to."""
+        """A copy of candidate p's part: stored weights, both moments of Adam, its step count."""
         block = layout.blocks[p]
         return {
             "weights": self.raw[block].copy(),
@@ -140,10 +147,16 @@ class PackLike(Protocol):
 
 
 class Pack:
-    """candidates: at least one. features: F of the shared input; outputs: O of every readout.
+    """Candidates of one kind, at least one, that train side by side on the CPU.
 
-    states: what `state(p)` returned for a candidate earlier, or None to start it afresh from its
-    seed. Raises ValueError for a state that is not this candidate's.
+    Args:
+        features: F of the shared input.
+        outputs: O of every readout.
+        states: what `state(p)` returned for a candidate earlier, or None to start it afresh from
+            its seed.
+
+    Raises:
+        ValueError: A state is not its candidate's, or the kinds of the candidates differ.
     """
 
     def __init__(
@@ -168,21 +181,21 @@ class Pack:
 
     @property
     def effective(self) -> np.ndarray:
-        """(layout.parameters,) float32: the parameters as the dynamics sees them, positive where
-        they must be."""
+        """(layout.parameters,) float32, as the dynamics sees them: positive where they must be."""
         return self._effective
 
     def predict(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> np.ndarray:
-        """Outputs (candidates, B, T or 1, O). x: (B, T, F) float32; elapsed: (B, T) float32, 0
-        where a sample has ended."""
+        """Outputs (candidates, B, T or 1, O); see `predict_checked`."""
         return self.predict_checked(x, elapsed, every_step)[0]
 
     def predict_checked(
         self, x: np.ndarray, elapsed: np.ndarray, every_step: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`predict`, and whether each candidate kept to what its equation allows (candidates,): an
-        explicit solver with steps that are too long leaves the admissible range, finite as its
-        numbers may still be."""
+        """See `PackLike`.
+
+        An explicit solver with steps that are too long leaves the range that its equation allows,
+        finite as its numbers may still be.
+        """
         y, _, kept = cpu.forward(
             self.layout, self._effective, x, elapsed, self._rest(x), every_step
         )
@@ -209,8 +222,8 @@ class Pack:
             False,
         )
         grad[self.layout.pinned] = 0.0
-        losses = losses.detach().numpy()
-        self.alive &= np.isfinite(losses)
+        before = losses.detach().numpy()
+        self.alive &= np.isfinite(before)
         adam.adam_step(
             self._starts,
             self._numbers.raw,
@@ -224,7 +237,7 @@ class Pack:
             self._numbers.steps,
             self.alive,
         )
-        return losses
+        return before
 
     def steps_on(
         self,
@@ -246,8 +259,7 @@ class Pack:
         return self._numbers.raw[self.layout.blocks[p]].copy()
 
     def state(self, p: int) -> dict[str, np.ndarray]:
-        """A copy of candidate p's training state: stored weights, both moments of Adam, its step
-        count."""
+        """A copy of candidate p's training state; see `Numbers.state`."""
         return self._numbers.state(self.layout, p)
 
     def _rest(self, x: np.ndarray) -> np.ndarray:
@@ -255,22 +267,25 @@ class Pack:
 
 
 def may_leave_its_range(kind: Kind) -> bool:
-    """Whether a solver of this kind can, with steps that are too long, leave what the equation
-    allows."""
+    """Whether this kind's solver, with steps too long, can leave what the equation allows."""
     return NEURONS[kind.neuron].bounds is not None and kind.solver in TABLEAUX
 
 
 def kept_to_range(
     layout: PackLayout, effective: np.ndarray, least: np.ndarray, greatest: np.ndarray
 ) -> np.ndarray:
-    """Which candidates did not, (candidates,) bool. effective: (parameters,); least, greatest:
-    (states,), what was visited."""
+    """Which candidates stayed within what their equation allows, (candidates,) bool.
+
+    Args:
+        effective: (parameters,) float32.
+        least, greatest: (states,) float32, what each entry of the state has visited.
+    """
     dynamics, stable = NEURONS[layout.kind.neuron], np.ones(layout.size, bool)
     for p, (states, made) in enumerate(zip(layout.states, layout.connections, strict=True)):
-        own = {name: effective[at] for name, at in layout.slices[p].items()}
+        numbers = {name: effective[at] for name, at in layout.slices[p].items()}
         neurons = slice(states.start, states.start + made.neurons)
         stable[p] = within_bounds(
-            dynamics, layout.kind.memory, made, own, least[neurons], greatest[neurons]
+            dynamics, layout.kind.memory, made, numbers, least[neurons], greatest[neurons]
         )
     return stable
 
@@ -279,16 +294,14 @@ def layout_of(candidates: Sequence[Candidate], features: int, outputs: int) -> P
     """The layout of candidates of one kind. Raises ValueError where their kinds differ."""
     kinds = {kind_of(candidate) for candidate in candidates}
     if len(kinds) > 1:
-        raise ValueError(
-            f"a pack holds candidates of one kind; got {', '.join('/'.join(kind) for kind in sorted(kinds))}"
-        )
+        got = ", ".join("/".join(kind) for kind in sorted(kinds))
+        raise ValueError(f"a pack holds candidates of one kind; got {got}")
     wirings, steps = tuple(c.wiring for c in candidates), tuple(c.steps for c in candidates)
     return PackLayout(wirings, steps, features, outputs, *kinds)
 
 
 def initial_weights(layout: PackLayout, p: int, seed: int) -> np.ndarray:
-    """Stored parameters of candidate p before training, flat: a function of the candidate and the
-    shapes alone."""
+    """Stored parameters of candidate p before training, flat, from its shapes and seed alone."""
     positive = NEURONS[layout.kind.neuron].positive
     parts = []
     for name, value in initial_parameters(

@@ -141,12 +141,8 @@ def _gates_back(share, states, grad_states, remembered, passes):
         at_write = scratch_at(_piece(remembered, share, "write"), i, lanes)
         at_keep = scratch_at(_piece(remembered, share, "keep"), i, lanes)
         at_show = scratch_at(_piece(remembered, share, "show"), i, lanes)
-        value, write, keep, show = (
-            tl.load(at_value),
-            tl.load(at_write),
-            tl.load(at_keep),
-            tl.load(at_show),
-        )
+        value, write = tl.load(at_value), tl.load(at_write)
+        keep, show = tl.load(at_keep), tl.load(at_show)
         squashed = tl.load(scratch_at(_piece(remembered, share, "squashed"), i, lanes))
         grad_shown = tl.load(scratch_at(_piece(remembered, share, "grad_shown"), i, lanes))
         grad_new = tl.load(scratch_at(grad_states, neurons + i, lanes))
