@@ -137,7 +137,8 @@ def test_on_a_phone_the_first_column_leaves_room_for_others(
 ) -> None:
     tab.open(addresses[page], 390)
     widths = tab.value(
-        "[...document.querySelectorAll('.scroll')].filter(box => box.clientWidth && box.querySelector('td'))"
+        "[...document.querySelectorAll('.scroll')].filter(box => box.clientWidth && "
+        "box.querySelector('td'))"
         ".map(box => box.querySelector('td').offsetWidth / box.clientWidth)"
     )
     assert max(widths) < 0.6

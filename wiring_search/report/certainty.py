@@ -53,14 +53,20 @@ def _others(found: Winners | None) -> str:
 def _again(metric: str, own: "pandas.Series") -> str:
     now = f"{value_of(metric, own['valid']):.4g}{_interval(own['valid_se'])}"
     before = f"in the search it was {value_of(metric, own['searched']):.4g}"
-    return f"Retrained {own['trained']} times with fresh seeds, its {metric} on validation is {now}; {before}."
+    return (
+        f"Retrained {own['trained']} times with fresh seeds, its {metric} on validation is {now}; "
+        f"{before}."
+    )
 
 
 def _tested(metric: str, own: "pandas.Series") -> str:
     if not own["tested"]:
         return "The test split has not been opened for this wiring."
     shown = f"{value_of(metric, own['test']):.4g}{_interval(own['test_se'])}"
-    return f"On the test split, opened once for these {own['tested']} networks, its {metric} is {shown}."
+    return (
+        f"On the test split, opened once for these {own['tested']} networks, its {metric} is "
+        f"{shown}."
+    )
 
 
 def _interval(se: float) -> str:
@@ -101,11 +107,15 @@ def _split(facts: dict[str, Any], row: "pandas.Series") -> str:
     if facts["metric"] != "accuracy" or facts.get("every_step", True) or not count:
         return ""
     se = standard_error_of_share(float(row["accuracy"]), count)
-    return f"The validation split has {count:,} sequences; its size alone gives the accuracy a standard error of {se:.2g}."
+    return (
+        f"The validation split has {count:,} sequences; its size alone gives the accuracy a "
+        f"standard error of {se:.2g}."
+    )
 
 
 def _choice(judged: int) -> str:
     return (
-        f"Selection bias: it was chosen from {judged:,} candidates on the same split, so its score is optimistic; "
+        f"Selection bias: it was chosen from {judged:,} candidates on the same split, so its "
+        "score is optimistic; "
         "`wiring-search retrain OUT` measures by how much."
     )

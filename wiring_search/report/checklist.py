@@ -80,19 +80,23 @@ def _space(known: Known) -> Finding:
     space = known.config.space
     return (
         "yes",
-        f"The store holds the whole space: {len(space['dimensions'])} dimensions, {len(space.get('constraints', ()))} constraints.",
+        f"The store holds the whole space: {len(space['dimensions'])} dimensions, "
+        f"{len(space.get('constraints', ()))} constraints.",
     )
 
 
 def _final_settings(known: Known) -> Finding:
     c = known.config
-    training = f"{c.epochs} epochs, minibatches of {c.batch_size}; the learning rate of each candidate is in the table"
+    training = (
+        f"{c.epochs} epochs, minibatches of {c.batch_size}; the learning rate of each candidate "
+        "is in the table"
+    )
     if known.seeds:
         return "yes", f"Winners were retrained with {_count(known.seeds, 'seed')} each: {training}."
     return (
         "partly",
-        f"Settings and seed {c.seed} of the search are recorded ({training}), but no winner was retrained: "
-        + _run("retrain"),
+        f"Settings and seed {c.seed} of the search are recorded ({training}), but no winner was "
+        "retrained: " + _run("retrain"),
     )
 
 
@@ -104,7 +108,8 @@ def _method_settings(known: Known) -> Finding:
     order = "results in order of arrival" if c.asynchronous else "results in order"
     return (
         "yes",
-        f"Sampler {c.sampler}, {pruning}, packs of {c.pack_size}, {c.ahead} ahead, {order}, seed {c.seed}.",
+        f"Sampler {c.sampler}, {pruning}, packs of {c.pack_size}, {c.ahead} ahead, {order}, seed "
+        f"{c.seed}.",
     )
 
 
@@ -116,7 +121,8 @@ def _same_benchmark(known: Known) -> Finding:
         return "no", f"The random search has other settings: {', '.join(other)}."
     return (
         "yes",
-        "The random search has the same task, splits, space, training and scores; only the sampler differs.",
+        "The random search has the same task, splits, space, training and scores; only the "
+        "sampler differs.",
     )
 
 
@@ -132,7 +138,8 @@ def _confounders(known: Known) -> Finding:
         return "partly", f"Versions are equal; not recorded: {' and '.join(missing)}."
     return (
         "yes",
-        f"Versions, commit, and machine ({known.versions['processor']}, {known.versions['cores']} cores) are equal.",
+        f"Versions, commit, and machine ({known.versions['processor']}, {known.versions['cores']} "
+        "cores) are equal.",
     )
 
 
@@ -140,7 +147,8 @@ def _ablations(known: Known) -> Finding:
     if known.controls:
         return (
             "partly",
-            f"{_count(known.controls, 'null wiring')} trained for comparison with the winners; no part of the search was ablated.",
+            f"{_count(known.controls, 'null wiring')} trained for comparison with the winners; no "
+            "part of the search was ablated.",
         )
     return "no", "No null wirings were trained: " + _run("retrain")
 
@@ -156,7 +164,8 @@ def _same_protocol(known: Known) -> Finding:
         return "no", f"The random search has other settings: {', '.join(other)}."
     return (
         "yes",
-        f"{' and '.join(what).capitalize()}: same splits, same epochs, each at its best epoch on the validation split.",
+        f"{' and '.join(what).capitalize()}: same splits, same epochs, each at its best epoch on "
+        "the validation split.",
     )
 
 
@@ -189,7 +198,8 @@ def _runs(known: Known) -> Finding:
     if known.seeds:
         return (
             "partly",
-            f"{search}; winners were retrained with {_count(known.seeds, 'recorded seed')} each; {more}",
+            f"{search}; winners were retrained with {_count(known.seeds, 'recorded seed')} each; "
+            f"{more}",
         )
     if known.config.repeats > 1:
         return (
@@ -211,7 +221,10 @@ def _tuning(known: Known) -> Finding:
 
 
 def _end_to_end(known: Known) -> Finding:
-    spent = f"{known.seconds / 3600:.3g} worker-hours, {known.wall_seconds / 3600:.3g} hours of wall time"
+    spent = (
+        f"{known.seconds / 3600:.3g} worker-hours, {known.wall_seconds / 3600:.3g} hours of wall "
+        "time"
+    )
     if not known.judged:
         return "no", "No candidate has finished yet."
     if not known.ended:
@@ -239,7 +252,7 @@ def _nothing_compared() -> Finding:
 
 
 def _other_settings(known: Known) -> list[str]:
-    """Settings in which random search differs, besides the sampler and what belongs to it, and the number of candidates."""
+    """Settings in which random search differs, the sampler and the number of candidates apart."""
     assert known.random is not None
     alike = {"sampler": "random", "inherit": False, "trials": 1, "space_name": ""}
     one, other = (

@@ -338,7 +338,10 @@ def _settings(store: Store) -> dict[str, str]:
         "training": f"{config.epochs} epochs, minibatches of {config.batch_size}",
         "repeats": str(config.repeats),
         "pruning": pruning,
-        "packs": f"{config.pack_size} candidates each, {config.ahead} ahead{', asynchronous' if config.asynchronous else ''}",
+        "packs": (
+            f"{config.pack_size} candidates each, {config.ahead} "
+            f"ahead{', asynchronous' if config.asynchronous else ''}"
+        ),
         "scores": ", ".join(config.scores) or "error and size only",
         "seed": str(config.seed),
         "started": store.created,

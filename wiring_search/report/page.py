@@ -21,8 +21,8 @@ def page(title: str, data: dict[str, Any], template: str, **texts: str) -> str:
     Args:
         title: plain text.
         data: plain data, its numbers finite.
-        template: a file of `web/`. Its style sheets and modules are put in place, each module after those that it imports;
-            `<!--TITLE-->` and `<!--DATA-->` stand where those go.
+        template: a file of `web/`. Its style sheets and modules are put in place, each module
+            after those that it imports; `<!--TITLE-->` and `<!--DATA-->` stand where those go.
         texts: further marks, in capitals, and the plain text that goes there.
     """
     parts = {"TITLE": html.escape(title), "DATA": as_json(data)}

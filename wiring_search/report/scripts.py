@@ -23,8 +23,9 @@ def linked(name: str, present: set[str]) -> list[str]:
         present: modules that the page has already; this one and its imports are added.
 
     Raises:
-        ValueError: a module imports or exports in another form than `import {a, b} from "./file.js"`,
-            `import * as File from "./file.js"` and `export {a, b}`.
+        ValueError: a module imports or exports in another form than
+            `import {a, b} from "./file.js"`, `import * as File from "./file.js"` and
+            `export {a, b}`.
     """
     if name in present:
         return []

@@ -1,10 +1,10 @@
-"""The report over a study that may be running: a small server of one page, which asks for news and
-draws them.
+"""A small server of the report, for a study that may be running. The page asks for news and draws
+them.
 
-Three paths can be read and nothing can be written: the page, its data, and its state (a few
-numbers, asked for every two seconds). No file of the folder is given out. It listens on this
-machine alone unless told otherwise, and answers only to its own name, so that no other site's
-script can read it through a name of its own that points here (DNS rebinding).
+It answers three paths and writes nothing: the page, its data, and its state (a few numbers, asked
+for every two seconds). It serves no file of the folder. By default it listens on this machine
+alone. It answers only to its own name, so that no script of another site can read it through a
+name that points here (DNS rebinding).
 """
 
 import ipaddress
@@ -27,8 +27,10 @@ from wiring_search.store import Store, exists
 _REST = 4.0
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+        "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -165,7 +167,8 @@ def server(
         return Server((host, port), Handler)
     except (OSError, OverflowError) as fault:
         raise ValueError(
-            f"cannot listen on port {port} of {host} ({fault}); give another one with --port (0: any that is free), or --host"
+            f"cannot listen on port {port} of {host} ({fault}); give another one with --port (0: "
+            "any that is free), or --host"
         ) from None
 
 

@@ -79,7 +79,10 @@ def luck(found: Winners) -> str:
     """The selection bias of the search, in a sentence."""
     if not found.luck.n:
         return ""
-    return f"Selection bias: with fresh seeds, validation errors are {_change(found.luck, 'in the search')}."
+    return (
+        "Selection bias: with fresh seeds, validation errors are "
+        f"{_change(found.luck, 'in the search')}."
+    )
 
 
 def _shift(shift: Mean) -> str:
@@ -106,8 +109,10 @@ def _gap(found: Winners) -> str:
     if found.fronts is None:
         return ""
     return (
-        "Chosen by validation, the winners' front on the test split lies between an optimistic and a pessimistic front. "
-        f"The gap between their hypervolumes is {100 * found.fronts.gap:.1f} % of the hypervolume on validation."
+        "Chosen by validation, the winners' front on the test split lies between an optimistic "
+        "and a pessimistic front. "
+        f"The gap between their hypervolumes is {100 * found.fronts.gap:.1f} % of the hypervolume "
+        "on validation."
     )
 
 

@@ -110,7 +110,8 @@ def _axes(ax: "Axes | None", size: tuple[float, float], count: int, labels: int)
 
     if count > len(_COLOURS):
         raise ValueError(
-            f"{count} candidates; draw at most {len(_COLOURS)} at once, or their colours cannot be told apart"
+            f"{count} candidates; draw at most {len(_COLOURS)} at once, or their colours cannot "
+            "be told apart"
         )
     if count != labels:
         raise ValueError(f"{count} candidates but {labels} labels; give one to each")

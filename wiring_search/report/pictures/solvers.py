@@ -49,7 +49,10 @@ def sentences(rows: "Sequence[Alternative]", metric: str) -> str:
     said = f"Trained with {named(own)}: {metric} {own.metric:.4g}."
     if good:
         best = min(good, key=lambda row: (row.function_evaluations, row.error))
-        said += f" The cheapest stable solver within {within}: {named(best)}, {metric} {best.metric:.4g}."
+        said += (
+            f" The cheapest stable solver within {within}: {named(best)}, {metric} "
+            f"{best.metric:.4g}."
+        )
     else:
         said += f" No cheaper stable solver comes within {within}."
     said += f" The differential equation itself, solved finely: {metric} {fine.metric:.4g}"
