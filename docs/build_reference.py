@@ -54,7 +54,7 @@ MODULES = {
         "analysis.importance",
         "analysis.correlations",
         "analysis.factors",
-        "run.screen",
+        "run.commands.screen",
     ],
     "Winners": [
         "wirings.null_controls",

@@ -15,7 +15,7 @@ from wiring_search import run as examine
 from wiring_search import tasks
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.run import ONE_PROCESS, search, study_config
-from wiring_search.run import retrain as retrained
+from wiring_search.run.commands import retrain as retrained
 from wiring_search.scores.trained_packs import trained_pack
 from wiring_search.store import Store
 from wiring_search.tasks import Task

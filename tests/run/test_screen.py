@@ -10,7 +10,7 @@ from scipy import stats
 from tests.support.studies import tiny_task
 from wiring_search import search_spaces
 from wiring_search.run import ONE_PROCESS, Resources, Run, screen, search, study_config
-from wiring_search.run.screen import merit, rank_sample, screen_pack
+from wiring_search.run.commands.screen import merit, rank_sample, screen_pack
 from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
 from wiring_search.search_spaces.sample import sampled
@@ -140,6 +140,6 @@ def test_screening_beside_a_study_says_what_the_proxies_foretold(tmp_path) -> No
     )
     with pytest.raises(ValueError, match="holds a study of another space"):
         screen(study_config("digits", "default"), tmp_path, 5, ONE_PROCESS)
-    with pytest.raises(ValueError, match="samples is 0; give 1 or more"):
+    with pytest.raises(ValueError, match="candidates is 0; give 1 or more"):
         screen(config, tmp_path, 0, ONE_PROCESS)
     assert Run(tmp_path).score_share() > 0

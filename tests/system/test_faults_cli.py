@@ -146,7 +146,7 @@ def test_sigterm_writes_down_packs_under_way(
     [
         ("wiring_search.tasks.load", "Nothing had been begun."),
         (
-            "wiring_search.run.search.training_pool",
+            "wiring_search.run.commands.search.training_pool",
             "What is done is kept; go on with:  wiring-search resume {folder}",
         ),
     ],

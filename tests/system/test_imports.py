@@ -155,6 +155,7 @@ def test_rooms_without_a_library(library: str, rooms: set[str]) -> None:
     [
         ("wiring_search", ("torch", "ray", "numpy", "optuna", "pandas")),
         ("wiring_search.cli", ("torch", "ray", "optuna", "pandas", "matplotlib")),
+        ("wiring_search.run", ("torch", "ray", "optuna", "pandas", "matplotlib", "scipy")),
         ("wiring_search.wirings.topologies", ("torch", "ray", "optuna", "pandas")),
         ("wiring_search.tasks", ("torch", "ray", "optuna")),
         ("wiring_search.search.study", ("torch", "ray")),

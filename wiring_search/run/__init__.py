@@ -10,34 +10,24 @@ together.
 The command line is a thin layer over this.
 """
 
-from wiring_search.run.baselines import (
+from wiring_search.run.commands.baselines import (
     BaselineDone,
     BaselineEpoch,
     BaselineWatcher,
     train_baselines,
 )
-from wiring_search.run.cost import costs
-from wiring_search.run.dynamics import DYNAMICS_PICTURE, DYNAMICS_TABLE, dynamics
-from wiring_search.run.factors import (
+from wiring_search.run.commands.cost import costs
+from wiring_search.run.commands.dynamics import DYNAMICS_PICTURE, DYNAMICS_TABLE, dynamics
+from wiring_search.run.commands.matters import (
     CORRELATIONS_TABLE,
     IMPORTANCE_TABLE,
     STRUCTURE_TABLE,
     matters,
     pictures_of,
 )
-from wiring_search.run.folder import Run, player
-from wiring_search.run.memory import MEMORY_PICTURE, MEMORY_TABLE, memory
-from wiring_search.run.pools import (
-    ALL_CORES,
-    ONE_PROCESS,
-    Resources,
-    decided,
-    default_pack_size,
-    make_pool,
-    training_pool,
-)
-from wiring_search.run.repeat import Design, Repeats, design, repeat
-from wiring_search.run.retrain import (
+from wiring_search.run.commands.memory import MEMORY_PICTURE, MEMORY_TABLE, memory
+from wiring_search.run.commands.repeat import Design, Repeats, design, repeat
+from wiring_search.run.commands.retrain import (
     CONTROLS_TABLE,
     WINNERS_PICTURE,
     WINNERS_TABLE,
@@ -47,10 +37,26 @@ from wiring_search.run.retrain import (
     retrain,
     winners,
 )
-from wiring_search.run.robustness import ROBUSTNESS_PICTURE, ROBUSTNESS_TABLE, robustness
-from wiring_search.run.screen import Screened, screen
-from wiring_search.run.search import UNLIMITED, resume, search, search_randomly, study_config
-from wiring_search.run.solvers import SolverComparison, solvers
+from wiring_search.run.commands.robustness import ROBUSTNESS_PICTURE, ROBUSTNESS_TABLE, robustness
+from wiring_search.run.commands.screen import Screened, screen
+from wiring_search.run.commands.search import (
+    UNLIMITED,
+    resume,
+    search,
+    search_randomly,
+    study_config,
+)
+from wiring_search.run.commands.solvers import SolverComparison, solvers
+from wiring_search.run.folder import Run, player
+from wiring_search.run.pools import (
+    ALL_CORES,
+    ONE_PROCESS,
+    Resources,
+    decided,
+    default_pack_size,
+    make_pool,
+    training_pool,
+)
 
 __all__ = [
     "ALL_CORES",

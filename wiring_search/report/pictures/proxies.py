@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def draw_proxies(table: "pandas.DataFrame") -> "Figure":
-    """The rank correlations of `wiring_search.run.screen.trust` as intervals, one panel per trained
+    """The rank correlations of `wiring_search.run.commands.screen.trust` as intervals, one panel per trained
     score; grey where an interval contains 0."""
     import matplotlib
 

@@ -9,13 +9,13 @@ import numpy as np
 
 from wiring_search import tasks
 from wiring_search.run.trials import original_of, trained_trials
-from wiring_search.scores.gradient import GradientFlow
 from wiring_search.store import Store, Trial
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+    from wiring_search.scores.gradient import GradientFlow
     from wiring_search.training.pack import Pack
 
 DYNAMICS_TABLE, DYNAMICS_PICTURE = "dynamics.csv", "dynamics.png"
@@ -59,7 +59,7 @@ def dynamics(out: str | Path, trials: Sequence[int] = ()) -> "pandas.DataFrame":
 class _Seen(NamedTuple):
     label: str
     path: np.ndarray
-    flow: GradientFlow
+    flow: "GradientFlow"
     time_constants: np.ndarray
 
 
@@ -97,7 +97,9 @@ def _draw_dynamics(fresh: list[_Seen], trained: list[_Seen]) -> "Figure":
     return figure
 
 
-def _joined(seen: list[_Seen]) -> GradientFlow:
+def _joined(seen: list[_Seen]) -> "GradientFlow":
+    from wiring_search.scores.gradient import GradientFlow
+
     flows = [one.flow for one in seen]
     norms, slopes = (np.concatenate([flow[part] for flow in flows]) for part in (0, 1))
     return GradientFlow(

@@ -1,13 +1,13 @@
-"""The screen command: thousands of random wirings ranked without training.
+"""The work of `screen`: rank thousands of random wirings without training.
 
-A large uniform sample of a space is ranked by proxies (`wiring_search.scores.proxies`): `merit` is
-the mean of a candidate's percentiles in the sample, of more expressivity, more kernel rank, and a
-gradient slope closer to 0.
+Proxies (`wiring_search.scores.proxies`) rank a large uniform sample of a space. `merit` is the mean
+of a candidate's percentiles in the sample: more expressivity, more kernel rank, a gradient slope
+closer to 0.
 
-Whether a proxy foretells what training finds differs from task to task. `trust` measures it on the
+How well a proxy predicts trained scores differs from task to task. `trust` measures it on the
 trained candidates of a study: Spearman's rank correlation of each proxy with each score, and its
 95 % confidence interval (`wiring_search.analysis.correlations`). A proxy whose interval contains 0
-is of no use there.
+predicts nothing there.
 """
 
 import math
@@ -24,14 +24,12 @@ from wiring_search import search_spaces, tasks
 from wiring_search.analysis.correlations import rank_correlation
 from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, make_pool
 from wiring_search.scores.catalogue import OBJECTIVES
-from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.search_spaces import Space
 from wiring_search.search_spaces.sample import GIVE_UP_AFTER, Point, sampled
 from wiring_search.store import Store, exists
 from wiring_search.store.config import StudyConfig
 from wiring_search.store.extension import extended
 from wiring_search.tasks import Task
-from wiring_search.training.pack import layout_of
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Rung, Status, no_beat
 from wiring_search.workers.pool import Pool, jobs_wanted
@@ -63,7 +61,7 @@ class Screened:
 def screen(
     config: StudyConfig,
     out: str | Path,
-    samples: int,
+    candidates: int,
     resources: Resources = ALL_CORES,
     on_progress: Progress = lambda done, count: None,
 ) -> Screened:
@@ -75,7 +73,7 @@ def screen(
     Args:
         config: Names the task, the space and the seed.
         out: The run folder.
-        samples: How many different candidates to draw, 1 or more.
+        candidates: How many different candidates to draw, 1 or more.
         resources: As for `search`.
         on_progress: Called with (done, count) after each pack.
 
@@ -86,8 +84,8 @@ def screen(
     from wiring_search.report.pictures.proxies import draw_proxies
     from wiring_search.scores.trajectory import REFERENCE
 
-    if samples < 1:
-        raise ValueError(f"samples is {samples}; give 1 or more")
+    if candidates < 1:
+        raise ValueError(f"candidates is {candidates}; give 1 or more")
     folder = Path(out)
     if exists(folder):
         _refuse_another_subject(folder, config)
@@ -101,7 +99,7 @@ def screen(
         lambda *kernel: None,
     )
     try:
-        table = rank_sample(space, samples, config.seed, pool, on_progress)
+        table = rank_sample(space, candidates, config.seed, pool, on_progress)
     finally:
         pool.close()
     folder.mkdir(parents=True, exist_ok=True)
@@ -133,14 +131,16 @@ def _refuse_another_subject(folder: Path, config: StudyConfig) -> None:
     for name in ("task", "task_options", "space"):
         if getattr(old, name) != getattr(config, name):
             raise ValueError(
-                f"{folder} holds a study of another {name.replace('_', ' ')}; leave task and space out to screen for that study, or "
-                "choose another folder with --out"
+                f"{folder} holds a study of another {name.replace('_', ' ')}; leave out --task and "
+                "--space to screen for that study, or choose another folder with --out"
             )
 
 
 def screen_pack(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
-    """The job's candidates with their proxies as scores; nothing is trained, so there is no
-    error."""
+    """Score a job's candidates by their proxies. Nothing is trained, so there is no error."""
+    from wiring_search.scores.proxies import proxies
+    from wiring_search.training.pack import layout_of
+
     found = proxies(job.candidates, task.features, job.data_seed)
     outcomes = []
     for p, candidate in enumerate(job.candidates):
@@ -155,24 +155,30 @@ def screen_pack(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
 
 def rank_sample(
     space: Space,
-    samples: int,
+    candidates: int,
     seed: int,
     pool: Pool,
     on_progress: Progress = lambda done, count: None,
 ) -> "pandas.DataFrame":
-    """The sample, best `merit` first: sizes, PROXIES, merit, and the point that `Space.build` makes
-    the candidate of.
+    """Measure the proxies of a random sample.
 
     Args:
+        space: Where candidates are drawn from.
+        candidates: How many different candidates to draw.
+        seed: Of the sample and of initial weights.
         pool: Of `screen_pack`. It may have no worker yet.
         on_progress: Called with (done, count) after each pack.
 
+    Returns:
+        One row per candidate, best `merit` first: sizes, `scores.proxies.PROXIES`, merit, and the
+        point that `Space.build` makes the candidate from.
+
     Raises:
-        ValueError: Where the space has no feasible candidate.
+        ValueError: The space has no feasible candidate.
     """
     import pandas
 
-    drawn = sampled(space, samples, seed)
+    drawn = sampled(space, candidates, seed)
     waiting: dict[int, list[tuple[Point, Candidate]]] = {}
     rows: list[dict[str, Any]] = []
     number, ended = 0, False
@@ -195,10 +201,11 @@ def rank_sample(
             _row(*pair, outcome)
             for pair, outcome in zip(waiting.pop(result.number), result.outcomes, strict=True)
         ]
-        on_progress(len(rows), samples)
+        on_progress(len(rows), candidates)
     if not rows:
         raise ValueError(
-            f"the space has no feasible candidate among {GIVE_UP_AFTER} random points; widen its ranges or its constraints"
+            f"the space has no feasible candidate among {GIVE_UP_AFTER} random points; "
+            "widen its ranges or loosen its constraints"
         )
     table = pandas.DataFrame(rows)
     return table.assign(merit=merit(table)).sort_values(
@@ -207,7 +214,10 @@ def rank_sample(
 
 
 def merit(table: "pandas.DataFrame") -> "pandas.Series":
-    """(rows,) from 0 to 1; a proxy that is not finite counts as the worst."""
+    """The mean percentile of each row over the proxies, 0 to 1, shape (rows,). A proxy that is not
+    finite counts as the worst."""
+    from wiring_search.scores.proxies import PROXIES
+
     good = {
         **{name: table[name] for name in PROXIES},
         "gradient_slope": -table["gradient_slope"].abs(),
@@ -218,15 +228,26 @@ def merit(table: "pandas.DataFrame") -> "pandas.Series":
 def trust(
     candidates: list[Candidate], trained: dict[str, np.ndarray], features: int, seed: int
 ) -> "pandas.DataFrame":
-    """One row a proxy and trained score: rank correlation, its 95 % interval (low, high), and over
-    how many candidates.
+    """Correlate proxies with trained scores.
 
-    trained: scores by name, (candidates,) each. A gradient slope counts by its distance from 0. The
-    number of synapses stands among the proxies: one that does no better than counting is not worth
-    its time. Pairs that are not finite are left out; with fewer than four of them, or where one
-    side never changes, there is no correlation, NaN.
+    A gradient slope counts by its distance from 0. The number of synapses is one of the proxies: a
+    proxy that ranks no better than a count of synapses is not worth its time.
+
+    Args:
+        candidates: The trained candidates.
+        trained: Their scores by name, shape (candidates,) each.
+        features: Input columns of the task.
+        seed: Of the inputs that the proxies are measured on.
+
+    Returns:
+        One row per proxy and score: `correlation` (Spearman), its 95 % interval (`low`, `high`) and
+        the number of candidates `n`. Pairs that are not finite are left out. The correlation is NaN
+        with fewer than four pairs and where one side is constant.
     """
     import pandas
+
+    from wiring_search.scores.proxies import proxies
+    from wiring_search.training.pack import layout_of
 
     found = proxies(candidates, features, seed)
     found["|gradient_slope|"] = np.abs(found.pop("gradient_slope"))
@@ -247,6 +268,8 @@ def _correlation(values: np.ndarray, scores: np.ndarray) -> dict[str, float]:
 
 
 def _row(point: Point, candidate: Candidate, outcome: Outcome) -> dict[str, Any]:
+    from wiring_search.scores.proxies import PROXIES
+
     return {
         "candidate_id": candidate.candidate_id,
         "wiring_id": candidate.wiring.wiring_id,
