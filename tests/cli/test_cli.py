@@ -200,6 +200,10 @@ def test_other_settings_are_refused_with_what_differs(ended: Path) -> None:
         (["search", "--space", "defualt"], "did you mean 'default'"),
         (["search", "--task", "half-cheetah"], "--data DIR"),
         (["search", "--trials", "0"], "trials is 0"),
+        (
+            ["search", "--pruning", "one-epoch", "--minutes", "1"],
+            "pruning 'one-epoch' compares all candidates before it promotes any",
+        ),
         (["search", "--sampler", "cma"], "known: tpe, nsga2"),
         (
             ["search", "--pruning", "halve"],

@@ -33,6 +33,11 @@ def test_arithmetic() -> None:
     assert extrapolated(Cost(0.5, 0.2, 1.0), rungs, 1).seconds == pytest.approx(90 * each)
 
 
+def test_a_search_without_a_number_of_trials_has_no_estimate() -> None:
+    endless = studies.config(trials=None)
+    assert extrapolated(Cost(1.0, 0.0, 0.0), endless, 2).seconds == float("inf")
+
+
 def test_workers_that_find_no_work_are_paid_but_do_not_help() -> None:
     config = studies.config(trials=20, epochs=10, pack_size=10, ahead=8)
     two, many = (extrapolated(Cost(1.0, 0.0, 0.0), config, workers) for workers in (2, 50))

@@ -174,7 +174,7 @@ def test_time_left_before_anything_is_known_and_under_a_budget() -> None:
 
 
 def test_a_search_that_its_budget_ends_has_a_bar_of_time() -> None:
-    config, clock = made_up_events.halving(1_000_000), made_up_events.Clock()
+    config, clock = made_up_events.halving(None), made_up_events.Clock()
     monitor = Monitor(config, Budget(minutes=10), clock)
     for event in itertools.islice(made_up_events.events(made_up_events.halving(200)), 100):
         monitor.take(event)

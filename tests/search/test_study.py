@@ -14,7 +14,14 @@ import pytest
 from tests.support.studies import FACTS, config, fake_train, store, tiny_task
 from wiring_search.analysis.table import front
 from wiring_search.scores.evaluate import train_and_score
-from wiring_search.search.events import Exhausted, PackDone, PackStarted, ReferenceChosen, Stopped
+from wiring_search.search.events import (
+    Event,
+    Exhausted,
+    PackDone,
+    PackStarted,
+    ReferenceChosen,
+    Stopped,
+)
 from wiring_search.search.samplers.optuna_sampler import OptunaSampler
 from wiring_search.search.study import search
 from wiring_search.search_spaces import Choice, Space
@@ -383,6 +390,36 @@ def test_more_trials_than_before_are_gone_on_with(tmp_path: Path) -> None:
     assert kept.equals(before.sort_values(["trial", "rung"], ignore_index=True))
     assert (after["rung"] == 0).sum() == 70
     assert not after.duplicated(["trial", "rung"]).any()
+
+
+@pytest.mark.parametrize("trials", [None, 1_000_000])
+def test_a_study_without_a_number_of_trials_runs_until_it_is_stopped(
+    trials: int | None, tmp_path: Path
+) -> None:
+    """None is no number; 1,000,000 stood for it in stores of version 0.1."""
+    mine = store(tmp_path, trials=trials, sampler="random")
+    events: list[Event] = []
+    spent = lambda: "spent" if len(mine.packs()) > 12 else None  # noqa: E731
+    assert not search(mine.config, mine, Shuffled(), events.append, spent)
+    assert Stopped("spent") in events
+    reopened = Store.open(tmp_path)
+    assert reopened.config.trials == trials
+    trained = len(reopened.history())
+    with reopened.owned():
+        reopened.ask_for(60)
+    assert search(reopened.config, reopened, Shuffled())
+    assert trained < len(reopened.history()) == 60
+
+
+def test_a_study_without_a_number_of_trials_ends_with_its_space(tmp_path: Path) -> None:
+    mine, events = store(tmp_path, space=_few_points(), sampler="random", trials=None), []
+    assert search(mine.config, mine, Shuffled(), events.append)
+    assert isinstance(events[-1], Exhausted)
+
+
+def test_one_epoch_needs_a_number_of_trials() -> None:
+    with pytest.raises(ValueError, match="trials is None; give a number of trials"):
+        config(trials=None, pruning="one-epoch")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

@@ -31,7 +31,7 @@ class Clock:
         return self.now
 
 
-def halving(trials: int = 128, **given: object) -> StudyConfig:
+def halving(trials: int | None = 128, **given: object) -> StudyConfig:
     return studies.config(
         trials=trials, epochs=60, pack_size=8, ahead=4, pruning="halving", **given
     )

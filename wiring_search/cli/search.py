@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from wiring_search.search.events import Watcher
     from wiring_search.store.config import StudyConfig
 
-# Trials of a search that ends by its budget.
-_NO_END = 1_000_000
 # What a process that was ended by this signal would have returned, as shells count.
 _EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 
@@ -193,10 +191,6 @@ def search(
 
     if kind not in ("auto", "classification", "regression"):
         raise ValueError(f"--kind is {kind!r}; give auto, classification or regression")
-    if pruning == "one-epoch" and trials is None and (minutes or core_hours):
-        raise ValueError(
-            "--pruning one-epoch compares all candidates before any goes on; give their number by --trials"
-        )
     if protocol not in ("clean", "paper"):
         raise ValueError(f"--protocol is {protocol!r}; give clean or paper")
     options = TaskOptions(
@@ -207,7 +201,7 @@ def search(
         space,
         options,
         extension,
-        trials=trials if trials is not None else _NO_END if minutes or core_hours else 64,
+        trials=64 if trials is None and not (minutes or core_hours) else trials,
         sampler=sampler,
         objectives=names_in(objectives),
         epochs=epochs,

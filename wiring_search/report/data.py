@@ -334,7 +334,9 @@ def _settings(store: Store) -> dict[str, str]:
         "space": config.space_name or config.space["topology"] or "own",
         "sampler": config.sampler,
         "objectives": ", ".join(config.objectives),
-        "candidates": str(config.trials),
+        "candidates": "as many as its budget allowed"
+        if config.trials is None
+        else str(config.trials),
         "training": f"{config.epochs} epochs, minibatches of {config.batch_size}",
         "repeats": str(config.repeats),
         "pruning": pruning,

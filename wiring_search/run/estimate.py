@@ -65,6 +65,8 @@ def extrapolated(cost: Cost, config: StudyConfig, workers: int) -> Estimated:
     """Raises ValueError for less than one worker."""
     if workers < 1:
         raise ValueError(f"workers is {workers}; give 1 or more")
+    if config.trials is None:
+        return Estimated(math.inf, math.inf)
     *early, last = shares(config)
     each = (
         cost.epoch * config.repeats * expected_epochs(config)

@@ -113,7 +113,7 @@ class _Series:
         self._monitor.take(event)
         if not isinstance(event, PackDone) or event.restored or not event.outcomes:
             return
-        now, last = time.monotonic(), self._monitor.decided == self._monitor.config.trials
+        now, last = time.monotonic(), self._monitor.decided == self._monitor.config.limit
         if (
             last
             or self._monitor.results >= self._results * _GROWTH

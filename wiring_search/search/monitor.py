@@ -205,7 +205,7 @@ class Monitor:
 
     def work_to_do(self) -> float:
         """Epochs of one candidate that are still expected, those under way included."""
-        expected, still = float(self.config.trials), 0.0
+        expected, still = self.config.limit, 0.0
         for count, share in zip(self.rungs, self._shares[1:] + (0.0,), strict=True):
             expected = max(expected, count.trained + count.running)
             still += (expected - count.trained) * (count.rung.epochs - count.rung.start)
@@ -230,7 +230,7 @@ class Monitor:
         left = self.meter.left()
         if self.started and left < self._by_work():
             return self.meter.seconds / max(self.meter.seconds + left, 1e-9)
-        return self.decided / self.config.trials
+        return self.decided / self.config.limit
 
     def _by_work(self) -> float:
         """Seconds that the work still takes at the rate so far, or as was estimated; inf where

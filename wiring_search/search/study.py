@@ -120,7 +120,7 @@ def search(
         _stop(
             config, store, pool, {n: pack for n, pack in under_way.items() if n not in known}, watch
         )
-    elif walk.trained < config.trials:
+    elif walk.trained < config.limit:
         watch(Exhausted(walk.trained))
     return reason is None
 
@@ -165,7 +165,7 @@ class _Walk:
         self._space = Space.from_json(config.space)
         self._sampler = sampler_of(config, self._space)
         self._ladder = Ladder(
-            config.rungs, config.share, config.pack_size, together=config.pruning == "one-epoch"
+            config.rungs, config.share, config.pack_size, config.promotion.together
         )
         self._last = len(config.rungs) - 1
         self._next = 0
@@ -192,7 +192,7 @@ class _Walk:
             return self._taken(pack)
         if self.ended:
             return None
-        wanted = min(self._config.pack_size, self._config.trials - self.trained)
+        wanted = int(min(self._config.pack_size, self._config.limit - self.trained))
         trials = tuple(self._ask(wanted))
         pack = _Pack(self.asked, 0, tuple(trial.trial for trial in trials if trial.trains), trials)
         self.ended = len(pack.members) < wanted
@@ -230,7 +230,7 @@ class _Walk:
                     self._sampler.note(number, candidate)
         else:
             self.trained += len(pack.members)
-            self.ended = self.ended or self.trained >= self._config.trials
+            self.ended = self.ended or self.trained >= self._config.limit
         return pack
 
     def tell(self, pack: _Pack, outcomes: dict[int, Outcome]) -> None:

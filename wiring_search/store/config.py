@@ -7,6 +7,7 @@ from typing import Any
 
 from wiring_search.scores.catalogue import ALWAYS, GROUPS, MEASURED, OBJECTIVES, REPEATED, group_of
 from wiring_search.store.extension import Extension
+from wiring_search.store.pruning import PRUNING, Promotion
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.workers.jobs import Rung
 
@@ -18,12 +19,6 @@ SAMPLERS = {
     "qmc": "quasi-random: covers the space evenly",
     "evolution": "steady-state evolution of the wirings themselves: synapses and layers of front wirings mutate and cross",
     "random": "random: the baseline every sampler is compared with",
-}
-PRUNING = {
-    "none": "every candidate gets the full budget",
-    "halving": "asynchronous successive halving: the better 1/eta of all seen at a rung go on, and every member of its front",
-    "median": "the better half of all seen at a rung go on, and every member of its front",
-    "one-epoch": "all candidates train for one epoch, then the best of them for the full budget (Egele et al. 2023)",
 }
 CUT_AS = {
     "pruned": "as pruned: worse than all that got the full budget",
@@ -37,7 +32,8 @@ class StudyConfig:
     """task, task_options: what is learned. space: the search space as plain data
     (`wiring_search.search_spaces.Space.to_json`).
 
-    trials: candidates to train; infeasible and repeated points do not count. sampler: a name out of
+    trials: candidates to train; infeasible and repeated points do not count. None: until a budget is
+    spent. sampler: a name out of
     SAMPLERS. objectives: names out of `score_names.OBJECTIVES`. epochs, batch_size: the training
     budget of each. seed: of everything random. pack_size: candidates trained side by side. ahead:
     packs asked for before the first of them must be finished; more let more workers be busy at
@@ -63,7 +59,7 @@ class StudyConfig:
     space: dict[str, Any]
     space_name: str = ""
     task_options: TaskOptions = field(default_factory=TaskOptions)
-    trials: int = 64
+    trials: int | None = 64
     sampler: str = "tpe"
     objectives: tuple[str, ...] = ("error", "synapses")
     epochs: int = 60
@@ -86,6 +82,8 @@ class StudyConfig:
             self.extension.load()
         for name in ("trials", "epochs", "batch_size", "pack_size", "ahead", "repeats"):
             value = getattr(self, name)
+            if name == "trials" and value is None:
+                continue
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}; give a whole number, 1 or more")
         if not isinstance(self.seed, int) or self.seed < 0:
@@ -93,6 +91,11 @@ class StudyConfig:
         for name, known in (("sampler", SAMPLERS), ("pruning", PRUNING), ("cut_as", CUT_AS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; known: {', '.join(known)}")
+        if self.trials is None and self.promotion.together:
+            raise ValueError(
+                f"pruning {self.pruning!r} compares all candidates before it promotes any, "
+                "and trials is None; give a number of trials"
+            )
         if not isinstance(self.eta, int) or self.eta < 2:
             raise ValueError(f"eta is {self.eta!r}; give a whole number, 2 or more")
         if not isinstance(self.first_epochs, int) or not 0 <= self.first_epochs <= self.epochs:
@@ -131,27 +134,27 @@ class StudyConfig:
     @property
     def rungs(self) -> tuple[Rung, ...]:
         """The training budgets, the last one the full budget."""
-        match self.pruning:
-            case "none":
-                ends = [self.epochs]
-            case "one-epoch":
-                ends = sorted({1, self.epochs})
-            case _:
-                first = self.first_epochs or math.ceil(self.epochs / self.eta**2)
-                ends = [self.epochs]
-                while ends[0] > first:
-                    ends.insert(0, max(first, math.ceil(ends[0] / self.eta)))
+        ends = self.promotion.ends(self.epochs, self.eta, self.first_epochs)
+        starts = (0, *ends[:-1])
         return tuple(
-            Rung(r, end, self.batch_size, ends[r - 1] if r else 0) for r, end in enumerate(ends)
+            Rung(number, end, self.batch_size, start)
+            for number, (start, end) in enumerate(zip(starts, ends, strict=True))
         )
 
     @property
+    def promotion(self) -> Promotion:
+        """How candidates climb from rung to rung."""
+        return PRUNING[self.pruning]
+
+    @property
     def share(self) -> float:
-        """Of those that finish a rung, how many go on to the next one; front members that are
-        spared come on top."""
-        return {"none": 1.0, "median": 1 / 2, "one-epoch": 1 / self.eta**2}.get(
-            self.pruning, 1 / self.eta
-        )
+        """The share of a rung's candidates that is promoted; spared front members come on top."""
+        return self.promotion.share(self.eta)
+
+    @property
+    def limit(self) -> float:
+        """Candidates to train; inf if only a budget ends the study."""
+        return math.inf if self.trials is None else self.trials
 
     def groups_at(self, rung: int) -> tuple[str, ...]:
         """The groups of scores that are measured there: all of them at the full budget, below it

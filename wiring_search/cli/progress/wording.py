@@ -37,7 +37,11 @@ def hours(core_hours: float) -> str:
 
 
 def candidates(monitor: Monitor) -> str:
-    whole = "" if monitor.ends_by_budget else f" of {monitor.config.trials}"
+    whole = (
+        ""
+        if monitor.ends_by_budget or monitor.config.trials is None
+        else f" of {monitor.config.trials}"
+    )
     text = f"{monitor.decided}{whole} candidates"
     return f"{text} · {monitor.full} with the full budget" if len(monitor.rungs) > 1 else text
 

@@ -194,13 +194,15 @@ def _estimate(
     its budget that is known, and what a GPU needs is not measured here."""
     from wiring_search.run.estimate import estimate
 
+    if store.config.trials is None or not budget.unlimited or resources.device != "cpu":
+        return
     finished = sum(
         len(pack.members)
         for pack in store.packs()
         if pack.rung == 0 and pack.finish_order is not None
     )
     left = store.config.trials - finished
-    if left > 0 and budget.unlimited and resources.device == "cpu":
+    if left > 0:
         workers = max((os.cpu_count() or 1) if resources.workers is None else resources.workers, 1)
         watch(estimate(task, replace(store.config, trials=left), workers))
 
