@@ -45,8 +45,9 @@ def distributions_at(
 
 
 def _within(dimension: Dimension, value: Value) -> bool:
-    return (
-        value in dimension.values
-        if isinstance(dimension, Choice)
-        else dimension.low <= value <= dimension.high
-    )
+    match dimension:
+        case Choice(values=values):
+            return value in values
+        case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
+            return not isinstance(value, str) and low <= value <= high
+    raise TypeError(f"a dimension is a Choice, IntRange or FloatRange, not {dimension!r}")

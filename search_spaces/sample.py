@@ -17,7 +17,8 @@ Point = dict[str, Any]
 def sampled(space: Space, samples: int, seed: int) -> Iterator[tuple[Point, Candidate]]:
     """Different candidates, drawn uniformly (over logarithms where a range is logarithmic) in an
     order that the seed alone decides; fewer than `samples` where the space has no more."""
-    rng, seen, in_vain = np.random.default_rng((seed, 0x5C)), set(), 0
+    rng, in_vain = np.random.default_rng((seed, 0x5C)), 0
+    seen: set[str] = set()
     while len(seen) < samples and in_vain < GIVE_UP_AFTER:
         point = space.draw(rng)
         try:

@@ -226,7 +226,9 @@ class Space:
             if not evaluate(text, point):
                 values = ", ".join(f"{name} = {point[name]:g}" for name in _names(text))
                 raise Infeasible(f"{text} does not hold ({values})")
-        settings = {name: point[name] for name in CANDIDATE_DIMENSIONS if name in point}
+        settings: dict[str, Any] = {
+            name: point[name] for name in CANDIDATE_DIMENSIONS if name in point
+        }
         _, settings["solver"] = _dynamics(point)
         if settings["solver"] == "closed-form":
             settings["steps"] = 0
@@ -271,7 +273,8 @@ class Space:
         return str(point["topology"]) if self.topology is None else self.topology
 
     def _topologies(self) -> tuple[str, ...]:
-        return self._choices("topology") if self.topology is None else (self.topology,)
+        names = self._choices("topology") if self.topology is None else (self.topology,)
+        return tuple(map(str, names))
 
     def _choices(self, name: str) -> tuple[Value, ...]:
         """All that a dimension of choices can be; empty for others."""
@@ -604,7 +607,8 @@ def _dimension_to_json(dimension: Dimension | tuple[Dimension, ...]) -> Any:
     )
     if isinstance(dimension, Choice):
         return {"choices": list(dimension.values), **when}
-    ends = {"low": dimension.low, "high": dimension.high}
-    if isinstance(dimension, FloatRange):
-        ends = {name: float(end) for name, end in ends.items()}
+    if not isinstance(dimension, IntRange | FloatRange):
+        raise TypeError(f"a dimension is a Choice, IntRange or FloatRange, not {dimension!r}")
+    number = float if isinstance(dimension, FloatRange) else int
+    ends = {"low": number(dimension.low), "high": number(dimension.high)}
     return {**ends, **({"log": True} if dimension.log else {}), **when}

@@ -15,6 +15,7 @@ import re
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import Any, cast
 
 import ray
 from ray.exceptions import (
@@ -37,7 +38,7 @@ from wiring_search.workers.pool import (
     equally_fast,
 )
 from wiring_search.workers.ray_cluster import Node, connect, free_room, nodes, room
-from wiring_search.workers.ray_worker import Hello, _Worker
+from wiring_search.workers.ray_worker import STARTING, Hello, _Worker
 from wiring_search.workers.signals import deaf
 from wiring_search.workers.slices import Board, Slice
 
@@ -58,7 +59,7 @@ class _Hand:
 
     actor: ray.actor.ActorHandle
     waits_for: ray.ObjectRef | None
-    hello: Hello | None = None
+    hello: Hello = STARTING
     slice: Slice | None = None
     pulse: ray.ObjectRef | None = None
     silence: float = 0.0
@@ -107,7 +108,7 @@ class RayPool:
 
     @property
     def workers(self) -> int:
-        return sum(hand.hello is not None for hand in self._hands)
+        return sum(hand.hello is not STARTING for hand in self._hands)
 
     @property
     def waiting(self) -> int:
@@ -158,20 +159,22 @@ class RayPool:
             self._board.clear()
             self._ready.clear()
             if self._started_ray:
-                self._train = self._task = None
+                del self._train, self._task
                 gc.collect()
                 ray.shutdown()
                 self._started_ray = False
 
     def _start(self) -> None:
         """Give every idle worker a slice, the fastest first, while there are any."""
-        fastest = max((hand.hello.speed for hand in self._hands if hand.hello), default=1.0)
+        fastest = max(
+            (hand.hello.speed for hand in self._hands if hand.hello is not STARTING), default=1.0
+        )
         while self._idle and self._board.queued and not self._stopping:
             hand = self._idle.pop()
             most = self._limits.most(self._memory(hand), self._memory(hand))
-            hand.slice = self._board.take(limits.parts(hand.hello.speed, fastest), most)
-            hand.pulse, hand.silence = None, 0.0
-            self._expect(hand, hand.actor.train.remote(self._board.job(hand.slice)))
+            piece = self._board.take(limits.parts(hand.hello.speed, fastest), most)
+            hand.slice, hand.pulse, hand.silence = piece, None, 0.0
+            self._expect(hand, hand.actor.train.remote(self._board.job(piece)))
 
     def _wait(self, seconds: float) -> None:
         """Take what has come; where nothing has, wait for it."""
@@ -182,7 +185,7 @@ class RayPool:
         done, _ = ray.wait(waited_for, num_returns=1, timeout=seconds)
         for reference in done:
             hand = self._waited_for.pop(reference)
-            if hand.hello is None:
+            if hand.hello is STARTING:
                 self._greet(hand, reference)
             else:
                 self._collect(hand, reference)
@@ -204,7 +207,7 @@ class RayPool:
         self._rest(hand)
 
     def _collect(self, hand: _Hand, reference: ray.ObjectRef) -> None:
-        piece, hand.slice = hand.slice, None
+        piece, hand.slice = cast(Slice, hand.slice), None  # it had one
         try:
             result, taken = ray.get(reference)
         except (
@@ -273,7 +276,8 @@ class RayPool:
                 "num_gpus": self._gpus,
                 "scheduling_strategy": "SPREAD",
             }
-            actor = _Worker.options(**options).remote(
+            actor_class: Any = _Worker  # Ray's decorator makes it one
+            actor = actor_class.options(**options).remote(
                 self._train, self._task, self._cpus, self._measure
             )
             hand = _Hand(actor, None)
@@ -297,7 +301,7 @@ class RayPool:
         self._last_listened = now
         asked = [hand.pulse for hand in self._hands if hand.pulse is not None]
         answered = set(ray.wait(asked, num_returns=len(asked), timeout=0)[0]) if asked else set()
-        for hand in [hand for hand in self._hands if hand.hello is not None]:
+        for hand in [hand for hand in self._hands if hand.hello is not STARTING]:
             if hand.pulse in answered:
                 self._hear(hand)
             elif hand.slice is not None:
@@ -308,7 +312,7 @@ class RayPool:
                 hand.pulse = hand.actor.silence.remote()
 
     def _hear(self, hand: _Hand) -> None:
-        pulse, hand.pulse = hand.pulse, None
+        pulse, hand.pulse = cast(ray.ObjectRef, hand.pulse), None  # it was asked
         try:
             hand.silence = ray.get(pulse)
         except Exception:  # it died: where it had a slice, that is told by the slice's result
@@ -317,9 +321,9 @@ class RayPool:
 
     def _give_up(self, hand: _Hand) -> None:
         """The worker hangs."""
-        del self._waited_for[hand.waits_for]
+        del self._waited_for[cast(ray.ObjectRef, hand.waits_for)]
         self._drop(hand)
-        piece, hand.slice = hand.slice, None
+        piece, hand.slice = cast(Slice, hand.slice), None  # it had one
         done = self._board.failed(piece, f"it hung, with no beat for {self._patience:g} s")
         if done is not None:
             self._ready.append(done)

@@ -26,7 +26,10 @@ class Hello:
     speed: float
 
 
-@ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups={"training": 1, "asking": 1})
+STARTING = Hello("", 0.0)  # of a worker that has not come up
+
+
+@ray.remote(max_restarts=0, max_task_retries=0, concurrency_groups={"training": 1, "asking": 1})  # type: ignore[call-overload]
 class _Worker:
     """threads: cores that it may use; parallelism beyond them is between workers."""
 
@@ -81,7 +84,7 @@ class _Worker:
         import numba
         import torch
 
-        numba.set_num_threads(min(self._threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(self._threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
         torch.set_num_threads(1)
 
 

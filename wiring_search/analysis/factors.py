@@ -17,7 +17,7 @@ import numpy as np
 from wiring_search.analysis import table as results
 from wiring_search.analysis.correlations import correlations
 from wiring_search.scores.catalogue import OBJECTIVES
-from wiring_search.search_spaces import Choice, Space
+from wiring_search.search_spaces import FloatRange, IntRange, Space
 from wiring_search.store import Store
 from wiring_search.wirings.structure import structures
 
@@ -120,7 +120,9 @@ def _dimensions(space: Space, table: "pandas.DataFrame") -> dict[str, bool | Non
         values = table[f"p.{name}"].dropna()
         if values.nunique() > 1:
             text = any(isinstance(value, str) for value in values)
-            ranges = [one for one in space.alternatives(name) if not isinstance(one, Choice)]
+            ranges = [
+                one for one in space.alternatives(name) if isinstance(one, IntRange | FloatRange)
+            ]
             found[name] = None if text else any(one.log for one in ranges)
     return found
 
@@ -235,7 +237,7 @@ def marginal(table: "pandas.DataFrame", dimension: str, score: str) -> list[dict
 
 def _bins(values: np.ndarray) -> list[np.ndarray]:
     """Masks: each name by itself; neighbouring numbers together until there are enough of them."""
-    different, counts = np.unique(values, return_counts=True) if len(values) else ((), ())
+    different, counts = np.unique(values, return_counts=True) if len(values) else (values, values)
     if len(values) and isinstance(values[0], str):
         return [values == value for value in different]
     enough = max(len(values) / _MOST_BINS, min(_LEAST_IN_BIN, len(values) / 3))

@@ -27,6 +27,7 @@ machine's fault). A child of evolution counts for a dimension only where its poi
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from optuna.importance import PedAnovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from wiring_search.scores.catalogue import minimised
-from wiring_search.search_spaces import Choice, Space
+from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
 from wiring_search.search_spaces.optuna_space import distributions_at, key_of
 from wiring_search.store import Trial
 from wiring_search.workers.jobs import Status
@@ -68,12 +69,7 @@ def importances(
     rows, each = [], 1 + _DRAWS + _DEALS
     for place, score in enumerate(scores):
         values, rng = _worst_where_diverged(counted, score), np.random.default_rng((seed, place))
-        found = _rows(
-            measure,
-            values,
-            rng,
-            lambda done, before=place * each: told(before + done, len(scores) * each),
-        )
+        found = _rows(measure, values, rng, partial(_after, told, place * each, len(scores) * each))
         rows += [
             {"objective": score, **row} for row in sorted(found, key=lambda row: -row["importance"])
         ]
@@ -234,9 +230,15 @@ def _is_said(
     )
 
 
+def _after(told: Callable[[int, int], None], before: int, count: int, done: int) -> None:
+    told(before + done, count)
+
+
 def _varies(space: Space, name: str) -> bool:
     alternatives = space.alternatives(name)
     return any(
-        len(one.values) > 1 if isinstance(one, Choice) else one.low < one.high
+        len(one.values) > 1
+        if isinstance(one, Choice)
+        else not isinstance(one, IntRange | FloatRange) or one.low < one.high
         for one in alternatives
     )

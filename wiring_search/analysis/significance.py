@@ -63,7 +63,7 @@ class Difference:
     visible: float
 
 
-def mean_of(values: Sequence[float]) -> Mean:
+def mean_of(values: Sequence[float] | np.ndarray) -> Mean:
     n = len(values)
     mean = float(np.mean(values)) if n else math.nan
     if n < 2:
@@ -73,12 +73,13 @@ def mean_of(values: Sequence[float]) -> Mean:
     return Mean(n, mean, se, mean - reach, mean + reach)
 
 
-def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
+def difference(
+    first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray
+) -> Difference:
     one, two = np.asarray(first, float), np.asarray(second, float)
     if min(len(one), len(two)) < 2:
-        lost = [math.nan] * 5
         mean = float(two.mean() - one.mean()) if min(len(one), len(two)) else math.nan
-        return Difference(mean, *lost[:2], math.nan, math.nan, a12(one, two), math.nan)
+        return Difference(mean, math.nan, math.nan, math.nan, math.nan, a12(one, two), math.nan)
     mean, p_permutation = float(two.mean() - one.mean()), permutation_p(one, two)
     parts = one.var(ddof=1) / len(one), two.var(ddof=1) / len(two)
     se = math.sqrt(sum(parts))
@@ -101,7 +102,9 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
     )
 
 
-def permutation_p(first: Sequence[float], second: Sequence[float], seed: int = 0) -> float:
+def permutation_p(
+    first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray, seed: int = 0
+) -> float:
     """Two-sided, of the difference of means: exact where there are few ways to deal the values out,
     from a sample of them otherwise."""
     values, n = np.concatenate([first, second]).astype(float), len(first)
@@ -117,7 +120,7 @@ def permutation_p(first: Sequence[float], second: Sequence[float], seed: int = 0
     return float((np.abs(centred[dealt].sum(axis=1)) >= extreme).sum() + own) / (len(dealt) + own)
 
 
-def a12(first: Sequence[float], second: Sequence[float]) -> float:
+def a12(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:
     """The probability that a value of the first is smaller than one of the second, ties counting
     half; NaN for empty groups."""
     one, two = np.asarray(first, float)[:, None], np.asarray(second, float)[None, :]

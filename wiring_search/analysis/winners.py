@@ -168,10 +168,8 @@ def _fronts(
     tested, reference = table[table["tested"] > 0], reference_of(store, objectives)
     if len(tested) < 2 or not reference.known:
         return None
-    return fronts_on_test(
-        *(_points(tested, trials, objectives, split) for split in ("valid", "test")),
-        reference.point,
-    )
+    on_valid, on_test = (_points(tested, trials, objectives, split) for split in ("valid", "test"))
+    return fronts_on_test(on_valid, on_test, reference.point)
 
 
 def _certainty(
@@ -192,19 +190,21 @@ def _controls(
 
     trained = runs.groupby(["trial", "control"]).groups
     chosen = [int(trial) for trial in table["trial"]] if (runs["control"] != "").any() else []
-    rows, found = [], []
+    rows: list[dict[str, Any]] = []
+    found: list[tuple[Difference | None, int]] = []
     for trial, candidate in zip(chosen, store.candidates(chosen), strict=True):
         own = runs[(runs["trial"] == trial) & (runs["control"] == "")]
         for control in CONTROLS:
             if (trial, control) in trained:
                 null = runs.loc[trained[trial, control]]
                 row, compared = _control(own, null)
+                found.append(compared)
             elif reason := inapplicable(candidate, control):
-                row, compared = {"reason": reason}, (None, 0)
+                row = {"reason": reason}
+                found.append((None, 0))
             else:
                 continue
             rows.append({"trial": trial, "control": control, **row})
-            found.append(compared)
     columns = [
         "trial",
         "control",

@@ -5,7 +5,7 @@ Heavy libraries are imported inside the commands, so that `--help` answers at on
 """
 
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -20,7 +20,7 @@ from wiring_search.workers.pool import NoWorkerStarts
 
 # Typer carries a click of its own in some versions, and uses the installed one in others; this is
 # the one it raises.
-_UsageFault = typer.BadParameter.__base__
+_UsageFault: Any = typer.BadParameter.__base__
 
 
 def main() -> None:

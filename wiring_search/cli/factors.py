@@ -1,6 +1,6 @@
 """The command that says what matters in a search."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -67,7 +67,7 @@ def _importance(found: "Matters", objective: str) -> None:
         console.print("Fewer than 50 trials: take this as a hint.")
 
 
-def _beyond(row: object) -> str:
+def _beyond(row: Any) -> str:
     return (
         ""
         if row.importance <= row.chance

@@ -194,8 +194,16 @@ def search(
     if protocol not in ("clean", "paper"):
         raise ValueError(f"--protocol is {protocol!r}; give clean or paper")
     options = TaskOptions(
-        data, names_in(inputs), target, kind, window, stride, samples, lag, protocol
-    )  # type: ignore[arg-type]
+        data,
+        names_in(inputs),
+        target,
+        kind,  # type: ignore[arg-type]  # one of its words, see above
+        window,
+        stride,
+        samples,
+        lag,
+        protocol,  # type: ignore[arg-type]
+    )
     config = run.study_config(
         task,
         space,
@@ -504,4 +512,5 @@ def _train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":
 
 def _left_out(context: typer.Context, *names: str) -> bool:
     """Whether none of these options was given on the command line."""
-    return all(context.get_parameter_source(name).name == "DEFAULT" for name in names)
+    sources = [context.get_parameter_source(name) for name in names]
+    return all(source is not None and source.name == "DEFAULT" for source in sources)

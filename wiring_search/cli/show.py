@@ -93,7 +93,9 @@ def show(
     for name, value in lines.items():
         console.print(f"  {name:14} {plain(value)}")
     path = picture or out / f"trial-{trial}.png"
-    draw(wiring).figure.savefig(path, dpi=150)
+    figure = draw(wiring).get_figure(root=True)
+    if figure is not None:
+        figure.savefig(path, dpi=150)
     console.print(f"Picture: {plain(str(path))}")
 
 

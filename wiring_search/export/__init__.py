@@ -132,15 +132,19 @@ def parcel_of(store: Store, trial: int, task: Task) -> Parcel:
     ValueError as `trained_network` does."""
     network, found = trained_network(store, trial), store.trial(trial)
     assert found.candidate is not None, "it has been trained"
-    valid = task.valid
-    x, elapsed, lengths = (
-        None if values is None else values[:SAMPLES]
-        for values in (valid.x, valid.elapsed, valid.lengths)
-    )
+    shown = task.valid.first(SAMPLES)
     about = _about(store, found, task)
     name = f"{task.name}_{trial}"
     return parcel(
-        found.candidate, network, name, about, x, elapsed, lengths, task.inputs, task.targets
+        found.candidate,
+        network,
+        name,
+        about,
+        shown.x,
+        shown.elapsed,
+        shown.lengths,
+        task.inputs,
+        task.targets,
     )
 
 

@@ -69,13 +69,12 @@ def parcel(
 
     Raises ValueError for a network whose outputs are not finite there.
     """
-    x, elapsed, lengths = (
-        None if values is None else torch.from_numpy(values) for values in (x, elapsed, lengths)
-    )
-    elapsed = elapsed_of(x, elapsed, lengths)
+    xs = torch.from_numpy(x)
+    given, valid = (None if part is None else torch.from_numpy(part) for part in (elapsed, lengths))
+    times = elapsed_of(xs, given, valid)
     with torch.no_grad():
-        y, state = network(x, elapsed)
-        exact = copy.deepcopy(network).double()(x.double(), elapsed.double())
+        y, state = network(xs, times)
+        exact = copy.deepcopy(network).double()(xs.double(), times.double())
     if not (y.isfinite().all() and state.isfinite().all()):
         raise ValueError(
             f"{name.replace('_', ' ')} gives values that are not finite on validation inputs; export another trial"
@@ -84,7 +83,7 @@ def parcel(
         float((ours - theirs).abs().max()) for ours, theirs in zip((y, state), exact, strict=True)
     )
     return Parcel(
-        candidate, network, identifier(name), about, inputs, targets, x, elapsed, y, state, rounding
+        candidate, network, identifier(name), about, inputs, targets, xs, times, y, state, rounding
     )
 
 

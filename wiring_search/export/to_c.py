@@ -128,13 +128,11 @@ def _constants(parcel: Parcel) -> dict[str, np.ndarray]:
         own[f"{prefix}row"] = np.searchsorted(post, np.arange(made.neurons + 1))
         own[f"{prefix}pre"] = pre
     if kind.solver in TABLEAUX:
-        own["a"], own["b"] = TABLEAUX[kind.solver].a, TABLEAUX[kind.solver].b
+        own["a"] = np.array(TABLEAUX[kind.solver].a)
+        own["b"] = np.array(TABLEAUX[kind.solver].b)
     for prefix, columns in (("", parcel.inputs), ("target_", parcel.targets)):
-        if scale_of(columns):
-            own[f"{prefix}middle"], own[f"{prefix}spread"] = (
-                columns.scale.middle,
-                columns.scale.spread,
-            )
+        if scale := scale_of(columns):
+            own[f"{prefix}middle"], own[f"{prefix}spread"] = scale.middle, scale.spread
     found = {name: np.asarray(values).ravel() for name, values in own.items()}
     found = {
         name: values if len(values) else np.zeros(1, values.dtype) for name, values in found.items()
@@ -316,7 +314,7 @@ def played(
 def _compile(source: Path, target: Path, folder: Path, *options: str) -> None:
     before, after = [o for o in options if o != "-lm"], [o for o in options if o == "-lm"]
     command = [
-        _compiler(),
+        _compiler() or "cc",
         *_STRICT,
         *before,
         "-I",

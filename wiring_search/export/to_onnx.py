@@ -44,6 +44,8 @@ def write(parcel: Parcel, folder: Path) -> None:
                 input_names=["x", "elapsed", "state"],
                 output_names=["y", "new_state"],
             )
+        if made is None:
+            raise RuntimeError("torch.onnx made no program")
         model = made.model_proto
         _forget_places(model.graph)
         model.graph.name, model.producer_name = parcel.name, "wiring-search"
@@ -68,7 +70,8 @@ def check(parcel: Parcel, folder: Path) -> Check:
     differences.append(compared(parcel, np.stack(outputs, 1), state))
     one = x[:1, 0], np.ones((1, 1), np.float32), state[:1]
     time = microseconds(lambda: step(*one)) if find_spec("onnxruntime") else None
-    return Check(*map(max, zip(*differences, strict=True)), time)
+    y_off, state_off = map(max, zip(*differences, strict=True))
+    return Check(y_off, state_off, time)
 
 
 def _loaded(path: Path) -> _Run:

@@ -54,6 +54,10 @@ class BackboneCfC(nn.Module):
     second layer.
     """
 
+    memory_x: nn.Parameter
+    memory_h: nn.Parameter
+    memory_b: nn.Parameter
+
     def __init__(
         self,
         features: int,

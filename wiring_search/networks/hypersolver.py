@@ -64,18 +64,19 @@ class Correction(nn.Module):
     tanh, so that the correction stays bounded wherever a state may go.
     """
 
+    centre: torch.Tensor
+    spread: torch.Tensor
+    unit: torch.Tensor
+
     def __init__(self, neurons: int, sensory: int, hidden: int) -> None:
         super().__init__()
         seen = 1 + 2 * neurons + sensory
+        last = nn.Linear(hidden, neurons)
         self.layers = nn.Sequential(
-            nn.Linear(seen, hidden),
-            nn.Tanh(),
-            nn.Linear(hidden, hidden),
-            nn.Tanh(),
-            nn.Linear(hidden, neurons),
+            nn.Linear(seen, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), last
         )
-        nn.init.zeros_(self.layers[-1].weight)
-        nn.init.zeros_(self.layers[-1].bias)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
         self.register_buffer("centre", torch.zeros(seen))
         self.register_buffer("spread", torch.ones(seen))
         self.register_buffer("unit", torch.ones(neurons))

@@ -50,6 +50,15 @@ class LiquidNetwork(nn.Module):
     have none.
     """
 
+    # Registered by name, as the neuron and the memory have them.
+    memory_x: nn.Parameter
+    memory_h: nn.Parameter
+    memory_b: nn.Parameter
+    output_w: nn.Parameter
+    output_b: nn.Parameter
+    w_tau: nn.Parameter
+    amplitude: nn.Parameter
+
     def __init__(
         self,
         wiring: Wiring,
@@ -88,10 +97,10 @@ class LiquidNetwork(nn.Module):
         for name, value in initial_parameters(
             neuron, self.layout.shapes[0], self.layout.connections[0], seed
         ).items():
-            value = torch.from_numpy(value)
+            start = torch.from_numpy(value)
             if positive == "softplus" and name in NEURONS[neuron].positive:
-                value = inverse_softplus(value)
-            self.register_parameter(name, nn.Parameter(value))
+                start = inverse_softplus(start)
+            self.register_parameter(name, nn.Parameter(start))
         self.register_load_state_dict_pre_hook(_require_same_meaning)
 
     def forward(

@@ -66,7 +66,7 @@ def from_ncps(module: LTC | CfC) -> _Ours:
     outputs that are no motor neurons, a backbone that was changed by hand, another epsilon.
     """
     if isinstance(module, LTC):
-        network = _network_of_ltc(module)
+        network: LiquidNetwork | BackboneCfC = _network_of_ltc(module)
     elif isinstance(module, CfC):
         network = (
             _network_of_wired_cfc(module)
@@ -308,7 +308,7 @@ def _backbone_cfc_entries(network: BackboneCfC, module: CfC) -> Iterator[_Entry]
         if cell.backbone is None
         else [stage for stage in cell.backbone if isinstance(stage, nn.Linear)]
     )
-    pairs = list(zip(network.backbone, theirs, strict=True))
+    pairs: list[tuple[Any, nn.Linear]] = list(zip(network.backbone, theirs, strict=True))
     if network.outputs is not None:
         pairs.append((network.readout, module.fc))
     for ours, linear in pairs:

@@ -208,7 +208,7 @@ def walk(
     for t in range(x.shape[1]):
         passes = elapsed[:, t, None] > 0
         dt = torch.where(passes, elapsed[:, t, None], torch.ones_like(elapsed[:, t, None]))
-        start, shown, new_c = v, None, c
+        start, shown, new_c = v, v, c
         if memory != "none":
             shown, new_c = remember(x[:, t], v, c, own)
         if memory == "state":

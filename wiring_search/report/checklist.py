@@ -7,7 +7,7 @@ shows, and by nothing else: what it cannot show is not claimed.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from wiring_search.store.config import StudyConfig
 from wiring_search.store.environment import CHANGED, PACKAGES
@@ -254,7 +254,7 @@ def _nothing_compared() -> Finding:
 def _other_settings(known: Known) -> list[str]:
     """Settings in which random search differs, the sampler and the number of candidates apart."""
     assert known.random is not None
-    alike = {"sampler": "random", "inherit": False, "trials": 1, "space_name": ""}
+    alike: dict[str, Any] = {"sampler": "random", "inherit": False, "trials": 1, "space_name": ""}
     one, other = (
         replace(config, **alike).to_json() for config in (known.config, known.random.config)
     )

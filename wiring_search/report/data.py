@@ -99,7 +99,13 @@ def _lead(
 ) -> dict[str, Any]:
     """What stands first: the answer, the two trials it names, and how sure it is."""
     claim, metric = enough(store), store.facts["metric"]
-    said = {"answer": claim.sentence, "best": None, "small": None, "knee": "", "sure": []}
+    said: dict[str, Any] = {
+        "answer": claim.sentence,
+        "best": None,
+        "small": None,
+        "knee": "",
+        "sure": [],
+    }
     if claim.best is None or claim.small is None:
         return said
     return {
@@ -269,7 +275,7 @@ def _known(
         store.versions,
         spent["trainings"],
         store.ended is not None,
-        random=beside and beside["compared"],
+        random=None if beside is None else beside["compared"],
         baselines=len(store.baselines()),
         seeds=again.seeds if again else 0,
         controls=int((again.runs["control"] != "").sum()) if again else 0,

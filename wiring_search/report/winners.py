@@ -22,8 +22,6 @@ _WINNER = (
     "valid_lower",
     "valid_upper",
     "drop",
-)
-_WINNER += (
     "tested",
     "test",
     "test_se",

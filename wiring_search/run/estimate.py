@@ -124,7 +124,7 @@ def _epoch_seconds(task: Task, candidates: list[Candidate], batch_size: int) -> 
     pack = Pack(candidates, task.features, task.outputs)
     rows = np.random.default_rng(0).permutation(len(task.train))[:batch_size]
     _step_seconds(task, pack, rows[:8])  # what is only done once
-    steps = []
+    steps: list[float] = []
     while len(steps) < _STEPS and sum(steps) < _PATIENCE / 3:
         steps.append(_step_seconds(task, pack, rows))
     valid = task.valid.first(_SHOWN)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def group_of(name: str) -> str | None:
     return next((group for group, scores in GROUPS.items() if name in scores), None)
 
 
-def minimised(objectives: tuple[str, ...], values: np.ndarray) -> np.ndarray:
+def minimised(objectives: tuple[str, ...], values: ArrayLike) -> np.ndarray:
     """values: (…, objectives) as they are shown. The same, each turned so that smaller is
     better."""
     return np.asarray(values, float) * np.array([SCORES[name].sign for name in objectives], float)

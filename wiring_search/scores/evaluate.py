@@ -107,7 +107,7 @@ def _kept(states: Sequence[bytes | None]) -> bytes | None:
         for r, state in enumerate(others, start=1)
     }
     buffer = io.BytesIO()
-    np.savez(buffer, **{**load_state(first), **further})
+    np.savez(buffer, **{**load_state(first), **further})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
@@ -227,8 +227,9 @@ def _own(
     ]
     scores, sealed = GROUPS[group].items(), task.sealed()
     return {
-        name: np.array([score.measure(network, sealed, seed) for network in networks], float)
+        name: np.array([measure(network, sealed, seed) for network in networks], float)
         for name, score in scores
+        if (measure := score.measure) is not None
     }
 
 

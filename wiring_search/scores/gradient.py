@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wiring_search.networks.kernels import cpu
+from wiring_search.networks.kernels import cpu, plain
 from wiring_search.training.pack import Pack
 
 # Over the whole sequence a healthy gradient keeps within this factor of where it started, up or
@@ -112,14 +112,14 @@ def log_jacobian_norms(
     return 0.5 * _log_mean_exp(2 * np.stack(lags, axis=-1))
 
 
-def one_step_passes(pack: Pack, x: np.ndarray, elapsed: np.ndarray) -> Iterator[cpu.Kept]:
+def one_step_passes(
+    pack: Pack, x: np.ndarray, elapsed: np.ndarray
+) -> Iterator[cpu.Kept | plain.Kept]:
     """The forward pass cut into time steps: of each what its own backward pass wants."""
     state = np.zeros((len(x), pack.layout.state_size), np.float32)
     for t in range(x.shape[1]):
-        now = (np.ascontiguousarray(part[:, t : t + 1]) for part in (x, elapsed))
-        _, state, kept = cpu.forward(
-            pack.layout, pack.effective, *now, np.ascontiguousarray(state), False
-        )
+        now, dt, before = map(np.ascontiguousarray, (x[:, t : t + 1], elapsed[:, t : t + 1], state))
+        _, state, kept = cpu.forward(pack.layout, pack.effective, now, dt, before, False)
         yield kept
 
 

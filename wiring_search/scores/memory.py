@@ -146,7 +146,7 @@ def recall_scores(
     for candidate, outcome in zip(trained, outcomes, strict=True):
         errors = held_out_errors(task, candidate, outcome)
         accuracies = {lag: 1.0 - error for lag, error in errors.items()}
-        if outcome.status is not Status.OK:
+        if outcome.status is not Status.OK or outcome.state is None:
             scores.append(Recall(math.nan, math.nan, accuracies))
         else:
             scores.append(recall_of(accuracies))
@@ -259,7 +259,7 @@ def held_out_errors(
     """Errors on the test split with the weights of the best epoch, by lag: all lags of recall, else
     `lag` alone. NaN where the training failed."""
     lags = recall.ladder(task.time_steps // 2) if task.name == "recall" else (lag,)
-    if outcome.status is not Status.OK:
+    if outcome.status is not Status.OK or outcome.state is None:
         return dict.fromkeys(lags, math.nan)
     state = load_state(outcome.state)
     pack = Pack(
@@ -286,8 +286,8 @@ def _spread(values: Sequence[float]) -> float:
 
 
 def _trained_lags(task: str, lags: Sequence[int]) -> list[int]:
-    if CHALLENGES[task].fixed is not None:
-        return [CHALLENGES[task].fixed]
+    if (fixed := CHALLENGES[task].fixed) is not None:
+        return [fixed]
     return [max(lags)] if task == "recall" else sorted(set(lags))
 
 

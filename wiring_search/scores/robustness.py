@@ -146,9 +146,8 @@ def relative_errors(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.n
 def score(task: Task, errors: dict[str, np.ndarray]) -> np.ndarray:
     """`robustness` as one number a candidate, (P,): the mean over shifts of `relative_errors`."""
     relative = list(relative_errors(task, errors).values())
-    return sum(relative) / len(
-        relative
-    )  # one after the other: numpy's mean adds up in an order that depends on P
+    # One after the other: numpy's mean adds up in an order that depends on P.
+    return sum(relative, np.zeros(())) / len(relative)
 
 
 def _resolution(task: Task) -> float:

@@ -87,7 +87,7 @@ class Meter:
     def spent(self) -> str | None:
         """Which limit is reached, in a few words; None while none is."""
         time_left, core_time_left = self._seconds_left()
-        if time_left <= 0:
+        if self.budget.minutes is not None and time_left <= 0:
             return f"the budget of {in_words(60 * self.budget.minutes)} is spent"
         if core_time_left <= 0:
             return f"the budget of {self.budget.core_hours:g} core-hours is spent"

@@ -25,6 +25,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,8 +76,7 @@ def loggers(
     """
     _check(names)
     couriers = [
-        _Courier(name, lambda name=name: LOGGERS[name](folder / "logs", config), tell)
-        for name in names
+        _Courier(name, partial(LOGGERS[name], folder / "logs", config), tell) for name in names
     ]
     try:
         yield _Series(config, couriers) if couriers else lambda event: None

@@ -75,11 +75,11 @@ class Front:
         """Whether it is a member now. A point that is not finite is none."""
         if not np.isfinite(point).all():
             return False
-        no_worse = (self.points <= point).all(axis=1)
+        no_worse = np.all(self.points <= point, axis=1)
         if (no_worse & (self.points < point).any(axis=1)).any():
             return False
         # Whoever is nowhere smaller and is not equal is dominated by the new one.
-        stays = (self.points < point).any(axis=1) | no_worse
+        stays = np.any(self.points < point, axis=1) | no_worse
         self.trials = [
             member for member, stay in zip(self.trials, stays.tolist(), strict=True) if stay
         ] + [trial]
@@ -91,7 +91,7 @@ class Front:
         shown = minimised(self.objectives, self.points)
         return [
             (self.trials[i], shown[i].tolist())
-            for i in np.lexsort((self.trials, self.points[:, by]))
+            for i in np.lexsort((np.array(self.trials), self.points[:, by]))
         ]
 
 

@@ -95,8 +95,8 @@ def search(
             reason = until()
         if not under_way or reason is not None:
             break
-        number = _next_to_tell(config, under_way, known, stored)
-        if number is None:
+        ready = _next_to_tell(config, under_way, known, stored)
+        if ready is None:
             try:
                 result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
             except NothingSubmitted:
@@ -111,7 +111,7 @@ def search(
             watch(PoolSeen(pool.workers, pool.waiting))
             reason = until()
         else:
-            walk.tell(under_way.pop(number), known.pop(number))
+            walk.tell(under_way.pop(ready), known.pop(ready))
             if not referred and walk.finished >= ENOUGH:
                 watch(ReferenceChosen(tuple(reference(store, config.objectives).point.tolist())))
                 referred = True
@@ -310,7 +310,7 @@ class _Walk:
 def _job(config: StudyConfig, store: Store, pack: _Pack) -> PackJob:
     rung = config.rungs[pack.rung]
     known = {trial.trial: trial.candidate for trial in pack.trials}
-    asked = [known[trial] for trial in pack.members if known.get(trial) is not None]
+    asked = [found for trial in pack.members if (found := known.get(trial)) is not None]
     candidates = asked if len(asked) == len(pack.members) else store.candidates(pack.members)
     if pack.rung:
         states = store.states(pack.members, pack.rung - 1)

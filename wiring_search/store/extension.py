@@ -19,7 +19,7 @@ is always measured; they see trained networks and the task without its test spli
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -142,7 +142,7 @@ def _add(extension: Extension, tables: dict[str, dict[str, Any]]) -> None:
     from wiring_search.networks.neurons.dynamics import Dynamics
 
     file, group = extension.file, extension.group
-    wanted = {
+    wanted: dict[str, tuple[str, Any, Container[str]]] = {
         "NEURONS": ("a Dynamics", Dynamics, SOLVERS),
         "SCORES": ("a Score", Score, SCORES),
         "TASKS": ("a function of TaskOptions", Callable, tasks.TASKS),

@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 import sqlalchemy as sql
@@ -94,7 +94,7 @@ def _storage(url: str) -> BaseStorage:
 
 def _study(store: Store, storage: BaseStorage, name: str, url: str) -> int:
     """The study in the storage, made where there is none; its number there."""
-    directions = [
+    directions: list[Literal["minimize", "maximize"]] = [
         "minimize" if SCORES[objective].sign > 0 else "maximize"
         for objective in store.config.objectives
     ]
@@ -239,7 +239,7 @@ class _Tables:
         """How the trials stand in the mirror, by number."""
         status, rung = (self._attributes.alias() for _ in range(2))
 
-        def said(attributes: sql.Alias, key: str) -> sql.ColumnElement[bool]:
+        def said(attributes: sql.FromClause, key: str) -> sql.ColumnElement[bool]:
             return (attributes.c.trial_id == self._trials.c.trial_id) & (attributes.c.key == key)
 
         rows = self._trials.outerjoin(status, said(status, "status")).outerjoin(

@@ -62,7 +62,7 @@ def engine_of(server: Server) -> sql.Engine:
     url = sql.make_url(server.url).set(drivername="postgresql+psycopg")
     # A connection through which nothing passes for minutes, while packs train, is kept alive, and
     # its death is noticed.
-    arguments = {
+    arguments: dict[str, Any] = {
         "connect_timeout": 10,
         "keepalives_idle": 30,
         "keepalives_interval": 10,

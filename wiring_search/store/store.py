@@ -608,7 +608,7 @@ def _repeat_known(connection: sql.Connection, rows: Sequence[dict[str, Any]]) ->
     query = query.where(TRIALS.c.trial.in_(set(duplicates.values())))
     known = {row["trial"]: row for row in connection.execute(query).mappings()}
     values = [
-        _new(trial, known[original], _REPEATED)
+        _new(trial, dict(known[original]), _REPEATED)
         for trial, original in duplicates.items()
         if original in known
     ]

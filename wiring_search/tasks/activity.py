@@ -48,7 +48,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=_CLASSES,
         metric="accuracy",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "majority class": baselines.majority(splits["train"], splits["valid"]),
             "linear on the row": baselines.linear_classes(splits["train"], splits["valid"]),

@@ -27,7 +27,9 @@ def load(options: TaskOptions) -> Task:
         every_step=False,
         outputs=1,
         metric="mse",
-        **parts,
+        train=parts["train"],
+        valid=parts["valid"],
+        test=parts["test"],
         baselines={
             "always 1": baselines.constant(parts["valid"], 1.0),
             "mean": baselines.mean(parts["train"], parts["valid"]),

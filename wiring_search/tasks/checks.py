@@ -41,13 +41,13 @@ def _check(task: Task, name: str, split: Split) -> None:
             f"{name}.x has {(~np.isfinite(x)).sum()} values that are not finite; fill the gaps"
         )
     steps = x.shape[:2] if task.every_step else x.shape[:1]
+    classes = task.kind == "classification"
     wanted = (
-        (np.int64, steps) if task.kind == "classification" else (np.float32, (*steps, task.outputs))
+        np.dtype(np.int64 if classes else np.float32),
+        steps if classes else (*steps, task.outputs),
     )
     if (y.dtype, y.shape) != wanted:
-        raise ValueError(
-            f"{name}.y is {y.dtype} of shape {y.shape}; give {np.dtype(wanted[0])} {wanted[1]}"
-        )
+        raise ValueError(f"{name}.y is {y.dtype} of shape {y.shape}; give {wanted[0]} {wanted[1]}")
     if task.kind == "classification" and not (0 <= y.min() and y.max() < task.outputs):
         raise ValueError(
             f"{name}.y has classes from {y.min()} to {y.max()}; give ids from 0 to {task.outputs - 1} (outputs − 1)"

@@ -23,7 +23,8 @@ class Scale:
                 f"input {int(empty.argmax()) + 1} of {len(empty)} has no value in the rows that train"
             )
         spread = np.nanstd(rows, axis=0, dtype=np.float64)
-        return cls(np.nanmean(rows, axis=0, dtype=np.float64), np.where(spread > 0, spread, 1.0))
+        middle = np.asarray(np.nanmean(rows, axis=0, dtype=np.float64))
+        return cls(middle, np.where(spread > 0, spread, 1.0))
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         return (rows - self.middle) / self.spread

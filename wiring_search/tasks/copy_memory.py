@@ -30,7 +30,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=SYMBOLS,
         metric="accuracy",
-        **parts,
+        train=parts["train"],
+        valid=parts["valid"],
+        test=parts["test"],
         baselines={"always the same symbol": baselines.majority(parts["train"], parts["valid"])},
         source=f"{LENGTH} random symbols from a fixed seed, {lag} blanks",
     )

@@ -25,7 +25,7 @@ _MOST_CLASSES = 20
 
 def load(options: TaskOptions) -> Task:
     path, table = _read(options)
-    target = _column(table, options.target, "--target", path)
+    target = _column(table, options.target or "", "--target", path)
     inputs = [_column(table, name, "--inputs", path) for name in options.inputs]
     inputs = inputs or [name for name in table.columns if name != target]
     if not inputs:
@@ -57,7 +57,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=1 if classes is None else len(classes),
         metric="mse" if classes is None else "accuracy",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines=_baselines(splits["train"], splits["valid"], classes),
         source=f"{path.name}: {target} from {', '.join(inputs)}",
         inputs=Columns(tuple(inputs), x_scale),

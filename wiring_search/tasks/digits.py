@@ -59,7 +59,9 @@ def _task(name: str, steps: int, order: np.ndarray | slice = slice(None)) -> Tas
         every_step=False,
         outputs=10,
         metric="accuracy",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "majority class": baselines.majority(splits["train"], splits["valid"]),
             "logistic regression on all pixels": baselines.logistic(

@@ -45,7 +45,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=len(_PHASES),
         metric="accuracy",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "majority class": baselines.majority(train, valid),
             "linear on the frame": baselines.linear_classes(train, valid),

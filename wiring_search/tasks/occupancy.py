@@ -50,7 +50,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=2,
         metric="accuracy",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "majority class": baselines.majority(splits["train"], splits["valid"]),
             "light > 365": light_rule_error(splits["valid"], scale),

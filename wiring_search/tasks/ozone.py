@@ -48,7 +48,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=2,
         metric="f1",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "every day": baselines.missing_f1(np.ones_like(valid.y), valid.y),
             "logistic regression on the day": _logistic(train, valid),

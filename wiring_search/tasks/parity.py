@@ -87,7 +87,9 @@ def _task(name: str, form, options: TaskOptions) -> Task:
         every_step=False,
         outputs=2,
         metric="accuracy",
-        **parts,
+        train=parts["train"],
+        valid=parts["valid"],
+        test=parts["test"],
         baselines={
             "majority class": baselines.majority(train, valid),
             "logistic regression on counts": baselines.logistic(_counts(train), _counts(valid)),
@@ -98,6 +100,8 @@ def _task(name: str, form, options: TaskOptions) -> Task:
 
 def _counts(split: Split) -> Split:
     """The numbers of ones, of zeros and of steps in place of the sequence, (n, 1, 3)."""
+    if split.elapsed is None or split.lengths is None:
+        raise TypeError("runs of bits have times and lengths; this split has not")
     ones = BITS_A_TIME_UNIT * (split.x[:, :, 0] * split.elapsed).sum(axis=1)
     zeros = BITS_A_TIME_UNIT * split.elapsed.sum(axis=1) - ones
     return Split(np.stack([ones, zeros, split.lengths], axis=1)[:, None], split.y)

@@ -60,7 +60,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=_CLASSES,
         metric="accuracy",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "majority class": baselines.majority(train, valid),
             "linear on the reading": baselines.linear_classes(train, valid),

@@ -47,7 +47,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=1,
         metric="mse",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "mean": baselines.mean(train, valid),
             "linear on the minute": baselines.linear(train, valid, 1),

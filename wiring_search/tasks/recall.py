@@ -31,7 +31,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=len(lags),
         metric="mse",
-        **parts,
+        train=parts["train"],
+        valid=parts["valid"],
+        test=parts["test"],
         baselines={
             "always 0": baselines.constant(parts["valid"], 0.0),
             "mean": baselines.mean(parts["train"], parts["valid"]),

@@ -48,7 +48,11 @@ def load_rows(options: TaskOptions) -> Task:
 def load_events(options: TaskOptions) -> Task:
     """Raises ValueError for files that are absent or broken."""
     splits = {part: events(x, y) for part, (x, y) in _images(options, "smnist-events").items()}
-    times = {part: Split(one.elapsed[:, :, None], one.y) for part, one in splits.items()}
+    times = {
+        part: Split(one.elapsed[:, :, None], one.y)
+        for part, one in splits.items()
+        if one.elapsed is not None
+    }
     linear = baselines.linear_classes(times["train"], times["valid"])
     return _task("smnist-events", splits, {"linear on all times": linear}, "as runs of pixels")
 
@@ -119,7 +123,9 @@ def _task(name: str, splits: dict[str, Split], trivial: dict[str, float], how: s
         every_step=False,
         outputs=_CLASSES,
         metric="accuracy",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "majority class": baselines.majority(splits["train"], splits["valid"]),
             **trivial,

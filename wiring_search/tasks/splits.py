@@ -95,12 +95,12 @@ def windows(recordings: list[Recording], window: int, stride: int, last: bool = 
         raise ValueError(
             f"the longest recording has {longest} rows, too few for a window of {window}"
         )
-    timed = pieces[0].elapsed is not None
+    elapsed = [piece.elapsed for piece in pieces if piece.elapsed is not None]
     return Split(
         np.concatenate([cut(piece.x, window, stride) for piece in pieces]).astype(np.float32),
         _target(np.concatenate([cut(piece.y, window, stride) for piece in pieces])),
-        np.concatenate([cut(piece.elapsed, window, stride) for piece in pieces]).astype(np.float32)
-        if timed
+        np.concatenate([cut(times, window, stride) for times in elapsed]).astype(np.float32)
+        if elapsed
         else None,
     )
 

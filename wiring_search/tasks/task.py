@@ -35,8 +35,9 @@ class Split:
 
     def first(self, count: int) -> "Split":
         """Its first samples."""
-        parts = (self.x, self.y, self.elapsed, self.lengths, self.scored)
-        return Split(*(None if part is None else part[:count] for part in parts))
+        rest = (self.elapsed, self.lengths, self.scored)
+        cut = (None if part is None else part[:count] for part in rest)
+        return Split(self.x[:count], self.y[:count], *cut)
 
     @property
     def counted(self) -> np.ndarray:

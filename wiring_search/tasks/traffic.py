@@ -50,7 +50,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=1,
         metric="mse",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "mean": baselines.mean(train, valid),
             "mean of weekday and hour": baselines.group_mean(calendar["train"], calendar["valid"]),
@@ -92,13 +94,12 @@ def _clean(table: "pandas.DataFrame") -> tuple[dict[str, Split], dict[str, Split
     )
 
     hours, volume = table["time"].to_numpy() / _HOUR, table[["volume"]].to_numpy()
-    of_x, of_calendar = [
-        timed(hours, inputs, volume, _LONGEST_GAP, valid=0.1, test=0.15)
-        for inputs in (x, _calendar(table))
-    ]
-    return tuple(
-        split(scaled(parts, targets=True), _WINDOW, _STRIDE) for parts in (of_x, of_calendar)
-    )
+
+    def cut(inputs: np.ndarray) -> dict[str, Split]:
+        parts = timed(hours, inputs, volume, _LONGEST_GAP, valid=0.1, test=0.15)
+        return split(scaled(parts, targets=True), _WINDOW, _STRIDE)
+
+    return cut(x), cut(_calendar(table))
 
 
 def _paper(table: "pandas.DataFrame") -> tuple[dict[str, Split], dict[str, Split]]:
@@ -108,10 +109,11 @@ def _paper(table: "pandas.DataFrame") -> tuple[dict[str, Split], dict[str, Split
     x = np.column_stack([x, np.sin(np.pi * table["hour"] / 24)])
     volume = table[["volume"]].to_numpy()
     y = Scale.of(volume)(volume)
-    return tuple(
-        dealt(windows([Recording(inputs, y)], _WINDOW, _STRIDE, last=False), _SEED)
-        for inputs in (x, _calendar(table))
-    )
+
+    def cut(inputs: np.ndarray) -> dict[str, Split]:
+        return dealt(windows([Recording(inputs, y)], _WINDOW, _STRIDE, last=False), _SEED)
+
+    return cut(x), cut(_calendar(table))
 
 
 def _calendar(table: "pandas.DataFrame") -> np.ndarray:

@@ -11,6 +11,7 @@ value. What the lines hold counts, not what the header says of lengths and missi
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class TsFile:
     regression, or where it names none."""
 
     path: Path
-    kind: str
+    kind: Literal["classification", "regression"]
     labels: tuple[str, ...]
     series: list[Series]
 
@@ -97,7 +98,9 @@ def _is(header: dict[str, str], name: str) -> bool:
     return header.get(name, "").lower().split()[:1] == ["true"]
 
 
-def _labels(path: Path, header: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+def _labels(
+    path: Path, header: dict[str, str]
+) -> tuple[Literal["classification", "regression"], tuple[str, ...]]:
     if _is(header, "classlabel"):
         return "classification", tuple(header["classlabel"].split()[1:])
     if _is(header, "targetlabel"):
@@ -136,7 +139,9 @@ def _series(line: str, timed: bool, dimensions: int | None, place: int) -> Serie
             "dimensions have different time stamps; a series needs all of them at every time"
         )
     values = np.stack([_values(texts) for _, texts in pairs], axis=1)
-    return Series(values, _times(pairs[0][0]) if timed else None, label.strip(), place)
+    return Series(
+        values, None if pairs[0][0] is None else _times(pairs[0][0]), label.strip(), place
+    )
 
 
 def _pairs(part: str) -> tuple[list[str], list[str]]:

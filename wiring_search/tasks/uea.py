@@ -58,7 +58,9 @@ def load(options: TaskOptions) -> Task:
         every_step=False,
         outputs=len(classes) or 1,
         metric="accuracy" if classes else "mse",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             **_constant(splits["train"], splits["valid"]),
             "nearest training series": baselines.nearest(splits["train"], splits["valid"]),
@@ -142,8 +144,8 @@ def _dealt(y: np.ndarray, file: TsFile) -> tuple[np.ndarray, np.ndarray]:
         [np.flatnonzero(y == own) for own in np.unique(y)] if y.ndim == 1 else [np.arange(len(y))]
     )
     shares = [max(1, round(_HELD_OUT * len(group))) if len(group) > 1 else 0 for group in groups]
-    valid = [rng.permutation(group)[:share] for group, share in zip(groups, shares, strict=True)]
-    valid = np.sort(np.concatenate(valid))
+    held_out = [rng.permutation(group)[:share] for group, share in zip(groups, shares, strict=True)]
+    valid = np.sort(np.concatenate(held_out))
     if not len(valid):
         raise ValueError(
             f"{file.path.name} has {len(y)} series, and no class twice: none can be held out to validate"
@@ -158,8 +160,9 @@ def _arrays(
     all."""
     steps = max(len(one.values) for part in series.values() for one in part)
     tick = 1.0
-    if series["train"][0].times is not None:
-        gaps = np.concatenate([np.diff(one.times) for one in series["train"]])
+    times = [one.times for one in series["train"] if one.times is not None]
+    if times:
+        gaps = np.concatenate([np.diff(one) for one in times])
         tick = float(np.median(gaps)) if len(gaps) else 1.0
     return {
         part: _padded([_filled(one, scale) for one in own], steps, tick)

@@ -33,7 +33,9 @@ def load(options: TaskOptions) -> Task:
         every_step=True,
         outputs=_FEATURES,
         metric="mse",
-        **splits,
+        train=splits["train"],
+        valid=splits["valid"],
+        test=splits["test"],
         baselines={
             "mean": baselines.mean(train, valid),
             "persistence": baselines.persistence(valid),
@@ -77,7 +79,7 @@ def _files(options: TaskOptions) -> list[Path]:
 
 def _dealt(files: list[Path]) -> dict[str, list[np.ndarray]]:
     files = list(files)
-    np.random.RandomState(_FILE_SEED).shuffle(files)
+    np.random.RandomState(_FILE_SEED).shuffle(files)  # type: ignore[arg-type]  # a list is a sequence
     test, valid = int(0.15 * len(files)), int((0.15 + 0.1) * len(files))
     parts = {"train": files[valid:], "valid": files[test:valid], "test": files[:test]}
     return {name: [_rollout(path) for path in paths] for name, paths in parts.items()}

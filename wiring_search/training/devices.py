@@ -48,4 +48,4 @@ def _where_it_can(candidates: Sequence[Candidate], *given: Any, device: str) -> 
         return Pack(candidates, *given)
     from wiring_search.training.gpu_pack import GpuPack
 
-    return GpuPack(candidates, *given, device=device)
+    return GpuPack(candidates, *given, device=device)  # type: ignore[misc]

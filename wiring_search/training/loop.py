@@ -22,6 +22,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,7 +123,7 @@ def _train_pack(
             members = members[left]
             if len(members) == 0:
                 break
-            kept = [pack.state(p) for p in left]
+            kept = [pack.state(int(p)) for p in left]
             pack = make([pack.candidates[p] for p in left], task.features, task.outputs, kept)
             step = _steps(task, elapsed, targets, pack)
     alive = {place: pack.state(p) for p, place in enumerate(members.tolist())}
@@ -170,9 +171,9 @@ def _validate(
 
     def predict(x: np.ndarray, elapsed: np.ndarray) -> torch.Tensor:
         nonlocal stable, seen
-        y, kept_to_range = pack.predict_checked(x, elapsed, task.every_step)
+        outputs, kept_to_range = pack.predict_checked(x, elapsed, task.every_step)
         stable &= kept_to_range
-        y = torch.as_tensor(y)
+        y = torch.as_tensor(outputs)
         # The batches of `_errors` come in the order of the split.
         targets = Targets.of(task, split, slice(seen, seen + len(x)), y.device)
         seen += len(x)
@@ -191,7 +192,7 @@ def _errors(
 ) -> np.ndarray:
     """The error of each candidate whose outputs `predict` tells, as a pack does, from x and
     elapsed."""
-    total, weight, elapsed = 0.0, 0.0, elapsed_of(split)
+    total, weight, elapsed = np.zeros(()), np.zeros(()), elapsed_of(split)
     for start in range(0, len(split), EVALUATION_BATCH):
         rows = slice(start, start + EVALUATION_BATCH)
         # A copy: a worker's task is read-only.
@@ -272,7 +273,7 @@ def _outcome(
 ) -> Outcome:
     """state: where its training stands, None where it diverged."""
     candidate, curve = whole.candidates[p], record.curves[p]
-    shared = {
+    shared: dict[str, Any] = {
         "parameters": whole.layout.true_parameters(p),
         "synapses": whole.layout.synapses(p),
         "latency_us": float(latencies_us(candidate, task.features, task.outputs).min())
@@ -290,7 +291,7 @@ def _outcome(
     if record.weights[p] is not None:
         best = {"best_weights": record.weights[p], "best_variation": np.array(record.variation[p])}
     buffer = io.BytesIO()
-    np.savez(buffer, **state, **best, epochs=np.array(len(curve)), curve=np.array(curve))
+    np.savez(buffer, **state, **best, epochs=np.array(len(curve)), curve=np.array(curve))  # type: ignore[arg-type]
     if stopped_at is not None and len(curve) <= stopped_at:
         return Outcome(Status.RUNNING, math.nan, math.nan, state=buffer.getvalue(), **shared)
     error = record.best[p]
@@ -307,7 +308,6 @@ def _outcome(
 def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:
     layout = layout_of((candidate,), task.features, task.outputs)
     message = f"{type(failure).__name__}: {failure}"
-    size = {"parameters": layout.true_parameters(0), "synapses": layout.synapses(0)}
     return Outcome(
         Status.CRASHED,
         math.nan,
@@ -315,7 +315,8 @@ def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:
         latency_us=math.nan,
         train_seconds=0.0,
         message=message,
-        **size,
+        parameters=layout.true_parameters(0),
+        synapses=layout.synapses(0),
     )
 
 

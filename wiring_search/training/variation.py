@@ -19,8 +19,9 @@ class Variation:
 
     def __init__(self, task: "Task") -> None:
         self._classes = task.outputs if task.kind == "classification" else 0
-        self._count, self._first = 0, None
-        self._sums, self._squares = 0.0, 0.0
+        self._count = 0
+        self._first: torch.Tensor | None = None
+        self._sums = self._squares = np.zeros(())
 
     def add(self, values: torch.Tensor, counted: torch.Tensor | None) -> None:
         """Args:

@@ -7,7 +7,7 @@ within a layer bow out, downward ones to the right and upward ones to the left; 
 small loop. Layers without neurons take no room.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wiring_search.wirings.wiring import Wiring
 
@@ -91,7 +91,7 @@ def _synapse(
     from matplotlib.transforms import ScaledTranslation
 
     radius = size**0.5 / 2  # of a node, in points
-    line = {
+    line: dict[str, Any] = {
         "arrowstyle": "-|>" if polarity > 0 else "|-|,widthA=0,widthB=.25",
         "linestyle": "-" if polarity > 0 else (0, (4, 2)),
         "color": EXCITATORY if polarity > 0 else INHIBITORY,
@@ -102,11 +102,20 @@ def _synapse(
     }
     if start == end:  # from the node's upper right to its lower right, in inches around it
         x, y = 0.7 * radius / 72, 0.8 * radius / 72
-        around = ax.figure.dpi_scale_trans + ScaledTranslation(*start, ax.transData)
-        loop = {"connectionstyle": "arc3,rad=-2.4", "shrinkA": 0, "shrinkB": 0, "transform": around}
+        around: Any = ax.figure.dpi_scale_trans + ScaledTranslation(*start, ax.transData)  # type: ignore[arg-type]  # any transform does
+        loop: dict[str, Any] = {
+            "connectionstyle": "arc3,rad=-2.4",
+            "shrinkA": 0,
+            "shrinkB": 0,
+            "transform": around,
+        }
         ax.add_patch(FancyArrowPatch((x, y), (x, -y), **loop, **line))
         return
     # Within a layer, short synapses bow more, or they would hide behind the nodes between.
     bow = 0.06 if start[0] != end[0] else -0.3 - 0.06 / abs(start[1] - end[1])
-    course = {"connectionstyle": f"arc3,rad={bow}", "shrinkA": radius + 1, "shrinkB": radius + 1}
+    course: dict[str, Any] = {
+        "connectionstyle": f"arc3,rad={bow}",
+        "shrinkA": radius + 1,
+        "shrinkB": radius + 1,
+    }
     ax.add_patch(FancyArrowPatch(start, end, **course, **line))

@@ -258,13 +258,14 @@ def _numbers(draft: _Draft) -> dict[Node, int]:
 def _settled(draft: _Draft) -> Wiring:
     number = _numbers(draft)
     synapses = [
-        (pre[0], number[pre], number[post], polarity)
+        (pre[0], (number[pre], number[post], polarity))
         for (pre, post), polarity in draft.synapses.items()
     ]
+    counts: dict[str, Any] = {role: len(found) for role, found in draft.nodes.items()}
     return Wiring(
-        **{role: len(found) for role, found in draft.nodes.items()},
-        sensory_synapses=tuple(found for role, *found in synapses if role == "sensory"),
-        synapses=tuple(found for role, *found in synapses if role != "sensory"),
+        **counts,
+        sensory_synapses=tuple(synapse for role, synapse in synapses if role == "sensory"),
+        synapses=tuple(synapse for role, synapse in synapses if role != "sensory"),
     )
 
 

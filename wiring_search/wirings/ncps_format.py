@@ -1,6 +1,7 @@
 """Wirings of the `ncps` package to ours and back. Needs `ncps` installed."""
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def from_ncps(wiring: ncps_wirings.Wiring, features: int | None = None) -> Wirin
             f"this ncps wiring is built for {wiring.input_dim} features, not {features}; leave features out"
         )
     roles = [wiring.get_type_of_neuron(neuron) for neuron in range(wiring.units)]
-    counts = {role: roles.count(role) for role in ("inter", "command", "motor")}
+    counts: dict[str, Any] = {role: roles.count(role) for role in ("inter", "command", "motor")}
     if roles != sorted(roles, key=["motor", "command", "inter"].index):
         raise ValueError(
             f"neurons of this wiring are {roles}; they are to be numbered motor first, then command, then inter"

@@ -24,7 +24,7 @@ Where a control would change nothing that the neuron looks at, it is not applica
 `inapplicable` says why.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -115,7 +115,7 @@ def _told_beforehand(candidate: Candidate, control: str) -> str:
     )
 
 
-def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str, int, ...]]:
+def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str | int, ...]]:
     """The synapses that the equations of this neuron and its first weights depend on: with signs
     where it looks at them. (See `neurons.cfc` for what a layered CfC connects whatever the wiring
     says.)"""
@@ -201,10 +201,14 @@ def _placed(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
     def propose(rng: np.random.Generator) -> dict[int, Pair]:
         chosen = int(rng.integers(len(graph.pairs)))
         pre, post = graph.pairs[chosen]
-        ends = (sensory if pre in sensory else neurons), neurons
+        ends: tuple[Sequence[int], Sequence[int]] = (
+            (sensory if pre in sensory else neurons),
+            neurons,
+        )
         if neuron.startswith("layered-"):
             ends = of_role[graph.roles[pre]], of_role[graph.roles[post]]
-        return {chosen: (ends[0][rng.integers(len(ends[0]))], ends[1][rng.integers(len(ends[1]))])}
+        first, second = (int(rng.integers(len(nodes))) for nodes in ends)
+        return {chosen: (ends[0][first], ends[1][second])}
 
     return graph.walked(propose, rng)
 
@@ -232,7 +236,9 @@ class _Graph:
         """After so many proposals a synapse, each made where it leaves a feasible wiring."""
         for _ in range(_SWEEPS * len(self.pairs)):
             self._move(propose(rng))
-        n, outer, inner = self._wiring.neurons, [], []
+        n = self._wiring.neurons
+        outer: list[Synapse] = []
+        inner: list[Synapse] = []
         for (pre, post), sign in zip(self.pairs, self._signs, strict=True):
             (outer if pre >= n else inner).append((pre - n if pre >= n else pre, post, sign))
         return replace(self._wiring, sensory_synapses=tuple(outer), synapses=tuple(inner))

@@ -139,14 +139,15 @@ class Wiring:
             role: sum(r == role for r in roles.values())
             for role in ("sensory", "inter", "command", "motor")
         }
-        sensory, inner = [], []
+        sensory: list[Synapse] = []
+        inner: list[Synapse] = []
         for pre, post, polarity in graph.edges(data="polarity"):
             (pre_kind, pre_id), (_, post_id) = _node(pre), _node(post, only="neuron")
             (sensory if pre_kind == "sensory" else inner).append((pre_id, post_id, polarity))
         wiring = cls(
             **count,
-            sensory_synapses=sensory,
-            synapses=inner,
+            sensory_synapses=tuple(sensory),
+            synapses=tuple(inner),
             idle_allowed=graph.graph.get("idle_allowed", False),
         )
         for node, role in roles.items():

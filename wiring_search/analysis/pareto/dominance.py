@@ -105,7 +105,9 @@ def _halves(points: np.ndarray) -> np.ndarray:
 def _compared(points: np.ndarray) -> np.ndarray:
     """The front of a few rows, all compared with all."""
     below = (points[:, None] <= points).all(axis=2)
-    return ~(below & ~below.T).any(axis=0)  # two that are nowhere larger than each other are equal
+    return ~np.any(
+        below & ~below.T, axis=0
+    )  # two that are nowhere larger than each other are equal
 
 
 def _covered(rows: np.ndarray, by: np.ndarray) -> np.ndarray:
@@ -119,7 +121,7 @@ def _covered(rows: np.ndarray, by: np.ndarray) -> np.ndarray:
         place = np.searchsorted(by[:, 0], rows[:, 0], side="right")
         return (place > 0) & (least[place - 1] <= rows[:, 1])
     if len(rows) * len(by) <= _FEW**2:
-        return (by[:, None] <= rows).all(axis=2).any(axis=0)
+        return np.any((by[:, None] <= rows).all(axis=2), axis=0)
     if by[:, 0].max() <= rows[:, 0].min():
         return _covered(rows[:, 1:], by[:, 1:])
     both = np.concatenate([rows[:, 0], by[:, 0]])

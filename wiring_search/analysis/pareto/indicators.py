@@ -42,13 +42,13 @@ def scaled(points: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
 
 
 def _both(points: ArrayLike, front: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    points, front = (
+    found, known = (
         rows[np.isfinite(rows).all(axis=1)] for rows in (checked(points), checked(front))
     )
-    if points.shape[1] != front.shape[1]:
+    if found.shape[1] != known.shape[1]:
         raise ValueError(
-            f"points have {points.shape[1]} objectives, the reference front has {front.shape[1]}; give as many"
+            f"points have {found.shape[1]} objectives, the reference front has {known.shape[1]}; give as many"
         )
-    if not len(front):
+    if not len(known):
         raise ValueError("the reference front has no finite point; give at least one")
-    return points, front
+    return found, known

@@ -19,10 +19,9 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
     """The volume that the points dominate within the box below `reference` (objectives,). Points
     beyond it count as nothing. Raises ValueError for a reference of another length, or one that is
     not finite."""
-    points, reference = _below(points, reference)
-    inside = np.isfinite(points).all(axis=1) & (points < reference).all(axis=1)
-    points = points[inside]
-    return _volume(reference - points[is_front(points)])
+    rows, corner = _below(points, reference)
+    rows = rows[np.isfinite(rows).all(axis=1) & (rows < corner).all(axis=1)]
+    return _volume(corner - rows[is_front(rows)])
 
 
 def hypervolume_course(points: ArrayLike, reference: ArrayLike) -> np.ndarray:

@@ -91,9 +91,9 @@ class View:
 
     def _times(self) -> str:
         monitor, budget = self._monitor, self._monitor.meter.budget
-        of_time = budget.minutes is not None and monitor.started
-        took = max(monitor.meter.seconds if of_time else monitor.seconds, 1)
-        whole = f"of {durations.in_words(60 * budget.minutes)}" if of_time else "so far"
+        minutes = budget.minutes if monitor.started else None
+        took = max(monitor.seconds if minutes is None else monitor.meter.seconds, 1)
+        whole = "so far" if minutes is None else f"of {durations.in_words(60 * minutes)}"
         of = "" if budget.core_hours is None else f" of {budget.core_hours:g}"
         parts = [
             f"{durations.in_words(took)} {whole}",

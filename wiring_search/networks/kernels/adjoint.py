@@ -124,7 +124,8 @@ class _Adjoint(torch.autograd.Function):
     @staticmethod
     def forward(ctx, setting, every_step, x, elapsed, state, *values):
         own = dict(zip(setting.names, values, strict=True))
-        states, motors = [state], []
+        states: list[torch.Tensor] = [state]
+        motors: list[torch.Tensor] = []
         for t in range(x.shape[1]):
             v, u, dt, c = _enter(setting, own, x[:, t], elapsed[:, t], state)
             v = NEURONS[setting.kind.neuron].advance(
@@ -222,6 +223,8 @@ def _back(
     start, *held = (tensor.detach() for tensor in entered[:3])
     u, dt = (tensor.requires_grad_() for tensor in held)
     theta = {name: own[name].detach().requires_grad_() for name in neuron.shapes(setting.made)}
+    if neuron.field is None:
+        raise TypeError(f"{setting.kind.neuron} has no field to integrate backwards")
     with torch.enable_grad():
         field = neuron.field(setting.made, theta, u)
     like = (v, adjoint, u, dt, *theta.values())

@@ -50,17 +50,16 @@ def forward(
     every_step: bool,
 ) -> tuple[np.ndarray, np.ndarray, Kept]:
     """`cpu.forward`."""
-    params, x, elapsed, state = (
-        torch.tensor(array, requires_grad=True) for array in (params, x, elapsed, state)
-    )
-    states, outputs = [state], []
+    leaves = [torch.tensor(array, requires_grad=True) for array in (params, x, elapsed, state)]
+    values, xs, times, now = leaves
+    states, outputs = [now], []
     with torch.enable_grad():  # torch calls this without, in the midst of a function of its own
         for t in range(x.shape[1]):
-            y, state = run(layout, params, x[:, t : t + 1], elapsed[:, t : t + 1], state, True)
+            y, now = run(layout, values, xs[:, t : t + 1], times[:, t : t + 1], now, True)
             outputs.append(y)
-            states.append(state)
+            states.append(now)
         shown = torch.cat(outputs if every_step else outputs[-1:], dim=2)
-    return shown.detach().numpy(), state.detach().numpy(), Kept(params, x, elapsed, states, shown)
+    return shown.detach().numpy(), now.detach().numpy(), Kept(values, xs, times, states, shown)
 
 
 def backward(

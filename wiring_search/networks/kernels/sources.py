@@ -20,7 +20,7 @@ def digest_of(modules: Iterable[str]) -> str:
     while waiting:
         name = waiting.pop()
         if name not in files:
-            files[name] = Path(sys.modules[name].__file__).read_bytes()
+            files[name] = Path(str(sys.modules[name].__file__)).read_bytes()
             imported = _imported(name, files[name])
             waiting += [other for other in imported if other.partition(".")[0] in packages]
     return hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()
@@ -34,7 +34,7 @@ def _imported(name: str, source: bytes) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             origin = node.module or ""
             if node.level:
-                package = sys.modules[name].__package__.split(".")
+                package = str(sys.modules[name].__package__).split(".")
                 origin = ".".join(
                     [*package[: len(package) - node.level + 1], *filter(None, [origin])]
                 )

@@ -74,14 +74,15 @@ def _layered_connections(variant: int, wiring: Wiring) -> Connections:
         pairs, outer = ([edge for edge in edges if edge[2]] for edges in (pairs, outer))
     post, pre, kept = _columns(sorted(pairs))
     sensory_post, sensory_pre, sensory_kept = _columns(sorted(outer))
-    pins = (
+    pins: tuple[tuple[str, np.ndarray], ...] = (
         ("ff1_w", ~kept),
         ("ff2_w", ~kept),
         ("sensory_ff1_w", ~sensory_kept),
         ("sensory_ff2_w", ~sensory_kept),
     )
     signs, sensory_signs = np.ones(len(pre), np.int32), np.ones(len(sensory_pre), np.int32)
-    pins = () if variant == PURE else pins
+    if variant == PURE:
+        pins = ()
     return Connections(n, ends, pre, post, signs, sensory_pre, sensory_post, sensory_signs, pins)
 
 
@@ -156,7 +157,7 @@ def closed_form(
 ) -> torch.Tensor:
     """h' (B, neurons) after `elapsed` (B, 1), from the heads (B, neurons) by name. w_tau,
     amplitude: (neurons,), of pure neurons alone."""
-    if variant == PURE:
+    if w_tau is not None and amplitude is not None:
         decay = torch.exp(-elapsed * (w_tau.abs() + head["ff1"].abs()))
         return amplitude * (1.0 - decay * head["ff1"])
     first, second = torch.tanh(head["ff1"]), torch.tanh(head["ff2"])

@@ -23,7 +23,7 @@ _LEAKY = 1
 
 
 def _shapes(variant: int, made: Connections) -> dict[str, tuple[int, ...]]:
-    leak = {"tau": (made.neurons,)} if variant == _LEAKY else {}
+    leak: dict[str, tuple[int, ...]] = {"tau": (made.neurons,)} if variant == _LEAKY else {}
     return leak | {
         "bias": (made.neurons,),
         "w": (len(made.pre),),

@@ -6,7 +6,7 @@ apart, eight.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,7 +64,8 @@ def draw_gradient_flow(
             label=f"{label}: {slope:+.3f} a step, {verdict}",
         )
     ax.yaxis.set_major_formatter(lambda exponent, _: f"$10^{{{exponent:g}}}$")
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ticks: Any = ax.yaxis.get_major_locator()  # an AutoLocator, by default
+    ticks.set_params(integer=True)
     ax.set(
         xlabel="lag k, time steps", ylabel=r"$\|\partial s_T / \partial s_{T-k}\|_F \, / \sqrt{n}$"
     )

@@ -150,7 +150,7 @@ def draw_parallel(found: Matters) -> "Figure":
     lines = np.stack([np.broadcast_to(np.arange(len(columns)), heights.shape), heights], axis=2)
     ranks = shown[by].rank(pct=True, ascending=SCORES[by].sign > 0).to_numpy()
     front = shown["on_front"].to_numpy(bool)
-    looks = {
+    looks: dict[str, Any] = {
         "cmap": "viridis",
         "norm": Normalize(0, 1.08),
     }  # the palest yellow is not seen on white

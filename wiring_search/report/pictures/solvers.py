@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wiring_search.analysis.table import nearly
 
@@ -125,7 +125,7 @@ def _curves(ax: "Axes", rows: "Sequence[Alternative]", name: str, highest: float
         of_solver = [row for row in shown if row.solver == solver]
         family = solver.removeprefix("hyper-")
         marker = "o" if family == solver else "*"
-        style = {"color": _COLOURS[family], "zorder": 2}
+        style: dict[str, Any] = {"color": _COLOURS[family], "zorder": 2}
         x = [row.function_evaluations for row in of_solver]
         y = [getattr(row, name) for row in of_solver]
         y = [min(value, highest) if math.isfinite(value) else highest for value in y]
@@ -133,7 +133,7 @@ def _curves(ax: "Axes", rows: "Sequence[Alternative]", name: str, highest: float
             x, y, linestyle="-" if family == solver else "--", linewidth=1.2, label=solver, **style
         )
         for row, *at in zip(of_solver, x, y, strict=True):
-            fill = {} if row.stable else {"markerfacecolor": "white"}
+            fill: dict[str, Any] = {} if row.stable else {"markerfacecolor": "white"}
             ax.plot(*at, marker=marker, markersize=6 if marker == "o" else 10, **fill, **style)
             if row.trained_with:
                 ax.plot(
@@ -154,7 +154,7 @@ def _marks(hyper: bool) -> list:
     """What the markers mean, for the legend."""
     from matplotlib.lines import Line2D
 
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         "trained with": {"marker": "o", "markersize": 14, "markerfacecolor": "none"},
         **({"hypersolver": {"marker": "*", "markersize": 10}} if hyper else {}),
         "stable": {"marker": "o"},

@@ -1,7 +1,7 @@
 """Winners to look at: their errors in the search, with fresh seeds and on the test split, and
 beside that how much worse (or not) their controls are."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,8 +47,14 @@ def _draw_errors(found: Winners, ax: "Axes") -> None:
     for (name, colour, marker, label), points in zip(bars, (-3.5, 0.0), strict=True):
         if table[name].notna().any():
             reach = (table[name] - table[f"{name}_lower"]).fillna(0.0)
-            aside = offset_copy(ax.transData, ax.figure, x=points, units="points")
-            style = {"fmt": marker, "color": colour, "markersize": 5, "capsize": 2, "linewidth": 1}
+            aside = offset_copy(ax.transData, ax.get_figure(root=True), x=points, units="points")
+            style: dict[str, Any] = {
+                "fmt": marker,
+                "color": colour,
+                "markersize": 5,
+                "capsize": 2,
+                "linewidth": 1,
+            }
             ax.errorbar(sizes, table[name], reach, label=label, transform=aside, **style)
             ax.update_datalim(
                 [
@@ -57,14 +63,13 @@ def _draw_errors(found: Winners, ax: "Axes") -> None:
                 ]
             )
     right = sizes.max() * 1.1
-    for name, style in (("optimistic", "-"), ("pessimistic", ":")):
+    for name, line in (("optimistic", "-"), ("pessimistic", ":")):
         chosen = table[table[name] & table["test"].notna()].sort_values("synapses")
         if len(chosen) > 1:
-            line = np.append(chosen["test"], chosen["test"].iloc[-1])
             ax.step(
                 np.append(chosen["synapses"], right),
+                np.append(chosen["test"], chosen["test"].iloc[-1]),
                 line,
-                style,
                 where="post",
                 color=_TEST,
                 linewidth=1,

@@ -41,7 +41,9 @@ def memory(
     folder = Path(out)
     numbers = list(dict.fromkeys(numbers))
     with closing(Store.open(folder)) as store:
-        candidates = [trial.candidate for trial in trials_with_candidate(store, numbers)]
+        candidates = [
+            trial.candidate for trial in trials_with_candidate(store, numbers) if trial.candidate
+        ]
     rows = suite(candidates, tasks or TASKS, lags or LAGS, seeds, epochs, samples, told)
     columns = ("task", "lag", "tried", "solved", "metric", "mean", "spread", "chance")
     table = pandas.DataFrame(
@@ -52,11 +54,11 @@ def memory(
     )
     table.to_csv(folder / MEMORY_TABLE, index=False)
     write_memory_plot(table, folder / MEMORY_PICTURE)
-    columns = ("task", "longest", "area", "spread")
+    standing = ("task", "longest", "area", "spread")
     found = standings(rows)
     return table, pandas.DataFrame(
         [
-            {"trial": numbers[one.candidate], **{name: getattr(one, name) for name in columns}}
+            {"trial": numbers[one.candidate], **{name: getattr(one, name) for name in standing}}
             for one in found
         ]
     )

@@ -58,7 +58,9 @@ def _errors(
 
     errors: dict[str, np.ndarray] = {}
     done = 0
-    for places, pack in trained_packs(task, [trial.candidate for trial in chosen], states):
+    for places, pack in trained_packs(
+        task, [trial.candidate for trial in chosen if trial.candidate], states
+    ):
         for name, of in errors_of(
             task, pack, seed, partial(_told_of_pack, told, done, len(places), len(chosen))
         ).items():

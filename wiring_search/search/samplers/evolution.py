@@ -148,7 +148,8 @@ class Evolution:
     def _child(self, rng: np.random.Generator) -> Born:
         number = self._parent(rng)
         child = self._candidates[number]
-        parents, wiring, origins = (number,), child.wiring, Origins.same(child.wiring)
+        parents: tuple[int, ...] = (number,)
+        wiring, origins = child.wiring, Origins.same(child.wiring)
         # Few moves mostly, many now and then (a power law, as in Doerr et al., "Fast genetic
         # algorithms", GECCO 2017): with single ones, half as many synapses are as many generations
         # away.
@@ -247,7 +248,8 @@ def best_first(values: Sequence[Sequence[float]]) -> np.ndarray:
 def _ranks(points: np.ndarray) -> np.ndarray:
     """As `pareto.rank`, which is for many points; for a hundred, all pairs at once are ten times as
     fast."""
-    dominates = (points[:, None] <= points).all(axis=2) & (points[:, None] < points).any(axis=2)
+    below = np.any(points[:, None] < points, axis=2)
+    dominates = np.all(points[:, None] <= points, axis=2) & below
     ranks, betters = np.full(len(points), -1), dominates.sum(axis=0)
     level = 0
     while (ranks < 0).any():

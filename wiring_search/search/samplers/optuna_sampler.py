@@ -20,7 +20,7 @@ import copy
 import math
 import warnings
 from collections.abc import Container, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -115,20 +115,20 @@ class OptunaSampler:
     def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
         """The scores of a trial; None, or one among them that is not finite: it failed. final: at
         the full budget; otherwise it may be told again."""
-        failed = values is None or not all(map(math.isfinite, values))
+        scores = None if values is None or not all(map(math.isfinite, values)) else list(values)
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
-        if failed or final:
+        if scores is None or final:
             # What `Study.tell` does, but for a deep copy of the trial; samplers without constraints
             # do nothing after a trial.
             self._storage.for_now.pop(number, None)
-            state = TrialState.FAIL if failed else TrialState.COMPLETE
-            self._storage.set_trial_state_values(trial_id, state, None if failed else list(values))
+            state = TrialState.FAIL if scores is None else TrialState.COMPLETE
+            self._storage.set_trial_state_values(trial_id, state, scores)
             return
         # The state and the values that Optuna would have given to a trial that ends like this.
         state, shown = {
             "pruned": (TrialState.PRUNED, None),
             "left-out": (TrialState.FAIL, None),
-            "low-fidelity": (TrialState.COMPLETE, list(values)),
+            "low-fidelity": (TrialState.COMPLETE, scores),
         }[self._cut_as]
         trial = copy.copy(self._storage.get_trial(trial_id))
         trial.state, trial.values = state, shown
@@ -184,7 +184,7 @@ def _suggest(trial: optuna.Trial, key: str, dimension: Dimension) -> Value:
         case FloatRange(low, high, log):
             return trial.suggest_float(key, low, high, log=log)
         case Choice(values):
-            return trial.suggest_categorical(key, values)
+            return cast(Value, trial.suggest_categorical(key, values))  # never None
     raise TypeError(f"{dimension!r} is no dimension")
 
 

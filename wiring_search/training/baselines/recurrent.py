@@ -22,6 +22,8 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +69,9 @@ class Trained:
 class TorchLayer(nn.Module):
     """One of torch's own recurrent layers. timed: the elapsed time is one more feature."""
 
-    def __init__(self, kind: type[nn.RNNBase], features: int, units: int, timed: bool) -> None:
+    def __init__(
+        self, kind: Callable[..., nn.RNNBase], features: int, units: int, timed: bool
+    ) -> None:
         super().__init__()
         self.timed = timed
         self.cell = kind(features + timed, units, batch_first=True)
@@ -289,7 +293,7 @@ def train_all(
                 network,
                 rung,
                 seed,
-                lambda epoch, epochs, name=name: told(name, epoch, epochs),
+                partial(told, name),
             )
             yield Trained(name, outcome, f"process {os.getpid()}")
     candidates = {
@@ -369,7 +373,7 @@ def train(
             break
         if curve[-1] < best:
             best, weights = curve[-1], _stored(network)
-    shared = {
+    shared: dict[str, Any] = {
         "parameters": network.parameters_count,
         "synapses": network.synapses,
         "latency_us": latency_us(network, task.features),

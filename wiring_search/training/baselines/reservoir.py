@@ -10,6 +10,7 @@ W_in have an entry where the wiring has a synapse, its polarity is the sign. Mat
 200 neurons a step of 360 streams takes a millisecond. No torch.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,7 +55,7 @@ class Reservoir:
     def __post_init__(self) -> None:
         for name in ("spectral_radius", "leak", "input_scale", "bias_scale"):
             value = getattr(self, name)
-            if not isinstance(value, Real) or isinstance(value, bool) or not np.isfinite(value):
+            if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
                 raise ValueError(f"{name} is {value!r}; give a number")
         if self.spectral_radius <= 0:
             raise ValueError(
@@ -138,7 +139,7 @@ class Reservoir:
         )
         held = (1.0 - self.leak) ** elapsed[:, :, None]
         x, recurrent = np.zeros((len(u), self.wiring.neurons)), self.recurrent.T
-        kept = np.empty(drive.shape) if every_step else None
+        kept = np.empty(drive.shape if every_step else (0, 0, 0))
         for t in range(u.shape[1]):
             x = held[:, t] * x + (1.0 - held[:, t]) * np.tanh(x @ recurrent + drive[:, t])
             if every_step:
@@ -211,11 +212,7 @@ def fit_ridge(
     (states, targets), is least, the largest λ of equals. Raises ValueError for a negative λ, none,
     or several without `valid`.
     """
-    several = (
-        [regularisation]
-        if isinstance(regularisation, Real)
-        else sorted(regularisation, reverse=True)
-    )
+    several = sorted(np.atleast_1d(np.asarray(regularisation, float)).tolist(), reverse=True)
     if not several or not min(several) >= 0:
         raise ValueError(
             f"regularisation is {regularisation!r}; give one or several numbers, 0 or more"
@@ -234,7 +231,7 @@ def fit_ridge(
         gain = np.divide(scales, scales**2 + penalty, out=np.zeros_like(scales), where=~lost)
         weights = (right.T @ (gain[:, None] * seen)).T
         readouts.append(Readout(weights, target_mean - weights @ state_mean, float(penalty)))
-    if len(readouts) == 1:
+    if valid is None or len(readouts) == 1:
         return readouts[0]
     return min(readouts, key=lambda readout: error(readout.predict(valid[0]), valid[1]))
 

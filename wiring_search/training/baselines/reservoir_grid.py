@@ -13,6 +13,7 @@ network.
 import io
 import math
 import time
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def train(task: Task, fixed: Reservoir) -> Outcome:
     (`load_readout`)."""
     started = time.perf_counter()
     readout, error = fit(fixed, task)
-    shared = {
+    shared: dict[str, Any] = {
         "parameters": readout.weights.size + readout.bias.size,
         "synapses": fixed.wiring.synapse_count,
         "train_seconds": time.perf_counter() - started,

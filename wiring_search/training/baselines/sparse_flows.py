@@ -301,10 +301,10 @@ def _trained(
         pack = Pack([candidate], task.features, task.outputs, [state])
         before = float(validation_errors(task, task.valid, pack)[0])
         buffer = io.BytesIO()
-        np.savez(buffer, **state)
+        np.savez(buffer, **state)  # type: ignore[arg-type]
         start = buffer.getvalue()
     outcome = train(task, PackJob(0, rung, (candidate,), seed, (start,))).outcomes[0]
-    if outcome.status is not Status.OK:
+    if outcome.status is not Status.OK or outcome.state is None:
         mend = f"; give the candidate a smaller learning rate than {candidate.learning_rate}"
         raise RuntimeError(
             f"the network of {candidate.wiring.synapse_count} synapses {outcome.status}: {outcome.message}"
