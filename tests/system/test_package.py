@@ -2,6 +2,7 @@
 measured."""
 
 import re
+import runpy
 import subprocess
 from pathlib import Path
 
@@ -49,3 +50,11 @@ def test_commits_of_figures_exist() -> None:
         if subprocess.run([*git, "merge-base", "--is-ancestor", commit, "HEAD"]).returncode
     ]
     assert not unknown
+
+
+def test_architecture_page_counts_as_the_imports_do() -> None:
+    rooms = runpy.run_path(str(ROOT / "docs" / "rooms.py"))
+    graph = rooms["graph_of"](ROOT)
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert rooms["circles_of"](graph) == []
+    assert rooms["summary"](graph) in page, "run python docs/rooms.py and correct the page"
