@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 
-from wiring_search import tasks
 from wiring_search.export import export, parcel_of
 from wiring_search.export.verified import microseconds
 from wiring_search.networks.kernels import cpu
@@ -58,7 +57,7 @@ def main() -> None:
 def kernel_times(out: Path, trial: int) -> dict[str, float]:
     """Microseconds a step of the fused kernel, by how it is called."""
     with closing(Store.open(out)) as store:
-        task = tasks.load(store.config.task, store.config.task_options)
+        task = store.config.load_task()
         taken = parcel_of(store, trial, task)
     network = taken.network
     one, state = taken.x[:1, :1], torch.zeros_like(taken.state[:1])

@@ -1,9 +1,14 @@
-"""Neurons, scores and tasks of the user's own: searched, resumed, carried to another process,
-refused where they are wrong."""
+"""Neurons, scores and tasks of a user: searched, resumed, read without running their code, carried
+to another process, refused where they are wrong."""
 
+import json
 import pickle
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -11,16 +16,21 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.extensions import tables_restored
 from wiring_search import tasks
+from wiring_search.analysis.compare import compare
+from wiring_search.export import export
 from wiring_search.export.trained_network import trained_network
 from wiring_search.networks import neurons
 from wiring_search.networks.kernels import cpu
-from wiring_search.run import ONE_PROCESS, Run, resume, search, study_config
+from wiring_search.networks.liquid_network import LiquidNetwork
+from wiring_search.run import ONE_PROCESS, Run, plan, resume, search, study_config
 from wiring_search.scores import catalogue as score_names
 from wiring_search.scores.evaluate import train_and_score
+from wiring_search.search_spaces import Space
 from wiring_search.store import Store
-from wiring_search.store import extension as own
-from wiring_search.store.extension import Extension, extended
+from wiring_search.store.config import StudyConfig
+from wiring_search.store.extension import DECLARED, LOADED, Extension, extended
 from wiring_search.tasks import Split, Task, TaskOptions
 from wiring_search.tasks.columns import Columns
 from wiring_search.training.pack import Pack
@@ -30,25 +40,25 @@ from wiring_search.wirings.topologies import ncp
 from wiring_search.workers.jobs import PackJob, Rung, Status, no_beat
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-TABLES = (
-    SOLVERS,
-    neurons.NEURONS,
-    score_names.GROUPS,
-    score_names.SCORES,
-    score_names.OBJECTIVES,
-    tasks.TASKS,
-    own._LOADED,
-)
+GOOD = (EXAMPLES / "extension.py").read_text(encoding="utf-8")
+# What the searched extension does besides: it notes each run of its code.
+NOTE_RUN = """
+from pathlib import Path
+with Path(__file__).with_name("runs.txt").open("a") as runs:
+    runs.write("run\\n")
+"""
 
 
 @pytest.fixture(autouse=True)
-def tables_restored():
-    """An extension is for the life of a process: the next test shall not have it."""
-    before = [dict(table) for table in TABLES]
-    yield
-    for table, was in zip(TABLES, before, strict=True):
-        table.clear()
-        table.update(was)
+def without_extensions() -> Iterator[None]:
+    with tables_restored():
+        yield
+
+
+def _runs(file: Path) -> int:
+    """How often the extension's code has run."""
+    notes = file.with_name("runs.txt")
+    return notes.read_text(encoding="utf-8").count("run") if notes.exists() else 0
 
 
 @pytest.mark.parametrize(
@@ -84,10 +94,8 @@ def test_without_a_compiled_kernel_a_neuron_learns_the_same(
             )
         packs.append(pack)
     ours, twins = (pack.predict_checked(x, elapsed, False) for pack in packs)
-    assert (
-        np.abs(ours[0] - twins[0]).max() < 1e-4 * np.abs(ours[0]).max()
-        and (ours[1] == twins[1]).all()
-    )
+    assert np.abs(ours[0] - twins[0]).max() < 1e-4 * np.abs(ours[0]).max()
+    assert (ours[1] == twins[1]).all()
     rest = np.zeros((9, packs[0].layout.state_size), np.float32)
     kept = [cpu.forward(pack.layout, pack.effective, x, elapsed, rest, True)[2] for pack in packs]
     for a, b in zip(
@@ -98,12 +106,10 @@ def test_without_a_compiled_kernel_a_neuron_learns_the_same(
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The example's neuron, score and task, searched without Ray; the extension, and the run
-    folder."""
-    before = [dict(table) for table in TABLES]
+    """The example's neuron, score and task, searched without Ray: the extension, the run folder."""
     folder = tmp_path_factory.mktemp("extension")
     file = folder / "mine.py"
-    file.write_text((EXAMPLES / "extension.py").read_text(encoding="utf-8"), encoding="utf-8")
+    file.write_text(GOOD + NOTE_RUN, encoding="utf-8")
     settings = {
         "seed": 4,
         "trials": 5,
@@ -113,39 +119,160 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "objectives": ("error", "synapses", "effort"),
         "scores": (),
     }
-    config = study_config(
-        "chirps", str(EXAMPLES / "own_neuron.toml"), TaskOptions(samples=60), file, **settings
-    )
-    search(config, folder / "run", ONE_PROCESS)
-    for table, was in zip(TABLES, before, strict=True):
-        table.clear()
-        table.update(was)
+    with tables_restored():
+        config = study_config(
+            "chirps", str(EXAMPLES / "own_neuron.toml"), TaskOptions(samples=60), file, **settings
+        )
+        search(config, folder / "run", ONE_PROCESS)
     return file, folder / "run"
 
 
-def test_own_neuron_score_and_task_are_searched_like_any_other(searched: tuple[Path, Path]) -> None:
+def test_a_search_runs_the_code_once(searched: tuple[Path, Path], tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(GOOD + NOTE_RUN, encoding="utf-8")
+    assert _runs(file) == 0
+    Extension.read(file)
+    Extension.read(file)
+    assert _runs(file) == 1
+
+
+READINGS: dict[str, Callable[[Path], object]] = {
+    "configuration": lambda folder: StudyConfig.from_json(Run(folder).config.to_json()),
+    "table": lambda folder: Run(folder).table(),
+    "front": lambda folder: Run(folder).front(("error", "effort")),
+    "analysis": lambda folder: Run(folder).analysed(("synapses", "effort")),
+    "answer": lambda folder: Run(folder).answer(),
+    "trials": lambda folder: [Run(folder).trial(number) for number in range(5)],
+    "picture": lambda folder: Run(folder).draw(Run(folder).analysed(), folder / "front.png"),
+    "report": lambda folder: Run(folder).write_files(),
+    "comparison": lambda folder: compare([folder, _twin(folder)]),
+    "space": lambda folder: Space.from_json(Run(folder).config.space),
+}
+
+
+def _edit_config(folder: Path, **changed: object) -> None:
+    with closing(sqlite3.connect(folder / "results.sqlite")) as database, database:
+        config = json.loads(database.execute("SELECT config FROM study").fetchone()[0])
+        database.execute("UPDATE study SET config = ?", (json.dumps({**config, **changed}),))
+
+
+def _twin(folder: Path) -> Path:
+    """The same study with another seed."""
+    twin = folder.with_name("twin")
+    shutil.copytree(folder, twin)
+    _edit_config(twin, seed=5)
+    return twin
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_reading_a_study_runs_no_code_of_its_extension(
+    reading: str, searched: tuple[Path, Path]
+) -> None:
     file, folder = searched
+    before = _runs(file)
+    READINGS[reading](folder)
+    assert _runs(file) == before
+
+
+def test_a_report_says_why_it_has_no_networks(searched: tuple[Path, Path]) -> None:
+    _, folder = searched
+    Run(folder).write_files()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "whose code a report does not run" in page
+
+
+ACTS: dict[str, Callable[[Path], object]] = {
+    "resume": lambda folder: resume(folder, ONE_PROCESS),
+    "trained network": lambda folder: _network(folder, 0),
+    "export": lambda folder: export(folder, 0, ("json",), folder / "exported"),
+    "plan of retraining": lambda folder: plan(folder, seeds=1, controls=()),
+    "task": lambda folder: Run(folder).config.load_task(),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_needs_networks_or_the_task_runs_the_code(
+    act: str, searched: tuple[Path, Path]
+) -> None:
+    file, folder = searched
+    before = _runs(file)
+    ACTS[act](folder)
+    assert _runs(file) == before + 1
+
+
+def _network(folder: Path, trial: int) -> LiquidNetwork:
+    with closing(Store.open(folder)) as store:
+        return trained_network(store, trial, every_step=False)
+
+
+def test_a_configuration_is_a_value(searched: tuple[Path, Path]) -> None:
+    data = Run(searched[1]).config.to_json()
+    with tables_restored():
+        for table in (LOADED, DECLARED):
+            table.clear()
+        StudyConfig.from_json(data)
+        assert LOADED == {}
+        assert DECLARED == {}
+
+
+def test_names_of_an_extension_are_checked_without_its_code(searched: tuple[Path, Path]) -> None:
+    config = Run(searched[1]).config
+    assert config.measured[-1] == "effort"
+    with pytest.raises(ValueError, match="give one or more of error, .*effort, each once"):
+        replace(config, objectives=("error", "efort"))
+    with pytest.raises(ValueError, match="objective effort is not measured; it needs mine among"):
+        replace(config, scores=())
+    with pytest.raises(ValueError, match="objectives are error, synapses, effort; give one or"):
+        replace(config, extension=None)
+
+
+def test_a_study_without_descriptions_runs_the_code_once_and_keeps_them(
+    searched: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Version 0.2.0 and earlier kept the text alone."""
+    folder = tmp_path / "run"
+    shutil.copytree(searched[1], folder)
+    file = tmp_path / "mine.py"
+    text = Run(folder).config.extension.text
+    _edit_config(folder, extension={"file": str(file), "text": text})
+    for _ in range(2):
+        with tables_restored():
+            assert not Run(folder).front(("error", "effort")).empty
+        assert _runs(file) == 1
+
+
+def test_a_name_has_one_meaning_in_a_process() -> None:
+    described = {"SCORES": {"calm": {"sentence": "how calm", "sign": 1, "unit": "", "worst": None}}}
+    first = Extension("first.py", "", described)
+    first.declare()
+    first.declare()
+    with pytest.raises(ValueError, match=r"second.py: SCORES\['calm'\] exists already"):
+        Extension("second.py", "", described).declare()
+    with pytest.raises(ValueError, match=r"third.py: SCORES\['error'\] exists already"):
+        Extension("third.py", "", {"SCORES": {"error": described["SCORES"]["calm"]}}).declare()
+
+
+def test_own_neuron_score_and_task_are_searched_like_any_other(searched: tuple[Path, Path]) -> None:
+    _, folder = searched
     table = Run(folder).table()
     trained = table[(table["status"] == "ok") & (table["baseline"] == "")]
-    assert (
-        set(trained["p.neuron"]) == {"gated-leak", "cfc", "ltc"}
-        and np.isfinite(trained["effort"]).all()
-    )
+    assert set(trained["p.neuron"]) == {"gated-leak", "cfc", "ltc"}
+    assert np.isfinite(trained["effort"]).all()
     assert not Run(folder).front(("error", "effort")).empty
-    task = tasks.load("chirps", TaskOptions(samples=60))
-    with closing(Store.open(folder)) as store:
-        for trial in map(int, trained["trial"]):
-            network = trained_network(store, trial, every_step=False)
-            measured = score_names.SCORES["effort"].measure(network, task, 0)
-            assert measured == pytest.approx(table.loc[trial, "effort"], rel=1e-5)
+    task = Run(folder).config.load_task()
+    measure = score_names.SCORES["effort"].measure
+    for trial in map(int, trained["trial"]):
+        measured = measure(_network(folder, trial), task, 0)
+        assert measured == pytest.approx(table.loc[trial, "effort"], rel=1e-5)
 
 
 def test_resuming_needs_no_file_but_refuses_another_text(searched: tuple[Path, Path]) -> None:
     file, folder = searched
     text = file.read_text(encoding="utf-8")
+    Run(folder).config.load_extension()
     file.write_text(f"{text}\nSPEED = 2\n", encoding="utf-8")
     with pytest.raises(
-        ValueError, match=r"mine.py has changed since the study began.*put the old one back"
+        ValueError, match=r"mine.py has changed since the study began.*put that text back"
     ):
         resume(folder, ONE_PROCESS, trials=6)
     with pytest.raises(ValueError, match=r"mine.py \(.{8}\) and .*mine.py \(.{8}\) are two texts"):
@@ -158,7 +285,7 @@ def test_resuming_needs_no_file_but_refuses_another_text(searched: tuple[Path, P
 def test_another_process_has_it_too(searched: tuple[Path, Path]) -> None:
     """As a Ray worker: it is told what to train, and has loaded nothing."""
     config = Run(searched[1]).config
-    task = tasks.load("chirps", TaskOptions(samples=60))
+    task = config.load_task()
     job = PackJob(
         0,
         Rung(0, 1, 32),
@@ -181,7 +308,7 @@ def test_another_process_has_it_too(searched: tuple[Path, Path]) -> None:
 def test_a_measure_sees_no_test_split(
     searched: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Run(searched[1]).config  # noqa: B018  (loads the extension)
+    task = Run(searched[1]).config.load_task()
     seen = score_names.Score(
         "sequences of the test split", 1, measure=lambda network, task, seed: len(task.test)
     )
@@ -193,15 +320,7 @@ def test_a_measure_sees_no_test_split(
         0,
         scores=("mine",),
     )
-    assert (
-        train_and_score(tasks.load("chirps", TaskOptions(samples=60)), job)
-        .outcomes[0]
-        .score("seen")
-        == 0.0
-    )
-
-
-GOOD = (EXAMPLES / "extension.py").read_text(encoding="utf-8")
+    assert train_and_score(task, job).outcomes[0].score("seen") == 0.0
 
 
 @pytest.mark.parametrize(
@@ -213,7 +332,10 @@ GOOD = (EXAMPLES / "extension.py").read_text(encoding="utf-8")
         ("NEURONS = {'mine': 3}", r"NEURONS\['mine'\] is 3; give a Dynamics"),
         ("TASKS = [3]", r"TASKS is \[3\]; give a dictionary"),
         (GOOD.replace('"gated-leak":', '"ltc":'), r"NEURONS\['ltc'\] exists already"),
-        (GOOD.replace(", measure=effort", ""), r"SCORES\['effort'\] has no measure"),
+        (
+            GOOD.replace(", measure=effort", ""),
+            r"SCORES\['effort'\] is Score\(.*; give a Score with a measure",
+        ),
         (
             GOOD.replace('p["b"]', 'p["a"]').replace('heard("b"', 'heard("a"'),
             "bad.py, line .*neuron 'gated-leak' does not run: KeyError",

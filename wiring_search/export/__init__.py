@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wiring_search import __version__, tasks
+from wiring_search import __version__
 from wiring_search.export import to_c, to_dot, to_graphml, to_json, to_ncps, to_onnx, to_torch
 from wiring_search.export.parcel import Parcel, inputs_json, parcel
 from wiring_search.export.readme import readme
@@ -116,7 +116,7 @@ def export(
     """
     names = _formats(to)
     with closing(Store.open(Path(out))) as store:
-        task = tasks.load(store.config.task, store.config.task_options)
+        task = store.config.load_task()
         taken = parcel_of(store, trial, task)
     if "all" in to:
         able = [name for name in names if not _hindrance(name, taken)]

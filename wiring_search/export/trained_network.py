@@ -19,8 +19,9 @@ def trained_network(store: Store, trial: int, every_step: bool = True) -> Liquid
 
     every_step: outputs at each step, or at the last valid one alone, which is what many tasks ask
     for; weights do not depend on it. Raises ValueError where there is no such trial, or where it
-    has no trained weights.
+    has no trained weights. Runs the code of the study's extension, where it has one.
     """
+    store.config.load_extension()
     found = _trained(store, trial)
     candidate, state = found.candidate, store.state(found.trial)
     assert candidate is not None and state is not None, "a trial that ended well has both"

@@ -1,7 +1,7 @@
-"""A run folder: what is read out of its store, and the files that are made from it."""
+"""A run folder: what its store says, and the files that are written from it."""
 
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +24,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, finished or under way; everything is read from its store."""
+    """A run folder, finished or still running. Everything is read from its store.
+
+    Reading runs no code of the study's extension.
+    """
 
     folder: Path
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
+
+    @contextmanager
+    def opened(self) -> Iterator[Store]:
+        """The store, open for as long as the context lasts.
+
+        Raises:
+            ValueError: The folder holds no study.
+            StoreFault: The store cannot be read.
+        """
+        with closing(Store.open(self.folder)) as store:
+            yield store
 
     @property
     def report(self) -> Path:
@@ -37,82 +51,91 @@ class Run:
 
     @property
     def config(self) -> StudyConfig:
-        with closing(Store.open(self.folder)) as store:
+        with self.opened() as store:
             return store.config
 
     @property
     def ended(self) -> bool:
         """Whether the study has run to its end."""
-        with closing(Store.open(self.folder)) as store:
+        with self.opened() as store:
             return store.ended is not None
 
     @property
     def metric(self) -> str:
-        with closing(Store.open(self.folder)) as store:
+        with self.opened() as store:
             return store.facts["metric"]
 
     @property
     def baselines(self) -> dict[str, float]:
         """Errors of trivial rules on the validation split, by name."""
-        with closing(Store.open(self.folder)) as store:
+        with self.opened() as store:
             return store.facts["baselines"]
 
     def table(self) -> "pandas.DataFrame":
-        """One row a trial, and one a trained baseline."""
-        with closing(Store.open(self.folder)) as store:
+        """One row per trial, and one per trained baseline."""
+        with self.opened() as store:
             return store.table()
 
     def front(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
-        """The non-dominated candidates, in the study's objectives or in others."""
-        return results.front(self.table(), objectives or self.config.objectives)
+        """The Pareto front, in the study's objectives or in others."""
+        with self.opened() as store:
+            return results.front(store.table(), objectives or store.config.objectives)
 
     def analysed(
         self, objectives: tuple[str, ...] | None = None, reference: dict[str, float] | None = None
     ) -> Front:
-        """The front with its knee, the probability that each member is truly on it, and its
-        hypervolume. reference: numbers of the reference point for some objectives, for this
-        once."""
-        with closing(Store.open(self.folder)) as store:
+        """The front with its knee, hypervolume, and the probability of each member.
+
+        Args:
+            objectives: Those of the study by default.
+            reference: Numbers of the reference point for some objectives, for this call.
+        """
+        with self.opened() as store:
             return front_of(store, objectives, reference)
 
     def draw(self, front: Front, path: Path) -> None:
-        """The picture of a front into a file. Raises ValueError where the name says no kind of
-        picture, or cannot be written."""
-        with closing(Store.open(self.folder)) as store:
+        """Write the picture of a front to a file.
+
+        Raises:
+            ValueError: The file's name has no known format, or the file cannot be written.
+        """
+        with self.opened() as store:
             figure = draw_front(store, front)
         try:
             figure.savefig(path, dpi=150)
         except OSError as fault:
             raise ValueError(
-                f"{path} cannot be written ({fault}); name a file in a folder that is there"
+                f"{path} cannot be written ({fault}); name a file in an existing folder"
             ) from fault
 
     def compared(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
-        """The front and the baselines that were trained, and whether each lies on their joint front
-        (`on_front`)."""
-        return results.compared(self.table(), objectives or self.config.objectives)
+        """The front and the trained baselines; `on_front` says which lie on their joint front."""
+        with self.opened() as store:
+            return results.compared(store.table(), objectives or store.config.objectives)
 
     def score_share(self) -> float:
-        """Time that measuring scores took over the time that training took, NaN where nothing was
-        trained."""
+        """Time spent on scores over time spent on training; NaN where nothing was trained."""
         table = self.table()
         trained = float(table["train_seconds"][table["baseline"] == ""].sum())
         return float(table["score_seconds"].sum()) / trained if trained else float("nan")
 
     def answer(self) -> str:
         """One sentence: how small a wiring is enough, or that none is."""
-        with closing(Store.open(self.folder)) as store:
+        with self.opened() as store:
             return enough(store).sentence
 
     def trial(self, number: int) -> Trial:
-        """Raises ValueError where there is no such trial."""
-        with closing(Store.open(self.folder)) as store:
+        """A trial by its number. Raises ValueError where there is none."""
+        with self.opened() as store:
             return store.trial(number)
 
     def write_files(self, task: Task | None = None) -> None:
-        """Tables and report, from the store as it is now; the networks in the report need the
-        task's data. task: the study's, which is loaded where it is not at hand."""
-        with closing(Store.open(self.folder)) as store:
+        """Write tables and report from the store as it is now.
+
+        Args:
+            task: The study's, for the networks in the report; loaded where it is not given.
+        """
+        with self.opened() as store:
             write_files_of(store, task)
 
 
@@ -129,36 +152,43 @@ def write_files_of(store: Store, task: Task | None) -> None:
 
 
 def player() -> Callable[[Store], dict[str, Any]]:
-    """Makes the networks that a served report can run, again and again: the task is loaded once."""
+    """Makes the networks that a served report can run; the task is loaded once."""
     task: Task | None = None
 
     def play(store: Store) -> dict[str, Any]:
         nonlocal task
         with suppress(ValueError):  # `_playable` says what is wrong
-            task = task or tasks.load(store.config.task, store.config.task_options)
+            task = task or _load_task(store)
         return _playable(store, task)
 
     return play
 
 
+def _load_task(store: Store) -> Task:
+    """The study's task. Raises ValueError where that takes code of an extension: a report is read
+    without running it."""
+    config = store.config
+    extension = config.extension
+    if extension is not None and extension.defines_task(config.task) and not extension.is_loaded:
+        raise ValueError(
+            f"their task is defined in {extension.file}, whose code a report does not run; "
+            f"`wiring-search resume {store.folder}` runs it and writes the report again"
+        )
+    return tasks.load(config.task, config.task_options)
+
+
 def _playable(store: Store, task: Task | None) -> dict[str, Any]:
-    """Networks that the report's page can run, those of the front first, then the best of the
-    others; or why there are none."""
+    """Networks that the page can run, the front first, then by error; or why there are none."""
     from wiring_search.report.player import MOST_NETWORKS, playable
 
-    table, trials, config = store.table(), store.trials(), store.config
-    best = (
-        results.front(table, config.objectives)["trial"],
-        results.candidates(table).sort_values("error")["trial"],
-    )
-    numbers = list(dict.fromkeys(int(number) for part in best for number in part))[:MOST_NETWORKS]
+    table = store.table()
+    trials = store.trials()
+    front = results.front(table, store.config.objectives)["trial"]
+    by_error = results.candidates(table).sort_values("error")["trial"]
+    numbers = list(dict.fromkeys([*map(int, front), *map(int, by_error)]))[:MOST_NETWORKS]
     if not numbers:
         return {}
     try:
-        return playable(
-            store,
-            [trials[number] for number in numbers],
-            task or tasks.load(config.task, config.task_options),
-        )
+        return playable(store, [trials[number] for number in numbers], task or _load_task(store))
     except ValueError as fault:
         return {"absent": f"The networks of this study cannot be run here: {fault}."}

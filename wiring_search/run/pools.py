@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wiring_search import search_spaces, tasks
+from wiring_search import search_spaces
 from wiring_search.store.config import StudyConfig
 from wiring_search.store.extension import Extension, extended
 from wiring_search.tasks import Task
@@ -127,7 +127,7 @@ def _room_on_gpu(config: StudyConfig, space: search_spaces.Space, share: float) 
     from wiring_search.training.gpu_pack import room_for
 
     task, packs = (
-        tasks.load(config.task, config.task_options),
+        config.load_task(),
         alike(typical(space, 64, config.seed)),
     )
     return min(

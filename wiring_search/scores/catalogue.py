@@ -87,11 +87,12 @@ SCORES = {
 OBJECTIVES = {name: score for name, score in SCORES.items() if score.sign}
 
 
-def add_group(group: str, scores: dict[str, Score]) -> None:
-    """From now on these are scores like any other."""
-    GROUPS[group] = scores
-    SCORES.update(scores)
-    OBJECTIVES.update({name: score for name, score in scores.items() if score.sign})
+def add_score(group: str, name: str, score: Score) -> None:
+    """Make a score of an extension one like any other."""
+    GROUPS.setdefault(group, {})[name] = score
+    SCORES[name] = score
+    if score.sign:
+        OBJECTIVES[name] = score
 
 
 def group_of(name: str) -> str | None:

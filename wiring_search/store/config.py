@@ -5,10 +5,12 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from wiring_search.scores.catalogue import ALWAYS, GROUPS, MEASURED, OBJECTIVES, REPEATED, group_of
+from wiring_search import tasks
+from wiring_search.scores.catalogue import ALWAYS, GROUPS, MEASURED, REPEATED, Score
 from wiring_search.store.extension import Extension
 from wiring_search.store.pruning import PRUNING, Promotion
 from wiring_search.tasks.options import TaskOptions
+from wiring_search.tasks.task import Task
 from wiring_search.workers.jobs import Rung
 
 SAMPLERS = {
@@ -48,8 +50,10 @@ class StudyConfig:
     the order in which they come back, which keeps all workers busy; otherwise in the order in which
     they were asked for, which makes the table a function of the seed alone. inherit: children of
     the sampler "evolution" start with their parent's weights where synapses survive (not with
-    repeats, whose point is other weights). extension: a file of neurons, scores and tasks of the
-    user's own, loaded with the configuration.
+    repeats, whose point is other weights). extension: a user's file of neurons, scores and tasks.
+
+    A configuration is a value: making one runs no code of the extension, and changes nothing.
+    `load_task` and `load_extension` run it.
 
     Raises ValueError for unknown names, for counts below 1, and for an objective whose group is not
     among the scores.
@@ -78,8 +82,6 @@ class StudyConfig:
     extension: Extension | None = None
 
     def __post_init__(self) -> None:
-        if self.extension is not None:  # the names that it brings may stand in the other settings
-            self.extension.load()
         for name in ("trials", "epochs", "batch_size", "pack_size", "ahead", "repeats"):
             value = getattr(self, name)
             if name == "trials" and value is None:
@@ -102,24 +104,49 @@ class StudyConfig:
             raise ValueError(
                 f"first_epochs is {self.first_epochs!r}; give a whole number up to epochs ({self.epochs}), 0: a default"
             )
-        unknown = [name for name in self.objectives if name not in OBJECTIVES]
+        if self.extension is None or self.extension.contents is not None:
+            self._check_scores()
+
+    def _check_scores(self) -> None:
+        """Refuse objectives and groups of scores that nothing defines or measures."""
+        known = [name for name, score in self._known_scores().items() if score.sign]
+        unknown = [name for name in self.objectives if name not in known]
         if unknown or not self.objectives or len(set(self.objectives)) != len(self.objectives):
             raise ValueError(
-                f"objectives are {', '.join(self.objectives) or 'none'}; give one or more of {', '.join(OBJECTIVES)}, each once"
+                f"objectives are {', '.join(self.objectives) or 'none'}; give one or more of "
+                f"{', '.join(known)}, each once"
             )
-        strange = [name for name in self.scores if name not in GROUPS]
-        if strange or len(set(self.scores)) != len(self.scores):
+        groups = self._groups()
+        unknown = [name for name in self.scores if name not in groups]
+        if unknown or len(set(self.scores)) != len(self.scores):
             raise ValueError(
-                f"scores are {', '.join(self.scores)}; give some of {', '.join(GROUPS)}, each once, or none"
+                f"scores are {', '.join(self.scores)}; give some of {', '.join(groups)}, "
+                "each once, or none"
             )
         for name in self.objectives:
             if name not in self.measured:
                 missing = (
                     "repeats of 2 or more"
                     if name in REPEATED
-                    else f"{group_of(name)} among the scores"
+                    else f"{self._group_of(name)} among the scores"
                 )
                 raise ValueError(f"objective {name} is not measured; it needs {missing}")
+
+    def _groups(self) -> dict[str, dict[str, Score]]:
+        """The groups of scores that this study may ask for: the built-in ones, its extension's."""
+        groups = {group: GROUPS[group] for group in MEASURED}
+        if self.extension is not None and self.extension.scores:
+            groups[self.extension.group] = self.extension.scores
+        return groups
+
+    def _known_scores(self) -> dict[str, Score]:
+        known = {**ALWAYS, **REPEATED}
+        for scores in self._groups().values():
+            known.update(scores)
+        return known
+
+    def _group_of(self, name: str) -> str | None:
+        return next((group for group, scores in self._groups().items() if name in scores), None)
 
     @property
     def measured(self) -> tuple[str, ...]:
@@ -128,7 +155,12 @@ class StudyConfig:
         return (
             *ALWAYS,
             *repeated,
-            *(name for group in GROUPS if group in self.scores for name in GROUPS[group]),
+            *(
+                name
+                for group, scores in self._groups().items()
+                if group in self.scores
+                for name in scores
+            ),
         )
 
     @property
@@ -161,9 +193,26 @@ class StudyConfig:
         those that decide who goes on."""
         if rung == len(self.rungs) - 1:
             return self.scores
-        return tuple(
-            group for group in self.scores if group in {group_of(name) for name in self.objectives}
-        )
+        needed = {self._group_of(name) for name in self.objectives}
+        return tuple(group for group in self.scores if group in needed)
+
+    def load_extension(self) -> None:
+        """Run the code of the study's extension in this process, where it has one.
+
+        Raises:
+            ValueError: See `Extension.load`.
+        """
+        if self.extension is not None:
+            self.extension.load()
+
+    def load_task(self) -> Task:
+        """Load the study's task, and before it the extension, which may define the task.
+
+        Raises:
+            ValueError: The task or its data are absent or wrong, or the extension is.
+        """
+        self.load_extension()
+        return tasks.load(self.task, self.task_options)
 
     def to_json(self) -> dict[str, Any]:
         lists = {"objectives": list(self.objectives), "scores": list(self.scores)}
@@ -174,7 +223,7 @@ class StudyConfig:
         options = TaskOptions.from_json(data["task_options"])
         # A study of a version that measured nothing besides goes on doing so.
         tuples = {"objectives": tuple(data["objectives"]), "scores": tuple(data.get("scores", ()))}
-        own = data.get("extension")
-        return cls(
-            **{**data, "task_options": options, **tuples, "extension": own and Extension(**own)}
-        )
+        extension = data.get("extension")
+        if extension is not None:
+            extension = Extension.from_json(extension)
+        return cls(**{**data, "task_options": options, **tuples, "extension": extension})

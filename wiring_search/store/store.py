@@ -80,7 +80,7 @@ class Store:
         self._bring_up_to_date()
         with self._reading() as connection:
             row = connection.execute(sql.select(STUDY)).one()
-        self.config = StudyConfig.from_json(row.config)
+        self.config = self._declared(StudyConfig.from_json(row.config))
         self.facts: dict[str, Any] = row.facts
         self.versions: dict[str, str] = row.versions
         self.created: str = row.created
@@ -184,6 +184,20 @@ class Store:
     def _reading(self) -> Iterator[sql.Connection]:
         with told(self.folder), self._engine.connect() as connection:
             yield connection
+
+    def _declared(self, config: StudyConfig) -> StudyConfig:
+        """Make the names of the study's extension known. No code of it runs, but for a study of
+        version 0.2.0 or earlier: its code says what it defines, once, and that is kept."""
+        extension = config.extension
+        if extension is None:
+            return config
+        if extension.contents is None:
+            config = replace(config, extension=extension.described())
+            with self._writing() as connection:
+                connection.execute(sql.update(STUDY).values(config=config.to_json()))
+        assert config.extension is not None
+        config.extension.declare()
+        return config
 
     def _bring_up_to_date(self) -> None:
         try:

@@ -5,7 +5,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from wiring_search import tasks
 from wiring_search.run.folder import Run, write_files_of
 from wiring_search.store import Store
 from wiring_search.workers.jobs import Outcome, Rung
@@ -51,7 +50,7 @@ def train_baselines(
     folder = Path(out)
     with closing(Store.open(folder)) as store, store.locked():
         config = store.config
-        task = tasks.load(config.task, config.task_options)
+        task = config.load_task()
         names = baselines.chosen(task, only)
         trained = {row.name for row in store.baselines()}
         missing = [name for name in names if name not in trained]

@@ -5,7 +5,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wiring_search import tasks
 from wiring_search.run.trials import trials_with_candidate
 from wiring_search.store import Store
 
@@ -23,7 +22,7 @@ def costs(out: str | Path, trials: Sequence[int] = ()) -> "dict[int, Cost]":
 
     with closing(Store.open(Path(out))) as store:
         config, facts, chosen = store.config, store.facts, trials_with_candidate(store, trials)
-    task = tasks.load(config.task, config.task_options)
+    task = config.load_task()
     return {
         trial.trial: cost(
             trial.candidate, facts["features"], facts["outputs"], task.time_steps, config.batch_size

@@ -40,7 +40,7 @@ def dynamics(out: str | Path, trials: Sequence[int] = ()) -> "pandas.DataFrame":
     with closing(Store.open(folder)) as store:
         config, chosen = store.config, trained_trials(store, trials)
         states = [store.state(original_of(trial)) or b"" for trial in chosen]
-    task = tasks.load(config.task, config.task_options)
+    task = config.load_task()
     rows: list[dict[str, object]] = []
     seen: dict[str, list[_Seen]] = {"fresh": [], "trained": []}
     for trial, state in zip(chosen, states, strict=True):

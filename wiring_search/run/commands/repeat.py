@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wiring_search import tasks
 from wiring_search.run.trials import Told, trials_with_candidate
 from wiring_search.search_spaces import Space
 from wiring_search.store import Store, Trial
@@ -88,7 +87,7 @@ def repeat(
     folder, plan = Path(out), design(out, trial, seeds)
     with closing(Store.open(folder)) as store:
         config, searched = store.config, store.trials()[trial].score("error")
-    task = tasks.load(config.task, config.task_options)
+    task = config.load_task()
     rung = Rung(0, config.epochs, config.batch_size)
     errors = repeats.crossed_errors(
         task, plan.wirings, plan.init_seeds, plan.data_seeds, rung, told

@@ -84,6 +84,7 @@ def plan(
             f"--seeds is {seeds}; give 1 or more: a spread needs 2, a test of the topology about 5"
         )
     with closing(Store.open(Path(out))) as store:
+        store.config.load_extension()  # its neurons say how many parameters a control has
         chosen = trained_trials(store, trials)
         candidates = {trial.trial: trial.candidate for trial in chosen if trial.candidate}
         reasons = {
@@ -127,7 +128,7 @@ def retrain(
     """
     folder = Path(out)
     with closing(Store.open(folder)) as store, store.locked():
-        task = tasks.load(store.config.task, store.config.task_options)
+        task = store.config.load_task()
         _train(store, task, todo.retrainings, resources, told)
         left = len(_missing(store, todo.retrainings))
         opening = open_test(store, task, todo) if test and not left else None

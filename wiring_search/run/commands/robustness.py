@@ -40,7 +40,7 @@ def robustness(
     with closing(Store.open(folder)) as store:
         config, chosen = store.config, trained_trials(store, trials)
         states = [store.state(original_of(trial)) for trial in chosen]
-    task = tasks.load(config.task, config.task_options)
+    task = config.load_task()
     table = pandas.DataFrame(
         _rows(task, chosen, _errors(task, chosen, states, config.seed, told), config.seed)
     )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search import search_spaces, tasks
+from wiring_search import search_spaces
 from wiring_search.analysis.correlations import rank_correlation
 from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, make_pool
 from wiring_search.scores.catalogue import OBJECTIVES
@@ -89,7 +89,7 @@ def screen(
     folder = Path(out)
     if exists(folder):
         _refuse_another_subject(folder, config)
-    task = tasks.load(config.task, config.task_options)
+    task = config.load_task()
     space = search_spaces.Space.from_json(config.space)
     pool = make_pool(
         extended(config.extension, screen_pack),

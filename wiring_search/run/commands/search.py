@@ -13,7 +13,7 @@ from wiring_search import search_spaces, tasks
 from wiring_search.report import RANDOM
 from wiring_search.run.folder import Run, write_files_of
 from wiring_search.run.pools import ALL_CORES, Resources, decided, kinds_of, training_pool
-from wiring_search.scores.catalogue import GROUPS, MEASURED
+from wiring_search.scores.catalogue import MEASURED
 from wiring_search.search.budget import Budget, Meter
 from wiring_search.store import Store, StoreFault, exists
 from wiring_search.store.config import StudyConfig
@@ -37,16 +37,16 @@ def study_config(
 ) -> StudyConfig:
     """A configuration from names. space: a preset or a TOML file; extension: a Python file, whose
     scores are measured too; settings: the other fields of `StudyConfig`."""
-    own = None if extension is None else Extension.read(extension)
-    if own is not None and own.group in GROUPS:
-        settings["scores"] = tuple(dict.fromkeys((*settings.get("scores", MEASURED), own.group)))
+    read = None if extension is None else Extension.read(extension)
+    if read is not None and read.scores:
+        settings["scores"] = tuple(dict.fromkeys((*settings.get("scores", MEASURED), read.group)))
     name = space if space in search_spaces.SPACES else Path(space).name
     return StudyConfig(
         task=task,
         task_options=options or TaskOptions(),
         space=search_spaces.load(space).to_json(),
         space_name=name,
-        extension=own,
+        extension=read,
         **settings,
     )
 
@@ -73,7 +73,7 @@ def search(
     if exists(folder):
         _refuse_other_settings(folder, config)
         return resume(folder, resources, budget, watch)
-    task = tasks.load(config.task, config.task_options)
+    task = config.load_task()
     Store.create(folder, config, _facts(task), store).close()
     return _go_on(folder, task, resources, budget, watch)
 
@@ -100,9 +100,10 @@ def resume(
     if config.extension is not None:
         config.extension.refuse_changed()
     if ended:
+        config.load_extension()  # the report plays networks on the task's data
         Run(folder).write_files()
         return Run(folder)
-    return _go_on(folder, tasks.load(config.task, config.task_options), resources, budget, watch)
+    return _go_on(folder, config.load_task(), resources, budget, watch)
 
 
 def search_randomly(
@@ -258,7 +259,7 @@ def _refuse_other_settings(folder: Path, config: StudyConfig) -> None:
 
 
 def _brief(value: Any) -> str:
-    if isinstance(value, dict) and value.keys() == {"file", "text"}:
-        return str(Extension(**value))
+    if isinstance(value, dict) and {"file", "text"} <= value.keys():
+        return str(Extension.from_json(value))
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

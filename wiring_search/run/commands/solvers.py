@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wiring_search import tasks
 from wiring_search.store import Store
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def solvers(
     with closing(Store.open(folder)) as store:
         config, network = store.config, trained_network(store, trial)
     require_ode(network)  # before the data are looked for
-    task = tasks.load(config.task, config.task_options)
+    task = config.load_task()
     rows = alternatives(network, task, samples, hyper, config.seed, told)
     found = SolverComparison(
         page.table(rows, task.metric),
