@@ -20,9 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from wiring_search import search_spaces
+from wiring_search.search.samplers import SAMPLERS
 from wiring_search.search.study import search
 from wiring_search.store import Store
-from wiring_search.store.config import PRUNING, SAMPLERS, StudyConfig
+from wiring_search.store.config import StudyConfig
+from wiring_search.store.pruning import PRUNING
 from wiring_search.tasks.task import Split, Task
 from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status
 from wiring_search.workers.ray_pool import RayPool

@@ -10,12 +10,11 @@ import optuna
 import pytest
 
 from wiring_search.search.samplers.contract import Proposal
-from wiring_search.search.samplers.optuna_sampler import OptunaSampler
+from wiring_search.search.samplers.optuna_sampler import BUILT_IN, OptunaSampler
 from wiring_search.search_spaces import SPACES, Infeasible, Space
 from wiring_search.search_spaces.space import Point
-from wiring_search.store.config import SAMPLERS
 
-OPTUNAS = [name for name in SAMPLERS if name != "evolution"]
+OPTUNAS = list(BUILT_IN)
 LIQUID = SPACES["liquid"]
 Asked = Sequence[tuple[Point, dict]]
 
@@ -40,7 +39,7 @@ def _walk(
 ) -> tuple[Asked, dict]:
     """Asks as a study does, scores told some trials late; the first ones are put back where they
     were asked `before`."""
-    sampler, asked = OptunaSampler(name, LIQUID, 2, seed), []
+    sampler, asked = OptunaSampler(BUILT_IN[name], LIQUID, 2, seed), []
     for number in range(count):
         if number < len(before):
             sampler.put_back(number, Proposal(*before[number]))
@@ -97,7 +96,7 @@ def test_a_flat_space_is_asked_for_as_ever() -> None:
     space = Space.from_json(SPACES["small"].to_json())
     found = {}
     for name in ("tpe", "nsga2", "qmc", "random"):
-        sampler = OptunaSampler(name, space, 2, 3)
+        sampler = OptunaSampler(BUILT_IN[name], space, 2, 3)
         for number in range(30):
             point, attrs = (proposal := sampler.ask(number)).point, proposal.attrs
             assert "unused" not in attrs

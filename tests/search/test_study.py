@@ -22,11 +22,11 @@ from wiring_search.search.events import (
     ReferenceChosen,
     Stopped,
 )
+from wiring_search.search.samplers import SAMPLERS
 from wiring_search.search.samplers.optuna_sampler import OptunaSampler
 from wiring_search.search.study import search
 from wiring_search.search_spaces import Choice, Space
 from wiring_search.store import Store
-from wiring_search.store.config import SAMPLERS
 from wiring_search.tasks import load
 from wiring_search.tasks.task import Split, Task
 from wiring_search.workers.inline import InlinePool
@@ -405,8 +405,8 @@ def test_a_study_without_a_number_of_trials_runs_until_it_is_stopped(
     reopened = Store.open(tmp_path)
     assert reopened.config.trials == trials
     trained = len(reopened.history())
-    with reopened.owned():
-        reopened.ask_for(60)
+    with reopened.locked():
+        reopened.set_trials(60)
     assert search(reopened.config, reopened, Shuffled())
     assert trained < len(reopened.history()) == 60
 

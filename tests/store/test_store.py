@@ -186,7 +186,6 @@ def test_config_goes_through_json_and_checks_itself() -> None:
     assert StudyConfig.from_json(full.to_json()) == full
     for given, message in (
         ({"trials": 0}, "trials is 0; give a whole number, 1 or more"),
-        ({"sampler": "cma"}, "sampler is 'cma'; known: tpe"),
         (
             {"objectives": ("error", "speed")},
             "objectives are error, speed; give one or more of error",

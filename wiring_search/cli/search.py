@@ -26,6 +26,7 @@ from wiring_search.cli.options import (
     names_in,
 )
 from wiring_search.cli.tables import number, plain, print_table, show_front
+from wiring_search.search.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,11 @@ def search(
         ),
     ] = None,
     sampler: Annotated[
-        str, typer.Option(help="tpe, nsga2, nsga3, gp, qmc, evolution or random.")
+        str,
+        typer.Option(
+            help=f"How candidates are proposed: {', '.join(SAMPLERS)}; or any Optuna sampler as "
+            "MODULE:CLASS, or optunahub:NAME."
+        ),
     ] = "tpe",
     objectives: Annotated[
         str,

@@ -13,15 +13,6 @@ from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Task
 from wiring_search.workers.jobs import Rung
 
-SAMPLERS = {
-    "tpe": "tree-structured Parzen estimator: learns from all finished trials",
-    "nsga2": "NSGA-II: evolution by non-dominated rank and crowding",
-    "nsga3": "NSGA-III: evolution towards spread reference points, for three objectives and more",
-    "gp": "Gaussian process: few, expensive trials",
-    "qmc": "quasi-random: covers the space evenly",
-    "evolution": "steady-state evolution of the wirings themselves: synapses and layers of front wirings mutate and cross",
-    "random": "random: the baseline every sampler is compared with",
-}
 CUT_AS = {
     "pruned": "as pruned: worse than all that got the full budget",
     "left-out": "not at all",
@@ -35,8 +26,8 @@ class StudyConfig:
     (`wiring_search.search_spaces.Space.to_json`).
 
     trials: candidates to train; infeasible and repeated points do not count. None: until a budget is
-    spent. sampler: a name out of
-    SAMPLERS. objectives: names out of `score_names.OBJECTIVES`. epochs, batch_size: the training
+    spent. sampler: a name out of `search.samplers.SAMPLERS`, or an import path, which
+    `search.samplers.check` checks. objectives: names out of `score_names.OBJECTIVES`. epochs, batch_size: the training
     budget of each. seed: of everything random. pack_size: candidates trained side by side. ahead:
     packs asked for before the first of them must be finished; more let more workers be busy at
     once, fewer let the sampler know more. Both are part of the study: they change what the sampler
@@ -90,7 +81,7 @@ class StudyConfig:
                 raise ValueError(f"{name} is {value!r}; give a whole number, 1 or more")
         if not isinstance(self.seed, int) or self.seed < 0:
             raise ValueError(f"seed is {self.seed!r}; give a whole number, 0 or more")
-        for name, known in (("sampler", SAMPLERS), ("pruning", PRUNING), ("cut_as", CUT_AS)):
+        for name, known in (("pruning", PRUNING), ("cut_as", CUT_AS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; known: {', '.join(known)}")
         if self.trials is None and self.promotion.together:

@@ -14,6 +14,7 @@ from wiring_search.report import RANDOM
 from wiring_search.run.folder import Run, write_files_of
 from wiring_search.run.pools import ALL_CORES, Resources, decided, kinds_of, training_pool
 from wiring_search.scores.catalogue import MEASURED
+from wiring_search.search import samplers
 from wiring_search.search.budget import Budget, Meter
 from wiring_search.store import Store, StoreFault, exists
 from wiring_search.store.config import StudyConfig
@@ -41,7 +42,7 @@ def study_config(
     if read is not None and read.scores:
         settings["scores"] = tuple(dict.fromkeys((*settings.get("scores", MEASURED), read.group)))
     name = space if space in search_spaces.SPACES else Path(space).name
-    return StudyConfig(
+    config = StudyConfig(
         task=task,
         task_options=options or TaskOptions(),
         space=search_spaces.load(space).to_json(),
@@ -49,6 +50,8 @@ def study_config(
         extension=read,
         **settings,
     )
+    samplers.check(config)
+    return config
 
 
 def search(
@@ -73,6 +76,7 @@ def search(
     if exists(folder):
         _refuse_other_settings(folder, config)
         return resume(folder, resources, budget, watch)
+    samplers.check(config)
     task = config.load_task()
     Store.create(folder, config, _facts(task), store).close()
     return _go_on(folder, task, resources, budget, watch)

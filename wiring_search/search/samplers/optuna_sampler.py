@@ -1,25 +1,24 @@
-"""Samplers: evolution of wirings, and Optuna, which is asked for points and told scores, in memory,
-by one owner.
+"""Optuna's samplers behind the contract, in memory.
 
-The randomness of an ask comes from (study seed, number of the trial) alone. So a point can be put
-back from the store instead of being asked for again, and the sampler goes on exactly as if it had
-never stopped; what samplers keep beside their trials travels along as `state`.
+The randomness of an ask comes from (study seed, trial number) alone. So a point can be put back
+from the store instead of being asked for again, and the sampler continues as if it had never
+stopped. What a sampler keeps beside its trials travels along as `state`.
 
 In a conditional space the dimensions are asked for one by one, in the space's order, and only those
-that exist where the earlier ones have fallen. TPE then models each group of dimensions that exist
-together; the Gaussian process models those that exist everywhere, and draws the others at random.
-The evolutionary and quasi-random samplers draw all dimensions, and what does not exist at the point
-stays with the sampler, noted in its attributes: so a child inherits it, and a sequence stays one
-sequence.
+that exist given the earlier ones. TPE models each group of dimensions that exist together; the
+Gaussian process models those that exist everywhere, and draws the others at random. The
+evolutionary and quasi-random samplers draw all dimensions. A value that does not exist at the point
+stays in the trial's attributes, so that a child inherits it and a sequence remains one sequence.
 
-A trial that was pruned is not finished: it may be promoted yet. To the sampler it shows what it has
-come to so far, in the way that the study chose (`config.CUT_AS`), until its next rung says more.
+A pruned trial is not finished: it may still be promoted. Until its next rung, the sampler sees its
+latest scores in the way that the study chose (`CUT_AS`).
 """
 
 import copy
 import math
 import warnings
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import optuna
@@ -33,21 +32,53 @@ from wiring_search.search_spaces.space import Dimension, Point, Value
 from wiring_search.wirings.candidate import Candidate
 
 _POPULATION = 24
-_DRAW_ALL = ("nsga2", "nsga3", "qmc")
 _UNUSED = "unused"  # the attribute of what was drawn and does not exist at the point
 
 
+# (seed of this ask, the study's seed, whether the space is conditional) -> a new sampler of Optuna
+Make = Callable[[int, int, bool], optuna.samplers.BaseSampler]
+
+
+@dataclass(frozen=True)
+class OptunaKind:
+    """One of Optuna's samplers.
+
+    Args:
+        make: makes an instance for one ask.
+        draws_all: it draws all dimensions of a conditional space, existing or not.
+        after_trial: its `after_trial` is called. The built-in ones do nothing there.
+    """
+
+    make: Make
+    draws_all: bool = False
+    after_trial: bool = False
+
+
 class OptunaSampler:
-    """name: one of Optuna's out of `config.SAMPLERS`. objectives: how many numbers, all minimised,
-    a trial is told with. cut_as: out of `config.CUT_AS`."""
+    """A study in Optuna's memory that is asked for points and told their scores.
+
+    Args:
+        kind: which of Optuna's samplers.
+        space: what may vary.
+        objectives: how many scores a trial has, all to be minimised.
+        seed: the study's.
+        cut_as: a name out of `CUT_AS`: how a pruned trial is shown.
+    """
 
     remembers_candidates = False
 
     def __init__(
-        self, name: str, space: Space, objectives: int, seed: int, cut_as: str = "low-fidelity"
+        self,
+        kind: OptunaKind,
+        space: Space,
+        objectives: int,
+        seed: int,
+        cut_as: str = "low-fidelity",
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._name, self._seed, self._space = name, seed, space
+        self._kind = kind
+        self._seed = seed
+        self._space = space
         self._dimensions = {
             key_of(space, name, place): dimension
             for name in space.dimensions
@@ -64,13 +95,11 @@ class OptunaSampler:
         self._id = self._storage.get_study_id_from_name(self._study.study_name)
 
     def ask(self, number: int) -> Proposal:
-        """The next point, which is trial `number`."""
-        self._study.sampler = _optuna_sampler(
-            self._name, self._seed, number, self._space.conditional
-        )
+        """Propose the point of trial `number`, the next one."""
+        self._study.sampler = self._instance(number)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            trial = self._study.ask(self._distributions if self._name in _DRAW_ALL else {})
+            trial = self._study.ask(self._distributions if self._kind.draws_all else {})
             point: Point = {}
             for name in self._space.dimensions:
                 place = self._space.alternative(name, point)
@@ -78,14 +107,22 @@ class OptunaSampler:
                     key = key_of(self._space, name, place)
                     point[name] = _suggest(trial, key, self._dimensions[key])
         if trial.number != number:
-            raise RuntimeError(f"trial {trial.number} was asked for where trial {number} was due")
+            raise ValueError(f"number is {number}; the next trial is {trial.number}")
         attrs = self._storage.get_trial(trial._trial_id).system_attrs
         used = self._keys(point)
         unused = {key: value for key, value in trial.params.items() if key not in used}
         return Proposal(point, {**attrs, _UNUSED: unused} if unused else attrs)
 
+    def _instance(self, number: int) -> optuna.samplers.BaseSampler:
+        """A new sampler of Optuna, seeded for this trial."""
+        seed = (self._seed * 1_000_003 + number) % 2**32
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", FutureWarning)  # of arguments that will go
+            return self._kind.make(seed, self._seed, self._space.conditional)
+
     def put_back(self, number: int, proposal: Proposal) -> None:
-        """A proposal of an earlier run in place of an ask."""
+        """Take a proposal of an earlier run in place of an ask."""
         attrs = proposal.attrs
         drawn = {**self._keys(proposal.point), **attrs.get(_UNUSED, {})}
         distributions = {
@@ -104,7 +141,7 @@ class OptunaSampler:
         """Nothing to do: Optuna knows points, not candidates."""
 
     def _keys(self, point: Point) -> dict[str, Value]:
-        """The point under the names that Optuna knows."""
+        """The point by the names that Optuna uses."""
         places = {name: self._space.alternative(name, point) for name in point}
         return {
             key_of(self._space, name, place): point[name]
@@ -113,15 +150,23 @@ class OptunaSampler:
         }
 
     def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
-        """The scores of a trial; None, or one among them that is not finite: it failed. final: at
-        the full budget; otherwise it may be told again."""
+        """Tell the scores of a trial.
+
+        Args:
+            number: the trial.
+            values: (objectives,), all to be minimised. None, or a value that is not finite: it
+                failed.
+            final: the trial had the full budget; otherwise it may be told again.
+        """
         scores = None if values is None or not all(map(math.isfinite, values)) else list(values)
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
         if scores is None or final:
-            # What `Study.tell` does, but for a deep copy of the trial; samplers without constraints
-            # do nothing after a trial.
+            # What `Study.tell` does, but for a deep copy of the trial.
             self._storage.for_now.pop(number, None)
             state = TrialState.FAIL if scores is None else TrialState.COMPLETE
+            if self._kind.after_trial:
+                ended = self._storage.get_trial(trial_id)
+                self._instance(number).after_trial(self._study, ended, state, scores)
             self._storage.set_trial_state_values(trial_id, state, scores)
             return
         # The state and the values that Optuna would have given to a trial that ends like this.
@@ -135,8 +180,8 @@ class OptunaSampler:
         self._storage.for_now[number] = trial
 
     def state(self) -> dict[str, Any]:
-        """What the sampler keeps beside its trials (parents of a generation, place in a sequence):
-        plain data."""
+        """What the sampler keeps beside its trials, as plain data: parents of a generation, the
+        index in a sequence."""
         return self._storage.get_study_system_attrs(self._id)
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -145,8 +190,14 @@ class OptunaSampler:
 
 
 class _Storage(optuna.storages.InMemoryStorage):
-    """distributions: of all parameters; trials share them, where each would keep some of its own,
-    1.7 KB of them. for_now: how trials that are under way are shown to samplers, by number."""
+    """Optuna's storage in memory, with shared distributions and trials that are not finished.
+
+    Args:
+        distributions: of all parameters. Trials share them; each would keep 1.7 KB of copies.
+
+    Attributes:
+        for_now: how unfinished trials are shown to samplers, by number.
+    """
 
     def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
         super().__init__()
@@ -185,36 +236,45 @@ def _suggest(trial: optuna.Trial, key: str, dimension: Dimension) -> Value:
             return trial.suggest_float(key, low, high, log=log)
         case Choice(values):
             return cast(Value, trial.suggest_categorical(key, values))  # never None
-    raise TypeError(f"{dimension!r} is no dimension")
+    raise TypeError(f"{dimension!r} is not a dimension")
 
 
-def _optuna_sampler(
-    name: str, seed: int, number: int, conditional: bool
-) -> optuna.samplers.BaseSampler:
-    own = (seed * 1_000_003 + number) % 2**32
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        match name:
-            case "random":
-                return optuna.samplers.RandomSampler(seed=own)
-            case (
-                "qmc"
-            ):  # its randomness is one scrambling of a whole sequence, not one draw a trial
-                return optuna.samplers.QMCSampler(
-                    scramble=True,
-                    seed=seed,
-                    independent_sampler=optuna.samplers.RandomSampler(seed=own),
-                )
-            case "tpe":
-                return optuna.samplers.TPESampler(
-                    seed=own, multivariate=True, group=conditional, constant_liar=True
-                )
-            case "nsga2":
-                return optuna.samplers.NSGAIISampler(seed=own, population_size=_POPULATION)
-            case "nsga3":
-                return optuna.samplers.NSGAIIISampler(seed=own, population_size=_POPULATION)
-            case "gp":
-                return optuna.samplers.GPSampler(
-                    seed=own, warn_independent_sampling=not conditional
-                )
-    raise ValueError(f"no sampler is called {name!r}")
+def _random(seed: int, study_seed: int, conditional: bool) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _qmc(seed: int, study_seed: int, conditional: bool) -> optuna.samplers.BaseSampler:
+    """Its randomness is one scrambling of a whole sequence, not one draw per trial."""
+    return optuna.samplers.QMCSampler(
+        scramble=True,
+        seed=study_seed,
+        independent_sampler=optuna.samplers.RandomSampler(seed=seed),
+    )
+
+
+def _tpe(seed: int, study_seed: int, conditional: bool) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(
+        seed=seed, multivariate=True, group=conditional, constant_liar=True
+    )
+
+
+def _nsga2(seed: int, study_seed: int, conditional: bool) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.NSGAIISampler(seed=seed, population_size=_POPULATION)
+
+
+def _nsga3(seed: int, study_seed: int, conditional: bool) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.NSGAIIISampler(seed=seed, population_size=_POPULATION)
+
+
+def _gp(seed: int, study_seed: int, conditional: bool) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=not conditional)
+
+
+BUILT_IN: dict[str, OptunaKind] = {
+    "random": OptunaKind(_random),
+    "qmc": OptunaKind(_qmc, draws_all=True),
+    "tpe": OptunaKind(_tpe),
+    "nsga2": OptunaKind(_nsga2, draws_all=True),
+    "nsga3": OptunaKind(_nsga3, draws_all=True),
+    "gp": OptunaKind(_gp),
+}
