@@ -3,6 +3,7 @@
 import math
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import optuna
@@ -13,6 +14,8 @@ from tests.support.studies import config
 from wiring_search.search.samplers import SAMPLERS, check, sampler_of
 from wiring_search.search_spaces import SPACES, Space
 from wiring_search.store.config import StudyConfig
+from wiring_search.store.extension import Extension
+from wiring_search.store.extension_tables import EXTENSION_SAMPLERS
 
 HERE = f"{__name__}:"
 
@@ -128,7 +131,7 @@ def test_one_whose_notes_cannot_be_stored_is_refused() -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("Demanding", "needs the arguments grid; choose one that can be made without"),
+        ("Demanding", "TypeError: Demanding needs the arguments grid; choose another sampler"),
         ("Nothing", "is no sampler of Optuna; .* has Demanding, Flat, Listening"),
         ("math:pi", "is no sampler of Optuna; math has none"),
         ("no_such_module:Sampler", "cannot be imported: No module named 'no_such_module'"),
@@ -141,6 +144,47 @@ def test_a_wrong_path_is_refused_in_one_sentence(
     monkeypatch.setitem(sys.modules, "optunahub", None)
     with pytest.raises(ValueError, match=message):
         check(_given(path))
+
+
+EXTENSION = """
+import numpy as np
+from optuna.samplers import RandomSampler
+from wiring_search.search.samplers.contract import Proposal
+
+class Grid(RandomSampler):
+    "A class of Optuna's samplers."
+
+class Again:
+    "The contract itself: the same draws as uniform sampling."
+    remembers_candidates = False
+    def __init__(self, config, space): self.space = space
+    def ask(self, number): return Proposal(self.space.draw(np.random.default_rng(number)), {})
+    def put_back(self, number, proposal): pass
+    def note(self, number, candidate): pass
+    def tell(self, number, values, final=True): pass
+    def state(self): return {}
+    def set_state(self, state): pass
+
+SAMPLERS = {"grid-of-mine": Grid, "again": Again}
+"""
+
+
+def test_samplers_of_an_extension_are_named_like_the_built_in_ones(tmp_path: Path) -> None:
+    file = tmp_path / "samplers_of_a_test.py"
+    file.write_text(EXTENSION, encoding="utf-8")
+    given = replace(_given("Seeded"), extension=Extension.read(file))
+    for name in ("grid-of-mine", "again"):
+        mine = replace(given, sampler=name)
+        check(mine)
+        assert _points(mine, 5) == _points(mine, 5)
+    with pytest.raises(ValueError, match="did you mean 'grid-of-mine'"):
+        check(replace(given, sampler="grid-of-mein"))
+
+
+def test_an_extension_cannot_replace_a_built_in_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXTENSION_SAMPLERS, "tpe", Seeded)
+    with pytest.raises(ValueError, match="sampler 'tpe' is built in"):
+        check(replace(_given("Seeded"), sampler="tpe"))
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:

@@ -1,8 +1,9 @@
-"""Extensions: a user's neurons, scores and tasks in one Python file. Nothing to fork or install.
+"""Extensions: a user's neurons, scores, tasks and samplers in one Python file. Nothing to fork or install.
 
     NEURONS = {"gated": Dynamics(…)}                      # wiring_search.networks.neurons.dynamics
     SCORES = {"calm": Score("mean |output|", 1, measure=calm)}  # calm(network, task, seed) -> float
     TASKS = {"sines": sines}                              # sines(options) -> Task
+    SAMPLERS = {"mine": MySampler}                        # or a function (config, space) -> Sampler
 
     wiring-search search --extension mine.py --task sines --objectives error,synapses,calm
 

@@ -136,6 +136,15 @@ def _checked_task(
         raise ValueError(f"{file}: task {name}: {fault}") from None
 
 
+# Samplers of extensions by name, for the search to find: (config, space) -> Sampler, or a class of
+# Optuna's samplers.
+EXTENSION_SAMPLERS: dict[str, Callable[..., Any]] = {}
+
+
+def _add_sampler(file: str, group: str, name: str, make: Callable[..., Any]) -> None:
+    EXTENSION_SAMPLERS[name] = make
+
+
 TABLES: dict[str, Table] = {
     "NEURONS": Table(
         "a Dynamics",
@@ -155,4 +164,10 @@ TABLES: dict[str, Table] = {
         _declare_score,
     ),
     "TASKS": Table("a function of TaskOptions", callable, _task_names, _add_task),
+    "SAMPLERS": Table(
+        "a function (config, space) -> Sampler, or a subclass of Optuna's BaseSampler",
+        callable,
+        lambda: EXTENSION_SAMPLERS,
+        _add_sampler,
+    ),
 }

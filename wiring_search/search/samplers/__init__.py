@@ -1,9 +1,9 @@
 """The samplers of a study, by name.
 
 To add a sampler, write a class that keeps the contract (`contract.Sampler`) and add an entry to
-SAMPLERS. A study can also name a sampler that is not in the table: any sampler of Optuna or
-OptunaHub by its import path, such as `optuna.samplers:CmaEsSampler` or
-`optunahub:samplers/auto_sampler`.
+SAMPLERS. A study can also name a sampler that is not in the table: one in the table SAMPLERS of its
+extension, or any sampler of Optuna or OptunaHub by its import path, such as
+`optuna.samplers:CmaEsSampler` or `optunahub:samplers/auto_sampler`.
 """
 
 import difflib
@@ -61,25 +61,17 @@ SAMPLERS: dict[str, SamplerKind] = {
 
 
 def check(config: "StudyConfig") -> None:
-    """Check that the study's sampler exists. One given by its import path is also tried out.
+    """Check that the study's sampler exists. One that is not built in is also tried out.
 
     Raises:
-        ValueError: no sampler has this name; or an imported one cannot handle the study's
+        ValueError: no sampler has this name; or one that is not built in cannot handle the study's
             objectives or its space.
     """
-    if config.sampler in SAMPLERS:
-        return
-    if ":" in config.sampler:
+    kind = _kind_of(config)
+    if config.sampler not in SAMPLERS:
         from wiring_search.search.samplers.imported import rehearse
 
-        rehearse(config)
-        return
-    near = difflib.get_close_matches(config.sampler, SAMPLERS, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(
-        f"sampler is {config.sampler!r}; {hint}known: {', '.join(SAMPLERS)}, "
-        "or an Optuna sampler as MODULE:CLASS or optunahub:NAME"
-    )
+        rehearse(config, kind.make)
 
 
 def sampler_of(config: "StudyConfig", space: "Space") -> "Sampler":
@@ -88,10 +80,26 @@ def sampler_of(config: "StudyConfig", space: "Space") -> "Sampler":
     Raises:
         ValueError: no sampler has this name, or it cannot be imported.
     """
-    if config.sampler not in SAMPLERS and ":" in config.sampler:
-        from wiring_search.search.samplers.imported import imported_sampler
+    return _kind_of(config).make(config, space)
 
-        return imported_sampler(config, space)
-    if config.sampler not in SAMPLERS:
-        check(config)
-    return SAMPLERS[config.sampler].make(config, space)
+
+def _kind_of(config: "StudyConfig") -> SamplerKind:
+    """The sampler that the study names: of an extension, built in, or by its import path."""
+    from wiring_search.store.extension_tables import EXTENSION_SAMPLERS
+
+    name = config.sampler
+    config.load_extension()
+    if name in EXTENSION_SAMPLERS and name in SAMPLERS:
+        raise ValueError(f"sampler {name!r} is built in; give that of the extension another name")
+    if name in SAMPLERS:
+        return SAMPLERS[name]
+    if name in EXTENSION_SAMPLERS or ":" in name:
+        from wiring_search.search.samplers.imported import class_at, made_by
+
+        return SamplerKind("", made_by(EXTENSION_SAMPLERS.get(name) or class_at(name)))
+    near = difflib.get_close_matches(name, (*SAMPLERS, *EXTENSION_SAMPLERS), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(
+        f"sampler is {name!r}; {hint}known: {', '.join((*SAMPLERS, *EXTENSION_SAMPLERS))}, "
+        "or an Optuna sampler as MODULE:CLASS or optunahub:NAME"
+    )

@@ -13,11 +13,14 @@ import importlib
 import inspect
 import json
 import random
+from collections.abc import Callable
+from typing import Any, TypeGuard
 
 import optuna
 
+from wiring_search.search.samplers.contract import Sampler
 from wiring_search.search.samplers.optuna_sampler import OptunaKind, OptunaSampler
-from wiring_search.search_spaces import Space
+from wiring_search.search_spaces import Infeasible, Space
 from wiring_search.store.config import StudyConfig
 
 # Trials of a rehearsal: more than samplers usually draw at random before they begin to model.
@@ -25,49 +28,68 @@ _REHEARSED = 14
 _HUB = "optunahub"
 
 
-def imported_sampler(config: StudyConfig, space: Space) -> OptunaSampler:
-    """Make the sampler that the study names by its import path.
+def made_by(entry: Callable[..., Any]) -> Callable[[StudyConfig, Space], Sampler]:
+    """How a study makes its sampler from a class of Optuna's samplers, or from a function that
+    makes one already: (config, space) -> Sampler."""
+    if not _is_sampler(entry):
+        return entry
+
+    def make(config: StudyConfig, space: Space) -> OptunaSampler:
+        objectives = len(config.objectives)
+        return OptunaSampler(_kind_of(entry), space, objectives, config.seed, config.cut_as)
+
+    return make
+
+
+def rehearse(config: StudyConfig, make: Callable[[StudyConfig, Space], Sampler]) -> None:
+    """Try a sampler out on the study's space, with made-up scores and failures.
 
     Raises:
-        ValueError: it cannot be imported, or is no sampler of Optuna.
-    """
-    kind = _kind_of(_class_at(config.sampler), config.sampler)
-    return OptunaSampler(kind, space, len(config.objectives), config.seed, config.cut_as)
-
-
-def rehearse(config: StudyConfig) -> None:
-    """Try the sampler out on the study's space, with made-up scores and failures.
-
-    Raises:
-        ValueError: it cannot be imported, raises an error with so many objectives or in this
-            space, or keeps values that a store cannot hold.
+        ValueError: it raises an error with so many objectives or in this space, gives points of
+            another space, or keeps values that a store cannot hold.
     """
     space = Space.from_json(config.space)
-    sampler = imported_sampler(config, space)
-    rng = random.Random(0)
     try:
-        for number in range(_REHEARSED):
-            json.dumps(sampler.ask(number).attrs)
-            scores = [rng.random() for _ in config.objectives]
-            sampler.tell(number, None if number % 5 == 4 else scores)
-        json.dumps(sampler.state())
+        _ask_and_tell(make(config, space), space, config)
     except Exception as cause:  # foreign code may raise anything
-        objectives = len(config.objectives)
+        count = len(config.objectives)
         kind = "conditional" if space.conditional else "flat"
         raise ValueError(
-            f"sampler {config.sampler!r} does not work with {objectives} "
-            f"objective{'s' if objectives > 1 else ''} in a {kind} space: "
-            f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}; choose another sampler"
-            + (", or one objective" if objectives > 1 else "")
+            f"sampler {config.sampler!r} does not work with {count} "
+            f"objective{'s' if count > 1 else ''} in a {kind} space: "
+            f"{type(cause).__name__}: {str(cause).partition(chr(10))[0].rstrip('.')}; "
+            "choose another sampler"
+            + (", or one objective" if count > 1 else "")
             + (", or a space without conditions" if space.conditional else "")
         ) from cause
 
 
-def _class_at(path: str) -> type[optuna.samplers.BaseSampler]:
-    """The sampler class at an import path."""
+def _ask_and_tell(sampler: Sampler, space: Space, config: StudyConfig) -> None:
+    rng = random.Random(0)
+    for number in range(_REHEARSED):
+        proposal = sampler.ask(number)
+        json.dumps(proposal.attrs)
+        scores = [rng.random() for _ in config.objectives]
+        try:
+            candidate = proposal.candidate or space.build(proposal.point, config.seed)
+        except Infeasible:
+            sampler.tell(number, None)
+            continue
+        sampler.note(number, candidate)
+        sampler.tell(number, None if number % 5 == 4 else scores)
+    json.dumps(sampler.state())
+
+
+def class_at(path: str) -> type[optuna.samplers.BaseSampler]:
+    """The sampler class at an import path.
+
+    Raises:
+        ValueError: it cannot be imported, or is no sampler of Optuna.
+    """
     module_name, _, name = path.partition(":")
     if module_name == _HUB:
-        return _class_on_hub(path, *name.partition(":")[::2])
+        package, _, name = name.partition(":")
+        return _class_on_hub(path, package, name)
     try:
         module = importlib.import_module(module_name)
     except ImportError as cause:
@@ -111,12 +133,12 @@ def _class_on_hub(path: str, package: str, name: str) -> type[optuna.samplers.Ba
     )
 
 
-def _is_sampler(value: object) -> bool:
+def _is_sampler(value: object) -> TypeGuard[type[optuna.samplers.BaseSampler]]:
     return isinstance(value, type) and issubclass(value, optuna.samplers.BaseSampler)
 
 
-def _kind_of(cls: type[optuna.samplers.BaseSampler], path: str) -> OptunaKind:
-    """How to make instances of the class: seeded, and without warnings for each dimension that is
+def _kind_of(cls: type[optuna.samplers.BaseSampler]) -> OptunaKind:
+    """How to make instances of the class: seeded, and without a warning for each dimension that is
     sampled independently."""
     parameters = inspect.signature(cls).parameters
     required = [
@@ -127,10 +149,7 @@ def _kind_of(cls: type[optuna.samplers.BaseSampler], path: str) -> OptunaKind:
         and name != "seed"
     ]
     if required:
-        raise ValueError(
-            f"sampler {path!r} needs the arguments {', '.join(required)}; "
-            "choose one that can be made without"
-        )
+        raise TypeError(f"{cls.__name__} needs the arguments {', '.join(required)}")
 
     def make(seed: int, study_seed: int, conditional: bool) -> optuna.samplers.BaseSampler:
         settings: dict[str, object] = {}
