@@ -1,6 +1,6 @@
 """The adjoint method against back-propagation through time: memory, time and error of the gradient.
 
-    python benchmarks/adjoint.py            (ct-rnn and ltc, one after the other, or those named behind it)
+    python benchmarks/adjoint.py [ct-rnn] [ltc]            (both by default)
 
 CT-RNN and LTC with RK4, an NCP of 19 neurons, 8 inputs, batch 8, elapsed times uniform in 0.1 …
 0.4, float32, one thread, a loss on the outputs of every time step. Ways to a gradient: BPTT in
@@ -82,7 +82,8 @@ def compare(ways: dict[str, Run], neuron: str, time_steps: int, steps: int) -> N
         errors = [float((ours - other).norm() / other.norm()) for other in (truth, same)]
         kept = kernel_bytes(layout, *arrays) if name.endswith("fused") else peak_of_saved(step)
         print(
-            f"{name:18}{time_steps:6}{steps:7}{kept / 1e6:10.3f}{seconds * 1e3:10.1f}{errors[0]:10.1e}{errors[1]:10.1e}",
+            f"{name:18}{time_steps:6}{steps:7}{kept / 1e6:10.3f}{seconds * 1e3:10.1f}"
+            f"{errors[0]:10.1e}{errors[1]:10.1e}",
             flush=True,
         )
 

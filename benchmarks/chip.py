@@ -36,10 +36,13 @@ class Chip(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"{self.name}: {self.multiprocessors} multiprocessors at {self.clock / 1e9:.2f} GHz (measured, under a load of sigmoids)\n"
-            f"special-function units: {self.sigmoids / 1e12:.2f} T sigmoids a second ({LANES_A_CLOCK} lanes a clock, "
+            f"{self.name}: {self.multiprocessors} multiprocessors at {self.clock / 1e9:.2f} GHz "
+            "(measured, under a load of sigmoids)\n"
+            f"special-function units: {self.sigmoids / 1e12:.2f} T sigmoids a second "
+            f"({LANES_A_CLOCK} lanes a clock, "
             f"{OPERATIONS_A_SIGMOID} operations each)\n"
-            f"bare sigmoid kernel: {self.bare_sigmoids / 1e12:.2f} T a second, {self.bare_sigmoids / self.sigmoids:.0%} of that\n"
+            f"bare sigmoid kernel: {self.bare_sigmoids / 1e12:.2f} T a second, "
+            f"{self.bare_sigmoids / self.sigmoids:.0%} of that\n"
             f"memory: {self.bandwidth / 1e12:.2f} TB a second (measured, by copying)"
         )
 

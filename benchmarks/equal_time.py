@@ -2,7 +2,8 @@
 OptunaSearch, one `ncps` network a trial).
 
     python benchmarks/equal_time.py --data DIR --minutes 15             (three quarters of an hour)
-    python benchmarks/equal_time.py --data DIR --plain plain.json       (points that `plain_way.py --points` wrote before)
+    python benchmarks/equal_time.py --data DIR --plain plain.json       (reuses the points that
+                                                    `plain_way.py --points` wrote)
 
 One after the other, each with all cores, the same space, windows, batch size and full budget of 60
 epochs; validation errors. A candidate is judged when it has trained for the full budget, or when
@@ -45,7 +46,8 @@ def main() -> None:
     ways = [name.strip() for name in given.ways.split(";")] if given.ways else list(WAYS)
 
     print(
-        "| way | judged | with the full budget | judged a minute | best mse | hypervolume |\n|---|---|---|---|---|---|",
+        "| way | judged | with the full budget | judged a minute | best mse | hypervolume |\n"
+        "|---|---|---|---|---|---|",
         flush=True,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -70,7 +72,7 @@ def main() -> None:
             )
             table = Run(out).table()
             judged = table[table["status"].isin(["ok", "pruned", "diverged"])]
-            told(
+            report_way(
                 way,
                 len(judged),
                 judged[judged["status"] == "ok"][["error", "synapses"]].to_numpy(float),
@@ -90,14 +92,15 @@ def main() -> None:
                 [*script, "--minutes", str(given.minutes)], check=True, stdout=sys.stderr
             )
         points = np.array(json.loads(Path(given.plain).read_text()), float).reshape(-1, 2)
-    told("Ray Tune, TPE, `ncps`", len(points), points, given.minutes)
+    report_way("Ray Tune, TPE, `ncps`", len(points), points, given.minutes)
 
 
-def told(way: str, judged: int, points: np.ndarray, minutes: float) -> None:
+def report_way(way: str, judged: int, points: np.ndarray, minutes: float) -> None:
     volume = hypervolume(np.stack([points[:, 0], np.log2(points[:, 1])], axis=1), REFERENCE)
     best = points[:, 0].min() if len(points) else float("nan")
     print(
-        f"| {way} | {judged:,} | {len(points):,} | {judged / minutes:.1f} | {best:.2f} | {volume:.2f} |",
+        f"| {way} | {judged:,} | {len(points):,} | {judged / minutes:.1f} | {best:.2f} | "
+        f"{volume:.2f} |",
         flush=True,
     )
 

@@ -42,7 +42,8 @@ def main() -> None:
     for one in written:
         time = "" if one.check.microseconds is None else f"{one.check.microseconds:.2f}"
         print(
-            f"{one.format:30}{one.bytes:9,}{one.check.absolute:10.1e}{one.check.relative:10.1e}{time:>11}"
+            f"{one.format:30}{one.bytes:9,}{one.check.absolute:10.1e}"
+            f"{one.check.relative:10.1e}{time:>11}"
         )
         for name, value in one.check.notes.items():
             print(

@@ -17,8 +17,10 @@ is two operations for them, an exponential and a reciprocal. An H100 or H200 has
 at up to 1.98 GHz:
 
     132 × 16 × 1.98 G    = 4.18 T operations a second, 2.09 T sigmoids
-    2 sigmoids an update = 1.05 T updates a second: one forward, one backward. The limit that the goal is measured by
-    4 sigmoids an update = 0.52 T: what the kernels here compute, which keep none of them for the backward pass (`ltc_gpu` says why)
+    2 sigmoids per update = 1.05 T updates per second: one forward, one backward. This is the limit
+    that the goal is measured against
+    4 sigmoids per update = 0.52 T: what these kernels compute. They keep none for the backward pass
+    (`wiring_search.networks.kernels.gpu.ltc` explains why)
 
 A slice of eight neurons takes as many steps as its longest row; in the missing places sigmoids are
 computed for nothing. NCP 12/6/1 fills three fifths: 0.32 T updates a second are the most that it
@@ -117,10 +119,12 @@ def main() -> None:
     torch.set_num_threads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     print(
-        f"torch {torch.__version__}, triton {triton.__version__}; {TIME_STEPS} time steps, batch {BATCH}, {UNFOLDS} unfolds"
+        f"torch {torch.__version__}, triton {triton.__version__}; {TIME_STEPS} time steps, batch "
+        f"{BATCH}, {UNFOLDS} unfolds"
     )
     print(
-        f"correct: no output or gradient differs from the float64 reference by more than {check(device):.1e}, relative\n"
+        "correct: no output or gradient differs from the float64 reference by more than "
+        f"{check(device):.1e}, relative\n"
     )
     if device == "cpu":
         open_figures()
@@ -183,13 +187,16 @@ def packs(this: chip.Chip) -> dict[tuple[str, int], Timed]:
                 print(f"{name:12}{size:5}   more than the memory of this GPU holds")
             torch.cuda.empty_cache()
     print(
-        "limit, own: share of the special-function units' sigmoids, at two an update, and at the four that these kernels compute."
+        "limit, own: share of the special-function units' sigmoids, at two an update, and at the "
+        "four that these kernels compute."
     )
     print(
-        "bare: share of the bare kernel's, those in missing places counted too; filled: places of the slices that are synapses."
+        "bare: share of the bare kernel's, those in missing places counted too; filled: places of "
+        "the slices that are synapses."
     )
     print(
-        "memory: share of the bandwidth for what must move. binds: which of limit and memory allows fewer updates a second.\n"
+        "memory: share of the bandwidth for what must move. binds: which of limit and memory "
+        "allows fewer updates a second.\n"
     )
     return found
 
@@ -205,8 +212,10 @@ def timed_pack(this: chip.Chip, name: str, wirings: tuple[Wiring, ...]) -> Timed
     limit, memory = LEAST_SIGMOIDS * rate / this.sigmoids, work.bytes / this.bandwidth / seconds
     share, binds = max((limit, "special-function units"), (memory, "memory"))
     print(
-        f"{name:12}{len(wirings):5}{seconds:11.6f}{of_forward:10.6f}{seconds / len(wirings) * 1e3:10.5f}{rate / 1e9:13.2f}{limit:8.1%}"
-        f"{OUR_SIGMOIDS * rate / this.sigmoids:7.0%}{work.sigmoids / seconds / this.bare_sigmoids:7.0%}{filled(work):8.0%}{memory:8.1%}  "
+        f"{name:12}{len(wirings):5}{seconds:11.6f}"
+        f"{of_forward:10.6f}{seconds / len(wirings) * 1e3:10.5f}{rate / 1e9:13.2f}{limit:8.1%}"
+        f"{OUR_SIGMOIDS * rate / this.sigmoids:7.0%}"
+        f"{work.sigmoids / seconds / this.bare_sigmoids:7.0%}{filled(work):8.0%}{memory:8.1%}  "
         f"{binds}"
     )
     return Timed(seconds, share, binds)
@@ -285,7 +294,8 @@ def cpu_kernel() -> tuple[float, int] | None:
 
     each, cores = cpu_seconds(run) / GOAL_PACK, numba.get_num_threads()
     print(
-        f"our CPU kernel, {USUAL}, a pack of {GOAL_PACK} on {cores} cores: {each * 1e3:.4f} ms each\n"
+        f"our CPU kernel, {USUAL}, a pack of {GOAL_PACK} on {cores} cores: {each * 1e3:.4f} ms "
+        "each\n"
     )
     return each, cores
 
@@ -348,10 +358,12 @@ def training_steps(alone: float) -> None:
     network at a time."""
     steps = -(-TRAIN // TRAIN_BATCH)
     print(
-        f"half-cheetah: {EPOCHS} epochs of {steps} steps of {TRAIN_BATCH} windows of {TIME_STEPS}, validation on {VALID} after each"
+        f"half-cheetah: {EPOCHS} epochs of {steps} steps of {TRAIN_BATCH} windows of {TIME_STEPS}, "
+        f"validation on {VALID} after each"
     )
     print(
-        f"{'NCP 12/6/4':12}{'pack':>5}{'s an epoch':>12}{'ms a step':>11}{'candidates per GPU-hour':>25}"
+        f"{'NCP 12/6/4':12}{'pack':>5}{'s an epoch':>12}"
+        f"{'ms a step':>11}{'candidates per GPU-hour':>25}"
     )
     for size in TRAINED_PACKS:
         try:
@@ -365,11 +377,13 @@ def training_steps(alone: float) -> None:
             continue
         seconds = of_steps + of_validation
         print(
-            f"{'':12}{size:5}{seconds:12.4f}{of_steps / steps * 1e3:11.3f}{3600 * size / (EPOCHS * seconds):25,.0f}"
+            f"{'':12}{size:5}{seconds:12.4f}{of_steps / steps * 1e3:11.3f}"
+            f"{3600 * size / (EPOCHS * seconds):25,.0f}"
         )
         torch.cuda.empty_cache()
     print(
-        f"one at a time, its steps alone at {alone * 1e3:.1f} ms each (batch {BATCH}): {3600 / (EPOCHS * steps * alone):.2f} per GPU-hour\n"
+        f"one at a time, its steps alone at {alone * 1e3:.1f} ms each (batch {BATCH}): "
+        f"{3600 / (EPOCHS * steps * alone):.2f} per GPU-hour\n"
     )
 
 
@@ -434,7 +448,8 @@ def where_it_goes(seconds: float) -> None:
         )
     busy = sum(kernel.self_device_time_total for kernel in ran) / 1e6
     print(
-        f"  {max(seconds - busy, 0) * 1e3:9.3f} ms {max(1 - busy / seconds, 0):6.1%}         nothing: it waited for the host"
+        f"  {max(seconds - busy, 0) * 1e3:9.3f} ms {max(1 - busy / seconds, 0):6.1%}         "
+        "nothing: it waited for the host"
     )
 
 
@@ -444,11 +459,14 @@ def where_it_goes(seconds: float) -> None:
 def open_figures() -> None:
     print("There is no GPU here, so these figures are open:")
     for figure in (
-        f"seconds a call of packs of {', '.join(f'{size:,}' for size in PACKS)}, NCPs of 19, 32, 64 and 128 neurons, against ncps",
-        f"a pack of {GOAL_PACK:,} {USUAL}: times ncps one at a time on the same GPU, to reach {TIMES_NCPS:,}",
+        f"seconds a call of packs of {', '.join(f'{size:,}' for size in PACKS)}, NCPs of 19, 32, "
+        "64 and 128 neurons, against ncps",
+        f"a pack of {GOAL_PACK:,} {USUAL}: times ncps one at a time on the same GPU, to reach "
+        f"{TIMES_NCPS:,}",
         f"the same, times our CPU kernel on {CORES} cores, to reach {TIMES_CPU}",
         f"the same, share of the limit that binds, to reach {SHARE:.0%}",
-        f"training steps of {' and '.join(f'{size:,}' for size in TRAINED_PACKS)} candidates, half-cheetah candidates per GPU-hour",
+        f"training steps of {' and '.join(f'{size:,}' for size in TRAINED_PACKS)} candidates, "
+        "half-cheetah candidates per GPU-hour",
     ):
         print(f"  open: {figure}")
     print()
@@ -457,18 +475,22 @@ def open_figures() -> None:
 def expected(this: chip.Chip) -> None:
     """The arithmetic at the top of this file."""
     print(
-        f"To expect of an {this.name}: {this.multiprocessors} multiprocessors × {chip.LANES_A_CLOCK} lanes × {this.clock / 1e9} GHz"
-        f" / {chip.OPERATIONS_A_SIGMOID} operations = {this.sigmoids / 1e12:.2f} T sigmoids a second"
+        f"To expect of an {this.name}: {this.multiprocessors} multiprocessors × "
+        f"{chip.LANES_A_CLOCK} lanes × {this.clock / 1e9} GHz"
+        f" / {chip.OPERATIONS_A_SIGMOID} operations = {this.sigmoids / 1e12:.2f} T sigmoids a "
+        "second"
     )
     for sigmoids, what in (
         (LEAST_SIGMOIDS, "the limit"),
         (OUR_SIGMOIDS, "what these kernels compute"),
     ):
         print(
-            f"  / {sigmoids} sigmoids an update, {what}: {this.sigmoids / sigmoids / 1e12:.2f} T updates a second"
+            f"  / {sigmoids} sigmoids an update, {what}: {this.sigmoids / sigmoids / 1e12:.2f} T "
+            "updates a second"
         )
     print(
-        f"\n{'at most':12}{'filled':>8}{'T updates/s':>13}{'limit':>7}{'µs each':>9}{'memory, µs':>12}{'works in, KB':>14}"
+        f"\n{'at most':12}{'filled':>8}{'T updates/s':>13}"
+        f"{'limit':>7}{'µs each':>9}{'memory, µs':>12}{'works in, KB':>14}"
     )
     for name, draw in WIRINGS.items():
         size = 16
@@ -479,14 +501,17 @@ def expected(this: chip.Chip) -> None:
         seconds, memory = work.sigmoids / this.sigmoids, work.bytes / this.bandwidth
         rate, scratch = work.updates / seconds, placed.scratch_rows * LANES * 4
         print(
-            f"{name:12}{filled(work):8.0%}{rate / 1e12:13.2f}{rate * LEAST_SIGMOIDS / this.sigmoids:7.0%}"
+            f"{name:12}{filled(work):8.0%}{rate / 1e12:13.2f}"
+            f"{rate * LEAST_SIGMOIDS / this.sigmoids:7.0%}"
             f"{seconds / size * 1e6:9.2f}{memory / size * 1e6:12.3f}{scratch / size / 1024:14.0f}"
         )
     print(
-        "at most: were the special-function units always busy. filled: places of the slices that are synapses; in the others sigmoids"
+        "at most: were the special-function units always busy. filled: places of the slices that "
+        "are synapses; in the others sigmoids"
     )
     print(
-        "are computed too. limit: share of it. memory: for what must move. works in: what a program reads and writes on its way back."
+        "are computed too. limit: share of it. memory: for what must move. works in: what a "
+        "program reads and writes on its way back."
     )
 
 

@@ -57,7 +57,8 @@ def check(device: str) -> float:
     worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
     if not errors[worst] <= TOLERANCE:
         raise SystemExit(
-            f"wrong: {worst} differs from the reference by {errors[worst]:.1e}, more than {TOLERANCE:.0e}; nothing is timed"
+            f"wrong: {worst} differs from the reference by {errors[worst]:.1e}, more than "
+            f"{TOLERANCE:.0e}; nothing is timed"
         )
     return errors[worst]
 

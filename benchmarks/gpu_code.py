@@ -50,7 +50,8 @@ class Loop(NamedTuple):
 def main() -> None:
     warnings.simplefilter("ignore")
     print(
-        f"{'kind':36}{'kernel':10}{'registers':>10}{'stack, bytes':>14}   inner loops: instructions / clocks of the units"
+        f"{'kind':36}{'kernel':10}{'registers':>10}{'stack, bytes':>14}   inner loops: "
+        "instructions / clocks of the units"
     )
     for kind in KINDS:
         program = program_of(kind)

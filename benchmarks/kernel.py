@@ -44,7 +44,8 @@ def main() -> None:
     sigmoids = bare_sigmoids()
     print(f"bare vectorised sigmoid: {sigmoids / 1e9:.2f} G a second on one core\n")
     print(
-        f"{'wiring':16}{'synapses':>9}{'parity':>10}{'ncps ms':>9}{'ours ms':>9}{'ratio':>8}{'to reach':>10}{'G updates/s':>13}{'share':>8}"
+        f"{'wiring':16}{'synapses':>9}{'parity':>10}{'ncps ms':>9}{'ours ms':>9}{'ratio':>8}"
+        f"{'to reach':>10}{'G updates/s':>13}{'share':>8}"
     )
     for name, (make, goal) in WIRINGS.items():
         theirs = LTC(INPUTS, make())
@@ -54,14 +55,17 @@ def main() -> None:
         updates = synapse_updates(ours)
         rate = updates / kernel_seconds(ours)
         print(
-            f"{name:16}{ours.wiring.synapse_count:9}{error:10.1e}{slow * 1e3:9.2f}{fast * 1e3:9.3f}{slow / fast:7.1f}×{goal:9}×"
+            f"{name:16}{ours.wiring.synapse_count:9}{error:10.1e}{slow * 1e3:9.2f}{fast * 1e3:9.3f}"
+            f"{slow / fast:7.1f}×{goal:9}×"
             f"{rate / 1e9:13.2f}{rate / sigmoids:8.0%}"
         )
     print(
-        "\nratio: forward and all gradients through torch. updates, share: the kernels alone, forward + backward, and of the"
+        "\nratio: forward and all gradients through torch. updates, share: the kernels alone, "
+        "forward + backward, and of the"
     )
     print(
-        "bare sigmoid's rate (the backward pass runs every sigmoid again and does about as much work besides).\n"
+        "bare sigmoid's rate (the backward pass runs every sigmoid again and does about as much "
+        "work besides).\n"
     )
     relatives()
     threads()
@@ -87,14 +91,16 @@ def relatives() -> None:
         "CT-RNN with RK4, AutoNCP(64,4)": (OdeintRnn("AutoNCP(64,4)"), "torchdiffeq", 20),
     }
     print(
-        f"{'':32}{'against':>12}{'parity':>10}{'theirs ms':>11}{'ours ms':>9}{'ratio':>8}{'to reach':>10}"
+        f"{'':32}{'against':>12}{'parity':>10}{'theirs ms':>11}{'ours ms':>9}{'ratio':>8}"
+        f"{'to reach':>10}"
     )
     for name, (theirs, whose, goal) in made.items():
         ours = theirs.fused if isinstance(theirs, OdeintRnn) else from_ncps(theirs)
         error = outputs_differ(theirs, ours)
         slow, fast = best(step(theirs), 8), best(step(ours), 200)
         print(
-            f"{name:32}{whose:>12}{error:10.1e}{slow * 1e3:11.2f}{fast * 1e3:9.3f}{slow / fast:7.1f}×{goal:9}×"
+            f"{name:32}{whose:>12}{error:10.1e}{slow * 1e3:11.2f}{fast * 1e3:9.3f}"
+            f"{slow / fast:7.1f}×{goal:9}×"
         )
     print()
 
@@ -268,7 +274,8 @@ def packs() -> None:
         / 8
     )
     print(
-        f"pack of {PACK} NCPs, one training step: {whole * 1e3:.1f} ms; {PACK} single kernels: {singles * 1e3:.1f} ms; ",
+        f"pack of {PACK} NCPs, one training step: {whole * 1e3:.1f} ms; {PACK} single kernels: "
+        f"{singles * 1e3:.1f} ms; ",
         end="",
     )
     print(f"{whole / singles:.2f}× (to reach 1.15×)")

@@ -1,5 +1,5 @@
-"""Mixed memory where it decides: parity of a bit stream, told as runs of equal bits with irregular
-times between them.
+"""Mixed memory where it decides: parity of a bit stream, given as runs of equal bits with
+irregular times between them.
 
     python benchmarks/long_memory.py            (about seven minutes on two cores)
 

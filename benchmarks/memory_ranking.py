@@ -56,12 +56,14 @@ def main() -> None:
             )
         )
     print(
-        f"\n{'neuron':11}{'memory':7}accuracy of copying over {BLANKS} blanks (chance 0.125), seeds that solved it"
+        f"\n{'neuron':11}{'memory':7}accuracy of copying over {BLANKS} blanks (chance 0.125), "
+        "seeds that solved it"
     )
     for row in sorted(copied, key=lambda row: -row.mean):
         candidate = those[row.candidate]
         print(
-            f"{candidate.neuron:11}{candidate.memory:7}{row.mean:.3f} ± {row.spread:.3f}  {row.solved} of {row.tried}"
+            f"{candidate.neuron:11}{candidate.memory:7}{row.mean:.3f} ± {row.spread:.3f}  "
+            f"{row.solved} of {row.tried}"
         )
     print(
         f"\n{len(those)} networks × {SEEDS} seeds: {(time.perf_counter() - start) / 60:.1f} minutes"
@@ -70,7 +72,8 @@ def main() -> None:
 
 def line(candidate: Candidate, standing: Standing, rows: list[Row]) -> str:
     curve = "".join(f"{row.mean:7.2f}" for row in rows)
-    return f"{candidate.neuron:11}{candidate.memory:7}{standing.area:8.2f} ± {standing.spread:.2f}{standing.longest:9}{'':19}{curve}"
+    kind = f"{candidate.neuron:11}{candidate.memory:7}"
+    return f"{kind}{standing.area:8.2f} ± {standing.spread:.2f}{standing.longest:9}{'':19}{curve}"
 
 
 if __name__ == "__main__":

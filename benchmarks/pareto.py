@@ -26,7 +26,8 @@ def main() -> None:
     )
     parser.add_argument("--sets", type=int, default=200)
     print(
-        "| objectives | hypervolume | IGD+ | additive epsilon | fronts that differ |\n|---|---|---|---|---|"
+        "| objectives | hypervolume | IGD+ | additive epsilon | fronts that differ |\n"
+        "|---|---|---|---|---|"
     )
     sets = parser.parse_args().sets
     for objectives in (2, 3, 4, 5):
@@ -37,7 +38,8 @@ def main() -> None:
             + f" | {found[:, 3].sum():.0f} |"
         )
     print(
-        "\n| objectives | front of 100,000 random | 100,000 all on it | hypervolume of 100 | 300 | 1,000 |\n|---|---|---|---|---|---|"
+        "\n| objectives | front of 100,000 random | 100,000 all on it | hypervolume of 100 | 300 | "
+        "1,000 |\n|---|---|---|---|---|---|"
     )
     for objectives in (2, 3, 4, 5):
         points = np.random.default_rng(0).random((100_000, objectives))

@@ -27,7 +27,8 @@ BATCH, TIME_STEPS, FEATURES, OUTPUTS = 40, 12, 5, 3
 
 def main() -> None:
     print(
-        "| neuron | solver | memory | gradient | outputs | final state | parameters | inputs | times | initial state |"
+        "| neuron | solver | memory | gradient | outputs | final state | parameters | inputs | "
+        "times | initial state |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     worst = 0.0

@@ -1,7 +1,7 @@
 """The plain way to search wirings, for comparison: Ray Tune's OptunaSearch, one `ncps` network a
 trial, one trial a process.
 
-    python benchmarks/plain_way.py --data DIR --trials 6          (half-cheetah; slow: minutes a trial)
+    python benchmarks/plain_way.py --data DIR --trials 6      (half-cheetah; minutes per trial)
 
 The same space, windows, batch size, epochs and optimiser as
 
@@ -79,7 +79,8 @@ def main() -> None:
         )
     errors = sorted(metrics["error"] for metrics in found)
     print(
-        f"plain way: {len(errors)} trials in {minutes:.2f} minutes on {CORES} cores, {len(errors) / minutes:.3f} candidates a minute"
+        f"plain way: {len(errors)} trials in {minutes:.2f} minutes on {CORES} cores, "
+        f"{len(errors) / minutes:.3f} candidates a minute"
     )
     print(f"best validation mse {errors[0]:.3f}")
 

@@ -49,8 +49,10 @@ def main(trials: int = 10_000, pack_size: int = 32, workers: int = 2) -> None:
     seconds, in_driver = time.perf_counter() - started, time.process_time() - cpu
     pool.close()
     print(
-        f"{trials} trials in packs of {pack_size} on {workers} workers: {seconds:.1f} s, {trials / seconds:.0f} trials a second, "
-        f"{1000 * seconds / len(jobs):.1f} ms a pack; the driver's CPU {1000 * in_driver / len(jobs):.1f} ms a pack"
+        f"{trials} trials in packs of {pack_size} on {workers} workers: {seconds:.1f} s, "
+        f"{trials / seconds:.0f} trials a second, "
+        f"{1000 * seconds / len(jobs):.1f} ms a pack; the driver's CPU "
+        f"{1000 * in_driver / len(jobs):.1f} ms a pack"
     )
 
 

@@ -69,7 +69,8 @@ def main(seconds: float = 0.25, each: int = 16) -> None:
                 cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
             started = raylets
             print(
-                f"{raylets} raylets: {100 * efficiency(pool, raylets, seconds, each):.1f} % efficiency",
+                f"{raylets} raylets: {100 * efficiency(pool, raylets, seconds, each):.1f} % "
+                "efficiency",
                 flush=True,
             )
     finally:

@@ -51,7 +51,8 @@ def main() -> None:
         values = found[name]
         low, middle, high = np.nanpercentile(values, [5, 50, 95])
         print(
-            f"{name:15} 5 % {low:8.3f}   median {middle:8.3f}   95 % {high:8.3f}   not finite {int(np.isnan(values).sum())}"
+            f"{name:15} 5 % {low:8.3f}   median {middle:8.3f}   95 % {high:8.3f}   not finite "
+            f"{int(np.isnan(values).sum())}"
         )
     print(f"\none core:  {given.count / seconds:6.0f} wirings a second ({seconds:.1f} s)")
     print(f"two cores: {given.count / on_two_cores(given):6.0f} wirings a second\n")

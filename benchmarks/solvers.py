@@ -52,11 +52,13 @@ def main() -> None:
     numba.set_num_threads(1)
     network, error = trained()
     print(
-        f"LTC of {WIRING.neurons} neurons, {WIRING.synapse_count} synapses, trained {TRAINING_STEPS} steps to a mse of {error:.3f};"
+        f"LTC of {WIRING.neurons} neurons, {WIRING.synapse_count} synapses, trained "
+        f"{TRAINING_STEPS} steps to a mse of {error:.3f};"
     )
     print(f"{SAMPLES} new sequences of {TIME_STEPS} time steps\n")
     print(
-        f"{'solver':22}{'steps':>6}{'evaluations':>13}{'terminal':>11}{'worst':>10}{'stable':>8}{'kernel ms':>11}{'plain ms':>10}"
+        f"{'solver':22}{'steps':>6}{'evaluations':>13}{'terminal':>11}{'worst':>10}{'stable':>8}"
+        f"{'kernel ms':>11}{'plain ms':>10}"
     )
     (x, _, elapsed), (seen, _, times) = sines(1), sines(0)
     truth = fine_solution(network, x, elapsed)
@@ -74,7 +76,8 @@ def main() -> None:
 
 def line(row: SolverReport, kernel: str, plain: float) -> None:
     print(
-        f"{row.solver:22}{row.steps:6}{row.function_evaluations:13}{row.terminal_error:11.1e}{row.worst_error:10.1e}"
+        f"{row.solver:22}{row.steps:6}{row.function_evaluations:13}"
+        f"{row.terminal_error:11.1e}{row.worst_error:10.1e}"
         f"{'yes' if row.stable else 'no':>8}{kernel}{plain:10.1f}"
     )
 

@@ -1,7 +1,7 @@
 """What a search costs besides training: trials that take no time, through the real Ray pool and
 into the real store.
 
-    python benchmarks/throughput.py                       (10,000 trials, random sampling, packs of 32)
+    python benchmarks/throughput.py      (10,000 trials, random sampling, packs of 32)
     python benchmarks/throughput.py --sampler evolution --pruning halving
 
 Prints trials a second from the first ask to the last row, how much the driver's memory grew a
@@ -93,16 +93,20 @@ def main() -> None:
         print(json.dumps(found))
         return
     print(
-        f"{given.sampler}, {given.pruning}: {given.trials:,} trials trained ({infeasible:,} infeasible besides)"
+        f"{given.sampler}, {given.pruning}: {given.trials:,} trials trained ({infeasible:,} "
+        "infeasible besides)"
     )
     print(
-        f"{given.trials / seconds:,.0f} trials a second ({seconds:.1f} s, {given.workers} workers, packs of {given.pack_size})"
+        f"{given.trials / seconds:,.0f} trials a second ({seconds:.1f} s, {given.workers} workers, "
+        f"packs of {given.pack_size})"
     )
     print(
-        f"driver: {found['memory_kb_a_trial']:.2f} KB a trial, at most {found['peak_mb']:.0f} MB in all"
+        f"driver: {found['memory_kb_a_trial']:.2f} KB a trial, at most {found['peak_mb']:.0f} MB "
+        "in all"
     )
     print(
-        f"store: {found['store_kb_a_trial']:.1f} KB a trial; read again in {opened:.2f} s, gone on with in {walked:.2f} s"
+        f"store: {found['store_kb_a_trial']:.1f} KB a trial; read again in {opened:.2f} s, gone on "
+        f"with in {walked:.2f} s"
     )
 
 

@@ -1,7 +1,7 @@
 """Which way of searching finds the best front at equal cost? Pruning, what the sampler hears of who
 was cut, inheritance.
 
-    python benchmarks/ways.py                                    (every way, five seeds, on digits; half an hour on two cores)
+    python benchmarks/ways.py      (all ways, five seeds, digits: half an hour on two cores)
     python benchmarks/ways.py --ways "none;halving, pruned" --seeds 3 --full 24
     python benchmarks/ways.py --task half-cheetah --data DIR
 
@@ -87,17 +87,19 @@ def main() -> None:
             if given.out:
                 Path(given.out).write_text(json.dumps(found))
     print(
-        f"{given.task}, {given.space}, {given.epochs} epochs, cost of {given.full} candidates, {given.seeds} seeds\n"
+        f"{given.task}, {given.space}, {given.epochs} epochs, cost of {given.full} candidates, "
+        f"{given.seeds} seeds\n"
     )
     print(
-        "| way | hypervolume | trained afresh | candidates | with the full budget | on the front |\n|---|---|---|---|---|---|"
+        "| way | hypervolume | trained afresh | candidates | with the full budget | on the front "
+        "|\n|---|---|---|---|---|---|"
     )
     for way in sorted(ways, key=lambda way: -np.mean([r["afresh"] for r in found[way]])):
         columns = [
             np.array([result[name] for result in found[way]], float)
             for name in ("hypervolume", "afresh")
         ]
-        told = " | ".join(
+        row = " | ".join(
             f"{values.mean():.3f} ± {values.std(ddof=1) / np.sqrt(len(values)):.3f}"
             for values in columns
         )
@@ -105,7 +107,7 @@ def main() -> None:
             f"{np.mean([result[name] for result in found[way]]):.0f}"
             for name in ("trials", "full", "front")
         )
-        print(f"| {way} | {told} | {counts} |")
+        print(f"| {way} | {row} | {counts} |")
 
 
 def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:

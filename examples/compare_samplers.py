@@ -32,7 +32,8 @@ def main() -> None:
     for sampler in ("tpe", "evolution", "random"):
         volumes = np.array([volume(sampler, seed) for seed in range(SEEDS)])
         print(
-            f"{sampler:10} {volumes.mean():7.1f} ± {volumes.std(ddof=1) / len(volumes) ** 0.5:.1f} (standard error, {SEEDS} seeds)"
+            f"{sampler:10} {volumes.mean():7.1f} ± {volumes.std(ddof=1) / len(volumes) ** 0.5:.1f} "
+            f"(standard error, {SEEDS} seeds)"
         )
 
 

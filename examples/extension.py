@@ -1,7 +1,7 @@
 """A neuron, a score and a task of your own, searched together:
 
-    wiring-search search --extension examples/extension.py --task chirps --space examples/own_neuron.toml \
-        --samples 500 --objectives error,synapses,effort
+    wiring-search search --extension examples/extension.py --task chirps \
+        --space examples/own_neuron.toml --samples 500 --objectives error,synapses,effort
 
 docs/how-to/own-neuron.md, own-score.md and own-data.md go through it.
 """
