@@ -43,7 +43,8 @@ def _process(code: str, folder: Path) -> Iterator[subprocess.Popen]:
         [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
     )
     try:
-        assert process.stdout is not None and process.stdout.readline() == "holds\n"
+        assert process.stdout is not None
+        assert process.stdout.readline() == "holds\n"
         yield process
     finally:
         process.kill()

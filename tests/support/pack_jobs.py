@@ -37,10 +37,8 @@ def only_these_crashed(
             job.candidates, results[job.number].outcomes, expected, strict=True
         ):
             if candidate.seed in seeds:
-                assert (
-                    outcome.status is Status.CRASHED
-                    and f"failed {TRIES} times" in outcome.message
-                    and why in outcome.message
-                )
+                assert outcome.status is Status.CRASHED
+                assert f"failed {TRIES} times" in outcome.message
+                assert why in outcome.message
             else:
                 assert repr(outcome) == repr(good)

@@ -64,7 +64,8 @@ def _end(process: subprocess.Popen, rc: int = 0, timeout: float = 200.0) -> str:
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    assert process.returncode == rc and "Traceback" not in err, out + err
+    assert process.returncode == rc, out + err
+    assert "Traceback" not in err, out + err
     return err
 
 
@@ -91,7 +92,8 @@ def _until_training(process: subprocess.Popen, folder: Path, rung: int = 0, pack
     Above rung 0 the workers are up."""
     end = time.monotonic() + 100
     while rung not in (rungs := _rungs(folder)) or len(rungs) <= packs:
-        assert process.poll() is None and time.monotonic() < end
+        assert process.poll() is None
+        assert time.monotonic() < end
         time.sleep(0.02)
     time.sleep(0.2)
 
@@ -158,7 +160,8 @@ def test_sigterm_before_there_are_workers_is_told_too(
     monkeypatch.setattr(during, lambda *args: signal.raise_signal(signal.SIGTERM))
     before = signal.getsignal(signal.SIGTERM)
     done = CliRunner().invoke(app, [*map(str, SMALL), "--out", str(tmp_path / "run")])
-    assert done.exit_code == 143 and signal.getsignal(signal.SIGTERM) == before
+    assert done.exit_code == 143
+    assert signal.getsignal(signal.SIGTERM) == before
     assert " ".join(
         f"Stopped: SIGTERM. {kept}".format(folder=tmp_path / "run").split()
     ) in " ".join(done.output.split())
@@ -189,7 +192,8 @@ def test_workers_that_hang_hold_up_neither_sigterm_nor_a_second_ctrl_c(
         print(
             f"{' and '.join(number.name for number in signals)} with hung workers: {time.monotonic() - began:.1f} s"
         )
-        assert f"go on with:  wiring-search resume {folder}" in said and not any(map(_lives, hung))
+        assert f"go on with:  wiring-search resume {folder}" in said
+        assert not any(map(_lives, hung))
     _run("resume", folder, "--workers", 0)
     assert _table(folder).equals(table)
 
@@ -211,7 +215,8 @@ def test_sigterm_while_the_workers_start_is_heard_too(tmp_path: Path) -> None:
     process = _start(*SMALL, "--workers", 2, "--out", tmp_path / "run")
     end = time.monotonic() + 100
     while not workers_below(process.pid):
-        assert process.poll() is None and time.monotonic() < end
+        assert process.poll() is None
+        assert time.monotonic() < end
         time.sleep(0.02)
     process.terminate()
     assert (
@@ -226,10 +231,8 @@ def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs(
     folder = tmp_path / "run"
     _stop_under_way(folder, 0, signal.SIGINT, 130)
     said = _run("resume", folder, "--workers", 0, "--minutes", 0.01)
-    assert (
-        "is spent. What is done is kept; go on with:  wiring-search resume" in said
-        and not Run(folder).ended
-    )
+    assert "is spent. What is done is kept; go on with:  wiring-search resume" in said
+    assert not Run(folder).ended
     _run("resume", folder, "--workers", 0)
     assert _table(folder).equals(table)
 
@@ -276,14 +279,13 @@ def test_a_full_disk_is_told_in_a_sentence_and_gone_on_with(full, table: pandas.
     folder, limited, make_room = full
     said = _end(_start(*SMALL, "--workers", 0, "--out", folder / "run", before=limited), 2)
     print(said)
-    assert (
-        said.startswith("error: ")
-        and len(said.strip().splitlines()) == 1
-        and "full" in said
-        and "resume" in said
-    )
+    assert said.startswith("error: ")
+    assert len(said.strip().splitlines()) == 1
+    assert "full" in said
+    assert "resume" in said
     make_room()
     with closing(Store.open(folder / "run")) as store:
-        assert store.ended is None and store.packs()
+        assert store.ended is None
+        assert store.packs()
     _run("resume", folder / "run", "--workers", 0)
     assert _table(folder / "run").equals(table)

@@ -33,13 +33,11 @@ def _ended_well(folder: Path) -> None:
         range(sum(bool(pack.members) for pack in packs))
     )
     trained = [(trial, pack.rung) for pack in packs for trial in pack.members]
-    assert sorted(trained) == list(zip(history["trial"], history["rung"], strict=True)) and len(
-        set(trained)
-    ) == len(trained)
+    assert sorted(trained) == list(zip(history["trial"], history["rung"], strict=True))
+    assert len(set(trained)) == len(trained)
     reached = Counter(trial for trial, _ in trained)
-    assert {trial.trial: trial.rung + 1 for trial in trials if trial.trains} == reached and len(
-        reached
-    ) == store.config.trials
+    assert {trial.trial: trial.rung + 1 for trial in trials if trial.trains} == reached
+    assert len(reached) == store.config.trials
 
 
 def _found(folder: Path) -> tuple[pandas.DataFrame, pandas.DataFrame]:
@@ -125,7 +123,8 @@ def test_a_rung_that_is_looked_through_now_and_then_is_so_after_resuming_too(
                 continue
             cut.record_end()
             break
-    assert attempt > 5 and all(
+    assert attempt > 5
+    assert all(
         mine.equals(other)
         for mine, other in zip(*map(_found, (tmp_path / "cut", tmp_path / "whole")), strict=True)
     )

@@ -52,7 +52,8 @@ def _utilisation(folder: Path, asynchronous: bool, budget: float) -> float:
     with closing(store(folder, **given)) as mine:
         assert not search(mine.config, mine, pool, until=until)
         history = mine.history()
-    assert history["rung"].nunique() >= 2 and not history.duplicated(["trial", "rung"]).any()
+    assert history["rung"].nunique() >= 2
+    assert not history.duplicated(["trial", "rung"]).any()
     return found[0]
 
 
@@ -62,7 +63,8 @@ def test_an_asynchronous_study_keeps_256_workers_busy_through_heavy_tails(tmp_pa
     print(
         f"256 workers are busy for {shares[True]:.1%} of the time; {shares[False]:.1%} in a synchronous study"
     )
-    assert shares[True] > 0.95 and shares[True] > shares[False]
+    assert shares[True] > 0.95
+    assert shares[True] > shares[False]
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "evolution"])
@@ -86,4 +88,5 @@ def test_neither_number_nor_speed_of_workers_shows_in_a_synchronous_table(
             found.append((mine.table(), mine.history().drop(columns=["finished", "worker"]), order))
     assert found[2][2] != sorted(found[2][2]), "eight workers finished in order: nothing was tried"
     for table, history, _ in found[1:]:
-        assert table.equals(found[0][0]) and history.equals(found[0][1])
+        assert table.equals(found[0][0])
+        assert history.equals(found[0][1])

@@ -64,16 +64,15 @@ def _search(folder: Path, share: int, monkeypatch: pytest.MonkeyPatch, **given: 
 
 def _nothing_is_left_and_nothing_infinite(found: run.Run) -> pandas.DataFrame:
     table = found.table()
-    assert found.ended and not (table["status"] == "running").any()
+    assert found.ended
+    assert not (table["status"] == "running").any()
     scores = table[list(OBJECTIVES)].to_numpy(float, na_value=np.nan)
     assert not np.isinf(scores).any()
     front = found.front()
     assert np.isfinite(front[list(OBJECTIVES)].to_numpy(float, na_value=np.nan)).all()
     assert set(front["trial"]) <= set(table["trial"][table["status"] == "ok"])
-    assert (
-        not re.search(r"\binf\b", (found.folder / "trials.csv").read_text())
-        and found.report.stat().st_size > 1000
-    )
+    assert not re.search(r"\binf\b", (found.folder / "trials.csv").read_text())
+    assert found.report.stat().st_size > 1000
     return table
 
 
@@ -98,7 +97,8 @@ def test_scores_that_are_not_finite_end_nowhere(
     unfit = table[
         table[list(OBJECTIVES)].isna().any(axis=1) & table["status"].isin(["pruned", "ok"])
     ]
-    assert len(unfit) > 2 and (unfit["rung"] == 0).all()
+    assert len(unfit) > 2
+    assert (unfit["rung"] == 0).all()
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "evolution"])
@@ -106,7 +106,8 @@ def test_a_search_in_which_nobody_is_finite_ends_all_the_same(
     sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = _search(tmp_path, 1, monkeypatch, sampler=sampler)
-    assert len(_nothing_is_left_and_nothing_infinite(found)) == 30 and len(found.front()) == 0
+    assert len(_nothing_is_left_and_nothing_infinite(found)) == 30
+    assert len(found.front()) == 0
 
 
 @pytest.mark.slow
@@ -151,5 +152,6 @@ def test_where_nothing_is_finite_there_is_no_front_but_a_report(
 ) -> None:
     found = _search(tmp_path, 1, monkeypatch, pruning="halving", sampler="evolution", trials=12)
     table = _nothing_is_left_and_nothing_infinite(found)
-    assert found.front().empty and (table["rung"] == 0).all()
+    assert found.front().empty
+    assert (table["rung"] == 0).all()
     assert "No candidate has finished training yet" in found.answer()

@@ -52,7 +52,8 @@ def test_it_runs_alone_and_says_which_figures_are_open() -> None:
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(BENCHMARKS.parent)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "correct: " in done.stdout and "There is no GPU here" in done.stdout
+    assert "correct: " in done.stdout
+    assert "There is no GPU here" in done.stdout
     figures = "".join(line for line in done.stdout.splitlines() if line.startswith("  open: "))
     for figure in (
         "packs of 1, 16, 256, 1,024, 4,096",
@@ -147,7 +148,8 @@ def test_an_epoch_of_training_shows_every_window_once(
     def watched(trainer, x, *others):
         shown.append(x)
         losses = step(trainer, x, *others)
-        assert losses.isfinite().all() and (trainer.steps == len(shown)).all()
+        assert losses.isfinite().all()
+        assert (trainer.steps == len(shown)).all()
         return losses
 
     monkeypatch.setattr(benchmark.Trainer, "step", watched)
