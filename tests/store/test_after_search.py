@@ -32,7 +32,8 @@ def test_the_first_reference_point_stays(store: Store) -> None:
 
 
 def test_a_retraining_is_written_once_and_read_back(store: Store) -> None:
-    assert store.retrainings().empty and store.openings().empty
+    assert store.retrainings().empty
+    assert store.openings().empty
     lost = replace(
         OUTCOME,
         status=Status.DIVERGED,
@@ -49,11 +50,13 @@ def test_a_retraining_is_written_once_and_read_back(store: Store) -> None:
         [3, "", 0],
         [3, "rewired", 0],
     ]
-    assert table["status"].tolist() == ["ok", "diverged"] and table["error"].isna().tolist() == [
+    assert table["status"].tolist() == ["ok", "diverged"]
+    assert table["error"].isna().tolist() == [
         False,
         True,
     ]
-    assert table["opening"].isna().all() and table["data_seed"].tolist() == [2**31] * 2
+    assert table["opening"].isna().all()
+    assert table["data_seed"].tolist() == [2**31] * 2
     assert store.retrained_networks([SECOND.key, FIRST.key]) == [
         (SECOND, None),
         (FIRST, b"weights"),
@@ -67,10 +70,10 @@ def test_the_test_split_is_opened_once_a_network(store: Store) -> None:
     with pytest.raises(ValueError, match="was not opened for"):
         store.record_test_scores({FIRST.key: (0.5, 0.5)})
     assert store.record_opening("winners", [FIRST.key]) == 1
-    with pytest.raises(ValueError, match="opening 1; its number stands"):
+    with pytest.raises(ValueError, match="opening 1 of the test split was for network .* already"):
         store.record_opening("again", [SECOND.key, FIRST.key])
     store.record_test_scores({FIRST.key: (0.5, 0.5)})
-    with pytest.raises(ValueError, match="its number stands"):
+    with pytest.raises(ValueError, match="test scores are recorded already"):
         store.record_test_scores({FIRST.key: (0.1, 0.9)})
     assert store.record_opening("controls", [SECOND.key]) == 2
     assert store.openings()[["opening", "purpose", "networks"]].to_numpy().tolist() == [

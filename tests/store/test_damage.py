@@ -87,7 +87,7 @@ def test_a_full_disk_stops_cleanly_and_the_study_goes_on_after(small_disk: Path)
                 for pack in range(1, 50):
                     _ask(mine, pack)
                     _finish(mine, pack)
-            assert f"free some space, then `wiring-search resume {folder}` goes on" in str(
+            assert f"free some space, then run `wiring-search resume {folder}`" in str(
                 fault.value
             ) or "not full" in str(fault.value)
             done = _consistent(mine)
@@ -112,7 +112,7 @@ def test_a_store_that_reached_its_greatest_size_is_full(tmp_path: Path) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no page more than there are
     with pytest.raises(
         StoreFault,
-        match=f"the store of {tmp_path} failed: the disk is full .* free some space, then `wiring-search",
+        match=f"the store of {tmp_path} failed: the disk is full .* free some space, then run `wiring-search",
     ):
         for pack in range(10):
             if pack:
@@ -136,7 +136,7 @@ def test_a_store_that_became_read_only_says_so(tmp_path: Path) -> None:
         connection.exec_driver_sql("PRAGMA query_only = ON")
     with pytest.raises(
         StoreFault,
-        match="it is read-only .*make the folder and its files writable, then `wiring-search resume",
+        match="it is read-only .*make the folder and its files writable, then run `wiring-search resume",
     ):
         _finish(mine, 0)
     mine.close()
@@ -202,7 +202,8 @@ def test_a_study_with_a_torn_log_opens_and_goes_on(tmp_path: Path, rest: str) ->
         _with_log(folder, log[:cut] + filled[cut:])
         with closing(Store.open(folder)) as mine, mine.locked():
             done = _consistent(mine)
-            assert len(mine.baselines()) == int(cut == len(log)) and (done == 3 or cut < last)
+            assert len(mine.baselines()) == int(cut == len(log))
+            assert done == 3 or cut < last
             seen.add((done, len(mine.packs())))
             packs = len(mine.packs())
             _ask(mine, packs)
@@ -244,7 +245,7 @@ def test_exports_leave_no_half_file(tmp_path: Path, small_disk: Path) -> None:
             full.write(bytes(1000))
     with pytest.raises(
         ValueError,
-        match=r"trials.parquet cannot be written .*No space.* then `wiring-search report",
+        match=r"trials.parquet cannot be written .*No space.* then run `wiring-search report",
     ):
         export(mine)
     assert {

@@ -111,7 +111,9 @@ def _store(folder: Path, schema: int) -> None:
 def test_a_store_of_an_earlier_schema_says_the_same(tmp_path: Path, schema: int) -> None:
     _store(tmp_path / "run", schema)
     with closing(Store.open(tmp_path / "run")) as store:
-        assert store.config == config() and store.facts == FACTS and store.ended is None
+        assert store.config == config()
+        assert store.facts == FACTS
+        assert store.ended is None
         assert store.packs() == [
             StoredPack(0, 0, (0, 3), 0),
             StoredPack(1, 0, (), 1),
@@ -122,10 +124,8 @@ def test_a_store_of_an_earlier_schema_says_the_same(tmp_path: Path, schema: int)
             0,
             1,
         ]  # two were asked for ahead
-        assert (
-            store.sampler_state(0)["sampler"] == {"generation": 0}
-            and store.sampler_state(0)["exhausted"]
-        )
+        assert store.sampler_state(0)["sampler"] == {"generation": 0}
+        assert store.sampler_state(0)["exhausted"]
         trials = store.trials()
         assert [t.status for t in trials] == [
             "ok",
@@ -143,30 +143,27 @@ def test_a_store_of_an_earlier_schema_says_the_same(tmp_path: Path, schema: int)
             None,
             CANDIDATES[2],
         ]
-        assert [t.error for t in trials] == [0.25, 0.25, None, None, None, None] and trials[
-            0
-        ].curve == (0.5, 0.25)
+        assert [t.error for t in trials] == [0.25, 0.25, None, None, None, None]
+        assert trials[0].curve == (0.5, 0.25)
         assert store.states([3, 0]) == [None, b"weights"]
         scores = {"memory": 0.5, "memory_lag": math.nan} if schema == 2 else {}
-        assert repr(trials[0].scores) == repr(scores) and repr(trials[1].scores) == repr(scores)
+        assert repr(trials[0].scores) == repr(scores)
+        assert repr(trials[1].scores) == repr(scores)
         outcomes = store.outcomes(0)
-        assert (
-            list(outcomes) == [0, 3]
-            and outcomes[0].error == 0.25
-            and repr(outcomes[0].scores) == repr(scores)
-        )
-        assert (
-            outcomes[3].status is Status.DIVERGED
-            and math.isnan(outcomes[3].error)
-            and outcomes[3].message == "why"
-        )
+        assert list(outcomes) == [0, 3]
+        assert outcomes[0].error == 0.25
+        assert repr(outcomes[0].scores) == repr(scores)
+        assert outcomes[3].status is Status.DIVERGED
+        assert math.isnan(outcomes[3].error)
+        assert outcomes[3].message == "why"
         assert store.history()["epochs"].tolist() == [store.config.epochs] * 2
         baselines = (
             [Baseline("lstm-4", Status.OK, 9, "", 0.5, 0.5, 9, 1.0, 1.0, (0.5,))]
             if schema == 2
             else []
         )
-        assert store.baselines()[:1] == baselines and len(store.baselines()) == 2 * (schema - 1)
+        assert store.baselines()[:1] == baselines
+        assert len(store.baselines()) == 2 * (schema - 1)
 
 
 @pytest.mark.parametrize("schema", [1, 2])
@@ -178,12 +175,11 @@ def test_a_store_of_an_earlier_schema_is_gone_on_with(tmp_path: Path, schema: in
         store.record_outcomes(2, {5: outcome}, "me")
         store.record_baseline("rnn-4", outcome, "me")
     with closing(Store.open(tmp_path / "run")) as store:
-        assert (
-            store.packs()[2].finish_order == 2
-            and store.trial(5).error == 0.125
-            and store.state(5) == b"more"
-        )
-        assert store.outcomes(2)[5].error == 0.125 and store.checkpoint(2) == {}
+        assert store.packs()[2].finish_order == 2
+        assert store.trial(5).error == 0.125
+        assert store.state(5) == b"more"
+        assert store.outcomes(2)[5].error == 0.125
+        assert store.checkpoint(2) == {}
         assert [b.name for b in store.baselines()] == [
             *["lstm-4", "gru-4"][: 2 * (schema - 1)],
             "rnn-4",
@@ -240,7 +236,8 @@ def _use_what_came_after_3(folder: Path) -> None:
     with closing(Store.open(folder)) as store:
         assert store.reference_point(("error", "synapses")) == (1.0, 20.0)
         assert store.retrained_networks([retraining.key]) == [(retraining, b"more")]
-        assert store.retrainings()["test_error"].tolist() == [0.5] and len(store.openings()) == 1
+        assert store.retrainings()["test_error"].tolist() == [0.5]
+        assert len(store.openings()) == 1
 
 
 def _fill(store: Store) -> None:
@@ -286,5 +283,7 @@ def test_an_unknown_schema_is_refused(tmp_path: Path, schema: int) -> None:
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
         connection.execute("UPDATE study SET schema = ?", (schema,))
         connection.commit()
-    with pytest.raises(ValueError, match=f"schema {schema}; this version reads schema {SCHEMA}"):
+    with pytest.raises(
+        ValueError, match=f"schema {schema}; this version reads schema {SCHEMA} and earlier"
+    ):
         Store.open(tmp_path)

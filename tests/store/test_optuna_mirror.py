@@ -82,46 +82,46 @@ def _loaded(url: str, name: str) -> optuna.Study:
 
 def test_the_mirror_says_what_the_store_says(tmp_path: Path, storage_url: str) -> None:
     mine = _study(tmp_path / "run")
-    assert mirror(mine, storage_url) == 5 and mirror(mine, storage_url) == 0
+    assert mirror(mine, storage_url) == 5
+    assert mirror(mine, storage_url) == 0
     study = _loaded(storage_url, "run")
-    assert (
-        study.metric_names == ["error", "synapses"]
-        and [d.name for d in study.directions] == ["MINIMIZE"] * 2
-    )
+    assert study.metric_names == ["error", "synapses"]
+    assert [d.name for d in study.directions] == ["MINIMIZE"] * 2
     assert [t.state.name for t in study.trials] == ["RUNNING", "RUNNING", "FAIL", "RUNNING", "FAIL"]
     said = [t.user_attrs["status"] for t in study.trials]
     assert said == ["running", "duplicate", "infeasible", "pruned", "diverged"]
-    assert study.trials[3].user_attrs["error"] == 0.5 and "error" not in study.trials[4].user_attrs
-    assert (
-        study.trials[4].user_attrs["parents"] == [0, 3]
-        and study.trials[4].user_attrs["message"] == "why"
-    )
+    assert study.trials[3].user_attrs["error"] == 0.5
+    assert "error" not in study.trials[4].user_attrs
+    assert study.trials[4].user_attrs["parents"] == [0, 3]
+    assert study.trials[4].user_attrs["message"] == "why"
     assert all(trial.params == POINT for trial in study.trials)
 
     mine.record_outcomes(0, {0: OUTCOME}, "me")
     assert mirror(mine, storage_url) == 2
     first, twin, *_ = _loaded(storage_url, "run").trials
-    assert first.state.name == twin.state.name == "COMPLETE" and first.values == twin.values == [
-        0.25,
-        13,
-    ]
-    assert first.user_attrs["accuracy"] == 0.75 and twin.user_attrs["duplicate of"] == 0
+    assert first.state.name == twin.state.name == "COMPLETE"
+    assert (
+        first.values
+        == twin.values
+        == [
+            0.25,
+            13,
+        ]
+    )
+    assert first.user_attrs["accuracy"] == 0.75
+    assert twin.user_attrs["duplicate of"] == 0
 
     mine.record_pack(2, 1, [3], [], {})
-    assert (
-        mirror(mine, storage_url) == 1
-        and _loaded(storage_url, "run").trials[3].user_attrs["status"] == "running"
-    )
+    assert mirror(mine, storage_url) == 1
+    assert _loaded(storage_url, "run").trials[3].user_attrs["status"] == "running"
     mine.record_outcomes(2, {3: CUT}, "me")
     mine.record_pack(3, 0, [5], [_asked(5, 3, Candidate(CANDIDATE.wiring, steps=5))], {})
     mine.record_end()
     assert mirror(mine, storage_url) == 2
     states = [t.state.name for t in _loaded(storage_url, "run").trials]
     assert states == ["COMPLETE", "COMPLETE", "FAIL", "PRUNED", "FAIL", "RUNNING"]
-    assert (
-        _loaded(storage_url, "run").trials[3].user_attrs["rung"] == 1
-        and mirror(mine, storage_url) == 0
-    )
+    assert _loaded(storage_url, "run").trials[3].user_attrs["rung"] == 1
+    assert mirror(mine, storage_url) == 0
     assert [trial.number for trial in _loaded(storage_url, "run").best_trials] == [0, 1]
 
 
@@ -134,7 +134,8 @@ def test_larger_is_better_where_it_is(tmp_path: Path) -> None:
     mirror(mine, url)
     study = _loaded(url, "run")
     assert [d.name for d in study.directions] == ["MINIMIZE", "MAXIMIZE"]
-    assert study.trials[0].values == [0.25, 0.5] and study.trials[1].state.name == "FAIL"
+    assert study.trials[0].values == [0.25, 0.5]
+    assert study.trials[1].state.name == "FAIL"
 
 
 def test_points_of_a_space_with_conditions_are_told(tmp_path: Path) -> None:
@@ -222,7 +223,8 @@ def test_a_thousand_trials_take_seconds(tmp_path: Path) -> None:
     began = time.perf_counter()
     assert mirror(mine, url) == 1000
     mine.record_outcomes(0, dict.fromkeys(numbers, OUTCOME), "me")
-    assert mirror(mine, url) == 1000 and mirror(mine, url) == 0
+    assert mirror(mine, url) == 1000
+    assert mirror(mine, url) == 0
     assert time.perf_counter() - began < 20
     assert {trial.state.name for trial in _loaded(url, "run").trials} == {"COMPLETE"}
 
@@ -265,7 +267,8 @@ def test_the_real_dashboard_shows_the_study(tmp_path: Path, storage_url: str) ->
     mirror(mine, storage_url)
     with _dashboard(storage_url) as address:
         (summary,) = _got(f"{address}/api/studies")["study_summaries"]
-        assert summary["study_name"] == "run" and summary["directions"] == ["minimize", "minimize"]
+        assert summary["study_name"] == "run"
+        assert summary["directions"] == ["minimize", "minimize"]
         shown = _got(f"{address}/api/studies/{summary['study_id']}")
         assert [trial["state"] for trial in shown["trials"]] == [
             "Running",
@@ -282,7 +285,8 @@ def test_the_real_dashboard_shows_the_study(tmp_path: Path, storage_url: str) ->
     mirror(mine, storage_url)
     with _dashboard(storage_url) as address:  # anew: it looks at a storage every ten seconds only
         first = _got(f"{address}/api/studies/{summary['study_id']}")["trials"][0]
-        assert first["state"] == "Complete" and first["values"] == [0.25, 13]
+        assert first["state"] == "Complete"
+        assert first["values"] == [0.25, 13]
         assert {attr["key"] for attr in first["user_attrs"]} >= {
             "status",
             "rung",

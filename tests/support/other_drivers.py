@@ -1,4 +1,4 @@
-"""Other processes that drive a study, for tests of what a store owes them."""
+"""Other processes that run a study, for tests of locks and of reading beside a writer."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ with Store.open(Path(sys.argv[1])).locked():
     print("holds", flush=True)
     time.sleep(60)
 """
-# Asks for packs of three trials and finishes them, one by one, until it is ended.
+# Records packs of three trials and their outcomes, one after another, until it is killed.
 _DRIVE = """
 import sys
 from dataclasses import replace
@@ -31,7 +31,10 @@ with store.locked():
     print("holds", flush=True)
     for pack in count():
         members = range(3 * pack, 3 * pack + 3)
-        trials = [Trial(n, pack, 0, Status.RUNNING, {"inter": 3}, candidate, None, "", {}) for n in members]
+        trials = [
+            Trial(n, pack, 0, Status.RUNNING, {"inter": 3}, candidate, None, "", {})
+            for n in members
+        ]
         store.record_pack(pack, 0, members, trials, {})
         store.record_outcomes(pack, {n: outcome for n in members}, "me")
 """
@@ -52,11 +55,11 @@ def _process(code: str, folder: Path) -> Iterator[subprocess.Popen]:
 
 
 def holding(folder: Path) -> "contextmanager[subprocess.Popen]":
-    """Another process that holds the study in `folder`, and does nothing."""
+    """Another process that locks the study in `folder`, and does nothing."""
     return _process(_HOLD, folder)
 
 
 def driving(folder: Path) -> "contextmanager[subprocess.Popen]":
-    """Another process that holds the study, and writes packs of three finished trials into it
-    without a pause."""
+    """Another process that locks the study, and records packs of three finished trials without a
+    pause."""
     return _process(_DRIVE, folder)

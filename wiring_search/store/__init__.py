@@ -1,10 +1,9 @@
 """The results store: the one source of truth of a study, in SQL.
 
-A trial is written when its pack is asked for, and again whenever a pack that it trains in is
-finished, each time in one transaction for the whole pack, before the sampler hears of it. Whatever
-is killed in between, a study that is opened again finds packs that were asked for and not finished,
-and nothing half written. Tables, plots and the report are computed from here alone, also while the
-search runs.
+A trial is recorded when its pack is asked for, and again whenever a pack that it trains in
+finishes. Each time, one transaction covers the whole pack, and the sampler learns of it afterwards.
+So whatever is killed, a resumed study finds some packs still running, and nothing half written.
+Tables, plots and the report are computed from the store alone, also while the search runs.
 """
 
 from wiring_search.store.errors import StoreFault

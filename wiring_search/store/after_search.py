@@ -1,6 +1,7 @@
-"""What a study gets after its search: a reference point, winners trained again, openings of the
-test split. Each function works within the transaction of its caller; `Store` tells what they are
-for."""
+"""The SQL of what follows a search: reference points, retrainings, openings of the test split.
+
+Each function works in the transaction of its caller, the `Store` method of the same name.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -27,7 +28,7 @@ def reference_point(
     return None if point is None else tuple(point)
 
 
-def keep_reference_point(
+def record_reference_point(
     connection: sql.Connection, objectives: Sequence[str], point: Sequence[float]
 ) -> None:
     row = {
@@ -38,7 +39,7 @@ def keep_reference_point(
     connection.execute(_insert(connection)(REFERENCE_POINTS).on_conflict_do_nothing(), row)
 
 
-def keep_retrained(
+def record_retrainings(
     connection: sql.Connection, outcomes: Mapping[Retraining, Outcome], worker: str
 ) -> None:
     connection.execute(
@@ -46,7 +47,7 @@ def keep_retrained(
     )
 
 
-def retrained(connection: sql.Connection) -> list[dict[str, Any]]:
+def retrainings(connection: sql.Connection) -> list[dict[str, Any]]:
     columns = [column for column in RETRAINED.columns if column.name not in _HEAVY]
     query = sql.select(*columns).order_by(RETRAINED.c.trial, RETRAINED.c.control, RETRAINED.c.draw)
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -61,20 +62,20 @@ def networks(
     return [(retraining_of(row), row.state) for row in rows]
 
 
-def open_test(connection: sql.Connection, purpose: str, keys: Sequence[Key]) -> int:
-    """Raises ValueError for no networks, one that is not trained well, and one that the split was
-    opened for already."""
+def record_opening(connection: sql.Connection, purpose: str, keys: Sequence[Key]) -> int:
+    """See `Store.record_opening`."""
     if not keys:
-        raise ValueError("the test split is opened for networks; none was named")
+        raise ValueError("the test split is opened for networks; name at least one")
     for key in keys:
         found = connection.execute(
             sql.select(RETRAINED.c.status, RETRAINED.c.opening).where(*_IS), _of(key)
         ).first()
         if found is None or found.status != Status.OK.value:
-            raise ValueError(f"network {key} is not trained well, so that there is nothing to test")
+            raise ValueError(f"network {key} is not trained well; test one whose status is ok")
         if found.opening is not None:
             raise ValueError(
-                f"the test split was opened for network {key} already, by opening {found.opening}; its number stands"
+                f"opening {found.opening} of the test split was for network {key} already; "
+                "each network is tested once"
             )
     number = connection.execute(
         sql.select(sql.func.coalesce(sql.func.max(OPENINGS.c.opening), 0) + 1)
@@ -92,9 +93,10 @@ def open_test(connection: sql.Connection, purpose: str, keys: Sequence[Key]) -> 
     return number
 
 
-def keep_tested(connection: sql.Connection, values: Mapping[Key, tuple[float, float]]) -> None:
-    """Raises ValueError for a network that the split was not opened for, or that has its number
-    already."""
+def record_test_scores(
+    connection: sql.Connection, values: Mapping[Key, tuple[float, float]]
+) -> None:
+    """See `Store.record_test_scores`."""
     of = sql.update(RETRAINED).where(
         *_IS, RETRAINED.c.opening.is_not(None), RETRAINED.c.tested.is_(None)
     )
@@ -102,7 +104,8 @@ def keep_tested(connection: sql.Connection, values: Mapping[Key, tuple[float, fl
         row = {"test_error": finite(error), "test_metric": finite(metric), "tested": now()}
         if connection.execute(of.values(row), _of(key)).rowcount != 1:
             raise ValueError(
-                f"the test split was not opened for network {key}, or its number stands already"
+                f"the test split was not opened for network {key}, or its test scores are "
+                "recorded already"
             )
 
 
@@ -124,7 +127,7 @@ def _of(key: Key) -> dict[str, Any]:
 
 
 def _insert(connection: sql.Connection) -> Any:
-    """The insert that knows of conflicts, which both databases have in a dialect of their own."""
+    """The insert that can ignore conflicts; each database has its dialect's."""
     from sqlalchemy.dialects import postgresql, sqlite
 
     return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

@@ -1,4 +1,4 @@
-"""Where a study was made: versions, commit, machine. Kept in its store when it begins."""
+"""Versions, commit and machine of a study, recorded in its store when it begins."""
 
 import os
 import platform
@@ -16,8 +16,8 @@ _HERE = Path(__file__).resolve().parent
 
 @cache
 def environment() -> dict[str, str]:
-    """Versions by the names of packages; python, platform, processor and cores of this machine;
-    commit, where the program runs out of a git checkout."""
+    """Versions of packages by name; python, platform, processor and cores of this machine; the
+    commit, where the program runs from a git checkout."""
     found = {
         "wiring-search": __version__,
         "python": platform.python_version(),
@@ -42,8 +42,7 @@ def _processor() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that this file belongs to; a file that only lies within somebody's
-    checkout does not."""
+    """The commit of the checkout that tracks this file; None where none does."""
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
     head, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")

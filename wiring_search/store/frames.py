@@ -1,4 +1,4 @@
-"""A study as tables: one row a trial and one a trained baseline, or one a trial and rung."""
+"""A study's tables as data frames."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,16 @@ _SCORES = ("error", "synapses", "parameters", "latency_us", "train_seconds")
 def table(
     config: StudyConfig, metric: str, trials: Sequence[Trial], baselines: Sequence[Baseline]
 ) -> "pandas.DataFrame":
-    """One row a trial, scores and parameters as columns, then one row a trained baseline, which has
-    a name in the column `baseline` and nothing in those that are about trials. epochs: of the rung
-    that the row has reached. parents: the trials that it comes from, such as 12+15, where the
-    sampler knows; empty for others. output_variation: see `records.VARIATION`; NaN for baselines,
-    and in stores of versions that did not know it."""
+    """One row per trial, then one per trained baseline.
+
+    A baseline has its name in the column `baseline`, and nothing in the columns about trials.
+
+    Returns:
+        Scores and parameters (`p.NAME`) as columns. `epochs` is that of the row's last rung.
+        `parents` are the trials that a child comes from, such as 12+15, where the sampler knows.
+        `output_variation` is `wiring_search.workers.jobs.VARIATION`; NaN for baselines and in
+        stores of versions that did not measure it.
+    """
     import pandas
 
     dimensions = list(config.space["dimensions"])
@@ -54,8 +59,7 @@ def table(
 
 
 def history(config: StudyConfig, metric: str, rows: Sequence[Any]) -> "pandas.DataFrame":
-    """One row a trial and rung that it has finished, by trial and rung; its times are those of the
-    rung alone."""
+    """One row per trial and finished rung, in this order. Times are those of the rung alone."""
     import pandas
 
     columns = [
@@ -78,10 +82,14 @@ def history(config: StudyConfig, metric: str, rows: Sequence[Any]) -> "pandas.Da
     return pandas.DataFrame(flat, columns=columns).astype(numbers)
 
 
-def retrained(rows: Sequence[Any]) -> "pandas.DataFrame":
-    """One row a training of a winner or control with a fresh seed: its identity (trial, control,
-    draw), seeds, status, scores on the validation split; opening where the test split was opened
-    for it; test_error, test_metric, and when they were written (tested)."""
+def retrainings(rows: Sequence[Any]) -> "pandas.DataFrame":
+    """One row per training of a winner or control with a fresh seed.
+
+    Returns:
+        Identity (trial, control, draw), seeds, status, and scores on the validation split.
+        `opening` is the number of the opening of the test split, with test_error, test_metric, and
+        when they were recorded (tested).
+    """
     import pandas
 
     columns = [
@@ -103,8 +111,8 @@ def retrained(rows: Sequence[Any]) -> "pandas.DataFrame":
 
 
 def openings(rows: Sequence[Any]) -> "pandas.DataFrame":
-    """One row an opening of the test split: its number from 1, when, for what, and which networks
-    (a list of (trial, control, draw))."""
+    """One row per opening of the test split: number from 1, time, purpose, and networks as a list
+    of (trial, control, draw)."""
     import pandas
 
     flat = [{**row, "networks": [tuple(key) for key in row["networks"]]} for row in rows]

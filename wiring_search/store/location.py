@@ -1,5 +1,5 @@
-"""Where a study's tables are: in an SQLite file of its run folder, or where a small file in the
-folder points to."""
+"""Where a study's tables are: in an SQLite file of its run folder, or in a PostgreSQL database that
+a small file of the folder points to."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from wiring_search.store import postgres
-from wiring_search.store.errors import told
+from wiring_search.store.errors import database_faults
 from wiring_search.store.postgres import Server
 from wiring_search.store.tables import STUDY
 
@@ -16,9 +16,10 @@ POINTER = "store.url"  # two lines: the URL of a database, the name of the study
 
 
 def exists(folder: Path) -> bool:
-    """Whether `folder` holds a study: a search killed while it made the store has left none.
+    """Whether `folder` holds a study. A search killed while it made the store leaves none.
 
-    Raises StoreFault where that cannot be told: its server is gone, or its file is damaged.
+    Raises:
+        StoreFault: The server cannot be reached, or the file is damaged.
     """
     file = folder / FILE
     if server_of(folder) is None and (not file.is_file() or file.stat().st_size == 0):
@@ -31,8 +32,8 @@ def exists(folder: Path) -> bool:
 
 
 def holds_study(folder: Path, engine: sql.Engine) -> bool:
-    """Whether the study's one row is there; `folder` is for the message of a fault."""
-    with told(folder), engine.connect() as connection:
+    """Whether the database has the study's one row. folder: for the message of a fault."""
+    with database_faults(folder), engine.connect() as connection:
         return (
             sql.inspect(connection).has_table("study")
             and connection.execute(sql.select(STUDY.c.schema)).first() is not None
@@ -40,20 +41,21 @@ def holds_study(folder: Path, engine: sql.Engine) -> bool:
 
 
 def server_of(folder: Path) -> Server | None:
-    """The server that the folder points to; None where it keeps its study itself."""
+    """The server that the folder points to; None where the folder keeps the study itself."""
     try:
         lines = (folder / POINTER).read_text(encoding="utf-8").split("\n")
     except (FileNotFoundError, NotADirectoryError):
         return None
     if len(lines) < 2:
         raise ValueError(
-            f"{folder / POINTER} is damaged; its lines are the URL of a database, and the name of the study in it"
+            f"{folder / POINTER} is damaged; give it two lines: the URL of a database, and the "
+            "name of the study there"
         )
     return Server(lines[0], lines[1])
 
 
 def point(folder: Path, server: Server) -> None:
-    """Make `folder` one whose study is on that server."""
+    """Let `folder` point to a study on that server."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{POINTER}.part"
     partial.write_text(f"{server.url}\n{server.study}\n", encoding="utf-8")
@@ -78,13 +80,13 @@ def _sqlite(file: Path) -> sql.Engine:
         # transaction.
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        # the driver begins no transaction of its own, before some statements and not others
+        # The driver must begin no transactions by itself: it does before some statements only.
         connection.isolation_level = None
 
     @sql.event.listens_for(engine, "begin")
     def begin(connection: sql.Connection) -> None:
-        # Who is going to write says so at once: a reader that turns writer would fail where another
-        # has written since.
+        # A writer says so at the start: a reader that turned writer would fail if another process
+        # had written since.
         writes = connection.get_execution_options().get("writes", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

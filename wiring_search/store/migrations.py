@@ -1,8 +1,7 @@
-"""Stores of earlier schemas are brought up to date when they are opened, step by step from the
-first schema on.
+"""Bringing stores of earlier schemas up to date, step by step, when they are opened.
 
-A step says what it changes in SQL of its own: the tables of `wiring_search.store.tables` are those
-of the last schema, which no earlier step may know.
+Each step is written in plain SQL: `wiring_search.store.tables` describes the last schema, which no
+earlier step may use.
 """
 
 import json
@@ -17,14 +16,16 @@ def is_up_to_date(connection: sql.Connection) -> bool:
 
 
 def bring_up_to_date(connection: sql.Connection) -> None:
-    """Take all steps that this store lacks; the caller's transaction makes it all of them or none.
+    """Take all steps that this store lacks, in the caller's transaction.
 
-    Raises ValueError for a schema that this version does not know.
+    Raises:
+        ValueError: This version does not know the store's schema.
     """
     schema = _schema(connection)
     if not 1 <= schema <= SCHEMA:
         raise ValueError(
-            f"it was written with store schema {schema}; this version reads schema {SCHEMA}, and earlier ones"
+            f"it has store schema {schema}; this version reads schema {SCHEMA} and earlier ones. "
+            "Install the version that wrote it, or a later one"
         )
     for step in _STEPS[schema - 1 :]:
         step(connection)
@@ -36,7 +37,7 @@ def _schema(connection: sql.Connection) -> int:
     schemas = connection.execute(sql.text("SELECT schema FROM study")).scalars().all()
     if len(schemas) != 1:
         raise ValueError(
-            f"its table `study` has {len(schemas)} rows, and a store holds 1 study; put back a copy"
+            f"its table `study` has {len(schemas)} rows, and a store holds 1 study; restore a copy"
         )
     return schemas[0]
 

@@ -1,8 +1,7 @@
-"""Studies in a PostgreSQL database: each is a schema of its own in it, so that one database holds
-many.
+"""Studies in a PostgreSQL database. Each has its schema, so one database holds many.
 
-The URL is SQLAlchemy's (postgresql://user@host:5432/database). It is written into run folders, so
-it may hold no password; PostgreSQL's client takes that from PGPASSWORD or ~/.pgpass.
+The URL is SQLAlchemy's (postgresql://user@host:5432/database). Run folders keep it, so it may hold
+no password; PostgreSQL's client takes that from PGPASSWORD or ~/.pgpass.
 """
 
 import os
@@ -17,10 +16,14 @@ _LONGEST_NAME = 63  # bytes; PostgreSQL cuts longer names short
 
 @dataclass(frozen=True)
 class Server:
-    """url: of the database. study: the name of the study, and of its schema.
+    """A study in a PostgreSQL database.
 
-    Raises ValueError for a URL that is not PostgreSQL's or holds a password, and for a name that
-    PostgreSQL cannot have.
+    Attributes:
+        url: Of the database.
+        study: The name of the study and of its schema.
+
+    Raises:
+        ValueError: The URL is not PostgreSQL's or holds a password, or the name is not allowed.
     """
 
     url: str
@@ -35,12 +38,13 @@ class Server:
             ) from None
         if url.drivername not in ("postgresql", "postgresql+psycopg"):
             raise ValueError(
-                f"a store by URL is PostgreSQL's, not {url.drivername}'s: postgresql://user@host/database"
+                f"the store's URL is for {url.drivername}; give one of PostgreSQL, such as "
+                "postgresql://user@host/database"
             )
         if url.password is not None or {"password", "sslpassword"} & set(url.query):
             raise ValueError(
-                f"the URL {url.set(query={})} holds a password, and would stand in the run folder for all to read; leave it out, and "
-                "give the password by PGPASSWORD or ~/.pgpass"
+                f"the URL {url.set(query={})} holds a password, which the run folder would keep in "
+                "plain text; leave it out, and give the password in PGPASSWORD or ~/.pgpass"
             )
         if (
             not self.study
@@ -48,8 +52,8 @@ class Server:
             or self.study.startswith("pg_")
         ):
             raise ValueError(
-                f"a study in PostgreSQL cannot be named {self.study!r}, after its folder; give the folder a name of 1 to "
-                f"{_LONGEST_NAME} bytes that does not begin with pg_"
+                f"a study in PostgreSQL has its folder's name, and cannot be named {self.study!r}; "
+                f"give the folder a name of 1 to {_LONGEST_NAME} bytes that does not begin with pg_"
             )
 
     def __str__(self) -> str:
@@ -57,11 +61,13 @@ class Server:
 
 
 def engine_of(server: Server) -> sql.Engine:
-    """Connections that see the tables of this study alone. Raises ValueError where the driver is
-    not installed."""
+    """Connections that see the tables of this study alone.
+
+    Raises:
+        ValueError: PostgreSQL's driver is not installed.
+    """
     url = sql.make_url(server.url).set(drivername="postgresql+psycopg")
-    # A connection through which nothing passes for minutes, while packs train, is kept alive, and
-    # its death is noticed.
+    # Nothing passes through a connection while packs train; keepalives show whether it lives.
     arguments: dict[str, Any] = {
         "connect_timeout": 10,
         "keepalives_idle": 30,
@@ -90,7 +96,7 @@ def engine_of(server: Server) -> sql.Engine:
 
 
 def make_schema(connection: sql.Connection, name: str) -> None:
-    """Make the schema of a study where there is none: one that is there need not be the user's to
-    make."""
+    """Make the schema of a study, unless it exists: making one may take rights that using one does
+    not."""
     if not sql.inspect(connection).has_schema(name):
         connection.execute(sql.schema.CreateSchema(name))

@@ -1,4 +1,4 @@
-"""The rows of a store as values, and what of an outcome stands in which column."""
+"""The rows of a store as values, and the columns of an outcome."""
 
 import math
 from dataclasses import dataclass, field
@@ -11,12 +11,17 @@ from wiring_search.workers.jobs import Outcome, Status
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial as it stands: what it has not (yet) got is None, scores until a rung is finished.
+    """One trial as it is now. Scores are None before it finishes a rung.
 
-    rung: the last one that it has finished, 0 before. candidate: None where infeasible, and where
-    the store was asked for trials without their candidates; candidate_id, wiring_id: its
-    identities, None where infeasible. train_seconds, score_seconds: of all its rungs. The other
-    scores, and the curve, are those of its last rung.
+    Attributes:
+        trial: Its number.
+        pack: The pack that it was asked for with.
+        rung: The last one that it finished; 0 before.
+        candidate: None where infeasible, and where trials are read without candidates.
+        candidate_id: The candidate's identity; None where infeasible.
+        wiring_id: The wiring's identity; None where infeasible.
+        train_seconds: Summed over its rungs, like score_seconds. Other scores, and the curve, are
+            those of the last rung.
     """
 
     trial: int
@@ -47,7 +52,7 @@ class Trial:
 
     @property
     def trains(self) -> bool:
-        """Whether it is trained at all: it is feasible, and no duplicate."""
+        """Whether it trains at all: it is feasible, and no duplicate."""
         return self.candidate_id is not None and self.duplicate_of is None
 
     def score(self, name: str) -> float:
@@ -61,7 +66,7 @@ class StoredPack:
     """One pack.
 
     Attributes:
-        number: Of the pack, from 0 in the order of asking.
+        number: From 0, in the order of asking.
         rung: On which it trains.
         members: The trials that train in it, in order.
         finish_order: Its number among the finished packs, from 0; None while it is running.
@@ -75,8 +80,7 @@ class StoredPack:
 
 @dataclass(frozen=True)
 class Baseline:
-    """One network that was trained to be compared with; see
-    `wiring_search.training.baselines.recurrent`."""
+    """A trained network for comparison; see `wiring_search.training.baselines.recurrent`."""
 
     name: str
     status: Status
@@ -97,11 +101,14 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Retraining:
-    """One training of a winner, or of a control of it, with seeds that the search never used.
+    """One training of a winner, or of its control, with seeds that the search never used.
 
-    trial: the winner. control: a name out of `wiring_search.wirings.null_controls.CONTROLS`, "" for
-    the winner itself. draw: which fresh seed it is, from 0; of a control, also which null wiring.
-    candidate: what trains, with its seed. data_seed: the order of the data.
+    Attributes:
+        trial: The winner.
+        control: A name of `wiring_search.wirings.null_controls.CONTROLS`; "" for the winner.
+        draw: The number of the fresh seed, from 0; for a control, also that of the null wiring.
+        candidate: What trains, with its seed.
+        data_seed: Of the order of the data.
     """
 
     trial: int
@@ -134,7 +141,7 @@ def asked_row(trial: Trial) -> dict[str, Any]:
 
 
 def trial_of(row: Any) -> Trial:
-    """A row of trials; without its candidate where that was not asked for."""
+    """The trial of a row, without its candidate where the row has none."""
     candidate = row._mapping.get("candidate")
     return Trial(
         trial=row.trial,
@@ -161,7 +168,7 @@ def trial_of(row: Any) -> Trial:
 
 
 def outcome_of(row: Any) -> Outcome:
-    """A row of rungs: neither curve nor state are kept there."""
+    """The outcome of a row of rungs, which has neither curve nor state."""
 
     def number(value: float | None) -> float:
         return math.nan if value is None else value
@@ -181,8 +188,7 @@ def outcome_of(row: Any) -> Outcome:
 
 
 def scores_row(outcome: Outcome, worker: str) -> dict[str, Any]:
-    """The columns of scores, in the tables of all that trains. Databases and JSON know no NaN that
-    all agree on: it is null."""
+    """The columns of scores. NaN becomes null: databases and JSON disagree about NaN."""
     return {
         "status": outcome.status.value,
         "message": text(outcome.message),
@@ -198,7 +204,7 @@ def scores_row(outcome: Outcome, worker: str) -> dict[str, Any]:
 
 
 def retraining_row(retraining: Retraining, outcome: Outcome, worker: str) -> dict[str, Any]:
-    """The row of a training that is finished; the test split is still sealed."""
+    """The row of a finished retraining; the test split is still sealed."""
     candidate = retraining.candidate
     return {
         **scores_row(outcome, worker),
@@ -222,7 +228,7 @@ def retraining_of(row: Any) -> Retraining:
 
 
 def measured_row(outcome: Outcome) -> dict[str, Any]:
-    """The columns of what candidates are scored on besides."""
+    """The columns of further scores."""
     return {
         "scores": {name: finite(value) for name, value in outcome.scores.items()},
         "score_seconds": finite(outcome.score_seconds),
@@ -230,7 +236,7 @@ def measured_row(outcome: Outcome) -> dict[str, Any]:
 
 
 def trained_row(outcome: Outcome) -> dict[str, Any]:
-    """The columns of what is left of the training itself."""
+    """The columns of the training itself."""
     return {"curve": [finite(value) for value in outcome.curve]}
 
 
@@ -239,8 +245,7 @@ def curve_of(stored: list[float | None] | None) -> tuple[float, ...]:
 
 
 def text(value: str) -> str:
-    """Text that every database takes: a worker's last words may hold anything, also NUL and broken
-    characters."""
+    """Text that every database takes: a message may hold NUL and broken characters."""
     return value.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 

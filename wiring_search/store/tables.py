@@ -1,11 +1,11 @@
 """The tables of a store, the same in SQLite and in PostgreSQL.
 
-study: one row. packs: one a pack, in the order in which they were asked for. trials: one a trial,
-as it stands now. rungs: one a trial and rung that it has finished, never changed again.
-checkpoints: training states of packs that were stopped under way. baselines: networks trained
-beside the search, which the sampler never sees. reference_points: one a set of objectives, where
-hypervolumes are measured from; the first that is written stays. retrained: one a winner or control
-and fresh seed. openings: each time that the test split was read; rows are only ever added.
+study: one row. packs: one row per pack, in the order of asking; `place` is the order of finishing.
+trials: one row per trial, as it is now. rungs: one row per trial and finished rung, never changed.
+checkpoints: training states of packs that were stopped while they ran. baselines: networks trained
+beside the search, which the sampler never sees. reference_points: one row per set of objectives,
+for hypervolumes; the first that is recorded stays. retrained: one row per winner or control and
+fresh seed. openings: one row per reading of the test split; rows are only ever added.
 """
 
 import json
@@ -17,8 +17,8 @@ SCHEMA = 4
 
 
 class Plain(sql.TypeDecorator):
-    """Plain data as JSON text. Not the databases' own JSON: PostgreSQL's knows no NaN, and SQLite's
-    is text anyway."""
+    """Plain data as JSON text. The databases' JSON types will not do: PostgreSQL's has no NaN, and
+    SQLite's is text anyway."""
 
     impl = sql.Text
     cache_ok = True
@@ -31,7 +31,7 @@ class Plain(sql.TypeDecorator):
 
 
 def _scores() -> list[sql.Column]:
-    """What training gives, in the tables of all that trains."""
+    """Columns of scores, in every table of trained networks."""
     return [
         sql.Column("error", sql.Double),
         sql.Column("metric", sql.Double),
