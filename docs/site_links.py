@@ -1,5 +1,5 @@
-"""A hook of the documentation site: every module's page is in the navigation, and links that leave
-docs/ lead to the repository, where they must exist."""
+"""A hook of the documentation site. Every module's page is in the navigation. Links that leave docs/
+lead to the repository, where they must exist. The site sends no request to another host."""
 
 import posixpath
 import re
@@ -23,6 +23,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: object) -> str:
+    if page.file.src_uri.startswith("reference/"):
+        page.meta["search"] = {"boost": 0.05}  # a page that explains comes before one that lists
     root = Path(config.docs_dir).parent
 
     def elsewhere(link: re.Match[str]) -> str:
@@ -36,3 +38,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
         return f"]({config.repo_url}/blob/main/{path}{link[2] or ''})"
 
     return LINK.sub(elsewhere, markdown)
+
+
+def on_post_page(output: str, **_: object) -> str:
+    """Without this mark the theme's script does not ask the repository's host for its statistics."""
+    return output.replace('data-md-component="source"', "")
