@@ -36,9 +36,9 @@ def main() -> None:
             given.trial,
             ["all"],
             Path(room) / "all",
-            left_out=lambda name, why: print(f"left out: {name}, {why}"),
+            on_left_out=lambda name, why: print(f"left out: {name}, {why}"),
         )
-    print(f"{'format':30}{'bytes':>9}{'absolute':>10}{'relative':>10}{'µs a step':>11}")
+    print(f"{'format':30}{'bytes':>9}{'absolute':>10}{'relative':>10}{'µs per step':>11}")
     for one in written:
         time = "" if one.check.microseconds is None else f"{one.check.microseconds:.2f}"
         print(

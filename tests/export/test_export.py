@@ -1,5 +1,5 @@
-"""Exports: every kind of network in every format that can hold it, compared with the fused kernel;
-nothing unverified stays."""
+"""Exports: every kind of network in every format that can hold it, compared with the fused kernel.
+No unverified file is kept."""
 
 import json
 import shutil
@@ -84,11 +84,11 @@ int main() {{
     )
     strict = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic"]
     subprocess.run(["g++", *strict, tmp_path / "main.cpp", "-o", tmp_path / "main"], check=True)
-    told = subprocess.run(
+    printed = subprocess.run(
         [tmp_path / "main"], capture_output=True, text=True, check=True
     ).stdout.split()
     size = str(4 * parcel.state.shape[1])
-    assert told == ["0", "1", size, size]
+    assert printed == ["0", "1", size, size]
 
 
 def test_graphs_json_and_ncps_hold_every_kind_that_they_can(
@@ -120,14 +120,14 @@ def test_graphs_json_and_ncps_hold_every_kind_that_they_can(
     assert not (tmp_path / "refused").exists()
 
 
-def test_a_neuron_of_ones_own_has_no_c_but_a_graph(
+def test_an_extensions_neuron_has_a_graph_but_no_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(NEURONS, "own", NEURONS["ct-rnn"])
-    monkeypatch.setitem(SOLVERS, "own", ("euler",))
-    parcel = exported.network_parcel("own", "euler", "none")
+    monkeypatch.setitem(NEURONS, "mine", NEURONS["ct-rnn"])
+    monkeypatch.setitem(SOLVERS, "mine", ("euler",))
+    parcel = exported.network_parcel("mine", "euler", "none")
     assert not write(parcel, ["graphml", "json"], tmp_path / "out")[0].check.absolute
-    with pytest.raises(ValueError, match="exported to c: .*the neuron own is an extension's"):
+    with pytest.raises(ValueError, match="exported to c: .*the neuron mine is an extension's"):
         write(parcel, ["c"], tmp_path / "out")
 
 
@@ -152,7 +152,7 @@ def test_files_hold_the_wiring_and_the_network(tmp_path: Path) -> None:
         3,
         2,
     ]
-    with pytest.raises(ValueError, match="this is no network"):
+    with pytest.raises(ValueError, match="this is no network.json"):
         network_from_json('{"candidate": 1}')
 
 
@@ -191,8 +191,11 @@ _TORCH_ALONE = """
 import sys
 sys.modules["wiring_search"] = None  # importing it fails
 import numpy, torch
-given = {name: torch.from_numpy(value) for name, value in numpy.load(sys.argv[1] + "/given.npz").items()}
-step, sequence = (torch.export.load(f"{sys.argv[1]}/out/{name}.pt2").module() for name in ("step", "sequence"))
+folder = sys.argv[1]
+arrays = numpy.load(folder + "/given.npz")
+given = {name: torch.from_numpy(value) for name, value in arrays.items()}
+step = torch.export.load(folder + "/out/step.pt2").module()
+sequence = torch.export.load(folder + "/out/sequence.pt2").module()
 y, state = sequence(given["x"], given["elapsed"], given["state"])
 assert torch.allclose(y, given["wanted"], atol=1e-5)
 y, _ = step(given["x"][:1, 0], given["elapsed"][:1, :1], given["state"][:1])
@@ -200,7 +203,7 @@ assert torch.allclose(y, given["wanted"][:1, 0], atol=1e-5)
 """
 
 
-def test_what_is_not_the_network_is_not_left(
+def test_files_that_differ_from_the_network_are_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parcel = exported.network_parcel("ltc", "semi-implicit", "none")
@@ -215,7 +218,9 @@ def test_what_is_not_the_network_is_not_left(
         return network
 
     monkeypatch.setattr(exporting.to_json, "network_from_json", off)
-    with pytest.raises(ValueError, match="json export of .* off the network by 0.001 where"):
+    with pytest.raises(
+        ValueError, match="json export of .* differs from the network: its values differ by 0.001"
+    ):
         write(parcel, ["graphml", "json"], tmp_path / "out")
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
@@ -253,19 +258,21 @@ def test_the_command(tmp_path: Path) -> None:
             "--to",
             "json,graphml,c",
             "--out",
-            str(tmp_path / "taken"),
+            str(tmp_path / "exported"),
         ],
     )
     assert ran.exit_code == 0, ran.output
-    inputs = json.loads((tmp_path / "taken" / "inputs.json").read_text())
+    inputs = json.loads((tmp_path / "exported" / "inputs.json").read_text())
     training = raw[:420]
     assert [column["name"] for column in inputs["features"]] == ["a", "b"]
     assert np.allclose([column["middle"] for column in inputs["features"]], training.mean(axis=0))
     assert np.allclose([column["spread"] for column in inputs["features"]], training.std(axis=0))
-    assert inputs["outputs"][0]["name"] == "y" and np.isclose(
-        inputs["outputs"][0]["middle"], (training[:, 0] - training[:, 1]).mean()
-    )
-    readme = (tmp_path / "taken" / "README.md").read_text()
-    assert "network_from_json" in readme and "raw = y · spread + middle" in readme
-    with pytest.raises(ValueError, match="'pdf' is no format"):
-        exporting.export(out, 0, ["pdf"], tmp_path / "taken")
+    assert inputs["outputs"][0]["name"] == "y"
+    assert np.isclose(inputs["outputs"][0]["middle"], (training[:, 0] - training[:, 1]).mean())
+    readme = (tmp_path / "exported" / "README.md").read_text()
+    for name in ("json", "graphml", "c"):
+        loading = FORMATS[name].loading.split("```")[1].splitlines()[1]
+        assert loading.format(name="csv_0") in readme, name
+    assert "raw = y · spread + middle" in readme
+    with pytest.raises(ValueError, match="'pdf' is no export format"):
+        exporting.export(out, 0, ["pdf"], tmp_path / "exported")

@@ -1,7 +1,7 @@
-"""The C99 of a network's parts, every formula as in `wiring_search.networks.neurons`; `to_c` puts
-them together.
+"""The parts of a network's C99, with the formulas of `wiring_search.networks.neurons`. `to_c` joins
+them.
 
-In these texts @ stands for the network's name, @@ for it in capitals.
+@ stands for the network's name, @@ for the name in capitals.
 """
 
 SIGMOID = """
@@ -10,8 +10,9 @@ static inline float @_sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
 # Synapses of LTC neurons (neurons.ltc): Σ w s E onto driving, Σ w s onto conductance.
 SYNAPSES = """
-static inline void @_synapses(const float *from, const @_row_t *row, const @_node_t *pre, const float *w, const float *mu,
-                              const float *sigma, const float *erev, float *driving, float *conductance) {
+static inline void @_synapses(const float *from, const @_row_t *row, const @_node_t *pre,
+                              const float *w, const float *mu, const float *sigma,
+                              const float *erev, float *driving, float *conductance) {
     unsigned i, e;
     for (i = 0; i < @@_NEURONS; i++) {
         for (e = row[i]; e < row[i + 1]; e++) {
@@ -22,17 +23,19 @@ static inline void @_synapses(const float *from, const @_row_t *row, const @_nod
     }
 }
 
-/* What the inputs, which are held during the step, and the leak give. */
+/* The currents of the leak and of the inputs, which are constant during the step. */
 static inline void @_outer(const float *u, float *driving, float *conductance) {
     unsigned i;
     for (i = 0; i < @@_NEURONS; i++) {
         driving[i] = @_leak_driving[i];
         conductance[i] = @_leak[i];
     }
-    @_synapses(u, @_sensory_row, @_sensory_pre, @_sensory_w, @_sensory_mu, @_sensory_sigma, @_sensory_erev, driving, conductance);
+    @_synapses(u, @_sensory_row, @_sensory_pre, @_sensory_w, @_sensory_mu, @_sensory_sigma,
+               @_sensory_erev, driving, conductance);
 }
 
-static inline void @_currents(const float *v, const float *outer_driving, const float *outer_conductance, float *driving,
+static inline void @_currents(const float *v, const float *outer_driving,
+                              const float *outer_conductance, float *driving,
                               float *conductance) {
     unsigned i;
     for (i = 0; i < @@_NEURONS; i++) {
@@ -45,20 +48,23 @@ static inline void @_currents(const float *v, const float *outer_driving, const 
 
 SEMI_IMPLICIT = """
 static inline void @_advance(float *v, const float *u, float elapsed) {
-    float outer_driving[@@_NEURONS], outer_conductance[@@_NEURONS], driving[@@_NEURONS], conductance[@@_NEURONS];
+    float outer_driving[@@_NEURONS], outer_conductance[@@_NEURONS];
+    float driving[@@_NEURONS], conductance[@@_NEURONS];
     const float h = elapsed / @@_STEPS;
     unsigned i, step;
     @_outer(u, outer_driving, outer_conductance);
     for (step = 0; step < @@_STEPS; step++) {
         @_currents(v, outer_driving, outer_conductance, driving, conductance);
-        for (i = 0; i < @@_NEURONS; i++) v[i] = (@_cm[i] * v[i] + h * driving[i]) / (@_cm[i] + h * conductance[i]);
+        for (i = 0; i < @@_NEURONS; i++)
+            v[i] = (@_cm[i] * v[i] + h * driving[i]) / (@_cm[i] + h * conductance[i]);
     }
 }
 """
 
 CLOSED_FORM = """
 static inline void @_advance(float *v, const float *u, float elapsed) {
-    float outer_driving[@@_NEURONS], outer_conductance[@@_NEURONS], driving[@@_NEURONS], conductance[@@_NEURONS];
+    float outer_driving[@@_NEURONS], outer_conductance[@@_NEURONS];
+    float driving[@@_NEURONS], conductance[@@_NEURONS];
     unsigned i;
     @_outer(u, outer_driving, outer_conductance);
     @_currents(v, outer_driving, outer_conductance, driving, conductance);
@@ -77,11 +83,14 @@ static inline void @_slope(const float *v, const float *outer, float *slope) {
     for (i = 0; i < @@_NEURONS; i++) slope[i] = (driving[i] - conductance[i] * v[i]) / @_cm[i];
 }
 
-static inline void @_outer_of(const float *u, float *outer) { @_outer(u, outer, outer + @@_NEURONS); }
+static inline void @_outer_of(const float *u, float *outer) {
+    @_outer(u, outer, outer + @@_NEURONS);
+}
 """
 
 SUM = """
-static inline float @_sum(const float *from, unsigned i, const @_row_t *row, const @_node_t *pre, const float *w) {
+static inline float @_sum(const float *from, unsigned i, const @_row_t *row, const @_node_t *pre,
+                          const float *w) {
     float sum = 0.0f;
     unsigned e;
     for (e = row[i]; e < row[i + 1]; e++) sum += w[e] * from[pre[e]];
@@ -93,12 +102,14 @@ static inline float @_sum(const float *from, unsigned i, const @_row_t *row, con
 RATE_SLOPE = """
 static inline void @_slope(const float *v, const float *outer, float *slope) {
     unsigned i;
-    for (i = 0; i < @@_NEURONS; i++) slope[i] = tanhf(outer[i] + @_sum(v, i, @_row, @_pre, @_w))LEAK;
+    for (i = 0; i < @@_NEURONS; i++)
+        slope[i] = tanhf(outer[i] + @_sum(v, i, @_row, @_pre, @_w))LEAK;
 }
 
 static inline void @_outer_of(const float *u, float *outer) {
     unsigned i;
-    for (i = 0; i < @@_NEURONS; i++) outer[i] = @_bias[i] + @_sum(u, i, @_sensory_row, @_sensory_pre, @_sensory_w);
+    for (i = 0; i < @@_NEURONS; i++)
+        outer[i] = @_bias[i] + @_sum(u, i, @_sensory_row, @_sensory_pre, @_sensory_w);
 }
 """
 RATE_LEAK = " - v[i] / @_tau[i]"
@@ -125,7 +136,7 @@ static inline void @_advance(float *v, const float *u, float elapsed) {
 }
 """
 
-# CfC (neurons.cfc): a layer after the other.
+# CfC (neurons.cfc), layer by layer.
 CFC = """
 static inline void @_layer(float *v, const float *u, float elapsed, unsigned low, unsigned high) {
     float next[@@_NEURONS];
@@ -143,7 +154,9 @@ LAYERS
 """
 CFC_HEAD = """        const float {0} = @_sum(v, i, @_row, @_pre, @_{0}_w) + @_{0}_b[i]
                         + @_sum(u, i, @_sensory_row, @_sensory_pre, @_sensory_{0}_w);"""
-CFC_GATE = "\n        const float first = tanhf(ff1), second = tanhf(ff2), s = @_sigmoid(time_a * elapsed + time_b);"
+CFC_GATE = """
+        const float first = tanhf(ff1), second = tanhf(ff2);
+        const float s = @_sigmoid(time_a * elapsed + time_b);"""
 CFC_NEW = (
     "(1.0f - s) * first + s * second",
     "first + s * second",
@@ -163,8 +176,10 @@ static inline float @_gate(unsigned row, const float *x, const float *v) {
 static inline void @_remember(@_state *state, const float *x, float *shown) {
     unsigned k;
     for (k = 0; k < @@_CELLS; k++) {
-        const float value = tanhf(@_gate(k, x, state->v)), write = @_sigmoid(@_gate(@@_CELLS + k, x, state->v));
-        const float keep = @_sigmoid(@_gate(2 * @@_CELLS + k, x, state->v)), show = @_sigmoid(@_gate(3 * @@_CELLS + k, x, state->v));
+        const float value = tanhf(@_gate(k, x, state->v));
+        const float write = @_sigmoid(@_gate(@@_CELLS + k, x, state->v));
+        const float keep = @_sigmoid(@_gate(2 * @@_CELLS + k, x, state->v));
+        const float show = @_sigmoid(@_gate(3 * @@_CELLS + k, x, state->v));
         state->c[k] = state->c[k] * keep + value * write;
         shown[k] = tanhf(state->c[k]) * show;
     }
@@ -185,8 +200,10 @@ INDENT    for (k = 0; k < {width}; k++) {to}[i] += @_{name}_w[i * {width} + k] *
 INDENT}}"""
 
 STEP = """
-/* One time step. x: inputs; elapsed: time since the step before, 1 on a regular clock; where it is 0 or less the state is held. */
-static inline void @_step(@_state *state, const float x[@@_FEATURES], float elapsed, float y[@@_OUTPUTS]) {
+/* One time step. x: inputs; elapsed: time since the previous step, 1 on a regular clock.
+   If it is 0 or less, the state does not change. */
+static inline void @_step(@_state *state, const float x[@@_FEATURES], float elapsed,
+                          float y[@@_OUTPUTS]) {
     unsigned i;
     if (elapsed > 0.0f) {
         float u[@@_SENSORY];MEMORY
@@ -198,7 +215,7 @@ INPUT
 """
 
 RESET = """
-/* What a sequence starts from. */
+/* The state at the start of a sequence. */
 static inline void @_reset(@_state *state) {
     unsigned i;
     for (i = 0; i < @@_NEURONS; i++) state->v[i] = 0.0f;
@@ -221,7 +238,7 @@ static inline void @_unscale(const float y[@@_OUTPUTS], float raw[@@_OUTPUTS]) {
 }
 """
 
-# A program that the tests and the verification run: see `to_c.played`.
+# The program that verifies the header: see `to_c.played`.
 DRIVER_HEAD = """#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -233,6 +250,7 @@ static void @_play(unsigned samples, unsigned steps, unsigned long repeats) {
     unsigned sample, step;
     unsigned long repeat;
     clock_t start;
+    double seconds;
     volatile float sink = 0.0f;
     for (sample = 0; sample < samples; sample++) {
         @_reset(&state);
@@ -248,7 +266,8 @@ static void @_play(unsigned samples, unsigned steps, unsigned long repeats) {
         @_step(&state, x, 1.0f, y);
         sink = sink + y[0];
     }
-    fprintf(stderr, "%.9g\\n", repeats ? 1e6 * (double)(clock() - start) / CLOCKS_PER_SEC / (double)repeats : 0.0);
+    seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    fprintf(stderr, "%.9g\\n", repeats ? 1e6 * seconds / (double)repeats : 0.0);
 }
 """
 DRIVER_MAIN = """
@@ -260,5 +279,7 @@ PLAYS
 """
 SIZED = """#include "@.h"
 void @_run(@_state *state, const float *x, float elapsed, float *y);
-void @_run(@_state *state, const float *x, float elapsed, float *y) { @_step(state, x, elapsed, y); }
+void @_run(@_state *state, const float *x, float elapsed, float *y) {
+    @_step(state, x, elapsed, y);
+}
 """

@@ -1,8 +1,7 @@
-"""A network as a graph with weights: what GraphML and Graphviz files hold.
+"""A network as a graph with weights, for GraphML and Graphviz files.
 
-Its edges are the connections that the network computes with. These are the wiring's synapses, but
-for layered CfC neurons, which ignore some of those and have dense recurrence and gates beside them
-(`neurons.cfc`).
+Its edges are the connections that the network computes with: the wiring's synapses. Layered CfC
+neurons ignore some of these, and add dense recurrence and gates (`neurons.cfc`).
 """
 
 import networkx
@@ -13,13 +12,12 @@ from wiring_search.networks.neurons import NEURONS
 
 
 def graph_of(parcel: Parcel) -> networkx.DiGraph:
-    """Nodes and edges named as by `Wiring.to_networkx`, every number of a neuron or connection an
-    attribute.
+    """A graph with the names of `Wiring.to_networkx`; parameters are attributes of nodes and edges.
 
-    `strength` of an edge, for pictures: w E for LTC, the weight for rate neurons, the mean of the
+    Edges have a `strength`, for pictures: w E for LTC, the weight for rate neurons, the mean of the
     heads' weights for CfC.
     """
-    network, own = parcel.network, parcel.parameters
+    network, parameters = parcel.network, parcel.parameters
     made, wiring = network.layout.connections[0], network.wiring
     names = [
         entry["name"] for entry in columns_json(parcel.inputs, network.layout.features, "feature")
@@ -39,11 +37,13 @@ def graph_of(parcel: Parcel) -> networkx.DiGraph:
         for name, shape in NEURONS[parcel.candidate.neuron].shapes(made).items()
         if shape == (made.neurons,)
     ]
-    of_edge = [name.removeprefix("sensory_") for name in own if name.startswith("sensory_")]
+    of_edge = [name.removeprefix("sensory_") for name in parameters if name.startswith("sensory_")]
     of_neuron = [name for name in of_neuron if name not in of_edge]
     for node, role in enumerate(wiring.roles):
         graph.add_node(
-            f"neuron_{node}", role=role, **{name: float(own[name][node]) for name in of_neuron}
+            f"neuron_{node}",
+            role=role,
+            **{name: float(parameters[name][node]) for name in of_neuron},
         )
     edges = (
         ("sensory", "sensory_", made.sensory_pre, made.sensory_post, made.sensory_polarity),
@@ -51,7 +51,7 @@ def graph_of(parcel: Parcel) -> networkx.DiGraph:
     )
     for kind, prefix, pre, post, polarity in edges:
         for edge in range(len(pre)):
-            weights = {name: float(own[prefix + name][edge]) for name in of_edge}
+            weights = {name: float(parameters[prefix + name][edge]) for name in of_edge}
             graph.add_edge(
                 f"{kind}_{pre[edge]}",
                 f"neuron_{post[edge]}",
@@ -63,31 +63,34 @@ def graph_of(parcel: Parcel) -> networkx.DiGraph:
 
 
 def largest_difference(graph: networkx.DiGraph, wanted: networkx.DiGraph) -> tuple[float, float]:
-    """Of any weight, absolute and relative to the largest. Raises ValueError where nodes, edges or
-    other attributes differ."""
-    absolute, largest = 0.0, 1e-30
+    """The largest difference of a weight, absolute and relative to the largest weight.
+
+    Raises:
+        ValueError: Nodes, edges or other attributes differ.
+    """
+    absolute = 0.0
+    largest = 1e-30
     for ours, theirs in (
         (dict(graph.nodes), dict(wanted.nodes)),
         (dict(graph.edges), dict(wanted.edges)),
     ):
         if ours.keys() != theirs.keys():
             raise ValueError(
-                f"it has other nodes or edges than the network: {sorted(ours.keys() ^ theirs.keys())[:3]} …"
+                "its nodes or edges differ from the network's: "
+                f"{sorted(ours.keys() ^ theirs.keys())[:3]} …"
             )
-        for place, attributes in theirs.items():
-            if ours[place].keys() != attributes.keys():
+        for part, attributes in theirs.items():
+            if ours[part].keys() != attributes.keys():
                 raise ValueError(
-                    f"{place} has the attributes {sorted(ours[place])}, not {sorted(attributes)}"
+                    f"{part} has the attributes {sorted(ours[part])}, not {sorted(attributes)}"
                 )
             for name, value in attributes.items():
                 if isinstance(value, str):
-                    if ours[place][name] != value:
-                        raise ValueError(f"{place} has {name} {ours[place][name]!r}, not {value!r}")
+                    if ours[part][name] != value:
+                        raise ValueError(f"{part} has {name} {ours[part][name]!r}, not {value!r}")
                     continue
-                absolute, largest = (
-                    max(absolute, abs(ours[place][name] - value)),
-                    max(largest, abs(value)),
-                )
+                absolute = max(absolute, abs(ours[part][name] - value))
+                largest = max(largest, abs(value))
     return absolute, absolute / largest
 
 

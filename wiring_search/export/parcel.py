@@ -1,5 +1,4 @@
-"""What is exported: a trained network, what is known about it, and validation inputs with what it
-makes of them."""
+"""What is exported: a trained network with its description, validation inputs and its outputs."""
 
 import copy
 import re
@@ -23,12 +22,20 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True, eq=False)
 class Parcel:
-    """candidate, network: what is exported. name: an identifier of it, such as "digits_4". about:
-    what its files and README tell, ready for JSON. inputs, targets: see `tasks.Task`.
+    """A network to export, with sequences to verify the files with.
 
-    x (n, T, F), elapsed (n, T): real sequences to verify with; y (n, T, outputs), state (n,
-    states): what the network makes of them, from zeros. rounding: the largest difference of those
-    from what float64 gives.
+    Attributes:
+        candidate: The candidate that was trained.
+        network: Its network.
+        name: An identifier, such as "digits_4".
+        about: The description in its files and README, ready for JSON.
+        inputs: Names and scales of the features, see `tasks.Task`.
+        targets: Names and scales of the outputs.
+        x: Validation inputs, (n, T, F).
+        elapsed: Time since the previous step, (n, T), in the task's units.
+        y: The network's outputs for them, (n, T, outputs).
+        state: Its final states, (n, states), from zeros.
+        rounding: The largest difference of y and state from a float64 computation.
     """
 
     candidate: Candidate
@@ -45,7 +52,7 @@ class Parcel:
 
     @cached_property
     def parameters(self) -> dict[str, np.ndarray]:
-        """float32 by name, as the equations have them: what must be positive is."""
+        """float32 by name, as in the equations: positive where they must be."""
         return {name: value.detach().numpy() for name, value in self.network.effective().items()}
 
     @cached_property
@@ -65,9 +72,21 @@ def parcel(
     inputs: Columns | None = None,
     targets: Columns | None = None,
 ) -> Parcel:
-    """x, elapsed, lengths: as in a `tasks.Split`.
+    """Run a network on validation inputs and keep what an export needs.
 
-    Raises ValueError for a network whose outputs are not finite there.
+    Args:
+        candidate: The candidate that was trained.
+        network: Its network.
+        name: Made an identifier of C and Python.
+        about: The description, ready for JSON.
+        x: (n, T, F), with `elapsed` and `lengths` as in a `tasks.Split`.
+        elapsed: (n, T) or None.
+        lengths: (n,) or None.
+        inputs: Names and scales of the features.
+        targets: Names and scales of the outputs.
+
+    Raises:
+        ValueError: The network's outputs are not finite.
     """
     xs = torch.from_numpy(x)
     given, valid = (None if part is None else torch.from_numpy(part) for part in (elapsed, lengths))
@@ -77,7 +96,8 @@ def parcel(
         exact = copy.deepcopy(network).double()(xs.double(), times.double())
     if not (y.isfinite().all() and state.isfinite().all()):
         raise ValueError(
-            f"{name.replace('_', ' ')} gives values that are not finite on validation inputs; export another trial"
+            f"{name.replace('_', ' ')} has outputs that are not finite on validation inputs; "
+            "export another trial"
         )
     rounding = max(
         float((ours - theirs).abs().max()) for ours, theirs in zip((y, state), exact, strict=True)
@@ -87,8 +107,8 @@ def parcel(
     )
 
 
-def told(parcel: Parcel) -> str:
-    """What it is, on one line."""
+def title_of(parcel: Parcel) -> str:
+    """Task, trial, neuron and solver, on one line."""
     return ", ".join(
         f"{name} {value}"
         for name, value in parcel.about.items()
@@ -97,12 +117,12 @@ def told(parcel: Parcel) -> str:
 
 
 def identifier(name: str) -> str:
-    """A name that C and Python take."""
+    """The name as an identifier of C and Python."""
     return re.sub(r"\W", "_", name, flags=re.ASCII)
 
 
 def columns_json(columns: Columns | None, count: int, what: str) -> list[dict[str, Any]]:
-    """One entry a column: its name, and what raw values are scaled by where that is known."""
+    """One entry per column: its name, and its scale where that is known."""
     names = columns.names if columns else [f"{what} {number}" for number in range(count)]
     scale = columns.scale if columns else None
     if scale is None:
@@ -114,15 +134,16 @@ def columns_json(columns: Columns | None, count: int, what: str) -> list[dict[st
 
 
 def inputs_json(parcel: Parcel) -> dict[str, Any]:
-    """Features and outputs in their order. Where they are scaled: value = (raw − middle) /
-    spread."""
+    """Features and outputs in order. Where they are scaled, value = (raw − middle) / spread."""
     layout = parcel.network.layout
     return {
         "features": columns_json(parcel.inputs, layout.features, "feature"),
         "outputs": columns_json(parcel.targets, layout.output_size, "output"),
-        "elapsed": "time since the step before, in the task's units; 1 on a regular clock, 0 holds the state",
+        "elapsed": "time since the previous step, in the task's units; 1 on a regular clock; 0 "
+        "leaves the state unchanged",
         "state_size": layout.state_size,
-        "state": f"{layout.state_size} values, zeros at first: {layout.wirings[0].neurons} neurons, motor ones first, then memory cells",
+        "state": f"{layout.state_size} values, zero at the start: {layout.wirings[0].neurons} "
+        "neurons, motor neurons first, then memory cells",
         "scaling": scaling(parcel),
     }
 
@@ -130,12 +151,12 @@ def inputs_json(parcel: Parcel) -> dict[str, Any]:
 def scaling(parcel: Parcel) -> str:
     """How raw values become inputs, in a sentence."""
     if scale_of(parcel.inputs):
-        return "Inputs are scaled: give (raw − middle) / spread."
+        return "Inputs are scaled: pass (raw − middle) / spread."
     if parcel.inputs:
         return "Inputs are raw values, not scaled."
     return (
-        "The task prepares its inputs, and does not say how in numbers: give values as `wiring_search.tasks.load` does (see its "
-        "page in the documentation)."
+        "The task preprocesses its inputs in a way that no scale describes: pass values as "
+        "`wiring_search.tasks.load` returns them (see the task's page in the documentation)."
     )
 
 

@@ -1,52 +1,69 @@
-"""The README.md beside exported files, and inputs.json: how to load them, what goes in, what comes
-out."""
+"""The README.md beside exported files: how to load them, what goes in and what comes out."""
 
 from typing import Any
 
 from wiring_search.export.parcel import Parcel, inputs_json, scale_of, scaling
 
 
-def readme(parcel: Parcel, formats: dict[str, Any]) -> str:
-    """formats: as in export.json."""
+def readme(parcel: Parcel, formats: dict[str, Any], loading: list[str]) -> str:
+    """The text of README.md.
+
+    Args:
+        parcel: What was exported.
+        formats: The files and checks of each format, as in export.json.
+        loading: How to load each of them, `Format.loading`.
+    """
     about, layout = parcel.about, parcel.network.layout
-    scores = ", ".join(
-        f"{name} {_number(about[name])}"
-        for name in ("error", "accuracy", "f1", "mse")
-        if name in about
-    )
     wiring = layout.wirings[0]
     sections = [
         f"# {parcel.name}\n",
-        f"A liquid network that wiring-search found and trained: {_facts(about)}. It has {wiring.sensory} sensory nodes, "
-        f"{wiring.inter} inter, {wiring.command} command and {wiring.motor} motor neurons.\n",
-        f"Scores on {about['measured on']}: {scores}. One candidate out of many was chosen by them, so expect a little less.\n"
-        if scores
-        else "",
+        f"A liquid network, found and trained by wiring-search: {_facts(about)}. It has "
+        f"{wiring.sensory} sensory nodes, {wiring.inter} inter neurons, {wiring.command} command "
+        f"neurons and {wiring.motor} motor neurons.\n",
+        _scores(about),
         "## Files\n",
-        "Each was loaded again and held to the network on validation sequences. Differences are the largest, of outputs and states "
-        "(of weights, for graphs); times are of one step of one sample, on the machine that exported.\n",
+        "Each file was loaded again and compared with the network on validation sequences. The "
+        "table shows the largest difference of outputs and states (of weights, for graphs). Times "
+        "are for one step of one sample, on the machine that exported.\n",
         _table(formats),
         "## Loading\n",
         *(
-            _LOADING[name].format(name=parcel.name, F=layout.features, N=layout.state_size)
-            for name in formats
+            text.format(name=parcel.name, F=layout.features, N=layout.state_size)
+            for text in loading
         ),
         "## Inputs\n",
         f"`x` has {layout.features} features, in this order (`inputs.json` has them too):\n",
         _columns(inputs_json(parcel)["features"]),
         f"{scaling(parcel)}\n",
-        "`elapsed` is the time since the step before, in the task's units: 1 on a regular clock; where it is 0 the state is held.\n",
-        f"`state` has {layout.state_size} values, zeros at the start of a sequence: {wiring.neurons} neurons, motor neurons first"
-        + (
-            f", then {layout.state_size - wiring.neurons} cells of the memory"
-            if layout.state_size > wiring.neurons
-            else ""
-        )
-        + ". Give each step the state that the step before returned.\n",
+        "`elapsed` is the time since the previous step, in the task's units. On a regular clock it "
+        "is 1. Where it is 0, the state does not change.\n",
+        f"`state` has {layout.state_size} values: {_state(parcel)}. It is zero at the start of a "
+        "sequence. Pass each step the state that the previous step returned.\n",
         "## Outputs\n",
         _outputs(parcel),
     ]
     return "\n".join(section for section in sections if section)
+
+
+def _scores(about: dict[str, Any]) -> str:
+    scores = [
+        f"{name} {_number(about[name])}"
+        for name in ("error", "accuracy", "f1", "mse")
+        if name in about
+    ]
+    if not scores:
+        return ""
+    return (
+        f"Scores on {about['measured on']}: {', '.join(scores)}. Selection bias: the network was "
+        "chosen by these scores out of many candidates, so expect slightly worse ones.\n"
+    )
+
+
+def _state(parcel: Parcel) -> str:
+    wiring, size = parcel.network.wiring, parcel.network.layout.state_size
+    neurons = f"{wiring.neurons} neurons, motor neurons first"
+    cells = size - wiring.neurons
+    return f"{neurons}, then {cells} memory cells" if cells else neurons
 
 
 def _facts(about: dict[str, Any]) -> str:
@@ -55,92 +72,50 @@ def _facts(about: dict[str, Any]) -> str:
 
 
 def _table(formats: dict[str, Any]) -> str:
-    head = "| format | files | bytes | largest difference | relative | µs a step |\n|---|---|---|---|---|---|"
-    rows = [
-        f"| {name} | {', '.join(f'`{file}`' for file in row['files'])} | {sum(row['files'].values()):,} "
-        f"| {row['largest_absolute_difference']:.2g} | {row['largest_relative_difference']:.2g} "
-        f"| {'–' if row['microseconds_a_step'] is None else format(row['microseconds_a_step'], '.3g')} |"
-        for name, row in formats.items()
-    ]
-    return "\n".join([head, *rows, ""])
+    names = ("format", "files", "bytes", "largest difference", "relative", "µs per step")
+    rows = [names, ("---",) * len(names)]
+    for name, row in formats.items():
+        time = row["microseconds_a_step"]
+        rows.append(
+            (
+                name,
+                ", ".join(f"`{file}`" for file in row["files"]),
+                f"{sum(row['files'].values()):,}",
+                f"{row['largest_absolute_difference']:.2g}",
+                f"{row['largest_relative_difference']:.2g}",
+                "–" if time is None else f"{time:.3g}",
+            )
+        )
+    return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), ""])
 
 
 def _columns(columns: list[dict[str, Any]]) -> str:
     scaled = "middle" in columns[0]
-    lines = [
+    head = (
         "| # | name | middle | spread |\n|---|---|---|---|" if scaled else "| # | name |\n|---|---|"
-    ]
-    for place, column in enumerate(columns):
+    )
+    lines = [head]
+    for number, column in enumerate(columns):
         numbers = f" {column['middle']:.7g} | {column['spread']:.7g} |" if scaled else ""
         name = column["name"].replace("|", "\\|")
-        lines.append(f"| {place} | {name} |{numbers}")
+        lines.append(f"| {number} | {name} |{numbers}")
     return "\n".join([*lines, ""])
 
 
 def _outputs(parcel: Parcel) -> str:
     columns = inputs_json(parcel)["outputs"]
     if parcel.about.get("kind") == "classification":
-        what = "`y` has a logit for each class; the largest one is the answer, their softmax gives probabilities."
-    else:
-        what = "`y` has the values that are asked for" + (
-            ", scaled: raw = y · spread + middle." if scale_of(parcel.targets) else "."
+        what = (
+            "`y` has one logit per class. The largest logit is the prediction; their softmax gives "
+            "probabilities."
         )
-    return f"{what} It is trained to be right {parcel.about.get('asked', 'at each step')} of a sequence.\n\n{_columns(columns)}"
+    elif scale_of(parcel.targets):
+        what = "`y` has the predicted values, scaled: raw = y · spread + middle."
+    else:
+        what = "`y` has the predicted values."
+    asked = parcel.about.get("asked", "at each step")
+    return f"{what} The network is trained to predict {asked} of a sequence.\n\n{_columns(columns)}"
 
 
 def _number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-_LOADING = {
-    "torch": """PyTorch (torch alone; any batch, any number of time steps):
-
-```python
-step = torch.export.load("step.pt2").module()
-y, state = step(x, elapsed, state)  # (batch, {F}), (batch, 1), (batch, {N})
-sequence = torch.export.load("sequence.pt2").module()  # x (batch, time, {F}), elapsed (batch, time)
-```
-""",
-    "onnx": """ONNX (inputs and shapes as for PyTorch; `sequence.onnx` for whole sequences):
-
-```python
-session = onnxruntime.InferenceSession("step.onnx")
-y, state = session.run(None, {{"x": x, "elapsed": elapsed, "state": state}})  # float32
-```
-""",
-    "ncps": """The ncps package (batch first; elapsed times for one sample at a time only):
-
-```python
-import {name}_ncps
-network = {name}_ncps.load()
-y, state = network(x)  # (batch, time, {F})
-```
-""",
-    "graphml": """GraphML (nodes with their role and parameters, edges with polarity and weights):
-
-```python
-graph = networkx.read_graphml("wiring.graphml")
-```
-""",
-    "json": """JSON (candidate, connections and weights; with wiring-search a network again):
-
-```python
-from wiring_search.export import network_from_json
-network = network_from_json(open("network.json").read())
-```
-""",
-    "dot": """Graphviz:
-
-```
-dot -Tsvg wiring.dot -o wiring.svg
-```
-""",
-    "c": """C99 (the comment at the top of the file is an example):
-
-```c
-#include "{name}.h"
-{name}_reset(&state);
-{name}_step(&state, x, 1.0f, y); /* float x[{F}] */
-```
-""",
-}

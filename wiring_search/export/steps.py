@@ -1,15 +1,14 @@
-"""A network as plain torch that `torch.export` can trace: one time step, and a whole sequence as a
-scan over it.
+"""A network as plain torch that `torch.export` can trace: one time step, and a sequence as a scan.
 
-Both are the reference (`kernels.reference.step`) with the network's parameters as the equations
-have them; nothing of the fused kernel is in them. The scan keeps the number of time steps open.
+Both are the reference (`kernels.reference.step`) with the parameters of the equations; neither uses
+the fused kernel. The scan leaves the number of time steps open.
 """
 
 import torch
 from torch import nn
-from torch._higher_order_ops.scan import (
-    scan,
-)  # torch has no public loop that its exporters take with any number of steps
+
+# No public loop of torch can be exported with an open number of steps.
+from torch._higher_order_ops.scan import scan
 
 from wiring_search.networks.kernels import reference
 from wiring_search.networks.liquid_network import LiquidNetwork
@@ -18,8 +17,10 @@ Tensor = torch.Tensor
 
 
 class Step(nn.Module):
-    """(x (B, F), elapsed (B, 1), state (B, N)) -> (y (B, outputs), state). Where elapsed is 0 the
-    state is held."""
+    """(x (B, F), elapsed (B, 1), state (B, N)) -> (y (B, outputs), state).
+
+    Where elapsed is 0, the state does not change.
+    """
 
     def __init__(self, network: LiquidNetwork) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class Sequence(nn.Module):
 
 
 def programs_of(network: LiquidNetwork) -> dict[str, torch.export.ExportedProgram]:
-    """ "step" and "sequence", any batch, any number of time steps."""
+    """The programs "step" and "sequence", for any batch size and number of time steps."""
     layout = network.layout
     batch, time = torch.export.Dim("batch"), torch.export.Dim("time")
     x, elapsed, state = (
@@ -73,13 +74,13 @@ def programs_of(network: LiquidNetwork) -> dict[str, torch.export.ExportedProgra
             ),
         }
     for program in programs.values():
-        _forget_places(program.graph_module)
+        _remove_source_lines(program.graph_module)
     return programs
 
 
-def _forget_places(module: torch.fx.GraphModule) -> None:
-    """Where in which file on this machine each operation was written is nobody's business, and most
-    of the file."""
+def _remove_source_lines(module: torch.fx.GraphModule) -> None:
+    """Remove the source lines of each operation: they name files of this machine and would make up
+    most of the file."""
     for part in module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
             for key in (

@@ -1,5 +1,7 @@
-"""`NAME.h`: the network as C99 for microcontrollers: one step function, float32, constants in
-flash, no library but math.h."""
+"""`NAME.h`: the network as C99 for microcontrollers.
+
+One step function in float32, constants in flash, no library but math.h.
+"""
 
 import re
 import shutil
@@ -11,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from wiring_search.export import c_code
-from wiring_search.export.parcel import Parcel, scale_of, told
+from wiring_search.export.format import Format
+from wiring_search.export.parcel import Parcel, scale_of, title_of
 from wiring_search.export.verified import Check, compared
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.cfc import HEADS, PURE, swept
@@ -34,17 +37,17 @@ def missing() -> str:
     return (
         ""
         if _compiler()
-        else "is verified by compiling it, and there is no C compiler: install gcc or clang"
+        else "verification needs a C compiler, and none is installed: install gcc or clang"
     )
 
 
 def refused(parcel: Parcel) -> str:
-    """Why there is no C for this network; nothing where there is."""
+    """Why the network cannot be written as C; "" if it can."""
     neuron = parcel.candidate.neuron
     return (
         ""
         if neuron in _WRITTEN
-        else f"the neuron {neuron} is an extension's, and C is written for {', '.join(_WRITTEN)}"
+        else f"the neuron {neuron} is an extension's; C is written for {', '.join(_WRITTEN)}"
     )
 
 
@@ -96,7 +99,8 @@ def header(parcel: Parcel) -> str:
             "#ifndef @@_H\n#define @@_H\n\n#include <math.h>\n",
             *(f"#define @@_{name} {value}" for name, value in sizes.items()),
             f"\ntypedef {nodes} @_node_t;\ntypedef {rows} @_row_t;",
-            f"\ntypedef struct {{\n    float v[@@_NEURONS]; /* motor neurons first */{_CELLS if cells else ''}\n}} @_state;\n",
+            "\ntypedef struct {\n    float v[@@_NEURONS]; /* motor neurons first */"
+            f"{_CELLS if cells else ''}\n}} @_state;\n",
             *arrays,
             *_functions(parcel),
             "\n#endif",
@@ -112,12 +116,10 @@ _CELLS = "\n    float c[@@_CELLS]; /* the memory's cells */"
 
 
 def _constants(parcel: Parcel) -> dict[str, np.ndarray]:
-    """Everything that stands in flash, by name, in its type there."""
-    own, made, kind = (
-        dict(parcel.parameters),
-        parcel.network.layout.connections[0],
-        parcel.network.layout.kind,
-    )
+    """The arrays in flash by name, each in its C type."""
+    own = dict(parcel.parameters)
+    made = parcel.network.layout.connections[0]
+    kind = parcel.network.layout.kind
     if kind.neuron == "ltc":
         own["leak_driving"] = own["gleak"] * own.pop("vleak")
         own["leak"] = own.pop("gleak") + np.float32(EPSILON)
@@ -190,7 +192,7 @@ def _has_sigmoid(parcel: Parcel) -> bool:
 
 
 def _dynamics(parcel: Parcel) -> list[str]:
-    """The functions up to `advance`."""
+    """The functions up to and including `advance`."""
     kind = parcel.network.layout.kind
     explicit = [c_code.EXPLICIT] if kind.solver in TABLEAUX else []
     if kind.neuron == "ltc":
@@ -221,20 +223,22 @@ def _dynamics(parcel: Parcel) -> list[str]:
 def _comment(parcel: Parcel, sizes: dict[str, int]) -> str:
     scaled, unscaled = scale_of(parcel.inputs), scale_of(parcel.targets)
     lines = [
-        f"{told(parcel)}: a liquid network as C99, made by wiring-search. Needs <math.h> alone; allocates nothing.",
+        f"{title_of(parcel)}: a liquid network as C99, made by wiring-search.",
+        "It needs <math.h> alone and allocates nothing.",
         "",
-        "    @_state state;                      /* one for each sequence that runs */",
+        "    @_state state;                      /* one per running sequence */",
         "    float x[@@_FEATURES], y[@@_OUTPUTS];",
         "    @_reset(&state);",
         *(["    @_scale(raw, x);                    /* raw values to inputs */"] if scaled else []),
-        "    @_step(&state, x, 1.0f, y);         /* once a time step; 1.0f: the time that has passed since the last one */",
+        "    @_step(&state, x, 1.0f, y);         /* per time step; 1.0f: time since the last */",
         *(
             ["    @_unscale(y, raw_y);                /* outputs to raw values */"]
             if unscaled
             else []
         ),
         "",
-        f"Constants: {sizes['CONSTANT_BYTES']} bytes of flash, beside the code. State: {sizes['STATE_BYTES']} bytes of RAM.",
+        f"Constants: {sizes['CONSTANT_BYTES']} bytes of flash, besides the code. "
+        f"State: {sizes['STATE_BYTES']} bytes of RAM.",
     ]
     # Within a comment the example's own comments would end it.
     lines = [line.replace("/* ", "// ").replace(" */", "") for line in lines]
@@ -276,10 +280,20 @@ def _compiler() -> str | None:
 def played(
     parcels: Sequence[Parcel], folder: Path, optimise: str, repeats: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Outputs, final states and microseconds a step (of `repeats`) of the networks whose headers
-    are in `folder`, compiled as one program.
+    """Run the headers of some networks, compiled as one program.
 
-    Raises ValueError where the compiler complains.
+    Args:
+        parcels: The networks.
+        folder: Where their headers are.
+        optimise: The compiler's option, such as "-O2".
+        repeats: Steps to time.
+
+    Returns:
+        For each network its outputs (n, T, outputs), final states (n, states), and microseconds
+        per step.
+
+    Raises:
+        ValueError: The compiler reports an error or a warning.
     """
     plays = "\n".join(
         f"    {parcel.name}_play({len(parcel.x)}, {parcel.x.shape[1]}, repeats);"
@@ -298,10 +312,8 @@ def played(
             for parcel in parcels
         )
         ran = subprocess.run([program, str(repeats)], input=given, capture_output=True, check=True)
-    values, times = (
-        np.frombuffer(ran.stdout, np.float32),
-        [float(line) for line in ran.stderr.split()],
-    )
+    values = np.frombuffer(ran.stdout, np.float32)
+    times = [float(line) for line in ran.stderr.split()]
     result = []
     for parcel, time in zip(parcels, times, strict=True):
         (n, steps, outputs), states = parcel.y.shape, parcel.state.shape[1]
@@ -330,8 +342,8 @@ def _compile(source: Path, target: Path, folder: Path, *options: str) -> None:
 
 
 def _sizes(parcel: Parcel, folder: Path) -> dict[str, int]:
-    """Bytes of code and constants of an object file that is optimised for size on this machine,
-    where `size` is installed."""
+    """Bytes of code and constants of an object file, optimised for size on this machine; none if
+    `size` is not installed."""
     if not shutil.which("size"):
         return {}
     with tempfile.TemporaryDirectory() as room:
@@ -347,3 +359,23 @@ def _sizes(parcel: Parcel, folder: Path) -> dict[str, int]:
         "of code and constants (-Os, this machine)": int(text) + int(data),
         "of static RAM": int(data) + int(bss),
     }
+
+
+_LOADING = """C99 (the comment at the top of the file is an example):
+
+```c
+#include "{name}.h"
+{name}_reset(&state);
+{name}_step(&state, x, 1.0f, y); /* float x[{F}] */
+```
+"""
+
+FORMAT = Format(
+    summary="a C99 header for microcontrollers",
+    write=write,
+    files=files,
+    check=check,
+    loading=_LOADING,
+    missing=missing,
+    refused=refused,
+)

@@ -1,8 +1,7 @@
-"""`wiring.dot`: a picture in layers for Graphviz (`dot -Tsvg wiring.dot`), colours, arrow heads and
-widths as the weights are.
+"""`wiring.dot`: a picture in layers for Graphviz (`dot -Tsvg wiring.dot`).
 
-Colours and heads are those of `wiring_search.wirings.drawing`: blue arrows excite, orange dashed
-bars inhibit.
+Blue arrows excite and orange dashed bars inhibit, as in `wiring_search.wirings.drawing`. Strong
+weights have wide lines.
 """
 
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 import networkx
 
 from wiring_search.export.edges import graph_of, largest_difference
+from wiring_search.export.format import Format
 from wiring_search.export.parcel import Parcel
 from wiring_search.export.verified import Check
 from wiring_search.wirings.drawing import EXCITATORY, INHIBITORY
@@ -23,7 +23,7 @@ _LINE = re.compile(
     r'^ *"(?P<pre>\w+)"(?: -> "(?P<post>\w+)")? \[(?P<attributes>.*)\];$', re.MULTILINE
 )
 _ATTRIBUTE = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-# What a picture needs beside what the network has.
+# Attributes of the picture, not of the network.
 _LOOKS = {"label", "color", "style", "arrowhead", "penwidth", "fillcolor", "fontcolor"}
 
 
@@ -70,11 +70,12 @@ def _node(node: str, data: dict) -> str:
 
 def _edge(pre: str, post: str, data: dict, strongest: float) -> str:
     excites = data["strength"] >= 0
+    share = abs(data["strength"]) / strongest
     looks = {
         "color": EXCITATORY if excites else INHIBITORY,
         "style": "solid" if excites else "dashed",
         "arrowhead": "normal" if excites else "tee",
-        "penwidth": f"{_THINNEST + (_THICKEST - _THINNEST) * abs(data['strength']) / strongest:.2f}",
+        "penwidth": f"{_THINNEST + (_THICKEST - _THINNEST) * share:.2f}",
     }
     return f'"{pre}" -> "{post}" [{_attributes(looks | data)}];'
 
@@ -87,7 +88,7 @@ def _attributes(values: dict) -> str:
 
 
 def _read(text: str, like: networkx.DiGraph) -> networkx.DiGraph:
-    """The graph of a text that `_text` wrote, its numbers of the types that `like` has."""
+    """The graph of a text that `_text` wrote, with numbers of the types in `like`."""
     graph = networkx.DiGraph()
     for line in _LINE.finditer(text):
         pre, post = line["pre"], line["post"]
@@ -98,5 +99,24 @@ def _read(text: str, like: networkx.DiGraph) -> networkx.DiGraph:
             if n not in _LOOKS
         }
         data = {name: type(model.get(name, ""))(value) for name, value in found.items()}
-        graph.add_edge(pre, post, **data) if post else graph.add_node(pre, **data)
+        if post:
+            graph.add_edge(pre, post, **data)
+        else:
+            graph.add_node(pre, **data)
     return graph
+
+
+_LOADING = """Graphviz:
+
+```
+dot -Tsvg wiring.dot -o wiring.svg
+```
+"""
+
+FORMAT = Format(
+    summary="a picture for Graphviz",
+    write=write,
+    files=lambda parcel: FILES,
+    check=check,
+    loading=_LOADING,
+)

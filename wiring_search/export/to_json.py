@@ -1,5 +1,5 @@
-"""`network.json`: candidate, wiring, connections and weights, from which `network_from_json` makes
-the network again."""
+"""`network.json`: candidate, wiring, connections and weights. `network_from_json` rebuilds the
+network from it."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from wiring_search.export.format import Format
 from wiring_search.export.parcel import Parcel
 from wiring_search.export.verified import Check, compared
 from wiring_search.networks.liquid_network import LiquidNetwork, fresh_network_of
@@ -31,26 +32,26 @@ def write(parcel: Parcel, folder: Path) -> None:
 
 
 def network_from_json(text: str) -> LiquidNetwork:
-    """The network of a `network.json`. Its parameters are those that the equations have, so what
-    must be positive is kept so by clipping: call `clip_parameters()` after each step of an
-    optimiser, should it learn on.
+    """The network of a `network.json`.
 
-    Raises ValueError for a text that is no such file.
+    Its parameters are those of the equations. To train it further, call `clip_parameters()` after
+    each step of the optimiser: clipping keeps positive parameters positive.
+
+    Raises:
+        ValueError: The text is no such file.
     """
     try:
         data = json.loads(text)
-        candidate, features, outputs = (
-            Candidate.from_json(data["candidate"]),
-            data["features"],
-            data["outputs"],
-        )
+        candidate = Candidate.from_json(data["candidate"])
+        features = data["features"]
+        outputs = data["outputs"]
         given = {
             name: torch.tensor(value, dtype=torch.float32)
             for name, value in data["parameters"].items()
         }
     except (json.JSONDecodeError, KeyError, TypeError) as fault:
         raise ValueError(
-            f"this is no network that `wiring-search export --to json` wrote ({fault!r})"
+            f"this is no network.json that `wiring-search export --to json` wrote ({fault!r})"
         ) from fault
     network = empty_network(candidate, features, outputs)
     network.load_state_dict(given)
@@ -58,7 +59,7 @@ def network_from_json(text: str) -> LiquidNetwork:
 
 
 def empty_network(candidate: Candidate, features: int, outputs: int | None) -> LiquidNetwork:
-    """With fresh parameters, stored as the equations have them."""
+    """A network with fresh parameters, stored as in the equations."""
     return fresh_network_of(candidate, features, outputs, positive="clip")
 
 
@@ -70,7 +71,24 @@ def check(parcel: Parcel, folder: Path) -> Check:
 
 
 def _plain(value: np.ndarray) -> list[Any]:
-    """Shortest decimals that are the same float32."""
+    """The shortest decimals that give the same float32."""
     if value.ndim > 1:
         return [_plain(row) for row in value]
     return [float(str(number)) for number in value.astype(np.float32)]
+
+
+_LOADING = """JSON (candidate, connections and weights; wiring-search rebuilds the network from it):
+
+```python
+from wiring_search.export import network_from_json
+network = network_from_json(open("network.json").read())
+```
+"""
+
+FORMAT = Format(
+    summary="the whole network as JSON",
+    write=write,
+    files=lambda parcel: FILES,
+    check=check,
+    loading=_LOADING,
+)

@@ -1,9 +1,9 @@
 """`NAME_ncps.py` and `NAME_ncps.pt`: a module that builds the network out of the `ncps` package,
 and its weights.
 
-What `ncps` has no place for stands around its module as plain linear layers (a projection, the
-readout) or is folded into its weights (the affine input map of a CfC). See
-`wiring_search.networks.ncps_interop` for what it can hold.
+What an `ncps` module cannot hold becomes plain linear layers around it (a projection, the readout)
+or is folded into its weights (the affine input map of a CfC). See
+`wiring_search.networks.ncps_interop` for the networks it can hold.
 """
 
 import importlib.util
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from wiring_search.export.parcel import Parcel, told
+from wiring_search.export.format import Format
+from wiring_search.export.parcel import Parcel, title_of
 from wiring_search.export.verified import Check, compared, microseconds
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons import NEURONS
@@ -30,24 +31,28 @@ def missing() -> str:
 
 
 def refused(parcel: Parcel) -> str:
-    """Why ncps has no place for this network; nothing where it has one."""
+    """Why ncps cannot hold this network; "" if it can."""
     kind, layout = parcel.network.layout.kind, parcel.network.layout
     wiring = layout.wirings[0]
     if kind.memory == "input" or not (
         kind.neuron in _MODES or kind[:2] == ("ltc", "semi-implicit")
     ):
-        return f"{'/'.join(kind[:3])} has no counterpart there; {_HOLDS}"
+        return f"{'/'.join(kind[:3])} has no counterpart in ncps; {_HOLDS}"
     if kind.memory == "state" and layout.features != wiring.sensory:
         return (
-            f"its memory would see the {wiring.sensory} projected values and not the {layout.features} features; {_HOLDS}, and the "
-            "latter with as many sensory nodes as features"
+            f"its memory would see the {wiring.sensory} projected values, not the "
+            f"{layout.features} features; {_HOLDS}; memory state needs as many sensory nodes as "
+            "features"
         )
     if (
         kind.neuron in _MODES
         and not (wiring.inter and wiring.command)
         and wiring.motor != wiring.neurons
     ):
-        return "its wiring is one layer to ncps.torch.CfC, which then puts out all neurons and not the motor neurons alone"
+        return (
+            "ncps.torch.CfC would see its wiring as one layer, and output all neurons instead of "
+            "the motor neurons alone"
+        )
     return ""
 
 
@@ -75,15 +80,15 @@ def check(parcel: Parcel, folder: Path) -> Check:
     order = state_order(parcel.network)
     outputs, finals = [], []
     with torch.no_grad():
-        # One sample at a time, without steps in which no time passes: ncps gets elapsed times of
-        # batches wrong, and divides by 0.
+        # One sample at a time, without steps in which no time passes: ncps computes elapsed times
+        # of batches wrongly, and divides by 0.
         for x, elapsed in zip(parcel.x, parcel.elapsed, strict=True):
             passes = elapsed > 0
             y, state = network(x[None, passes], None, elapsed[None, passes])
             state = state if isinstance(state, tuple) else (state,)
             ours = [torch.empty_like(part) for part in state]
-            for own, part in zip(ours, state, strict=True):
-                own[:, order] = part
+            for reordered, part in zip(ours, state, strict=True):
+                reordered[:, order] = part
             finals.append(torch.cat(ours, dim=1)[0])
             outputs.append(_held(y[0], passes, parcel))
         one = parcel.x[:1, :1]
@@ -92,13 +97,13 @@ def check(parcel: Parcel, folder: Path) -> Check:
 
 
 def _held(y: torch.Tensor, passes: torch.Tensor, parcel: Parcel) -> torch.Tensor:
-    """Outputs of all steps, those of the step before where no time passes; before the first, those
-    of the state 0."""
+    """Outputs of all steps: where no time passes, those of the previous step; before the first,
+    those of the state 0."""
     return torch.cat([parcel.network.output_b.detach()[None], y])[passes.cumsum(0)]
 
 
 def _parts(network: LiquidNetwork) -> tuple[nn.Module, nn.Module, nn.Module]:
-    """What goes before the ncps module, the module, and what goes behind it."""
+    """The layer before the ncps module, the module, and the layer after it."""
     from wiring_search.networks.ncps_interop import to_ncps
 
     layout, kind = network.layout, network.layout.kind
@@ -110,7 +115,7 @@ def _parts(network: LiquidNetwork) -> tuple[nn.Module, nn.Module, nn.Module]:
         memory=kind.memory,
         positive=network.positive,
     )
-    own = dict(network.named_parameters())
+    given = dict(network.named_parameters())
     with torch.no_grad():
         for name, value in bare.named_parameters():
             if name.startswith("output_") or (
@@ -118,15 +123,15 @@ def _parts(network: LiquidNetwork) -> tuple[nn.Module, nn.Module, nn.Module]:
             ):
                 value.fill_(float(name.endswith("_w")))  # the identity
             else:
-                value.copy_(own[name])
+                value.copy_(given[name])
         if kind.neuron != "ltc" and not projected:
-            _fold(bare, own["input_w"], own["input_b"])
-    before = _linear(own["input_w"], own["input_b"]) if projected else nn.Identity()
-    return before, to_ncps(bare), _linear(own["output_w"], own["output_b"])
+            _fold(bare, given["input_w"], given["input_b"])
+    before = _linear(given["input_w"], given["input_b"]) if projected else nn.Identity()
+    return before, to_ncps(bare), _linear(given["output_w"], given["output_b"])
 
 
 def _fold(network: LiquidNetwork, scale: torch.Tensor, shift: torch.Tensor) -> None:
-    """The affine input map into the weights behind it: Σ w (a x + b) = Σ (w a) x + Σ w b."""
+    """Fold the affine input map into the next weights: Σ w (a x + b) = Σ (w a) x + Σ w b."""
     made = network.layout.connections[0]
     pre, post = (
         torch.from_numpy(ends.astype(np.int64)) for ends in (made.sensory_pre, made.sensory_post)
@@ -161,10 +166,11 @@ def _code(parcel: Parcel) -> str:
             f"LTC({wiring.sensory}, Given(), mixed_memory={mixed}, ode_unfolds={layout.steps[0]})"
         )
     else:
-        module = f'CfC({wiring.sensory}, Given(), mixed_memory={mixed}, mode="{_MODES[layout.kind.neuron]}")'
+        mode = _MODES[layout.kind.neuron]
+        module = f'CfC({wiring.sensory}, Given(), mixed_memory={mixed}, mode="{mode}")'
     projected = layout.features != wiring.sensory
     return _TEMPLATE.format(
-        title=told(parcel),
+        title=title_of(parcel),
         module_name=f"{parcel.name}_ncps",
         features=layout.features,
         sensory=wiring.sensory,
@@ -180,13 +186,16 @@ def _code(parcel: Parcel) -> str:
     )
 
 
-_TEMPLATE = '''"""{title}, for the ncps package. Needs torch and ncps; keep the .pt file of the same name beside this one.
+_TEMPLATE = '''"""{title}, for the ncps package.
+
+Needs torch and ncps. Keep the .pt file of the same name beside this file.
 
     import {module_name}
     network = {module_name}.load()
     y, state = network(x)  # x: (batch, time, {features}); then network(x, state)
 
-Elapsed times, network(x, state, timespans), are (1, time): ncps gets those of batches wrong.
+Elapsed times, network(x, state, timespans), must be (1, time): ncps computes those of batches
+wrongly.
 """
 
 from pathlib import Path
@@ -203,7 +212,7 @@ SYNAPSES = {synapses!r}
 
 
 class Given(Wiring):
-    """The wiring that was found."""
+    """The wiring of the search."""
 
     def __init__(self):
         super().__init__(len(ROLES))
@@ -213,7 +222,10 @@ class Given(Wiring):
         super().build(SENSORY)
         for synapse in SENSORY_SYNAPSES:
             self.add_sensory_synapse(*synapse)
-        layers = [[i for i, own in enumerate(ROLES) if own == role] for role in ("inter", "command", "motor")]
+        layers = [
+            [i for i, neuron_role in enumerate(ROLES) if neuron_role == role]
+            for role in ("inter", "command", "motor")
+        ]
         self._layers = layers if all(layers) else [list(range(len(ROLES)))]
 
     def build(self, input_dim):
@@ -247,3 +259,23 @@ def load():
     network.load_state_dict(torch.load(Path(__file__).with_suffix(".pt"), weights_only=True))
     return network.eval()
 '''
+
+
+_LOADING = """The ncps package (batch first; elapsed times for one sample at a time only):
+
+```python
+import {name}_ncps
+network = {name}_ncps.load()
+y, state = network(x)  # (batch, time, {F})
+```
+"""
+
+FORMAT = Format(
+    summary="a module of the ncps package",
+    write=write,
+    files=files,
+    check=check,
+    loading=_LOADING,
+    missing=missing,
+    refused=refused,
+)

@@ -1,8 +1,7 @@
-"""`step.onnx` and `sequence.onnx`: inputs x, elapsed, state; outputs y, new_state; what the network
-is in their metadata.
+"""`step.onnx` and `sequence.onnx`: inputs x, elapsed, state; outputs y, new_state.
 
-Verified by onnxruntime, or where that is not installed by the reference evaluator that comes with
-onnx.
+Their metadata describe the network. onnxruntime verifies them; if it is not installed, the
+reference evaluator of onnx does.
 """
 
 import json
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wiring_search.export.format import Format
 from wiring_search.export.parcel import Parcel, inputs_json
 from wiring_search.export.verified import Check, compared, microseconds
 
@@ -24,7 +24,7 @@ _Run = Callable[[np.ndarray, np.ndarray, np.ndarray], list[np.ndarray]]
 
 
 def missing() -> str:
-    """What has to be installed first; nothing, usually."""
+    """What must be installed first; "" if nothing."""
     return (
         ""
         if find_spec("onnx") and find_spec("onnxscript")
@@ -47,7 +47,7 @@ def write(parcel: Parcel, folder: Path) -> None:
         if made is None:
             raise RuntimeError("torch.onnx made no program")
         model = made.model_proto
-        _forget_places(model.graph)
+        _remove_source_lines(model.graph)
         model.graph.name, model.producer_name = parcel.name, "wiring-search"
         for key, value in (parcel.about | {"inputs": json.dumps(inputs_json(parcel))}).items():
             model.metadata_props.add(key=key, value=str(value))
@@ -88,19 +88,19 @@ def _loaded(path: Path) -> _Run:
     return lambda x, elapsed, state: session.run(None, {"x": x, "elapsed": elapsed, "state": state})
 
 
-def _forget_places(graph) -> None:
-    """As in `steps`: places in the source code on this machine."""
+def _remove_source_lines(graph) -> None:
+    """As in `steps`: they name files of this machine."""
     for node in graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                _forget_places(attribute.g)
+                _remove_source_lines(attribute.g)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter tells of packages that it could have used, and of names that it did not need."""
+    """Silence the exporter's messages about optional packages and unused names."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -110,3 +110,21 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         log.setLevel(level)
+
+
+_LOADING = """ONNX (inputs and shapes as for PyTorch; `sequence.onnx` for whole sequences):
+
+```python
+session = onnxruntime.InferenceSession("step.onnx")
+y, state = session.run(None, {{"x": x, "elapsed": elapsed, "state": state}})  # float32
+```
+"""
+
+FORMAT = Format(
+    summary="ONNX, for onnxruntime and others",
+    write=write,
+    files=lambda parcel: FILES,
+    check=check,
+    loading=_LOADING,
+    missing=missing,
+)

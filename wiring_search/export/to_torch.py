@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from wiring_search.export.format import Format
 from wiring_search.export.parcel import Parcel, inputs_json
 from wiring_search.export.verified import Check, compared, microseconds
 
@@ -12,9 +13,9 @@ FILES = ("step.pt2", "sequence.pt2")
 
 
 def write(parcel: Parcel, folder: Path) -> None:
-    told = {"about.json": json.dumps(parcel.about), "inputs.json": json.dumps(inputs_json(parcel))}
+    extra = {"about.json": json.dumps(parcel.about), "inputs.json": json.dumps(inputs_json(parcel))}
     for name, program in parcel.programs.items():
-        torch.export.save(program, folder / f"{name}.pt2", extra_files=told)
+        torch.export.save(program, folder / f"{name}.pt2", extra_files=extra)
 
 
 def check(parcel: Parcel, folder: Path) -> Check:
@@ -31,3 +32,21 @@ def check(parcel: Parcel, folder: Path) -> Check:
         one = parcel.x[:1, 0], torch.ones(1, 1), state[:1]
         y_off, state_off = map(max, zip(*differences, strict=True))
     return Check(y_off, state_off, microseconds(lambda: step(*one)))
+
+
+_LOADING = """PyTorch (torch alone; any batch size, any number of time steps):
+
+```python
+step = torch.export.load("step.pt2").module()
+y, state = step(x, elapsed, state)  # (batch, {F}), (batch, 1), (batch, {N})
+sequence = torch.export.load("sequence.pt2").module()  # x (batch, time, {F}), elapsed (batch, time)
+```
+"""
+
+FORMAT = Format(
+    summary="torch.export, runs with torch alone",
+    write=write,
+    files=lambda parcel: FILES,
+    check=check,
+    loading=_LOADING,
+)

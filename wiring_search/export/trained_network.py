@@ -1,10 +1,10 @@
-"""The networks that a search has trained, out of its store.
+"""The networks that a search trained, from its store.
 
     with closing(Store.open(Path("results/mine"))) as store:
         network = trained_network(store, trial=4)
 
-A `LiquidNetwork` that computes bit for bit what was scored: same kernel, and the weights of the
-best epoch, which are what the stored error belongs to.
+The `LiquidNetwork` computes bit for bit what was scored: it runs the same kernel with the weights
+of the best epoch.
 """
 
 from wiring_search.networks.liquid_network import LiquidNetwork, network_of
@@ -14,12 +14,18 @@ from wiring_search.workers.jobs import Status
 
 
 def trained_network(store: Store, trial: int, every_step: bool = True) -> LiquidNetwork:
-    """The network of a trial with the weights of its best epoch; of a duplicate, those of the trial
-    it is equal to.
+    """The network of a trial, with the weights of its best epoch.
 
-    every_step: outputs at each step, or at the last valid one alone, which is what many tasks ask
-    for; weights do not depend on it. Raises ValueError where there is no such trial, or where it
-    has no trained weights. Runs the code of the study's extension, where it has one.
+    Runs the code of the study's extension, if there is one.
+
+    Args:
+        store: The study's store.
+        trial: The trial's number. A duplicate has the network of the trial it equals.
+        every_step: Whether outputs are given at each step, or only at the last valid one. The
+            weights do not depend on it.
+
+    Raises:
+        ValueError: There is no such trial, or it has no trained weights.
     """
     store.config.load_extension()
     found = _trained(store, trial)
@@ -32,14 +38,13 @@ def trained_network(store: Store, trial: int, every_step: bool = True) -> Liquid
 
 
 def _trained(store: Store, number: int) -> Trial:
-    """The trial, or the one that it duplicates. Raises ValueError where it has not been trained to
-    the end."""
+    """The trial, or the one it duplicates. Raises ValueError if its training did not finish."""
     trial = store.trial(number)
     if trial.status is Status.DUPLICATE and trial.duplicate_of is not None:
         trial = store.trial(trial.duplicate_of)
     if trial.status is not Status.OK:
         raise ValueError(
-            f"trial {number} of {store.folder} has no trained weights: {trial.status.value} ({trial.status.sentence}); name a "
-            'trial whose status is "ok"'
+            f"trial {number} of {store.folder} has no trained weights: {trial.status.value} "
+            f'({trial.status.sentence}); name a trial with status "ok"'
         )
     return trial

@@ -1,5 +1,4 @@
-"""Whether an export computes what the network does, how far it is off, and how long a time step
-takes."""
+"""Whether exported files compute what the network computes, and how long a time step takes."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,20 +8,26 @@ import numpy as np
 
 from wiring_search.export.parcel import Parcel
 
-# Of the largest value, as the networks of a search are computed in float32 themselves.
+# Relative to the largest value: the search itself computes in float32.
 TOLERANCE = 1e-5
-# A network may blow rounding up over time; then two right float32 implementations differ by what it
-# does to one of them.
+# A network may amplify rounding over time. Then two correct float32 implementations differ as much
+# as one of them differs from float64.
 _ROUNDINGS = 10.0
-_WARMING, _CALLS, _SECONDS = 3, 3, 0.1  # blocks so short that some run without an interruption
+# Blocks of calls are so short that some run without an interruption.
+_WARMING, _CALLS, _SECONDS = 3, 3, 0.1
 
 
 @dataclass(frozen=True)
 class Check:
-    """absolute: the largest difference from the network, of outputs and states on validation inputs
-    (of weights, for a file that holds no more). relative: that over the largest value there.
-    microseconds: a time step of one sample, None where nothing runs. notes: sizes that are worth
-    telling, by name."""
+    """How the files of a format compare with the network.
+
+    Attributes:
+        absolute: The largest difference of outputs and states on validation inputs; of weights, for
+            formats that hold no more.
+        relative: The same, over the largest value.
+        microseconds: For one time step of one sample; None for formats that do not run.
+        notes: Sizes in bytes, by name.
+    """
 
     absolute: float
     relative: float
@@ -31,20 +36,28 @@ class Check:
 
 
 def compared(parcel: Parcel, y: np.ndarray, state: np.ndarray) -> tuple[float, float]:
-    """The largest absolute and relative difference from the network. Raises ValueError where that
-    is too much."""
+    """The largest absolute and relative difference of outputs and final states from the network's.
+
+    Args:
+        parcel: The network.
+        y: (n, T, outputs).
+        state: (n, states).
+
+    Raises:
+        ValueError: A shape or a value differs.
+    """
     return within(parcel, (y, state), (parcel.y.numpy(), parcel.state.numpy()))
 
 
 def within(
     parcel: Parcel, ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]
 ) -> tuple[float, float]:
-    """The same of any arrays."""
+    """The largest absolute and relative difference of any arrays. Raises ValueError as above."""
     absolute = relative = 0.0
     for got, wanted in zip(ours, theirs, strict=True):
         if got.shape != wanted.shape:
             raise ValueError(
-                f"its values have shape {got.shape} where the network's have {wanted.shape}"
+                f"its values have shape {got.shape}, the network's have {wanted.shape}"
             )
         if not wanted.size:
             continue
@@ -52,19 +65,18 @@ def within(
         difference = float(np.abs(got.astype(np.float64) - wanted).max())
         allowed = max(TOLERANCE * max(1.0, scale), _ROUNDINGS * parcel.rounding)
         if not difference <= allowed:  # NaN too
-            raise ValueError(
-                f"it is off the network by {difference:.3g} where {allowed:.3g} is allowed"
-            )
+            raise ValueError(f"its values differ by {difference:.3g}, and {allowed:.3g} is allowed")
         absolute, relative = max(absolute, difference), max(relative, difference / scale)
     return absolute, relative
 
 
 def microseconds(step: Callable[[], object]) -> float:
-    """Of one call: that of the quickest block of calls, which says what the work costs; the others
-    say how busy the machine is."""
+    """The time of one call in the quickest block of calls. Slower blocks show how busy the machine
+    is, not what the work costs."""
     for _ in range(_WARMING):
         step()
-    quickest, end = np.inf, time.perf_counter() + _SECONDS
+    quickest = np.inf
+    end = time.perf_counter() + _SECONDS
     while time.perf_counter() < end:
         start = time.perf_counter()
         for _ in range(_CALLS):
