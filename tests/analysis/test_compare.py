@@ -19,7 +19,6 @@ from wiring_search.analysis.compare import Comparison, bootstrap_interval, compa
 from wiring_search.analysis.pareto import attainment
 from wiring_search.analysis.reference_point import reference
 from wiring_search.analysis.table import candidates
-from wiring_search.cli.compare import compare as command
 from wiring_search.report.compare import LEVELS, comparison_data, comparison_page
 from wiring_search.search.study import search
 from wiring_search.store import Store
@@ -234,13 +233,12 @@ def test_the_page_holds_the_surfaces_that_the_runs_attain(found: Comparison) -> 
 
 
 def test_the_command_tells_it_and_writes_page_and_table(
-    folders: list[Path], found: Comparison, tmp_path: Path, capsys: pytest.CaptureFixture
+    folders: list[Path], found: Comparison, tmp_path: Path, run
 ) -> None:
-    command(folders, tmp_path / "new" / "out", "", "", True)
-    text = " ".join(capsys.readouterr().out.split())
+    text = " ".join(run("compare", *folders, "--out", tmp_path / "new" / "out", "--quiet").split())
     assert (
         found.answer in text
-        and "least p there is" in text
+        and "smallest possible p" in text
         and str(tmp_path / "new" / "out" / "compare.html") in text
     )
     table = pandas.read_csv(tmp_path / "new" / "out" / "compare.csv")

@@ -1,4 +1,4 @@
-"""The command line as a user runs it: real processes, a real Ray, killed and gone on with."""
+"""The command line as a user runs it: real processes, a real Ray, killed and resumed."""
 
 import os
 import re
@@ -14,6 +14,8 @@ import numpy as np
 import pandas
 import pytest
 
+import wiring_search
+from wiring_search.cli import commands
 from wiring_search.run import ONE_PROCESS, Run, search, study_config
 from wiring_search.store import Store, exists
 from wiring_search.tasks import TaskOptions
@@ -38,18 +40,18 @@ def _command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "wiring_search.cli", *map(str, arguments)]
 
 
-def _run(*arguments: object, rc: int = 0) -> str:
-    """Standard output, or what was said of the fault where rc is not 0. Wide, so that no line is
-    broken."""
+def _run(*arguments: object, rc: int = 0, width: int = 200) -> str:
+    """Standard output, or standard error where rc is not 0. Wide, so that no line is broken."""
     done = subprocess.run(
         _command(*arguments),
         capture_output=True,
         text=True,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": str(width)},
         timeout=600,
     )
     assert done.returncode == rc, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr and "Warning" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
     return done.stderr if rc else done.stdout
 
 
@@ -58,24 +60,34 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small search without Ray."""
     folder = tmp_path_factory.mktemp("cli") / "run"
     text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", folder)
-    assert (
-        "Pareto front" in text
-        and "baseline majority class: accuracy 0.1028" in text
-        and str(folder / "report.html") in text
-    )
+    assert "Pareto front" in text
+    assert "rule majority class: accuracy 0.1028" in text
+    assert str(folder / "report.html") in text
     assert "9 of 9 candidates" in text
     return folder
 
 
-def test_help_teaches_and_is_quick() -> None:
-    start = time.perf_counter()
+def test_help_teaches() -> None:
     text = _run("--help")
-    assert time.perf_counter() - start < 2.5
-    known = "search resume random serve baselines screen front report show scores robustness dynamics cost repeat memory"
-    known += " solvers retrain matters tasks spaces"
-    for command in known.split():
-        assert re.search(rf"\b{command}\b", text)
+    files = (Path(commands.__file__).parent).glob("*.py")
+    names = {path.stem for path in files} - {"__init__", "lists", "random_search"}
+    for command in names | {"random", "tasks", "spaces", "scores"}:
+        assert re.search(rf"│ {command}\b", text), command
+    assert _run() == text
     assert "wiring-search search --task csv --data own.csv" in _run("search", "--help")
+
+
+def test_help_fits_eighty_columns() -> None:
+    """The options that every search shares stand in the same panels everywhere."""
+    for command in ("search", "resume", "random", "retrain"):
+        text = _run(command, "--help", width=80)
+        assert max(map(len, text.splitlines())) <= 80
+        assert "─ Machine ─" in text
+        assert "--worker-gpus" in text
+
+
+def test_the_version_is_the_packages() -> None:
+    assert _run("--version") == f"wiring-search {wiring_search.__version__}\n"
 
 
 def test_tasks_and_spaces_are_listed() -> None:
@@ -92,7 +104,8 @@ def test_a_run_folder_holds_everything(ended: Path) -> None:
         "report.html",
     }
     table = pandas.read_csv(ended / "trials.csv")
-    assert (table["status"] == "ok").sum() == 9 and (table["epochs"] == 2).all()
+    assert (table["status"] == "ok").sum() == 9
+    assert (table["epochs"] == 2).all()
     assert np.allclose(table["accuracy"], 1 - table["error"])
 
 
@@ -112,14 +125,13 @@ def test_front_and_show(ended: Path, tmp_path: Path) -> None:
         "--plot",
         picture,
     )
-    assert (
-        "parameters 9000 (as given)" in text
-        and "hypervolume" in text
-        and picture.read_bytes()[:4] == b"\x89PNG"
-    )
+    assert "parameters 9000 (as given)" in text
+    assert "hypervolume" in text
+    assert picture.read_bytes()[:4] == b"\x89PNG"
     assert "give numbers by name" in _run("front", ended, "--reference", "error", rc=2)
     text = _run("show", ended, "--trial", 0, "--picture", tmp_path / "wiring.png")
-    assert "synapses" in text and (tmp_path / "wiring.png").stat().st_size > 5000
+    assert "synapses" in text
+    assert (tmp_path / "wiring.png").stat().st_size > 5000
 
 
 def test_solvers_are_a_choice_after_training(ended: Path) -> None:
@@ -128,17 +140,13 @@ def test_solvers_are_a_choice_after_training(ended: Path) -> None:
     assert re.search(
         rf"semi-implicit +{trial.candidate.steps} .*{trial.metric:.4g} .*trained with", text
     )
-    assert (
-        re.search(r"rk4 .* fine solution", text)
-        and "Trained with semi-implicit" in text
-        and "solvers · " in text
-    )
+    assert re.search(r"rk4 .* fine solution", text)
+    assert "Trained with semi-implicit" in text
+    assert "solvers · " in text
     table = pandas.read_csv(ended / "trial-0-solvers.csv")
     assert table["error"][table["trained_with"]].tolist() == [trial.error]
-    assert (
-        not table["solver"].str.startswith("hyper-").any()
-        and table["function_evaluations"].min() == 1
-    )
+    assert not table["solver"].str.startswith("hyper-").any()
+    assert table["function_evaluations"].min() == 1
     assert (ended / "trial-0-solvers.png").stat().st_size > 20_000
     assert "has no trial 99" in _run("solvers", ended, "--trial", 99, rc=2)
 
@@ -150,30 +158,28 @@ def test_hypersolvers_stand_beside_their_bases(ended: Path) -> None:
         "terminal_error"
     ]
     assert table["hyper-semi-implicit", 2] < table["semi-implicit", 2]
-    assert "hyper-semi-implicit" in text and "solvers · " not in text
+    assert "hyper-semi-implicit" in text
+    assert "solvers · " not in text
 
 
 def test_baselines_are_trained_once_and_stand_below_the_front(ended: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     shutil.copytree(ended, folder)
     text = _run("baselines", folder, "--only", "lstm-4,gru-d-4")
-    assert "2 of 2 baselines" in text and re.search(r"baseline lstm-4 .* 48 .* (yes|no)\s*\n", text)
+    assert "2 of 2 baselines" in text
+    assert re.search(r"baseline lstm-4 .* 48 .* (yes|no)\s*\n", text)
     seconds = Run(folder).table()["train_seconds"].tolist()
     text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", folder)
-    assert (
-        "baseline gru-d-4" in text
-        and "joint front" in text
-        and "baseline gru-d-4" in _run("front", folder)
-    )
+    assert "baseline gru-d-4" in text
+    assert "joint front" in text
+    assert "baseline gru-d-4" in _run("front", folder)
     assert "baseline lstm-4" in _run("baselines", folder, "--only", "lstm-4")
     assert (
         Run(folder).table()["train_seconds"].tolist() == seconds
     )  # measured anew whenever one trains
     table = pandas.read_csv(folder / "trials.csv")
-    assert (
-        table["baseline"].tolist()[-2:] == ["lstm-4", "gru-d-4"]
-        and table["baseline"][:-2].isna().all()
-    )
+    assert table["baseline"].tolist()[-2:] == ["lstm-4", "gru-d-4"]
+    assert table["baseline"][:-2].isna().all()
     assert "lstm-4" in (folder / "report.html").read_text(encoding="utf-8")
     assert "no baseline is called 'lsmt'; known: rnn, gru, lstm" in _run(
         "baselines", folder, "--only", "lsmt", rc=2
@@ -183,14 +189,16 @@ def test_baselines_are_trained_once_and_stand_below_the_front(ended: Path, tmp_p
 def test_a_second_search_says_that_all_is_done(ended: Path) -> None:
     before = Run(ended).table()
     text = _run(*SMALL, "--trials", 9, "--workers", 0, "--out", ended)
-    assert "has ended" in text and "Pareto front" in text
+    assert "has ended" in text
+    assert "Pareto front" in text
     assert Run(ended).table().equals(before)
     assert "has ended" in _run("resume", ended)
 
 
 def test_other_settings_are_refused_with_what_differs(ended: Path) -> None:
     text = _run(*SMALL, "--trials", 10, "--workers", 0, "--out", ended, rc=2)
-    assert "other settings (trials 9, not 10)" in text and f"wiring-search resume {ended}" in text
+    assert "other settings (trials 9, not 10)" in text
+    assert f"wiring-search resume {ended}" in text
 
 
 @pytest.mark.parametrize(
@@ -234,7 +242,8 @@ def test_other_settings_are_refused_with_what_differs(ended: Path) -> None:
 def test_faults_end_in_one_sentence(arguments: list[str], message: str, tmp_path: Path) -> None:
     out = ["--out", str(tmp_path / "run")] if arguments[0] == "search" else []
     text = _run(*arguments, *out, rc=2)
-    assert message in text and text.startswith("error: ")
+    assert message in text
+    assert text.startswith("error: ")
     assert not (tmp_path / "run").exists()
 
 
@@ -253,9 +262,11 @@ def test_halving_with_evolution_and_more_trials_later(tmp_path: Path) -> None:
         "none",
     ]
     text = _run(*search, "--trials", 30, "--workers", 0, "--out", tmp_path / "run")
-    assert "30 of 30 candidates" in text and re.search(r"It will take about .* core-hours", text)
+    assert "30 of 30 candidates" in text
+    assert re.search(r"Estimate: about .* core-hours", text)
     table = Run(tmp_path / "run").table()
-    assert set(table["status"]) >= {"ok", "pruned"} and table["parents"].str.len().gt(0).any()
+    assert set(table["status"]) >= {"ok", "pruned"}
+    assert table["parents"].str.len().gt(0).any()
     assert set(pandas.read_csv(tmp_path / "run" / "rungs.csv")["rung"]) == {0, 1, 2}
     assert "but" in _run("resume", tmp_path / "run", "--trials", 10, rc=2)
     assert "34 of 34 candidates" in _run("resume", tmp_path / "run", "--trials", 34, "--workers", 0)
@@ -269,7 +280,7 @@ def test_a_missing_trial_is_named(ended: Path) -> None:
     assert "has no trial 99; its trials are 0 to" in _run("show", ended, "--trial", 99, rc=2)
 
 
-def test_an_own_table_and_space_from_python(tmp_path: Path) -> None:
+def test_a_users_table_and_space_from_python(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     a = rng.standard_normal(600)
     pandas.DataFrame(
@@ -281,7 +292,8 @@ def test_an_own_table_and_space_from_python(tmp_path: Path) -> None:
     )
     config = study_config("csv", str(example), options, trials=4, epochs=40, pack_size=2)
     run = search(config, tmp_path / "run", ONE_PROCESS)
-    assert run.front()["error"].min() < 0.7 < run.baselines["mean"] and run.report.is_file()
+    assert run.front()["error"].min() < 0.7 < run.baselines["mean"]
+    assert run.report.is_file()
     assert "mse" in run.answer()
 
 
@@ -331,36 +343,35 @@ def _hear_interrupts() -> None:
 def _until_finished(process: subprocess.Popen, folder: Path, count: int) -> dict[int, float]:
     end = time.monotonic() + 120
     while len(_finished(folder)) < count:
-        assert process.poll() is None and time.monotonic() < end
+        assert process.poll() is None
+        assert time.monotonic() < end
         time.sleep(0.02)
     return _finished(folder)
 
 
 @pytest.mark.slow
 @pytest.mark.ray
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_stops_cleanly_and_says_how_to_resume(tmp_path: Path) -> None:
     process = _start(tmp_path / "run", 36, 2)
     _until_finished(process, tmp_path / "run", 3)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: everyone in the group hears it
     out, err = process.communicate(timeout=60)
-    assert (
-        process.returncode == 130
-        and f"wiring-search resume {tmp_path / 'run'}" in err
-        and "Traceback" not in err
-    )
+    assert process.returncode == 130
+    assert f"wiring-search resume {tmp_path / 'run'}" in err
+    assert "Traceback" not in err
     assert (tmp_path / "run" / "report.html").is_file()
     text = _run("resume", tmp_path / "run", "--workers", 2)
     assert "36 of 36 candidates" in text
 
 
 @pytest.mark.ray
-def test_no_cluster_at_the_address_is_said_at_once_and_costs_nothing(tmp_path: Path) -> None:
+def test_no_cluster_at_the_address_is_an_error_and_costs_nothing(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        nobody = f"127.0.0.1:{free.getsockname()[1]}"
+        free_address = f"127.0.0.1:{free.getsockname()[1]}"
     search = [*SMALL, "--trials", 3, "--out", tmp_path / "run"]
-    start = time.monotonic()
-    assert f"no Ray cluster answers at '{nobody}'" in _run(*search, "--address", nobody, rc=2)
-    assert time.monotonic() - start < 60  # Ray alone would try for minutes
+    assert f"no Ray cluster answers at '{free_address}'" in _run(
+        *search, "--address", free_address, rc=2
+    )
     assert "3 of 3 candidates" in _run(*search, "--workers", 0)
 
 
@@ -389,8 +400,7 @@ def test_a_search_on_a_running_cluster(tmp_path: Path) -> None:
             *SMALL, "--trials", 6, "--address", f"127.0.0.1:{port}", "--out", tmp_path / "run"
         )
         assert "6 of 6 candidates" in text
-        # A search that names no cluster has a Ray of its own, whoever else runs one here: it has
-        # room for three.
+        # Without --address a search starts its own Ray, with room for three workers.
         assert "3 of 3 candidates" in _run(
             *SMALL, "--trials", 3, "--workers", 3, "--out", tmp_path / "own"
         )

@@ -16,9 +16,8 @@ from wiring_search.training.warm_up import one_torch_thread, warm_up
 def test_arithmetic() -> None:
     plain = studies.config(trials=40, epochs=10, pack_size=4, ahead=8)
     found = extrapolated(Cost(epoch=0.5, below=0.2, full=1.0), plain, workers=2)
-    assert found.seconds == 40 * (10 * 0.5 + 1.0) / 2 and found.core_hours == pytest.approx(
-        2 * found.seconds / 3600
-    )
+    assert found.seconds == 40 * (10 * 0.5 + 1.0) / 2
+    assert found.core_hours == pytest.approx(2 * found.seconds / 3600)
     assert (
         extrapolated(
             Cost(0.5, 0.2, 1.0),
@@ -41,7 +40,8 @@ def test_a_search_without_a_number_of_trials_has_no_estimate() -> None:
 def test_workers_that_find_no_work_are_paid_but_do_not_help() -> None:
     config = studies.config(trials=20, epochs=10, pack_size=10, ahead=8)
     two, many = (extrapolated(Cost(1.0, 0.0, 0.0), config, workers) for workers in (2, 50))
-    assert many.seconds == two.seconds and many.core_hours == pytest.approx(25 * two.core_hours)
+    assert many.seconds == two.seconds
+    assert many.core_hours == pytest.approx(25 * two.core_hours)
     with pytest.raises(ValueError, match="workers is 0"):
         extrapolated(Cost(1.0, 0.0, 0.0), config, 0)
 
@@ -50,8 +50,11 @@ def test_typical_candidates_cover_the_sample_from_cheap_to_dear() -> None:
     space = Space.from_json(studies.config().space)
     found = typical(space, 8, seed=3)
     cost = [c.steps * len(c.wiring.synapses) + len(c.wiring.sensory_synapses) for c in found]
-    assert len(found) == 8 and cost == sorted(cost) and cost[-1] > 3 * cost[0]
-    assert found == typical(space, 8, seed=3) and found != typical(space, 8, seed=4)
+    assert len(found) == 8
+    assert cost == sorted(cost)
+    assert cost[-1] > 3 * cost[0]
+    assert found == typical(space, 8, seed=3)
+    assert found != typical(space, 8, seed=4)
 
 
 @pytest.mark.slow

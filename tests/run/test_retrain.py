@@ -64,21 +64,15 @@ def _runs(folder: Path) -> pandas.DataFrame:
 
 def test_all_that_is_planned_is_trained_with_fresh_seeds(whole: Path) -> None:
     runs = _runs(whole)
-    assert (
-        len(runs) == 2 * 3 * 2
-        and not runs[KEYS].duplicated().any()
-        and (runs["status"] == "ok").all()
-    )
-    assert (
-        runs.groupby("draw")["data_seed"].nunique().tolist() == [1, 1]
-        and runs["data_seed"].nunique() == 2
-    )
+    assert len(runs) == 2 * 3 * 2
+    assert not runs[KEYS].duplicated().any()
+    assert (runs["status"] == "ok").all()
+    assert runs.groupby("draw")["data_seed"].nunique().tolist() == [1, 1]
+    assert runs["data_seed"].nunique() == 2
     assert 0 not in {*runs["seed"], *runs["data_seed"]}  # the search's seed
     nulls = runs[runs["control"] == "rewired"]
-    assert (
-        nulls["wiring_id"].nunique() == 4
-        and runs.loc[runs["control"] == "", "wiring_id"].nunique() == 2
-    )
+    assert nulls["wiring_id"].nunique() == 4
+    assert runs.loc[runs["control"] == "", "wiring_id"].nunique() == 2
     assert {"winners.csv", "controls.csv", "winners.png"} <= {path.name for path in whole.iterdir()}
     assert pandas.read_csv(whole / "winners.csv")["tested"].tolist() == [2, 2]
     assert len(pandas.read_csv(whole / "controls.csv")) == 4
@@ -124,31 +118,26 @@ def test_a_second_call_trains_and_opens_nothing_and_more_seeds_add_to_it(
     monkeypatch.setattr(retrained, "PackJob", noted)
     options = ["--trial", 0, "--trial", 1, "--controls", "rewired,dense", "--workers", 0]
     text = run("retrain", folder, "--seeds", 2, *options)
-    assert (
-        not trained
-        and "12 trainings, 0 of them missing" in text
-        and "these numbers are from opening 1" in text
-    )
+    assert not trained
+    assert "12 trainings, 0 of them missing" in text
+    assert "These numbers are from opening 1" in text
     assert _runs(folder).equals(_runs(whole))
     text = run("retrain", folder, "--seeds", 3, *options)
-    assert len(trained) == 6 and "18 trainings, 6 of them missing, about" in text
+    assert len(trained) == 6
+    assert "18 trainings, 6 of them missing, about" in text
     assert "This was opening 2 of this test split" in text, text
-    assert "makes the numbers of later ones optimistic" in text
+    assert "makes later numbers optimistic" in text
     runs = _runs(folder)
-    assert (
-        runs[runs["draw"] < 2].reset_index(drop=True).equals(_runs(whole))
-        and runs["opening"].tolist() == [1, 1, 2] * 6
-    )
+    assert runs[runs["draw"] < 2].reset_index(drop=True).equals(_runs(whole))
+    assert runs["opening"].tolist() == [1, 1, 2] * 6
     with closing(Store.open(folder)) as store:
         networks = store.openings()["networks"]
-        assert (
-            not set(networks[0]) & set(networks[1])
-            and len(networks[0]) == 12
-            and len(networks[1]) == 6
-        )
+        assert not set(networks[0]) & set(networks[1])
+        assert len(networks[0]) == 12
+        assert len(networks[1]) == 6
 
 
-def test_whatever_stops_it_a_second_call_goes_on_to_the_same_numbers(
+def test_whatever_stops_it_a_second_call_resumes_to_the_same_numbers(
     fresh: Path, whole: Path
 ) -> None:
     def interrupt(done: int, count: int, doing: str = "") -> None:
@@ -159,12 +148,15 @@ def test_whatever_stops_it_a_second_call_goes_on_to_the_same_numbers(
         if done > 6:
             raise MemoryError
 
-    stopped = examine.retrain(fresh, _plan(fresh), ONE_PROCESS, told=interrupt)
-    assert stopped.opening is None and stopped.left == 8 and len(_runs(fresh)) == 4
+    stopped = examine.retrain(fresh, _plan(fresh), ONE_PROCESS, on_progress=interrupt)
+    assert stopped.opening is None
+    assert stopped.left == 8
+    assert len(_runs(fresh)) == 4
     assert _plan(fresh).missing == 8
     with pytest.raises(MemoryError):
-        examine.retrain(fresh, _plan(fresh), ONE_PROCESS, told=die)
-    assert 4 < len(_runs(fresh)) < 12 and _runs(fresh)["opening"].isna().all()
+        examine.retrain(fresh, _plan(fresh), ONE_PROCESS, on_progress=die)
+    assert 4 < len(_runs(fresh)) < 12
+    assert _runs(fresh)["opening"].isna().all()
     assert examine.retrain(fresh, _plan(fresh), ONE_PROCESS).opening == 1
     same = [*KEYS, "candidate_id", "seed", "data_seed", "error", "test_error", "opening"]
     assert _runs(fresh)[same].equals(_runs(whole)[same])
@@ -193,13 +185,16 @@ def test_the_test_split_is_sealed_until_its_opening_is_in_the_store(
         lambda *given: Sealed(**{f.name: getattr(task, f.name) for f in fields(Task)}),
     )
     plan = _plan(fresh, 1, ())
-    assert examine.retrain(fresh, plan, ONE_PROCESS, test=False).opening is None and not read
-    assert examine.retrain(fresh, plan, ONE_PROCESS).opening == 1 and read
+    assert examine.retrain(fresh, plan, ONE_PROCESS, test=False).opening is None
+    assert not read
+    assert examine.retrain(fresh, plan, ONE_PROCESS).opening == 1
+    assert read
     count = len(read)
-    assert examine.retrain(fresh, plan, ONE_PROCESS).opening is None and len(read) == count
+    assert examine.retrain(fresh, plan, ONE_PROCESS).opening is None
+    assert len(read) == count
 
 
-def test_an_opening_that_was_noted_and_not_used_is_gone_on_with(
+def test_an_opening_that_was_recorded_and_not_used_resumes(
     fresh: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = _plan(fresh, 1, ())
@@ -210,9 +205,11 @@ def test_an_opening_that_was_noted_and_not_used_is_gone_on_with(
     with monkeypatch.context() as dying, pytest.raises(MemoryError):
         dying.setattr(retrained, "_test_errors", die)
         examine.retrain(fresh, plan, ONE_PROCESS)
-    assert _runs(fresh)["opening"].tolist() == [1, 1] and _runs(fresh)["test_error"].isna().all()
+    assert _runs(fresh)["opening"].tolist() == [1, 1]
+    assert _runs(fresh)["test_error"].isna().all()
     assert examine.retrain(fresh, plan, ONE_PROCESS).opening is None
-    assert _runs(fresh)["opening"].tolist() == [1, 1] and _runs(fresh)["test_error"].notna().all()
+    assert _runs(fresh)["opening"].tolist() == [1, 1]
+    assert _runs(fresh)["test_error"].notna().all()
 
 
 @pytest.mark.parametrize(
@@ -226,5 +223,5 @@ def test_an_opening_that_was_noted_and_not_used_is_gone_on_with(
         (["--trial", 99], "has no trial 99; its trials are 0 to"),
     ],
 )
-def test_what_cannot_be_retrained_is_told(study: Path, run, options: list, message: str) -> None:
+def test_what_cannot_be_retrained_is_refused(study: Path, run, options: list, message: str) -> None:
     assert message in " ".join(run("retrain", study, *options, rc=2).split())

@@ -24,7 +24,8 @@ def test_a_sample_has_as_many_different_feasible_candidates_as_asked_for_and_dep
 ):
     points = list(sampled(SMALL, 40, 0))
     assert len({candidate.candidate_id for _, candidate in points}) == 40
-    assert points == list(sampled(SMALL, 40, 0)) and points != list(sampled(SMALL, 40, 1))
+    assert points == list(sampled(SMALL, 40, 0))
+    assert points != list(sampled(SMALL, 40, 1))
     assert points[:10] == list(sampled(SMALL, 10, 0))
 
 
@@ -53,25 +54,31 @@ def test_draws_fill_their_ranges_evenly() -> None:
     rates = np.log([point["learning_rate"] for point in points])
     assert stats.kstest(rates, stats.uniform(np.log(0.001), np.log(100)).cdf).pvalue > 0.01
     sizes = np.array([point["neurons"] for point in points])
-    assert sizes.min() == 4 and sizes.max() == 64 and 0.45 < (sizes <= 16).mean() < 0.55
+    assert sizes.min() == 4
+    assert sizes.max() == 64
+    assert 0.45 < (sizes <= 16).mean() < 0.55
     counts = np.bincount([point["sensory"] for point in points], minlength=21)[1:]
     assert stats.chisquare(counts).pvalue > 0.01
 
 
 def test_the_table_holds_every_candidate_once_with_its_own_proxies() -> None:
     task = tiny_task()
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     table = rank_sample(
-        SMALL, 150, 3, InlinePool(screen_pack, task), lambda done, count: told.append((done, count))
+        SMALL,
+        150,
+        3,
+        InlinePool(screen_pack, task),
+        lambda done, count: calls.append((done, count)),
     )
-    assert len(table) == 150 and told[-1] == (150, 150) and table["merit"].is_monotonic_decreasing
+    assert len(table) == 150
+    assert calls[-1] == (150, 150)
+    assert table["merit"].is_monotonic_decreasing
     row = table.iloc[7]
     point = {name: row[f"p.{name}"] for name in SMALL.dimensions}
     candidate = SMALL.build({name: value.item() for name, value in point.items()}, 3)
-    assert (
-        candidate.candidate_id == row["candidate_id"]
-        and candidate.wiring.synapse_count == row["synapses"]
-    )
+    assert candidate.candidate_id == row["candidate_id"]
+    assert candidate.wiring.synapse_count == row["synapses"]
     again = proxies([candidate], task.features, 3)
     assert {name: float(again[name][0]) for name in PROXIES} == {
         name: row[name] for name in PROXIES
@@ -113,19 +120,21 @@ def test_merit_rewards_each_proxy_and_punishes_what_is_not_finite() -> None:
     )
 
 
-def test_screening_beside_a_study_says_what_the_proxies_foretold(tmp_path) -> None:
+def test_screening_beside_a_study_says_what_the_proxies_predict(tmp_path) -> None:
     config = study_config(
         "digits", "small", trials=6, epochs=1, pack_size=3, ahead=2, scores=("robustness",)
     )
     run = search(config, tmp_path, ONE_PROCESS)
     found = screen(config, tmp_path, 20, ONE_PROCESS)
-    assert len(found.table) == 20 and {
+    assert len(found.table) == 20
+    assert {
         "screen.csv",
         "screen.parquet",
         "proxies.csv",
         "proxies.png",
     } <= {path.name for path in tmp_path.iterdir()}
-    assert found.trust is not None and set(found.trust["proxy"]) == {
+    assert found.trust is not None
+    assert set(found.trust["proxy"]) == {
         "expressivity",
         "|gradient_slope|",
         "kernel_rank",

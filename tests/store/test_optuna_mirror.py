@@ -309,5 +309,5 @@ def test_the_command_mirrors_a_run_folder(tmp_path: Path) -> None:
         url,
     ]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said == f"5 trials written. Look at them with: optuna-dashboard {url}\n"
+    assert said == f"Wrote 5 trials. View them with: optuna-dashboard {url}\n"
     assert len(_loaded(url, "run").trials) == 5

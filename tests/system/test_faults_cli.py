@@ -126,7 +126,7 @@ def _stop_under_way(folder: Path, workers: int, signal_: signal.Signals, code: i
         said = _end(process, code, 30)
         print(f"{signal_.name} with {workers} workers: {time.monotonic() - start:.1f} s")
         assert (
-            f"Stopped: {signal_.name}. What is done is kept; go on with:  wiring-search resume {folder}"
+            f"Stopped: {signal_.name}. Finished work is kept. Resume with:  wiring-search resume {folder}"
             in said
         )
         if _checkpointed(folder):
@@ -146,10 +146,10 @@ def test_sigterm_writes_down_packs_under_way(
 @pytest.mark.parametrize(
     ("during", "kept"),
     [
-        ("wiring_search.tasks.load", "Nothing had been begun."),
+        ("wiring_search.tasks.load", "Nothing was trained yet."),
         (
             "wiring_search.run.commands.search.training_pool",
-            "What is done is kept; go on with:  wiring-search resume {folder}",
+            "Finished work is kept. Resume with:  wiring-search resume {folder}",
         ),
     ],
 )
@@ -192,7 +192,7 @@ def test_workers_that_hang_hold_up_neither_sigterm_nor_a_second_ctrl_c(
         print(
             f"{' and '.join(number.name for number in signals)} with hung workers: {time.monotonic() - began:.1f} s"
         )
-        assert f"go on with:  wiring-search resume {folder}" in said
+        assert f"Resume with:  wiring-search resume {folder}" in said
         assert not any(map(_lives, hung))
     _run("resume", folder, "--workers", 0)
     assert _table(folder).equals(table)
@@ -220,7 +220,7 @@ def test_sigterm_while_the_workers_start_is_heard_too(tmp_path: Path) -> None:
         time.sleep(0.02)
     process.terminate()
     assert (
-        f"Stopped: SIGTERM. What is done is kept; go on with:  wiring-search resume {tmp_path / 'run'}"
+        f"Stopped: SIGTERM. Finished work is kept. Resume with:  wiring-search resume {tmp_path / 'run'}"
         in _end(process, 143, 30)
     )
 
@@ -231,7 +231,7 @@ def test_ctrl_c_and_budgets_stop_in_the_midst_of_packs(
     folder = tmp_path / "run"
     _stop_under_way(folder, 0, signal.SIGINT, 130)
     said = _run("resume", folder, "--workers", 0, "--minutes", 0.01)
-    assert "is spent. What is done is kept; go on with:  wiring-search resume" in said
+    assert "is spent. Finished work is kept. Resume with:  wiring-search resume" in said
     assert not Run(folder).ended
     _run("resume", folder, "--workers", 0)
     assert _table(folder).equals(table)

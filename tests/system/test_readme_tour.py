@@ -32,7 +32,7 @@ SHORT = {
     "repeat": "--seeds 2",
     "memory": "--tasks recall --lags 4 --seeds 1 --epochs 1 --samples 100",
     "solvers": "--samples 4 --no-hyper",
-    "screen": "--samples 30",
+    "screen": "--candidates 30",
     "serve": "--port 0",
 }
 # Studies that the README compares; they differ by their seeds.

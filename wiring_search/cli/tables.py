@@ -1,7 +1,8 @@
-"""Tables on the console, and the front, which several commands end with."""
+"""Tables on the console, and the front that several commands end with."""
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wiring_search.cli.options import console
@@ -14,60 +15,94 @@ if TYPE_CHECKING:
 
 # Shown beside error and size where they were measured.
 _FURTHER = ("error_se", "memory", "expressivity", "robustness")
-# Characters a line that a console must have to show all the usual scores, and the further ones too.
-_USUAL, _WIDE = 100, 150
-# Share of resamples from which on another knee than the knee is told.
+# Columns of the console from which on all usual scores fit, and the further ones too.
+_USUAL = 100
+_WIDE = 150
+# Share of resamples from which on another candidate than the knee is shown as a knee.
 _OFTEN = 0.05
 
 
 def show_front(run: "Run", found: "Front | None" = None) -> None:
-    """found: another front of it than that of its own objectives."""
-    from wiring_search.tasks.task import SHARES, value_of
+    """Print a front with its baselines, rules and answer.
+
+    Args:
+        run: The run folder.
+        found: A front of the same study in other objectives; by default that of its own.
+    """
+    from wiring_search.tasks.task import value_of
 
     found = found or run.analysed()
-    metric, objectives, compared = run.metric, found.objectives, found.rows
-    usual = (
-        ("error", "synapses", "parameters", "latency_us")
-        if console.width >= _USUAL
-        else ("error", "synapses")
-    )
-    further = _FURTHER if console.width >= _WIDE else ()
-    scores = list(dict.fromkeys([metric, *usual, *further, *objectives]))
-    if metric not in SHARES:  # an mse is the error itself
-        scores.remove("error")
-    scores = [name for name in scores if name in compared]
-    title = f"Pareto front: {', '.join(objectives)} (validation split)"
-    kinds = ["neuron"] if "p.neuron" in compared else []
-    sure = ["sure"] if compared["probability"].notna().any() else []
-    rows = [
-        [_name(row), *(_kind(row) for _ in kinds), *(number(row[name]) for name in scores)]
-        + [*(_sure(row) for _ in sure), _knee(row, found), _standing(row, objectives)]
-        for _, row in compared.iterrows()
-    ]
-    trials = int((compared["baseline"] == "").sum())
-    if all(not row[-2] for row in rows):
-        rows, bends = [[*row[:-2], row[-1]] for row in rows], []
+    trials = int((found.rows["baseline"] == "").sum())
+    columns, rows = _front_cells(found, run.metric)
+    title = f"Pareto front: {', '.join(found.objectives)} (validation split)"
+    if len(rows) == trials:
+        print_table(columns, rows, title)
     else:
-        bends = ["knee"]
-    columns = ["trial", *kinds, *scores, *sure, *bends]
-    if len(compared) == trials:
-        print_table(columns, [row[:-1] for row in rows], title)
-    else:
-        print_table([*columns, "joint front"], rows, title, section=trials)
+        standing = [_standing(row, found.objectives) for _, row in found.rows.iterrows()]
+        joint = [[*cells, cell] for cells, cell in zip(rows, standing, strict=True)]
+        print_table([*columns, "joint front"], joint, title, section=trials)
         console.print(
-            "joint front: yes where no candidate and no trained baseline is as good in everything and better in something"
+            "joint front: yes if no candidate and no baseline is at least as good in every "
+            "objective and better in one"
         )
     for name, error in run.baselines.items():
-        console.print(f"baseline {name}: {metric} {value_of(metric, error):.4g}")
-    for line in _said(found):
+        console.print(f"rule {name}: {run.metric} {value_of(run.metric, error):.4g}")
+    for line in _sentences(found):
         console.print(plain(line), soft_wrap=True)
     console.print(run.answer(), soft_wrap=True)
+
+
+def _front_cells(found: "Front", metric: str) -> tuple[list[str], list[list[str]]]:
+    """The columns of a front and its cells; columns that would be empty are left out."""
+    compared = found.rows
+    scores = _scores(found, metric)
+    kinds = "p.neuron" in compared
+    certain = compared["probability"].notna().any()
+    knees = [_knee(row, found) for _, row in compared.iterrows()]
+    columns = ["trial", *(["neuron"] if kinds else []), *scores]
+    columns += ["P(front)"] if certain else []
+    columns += ["knee"] if any(knees) else []
+    rows = []
+    for (_, row), knee in zip(compared.iterrows(), knees, strict=True):
+        cells = [_name(row), *([_kind(row)] if kinds else [])]
+        cells += [number(row[name]) for name in scores]
+        cells += [_probability(row)] if certain else []
+        cells += [knee] if any(knees) else []
+        rows.append(cells)
+    return columns, rows
+
+
+def _scores(found: "Front", metric: str) -> list[str]:
+    """The scores that the console has room for, the objectives always."""
+    from wiring_search.tasks.task import SHARES
+
+    usual = ("error", "synapses")
+    if console.width >= _USUAL:
+        usual += ("parameters", "latency_us")
+    further = _FURTHER if console.width >= _WIDE else ()
+    names = list(dict.fromkeys([metric, *usual, *further, *found.objectives]))
+    if metric not in SHARES:  # an mse is the error itself
+        names.remove("error")
+    return [name for name in names if name in found.rows]
+
+
+def print_files(**paths: Path) -> None:
+    """Print where files are, by what they are."""
+    for what, path in paths.items():
+        console.print(f"{what}: {plain(str(path))}", soft_wrap=True)
 
 
 def print_table(
     columns: list[str], rows: list[list[str]], title: str | None = None, section: int = 0
 ) -> None:
-    """section: a line is drawn below so many rows."""
+    """Print a table. Columns of numbers are aligned to the right.
+
+    Args:
+        columns: Their names.
+        rows: Cells by row.
+        title: Above the table.
+        section: The number of rows above a rule; 0: no rule.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -87,56 +122,67 @@ def print_table(
 
 
 def number(value: object) -> str:
+    """A number with four digits; a dash for NaN."""
     if isinstance(value, float):
         return "–" if math.isnan(value) else f"{value:.4g}"
     return str(value)
 
 
 def finite(value: float, digits: int) -> str:
+    """A number with so many digits; a dash where it is not finite."""
     return f"{value:.{digits}g}" if math.isfinite(value) else "–"
 
 
 def with_spread(metric: str, mean: float, spread: float) -> str:
-    if mean != mean:
+    """A mean ± its spread, if that is known."""
+    if math.isnan(mean):
         return "diverged"
-    return f"{metric} {mean:.3g}".strip() + ("" if spread != spread else f" ± {spread:.2g}")
+    text = f"{metric} {mean:.3g}".strip()
+    return text if math.isnan(spread) else f"{text} ± {spread:.2g}"
 
 
 def plain(text: str) -> str:
+    """Text without markup: brackets stay brackets."""
     from rich.markup import escape
 
     return escape(text)
 
 
-def _said(found: "Front") -> Iterator[str]:
+def _sentences(found: "Front") -> Iterator[str]:
     """What is known of a front besides its members."""
     if found.rows["probability"].notna().any():
-        yield "sure: probability that no other candidate that was trained several times is truly better"
+        yield (
+            "P(front): probability that no other candidate that was trained several times is truly "
+            "better"
+        )
     elif "error" in found.objectives and len(found.rows):
-        yield "sure of it? Not all of the front was trained several times, so nothing is known of luck; `retrain` or --repeats tells."
+        yield (
+            "No error bars: not every front member was trained more than once. "
+            "Use `retrain` or --repeats."
+        )
     if found.beside:
         likely = ", ".join(
             f"trial {trial} ({share:.2f})" for trial, share in list(found.beside.items())[:5]
         )
-        yield f"beside the front, but perhaps on it: {likely}"
+        yield f"Perhaps on the front (probability): {likely}"
     if found.knee is not None:
         way = "draws of the errors" if found.by_errors else "resamples of the candidates"
-        yield f"knee: trial {found.knee}, where the front bends most; in {found.stability:.0%} of {way} the knee is there or near it"
+        yield (
+            f"knee: trial {found.knee}, where the front bends most. "
+            f"In {found.stability:.0%} of {way} the knee is here or close by."
+        )
     if found.reference.known:
         yield f"hypervolume {found.hypervolume:.4g}, below {found.reference.sentence}"
         if found.hypervolume == 0:
-            yield "That is 0: no candidate is better than this point in every objective."
+            yield "It is 0: no candidate is better than this point in every objective."
 
 
-def _sure(row: "pandas.Series") -> str:
-    if math.isnan(row["probability"]):
-        return ""
-    return f"{row['probability']:.2f}"
+def _probability(row: "pandas.Series") -> str:
+    return "" if math.isnan(row["probability"]) else f"{row['probability']:.2f}"
 
 
 def _knee(row: "pandas.Series", found: "Front") -> str:
-    """Of the knee, how stable it is; of others, how often resamples have it as their knee, where
-    that is not seldom."""
+    """Stability of the knee; for others, the share of resamples whose knee they are, if notable."""
     if row["knee"]:
         return f"knee ({found.stability:.0%})"
     return f"{row['knee_share']:.0%}" if row["knee_share"] >= _OFTEN else ""

@@ -47,6 +47,7 @@ from wiring_search.run.commands.search import (
     study_config,
 )
 from wiring_search.run.commands.solvers import SolverComparison, solvers
+from wiring_search.run.files import save_figure
 from wiring_search.run.folder import Run, player
 from wiring_search.run.pools import (
     ALL_CORES,
@@ -98,6 +99,7 @@ __all__ = [
     "player",
     "repeat",
     "resume",
+    "save_figure",
     "retrain",
     "robustness",
     "screen",

@@ -51,15 +51,15 @@ def make_pool(
     task: Task,
     resources: Resources,
     kinds: "list[Kind]",
-    told: Callable[[str, int, int], None],
+    on_kernel: Callable[[str, int, int], None],
 ) -> "Pool":
-    """A pool of workers that call `train`. kinds: what they will train, told: heard of each that
+    """A pool of workers that call `train`. kinds: what they will train, on_kernel: heard of each that
     has to be compiled first."""
     from wiring_search.training.warm_up import warm_up
 
     # Compile once, here: workers then find the kernels in the cache instead of compiling them side
     # by side.
-    warm_up(kinds, told)
+    warm_up(kinds, on_kernel)
     if resources.workers == 0:
         from wiring_search.workers.inline import InlinePool
 
@@ -76,7 +76,7 @@ def training_pool(
     task: Task,
     resources: Resources,
     kinds: "list[Kind]",
-    told: Callable[[str, int, int], None],
+    on_kernel: Callable[[str, int, int], None],
 ) -> "Pool":
     """A pool of workers that train candidates and score them, on the device of `resources`, which
     must be decided. See `make_pool`."""
@@ -87,7 +87,7 @@ def training_pool(
         task,
         resources,
         kinds,
-        told,
+        on_kernel,
     )
 
 

@@ -6,7 +6,7 @@ from wiring_search.analysis import table as results
 from wiring_search.store import Store, Trial
 from wiring_search.workers.jobs import Status
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 def trials_with_candidate(store: Store, numbers: Sequence[int]) -> list[Trial]:

@@ -1,5 +1,4 @@
-"""What a search shows while it runs: a live view in a terminal, a line now and then elsewhere,
-nothing where nothing is wanted."""
+"""What a search shows while it runs: a live view in a terminal, a line now and then elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +20,17 @@ __all__ = ["baselines_shown", "counted", "shown"]
 def shown(
     config: StudyConfig, console: Console, quiet: bool = False, budget: Budget | None = None
 ) -> Iterator[Watcher]:
-    """Gives the watcher that a search calls; shows what it is told until the block ends. budget:
-    what the search may take."""
+    """Show the events of a search until the block ends.
+
+    Args:
+        config: Settings of the search.
+        console: Where to show them.
+        quiet: Show nothing.
+        budget: What the search may take.
+
+    Yields:
+        The watcher that the search calls.
+    """
     if quiet:
         yield lambda event: None
         return

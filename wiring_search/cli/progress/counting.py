@@ -1,5 +1,5 @@
-"""A bar in a terminal, or a line now and then elsewhere, of anything that is done piece by
-piece."""
+"""Progress of work that is done piece by piece: a bar in a terminal, a line now and then
+elsewhere."""
 
 import math
 import time
@@ -23,15 +23,24 @@ SECONDS_BETWEEN_LINES = 5.0
 
 @contextmanager
 def baselines_shown(console: Console, quiet: bool = False) -> Iterator[BaselineWatcher]:
-    """Gives the watcher of baselines that train, one after another."""
-    with counted(console, "baselines", quiet) as told:
-        yield lambda event: told(event.done, event.count, _doing(event))
+    """Yields the watcher of baselines, which train one after another."""
+    with counted(console, "baselines", quiet) as on_progress:
+        yield lambda event: on_progress(event.done, event.count, _doing(event))
 
 
 @contextmanager
 def counted(console: Console, what: str, quiet: bool = False) -> Iterator[Callable[..., None]]:
-    """Gives a function (done, count, doing="") to be told of anything that is done piece by piece.
-    what: the pieces, in the plural."""
+    """Show how much is done until the block ends.
+
+    Args:
+        console: Where to show it.
+        what: The pieces, in the plural.
+        quiet: Show nothing.
+
+    Yields:
+        A function to call with (done, count, doing=""): pieces done, pieces in all, and what is
+        being done.
+    """
     if quiet:
         yield lambda done, count, doing="": None
         return
@@ -45,19 +54,19 @@ def counted(console: Console, what: str, quiet: bool = False) -> Iterator[Callab
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[news]}"),
+        TextColumn("{task.fields[doing]}"),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(what, total=None, news="")
+        task = bar.add_task(what, total=None, doing="")
         yield lambda done, count, doing="": bar.update(
-            task, completed=done, total=count, news=doing
+            task, completed=done, total=count, doing=doing
         )
 
 
 def _counted_lines(console: Console, what: str) -> Callable[..., None]:
-    last = -math.inf  # the first line at once: what may take long says what it is
+    last = -math.inf  # so that the first line comes at once
 
-    def told(done: int, count: int, doing: str = "") -> None:
+    def on_progress(done: int, count: int, doing: str = "") -> None:
         nonlocal last
         if done == count or time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
@@ -67,7 +76,7 @@ def _counted_lines(console: Console, what: str) -> Callable[..., None]:
                 soft_wrap=True,
             )
 
-    return told
+    return on_progress
 
 
 def _doing(event: BaselineDone | BaselineEpoch) -> str:

@@ -1,4 +1,4 @@
-"""In a terminal: where the search stands, drawn anew a few times a second in the same place.
+"""In a terminal: the progress of a search, redrawn in place a few times per second.
 
     digits  ━━━━━━━━━━━━━━━━━━━━╸━━━━━━━━━━━━━━━━━  71 of 128 candidates · 9 with the full budget
     1 min 12 s so far · about 50 s left · 0.04 core-hours
@@ -9,7 +9,8 @@
                3  0.2083        41
     …
 
-A frame is made from the monitor's counts and its front, whatever the number of trials.
+A frame is made from the monitor's counts and its front, so its cost does not depend on the number
+of trials.
 """
 
 import threading
@@ -22,12 +23,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from wiring_search.cli.progress.wording import best, candidates, hours, said, time_left
+from wiring_search.cli.progress.wording import best, candidates, event_line, hours, time_left
 from wiring_search.search import durations
 from wiring_search.search.events import Event, PackDone, Watcher
 from wiring_search.search.monitor import Monitor, RungCount
 
-_FRAMES_A_SECOND = 4
+_FRAMES_PER_SECOND = 4
 _FRONT_ROWS = 8
 _SIZES = ("synapses", "parameters", "latency_us")
 _BARS = "▁▂▃▄▅▆▇█"
@@ -37,7 +38,7 @@ _TREND = 24
 @contextmanager
 def live(monitor: Monitor, console: Console) -> Iterator[Watcher]:
     view = View(monitor, console)
-    with Live(console=console, get_renderable=view.frame, refresh_per_second=_FRAMES_A_SECOND):
+    with Live(console=console, get_renderable=view.frame, refresh_per_second=_FRAMES_PER_SECOND):
         try:
             yield view
         finally:
@@ -45,8 +46,12 @@ def live(monitor: Monitor, console: Console) -> Iterator[Watcher]:
 
 
 class View:
-    """Told events by the search's thread, asked for frames by the display's. over: the search has
-    ended, the front is told elsewhere."""
+    """The screen of a search. The search's thread calls it with events, the display's thread asks
+    for frames.
+
+    Attributes:
+        over: The search has ended, and a table shows the front.
+    """
 
     def __init__(self, monitor: Monitor, console: Console) -> None:
         self.over = False
@@ -61,7 +66,7 @@ class View:
                 volume = self._monitor.hypervolume()
                 if volume is not None:
                     self._trend.add(volume)
-        if (text := said(event)) is not None:
+        if (text := event_line(event)) is not None:
             self._console.print(text, style="dim", markup=False, highlight=False)
 
     def frame(self) -> RenderableType:
@@ -113,21 +118,17 @@ class View:
         return None if self._monitor.workers else "starting the workers"
 
     def _rungs(self) -> RenderableType:
-        """A line a rung; columns that have nothing to tell are not there."""
+        """One line per rung, without empty columns."""
         rungs = self._monitor.rungs
-        lines = [[_name(count, len(rungs)), *_told(count, self.over)] for count in rungs]
+        lines = [[_name(count, len(rungs)), *_counts(count, self.over)] for count in rungs]
         grid = Table.grid(padding=(0, 2 if self._console.width >= 76 else 1))
-        columns = [place for place in range(len(lines[0])) if any(line[place] for line in lines)]
-        for place in columns:
-            failed = place == len(lines[0]) - 1
-            grid.add_column(
-                justify="right" if 0 < place and not failed else "left",
-                style="dim" if place == 0 else "yellow" if failed else "",
-                no_wrap=True,
-                overflow="ellipsis",
-            )
+        columns = [index for index in range(len(lines[0])) if any(line[index] for line in lines)]
+        styles = {0: ("left", "dim"), len(lines[0]) - 1: ("left", "yellow")}
+        for index in columns:
+            justify, style = styles.get(index, ("right", ""))
+            grid.add_column(justify=justify, style=style, no_wrap=True, overflow="ellipsis")
         for line in lines:
-            grid.add_row(*(line[place] for place in columns))
+            grid.add_row(*(line[index] for index in columns))
         return grid
 
     def _facts(self) -> RenderableType:
@@ -136,18 +137,16 @@ class View:
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(no_wrap=True, overflow="ellipsis")
         if monitor.workers is not None and not self.over:
-            waiting = (
-                f" · {monitor.waiting} pack{'s' if monitor.waiting > 1 else ''} waiting"
-                if monitor.waiting
-                else ""
-            )
+            waiting = ""
+            if monitor.waiting:
+                waiting = f" · {monitor.waiting} pack{'s' if monitor.waiting > 1 else ''} waiting"
             grid.add_row("workers", f"{monitor.workers} up{waiting}")
         rates, epochs = monitor.candidates_a_minute(), monitor.epochs_a_second()
         if rates is not None and epochs is not None:
             now, overall = rates
-            also = f" ({overall:.0f} over all)" if round(overall) != round(now) else ""
+            also = f" ({overall:.0f} overall)" if round(overall) != round(now) else ""
             grid.add_row(
-                "speed", f"{now:.0f} candidates a minute{also} · {epochs:.3g} epochs a second"
+                "speed", f"{now:.0f} candidates per minute{also} · {epochs:.3g} epochs per second"
             )
         if (found := best(monitor)) is not None:
             grid.add_row("best", found.removeprefix("best "))
@@ -161,34 +160,33 @@ class View:
 
     def _front(self, rows: int) -> RenderableType:
         front = self._monitor.front
-        by = next((place for place, name in enumerate(front.objectives) if name in _SIZES), 0)
+        by = next((i for i, name in enumerate(front.objectives) if name in _SIZES), 0)
         columns = max(1, (self._console.width - 24) // 14)
         grid = Table.grid(padding=(0, 2))
         for name in ("trial", *front.objectives[:columns]):
             grid.add_column(justify="right", no_wrap=True, min_width=len(name))
         grid.add_row(
             *(Text(name, style="dim") for name in ("trial", *front.objectives[:columns])),
-            Text(self._whose(rows), "dim"),
+            Text(self._caption(rows), "dim"),
         )
         for trial, values in spread(front.rows(by), rows):
             grid.add_row(str(trial), *(f"{value:.4g}" for value in values[:columns]))
         return grid
 
-    def _whose(self, rows: int) -> str:
-        members, monitor = len(self._monitor.front.trials), self._monitor
-        some = f"{rows} of {members} on the front" if members > rows else "on the front"
-        return (
-            some
-            if monitor.at == len(monitor.rungs) - 1
-            else f"{some} after {monitor.rungs[monitor.at].rung.epochs} epochs"
-        )
+    def _caption(self, rows: int) -> str:
+        monitor = self._monitor
+        members = len(monitor.front.trials)
+        text = f"{rows} of {members} on the front" if members > rows else "on the front"
+        if monitor.at == len(monitor.rungs) - 1:
+            return text
+        return f"{text} after {monitor.rungs[monitor.at].rung.epochs} epochs"
 
 
 def _name(count: RungCount, rungs: int) -> str:
     return f"rung {count.rung.number}" if rungs > 1 else "training"
 
 
-def _told(count: RungCount, over: bool) -> list[str]:
+def _counts(count: RungCount, over: bool) -> list[str]:
     running = count.running if not over else 0
     counts = ((count.promoted, "promoted"), (running, "running"))
     failed = ((count.diverged, "diverged"), (count.crashed, "crashed"))
@@ -201,8 +199,10 @@ def _told(count: RungCount, over: bool) -> list[str]:
 
 
 class Trend:
-    """A series by at most 2 × `width` of its values: when there are more, every second one goes,
-    and of those to come too."""
+    """A series thinned to fewer than 2 × `width` values.
+
+    When it is full, every second value is dropped, and every second one of those to come.
+    """
 
     def __init__(self, width: int) -> None:
         self.values: list[float] = []
@@ -218,14 +218,14 @@ class Trend:
 
 
 def sparkline(values: list[float]) -> str:
-    """A character a value, from the smallest to the largest of them."""
+    """One character per value, scaled from the smallest to the largest."""
     low, high = min(values), max(values)
     steps = (len(_BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(_BARS[round((value - low) * steps)] for value in values)
 
 
 def spread(rows: list, count: int) -> list:
-    """So many of them, evenly, both ends included."""
+    """`count` of the rows, evenly spread, both ends included."""
     if len(rows) <= count:
         return rows
     return [rows[round(i * (len(rows) - 1) / max(count - 1, 1))] for i in range(count)]

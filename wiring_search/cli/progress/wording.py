@@ -1,5 +1,4 @@
-"""What is said of events and of where a search stands, in words: the same in a terminal and out of
-it."""
+"""Events and progress of a search in words, the same with and without a terminal."""
 
 import math
 
@@ -8,67 +7,71 @@ from wiring_search.search.events import Estimated, Event, Exhausted, KernelPrepa
 from wiring_search.search.monitor import Monitor
 
 
-def said(event: Event) -> str | None:
-    """A line of its own; None for events that only move the counts."""
+def event_line(event: Event) -> str | None:
+    """The line of an event; None for events that only change counts."""
     match event:
         case TaskLoaded():
             return event.description
         case KernelPrepared():
-            return f"kernel {event.number} of {event.count}: {event.kind} (compiled once after an installation)"
-        case Estimated() if math.isfinite(event.seconds):
-            workers = (
-                max(round(3600 * event.core_hours / event.seconds), 1) if event.seconds > 0 else 1
+            return (
+                f"kernel {event.number} of {event.count}: {event.kind} "
+                "(compiled once per installation)"
             )
-            on = f"{workers} worker{'s' if workers > 1 else ''}"
-            return f"It will take about {durations.in_words(event.seconds)} on {on}, {hours(event.core_hours)} core-hours."
+        case Estimated() if math.isfinite(event.seconds):
+            workers = 1
+            if event.seconds > 0:
+                workers = max(round(3600 * event.core_hours / event.seconds), 1)
+            return (
+                f"Estimate: about {durations.in_words(event.seconds)} on {workers} "
+                f"worker{'s' if workers > 1 else ''}, {hours(event.core_hours)} core-hours."
+            )
         case Exhausted():
-            return f"The space gives no new feasible candidate any more; the search ends with {event.trained} of them."
+            return (
+                "The space has no new feasible candidate. "
+                f"The search ends after {event.trained} candidates."
+            )
     return None
 
 
 def hours(core_hours: float) -> str:
-    return (
-        f"{core_hours:.0f}"
-        if core_hours >= 100
-        else f"{core_hours:.2g}"
-        if core_hours >= 0.01
-        else "less than 0.01"
-    )
+    """Core-hours with two digits, whole numbers from 100 on."""
+    if core_hours < 0.01:
+        return "less than 0.01"
+    return f"{core_hours:.2g}" if core_hours < 100 else f"{core_hours:.0f}"
 
 
 def candidates(monitor: Monitor) -> str:
-    whole = (
-        ""
-        if monitor.ends_by_budget or monitor.config.trials is None
-        else f" of {monitor.config.trials}"
-    )
+    """How many candidates are decided, and how many have the full budget."""
+    endless = monitor.ends_by_budget or monitor.config.trials is None
+    whole = "" if endless else f" of {monitor.config.trials}"
     text = f"{monitor.decided}{whole} candidates"
     return f"{text} · {monitor.full} with the full budget" if len(monitor.rungs) > 1 else text
 
 
 def best(monitor: Monitor) -> str | None:
+    """The smallest error so far; None before there is one."""
     if monitor.best is None:
         return None
     trial, error = monitor.best
-    early = (
-        f", after {monitor.rungs[monitor.at].rung.epochs} of {monitor.config.epochs} epochs"
-        if monitor.at < len(monitor.rungs) - 1
-        else ""
-    )
+    early = ""
+    if monitor.at < len(monitor.rungs) - 1:
+        epochs = monitor.rungs[monitor.at].rung.epochs
+        early = f", after {epochs} of {monitor.config.epochs} epochs"
     return f"best error {error:.4g} (trial {trial}{early})"
 
 
 def time_left(monitor: Monitor) -> str | None:
+    """The expected time to the end; None while it is unknown."""
     seconds = monitor.seconds_left()
     return None if seconds is None else f"about {durations.in_words(seconds)} left"
 
 
-def news(monitor: Monitor, over: bool = False) -> str:
-    """One line: where the search stands. over: it does not go on."""
+def progress_line(monitor: Monitor, over: bool = False) -> str:
+    """The progress of a search in one line, without the time left where the search is over."""
     rates = monitor.candidates_a_minute()
     parts = [
         candidates(monitor),
-        None if rates is None else f"{rates[1]:.0f} candidates a minute",
+        None if rates is None else f"{rates[1]:.0f} candidates per minute",
         best(monitor),
         f"{monitor.failed} failed" if monitor.failed else None,
         None if over else time_left(monitor),

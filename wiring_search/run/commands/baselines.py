@@ -57,11 +57,11 @@ def train_baselines(
         done = len(names) - len(missing)
         rung = Rung(0, config.epochs, config.batch_size)
 
-        def told(name: str, epoch: int, epochs: int) -> None:
+        def on_epoch(name: str, epoch: int, epochs: int) -> None:
             watch(BaselineEpoch(name, epoch, epochs, done, len(names)))
 
         try:
-            for result in baselines.train_all(task, missing, rung, config.seed, told):
+            for result in baselines.train_all(task, missing, rung, config.seed, on_epoch):
                 store.record_baseline(result.name, result.outcome, result.worker)
                 done += 1
                 watch(BaselineDone(result.name, result.outcome, done, len(names)))

@@ -8,7 +8,7 @@ from wiring_search.analysis.factors import Matters, mattering, plain_data
 from wiring_search.report import MATTERS
 from wiring_search.report.page import as_json
 from wiring_search.run.folder import Run
-from wiring_search.run.trials import Told
+from wiring_search.run.trials import OnProgress
 from wiring_search.store import Store
 from wiring_search.store.files import write_whole
 
@@ -20,7 +20,9 @@ IMPORTANCE_TABLE, STRUCTURE_TABLE, CORRELATIONS_TABLE = (
 
 
 def matters(
-    out: str | Path, objectives: Sequence[str] = (), told: Told = lambda done, count: None
+    out: str | Path,
+    objectives: Sequence[str] = (),
+    on_progress: OnProgress = lambda done, count: None,
 ) -> Matters:
     """Importance of every dimension for every objective, structure of every wiring, and
     correlations of both with scores.
@@ -33,7 +35,7 @@ def matters(
 
     folder = Path(out)
     with closing(Store.open(folder)) as store:
-        found = mattering(store, objectives, told)
+        found = mattering(store, objectives, on_progress)
     found.importance.to_csv(folder / IMPORTANCE_TABLE, index=False)
     found.structure.to_csv(folder / STRUCTURE_TABLE, index=False)
     found.correlations.to_csv(folder / CORRELATIONS_TABLE, index=False)

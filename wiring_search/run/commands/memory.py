@@ -23,13 +23,13 @@ def memory(
     seeds: int = 3,
     epochs: int = 10,
     samples: int = 4000,
-    told: Callable[[int, int, str], None] = lambda done, count, doing: None,
+    on_progress: Callable[[int, int, str], None] = lambda done, count, doing: None,
 ) -> "tuple[pandas.DataFrame, pandas.DataFrame]":
     """The long-term memory of some trials of a study (`scores.memory.suite`): a row a trial, task
     and lag, and a row a trial and task, the longest lag solved and the area under the curve. Writes
     memory.csv and memory.png into the run folder.
 
-    numbers: of the trials; tasks, lags: the suite's usual ones where empty. told: called as the
+    numbers: of the trials; tasks, lags: the suite's usual ones where empty. on_progress: called as the
     suite goes on. Raises ValueError for trials that do not exist or were never trained, and for an
     unknown task.
     """
@@ -44,7 +44,7 @@ def memory(
         candidates = [
             trial.candidate for trial in trials_with_candidate(store, numbers) if trial.candidate
         ]
-    rows = suite(candidates, tasks or TASKS, lags or LAGS, seeds, epochs, samples, told)
+    rows = suite(candidates, tasks or TASKS, lags or LAGS, seeds, epochs, samples, on_progress)
     columns = ("task", "lag", "tried", "solved", "metric", "mean", "spread", "chance")
     table = pandas.DataFrame(
         [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wiring_search.run.trials import Told, trials_with_candidate
+from wiring_search.run.trials import OnProgress, trials_with_candidate
 from wiring_search.search_spaces import Space
 from wiring_search.store import Store, Trial
 from wiring_search.store.config import StudyConfig
@@ -76,10 +76,10 @@ def design(out: str | Path, trial: int, seeds: int = 5) -> Design:
 
 
 def repeat(
-    out: str | Path, trial: int, seeds: int = 5, told: Told = lambda done, count: None
+    out: str | Path, trial: int, seeds: int = 5, on_progress: OnProgress = lambda done, count: None
 ) -> Repeats:
     """Train a trial anew, with the budget of its search, by all combinations of `design`; also
-    written into the folder, as repeat-N.csv. told(done, count): trainings."""
+    written into the folder, as repeat-N.csv. on_progress(done, count): trainings."""
     import pandas
 
     from wiring_search.scores import repeats
@@ -90,7 +90,7 @@ def repeat(
     task = config.load_task()
     rung = Rung(0, config.epochs, config.batch_size)
     errors = repeats.crossed_errors(
-        task, plan.wirings, plan.init_seeds, plan.data_seeds, rung, told
+        task, plan.wirings, plan.init_seeds, plan.data_seeds, rung, on_progress
     )
     rows = [
         {

@@ -37,8 +37,8 @@ _FRESH = 0x7E57
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 Key = tuple[int, str, int]
-# told(done, count, doing): trainings, and what is being done
-Told = Callable[..., None]
+# on_progress(done, count, doing): trainings, and what is being done
+OnProgress = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def retrain(
     todo: Plan,
     resources: Resources = ALL_CORES,
     test: bool = True,
-    told: Told = lambda done, count, doing="": None,
+    on_progress: OnProgress = lambda done, count, doing="": None,
 ) -> Retrained:
     """Train what is planned and not in the store yet, with the full budget of the search; then open
     the test split for those that it was not opened for. Writes winners.csv, controls.csv,
@@ -129,7 +129,7 @@ def retrain(
     folder = Path(out)
     with closing(Store.open(folder)) as store, store.locked():
         task = store.config.load_task()
-        _train(store, task, todo.retrainings, resources, told)
+        _train(store, task, todo.retrainings, resources, on_progress)
         left = len(_missing(store, todo.retrainings))
         opening = open_test(store, task, todo) if test and not left else None
         found = winning.winners(store)
@@ -215,7 +215,7 @@ def _train(
     task: tasks.Task,
     retrainings: Sequence[Retraining],
     resources: Resources,
-    told: Told,
+    on_progress: OnProgress,
 ) -> None:
     """Pack by pack, each in the store as soon as it is finished; until all are, or a signal is
     heard."""
@@ -232,7 +232,7 @@ def _train(
         task,
         decided(resources, kinds),
         kinds,
-        lambda kind, n, of: told(done, count, f"compiling kernel {n} of {of}: {kind}"),
+        lambda kind, n, of: on_progress(done, count, f"compiling kernel {n} of {of}: {kind}"),
     )
     under_way = dict(enumerate(_packs(missing, store.config.pack_size)))
     rung = Rung(0, store.config.epochs, store.config.batch_size)
@@ -243,7 +243,7 @@ def _train(
                 pool.submit(
                     PackJob(number, rung, tuple(r.candidate for r in pack), pack[0].data_seed)
                 )
-            told(done, count)
+            on_progress(done, count)
             while under_way and not heard():
                 try:
                     result = pool.next_done(_SECONDS_BETWEEN_LOOKS)
@@ -260,7 +260,9 @@ def _train(
                 done += len(pack)
                 new = done - count + len(missing)
                 left = (count - done) / new * (time.monotonic() - began)
-                told(done, count, f"about {durations.in_words(left)} left" if done < count else "")
+                on_progress(
+                    done, count, f"about {durations.in_words(left)} left" if done < count else ""
+                )
         finally:
             pool.close()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wiring_search import tasks
-from wiring_search.run.trials import Told, original_of, trained_trials
+from wiring_search.run.trials import OnProgress, original_of, trained_trials
 from wiring_search.store import Store, Trial
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ ROBUSTNESS_TABLE, ROBUSTNESS_PICTURE = "robustness.csv", "robustness.png"
 
 
 def robustness(
-    out: str | Path, trials: Sequence[int] = (), told: Told = lambda done, count: None
+    out: str | Path, trials: Sequence[int] = (), on_progress: OnProgress = lambda done, count: None
 ) -> "pandas.DataFrame":
     """Errors of trained candidates under every shift of `scores.robustness`, one row a trial and
     shift: trial, synapses, robustness (of the trial), family, level, error, times_clean, relative.
     The family of the first row of a trial is clean.
 
     trials: their numbers, the front by default. Also written into the folder as a table and a
-    picture. told(done, count): shifts scored. Raises ValueError for trials without a trained
+    picture. on_progress(done, count): shifts scored. Raises ValueError for trials without a trained
     network.
     """
     import pandas
@@ -42,7 +42,7 @@ def robustness(
         states = [store.state(original_of(trial)) for trial in chosen]
     task = config.load_task()
     table = pandas.DataFrame(
-        _rows(task, chosen, _errors(task, chosen, states, config.seed, told), config.seed)
+        _rows(task, chosen, _errors(task, chosen, states, config.seed, on_progress), config.seed)
     )
     table.to_csv(folder / ROBUSTNESS_TABLE, index=False)
     draw(table[table["family"] != CLEAN]).savefig(folder / ROBUSTNESS_PICTURE, dpi=150)
@@ -50,7 +50,7 @@ def robustness(
 
 
 def _errors(
-    task: tasks.Task, chosen: list[Trial], states: list, seed: int, told: Told
+    task: tasks.Task, chosen: list[Trial], states: list, seed: int, on_progress: OnProgress
 ) -> dict[str, np.ndarray]:
     """Of all trials by shift, (trials,), whatever mixture of kinds they are."""
     from wiring_search.scores.robustness import robustness as errors_of
@@ -62,17 +62,17 @@ def _errors(
         task, [trial.candidate for trial in chosen if trial.candidate], states
     ):
         for name, of in errors_of(
-            task, pack, seed, partial(_told_of_pack, told, done, len(places), len(chosen))
+            task, pack, seed, partial(_report_pack, on_progress, done, len(places), len(chosen))
         ).items():
             errors.setdefault(name, np.empty(len(chosen)))[places] = of
         done += len(places)
     return errors
 
 
-def _told_of_pack(
-    told: Told, before: int, members: int, everyone: int, shift: int, shifts: int
+def _report_pack(
+    on_progress: OnProgress, before: int, members: int, everyone: int, shift: int, shifts: int
 ) -> None:
-    told(before * shifts + members * shift, everyone * shifts)
+    on_progress(before * shifts + members * shift, everyone * shifts)
 
 
 def _rows(

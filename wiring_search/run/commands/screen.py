@@ -41,7 +41,7 @@ _PACK = 128
 # After so many seconds without a result, workers that have come up meanwhile get work too.
 _SECONDS_BETWEEN_LOOKS = 1.0
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def screen(
     out: str | Path,
     candidates: int,
     resources: Resources = ALL_CORES,
-    on_progress: Progress = lambda done, count: None,
+    on_progress: OnProgress = lambda done, count: None,
 ) -> Screened:
     """Rank random candidates of a space by their proxies. Nothing is trained.
 
@@ -158,7 +158,7 @@ def rank_sample(
     candidates: int,
     seed: int,
     pool: Pool,
-    on_progress: Progress = lambda done, count: None,
+    on_progress: OnProgress = lambda done, count: None,
 ) -> "pandas.DataFrame":
     """Measure the proxies of a random sample.
 

@@ -168,9 +168,9 @@ def _go_on(
         kinds = kinds_of(search_spaces.Space.from_json(store.config.space))
         if "dynamics" in store.config.scores:
             kinds.append(REFERENCE)
-        told = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
+        on_kernel = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
         resources = decided(resources, kinds)
-        pool = training_pool(store.config.extension, task, resources, kinds, told)
+        pool = training_pool(store.config.extension, task, resources, kinds, on_kernel)
         # Signals are heard until the files are written: Ray's own handler would end the process
         # without a word.
         with (

@@ -28,7 +28,7 @@ def solvers(
     trial: int,
     samples: int = 64,
     hyper: bool = True,
-    told: Callable[[int, int, str], None] = lambda done, count, doing: None,
+    on_progress: Callable[[int, int, str], None] = lambda done, count, doing: None,
 ) -> SolverComparison:
     """Run the trained network of a trial of the study in `out` with every solver that its neurons
     have, and write what is found into the folder. The rest: see
@@ -47,7 +47,7 @@ def solvers(
         config, network = store.config, trained_network(store, trial)
     require_ode(network)  # before the data are looked for
     task = config.load_task()
-    rows = alternatives(network, task, samples, hyper, config.seed, told)
+    rows = alternatives(network, task, samples, hyper, config.seed, on_progress)
     found = SolverComparison(
         page.table(rows, task.metric),
         page.sentences(rows, task.metric),
