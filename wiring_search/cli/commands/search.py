@@ -16,6 +16,7 @@ from wiring_search.cli.options import (
     command,
     names_in,
 )
+from wiring_search.search.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from wiring_search.store.config import StudyConfig
@@ -36,7 +37,10 @@ class Sampling:
         ),
     ] = None
     sampler: Annotated[
-        str, typer.Option(help="tpe, nsga2, nsga3, gp, qmc, evolution or random.")
+        str,
+        typer.Option(
+            help=f"{', '.join(SAMPLERS)}; or any Optuna sampler as MODULE:CLASS or optunahub:NAME."
+        ),
     ] = "tpe"
     objectives: Annotated[
         str,

@@ -12,8 +12,13 @@ from wiring_search.workers.jobs import Outcome, Rung
 
 @dataclass(frozen=True)
 class BaselineEpoch:
-    """Told while baselines train: this one, or the liquid ones together, has finished an epoch.
-    done: how many of `count` are in the store, those of earlier calls included."""
+    """A baseline, or the liquid ones together, finished an epoch.
+
+    Attributes:
+        names: The baselines that train.
+        epoch: Epochs finished, of `epochs`.
+        done: Baselines in the store, of `count`, earlier calls included.
+    """
 
     names: str
     epoch: int
@@ -24,7 +29,7 @@ class BaselineEpoch:
 
 @dataclass(frozen=True)
 class BaselineDone:
-    """Told when a baseline is in the store."""
+    """A baseline is in the store."""
 
     name: str
     outcome: Outcome
