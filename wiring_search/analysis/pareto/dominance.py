@@ -33,9 +33,12 @@ def rank(points: ArrayLike, enough: int | None = None) -> np.ndarray:
     points = checked(points)
     ranks = np.full(len(points), -1)
     left = np.flatnonzero(np.isfinite(points).all(axis=1))
-    if points.shape[1] <= 2 and len(left):
-        unique, back = np.unique(points[left], axis=0, return_inverse=True)
-        ranks[left] = _piles(unique)[back.reshape(-1)]
+    if len(left) <= _FEW or points.shape[1] <= 2:
+        if len(left) <= _FEW:
+            ranks[left] = _peeled(points[left])
+        else:
+            unique, back = np.unique(points[left], axis=0, return_inverse=True)
+            ranks[left] = _piles(unique)[back.reshape(-1)]
         if enough is not None:
             counts = np.bincount(ranks[left]).cumsum()
             ranks[ranks > np.searchsorted(counts, enough)] = -1
@@ -71,6 +74,21 @@ def _sweep(points: np.ndarray) -> np.ndarray:
             place += 1
         rises[first:place], falls[first:place] = [rise], [fall]
     return kept
+
+
+def _peeled(points: np.ndarray) -> np.ndarray:
+    """The ranks of a few rows, all compared with all once: front after front is taken away."""
+    no_worse = (points[:, None] <= points).all(axis=2)
+    dominates = no_worse & ~no_worse.T
+    ranks = np.full(len(points), -1)
+    dominators = dominates.sum(axis=0)
+    level = 0
+    while (ranks < 0).any():
+        front = (dominators == 0) & (ranks < 0)
+        ranks[front] = level
+        dominators -= dominates[front].sum(axis=0)
+        level += 1
+    return ranks
 
 
 def _piles(points: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from wiring_search.analysis.pareto import rank
 from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
 from wiring_search.search_spaces.space import (
     CANDIDATE_DIMENSIONS,
@@ -237,27 +238,12 @@ def best_first(values: Sequence[Sequence[float]]) -> np.ndarray:
     """Places of the rows (all minimised, at least one) by non-dominated rank, those with more room
     around them first within one."""
     points = np.array(values, float)
-    ranks = _ranks(points)
+    ranks = rank(points)
     room = np.empty(len(points))
     for level in range(ranks.max() + 1):
         front = np.flatnonzero(ranks == level)
         room[front] = _room(points[front])
     return np.lexsort((-room, ranks))
-
-
-def _ranks(points: np.ndarray) -> np.ndarray:
-    """As `pareto.rank`, which is for many points; for a hundred, all pairs at once are ten times as
-    fast."""
-    below = np.any(points[:, None] < points, axis=2)
-    dominates = np.all(points[:, None] <= points, axis=2) & below
-    ranks, betters = np.full(len(points), -1), dominates.sum(axis=0)
-    level = 0
-    while (ranks < 0).any():
-        front = (betters == 0) & (ranks < 0)
-        ranks[front] = level
-        betters -= dominates[front].sum(axis=0)
-        level += 1
-    return ranks
 
 
 def _room(points: np.ndarray) -> np.ndarray:
