@@ -24,7 +24,7 @@ from ncps.torch import LTC
 from ncps.wirings import NCP
 
 from wiring_search.search_spaces import FloatRange, IntRange, ncp
-from wiring_search.search_spaces.space import evaluate
+from wiring_search.search_spaces.constraints import evaluate
 from wiring_search.tasks import TaskOptions, load
 
 CORES = os.cpu_count() or 1

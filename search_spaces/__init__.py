@@ -5,7 +5,8 @@ import difflib
 from pathlib import Path
 
 from wiring_search.search_spaces import liquid, ncp
-from wiring_search.search_spaces.space import Choice, FloatRange, Infeasible, IntRange, Space
+from wiring_search.search_spaces.dimensions import Choice, FloatRange, IntRange
+from wiring_search.search_spaces.space import Infeasible, Space
 from wiring_search.search_spaces.toml_space import read_space
 
 __all__ = ["SPACES", "Choice", "FloatRange", "Infeasible", "IntRange", "Space", "load"]

@@ -8,7 +8,8 @@ A fully connected wiring has nothing to draw but its polarities. (`auto_ncp` is 
 its wirings is an `ncp`.)
 """
 
-from wiring_search.search_spaces.space import Choice, FloatRange, IntRange, Space
+from wiring_search.search_spaces.dimensions import Choice, FloatRange, IntRange
+from wiring_search.search_spaces.space import Space
 from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS
 
 _LAYERED_CFC = tuple(name for name in NEURONS if name.startswith("layered-"))

@@ -5,7 +5,8 @@ Where `sensory` differs from the number of features of a task, a learned project
 the wiring; the motor neurons feed a linear readout. So the same space serves every task.
 """
 
-from wiring_search.search_spaces.space import FloatRange, IntRange, Space
+from wiring_search.search_spaces.dimensions import FloatRange, IntRange
+from wiring_search.search_spaces.space import Space
 
 _CONSTRAINTS = (
     "sensory_fanout <= inter",

@@ -9,12 +9,12 @@ from optuna.distributions import (
 )
 
 from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
-from wiring_search.search_spaces.space import Dimension, Point, Value
+from wiring_search.search_spaces.dimensions import Dimension, Point, Value
 
 
-def key_of(space: Space, name: str, place: int) -> str:
-    """What Optuna calls an alternative of a dimension: it knows no two ranges by one name."""
-    return name if len(space.alternatives(name)) == 1 else f"{name}:{place}"
+def key_of(space: Space, name: str, index: int) -> str:
+    """Optuna's name for an alternative of a dimension. Each needs a name of its own."""
+    return name if len(space.alternatives(name)) == 1 else f"{name}:{index}"
 
 
 def distribution_of(dimension: Dimension) -> BaseDistribution:
@@ -25,14 +25,16 @@ def distribution_of(dimension: Dimension) -> BaseDistribution:
             return FloatDistribution(low, high, log=log)
         case Choice(values):
             return CategoricalDistribution(values)
-    raise TypeError(f"{dimension!r} is no dimension")
+    raise TypeError(f"{dimension!r} is not a dimension")
 
 
 def distributions_at(
     space: Space, point: Point
 ) -> dict[str, tuple[str, optuna.distributions.BaseDistribution]]:
-    """By the name that Optuna knows: the dimension, and its distribution. Of a child of others, its
-    point says a part only."""
+    """Each dimension of a point and its distribution, by Optuna's name.
+
+    The point of a child of other candidates has only the dimensions that the child determines.
+    """
     found = {}
     for name, value in point.items():
         place = space.alternative(name, point) if name in space.dimensions else None

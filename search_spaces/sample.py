@@ -1,4 +1,4 @@
-"""Different candidates of a space, drawn uniformly."""
+"""Distinct candidates of a space, drawn uniformly."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,17 +8,23 @@ import numpy as np
 from wiring_search.search_spaces import Infeasible, Space
 from wiring_search.wirings.candidate import Candidate
 
-# Points in a row that are infeasible or seen before, after which a space counts as used up.
+# Points in a row that are infeasible or seen before, after which a space counts as exhausted.
 GIVE_UP_AFTER = 1000
 
 Point = dict[str, Any]
 
 
 def sampled(space: Space, samples: int, seed: int) -> Iterator[tuple[Point, Candidate]]:
-    """Different candidates, drawn uniformly (over logarithms where a range is logarithmic) in an
-    order that the seed alone decides; fewer than `samples` where the space has no more."""
-    rng, in_vain = np.random.default_rng((seed, 0x5C)), 0
+    """Draw distinct candidates uniformly, over logarithms if a range is logarithmic.
+
+    Args:
+        space: what may vary.
+        samples: how many to draw; there are fewer if the space has no more.
+        seed: decides which candidates, and their order.
+    """
+    rng = np.random.default_rng((seed, 0x5C))
     seen: set[str] = set()
+    in_vain = 0
     while len(seen) < samples and in_vain < GIVE_UP_AFTER:
         point = space.draw(rng)
         try:

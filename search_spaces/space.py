@@ -1,5 +1,4 @@
-"""A search space: what may vary, within which bounds, under which conditions, and what must hold.
-Declarative values, no sampler in it.
+"""A search space as a value: dimensions, their bounds and conditions, and constraints.
 
     Space(
         "ncp",
@@ -13,27 +12,32 @@ Declarative values, no sampler in it.
         ("sensory_fanout <= inter",),
     )
 
-A point of the space is a dictionary of numbers and names by dimension, of those dimensions that
-exist there. `build` turns it into a candidate, or says why it is infeasible: a constraint that does
-not hold, or sizes that the topology refuses. Infeasible points are never trained.
+A point holds a number or a name for each dimension that exists there. `build` turns it into a
+candidate, or says why it is infeasible: a constraint does not hold, or the topology refuses its
+sizes. Infeasible points are never trained.
 """
 
-import ast
 import inspect
-import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from wiring_search.search_spaces.constraints import check_constraint, evaluate, names_in
+from wiring_search.search_spaces.dimensions import (
+    Choice,
+    Dimension,
+    Point,
+    Value,
+    dimension_from_json,
+    dimension_to_json,
+    drawn,
+)
 from wiring_search.wirings import topologies
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS
 from wiring_search.wirings.wiring import Wiring
-
-Value = int | float | str
-Point = dict[str, Value]
 
 TOPOLOGIES: dict[str, Callable[..., Wiring]] = {
     "ncp": topologies.ncp,
@@ -63,88 +67,34 @@ class Infeasible(ValueError):
 
 
 class Fault(ValueError):
-    """A space that cannot be. where: the dimension, the constraint, or the key of a file that is at
-    fault."""
+    """A space that contradicts itself.
+
+    Args:
+        message: what is wrong, and what to write instead.
+        where: the dimension, the constraint, or the key of a file that is wrong.
+    """
 
     def __init__(self, message: str, where: str) -> None:
         super().__init__(message)
         self.where = where
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dimension:
-    """when: the dimension exists only where each of these dimensions exists and has one of these
-    values."""
-
-    when: dict[str, tuple[Value, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class IntRange(Dimension):
-    """Whole numbers from low to high, both included. log: small ones as often as large ones (low ≥
-    1)."""
-
-    low: int
-    high: int
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        if not all(
-            isinstance(end, int) and not isinstance(end, bool) for end in (self.low, self.high)
-        ):
-            raise ValueError(f"low and high are {self.low!r} and {self.high!r}; give whole numbers")
-        _check_ends(self.low, self.high, self.log)
-
-
-@dataclass(frozen=True, slots=True)
-class FloatRange(Dimension):
-    """Real numbers from low to high. log: uniform in the logarithm (low > 0)."""
-
-    low: float
-    high: float
-    log: bool = False
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high)):
-            raise ValueError(
-                f"low and high are {self.low!r} and {self.high!r}; give finite numbers"
-            )
-        _check_ends(self.low, self.high, self.log)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice(Dimension):
-    """One of a few numbers, or one of a few names; a single one is a fixed value."""
-
-    values: tuple[Value, ...]
-
-    def __post_init__(self) -> None:
-        numbers, names = (
-            [v for v in self.values if _is_number(v)],
-            [v for v in self.values if isinstance(v, str)],
-        )
-        if not self.values or len(self.values) not in (len(numbers), len(names)):
-            raise ValueError(
-                f"choices are {list(self.values)!r}; give one number or more, or one name or more"
-            )
-        if len(set(self.values)) != len(self.values):
-            raise ValueError(f"choices are {list(self.values)!r}; give each once")
-
-
 @dataclass(frozen=True)
 class Space:
-    """topology: a name out of TOPOLOGIES, or None where the dimension `topology` chooses it.
+    """What may vary.
 
-    dimensions: by name, the topologies' arguments (`wiring_seed` for their seed) and
-    CANDIDATE_DIMENSIONS. What differs from case to case is a tuple of alternatives: the first one
-    whose `when` holds counts, and where none does, the dimension does not exist. Conditions look
-    back: on choices that stand earlier. constraints: comparisons of dimensions, as text: names,
-    numbers, + - * // min max, and, or, not; where one of its dimensions does not exist, a
-    constraint holds.
+    Args:
+        topology: a name out of TOPOLOGIES; None if the dimension `topology` chooses it.
+        dimensions: by name, the topologies' arguments (`wiring_seed` for their seed) and
+            CANDIDATE_DIMENSIONS. A tuple holds alternatives: the first one whose `when` holds is
+            used; if none does, the dimension does not exist. A condition names choices that come
+            earlier.
+        constraints: comparisons of dimensions, as text (`constraints`). A constraint holds if one
+            of its dimensions does not exist.
 
-    Raises ValueError (a Fault) for unknown names, for conditions that cannot be decided, for a case
-    in which an argument of the topology is missing or a dimension means nothing, and for text that
-    is no comparison.
+    Raises:
+        Fault: a name is unknown; a condition cannot be decided; in some case an argument of the
+            topology is missing or a dimension means nothing; or a constraint is not a comparison.
     """
 
     topology: str | None
@@ -160,7 +110,7 @@ class Space:
             if name not in known and name != "topology":
                 of = "any topology here" if self.topology is None else f"topology {self.topology}"
                 raise Fault(
-                    f"dimension {name!r} is not known to {of}; known: {', '.join(known)}", name
+                    f"dimension {name!r} is unknown to {of}; known: {', '.join(known)}", name
                 )
             self._check_values(name)
             self._check_conditions(name)
@@ -177,39 +127,44 @@ class Space:
 
     @property
     def conditional(self) -> bool:
-        """Whether some dimension does not exist everywhere, or not everywhere alike."""
+        """Whether some dimension exists only under a condition, or has alternatives."""
         return any(
             alternative.when for name in self.dimensions for alternative in self.alternatives(name)
         )
 
     def alternatives(self, name: str) -> tuple[Dimension, ...]:
-        """What the dimension may be, from case to case; one unless there are several."""
+        """The alternatives of a dimension; usually there is one."""
         found = self.dimensions[name]
         return found if isinstance(found, tuple) else (found,)
 
     def alternative(self, name: str, point: Point) -> int | None:
-        """Which alternative the dimension is where those it depends on are as in `point`; None: it
-        does not exist there."""
+        """The index of a dimension's alternative, given the earlier dimensions in `point`; None if
+        the dimension does not exist there."""
         for place, dimension in enumerate(self.alternatives(name)):
             if all(point.get(parent) in values for parent, values in dimension.when.items()):
                 return place
         return None
 
     def draw(self, rng: np.random.Generator) -> Point:
-        """A point, uniform in each dimension (in its logarithm where the range is logarithmic),
-        feasible or not."""
+        """Draw a point, uniformly in each dimension, or in its logarithm if the range is
+        logarithmic. It may be infeasible."""
         point: Point = {}
         for name in self.dimensions:
             place = self.alternative(name, point)
             if place is not None:
-                point[name] = _drawn(self.alternatives(name)[place], rng)
+                point[name] = drawn(self.alternatives(name)[place], rng)
         return point
 
     def build(self, point: Point, seed: int) -> Candidate:
-        """The candidate at this point. seed: of its initial weights.
+        """Build the candidate at a point.
 
-        Raises Infeasible with the reason, and ValueError for a point with other dimensions than
-        exist there.
+        Args:
+            point: a value for each dimension that exists there.
+            seed: of the candidate's initial weights.
+
+        Raises:
+            Infeasible: a constraint does not hold, or the topology refuses the sizes.
+            ValueError: a dimension is missing, or does not exist at this point.
         """
         existing = [name for name in self.dimensions if self.alternative(name, point) is not None]
         if set(existing) != set(point):
@@ -224,7 +179,7 @@ class Space:
             raise ValueError(f"point {point} cannot be built: dimension {wrong!r} {fault}")
         for text in self.constraints:
             if not evaluate(text, point):
-                values = ", ".join(f"{name} = {point[name]:g}" for name in _names(text))
+                values = ", ".join(f"{name} = {point[name]:g}" for name in names_in(text))
                 raise Infeasible(f"{text} does not hold ({values})")
         settings: dict[str, Any] = {
             name: point[name] for name in CANDIDATE_DIMENSIONS if name in point
@@ -245,7 +200,7 @@ class Space:
             raise Infeasible(str(reason)) from reason
 
     def dynamics(self) -> list[tuple[str, str, str]]:
-        """Every neuron, solver and memory that a point of this space can have together."""
+        """Every combination of neuron, solver and memory in this space."""
         memories = self._choices("memory") if "memory" in self.dimensions else MEMORIES[:1]
         return [
             (*pair, str(memory))
@@ -257,7 +212,7 @@ class Space:
         return {
             "topology": self.topology,
             "dimensions": {
-                name: _dimension_to_json(dimension) for name, dimension in self.dimensions.items()
+                name: dimension_to_json(dimension) for name, dimension in self.dimensions.items()
             },
             "constraints": list(self.constraints),
         }
@@ -277,7 +232,7 @@ class Space:
         return tuple(map(str, names))
 
     def _choices(self, name: str) -> tuple[Value, ...]:
-        """All that a dimension of choices can be; empty for others."""
+        """All values of a dimension of choices; empty for a range."""
         found = [
             dimension.values
             for dimension in self.alternatives(name)
@@ -296,7 +251,8 @@ class Space:
             )
         elif "topology" in self.dimensions:
             raise Fault(
-                f"topology is given twice: fixed as {self.topology!r}, and as a dimension; keep one",
+                f"topology is given twice: fixed as {self.topology!r}, and as a dimension; "
+                "keep one",
                 "topology",
             )
 
@@ -304,7 +260,7 @@ class Space:
         alternatives = self.alternatives(name)
         if not alternatives or not all(alternative.when for alternative in alternatives[:-1]):
             raise Fault(
-                f"{name}: only the last alternative may go without a condition; give the others one",
+                f"{name}: only the last alternative may have no condition; give the others one",
                 name,
             )
         for dimension in alternatives:
@@ -327,18 +283,19 @@ class Space:
         ):
             if parent not in self.dimensions:
                 raise Fault(
-                    f"{name}: when names {parent!r}, which is no dimension here ({', '.join(self.dimensions)})",
+                    f"{name}: when names {parent!r}, which is not a dimension here; dimensions are "
+                    f"{', '.join(self.dimensions)}",
                     name,
                 )
             if parent not in earlier:
                 raise Fault(
-                    f"{name}: when names {parent!r}, which does not stand before it; put {parent} first",
+                    f"{name}: when names {parent!r}, which comes later; put {parent} first",
                     name,
                 )
             choices = self._choices(parent)
             if not choices:
                 raise Fault(
-                    f"{name}: when names {parent!r}, which is a range; conditions are on choices",
+                    f"{name}: when names {parent!r}, which is a range; name a choice",
                     name,
                 )
             if not isinstance(values, tuple) or not values:
@@ -349,12 +306,13 @@ class Space:
                 if value not in choices:
                     allowed = ", ".join(map(str, choices))
                     raise Fault(
-                        f"{name}: when {parent} is {value!r}, which it never is; give some of {allowed}",
+                        f"{name}: when {parent} is {value!r}, which it never is; "
+                        f"give some of {allowed}",
                         name,
                     )
 
     def _cases(self) -> list[Point]:
-        """Every way in which the choices that decide about dimensions can fall."""
+        """Every combination of the choices on which other dimensions depend."""
         parents = {
             p
             for name in self.dimensions
@@ -377,8 +335,7 @@ class Space:
         )
 
     def _check_case(self, case: Point) -> None:
-        """Raises Fault where a point with these choices could not be built, whatever the
-        numbers."""
+        """Raise Fault if no point with these choices can be built, whatever the numbers."""
         where = (
             f" where {', '.join(f'{name} is {value}' for name, value in case.items())}"
             if case
@@ -392,41 +349,47 @@ class Space:
         for name in existing:
             if name not in known and name != "topology":
                 raise Fault(
-                    f"dimension {name!r} exists{where}, but {topology} does not know it; give it a condition",
+                    f"dimension {name!r} exists{where}, but topology {topology} has no such "
+                    "argument; give it a condition",
                     name,
                 )
         for name, needed in known.items():
             if needed and name not in existing:
                 at = name if name in self.dimensions else "dimensions"
                 raise Fault(
-                    f"dimension {name!r} is missing{where}; topology {topology} needs it (a number fixes it)",
+                    f"dimension {name!r} is missing{where}; topology {topology} needs it "
+                    "(a number fixes it)",
                     at,
                 )
         neuron, solver = _dynamics(case)
         if solver not in SOLVERS[neuron]:
             raise Fault(
-                f"solver is {solver!r} where neuron is {neuron}; it has {', '.join(SOLVERS[neuron])}",
+                f"solver is {solver!r} where neuron is {neuron}; "
+                f"it has {', '.join(SOLVERS[neuron])}",
                 "solver",
             )
         if case.get("gradient") == "adjoint" and solver not in EXPLICIT:
             raise Fault(
-                f"gradient is 'adjoint'{where}, but only {', '.join(EXPLICIT)} have one; give it a condition",
+                f"gradient is 'adjoint'{where}, but only {', '.join(EXPLICIT)} have one; "
+                "give it a condition",
                 "gradient",
             )
         if solver == "closed-form" and "steps" in existing:
             raise Fault(
-                f"dimension 'steps' exists{where}, but the closed form has no steps; give it a condition",
+                f"dimension 'steps' exists{where}, but the closed form has no steps; "
+                "give it a condition",
                 "steps",
             )
         if neuron.startswith("layered-") and topology not in LAYERED_TOPOLOGIES:
             raise Fault(
-                f"neuron {neuron} needs layers; topology is {topology}, give {', '.join(LAYERED_TOPOLOGIES)}",
+                f"neuron {neuron} needs layers, which topology {topology} does not have; give "
+                f"{', '.join(LAYERED_TOPOLOGIES)}",
                 "neuron",
             )
 
 
 def known_dimensions(topology: str) -> dict[str, bool]:
-    """The dimensions that a space with this topology may have, and whether it must."""
+    """The dimensions that a space with this topology may have, and whether each is required."""
     arguments = inspect.signature(TOPOLOGIES[topology]).parameters.values()
     wiring = {
         a.name: a.default is a.empty
@@ -436,179 +399,7 @@ def known_dimensions(topology: str) -> dict[str, bool]:
     return {**wiring, "wiring_seed": False, **dict.fromkeys(CANDIDATE_DIMENSIONS, False)}
 
 
-def dimension_from_json(value: Any) -> Dimension | tuple[Dimension, ...]:
-    """A number or name (fixed), {"choices": [...]}, or {"low": …, "high": …, "log": …}; a range of
-    whole numbers where both ends are whole. With "when": {"neuron": ["ltc"]} it exists only there;
-    a list of those are alternatives."""
-    if (
-        isinstance(value, list)
-        and value
-        and all(isinstance(alternative, dict) for alternative in value)
-    ):
-        return tuple(_dimension_from_json(alternative) for alternative in value)
-    return _dimension_from_json(value)
-
-
-def _dimension_from_json(value: Any) -> Dimension:
-    if _is_number(value) or isinstance(value, str):
-        return Choice((value,))
-    given = dict(value) if isinstance(value, dict) else {}
-    when = given.pop("when", {})
-    if not isinstance(when, dict):
-        raise ValueError(
-            f'when is {when!r}; give dimensions and values, such as {{neuron = ["ltc"]}}'
-        )
-    when = {
-        name: tuple(values) if isinstance(values, list) else (values,)
-        for name, values in when.items()
-    }
-    if set(given) == {"choices"} and isinstance(given["choices"], list):
-        return Choice(tuple(given["choices"]), when=when)
-    if {"low", "high"} <= set(given) <= {"low", "high", "log"}:
-        whole = isinstance(given["low"], int) and isinstance(given["high"], int)
-        return (IntRange if whole else FloatRange)(**given, when=when)
-    raise ValueError(
-        f"{value!r} is no dimension; give a number, {{low = 1, high = 8}}, optionally log = true, or {{choices = [1, 2]}}; "
-        'and, where it does not always exist, when = {neuron = ["ltc"]}'
-    )
-
-
-def check_constraint(text: str, names: dict[str, Any]) -> None:
-    """Raises ValueError where `text` is not a comparison of these names."""
-    try:
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError as cause:
-        raise ValueError(f'constraint "{text}" cannot be read: {cause.msg}') from cause
-    if not isinstance(tree, ast.Compare | ast.BoolOp) and not (
-        isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
-    ):
-        raise ValueError(
-            f'constraint "{text}" is no comparison; write one such as "inter_fanout <= command"'
-        )
-    for name in _names(text):
-        if name not in names:
-            raise ValueError(
-                f'constraint "{text}" names {name!r}, which is no number here ({", ".join(names)})'
-            )
-    try:
-        _value(tree, dict.fromkeys(names, 1))
-    except ZeroDivisionError:
-        return
-
-
-def evaluate(text: str, point: Point) -> bool:
-    """Whether the constraint holds at a point, or names a dimension that does not exist there."""
-    return any(name not in point for name in _names(text)) or bool(
-        _value(ast.parse(text, mode="eval").body, point)
-    )
-
-
-_OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: lambda a, b: a + b,
-    ast.Sub: lambda a, b: a - b,
-    ast.Mult: lambda a, b: a * b,
-    ast.Div: lambda a, b: a / b,
-    ast.FloorDiv: lambda a, b: a // b,
-    ast.Lt: lambda a, b: a < b,
-    ast.LtE: lambda a, b: a <= b,
-    ast.Gt: lambda a, b: a > b,
-    ast.GtE: lambda a, b: a >= b,
-    ast.Eq: lambda a, b: a == b,
-    ast.NotEq: lambda a, b: a != b,
-}
-_FUNCTIONS = {"min": min, "max": max}
-
-
-def _value(node: ast.expr, point: Point) -> Any:
-    match node:
-        case ast.Constant(value=int() | float() as value):
-            return value
-        case ast.Name(id=name) if name in point:
-            return point[name]
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATIONS:
-            return _OPERATIONS[type(op)](_value(left, point), _value(right, point))
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand, point)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _value(operand, point)
-        case ast.BoolOp(op=ast.And(), values=values):
-            return all(_value(value, point) for value in values)
-        case ast.BoolOp(values=values):
-            return any(_value(value, point) for value in values)
-        case ast.Compare(left=left, ops=ops, comparators=comparators) if all(
-            type(op) in _OPERATIONS for op in ops
-        ):
-            ends = [_value(end, point) for end in (left, *comparators)]
-            return all(
-                _OPERATIONS[type(op)](a, b) for op, a, b in zip(ops, ends, ends[1:], strict=False)
-            )
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
-            return _FUNCTIONS[name](*(_value(arg, point) for arg in args))
-    raise ValueError(
-        f'"{ast.unparse(node)}" is not allowed in a constraint; use names, numbers, + - * / // min max and comparisons'
-    )
-
-
-def _names(text: str) -> list[str]:
-    found = (
-        node.id for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Name)
-    )
-    return [name for name in dict.fromkeys(found) if name not in _FUNCTIONS]
-
-
-def _check_ends(low: float, high: float, log: bool) -> None:
-    if low > high:
-        raise ValueError(f"low is {low:g} and high {high:g}; low must not exceed high")
-    if log and low <= 0:
-        raise ValueError(f"low is {low:g} on a logarithmic scale; give a number above 0")
-
-
-def _drawn(dimension: Dimension, rng: np.random.Generator) -> Value:
-    match dimension:
-        case IntRange(low=low, high=high, log=True):
-            # Every whole number owns the stretch from half below to half above it.
-            return int(
-                np.clip(
-                    round(math.exp(rng.uniform(math.log(low - 0.5), math.log(high + 0.5)))),
-                    low,
-                    high,
-                )
-            )
-        case IntRange(low=low, high=high):
-            return int(rng.integers(low, high + 1))
-        case FloatRange(low=low, high=high, log=log):
-            return (
-                math.exp(rng.uniform(math.log(low), math.log(high)))
-                if log
-                else float(rng.uniform(low, high))
-            )
-        case Choice(values=values):
-            return values[rng.integers(len(values))]
-    raise TypeError(f"{dimension!r} is no dimension")
-
-
 def _dynamics(point: Point) -> tuple[str, str]:
-    """Neuron and solver; where a space does not choose them, those that are usual."""
+    """Neuron and solver at a point; the usual ones if the space does not choose them."""
     neuron = str(point.get("neuron", NEURONS[0]))
     return neuron, str(point.get("solver", SOLVERS[neuron][0]))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _dimension_to_json(dimension: Dimension | tuple[Dimension, ...]) -> Any:
-    if isinstance(dimension, tuple):
-        return [_dimension_to_json(alternative) for alternative in dimension]
-    when = (
-        {"when": {name: list(values) for name, values in dimension.when.items()}}
-        if dimension.when
-        else {}
-    )
-    if isinstance(dimension, Choice):
-        return {"choices": list(dimension.values), **when}
-    if not isinstance(dimension, IntRange | FloatRange):
-        raise TypeError(f"a dimension is a Choice, IntRange or FloatRange, not {dimension!r}")
-    number = float if isinstance(dimension, FloatRange) else int
-    ends = {"low": number(dimension.low), "high": number(dimension.high)}
-    return {**ends, **({"log": True} if dimension.log else {}), **when}

@@ -1,5 +1,4 @@
-"""A space from a user's TOML file. Whatever is wrong with it is said with the file's name and the
-line.
+"""A space from a user's TOML file. Errors name the file and the line.
 
 topology = "ncp"
 constraints = ["sensory_fanout <= inter"]
@@ -11,7 +10,7 @@ inter = { low = 6, high = 32 }
 learning_rate = { low = 0.003, high = 0.05, log = true }
 motor = 4
 
-A list is of alternatives, the first of which holds whose condition does:
+A list holds alternatives; the first one whose condition holds is used:
 
 steps = [{ low = 1, high = 6, when = { solver = ["semi-implicit", "euler"] } }, { low = 1, high = 3,
 when = { solver = "rk4" } }]
@@ -22,13 +21,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from wiring_search.search_spaces.space import Dimension, Fault, Space, dimension_from_json
+from wiring_search.search_spaces.dimensions import Dimension, dimension_from_json
+from wiring_search.search_spaces.space import Fault, Space
 
 _KEYS = ("topology", "constraints", "dimensions")
 
 
 def read_space(path: Path) -> Space:
-    """Raises ValueError, beginning with "FILE, line N:" wherever a line can be named."""
+    """Read a space from a TOML file.
+
+    Raises:
+        ValueError: the file is wrong; the message begins with "FILE, line N:" if one line is.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as cause:
@@ -37,7 +41,7 @@ def read_space(path: Path) -> Space:
 
 
 def parse_space(text: str, name: str) -> Space:
-    """`read_space` for text at hand; `name` is what errors call it."""
+    """Read a space from text; errors call the file `name`."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as cause:
@@ -51,7 +55,7 @@ def parse_space(text: str, name: str) -> Space:
 def _space(data: dict[str, Any]) -> Space:
     for key in data:
         if key not in _KEYS:
-            raise Fault(f"{key!r} is not known; a space has {', '.join(_KEYS)}", key)
+            raise Fault(f"{key!r} is unknown; a space has {', '.join(_KEYS)}", key)
     dimensions, constraints = data.get("dimensions", {}), data.get("constraints", [])
     if not isinstance(dimensions, dict) or not dimensions:
         raise Fault("no dimensions are given; list them under [dimensions]", "dimensions")

@@ -1,4 +1,4 @@
-"""Samplers by import path: made for every ask, seeded, and refused when they cannot do the study."""
+"""Samplers that are not built in: made for every ask, seeded, refused if they cannot do a study."""
 
 import math
 import sys

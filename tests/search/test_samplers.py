@@ -12,7 +12,7 @@ import pytest
 from wiring_search.search.samplers.contract import Proposal
 from wiring_search.search.samplers.optuna_sampler import BUILT_IN, OptunaSampler
 from wiring_search.search_spaces import SPACES, Infeasible, Space
-from wiring_search.search_spaces.space import Point
+from wiring_search.search_spaces.dimensions import Point
 
 OPTUNAS = list(BUILT_IN)
 LIQUID = SPACES["liquid"]

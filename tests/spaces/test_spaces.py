@@ -11,14 +11,9 @@ import pytest
 
 from wiring_search import search_spaces
 from wiring_search.search_spaces import SPACES, Choice, FloatRange, Infeasible, IntRange, Space
-from wiring_search.search_spaces.space import (
-    Dimension,
-    Fault,
-    Point,
-    Value,
-    check_constraint,
-    evaluate,
-)
+from wiring_search.search_spaces.constraints import check_constraint, evaluate
+from wiring_search.search_spaces.dimensions import Dimension, Point, Value
+from wiring_search.search_spaces.space import Fault
 from wiring_search.search_spaces.toml_space import parse_space, read_space
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import MEMORIES, NEURONS, SOLVERS
@@ -233,25 +228,25 @@ def test_constraints_allow_comparisons_alone(text: str) -> None:
     ("old", "new", "message"),
     [
         ("inter = {", "inter = ", "space.toml, line 11: "),
-        ("low = 6", "lo = 6", "space.toml, line 11: inter: .* is no dimension; give a number"),
+        ("low = 6", "lo = 6", "space.toml, line 11: inter: .* is not a dimension; give a number"),
         ("low = 6", "low = 60", "space.toml, line 11: inter: low is 60 and high 24"),
         (
             "command = {",
             "comand = {",
-            "space.toml, line 12: dimension 'comand' is not known to topology ncp; known: sensory",
+            "space.toml, line 12: dimension 'comand' is unknown to topology ncp; known: sensory",
         ),
         ('<= inter"', '<= intr"', "space.toml, line 7: constraint .* names 'intr'"),
         ("[1, 2, 4]", "[]", "space.toml, line 19: steps: choices are"),
         ("[1, 2, 4]", '["a"]', "space.toml, line 19: steps: choices are"),
         ("motor = { choices = [4, 8] }", "", "space.toml, line 9: dimension 'motor' is missing"),
         ('"ncp"', '"npc"', "space.toml, line 6: topology is 'npc'; known: ncp"),
-        ("topology =", "toplogy =", "space.toml, line 6: 'toplogy' is not known"),
+        ("topology =", "toplogy =", "space.toml, line 6: 'toplogy' is unknown"),
         (
             "low = 0.005",
             "low = 0.0",
             "space.toml, line 20: learning_rate: low is 0 on a logarithmic scale",
         ),
-        ("[dimensions]", "[dimension]", "space.toml, line 9: 'dimension' is not known"),
+        ("[dimensions]", "[dimension]", "space.toml, line 9: 'dimension' is unknown"),
     ],
 )
 def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -> None:
@@ -277,12 +272,12 @@ def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -
         (
             "motor = { choices = [4, 8] }",
             "motor = [4, 8]",
-            "line 22: motor: .* is no dimension; give a number",
+            "line 22: motor: .* is not a dimension; give a number",
         ),
         (
             'when = { neuron = "ltc" }',
             'when = { nuron = "ltc" }',
-            "line 10: solver: when names 'nuron', which is no dimension here",
+            "line 10: solver: when names 'nuron', which is not a dimension here",
         ),
         (
             'when = { neuron = "ltc" }',
@@ -302,12 +297,12 @@ def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -
         (
             'when = { neuron = "ltc" }',
             'when = { steps = "1" }',
-            "line 10: solver: when names 'steps', which does not stand before it",
+            "line 10: solver: when names 'steps', which comes later",
         ),
         (
             ', when = { neuron = "ltc" } }',
             " }",
-            "line 10: solver: only the last alternative may go without a condition",
+            "line 10: solver: only the last alternative may have no condition",
         ),
         (
             '4, when = { topology = "ncp" } }\nrec',
@@ -327,17 +322,18 @@ def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -
         (
             ', when = { solver = ["semi-implicit", "euler"] }',
             "",
-            "line 14: dimension 'steps' exists where neuron is cfc, topology is ncp, but the closed form has no steps; give it",
+            "line 14: dimension 'steps' exists where neuron is cfc, topology is ncp, "
+            "but the closed form has no steps; give it",
         ),
         (
             '["ltc", "ct-rnn", "cfc"]',
             '["ltc", "ct-rnn", "layered-cfc"]',
-            "line 9: neuron layered-cfc needs layers; topology is small",
+            "line 9: neuron layered-cfc needs layers, which topology small_world does not",
         ),
         (
             "inter = { low = 6, high = 24, when =",
             "inter = { low = 6, high = 24 } #",
-            "line 27: dimension 'inter' exists where .* small_world does not",
+            "line 27: dimension 'inter' exists where .* topology small_world has no such argument",
         ),
         (
             '12, when = { topology = "ncp"',
@@ -348,12 +344,12 @@ def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -
         (
             "topology = {",
             "# topology = {",
-            "line 27: inter: when names 'topology', which is no dimension here",
+            "line 27: inter: when names 'topology', which is not a dimension here",
         ),
         (
             "neighbours < neurons",
             "neuron < 3",
-            "line 6: constraint .* names 'neuron', which is no number here",
+            "line 6: constraint .* names 'neuron', which is not a number here",
         ),
     ],
 )
@@ -364,7 +360,10 @@ def test_a_faulty_condition_is_told_with_its_line(old: str, new: str, message: s
 
 
 def test_conditions_may_be_written_as_tables() -> None:
-    table = '[[dimensions.steps]]\nlow = 1\nhigh = 3\nwhen = { neuron = "ltc" }\n\n[[dimensions.steps]]\nlow = 1\nhigh = 8\n'
+    table = (
+        '[[dimensions.steps]]\nlow = 1\nhigh = 3\nwhen = { neuron = "ltc" }\n\n'
+        "[[dimensions.steps]]\nlow = 1\nhigh = 8\n"
+    )
     text = TEXT.replace(
         "[dimensions]", '[dimensions]\nneuron = { choices = ["ltc", "ct-rnn"] }'
     ).replace("steps =", "# steps =")

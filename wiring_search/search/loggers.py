@@ -93,12 +93,13 @@ def _check(names: Sequence[str]) -> None:
         if name not in LOGGERS:
             near = difflib.get_close_matches(name, LOGGERS, n=1)
             raise ValueError(
-                f"no log is called {name!r}; "
+                f"log is {name!r}; "
                 + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(LOGGERS)}")
             )
         if importlib.util.find_spec(name) is None:
             raise ValueError(
-                f"the log {name} needs a package that is not installed; pip install 'wiring-search[{name}]'"
+                f"log {name!r} needs a package that is not installed; "
+                f"pip install 'wiring-search[{name}]'"
             )
 
 
@@ -168,7 +169,8 @@ class _Courier:
         self._thread.join(max(until - time.monotonic(), 0.0))
         if self._thread.is_alive():
             self._tell(
-                f"log {self._name}: the last values could not be written in time; the results themselves are complete"
+                f"log {self._name}: the last values were not written in time; "
+                "the results are complete"
             )
 
     def _run(self) -> None:
@@ -186,7 +188,8 @@ class _Courier:
             self._failed = True
             cause = str(failure).partition("\n")[0]
             self._tell(
-                f"log {self._name} is switched off, the search goes on: {type(failure).__name__}: {cause}"
+                f"log {self._name} failed and is switched off; the search continues: "
+                f"{type(failure).__name__}: {cause}"
             )
 
     def _gathered(self) -> tuple[list[Row], bool]:
@@ -288,9 +291,7 @@ class Wandb:
         if os.environ.get("WANDB_MODE", "online") == "online" and not wandb.login(
             prompt=False, verify=False
         ):
-            raise RuntimeError(
-                "nobody is logged in; run `wandb login` first, or set WANDB_MODE=offline"
-            )
+            raise RuntimeError("not logged in; run `wandb login` first, or set WANDB_MODE=offline")
         folder.mkdir(parents=True, exist_ok=True)
         known = folder / "wandb-run"
         if not known.exists():

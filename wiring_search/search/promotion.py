@@ -1,14 +1,15 @@
-"""Who is promoted: successive halving with several objectives, asynchronous, by packs.
+"""Promotion: successive halving with several objectives, asynchronous, in packs.
 
-A candidate that has finished a rung is compared with all that were ever seen there: by
-non-dominated rank, within a rank by spread. The better 1/eta of them go on to the next rung, and
-every member of the rung's front does, however many those are. Who is not among them now may be
-later, when others have come (Li et al. 2020, ASHA; for several objectives Schmucker et al. 2021 and
-Salinas et al. 2021, whose epsilon-net is the spread here). Objectives count by their order alone:
-stretching one of them changes nothing.
+A candidate that finished a rung is compared with all that ever finished it: by non-dominated rank,
+and within a rank by spread. The better 1/eta of them are promoted, and every member of the rung's
+Pareto front, however many there are. A candidate that is not promoted now may be later, when others
+have finished. Only the order of an objective's values counts: stretching one changes nothing.
 
-Promoted candidates go on in full packs; packs that are not full are sent when nothing new will be
-asked for.
+Promoted candidates train in full packs. Packs that are not full are sent when no new candidate will
+be proposed.
+
+Source: Li et al. 2020 (ASHA); for several objectives Schmucker et al. 2021 and Salinas et al. 2021,
+whose epsilon-net is the spread here.
 """
 
 from collections.abc import Sequence
@@ -18,17 +19,20 @@ import numpy as np
 from wiring_search.analysis.pareto import rank
 from wiring_search.workers.jobs import Rung
 
-# A rung is looked through again when it has grown by so much of itself: what one more pack changes
-# in thousands can wait.
+# A rung is ranked again when it has grown by this share: one more pack among thousands can wait.
 _GROWTH = 0.05
 
 
 def leading(points: np.ndarray, share: float) -> np.ndarray:
-    """The places of those that go on, best first. points: (n, objectives), all to be small; rows
-    that are not finite never do.
+    """Choose the points to promote: the front, then more ranks while they fit, then those of the
+    next rank that are spread out.
 
-    The front, and more ranks as long as they fit into `share` of n; of the rank that does not fit,
-    those that are spread out.
+    Args:
+        points: (n, objectives), all to be minimised. Rows that are not finite are never chosen.
+        share: of n, how many to choose; the front is always chosen whole.
+
+    Returns:
+        (chosen,) int64 indices, best first.
     """
     wanted = int(len(points) * share)
     ranks = rank(points, enough=max(wanted, 1))
@@ -41,10 +45,10 @@ def leading(points: np.ndarray, share: float) -> np.ndarray:
 
 
 def _spread_out(points: np.ndarray, count: int) -> np.ndarray:
-    """So many places, each as far as can be from those before it; the first is the best in the
-    first objective.
+    """Choose `count` indices, each as far as possible from those before it. The first is the best
+    in the first objective.
 
-    Distances are between orders within the points, not between values, so that no scale matters.
+    Distances are between ranks within a column, not between values, so that scales do not matter.
     """
     orders = np.stack(
         [np.unique(column, return_inverse=True)[1].reshape(-1) for column in points.T], axis=1
@@ -52,39 +56,55 @@ def _spread_out(points: np.ndarray, count: int) -> np.ndarray:
     orders = orders / np.maximum(orders.max(axis=0, initial=0), 1)
     nearest = np.full(len(points), np.inf)
     chosen = np.empty(count, np.int64)
-    place = int(np.lexsort(orders.T[::-1])[0]) if count else 0
+    index = int(np.lexsort(orders.T[::-1])[0]) if count else 0
     for i in range(count):
-        chosen[i] = place
-        nearest = np.minimum(nearest, np.abs(orders - orders[place]).max(axis=1))
-        nearest[place] = -1.0
-        place = int(nearest.argmax())
+        chosen[i] = index
+        nearest = np.minimum(nearest, np.abs(orders - orders[index]).max(axis=1))
+        nearest[index] = -1.0
+        index = int(nearest.argmax())
     return chosen
 
 
 class Ladder:
-    """Candidates on their way up. rungs: the budgets. share: of those seen at a rung, how many go
-    on. pack_size: of a full pack. together: the first rung is looked through only when all
-    candidates have been there.
+    """Candidates on their way from rung to rung.
 
-    Bookkeeping without randomness: the same calls in the same order give the same promotions.
+    Nothing is random: the same calls in the same order give the same promotions.
+
+    Args:
+        rungs: the training budgets, ascending.
+        share: of the candidates that finished a rung, how many are promoted.
+        pack_size: candidates of a full pack.
+        together: promote only after every candidate has finished the rung.
     """
 
     def __init__(
         self, rungs: Sequence[Rung], share: float, pack_size: int, together: bool = False
     ) -> None:
-        self._pack_size, self._together = pack_size, together
-        self._rungs = [_Seen(share) for _ in rungs[:-1]]
+        self._pack_size = pack_size
+        self._together = together
+        self._rungs = [_Finished(share) for _ in rungs[:-1]]
 
     def seen(self, rung: int, trial: int, values: Sequence[float] | None) -> None:
-        """A candidate has finished a rung. values: its objectives, all to be small; None where it
-        failed."""
+        """Note that a candidate finished a rung.
+
+        Args:
+            rung: the number of the rung.
+            trial: the candidate's trial.
+            values: (objectives,), all to be minimised; None if it failed.
+        """
         if rung < len(self._rungs):
             self._rungs[rung].add(trial, values)
 
     def next_pack(self, last: bool, under_way: int) -> tuple[int, tuple[int, ...]] | None:
-        """The rung to train for and the trials that are promoted to it, or None where no pack is
-        full, or with `last` where nobody is left to promote. last: nothing new will be asked for.
-        under_way: packs that are training."""
+        """Choose the next pack of promoted candidates.
+
+        Args:
+            last: no new candidate will be proposed, so that packs need not be full.
+            under_way: packs that train now.
+
+        Returns:
+            The rung to train for and the promoted trials; None if there is no such pack.
+        """
         for below in reversed(range(len(self._rungs))):
             if self._together and not (last and under_way == 0):
                 continue
@@ -94,43 +114,45 @@ class Ladder:
         return None
 
     def promoted(self, rung: int, trials: Sequence[int]) -> None:
-        """These train for `rung` now."""
-        self._rungs[rung - 1].gone(trials)
+        """Note that these trials train for `rung` now."""
+        self._rungs[rung - 1].promote(trials)
 
 
-class _Seen:
-    """All that finished one rung, and who of them has gone on. When it is looked through depends on
-    who was added alone, not on who asks: a study that is gone on with adds the same and asks less
-    often."""
+class _Finished:
+    """The candidates that finished one rung, and those of them that were promoted.
+
+    When they are ranked depends only on what was added, not on what was asked: a resumed study adds the
+    same candidates and asks less often.
+    """
 
     def __init__(self, share: float) -> None:
         self._share = share
         self._trials: list[int] = []
         self._points: list[Sequence[float]] = []
-        self._gone: set[int] = set()
+        self._promoted: set[int] = set()
         self._waiting: list[int] = []
-        self._looked_at = 0
+        self._ranked = 0
 
     def add(self, trial: int, values: Sequence[float] | None) -> None:
         if values is None:
             return
         self._trials.append(trial)
         self._points.append(values)
-        if len(self._trials) - self._looked_at > _GROWTH * self._looked_at:
-            self._look()
+        if len(self._trials) - self._ranked > _GROWTH * self._ranked:
+            self._rank()
 
     def waiting(self, now: bool) -> list[int]:
-        """Those that may go on and have not, best first. now: with all that were added, however
-        few."""
-        if now and len(self._trials) > self._looked_at:
-            self._look()
+        """Trials to promote, best first. now: rank again if any were added, however few."""
+        if now and len(self._trials) > self._ranked:
+            self._rank()
         return self._waiting
 
-    def gone(self, trials: Sequence[int]) -> None:
-        self._gone.update(trials)
-        self._waiting = [trial for trial in self._waiting if trial not in self._gone]
+    def promote(self, trials: Sequence[int]) -> None:
+        self._promoted.update(trials)
+        self._waiting = [trial for trial in self._waiting if trial not in self._promoted]
 
-    def _look(self) -> None:
-        places = leading(np.array(self._points, float), self._share)
-        self._waiting = [self._trials[p] for p in places if self._trials[p] not in self._gone]
-        self._looked_at = len(self._trials)
+    def _rank(self) -> None:
+        chosen = leading(np.array(self._points, float), self._share)
+        trials = [self._trials[index] for index in chosen]
+        self._waiting = [trial for trial in trials if trial not in self._promoted]
+        self._ranked = len(self._trials)

@@ -24,13 +24,8 @@ import numpy as np
 
 from wiring_search.analysis.pareto import rank
 from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
-from wiring_search.search_spaces.space import (
-    CANDIDATE_DIMENSIONS,
-    LAYERED_TOPOLOGIES,
-    Dimension,
-    Point,
-    Value,
-)
+from wiring_search.search_spaces.dimensions import Dimension, Point, Value
+from wiring_search.search_spaces.space import CANDIDATE_DIMENSIONS, LAYERED_TOPOLOGIES
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import NEURONS, SIGNED, SOLVERS
 from wiring_search.wirings.mutation import (
@@ -371,7 +366,7 @@ def _varies(dimension: Dimension) -> bool:
             return len(values) > 1
         case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
             return low < high
-    raise TypeError(f"{dimension!r} is no dimension")
+    raise TypeError(f"{dimension!r} is not a dimension")
 
 
 def _allowed(dimension: Dimension, value: Any) -> Value:
@@ -380,7 +375,7 @@ def _allowed(dimension: Dimension, value: Any) -> Value:
             return value if value in values else values[0]
         case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
             return min(max(value, low), high)
-    raise TypeError(f"{dimension!r} is no dimension")
+    raise TypeError(f"{dimension!r} is not a dimension")
 
 
 def _step(dimension: Dimension, value: Any, rng: np.random.Generator) -> Value:
@@ -402,7 +397,7 @@ def _step(dimension: Dimension, value: Any, rng: np.random.Generator) -> Value:
             place = 1.0 - abs(1.0 - abs(place + rng.normal(0.0, _STEP)))  # reflected at both ends
             moved = low * (high / low) ** place if log else low + (high - low) * place
             return float(min(max(moved, low), high))
-    raise TypeError(f"{dimension!r} is no dimension")
+    raise TypeError(f"{dimension!r} is not a dimension")
 
 
 def _has_layers(wiring: Wiring) -> bool:

@@ -27,8 +27,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from wiring_search.search.samplers.contract import Proposal
 from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
+from wiring_search.search_spaces.dimensions import Dimension, Point, Value
 from wiring_search.search_spaces.optuna_space import distribution_of, key_of
-from wiring_search.search_spaces.space import Dimension, Point, Value
 from wiring_search.wirings.candidate import Candidate
 
 _POPULATION = 24

@@ -1,0 +1,175 @@
+"""Dimensions: ranges and choices, as values, drawn from, and as plain data."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Value = int | float | str
+Point = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """What one setting may be.
+
+    Args:
+        when: values by dimension. The dimension exists only if each of these dimensions exists and
+            has one of its values.
+    """
+
+    when: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IntRange(Dimension):
+    """Whole numbers from low to high, both included.
+
+    Args:
+        low: the smallest value.
+        high: the largest value.
+        log: draw small numbers as often as large ones; low must be 1 or more.
+    """
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not all(
+            isinstance(end, int) and not isinstance(end, bool) for end in (self.low, self.high)
+        ):
+            raise ValueError(f"low and high are {self.low!r} and {self.high!r}; give whole numbers")
+        _check_ends(self.low, self.high, self.log)
+
+
+@dataclass(frozen=True, slots=True)
+class FloatRange(Dimension):
+    """Real numbers from low to high.
+
+    Args:
+        low: the smallest value.
+        high: the largest value.
+        log: draw uniformly in the logarithm; low must be above 0.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise ValueError(
+                f"low and high are {self.low!r} and {self.high!r}; give finite numbers"
+            )
+        _check_ends(self.low, self.high, self.log)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Dimension):
+    """One of a few numbers, or one of a few names. A single value is fixed."""
+
+    values: tuple[Value, ...]
+
+    def __post_init__(self) -> None:
+        numbers, names = (
+            [v for v in self.values if _is_number(v)],
+            [v for v in self.values if isinstance(v, str)],
+        )
+        if not self.values or len(self.values) not in (len(numbers), len(names)):
+            raise ValueError(
+                f"choices are {list(self.values)!r}; give one number or more, or one name or more"
+            )
+        if len(set(self.values)) != len(self.values):
+            raise ValueError(f"choices are {list(self.values)!r}; give each once")
+
+
+def dimension_from_json(value: Any) -> Dimension | tuple[Dimension, ...]:
+    """A number or name (fixed), {"choices": [...]}, or {"low": …, "high": …, "log": …}; a range of
+    whole numbers where both ends are whole. With "when": {"neuron": ["ltc"]} it exists only there;
+    a list of those are alternatives."""
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(alternative, dict) for alternative in value)
+    ):
+        return tuple(_dimension_from_json(alternative) for alternative in value)
+    return _dimension_from_json(value)
+
+
+def _dimension_from_json(value: Any) -> Dimension:
+    if _is_number(value) or isinstance(value, str):
+        return Choice((value,))
+    given = dict(value) if isinstance(value, dict) else {}
+    when = given.pop("when", {})
+    if not isinstance(when, dict):
+        raise ValueError(
+            f'when is {when!r}; give dimensions and values, such as {{neuron = ["ltc"]}}'
+        )
+    when = {
+        name: tuple(values) if isinstance(values, list) else (values,)
+        for name, values in when.items()
+    }
+    if set(given) == {"choices"} and isinstance(given["choices"], list):
+        return Choice(tuple(given["choices"]), when=when)
+    if {"low", "high"} <= set(given) <= {"low", "high", "log"}:
+        whole = isinstance(given["low"], int) and isinstance(given["high"], int)
+        return (IntRange if whole else FloatRange)(**given, when=when)
+    raise ValueError(
+        f"{value!r} is not a dimension; give a number, {{low = 1, high = 8}}, optionally "
+        "log = true, or {choices = [1, 2]}; "
+        'and, where it does not always exist, when = {neuron = ["ltc"]}'
+    )
+
+
+def dimension_to_json(dimension: Dimension | tuple[Dimension, ...]) -> Any:
+    if isinstance(dimension, tuple):
+        return [dimension_to_json(alternative) for alternative in dimension]
+    when = (
+        {"when": {name: list(values) for name, values in dimension.when.items()}}
+        if dimension.when
+        else {}
+    )
+    if isinstance(dimension, Choice):
+        return {"choices": list(dimension.values), **when}
+    if not isinstance(dimension, IntRange | FloatRange):
+        raise TypeError(f"a dimension is a Choice, IntRange or FloatRange, not {dimension!r}")
+    number = float if isinstance(dimension, FloatRange) else int
+    ends = {"low": number(dimension.low), "high": number(dimension.high)}
+    return {**ends, **({"log": True} if dimension.log else {}), **when}
+
+
+def _check_ends(low: float, high: float, log: bool) -> None:
+    if low > high:
+        raise ValueError(f"low is {low:g} and high {high:g}; low must not exceed high")
+    if log and low <= 0:
+        raise ValueError(f"low is {low:g} on a logarithmic scale; give a number above 0")
+
+
+def drawn(dimension: Dimension, rng: np.random.Generator) -> Value:
+    match dimension:
+        case IntRange(low=low, high=high, log=True):
+            # Each whole number stands for the interval from half below to half above it.
+            return int(
+                np.clip(
+                    round(math.exp(rng.uniform(math.log(low - 0.5), math.log(high + 0.5)))),
+                    low,
+                    high,
+                )
+            )
+        case IntRange(low=low, high=high):
+            return int(rng.integers(low, high + 1))
+        case FloatRange(low=low, high=high, log=log):
+            return (
+                math.exp(rng.uniform(math.log(low), math.log(high)))
+                if log
+                else float(rng.uniform(low, high))
+            )
+        case Choice(values=values):
+            return values[rng.integers(len(values))]
+    raise TypeError(f"{dimension!r} is not a dimension")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
