@@ -1,5 +1,7 @@
-"""The inline pool: jobs are trained in the calling process, when their result is asked for. No Ray;
-easy to debug."""
+"""The inline pool trains in the calling process, when a result is asked for.
+
+It needs no Ray and is easy to debug.
+"""
 
 import math
 import time
@@ -15,8 +17,7 @@ _HERE = "here"
 
 
 class InlinePool:
-    """See `wiring_search.workers.pool.Pool`. What it cannot do: outlive a candidate that kills or hangs its
-    process."""
+    """See `Pool`. It does not outlive a candidate that kills or hangs the process."""
 
     workers = 1
 
@@ -51,8 +52,7 @@ class InlinePool:
                 return None
 
     def stop(self) -> None:
-        # May be called in the middle of anything, by a signal's handler: the rest is done when a
-        # result is asked for.
+        # A signal's handler may call this at any moment, so the rest is done in `next_done`.
         self._stopping = True
 
     def close(self) -> None:
@@ -67,11 +67,9 @@ class InlinePool:
             done = self._board.finished(
                 piece, self._train(self._task, self._board.job(piece), self._beat)
             )
-        except (
-            Exception
-        ) as failure:  # whatever a candidate does, its pack mates and the search go on
-            if out_of_memory(failure) and len(piece.places) > 1:
-                self._limits.did_not_fit(_HERE, len(piece.places))
+        except Exception as failure:  # a candidate must not end its pack mates or the search
+            if out_of_memory(failure) and len(piece.indices) > 1:
+                self._limits.did_not_fit(_HERE, len(piece.indices))
                 done = self._board.too_large(piece)
             else:
                 done = self._board.failed(piece, f"{type(failure).__name__}: {failure}")

@@ -1,5 +1,4 @@
-"""What travels between the study and the workers, and what a trial's row says: frozen values, no
-torch, no Ray.
+"""What travels between the study and its workers: frozen values, no torch, no Ray.
 
 study --PackJob--> pool --> worker --PackResult--> study --> results store.
 """
@@ -13,7 +12,7 @@ from wiring_search.wirings.candidate import Candidate
 
 
 class Status(StrEnum):
-    """How a trial ended; `sentence` is what a reader is told."""
+    """How a trial ended; `sentence` explains it."""
 
     RUNNING = "running"
     OK = "ok"
@@ -29,13 +28,13 @@ class Status(StrEnum):
 
 
 _SENTENCES = {
-    Status.RUNNING: "asked, not finished yet",
+    Status.RUNNING: "not finished yet",
     Status.OK: "trained for its whole budget",
-    Status.PRUNED: "cut at a rung below the full budget, where others did better; its scores are those of that rung",
-    Status.DIVERGED: "its loss or gradients stopped being finite; its pack mates went on",
-    Status.INFEASIBLE: "its parameters break a constraint of the space; it was never trained",
-    Status.DUPLICATE: "equal to an earlier trial; that trial's scores are repeated, nothing was trained",
-    Status.CRASHED: "its worker failed more than once while training it",
+    Status.PRUNED: "stopped at a rung below the full budget; its scores are those of that rung",
+    Status.DIVERGED: "its loss, gradients or outputs stopped being finite",
+    Status.INFEASIBLE: "breaks a constraint of the space; never trained",
+    Status.DUPLICATE: "equal to an earlier trial, whose scores it repeats; not trained again",
+    Status.CRASHED: "its worker failed more than once while it trained",
 }
 
 
@@ -44,24 +43,25 @@ _SENTENCES = {
 # nearly constant: of numbers they explain at most 2 % of the variance.
 VARIATION, CONSTANT = "output_variation", 0.01
 
-# Told after every minibatch and measure: epochs done, epochs to do. False asks the trainer to stop;
-# it then gives back what it has at the end of the last whole epoch.
+# Called with (epochs done, epochs to do) after every minibatch and measure. False asks the trainer
+# to
+# stop; it then returns what it had at the end of the last whole epoch.
 Beat = Callable[[int, int], bool]
 
 
 def no_beat(done: int, to_do: int) -> bool:
-    """Nobody listens, and nobody stops."""
+    """The beat of a training that is not watched and never stopped."""
     return True
 
 
-def each_epoch(told: Callable[[int, int], None]) -> Beat:
-    """A beat that tells of every epoch once, when it is done, and never stops."""
+def each_epoch(on_epoch: Callable[[int, int], None]) -> Beat:
+    """Return a beat that calls `on_epoch` once per epoch, when it is done, and never stops."""
     last = 0
 
     def beat(done: int, to_do: int) -> bool:
         nonlocal last
         if done != last and done:  # at 0 a part of the job with another kind of candidates begins
-            told(done, to_do)
+            on_epoch(done, to_do)
         last = done
         return True
 
@@ -70,9 +70,14 @@ def each_epoch(told: Callable[[int, int], None]) -> Beat:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A training budget. number: 0 for the first. epochs: passes over the training split, those of
-    earlier rungs included. batch_size: samples a step. start: epochs that are done already;
-    training goes on from there, out of `PackJob.states`."""
+    """A training budget.
+
+    Attributes:
+        number: 0 for the first rung.
+        epochs: Passes over the training split, those of earlier rungs included.
+        batch_size: Samples per step.
+        start: Epochs done already; training resumes there from `PackJob.states`.
+    """
 
     number: int
     epochs: int
@@ -84,12 +89,16 @@ class Rung:
 class PackJob:
     """Candidates that one worker trains side by side on the same minibatches.
 
-    number: the pack's place in the schedule. data_seed: the order of the minibatches (the same for
-    every pack of a study, so that a candidate's numbers do not depend on the pack it happened to be
-    in). states: one entry a candidate, the training state of an earlier rung, weights that it
-    inherits, or None to start afresh; none at all where all do. scores: groups out of
-    `score_names.GROUPS` to measure afterwards. repeats: trainings a candidate, see
-    `config.StudyConfig`.
+    Attributes:
+        number: The pack's number in the schedule.
+        rung: The budget.
+        candidates: One or more, of any kinds.
+        data_seed: Of the order of the minibatches. It is the same for every pack of a study: a
+            candidate's numbers do not depend on its pack.
+        states: Per candidate the training state of an earlier rung, inherited weights, or None to
+            start afresh; empty where all start afresh.
+        scores: Groups of `scores.catalogue.GROUPS` to measure after training.
+        repeats: Trainings per candidate, see `StudyConfig`.
     """
 
     number: int
@@ -100,24 +109,30 @@ class PackJob:
     scores: tuple[str, ...] = ()
     repeats: int = 1
 
-    def part(self, places: Sequence[int]) -> "PackJob":
-        """The same job of some of its candidates, whose numbers do not depend on the others."""
-        states = tuple(self.states[p] for p in places) if self.states else ()
-        return replace(self, candidates=tuple(self.candidates[p] for p in places), states=states)
+    def part(self, indices: Sequence[int]) -> "PackJob":
+        """Return the same job for some of its candidates."""
+        states = tuple(self.states[i] for i in indices) if self.states else ()
+        return replace(self, candidates=tuple(self.candidates[i] for i in indices), states=states)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What training one candidate gave.
 
-    error: the task's error on the validation split at the best epoch, smaller is better; NaN when
-    diverged or crashed. metric: the task's own metric there (accuracy, f1, mse). curve: validation
-    error after each epoch. parameters: trainable numbers. latency_us: microseconds a time step, one
-    sample at a time, on the fused kernel. train_seconds: this candidate's share of the pack's
-    training time. state: its training state, to be given back as `PackJob.states` (weights of the
-    best epoch among it). message: why, when the status is not ok. synapses: connections, those of a
-    memory or a layered CfC too. scores: further ones by name, NaN where they could not be measured;
-    score_seconds: this candidate's share of the time that they took.
+    Attributes:
+        status: How it ended.
+        error: The task's error on the validation split at the best epoch, smaller is better; NaN
+            when diverged or crashed.
+        metric: The task's metric there (accuracy, F1 or mse).
+        parameters: Trainable numbers.
+        synapses: Connections, those of a memory or a layered CfC included.
+        latency_us: Microseconds per time step, one sample at a time, on the fused kernel.
+        train_seconds: This candidate's share of the pack's training time.
+        curve: Validation error after each epoch.
+        state: Its training state for `PackJob.states`, with the weights of the best epoch.
+        message: The reason when the status is not ok.
+        scores: Further scores by name, NaN where they could not be measured.
+        score_seconds: This candidate's share of the time they took.
     """
 
     status: Status
@@ -134,17 +149,21 @@ class Outcome:
     score_seconds: float = 0.0
 
     def score(self, name: str) -> float:
-        """A score by its name, NaN where there is none."""
+        """Return a score by its name, NaN where there is none."""
         return float(self.scores[name] if name in self.scores else getattr(self, name, math.nan))
 
 
 @dataclass(frozen=True, slots=True)
 class PackResult:
-    """The outcomes of a job, in the order of its candidates. worker: who trained it, for the log.
+    """The outcomes of a job.
 
-    stopped_at: None where the job was trained to its end; else the epoch after which it was asked
-    to stop. The states of the outcomes then go on from there, with `Rung.start` set to it, and
-    their scores mean nothing.
+    Attributes:
+        number: The pack's number.
+        outcomes: In the order of the job's candidates.
+        worker: The worker that trained it, for the log.
+        stopped_at: None where the job was trained to its end; else the epoch after which it
+            stopped. Training resumes from the outcomes' states with `Rung.start` set to it; their
+            scores mean nothing.
     """
 
     number: int

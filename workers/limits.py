@@ -1,22 +1,23 @@
-"""How many candidates a worker may train at once: by its speed, by its memory, and by what did not
-fit before."""
+"""How many candidates a worker may train at once: by its speed, its memory, and what did
+not fit."""
 
 from collections.abc import Hashable
 
-# The rest of a worker's memory is for what it needs besides, and for what was not measured.
+# The share of a worker's memory that candidates may fill; the rest is for what was not measured.
 _USABLE = 0.8
 
 
 def parts(speed: float, fastest: float) -> int:
-    """Into how many parts a job is cut for a worker of this speed: the fastest takes it whole, one
-    that is n times slower an n-th. Rounded, so that workers that differ by a measurement's noise do
-    not leave crumbs."""
+    """Return into how many parts a job is cut for a worker of this speed.
+
+    The fastest worker takes a job whole, one that is n times slower an n-th. The number is rounded,
+    so that workers that differ by noise alone leave no crumbs.
+    """
     return max(1, round(fastest / speed))
 
 
 def out_of_memory(failure: BaseException) -> bool:
-    """Whether an exception says so, as Python's, numpy's, torch's and Ray's do in different
-    ways."""
+    """Return whether an exception of Python, numpy, torch or Ray says that memory ran out."""
     if isinstance(failure, MemoryError) or type(failure).__name__ == "OutOfMemoryError":
         return True
     text = str(failure)
@@ -26,26 +27,32 @@ def out_of_memory(failure: BaseException) -> bool:
 
 
 class Limits:
-    """What was learned of memory, for the rest of a run."""
+    """What a run has learned about memory so far."""
 
     def __init__(self) -> None:
         self._fits: dict[Hashable, int] = {}
         self._largest, self._bytes = 0, 0
 
     def measured(self, candidates: int, taken: int) -> None:
-        """A slice of so many candidates took so many bytes. The largest slice counts: in small ones
-        the rest weighs too much."""
+        """Record that a slice of so many candidates took so many bytes.
+
+        The largest slice counts: in small ones the fixed costs weigh too much.
+        """
         if candidates >= self._largest:
             self._bytes = max(taken, self._bytes) if candidates == self._largest else taken
             self._largest = candidates
 
     def did_not_fit(self, kind: Hashable, candidates: int) -> None:
-        """A slice was too large for this kind of worker."""
+        """Record that a slice was too large for this kind of worker."""
         self._fits[kind] = max(1, min(candidates // 2, self._fits.get(kind, candidates)))
 
     def most(self, kind: Hashable, memory: float) -> int | None:
-        """Candidates at most for a worker of this kind with so many bytes of memory; None where
-        nothing is known."""
+        """Return how many candidates fit a worker, None where nothing is known.
+
+        Args:
+            kind: Workers of one kind have equal memory.
+            memory: Bytes.
+        """
         known = [self._fits[kind]] if kind in self._fits else []
         if self._bytes > 0:
             known.append(max(1, int(_USABLE * memory / self._bytes * self._largest)))

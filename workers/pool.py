@@ -1,5 +1,7 @@
-"""What a study sees of execution: submit a job, get the next finished one. Two pools keep this
-contract: inline and Ray."""
+"""The contract of a pool: submit a job, get the next finished one.
+
+Two pools keep it: `inline.InlinePool` and `ray_pool.RayPool`.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -11,8 +13,8 @@ if TYPE_CHECKING:
 
 # `wiring_search.scores.evaluate.train_and_score`, or a stand-in for tests.
 Train = Callable[["Task", PackJob, Beat], PackResult]
-# How fast the calling process trains, for cutting jobs: `wiring_search.training.speed.speed`, or a
-# stand-in.
+# Returns how fast the calling process trains, so that jobs are cut to fit:
+# `wiring_search.training.speed.speed`, or a stand-in.
 Measure = Callable[[], float]
 
 
@@ -32,35 +34,39 @@ def equally_fast() -> float:
     return 1.0
 
 
-# Jobs to each worker: one that it works on, and two that wait, so that none is idle while the
-# caller is busy.
-_JOBS_TO_A_WORKER = 3
+# Jobs per worker: one under way and two that wait, so that no worker idles while the caller is
+# busy.
+_JOBS_PER_WORKER = 3
 
 
 class Pool(Protocol):
-    """Every job submitted comes back once, in any order. A candidate that kills or hangs its worker
-    comes back crashed, and its pack mates trained: a pool may train the candidates of a job apart,
-    since their numbers do not depend on it."""
+    """Trains jobs; every submitted job comes back once, in any order.
+
+    A candidate that kills or hangs its worker comes back crashed, and its pack mates trained. A
+    pool may train the candidates of a job apart, since their numbers do not depend on each other.
+    """
 
     @property
     def workers(self) -> int:
-        """How many pieces are worked on at once, now; on a cluster 0 until the first worker is up.
+        """Workers that are up now; on a cluster 0 until the first has started.
 
-        It says nothing of how many jobs to submit: a pool takes jobs before it has workers. Ask
-        `jobs_wanted`."""
+        A pool takes jobs before it has workers: ask `jobs_wanted` how many to submit.
+        """
         ...
 
     @property
     def waiting(self) -> int:
-        """Jobs submitted that no worker has begun."""
+        """Submitted jobs that no worker has begun."""
         ...
 
     @property
     def under_way(self) -> int:
-        """Jobs that were begun and have not come back."""
+        """Begun jobs that have not come back."""
         ...
 
-    def submit(self, job: PackJob) -> None: ...
+    def submit(self, job: PackJob) -> None:
+        """Queue a job. It never waits."""
+        ...
 
     def next_done(self, timeout: float | None = None) -> PackResult | None:
         """Wait for the next finished job.
@@ -78,28 +84,31 @@ class Pool(Protocol):
         ...
 
     def stop(self) -> None:
-        """Ask all jobs under way to stop at their next beat: they come back stopped
-        (`PackResult.stopped_at`), or finished where they were done. Jobs that were not begun are
-        forgotten, and do not come back; so are those submitted later. A candidate of a job under
-        way that nobody had begun has the status running, and its state as it was given.
+        """Ask all jobs under way to stop at their next beat.
 
-        May be called from a signal's handler, or from within a beat."""
+        They come back stopped (`PackResult.stopped_at`), or finished where they were done. Jobs
+        that were not begun, and those submitted later, are forgotten and do not come back. A
+        candidate of a job under way that no worker had begun has the status running, and its state
+        as given.
+
+        May be called from a signal's handler, or within a beat.
+        """
         ...
 
     def close(self) -> None:
-        """Stop all work at once; results not fetched are lost. May be called twice."""
+        """Stop all work at once; results that were not fetched are lost. May be called twice."""
         ...
 
 
 def jobs_wanted(pool: Pool) -> int:
-    """How many more jobs keep every worker busy.
+    """Return how many more jobs keep every worker busy.
 
-    Ask again whenever a result or a timeout came back, since workers come and go.
+    Ask again after every result or timeout, since workers come and go.
 
     Args:
-        pool: One that was not stopped.
+        pool: A pool that was not stopped.
 
     Returns:
         0 or more; at least 1 where the pool has no job, even before its first worker is up.
     """
-    return max(0, _JOBS_TO_A_WORKER * max(1, pool.workers) - pool.waiting - pool.under_way)
+    return max(0, _JOBS_PER_WORKER * max(1, pool.workers) - pool.waiting - pool.under_way)

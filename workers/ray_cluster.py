@@ -1,5 +1,4 @@
-"""The Ray cluster: reaching one, or starting one on this machine, and how many workers it has room
-for."""
+"""The Ray cluster: connect to one or start one here, and count the workers it has room for."""
 
 import logging
 import math
@@ -12,7 +11,7 @@ import ray
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine that is up, and what it gives to Ray. memory: bytes."""
+    """A machine that is up, and what it offers to Ray. memory: bytes."""
 
     id: str
     cpus: float
@@ -21,8 +20,18 @@ class Node:
 
 
 def connect(address: str | None, cores: int | None) -> bool:
-    """Connect to Ray, or start a local one with so many cores; whether it was started here. Raises
-    ValueError where no cluster answers."""
+    """Connect to a Ray cluster, or start a local Ray.
+
+    Args:
+        address: "auto", "host:port" or "ray://host:port"; None for a local Ray.
+        cores: Of the local Ray; None for all.
+
+    Returns:
+        Whether Ray was started or connected here; False where this process had it already.
+
+    Raises:
+        ValueError: No cluster answers at the address.
+    """
     if ray.is_initialized():
         return False
     # Ray announces a change of defaults for GPUs on every start.
@@ -43,22 +52,25 @@ def connect(address: str | None, cores: int | None) -> bool:
             else "; a cluster that asks for a token needs RAY_AUTH_MODE=token"
         )
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-        # What becomes of nodes is printed all the same, pages of a raylet's log among it; there is
-        # no public switch.
+        # Ray prints the fate of nodes all the same, with pages of a raylet's log; there is no
+        # public
+        # switch.
         ray._private.worker._worker_logs_enabled = False
     except ImportError as cause:
         raise ValueError(
-            f"address is {address!r}, and Ray's client is not installed ({cause}); pip install 'ray[client]'"
+            f"address {address!r} needs Ray's client, which is not installed ({cause}); "
+            "pip install 'ray[client]'"
         ) from cause
     except (OSError, ValueError) as cause:
         raise ValueError(
-            f"no Ray cluster answers at {address!r}: {cause}{hint}; leave --address out for a local Ray"
+            f"no Ray cluster answers at {address!r}: {cause}{hint}; "
+            "leave out --address for a local Ray"
         ) from cause
     return True
 
 
 def nodes() -> list[Node]:
-    """Those that are up."""
+    """Return the nodes that are up."""
     alive = [(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
     return [
         Node(name, has.get("CPU", 0.0), has.get("GPU", 0.0), has.get("memory", math.inf))
@@ -67,20 +79,19 @@ def nodes() -> list[Node]:
 
 
 def room(cpus: float, gpus: float, each_cpus: int, each_gpus: float) -> int:
-    """Workers that so many cores and GPUs are enough for."""
+    """Return how many workers fit into so many cores and GPUs."""
     by_cpus = int(cpus // each_cpus)
     return by_cpus if each_gpus == 0 else min(by_cpus, int((gpus + 1e-9) // each_gpus))
 
 
 def free_room(each_cpus: int, each_gpus: float) -> int:
-    """Workers that there is room for beside all that runs on the cluster."""
+    """Return how many more workers fit beside everything that runs on the cluster."""
     free = ray.available_resources()
     return room(free.get("CPU", 0.0), free.get("GPU", 0.0), each_cpus, each_gpus)
 
 
 def _knock(address: str | None) -> None:
-    """Raise OSError within seconds where nobody listens at host:port: Ray itself would try for
-    minutes."""
+    """Raise OSError soon where nothing listens at host:port; Ray itself would try for minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()

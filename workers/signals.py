@@ -1,41 +1,47 @@
-"""When a search is asked to stop: a signal, or a budget that is spent. It then writes down where
-its packs stand and ends."""
+"""Signals that ask a search to stop. It then saves the state of its packs and ends."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-# Why the search is to stop, in a few words; None: it is not.
+# Returns why the search is to stop, in a few words, or None.
 Until = Callable[[], str | None]
 
 
 @contextmanager
-def stopped_by_signals(told: Callable[[], None]) -> Iterator[Until]:
-    """Inside the block, Ctrl-C and SIGTERM (what schedulers send before they take a machine away)
-    do not end the process but make the given function say so; a second one ends it at once. told:
-    called within the signal's handler. Signals reach the main thread alone; in others nothing is
-    heard."""
+def stopped_by_signals(on_signal: Callable[[], None]) -> Iterator[Until]:
+    """Turn Ctrl-C and SIGTERM into a request to stop, inside the block.
+
+    SIGTERM is what schedulers send before they take a machine away. A second signal ends the
+    process at once. Signals reach the main thread only; in other threads the block changes nothing.
+
+    Args:
+        on_signal: Called within the signal's handler.
+
+    Yields:
+        A function that returns the signal's name, or None before there is one.
+    """
     heard: list[int] = []
 
     def hear(number: int, frame: object) -> None:
         if heard:
             raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
         heard.append(number)
-        told()
+        on_signal()
 
     with _handled_by(hear):
         yield lambda: signal.Signals(heard[0]).name if heard else None
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came where nothing has to be written down."""
+    """SIGTERM came while nothing had to be saved."""
 
 
 @contextmanager
 def sigterm_raises() -> Iterator[None]:
-    """Inside the block, SIGTERM raises `Terminated`, as Ctrl-C raises KeyboardInterrupt: for what
-    goes before and after training."""
+    """Make SIGTERM raise `Terminated`, as Ctrl-C raises KeyboardInterrupt, inside the block: for
+    the work before and after training."""
 
     def hear(number: int, frame: object) -> None:
         raise Terminated
@@ -45,9 +51,9 @@ def sigterm_raises() -> Iterator[None]:
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
-    """Inside the block, Ctrl-C and SIGTERM are not heard: for the few seconds of what must not be
-    left half done."""
+def signals_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGTERM inside the block: for a few seconds of work that must not be left
+    half done."""
     with _handled_by(signal.SIG_IGN):
         yield
 

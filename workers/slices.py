@@ -1,5 +1,4 @@
-"""What a pool has to do, and what became of it: jobs in order, cut into slices for those who ask
-for work, joined again.
+"""The board of a pool: jobs in order, cut into slices for workers, and their results joined again.
 
 A candidate's numbers do not depend on its pack mates, so candidates of a job may be trained apart:
 on a slow worker or one with little memory, and to find out which of them kills its worker.
@@ -13,46 +12,54 @@ from dataclasses import dataclass, replace
 
 from wiring_search.workers.jobs import Outcome, PackJob, PackResult, Status
 
-# A candidate that took so many workers with it when it was trained alone is crashed.
+# A candidate that loses so many workers while it is trained alone counts as crashed.
 TRIES = 2
-# So many nodes may be lost under a slice before it is suspected itself.
+# A slice may lose so many nodes before it is suspected itself.
 LOSSES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Candidates of a job, by their places in it. job: the board's number of it. failures: how
-    often it failed (only a candidate that is alone is counted). losses: nodes that were lost under
-    it."""
+    """Some candidates of a job.
+
+    Attributes:
+        job: The board's number of the job.
+        indices: The candidates, by their index in the job.
+        failures: How often it failed; counted for a single candidate only.
+        losses: Nodes that were lost while they trained it.
+    """
 
     job: int
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
     failures: int = 0
     losses: int = 0
 
 
 def join(job: PackJob, parts: Iterable[tuple[tuple[int, ...], PackResult]]) -> PackResult:
-    """One result of a job's slices, each with the places of its candidates; together they have
-    every place once.
+    """Join the results of a job's slices.
 
-    Stopped where one of them was, at the smallest epoch of all.
+    Args:
+        job: The whole job.
+        parts: The indices of each slice's candidates with its result; together every index once.
+
+    Returns:
+        One result; stopped if one of them was, at the smallest epoch of all.
     """
     found: dict[int, Outcome] = {}
     workers, stops = [], []
-    for places, result in parts:
-        found |= zip(places, result.outcomes, strict=True)
+    for indices, result in parts:
+        found |= zip(indices, result.outcomes, strict=True)
         workers.append(result.worker)
         stops.append(result.stopped_at)
     stopped_at = min((epoch for epoch in stops if epoch is not None), default=None)
-    outcomes = tuple(found[place] for place in range(len(job.candidates)))
+    outcomes = tuple(found[index] for index in range(len(job.candidates)))
     return PackResult(
         job.number, outcomes, ", ".join(dict.fromkeys(filter(None, workers))), stopped_at
     )
 
 
 def untouched(part: PackJob) -> PackResult:
-    """The result of candidates that were stopped before anybody began them: their states as they
-    were given."""
+    """The result of candidates that were stopped before training began: their states as given."""
     states = part.states or (None,) * len(part.candidates)
     blank = Outcome(Status.RUNNING, math.nan, math.nan, 0, 0, math.nan, math.nan)
     return PackResult(
@@ -63,6 +70,7 @@ def untouched(part: PackJob) -> PackResult:
 
 
 def crashed(part: PackJob, message: str) -> PackResult:
+    """The result of candidates whose worker failed too often."""
     outcome = Outcome(Status.CRASHED, math.nan, math.nan, 0, 0, math.nan, math.nan, message=message)
     return PackResult(part.number, (outcome,) * len(part.candidates))
 
@@ -75,9 +83,11 @@ class _Open:
 
 
 class Board:
-    """Jobs to do, first come first served. What `take` gave must be told of once, by `finished`,
-    `failed`, `lost` or `too_large`; each returns the job's result where it was the last piece of
-    it, else None."""
+    """Jobs to do, first come first served.
+
+    Each slice that `take` returns is reported once, by `finished`, `failed`, `lost` or
+    `too_large`. These return the job's result after its last slice, else None.
+    """
 
     def __init__(self) -> None:
         self._jobs: dict[int, _Open] = {}
@@ -87,7 +97,7 @@ class Board:
 
     @property
     def waiting(self) -> int:
-        """Jobs that nobody has begun."""
+        """Jobs that no worker has begun."""
         return sum(not entry.begun for entry in self._jobs.values())
 
     @property
@@ -97,7 +107,7 @@ class Board:
 
     @property
     def queued(self) -> bool:
-        """Whether `take` has something to give."""
+        """Whether `take` returns a slice."""
         return bool(self._queue)
 
     def add(self, job: PackJob) -> None:
@@ -108,8 +118,12 @@ class Board:
         self._next += 1
 
     def take(self, parts: int = 1, most: int | None = None) -> Slice | None:
-        """The next slice, None where nothing waits: one of so many equal parts of the first job,
-        and at most so many candidates."""
+        """Take the next slice off the queue; None where nothing waits.
+
+        Args:
+            parts: The slice is one of so many equal parts of its job.
+            most: Candidates at most; None for no limit.
+        """
         if not self._queue:
             return None
         first = self._queue.popleft()
@@ -117,27 +131,28 @@ class Board:
         entry.begun = True
         size = math.ceil(len(entry.job.candidates) / parts)
         size = max(1, size if most is None else min(size, most))
-        if size < len(first.places):
-            self._queue.appendleft(replace(first, places=first.places[size:]))
-            first = replace(first, places=first.places[:size])
+        if size < len(first.indices):
+            self._queue.appendleft(replace(first, indices=first.indices[size:]))
+            first = replace(first, indices=first.indices[:size])
         return first
 
     def job(self, piece: Slice) -> PackJob:
-        """What is to be trained."""
+        """The candidates of a slice as a job."""
         job = self._jobs[piece.job].job
-        return job if len(piece.places) == len(job.candidates) else job.part(piece.places)
+        return job if len(piece.indices) == len(job.candidates) else job.part(piece.indices)
 
     def finished(self, piece: Slice, result: PackResult) -> PackResult | None:
+        """Record the result of a slice."""
         entry = self._jobs[piece.job]
-        entry.parts.append((piece.places, result))
-        if sum(len(places) for places, _ in entry.parts) < len(entry.job.candidates):
+        entry.parts.append((piece.indices, result))
+        if sum(len(indices) for indices, _ in entry.parts) < len(entry.job.candidates):
             return None
         return join(self._jobs.pop(piece.job).job, entry.parts)
 
     def failed(self, piece: Slice, why: str) -> PackResult | None:
-        """It took its worker with it: each half is tried again, and a candidate that is alone
+        """Record a slice whose worker died: each half is tried again, a single candidate
         `TRIES` times in all."""
-        if len(piece.places) > 1:
+        if len(piece.indices) > 1:
             return self.too_large(piece)
         failures = piece.failures + 1
         if failures < TRIES:
@@ -148,25 +163,28 @@ class Board:
         return self.finished(piece, crashed(self.job(piece), message))
 
     def lost(self, piece: Slice, why: str) -> PackResult | None:
-        """Its worker went without a fault of the slice, a node that was switched off say: tried
-        again as it is."""
+        """Record a slice whose worker was lost through no fault of the slice, for example with its
+        node: it is tried again as it is."""
         if piece.losses == LOSSES:
             return self.failed(piece, why)
         return self._again(replace(piece, losses=piece.losses + 1))
 
     def too_large(self, piece: Slice) -> PackResult | None:
-        """It did not fit into memory: each half is tried again; of one candidate there are none,
-        see `failed`."""
-        middle = (len(piece.places) + 1) // 2
+        """Record a slice that did not fit into memory: each half is tried again. A single
+        candidate has no halves; see `failed`."""
+        middle = (len(piece.indices) + 1) // 2
         halves = [
-            replace(piece, places=half, losses=0)
-            for half in (piece.places[:middle], piece.places[middle:])
+            replace(piece, indices=half, losses=0)
+            for half in (piece.indices[:middle], piece.indices[middle:])
         ]
         return self._again(*halves)
 
     def stop(self) -> list[PackResult]:
-        """Nothing is given out any more. Jobs that were not begun are forgotten; the results of
-        those that only waited for pieces that were not begun."""
+        """Give out nothing any more, and forget the jobs that were not begun.
+
+        Returns:
+            The results of begun jobs whose remaining slices were not begun.
+        """
         self._stopped = True
         queued, self._queue = self._queue, deque()
         self._jobs = {number: entry for number, entry in self._jobs.items() if entry.begun}

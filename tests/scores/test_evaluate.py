@@ -2,16 +2,18 @@
 that fails costs only itself."""
 
 import math
+import sys
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from wiring_search.scores import evaluate as scoring
-from wiring_search.scores.catalogue import GROUPS, OBJECTIVES, SCORES, minimised
+from wiring_search.scores import evaluate, rank, robustness
+from wiring_search.scores.catalogue import GROUPS, OBJECTIVES, SCORES, Score, minimised
 from wiring_search.scores.evaluate import train_and_score
-from wiring_search.scores.trained_packs import trained_pack
+from wiring_search.scores.trained_packs import Scores, TrainedCandidates, trained_pack
 from wiring_search.scores.trajectory import expressivity
 from wiring_search.store.config import StudyConfig
 from wiring_search.tasks import load
@@ -82,7 +84,7 @@ def test_a_repeat_that_diverges_is_not_averaged_away(digits, monkeypatch) -> Non
         )
         return replace(result, outcomes=(*result.outcomes[:-1], lost))
 
-    monkeypatch.setattr(scoring, "train", one_diverges)
+    monkeypatch.setattr(evaluate, "train", one_diverges)
     first, second, third = train_and_score(digits, _job(repeats=2, scores=("robustness",))).outcomes
     assert first.status is second.status is Status.OK and math.isfinite(second.score("robustness"))
     assert (
@@ -93,37 +95,44 @@ def test_a_repeat_that_diverges_is_not_averaged_away(digits, monkeypatch) -> Non
 
 
 def test_a_measure_that_fails_costs_its_own_scores_and_says_why(digits, monkeypatch) -> None:
-    def broken(*_):
-        raise RuntimeError("no such luck")
+    def broken(trained: TrainedCandidates) -> Scores:
+        raise RuntimeError("no such shift")
 
-    monkeypatch.setitem(scoring._MEASURES, "robustness", broken)
+    monkeypatch.setattr(robustness, "measure", broken)
     for outcome in train_and_score(digits, _job(scores=("dynamics", "robustness"))).outcomes:
-        assert (
-            outcome.status is Status.OK
-            and math.isnan(outcome.score("robustness"))
-            and outcome.score("kernel_rank") > 0
-        )
-        assert outcome.message == "robustness could not be measured: RuntimeError: no such luck"
+        assert outcome.status is Status.OK
+        assert math.isnan(outcome.score("robustness"))
+        assert outcome.score("kernel_rank") > 0
+        assert outcome.message == "robustness could not be measured: RuntimeError: no such shift"
 
 
 def test_a_candidate_that_cannot_be_measured_costs_its_pack_mates_nothing(
     digits, monkeypatch
 ) -> None:
-    measure = scoring._MEASURES["dynamics"]
+    measure = rank.measure
 
-    def fails_with_the_second(task, candidates, states, seed):
-        if CANDIDATES[1] in candidates:
-            raise RuntimeError("no such luck")
-        return measure(task, candidates, states, seed)
+    def fails_with_the_second(trained: TrainedCandidates) -> Scores:
+        if CANDIDATES[1] in trained.candidates:
+            raise RuntimeError("no such rank")
+        return measure(trained)
 
     whole = train_and_score(digits, _job(scores=("dynamics",))).outcomes
-    monkeypatch.setitem(scoring._MEASURES, "dynamics", fails_with_the_second)
+    monkeypatch.setattr(rank, "measure", fails_with_the_second)
     first, second, third = train_and_score(digits, _job(scores=("dynamics",))).outcomes
-    assert (first.scores, third.scores) == (
-        whole[0].scores,
-        whole[2].scores,
-    ) and first.message == third.message == ""
-    assert math.isnan(second.score("kernel_rank")) and "no such luck" in second.message
+    assert first.scores == whole[0].scores
+    assert third.scores == whole[2].scores
+    assert [first.message, third.message] == ["", ""]
+    assert math.isnan(second.score("kernel_rank"))
+    assert "no such rank" in second.message
+
+
+def test_a_new_score_is_an_entry_and_a_file_that_measures_it(digits, monkeypatch) -> None:
+    calm = ModuleType("wiring_search.scores.calm")
+    calm.measure = lambda trained: {"calm": trained.per_pack(lambda pack: pack.effective[:1] * 0)}
+    monkeypatch.setitem(sys.modules, calm.__name__, calm)
+    monkeypatch.setitem(GROUPS, "calm", {"calm": Score("nothing at all", 1, file="calm")})
+    outcomes = train_and_score(digits, _job(scores=("calm",))).outcomes
+    assert [outcome.score("calm") for outcome in outcomes] == [0.0, 0.0, 0.0]
 
 
 def test_candidates_of_several_kinds_are_scored_side_by_side(digits) -> None:

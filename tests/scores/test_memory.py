@@ -245,7 +245,7 @@ def test_the_suite_gives_a_row_a_candidate_task_and_lag() -> None:
         seeds=2,
         epochs=1,
         samples=100,
-        told=lambda *news: told.append(news),
+        on_progress=lambda *news: told.append(news),
     )
     assert [(row.candidate, row.task, row.lag) for row in rows] == [
         (number, task, lag)

@@ -224,7 +224,7 @@ def test_hypersolvers_are_fitted_on_training_inputs_alone(
     network = trained_network(
         store, number, every_step=True
     )  # the task asks for the last step, whatever the network does
-    rows = alternatives(network, task, 16, told=lambda *news: told.append(news))
+    rows = alternatives(network, task, 16, on_progress=lambda *news: told.append(news))
     known = {row.tobytes() for row in np.asarray(task.train.x)}
     assert len(seen) == 64 and all(row.tobytes() in known for row in seen)
 

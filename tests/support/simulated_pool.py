@@ -74,5 +74,5 @@ class SimulatedPool:
             worker = self._idle.pop()
             took = self._seconds(self._board.job(piece)) / self._speeds[worker]
             self.busy += took
-            self.taken[worker] += len(piece.places)
+            self.taken[worker] += len(piece.indices)
             heapq.heappush(self._running, (self.now + took, worker, piece))

@@ -421,7 +421,8 @@ def test_what_a_local_ray_has_no_room_for_is_refused(local_ray: None) -> None:
     ):
         _ray_pool(fake_train, 3)
     with pytest.raises(
-        ValueError, match="1 workers need 4 cores each, and this Ray cluster has 2; give each less"
+        ValueError,
+        match="1 workers need 4 cores each, and this Ray cluster has 2; give each worker less",
     ):
         _ray_pool(fake_train, None, cpus=4)
     with pytest.raises(ValueError, match="patience is 0"):

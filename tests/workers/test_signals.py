@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from wiring_search.workers.signals import deaf, stopped_by_signals
+from wiring_search.workers.signals import signals_ignored, stopped_by_signals
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -30,7 +30,7 @@ def test_the_first_signal_asks_and_the_second_one_ends(number: int) -> None:
 def test_nothing_is_heard_where_nothing_may_be_and_all_is_afterwards(number: int) -> None:
     with pytest.raises(KeyboardInterrupt), stopped_by_signals(lambda: None) as until:
         _send(number)
-        with deaf():
+        with signals_ignored():
             _send(number)
         assert until()
         _send(number)
@@ -40,7 +40,7 @@ def test_other_threads_hear_nothing_and_change_nothing() -> None:
     before, seen = [signal.getsignal(number) for number in SIGNALS], []
 
     def elsewhere() -> None:
-        with stopped_by_signals(lambda: None) as until, deaf():
+        with stopped_by_signals(lambda: None) as until, signals_ignored():
             seen.append(until())
 
     thread = threading.Thread(target=elsewhere)

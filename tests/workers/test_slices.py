@@ -38,7 +38,7 @@ def test_whatever_happens_to_slices_every_job_comes_back_whole(data: st.DataObje
             note(board.failed(piece, "poison"))
         elif piece.losses < LOSSES and data.draw(st.integers(0, 3)) == 0:
             note(board.lost(piece, "its node went"))
-        elif len(piece.places) > 1 and data.draw(st.integers(0, 3)) == 0:
+        elif len(piece.indices) > 1 and data.draw(st.integers(0, 3)) == 0:
             note(board.too_large(piece))
         else:
             note(board.finished(piece, fake_train(tiny_task(), part)))
@@ -52,7 +52,7 @@ def test_a_slice_under_which_nodes_keep_going_is_suspected_in_the_end() -> None:
     sizes = []
     while board.queued:
         piece = board.take()
-        sizes.append(len(piece.places))
+        sizes.append(len(piece.indices))
         result = board.lost(piece, "its node went")
     assert sizes.count(2) == LOSSES + 1 and {outcome.status for outcome in result.outcomes} == {
         Status.CRASHED

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from wiring_search.networks.kernels.cpu import one_thread
-from wiring_search.networks.kernels.layout import kind_of
 from wiring_search.scores.evaluate import train_and_score
 from wiring_search.search.events import Estimated
 from wiring_search.search.monitor import expected_epochs, shares
@@ -25,7 +24,7 @@ from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import Task
 from wiring_search.training.loop import validation_errors
 from wiring_search.training.loss import elapsed_of, loss_of
-from wiring_search.training.pack import Pack
+from wiring_search.training.pack import Pack, group_by_kind
 from wiring_search.training.warm_up import one_torch_thread
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import PackJob, Rung
@@ -86,7 +85,8 @@ def measured(task: Task, config: StudyConfig) -> Cost:
     began = time.perf_counter()
     with one_torch_thread(), one_thread():
         seconds, count = 0.0, 0
-        for pack in alike(candidates):
+        for places in group_by_kind(candidates):
+            pack = [candidates[p] for p in places]
             if not count or time.perf_counter() - began < _PATIENCE:
                 seconds += _epoch_seconds(task, pack, config.batch_size)
                 count += len(pack)
@@ -109,14 +109,6 @@ def typical(space: Space, count: int, seed: int) -> list[Candidate]:
         )
     places = {int((i + 0.5) * len(drawn) / count) for i in range(count)}
     return [drawn[place] for place in sorted(places)]
-
-
-def alike(candidates: list[Candidate]) -> list[list[Candidate]]:
-    """Those that one kernel call can run."""
-    kinds: dict[tuple, list[Candidate]] = {}
-    for candidate in candidates:
-        kinds.setdefault(kind_of(candidate), []).append(candidate)
-    return list(kinds.values())
 
 
 def _epoch_seconds(task: Task, candidates: list[Candidate], batch_size: int) -> float:

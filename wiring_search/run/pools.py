@@ -105,34 +105,49 @@ def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
     return replace(resources, device=device, gpus=resources.gpus or float(device == "cuda"))
 
 
-def default_pack_size(config: StudyConfig, resources: Resources = ALL_CORES) -> int:
-    """Candidates side by side where a study gives no number. A core has its caches full with few; a
-    GPU is idle unless it trains hundreds at once: 256, repeats counted, or fewer where its free
-    memory has no room for them. (That of a cluster cannot be seen from here; there a pack without
-    room is halved.) Raises ValueError as `decided` does."""
+def default_pack_size(
+    config: StudyConfig,
+    resources: Resources = ALL_CORES,
+    load_task: Callable[[], Task] | None = None,
+) -> int:
+    """Return how many candidates train side by side where a study does not say.
+
+    A core fills its caches with few. A GPU idles unless it trains hundreds at once: 256, repeats
+    counted, or as many as its free memory has room for. (The memory of a cluster's GPUs cannot be
+    seen from here; there a pack without room is halved.)
+
+    Args:
+        config: The study; its own pack size is not looked at.
+        resources: What it runs on.
+        load_task: Returns the study's task, called only on a GPU; by default it is loaded here.
+
+    Raises:
+        ValueError: See `decided`.
+    """
     from wiring_search.training.devices import why_no_gpu
 
     space = search_spaces.Space.from_json(config.space)
     resources = decided(resources, kinds_of(space))
     if resources.device == "cpu":
         return StudyConfig.pack_size
-    room = _MANY if why_no_gpu() else _room_on_gpu(config, space, min(resources.gpus, 1.0))
+    if why_no_gpu():
+        return max(1, _MANY // config.repeats)
+    task = (load_task or config.load_task)()
+    room = _room_on_gpu(task, space, config.seed, min(resources.gpus, 1.0))
     return max(1, min(_MANY, room) // config.repeats)
 
 
-def _room_on_gpu(config: StudyConfig, space: search_spaces.Space, share: float) -> int:
-    """Candidates that half of a worker's share of the free memory has room for: the other half is
+def _room_on_gpu(task: Task, space: search_spaces.Space, seed: int, share: float) -> int:
+    """How many candidates fit into half of a worker's share of the free memory; the other half is
     for larger ones."""
-    from wiring_search.run.estimate import alike, typical
+    from wiring_search.run.estimate import typical
     from wiring_search.training.gpu_pack import room_for
+    from wiring_search.training.pack import group_by_kind
 
-    task, packs = (
-        config.load_task(),
-        alike(typical(space, 64, config.seed)),
-    )
-    return min(
-        room_for(pack, task.features, task.outputs, task.time_steps, share / 2) for pack in packs
-    )
+    candidates = typical(space, 64, seed)
+    packs = [[candidates[p] for p in places] for places in group_by_kind(candidates)]
+    sizes = task.features, task.outputs, task.time_steps
+    return min(room_for(pack, *sizes, share / 2) for pack in packs)
 
 
 def kinds_of(space: search_spaces.Space) -> "list[Kind]":

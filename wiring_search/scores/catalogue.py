@@ -13,21 +13,33 @@ from numpy.typing import ArrayLike
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """sign: 1 where smaller is better, −1 where larger is, 0 where neither is and it cannot be an
-    objective. worst: the worst that it can be, None where there is no bound. measure: of a score of
-    an extension, (network, task, seed) -> float; the others are measured by `scoring`."""
+    """A score by what it says.
+
+    Attributes:
+        sentence: What it is, for lists.
+        sign: 1 where smaller is better, −1 where larger is, 0 where neither is and it cannot be an
+            objective.
+        unit: "" for a pure number.
+        worst: The worst value, None where there is no bound.
+        measure: Of an extension's score, (network, task, seed) -> float.
+        file: Of a built-in score that is measured after training: the module of
+            `wiring_search.scores` whose `measure(trained)` returns it by its name, (candidates,).
+            Scores of a group with one file are measured by one call.
+    """
 
     sentence: str
     sign: int
     unit: str = ""
     worst: float | None = None
     measure: Callable[..., float] | None = None
+    file: str = ""
 
 
 # What every candidate has.
 ALWAYS = {
     "error": Score(
-        "on the validation split at the best epoch: 1 − accuracy, 1 − F1 or mean squared error; mean over repeats",
+        "on the validation split at the best epoch: 1 − accuracy, 1 − F1 or mean squared error; "
+        "mean over repeats",
         1,
     ),
     "synapses": Score("connections, sensory ones and those of a memory included, each once", 1),
@@ -39,12 +51,18 @@ ALWAYS = {
 GROUPS: dict[str, dict[str, Score]] = {
     "memory": {
         "memory": Score(
-            "accuracy at recalling a bit of k steps ago, learned afresh: area over log k, 0 (chance) to 1",
+            "recall of a bit of k steps ago, learned afresh: area of the accuracy over log k, "
+            "0 (chance) to 1",
             -1,
             worst=0.0,
+            file="memory",
         ),
         "memory_lag": Score(
-            "the longest k that is recalled, and every shorter one", -1, "steps", 0.0
+            "longest k that is recalled together with every shorter one",
+            -1,
+            "steps",
+            0.0,
+            file="memory",
         ),
     },
     "dynamics": {
@@ -52,21 +70,24 @@ GROUPS: dict[str, dict[str, Score]] = {
             "length of the trained network's trajectory over that of a neural ODE of equal width",
             -1,
             worst=0.0,
+            file="trajectory",
         ),
         "gradient_slope": Score(
-            "of the logarithm of ‖∂ last state/∂ earlier state‖ over the lag; 0 carries furthest",
+            "slope of log ‖∂ last state/∂ earlier state‖ over the lag; 0 carries furthest",
             0,
-            "a step",
+            "per step",
+            file="gradient",
         ),
         "kernel_rank": Score(
-            "how many different inputs the states tell apart linearly", -1, worst=0.0
+            "number of inputs that the states tell apart linearly", -1, worst=0.0, file="rank"
         ),
     },
     "robustness": {
         "robustness": Score(
-            "mean over shifts of the input of clean error over shifted error, 1: nothing lost",
+            "clean error over shifted error, mean over shifts of the input; 1: nothing lost",
             -1,
             worst=0.0,
+            file="robustness",
         ),
     },
 }

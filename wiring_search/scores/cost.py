@@ -1,16 +1,20 @@
 """Cost: what a candidate takes to run, to train and to store, counted where it can be counted,
 measured where not.
 
-    synapse updates a time step = synapses between neurons × function evaluations + sensory synapses + the memory's
+    synapse updates per time step
+        = synapses between neurons × function evaluations + sensory synapses + the memory's
 
 A sensory value is held during a time step, and the memory looks once, so theirs are computed once;
 synapses between neurons are computed anew by every stage of every sub-step.
 
     bytes to train = 4 × (history + gradients + optimiser)
-        history    = samples × (time steps + 1) × states: the kernel keeps the state at the start of every time step and
-                     runs the sub-steps again on the way back, so that their number does not show
-        gradients  = (tiles + 1) × parameters: the sum over a tile of sixteen samples, and over tiles
-        optimiser  = 4 × parameters: stored and effective weights, both moments of Adam
+        history    = samples × (time steps + 1) × states
+                     (the kernel keeps the state at the start of each time step, and runs the
+                     sub-steps again on the way back: their number does not count)
+        gradients  = (tiles + 1) × parameters
+                     (the sum over a tile of sixteen samples, and over tiles)
+        optimiser  = 4 × parameters
+                     (stored and effective weights, both moments of Adam)
 
 with samples rounded up to whole tiles. What pack mates share (inputs) and what is small (outputs, a
 core's scratch) is left out.

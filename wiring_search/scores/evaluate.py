@@ -11,30 +11,22 @@ A measure that fails costs its own scores and nothing else: they are NaN, and th
 message says why.
 """
 
-import io
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from importlib import import_module
 
 import numpy as np
 
-from wiring_search.networks.liquid_network import network_of
-from wiring_search.scores import robustness
+from wiring_search.networks.liquid_network import LiquidNetwork, network_of
 from wiring_search.scores.catalogue import GROUPS
-from wiring_search.scores.gradient import gradient_flow
-from wiring_search.scores.memory import recall_scores
-from wiring_search.scores.rank import kernel_rank
 from wiring_search.scores.repeats import mean, standard_error, upper_bound
-from wiring_search.scores.trained_packs import trained_packs
-from wiring_search.scores.trajectory import expressivity
+from wiring_search.scores.trained_packs import Scores, TrainedCandidates
 from wiring_search.tasks.task import Task
 from wiring_search.training.devices import packs_on
 from wiring_search.training.loop import train
-from wiring_search.training.loss import elapsed_of
-from wiring_search.training.state import load_state
-from wiring_search.wirings.candidate import Candidate
+from wiring_search.training.state import load_state, save_state
 from wiring_search.workers.jobs import (
     VARIATION,
     Beat,
@@ -44,11 +36,6 @@ from wiring_search.workers.jobs import (
     Status,
     no_beat,
 )
-
-# So many validation sequences show how far gradients reach: one tile of the kernel.
-_SHOWN = 16
-
-Scores = dict[str, np.ndarray]
 
 
 def train_and_score(
@@ -106,9 +93,7 @@ def _kept(states: Sequence[bytes | None]) -> bytes | None:
         f"repeat_{r}": np.frombuffer(state or b"", np.uint8)
         for r, state in enumerate(others, start=1)
     }
-    buffer = io.BytesIO()
-    np.savez(buffer, **{**load_state(first), **further})  # type: ignore[arg-type]
-    return buffer.getvalue()
+    return save_state({**load_state(first), **further})
 
 
 def _together(repeats: Sequence[Outcome]) -> Outcome:
@@ -149,10 +134,11 @@ def _scored(task: Task, job: PackJob, outcomes: list[Outcome], beat: Beat) -> li
     places = [p for p, outcome in enumerate(outcomes) if outcome.status is Status.OK]
     candidates = [job.candidates[p] for p in places]
     states = [outcomes[p].state or b"" for p in places]
+    trained = TrainedCandidates(task, candidates, states, job.data_seed)
     for group in job.scores if places else ():
         beat(job.rung.epochs, job.rung.epochs)
         started = time.perf_counter()
-        found, faults = _measured(group, task, candidates, states, job.data_seed)
+        found, faults = _measured(group, trained)
         share = (time.perf_counter() - started) / len(places)
         for member, p in enumerate(places):
             scores = {name: float(values[member]) for name, values in found.items()}
@@ -167,74 +153,48 @@ def _scored(task: Task, job: PackJob, outcomes: list[Outcome], beat: Beat) -> li
     return outcomes
 
 
-def _measured(
-    group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int
-) -> tuple[Scores, list[str]]:
-    """The scores of a group, (candidates,) each, and what went wrong with each candidate. Where the
-    pack fails as a whole, they are measured one by one, so that none costs the others anything."""
+def _measured(group: str, trained: TrainedCandidates) -> tuple[Scores, list[str]]:
+    """Return the scores of a group, (candidates,) each, and what went wrong with each candidate.
+
+    Where the pack fails as a whole, candidates are measured one by one: none costs the others
+    anything.
+    """
     try:
-        measure = _MEASURES.get(group) or partial(_own, group)
-        return measure(task, candidates, states, seed), [""] * len(candidates)
-    except Exception as failure:  # whatever it is, the training that it follows must not be lost
-        if len(candidates) > 1:
+        return _scores_of(group, trained), [""] * len(trained.candidates)
+    except Exception as failure:  # a measure must never lose the training before it
+        if len(trained.candidates) > 1:
+            pairs = zip(trained.candidates, trained.states, strict=True)
             alone = [
-                _measured(group, task, [c], [state], seed)
-                for c, state in zip(candidates, states, strict=True)
+                _measured(group, replace(trained, candidates=[c], states=[s])) for c, s in pairs
             ]
             found = {
                 name: np.concatenate([scores[name] for scores, _ in alone])
                 for name in GROUPS[group]
             }
             return found, [fault for _, (fault,) in alone]
-        nothing = {name: np.full(len(candidates), math.nan) for name in GROUPS[group]}
+        nothing = {name: np.full(1, math.nan) for name in GROUPS[group]}
         return nothing, [f"{group} could not be measured: {type(failure).__name__}: {failure}"]
 
 
-def _memory(task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
-    recalled = recall_scores(candidates, seed)
-    return {
-        "memory": np.array([found.area for found in recalled]),
-        "memory_lag": np.array([found.longest for found in recalled], float),
-    }
+def _scores_of(group: str, trained: TrainedCandidates) -> Scores:
+    """Return a group's scores: each file of the catalogue is asked once, each measure of an
+    extension once per network."""
+    found: Scores = {}
+    for file in dict.fromkeys(score.file for score in GROUPS[group].values() if score.file):
+        found |= import_module(f"wiring_search.scores.{file}").measure(trained)
+    measures = {name: score.measure for name, score in GROUPS[group].items() if score.measure}
+    networks = _networks(trained) if measures else []
+    sealed = trained.task.sealed()
+    for name, measure in measures.items():
+        values = [measure(network, sealed, trained.seed) for network in networks]
+        found[name] = np.array(values, float)
+    return {name: found[name] for name in GROUPS[group]}
 
 
-def _dynamics(task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
-    found = {name: np.full(len(candidates), math.nan) for name in GROUPS["dynamics"]}
-    x = np.ascontiguousarray(task.valid.x[:_SHOWN])
-    elapsed = elapsed_of(task.valid)[:_SHOWN]
-    for places, pack in trained_packs(task, candidates, states):
-        found["expressivity"][places] = expressivity(pack, seed=seed)
-        found["gradient_slope"][places] = gradient_flow(pack, x, elapsed, seed=seed).slopes
-        found["kernel_rank"][places] = kernel_rank(pack, seed=seed)
-    return found
-
-
-def _robustness(task: Task, candidates: list[Candidate], states: list[bytes], seed: int) -> Scores:
-    found = np.full(len(candidates), math.nan)
-    for places, pack in trained_packs(task, candidates, states):
-        found[places] = robustness.score(task, robustness.robustness(task, pack, seed))
-    return {"robustness": found}
-
-
-def _own(
-    group: str, task: Task, candidates: list[Candidate], states: list[bytes], seed: int
-) -> Scores:
-    """The scores of an extension, whose measures are functions of one network."""
-    weights = [load_state(state)["best_weights"] for state in states]
-    networks = [
-        network_of(c, task.features, task.outputs, w, task.every_step)
-        for c, w in zip(candidates, weights, strict=True)
+def _networks(trained: TrainedCandidates) -> list[LiquidNetwork]:
+    task = trained.task
+    weights = [load_state(state)["best_weights"] for state in trained.states]
+    return [
+        network_of(candidate, task.features, task.outputs, best, task.every_step)
+        for candidate, best in zip(trained.candidates, weights, strict=True)
     ]
-    scores, sealed = GROUPS[group].items(), task.sealed()
-    return {
-        name: np.array([measure(network, sealed, seed) for network in networks], float)
-        for name, score in scores
-        if (measure := score.measure) is not None
-    }
-
-
-_MEASURES: dict[str, Callable[[Task, list[Candidate], list[bytes], int], Scores]] = {
-    "memory": _memory,
-    "dynamics": _dynamics,
-    "robustness": _robustness,
-}

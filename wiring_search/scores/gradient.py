@@ -20,6 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from wiring_search.networks.kernels import cpu, plain
+from wiring_search.scores.trained_packs import Scores, TrainedCandidates
+from wiring_search.training.loss import elapsed_of
 from wiring_search.training.pack import Pack
 
 # Over the whole sequence a healthy gradient keeps within this factor of where it started, up or
@@ -28,6 +30,8 @@ HEALTHY_FACTOR = 1e3
 VANISHING, HEALTHY, EXPLODING, UNDEFINED = "vanishing", "healthy", "exploding", "undefined"
 # What a single time step leaves of a vector of length 1 counts as no less than this, the smallest
 # normal float32: so a path that is cut has a slope too, of −87 a step.
+# Validation sequences that `measure` looks at: they fill one tile of the kernel.
+_SAMPLES = 16
 _LEAST = float(np.finfo(np.float32).tiny)
 
 
@@ -61,6 +65,17 @@ def gradient_flow(
     )
     slopes = fitted_slopes(log_norms)
     return GradientFlow(log_norms, slopes, tuple(verdict(slope, x.shape[1]) for slope in slopes))
+
+
+def measure(trained: TrainedCandidates) -> Scores:
+    """Return `gradient_slope` of trained candidates on a few validation sequences."""
+    valid = trained.task.valid
+    x, elapsed = np.ascontiguousarray(valid.x[:_SAMPLES]), elapsed_of(valid)[:_SAMPLES]
+
+    def slopes(pack: Pack) -> np.ndarray:
+        return gradient_flow(pack, x, elapsed, seed=trained.seed).slopes
+
+    return {"gradient_slope": trained.per_pack(slopes)}
 
 
 def verdict(slope: float, steps: int) -> str:

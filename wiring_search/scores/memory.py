@@ -21,10 +21,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from wiring_search.scores.trained_packs import Scores, TrainedCandidates
 from wiring_search.tasks import Task, TaskOptions, load, recall
 from wiring_search.training.loop import train, validation_errors
 from wiring_search.training.pack import Pack
-from wiring_search.training.state import load_state
+from wiring_search.training.state import best_state
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
 
@@ -122,8 +123,8 @@ class Standing:
     spread: float
 
 
-# told(done, count, doing): trainings done of so many, and what is under way
-Told = Callable[[int, int, str], None]
+# on_progress(done, count, doing): trainings done of so many, and what is under way
+Progress = Callable[[int, int, str], None]
 
 
 def recall_scores(
@@ -153,6 +154,15 @@ def recall_scores(
     return scores
 
 
+def measure(trained: TrainedCandidates) -> Scores:
+    """Return `memory` and `memory_lag`: candidates are trained afresh, on recall."""
+    recalled = recall_scores(trained.candidates, trained.seed)
+    return {
+        "memory": np.array([found.area for found in recalled]),
+        "memory_lag": np.array([found.longest for found in recalled], float),
+    }
+
+
 def recall_of(accuracies: dict[int, float]) -> Recall:
     """Area and longest lag of a curve of accuracies by lag, in ascending order."""
     challenge = CHALLENGES["recall"]
@@ -168,7 +178,7 @@ def suite(
     seeds: int = 3,
     epochs: int = 10,
     samples: int = 4000,
-    told: Told = lambda done, count, doing: None,
+    on_progress: Progress = lambda done, count, doing: None,
 ) -> list[Row]:
     """Train every candidate on every task at every lag from several seeds, and judge it on the test
     split.
@@ -187,11 +197,11 @@ def suite(
     rows = []
     for done, (name, lag) in enumerate(trainings):
         doing = f"{name}, lag {lag}"
-        told(done, len(trainings), doing)
+        on_progress(done, len(trainings), doing)
         task = load(name, TaskOptions(samples=samples, lag=lag))
 
         def epoch_told(epoch: int, of: int, done: int = done, doing: str = doing) -> None:
-            told(done, len(trainings), f"{doing}: epoch {epoch} of {of}")
+            on_progress(done, len(trainings), f"{doing}: epoch {epoch} of {of}")
 
         outcomes = train(
             task, PackJob(0, Rung(0, epochs, 16), copies, data_seed=0), each_epoch(epoch_told)
@@ -205,7 +215,7 @@ def suite(
             rows += [
                 Row(number, name, each, tuple(error[each] for error in own)) for each in own[0]
             ]
-    told(len(trainings), len(trainings), "done")
+    on_progress(len(trainings), len(trainings), "done")
     return sorted(rows, key=lambda row: (row.candidate, tasks.index(row.task), row.lag))
 
 
@@ -261,10 +271,7 @@ def held_out_errors(
     lags = recall.ladder(task.time_steps // 2) if task.name == "recall" else (lag,)
     if outcome.status is not Status.OK or outcome.state is None:
         return dict.fromkeys(lags, math.nan)
-    state = load_state(outcome.state)
-    pack = Pack(
-        [candidate], task.features, task.outputs, [{**state, "weights": state["best_weights"]}]
-    )
+    pack = Pack([candidate], task.features, task.outputs, [best_state(outcome.state)])
     if task.name != "recall":
         return {lag: float(validation_errors(task, task.test, pack)[0])}
     x = task.test.x

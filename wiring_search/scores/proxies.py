@@ -5,17 +5,16 @@ They are called proxies because a search would like them to foretell the error; 
 to be measured, task by task.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from wiring_search.networks.kernels.layout import Kind, kind_of
 from wiring_search.scores.gradient import gradient_flow
 from wiring_search.scores.rank import kernel_rank
 from wiring_search.scores.trajectory import expressivity
 from wiring_search.training.baselines.reservoir import different_streams
-from wiring_search.training.pack import Pack
+from wiring_search.training.pack import Pack, group_by_kind
 from wiring_search.wirings.candidate import Candidate
 
 PROXIES = ("expressivity", "gradient_slope", "kernel_rank")
@@ -41,7 +40,7 @@ def proxies(
     x = different_streams(_SAMPLES, _TIME_STEPS, features, seed).astype(np.float32)
     done = 0
     with threadpool_limits(1, "blas"):  # matrices of a few dozen rows: a second thread only costs
-        for places in _packs(candidates):
+        for places in group_by_kind(candidates, _PACK):
             pack = Pack([candidates[p] for p in places], features, 1)
             measured = (
                 expressivity(pack, seed=seed),
@@ -54,13 +53,3 @@ def proxies(
             if progress is not None:
                 progress(done, len(candidates))
     return found
-
-
-def _packs(candidates: Sequence[Candidate]) -> Iterator[list[int]]:
-    """Places of candidates of one kind, at most _PACK at a time."""
-    by_kind: dict[Kind, list[int]] = {}
-    for place, candidate in enumerate(candidates):
-        by_kind.setdefault(kind_of(candidate), []).append(place)
-    for places in by_kind.values():
-        for start in range(0, len(places), _PACK):
-            yield places[start : start + _PACK]

@@ -14,6 +14,7 @@ Every candidate sees the first of the same streams, as many as it has neurons.
 import numpy as np
 
 from wiring_search.networks.kernels import cpu
+from wiring_search.scores.trained_packs import Scores, TrainedCandidates
 from wiring_search.training.baselines.reservoir import (
     check_rank_settings,
     different_streams,
@@ -54,6 +55,11 @@ def generalisation_rank(
     return _ranks(
         pack, jittered_streams(count, steps, pack.layout.features, jitter, seed), streams, threshold
     )
+
+
+def measure(trained: TrainedCandidates) -> Scores:
+    """Return `kernel_rank` of trained candidates."""
+    return {"kernel_rank": trained.per_pack(lambda pack: kernel_rank(pack, seed=trained.seed))}
 
 
 def _count(pack: Pack, streams: int | None, steps: int, threshold: float) -> int:

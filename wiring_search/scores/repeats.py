@@ -35,8 +35,8 @@ from wiring_search.workers.jobs import PackJob, PackResult, Rung
 
 _PACK = 8
 Train = Callable[[Task, PackJob], PackResult]
-# told(trainings done, of all)
-Told = Callable[[int, int], None]
+# on_progress(trainings done, of all)
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,14 @@ def variance_split(errors: np.ndarray) -> VarianceSplit:
     """
     if errors.ndim != 3 or errors.shape[0] < 1 or min(errors.shape[1:]) < 2:
         raise ValueError(
-            f"errors have shape {errors.shape}; give (wirings, initialisations, orders), two or more of the last two each"
+            f"errors have shape {errors.shape}; "
+            "give (wirings, initialisations, orders), two or more of the last two each"
         )
     if not np.isfinite(errors).all():
         lost = int((~np.isfinite(errors)).sum())
         raise ValueError(
-            f"{lost} of {errors.size} errors are not finite; a split needs every training of the design to end well"
+            f"{lost} of {errors.size} errors are not finite; "
+            "a split needs every training of the design to end well"
         )
     y = errors.astype(np.float64)
     wirings, inits, orders = y.shape
@@ -99,7 +101,7 @@ def crossed_errors(
     init_seeds: Sequence[int],
     data_seeds: Sequence[int],
     rung: Rung,
-    told: Told = lambda done, count: None,
+    on_progress: Progress = lambda done, count: None,
     train: Train = training.train,
 ) -> np.ndarray:
     """Validation errors (wirings, initialisations, orders) of every combination; NaN where a
@@ -115,7 +117,7 @@ def crossed_errors(
             chosen = members[start : start + _PACK]
             outcomes = train(task, PackJob(0, rung, tuple(chosen), data_seed)).outcomes
             errors[start : start + len(chosen), order] = [outcome.error for outcome in outcomes]
-            told(order * len(members) + start + len(chosen), errors.size)
+            on_progress(order * len(members) + start + len(chosen), errors.size)
     return errors.reshape(len(wirings), len(init_seeds), len(data_seeds))
 
 

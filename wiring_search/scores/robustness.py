@@ -1,21 +1,22 @@
 """Robustness: how much of its error a trained network keeps when its data shift.
 
-    relative error under a shift = error on the validation split / error on the shifted validation split, in 0 … 1
+    relative error under a shift = error on the validation split / error on the shifted one, 0 … 1
     robustness = the mean of it over all shifts
 
 1 is a network that does not mind, 0 one that is lost. It is a ratio, so read it beside the error:
 who knows nothing has nothing to lose. Shifts, levels in brackets (`shifts` says what each does):
 
     noise        on every input [share of the feature's spread on the training split]
-    drop-told    samples are missing, the elapsed time says so [share]
-    drop-hidden  the same samples are missing, the elapsed time does not say so [share]
-    duration     the process takes so many times as long. With times: the same inputs by another clock. Without, the
-                 sensor keeps its rate: every second step, or straight lines between the steps
+    drop-timed   samples are missing, the elapsed times say so [share]
+    drop-hidden  the same samples are missing, the elapsed times do not say so [share]
+    duration     the process takes so many times as long. With times: the same inputs by another
+                 clock. Without, the sensor keeps its rate: every second step, or straight lines
+                 between the steps
     length       the process waits at its first step before it starts [times as long]
     channels     so many features of each sample stand at their training mean [count]
 
 Levels are those usual for sequences; the training and the test split are never scored. Random
-shifts draw the same numbers for each level, told or hidden, so that levels differ by nothing else.
+shifts draw the same numbers for each level, timed or hidden: levels differ by nothing else.
 """
 
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from wiring_search.scores.shifts import (
     paced,
     without_channels,
 )
+from wiring_search.scores.trained_packs import Scores, TrainedCandidates
 from wiring_search.tasks.task import Split, Task
 from wiring_search.training.loop import validation_errors
 from wiring_search.training.pack import Pack
@@ -43,8 +45,8 @@ CLEAN = "clean"
 # is shifted.
 FAMILIES: dict[str, tuple[str, float]] = {
     "noise": ("noise, in spreads of the feature", 0.0),
-    "drop-told": ("share of samples missing, time told", 0.0),
-    "drop-hidden": ("share of samples missing, time hidden", 0.0),
+    "drop-timed": ("share of samples missing, elapsed times known", 0.0),
+    "drop-hidden": ("share of samples missing, elapsed times hidden", 0.0),
     "duration": ("times as slow", 1.0),
     "length": ("times as long, waiting first", 1.0),
     "channels": ("features missing", 0.0),
@@ -76,9 +78,10 @@ def shifts(task: Task, seed: int = 0) -> list[Shift]:
         Shift("noise", sigma, partial(noisy, spread=spread, sigma=sigma, seed=for_noise))
         for sigma in _NOISE
     ]
-    for family, told in (("drop-told", True), ("drop-hidden", False)):
+    for family, timed in (("drop-timed", True), ("drop-hidden", False)):
         result += [
-            Shift(family, p, partial(dropped, share=p, told=told, seed=for_drops)) for p in _DROPPED
+            Shift(family, p, partial(dropped, share=p, timed=timed, seed=for_drops))
+            for p in _DROPPED
         ]
     if task.valid.elapsed is None:
         result.append(Shift("duration", _FASTER, every_second))
@@ -103,18 +106,18 @@ def robustness(
     task: Task,
     pack: Pack,
     seed: int = 0,
-    told: Callable[[int, int], None] = lambda done, count: None,
+    on_progress: Callable[[int, int], None] = lambda done, count: None,
 ) -> dict[str, np.ndarray]:
     """Errors (P,) of a trained pack on the validation split by shift: `CLEAN` first, then every one
     of `shifts`.
 
-    told(done, count): called after each of them.
+    on_progress(done, count): called after each of them.
     """
     chosen = shifts(task, seed)
     errors = {CLEAN: validation_errors(task, task.valid, pack)}
     for done, shift in enumerate(chosen, start=1):
         errors[shift.name] = validation_errors(task, shift.apply(task.valid), pack)
-        told(done, len(chosen))
+        on_progress(done, len(chosen))
     return errors
 
 
@@ -148,6 +151,15 @@ def score(task: Task, errors: dict[str, np.ndarray]) -> np.ndarray:
     relative = list(relative_errors(task, errors).values())
     # One after the other: numpy's mean adds up in an order that depends on P.
     return sum(relative, np.zeros(())) / len(relative)
+
+
+def measure(trained: TrainedCandidates) -> Scores:
+    """Return `robustness` of trained candidates."""
+
+    def scores(pack: Pack) -> np.ndarray:
+        return score(trained.task, robustness(trained.task, pack, trained.seed))
+
+    return {"robustness": trained.per_pack(scores)}
 
 
 def _resolution(task: Task) -> float:

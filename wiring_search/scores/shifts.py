@@ -28,17 +28,17 @@ def noisy(split: Split, spread: np.ndarray, sigma: float, seed: tuple[int, ...])
     return replace(split, x=split.x + drawn * (sigma * spread).astype(np.float32))
 
 
-def dropped(split: Split, share: float, told: bool, seed: tuple[int, ...]) -> Split:
+def dropped(split: Split, share: float, timed: bool, seed: tuple[int, ...]) -> Split:
     """Each step but the last one is lost with probability `share`; see `keeping`. What a small
     share loses, a larger one loses too."""
     kept = np.random.default_rng(seed).random(split.x.shape[:2]) >= share
-    return keeping(split, kept, told)
+    return keeping(split, kept, timed)
 
 
-def keeping(split: Split, kept: np.ndarray, told: bool) -> Split:
+def keeping(split: Split, kept: np.ndarray, timed: bool) -> Split:
     """Only the steps `kept` (n, T) bool, and the last valid one of each sample.
 
-    told: the time of lost steps is added to the elapsed time of the next step that is kept, which
+    timed: the time of lost steps is added to the elapsed time of the next step that is kept, which
     keeps the sum; else a step that is kept has the elapsed time that it had, as if nothing were
     missing.
     """
@@ -46,7 +46,7 @@ def keeping(split: Split, kept: np.ndarray, told: bool) -> Split:
     steps = np.arange(split.x.shape[1])
     kept = (kept | (steps == ends - 1)) & (steps < ends)
     elapsed = elapsed_of(split)
-    if told:
+    if timed:
         clock = np.cumsum(elapsed, axis=1, dtype=np.float64)
         last_kept = np.maximum.accumulate(np.where(kept, clock, 0.0), axis=1)
         elapsed = clock - np.pad(last_kept, ((0, 0), (1, 0)))[:, :-1]
@@ -62,9 +62,9 @@ def paced(split: Split, factor: float) -> Split:
 
 def every_second(split: Split) -> Split:
     """Twice as fast a process under a sensor of the same rate: every second step, the last one
-    among them, and nobody is told."""
+    among them; the elapsed times do not show it."""
     steps = np.arange(split.x.shape[1])
-    return keeping(split, (lengths_of(split)[:, None] - 1 - steps) % 2 == 0, told=False)
+    return keeping(split, (lengths_of(split)[:, None] - 1 - steps) % 2 == 0, timed=False)
 
 
 def interpolated(split: Split, factor: int, every_step: bool) -> Split:

@@ -45,7 +45,7 @@ _TOLERANCE = 1e-7
 # Time steps of training sequences that hypersolvers are fitted on.
 _FITTED_TIME_STEPS = 2048
 
-Told = Callable[[int, int, str], None]
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ def alternatives(
     samples: int = 64,
     hyper: bool = True,
     seed: int = 0,
-    told: Told = lambda done, count, what: None,
+    on_progress: Progress = lambda done, count, what: None,
 ) -> list[Alternative]:
     """One row a solver and number of sub-steps; then the hypersolvers, and last the fine solution.
 
     network: trained on the task. samples: validation sequences that are drawn to measure a solver's
     own errors on. hyper: fit hypersolvers too, on every base that is not further from the fine
     solution than a state of zeros would be: a correction does not save a base that explodes. seed:
-    of the draws and the fits. told(done, count, what): called before each row is made.
+    of the draws and the fits. on_progress(done, count, what): called before each row is made.
 
     Raises ValueError for neurons that are no differential equation, fewer than one sample, and
     where no fine solution is found.
@@ -120,13 +120,13 @@ def alternatives(
             )
         )
 
-    told(0, len(choices) + len(fitted) + 1, "fine solution")
+    on_progress(0, len(choices) + len(fitted) + 1, "fine solution")
     truth = fine_solution(network, x, elapsed, _TOLERANCE)
     reports = {(row.solver, row.steps): row for row in compare(network, x, elapsed, choices, truth)}
     fitted = [choice for choice in fitted if reports[choice].terminal_error < 1.0]
     count = len(choices) + len(fitted) + 1
     for (solver, steps), report in reports.items():
-        told(len(rows), count, f"{solver} × {steps}" if steps else solver)
+        on_progress(len(rows), count, f"{solver} × {steps}" if steps else solver)
         note(
             report,
             with_solver(network, solver, steps),
@@ -135,10 +135,10 @@ def alternatives(
     sequences = max(1, _FITTED_TIME_STEPS // task.time_steps)
     fits = fit_each(network, *_drawn(task.train, sequences, seed), fitted, seed=seed)
     for base, steps in fitted:
-        told(len(rows), count, f"hyper-{base} × {steps}")
+        on_progress(len(rows), count, f"hyper-{base} × {steps}")
         solved = next(fits)
         note(solved.report(x, elapsed, truth), solved)
-    told(len(rows), count, "fine solution")
+    on_progress(len(rows), count, "fine solution")
     note(
         judge(network, truth.states, truth.states, "rk4", truth.steps),
         with_solver(network, "rk4", truth.steps),

@@ -1,40 +1,69 @@
-"""Candidates that have been trained, side by side in packs again: what the scores of trained
-networks are measured on."""
+"""Trained candidates in packs again: what the scores of trained networks are measured on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from wiring_search.networks.kernels.layout import Kind, kind_of
+import numpy as np
+
 from wiring_search.tasks.task import Task
-from wiring_search.training.pack import Pack
-from wiring_search.training.state import load_state
+from wiring_search.training.pack import Pack, group_by_kind
+from wiring_search.training.state import best_state
 from wiring_search.wirings.candidate import Candidate
 
-_PACK = 16  # a pack keeps the states of a whole sequence for each member
+# A pack keeps the states of a whole sequence for each of its candidates.
+_LARGEST_PACK = 16
+
+Scores = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedCandidates:
+    """Candidates after training, as a measure of scores gets them.
+
+    Attributes:
+        task: The task they were trained on.
+        candidates: Of any kinds.
+        states: The training state of each, `Outcome.state`.
+        seed: Of everything that a measure draws.
+    """
+
+    task: Task
+    candidates: Sequence[Candidate]
+    states: Sequence[bytes]
+    seed: int
+
+    @cached_property
+    def packs(self) -> list[tuple[list[int], Pack]]:
+        """The candidates as packs, each with the places of its members."""
+        return list(trained_packs(self.task, self.candidates, self.states))
+
+    def per_pack(self, measure: Callable[[Pack], np.ndarray]) -> np.ndarray:
+        """Return (candidates,) float64 from a measure that returns (members,) for a pack."""
+        values = np.full(len(self.candidates), np.nan)
+        for places, pack in self.packs:
+            values[places] = measure(pack)
+        return values
 
 
 def trained_pack(task: Task, candidates: Sequence[Candidate], states: Sequence[bytes]) -> Pack:
-    """A pack with the weights of each candidate's best epoch. states: what training returned,
-    `Outcome.state`.
+    """Return a pack with the weights of each candidate's best epoch.
 
-    Raises ValueError where the candidates are of several kinds, and for a state that is not this
-    candidate's.
+    Args:
+        task: The task they were trained on.
+        candidates: Of one kind.
+        states: The training state of each, `Outcome.state`.
+
+    Raises:
+        ValueError: The candidates are of several kinds, or a state belongs to another candidate.
     """
-    loaded = [load_state(state) for state in states]
-    best = [{**arrays, "weights": arrays["best_weights"]} for arrays in loaded]
-    return Pack(candidates, task.features, task.outputs, best)
+    return Pack(candidates, task.features, task.outputs, list(map(best_state, states)))
 
 
 def trained_packs(
     task: Task, candidates: Sequence[Candidate], states: Sequence[bytes]
 ) -> Iterator[tuple[list[int], Pack]]:
-    """Candidates of any kinds as packs, one after the other, with the places of their members."""
-    by_kind: dict[Kind, list[int]] = {}
-    for place, candidate in enumerate(candidates):
-        by_kind.setdefault(kind_of(candidate), []).append(place)
-    for places in by_kind.values():
-        for start in range(0, len(places), _PACK):
-            chosen = places[start : start + _PACK]
-            yield (
-                chosen,
-                trained_pack(task, [candidates[p] for p in chosen], [states[p] for p in chosen]),
-            )
+    """Yield candidates of any kinds as packs, each with the places of its members."""
+    for places in group_by_kind(candidates, _LARGEST_PACK):
+        members = [candidates[p] for p in places]
+        yield places, trained_pack(task, members, [states[p] for p in places])

@@ -30,6 +30,7 @@ import numpy as np
 from wiring_search.networks.kernels import cpu
 from wiring_search.networks.kernels.cpu import histories
 from wiring_search.networks.kernels.layout import Kind
+from wiring_search.scores.trained_packs import Scores, TrainedCandidates
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import fully_connected
@@ -123,6 +124,13 @@ def expressivity(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) -> np.
         [neural_ode_length(made.neurons, features, time_steps, seed) for made in connections]
     )
     return trajectory_lengths(pack, time_steps, seed).plane / usual
+
+
+def measure(trained: TrainedCandidates) -> Scores:
+    """Return `expressivity` of trained candidates."""
+    return {
+        "expressivity": trained.per_pack(lambda pack: expressivity(pack, seed=trained.seed)),
+    }
 
 
 @cache

@@ -1,5 +1,8 @@
-"""Tasks: data with a protocol. `load(name, options)` gives three clean splits and the trivial
-baselines beside them."""
+"""Tasks: data with a protocol.
+
+`load(name, options)` returns a task: three splits, and the errors of trivial rules beside them. A
+new task is a file with a `load(options)` and an entry of `TASKS`.
+"""
 
 import difflib
 from collections.abc import Callable
@@ -9,6 +12,7 @@ from wiring_search.tasks import (
     activity,
     adding,
     copy_memory,
+    csv_table,
     digits,
     gesture,
     half_cheetah,
@@ -23,7 +27,6 @@ from wiring_search.tasks import (
     uea,
     walker2d,
 )
-from wiring_search.tasks import csv_table as table
 from wiring_search.tasks.checks import checked
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
@@ -33,9 +36,15 @@ __all__ = ["TASKS", "Entry", "Split", "Task", "TaskOptions", "checked", "describ
 
 @dataclass(frozen=True)
 class Entry:
-    """summary: one line for a list of tasks. needs: the options without which it cannot be loaded.
-    published: has the protocol of a paper (`--protocol paper`) beside the clean one, or one that is
-    both."""
+    """A task that can be loaded by name.
+
+    Attributes:
+        load: Returns the task.
+        summary: One line for the list of tasks.
+        needs: The options without which it cannot be loaded.
+        published: Whether `--protocol paper` exists: a paper's own splits beside the clean ones, or
+            splits that are both.
+    """
 
     load: Callable[[TaskOptions], Task]
     summary: str
@@ -61,7 +70,7 @@ TASKS: dict[str, Entry] = {
         True,
     ),
     "occupancy": Entry(
-        occupancy.load, "is the room occupied: 16 steps of 5 features, 2 classes", _DIR, True
+        occupancy.load, "occupancy of a room: 16 steps of 5 features, 2 classes", _DIR, True
     ),
     "gesture": Entry(
         gesture.load,
@@ -71,19 +80,19 @@ TASKS: dict[str, Entry] = {
     ),
     "activity": Entry(
         activity.load,
-        "what a person does, from a phone: 16 steps of 561 features, 6 classes",
+        "activity of a person, from a phone: 16 steps of 561 features, 6 classes",
         _DIR,
         True,
     ),
     "person": Entry(
         person.load,
-        "what a person does, from tags: 32 irregular steps of 7 features, 7 classes",
+        "activity of a person, from tags: 32 irregular steps of 7 features, 7 classes",
         _DIR,
         True,
     ),
     "traffic": Entry(
         traffic.load,
-        "cars an hour from weather and calendar: 32 irregular steps of 8 features",
+        "cars per hour from weather and calendar: 32 irregular steps of 8 features",
         _DIR,
         True,
     ),
@@ -95,7 +104,7 @@ TASKS: dict[str, Entry] = {
     ),
     "ozone": Entry(
         ozone.load,
-        "is it an ozone day: 32 irregular steps of 72 features, 2 classes, F1",
+        "ozone days: 32 irregular steps of 72 features, 2 classes, F1",
         _DIR,
         True,
     ),
@@ -116,44 +125,48 @@ TASKS: dict[str, Entry] = {
     ),
     "uea": Entry(
         uea.load,
-        "a data set of the UEA/UCR archive (.ts): a class or a number a series",
+        "a data set of the UEA/UCR archive (.ts): a class or a number per series",
         "--data DIR or FILE",
     ),
     "parity": Entry(
         parity.load_events,
-        "is the number of ones odd, from runs of bits: up to 32 irregular steps, 2 classes",
+        "parity of a bit stream, from runs of bits: up to 32 irregular steps, 2 classes",
     ),
     "parity-dense": Entry(
         parity.load_dense, "the same bit by bit: up to 31 regular steps of 1 feature"
     ),
     "recall": Entry(
-        recall.load, "the bits of 1, 2, 4 … up to --lag steps ago, at each step: 1 feature"
+        recall.load, "bits of 1, 2, 4 … up to --lag steps ago, at each step: 1 feature"
     ),
     "copy": Entry(
-        copy_memory.load, "five symbols to be told again after --lag blanks: 10 features, 8 classes"
+        copy_memory.load, "repeat five symbols after --lag blanks: 10 features, 8 classes"
     ),
-    "adding": Entry(adding.load, "the sum of two marked numbers among --lag: 2 features"),
+    "adding": Entry(adding.load, "sum of two marked numbers among --lag: 2 features"),
     "csv": Entry(
-        table.load,
-        "your own table: one row a step, a class or a number to tell",
+        csv_table.load,
+        "your own table: one row per step, a class or a number to predict",
         "--data FILE --target COLUMN",
     ),
 }
 
 
 def load(name: str, options: TaskOptions | None = None) -> Task:
-    """The task of that name. Raises ValueError for an unknown name, a protocol it has not, and data
-    that are absent or do not fit."""
+    """Return the task of a name.
+
+    Raises:
+        ValueError: The name is unknown, the task lacks the protocol, or its data are missing or do
+            not fit.
+    """
     if name not in TASKS:
         near = difflib.get_close_matches(name, TASKS, n=1)
-        raise ValueError(
-            f"no task is called {name!r}; {f'did you mean {near[0]!r}?' if near else 'known: ' + ', '.join(TASKS)}"
-        )
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(TASKS)}"
+        raise ValueError(f"no task is called {name!r}; {hint}")
     options = options or TaskOptions()
     if options.protocol == "paper" and not TASKS[name].published:
         having = ", ".join(known for known, entry in TASKS.items() if entry.published)
         raise ValueError(
-            f"task {name} has no published protocol beside its own; leave --protocol paper out (it is for {having})"
+            f"task {name} has no protocol of a paper; leave out --protocol paper "
+            f"(it is for {having})"
         )
     task = TASKS[name].load(options)
     return (
@@ -164,16 +177,17 @@ def load(name: str, options: TaskOptions | None = None) -> Task:
 
 
 def describe(task: Task) -> str:
-    """A few lines on sizes, metric and baselines (each an error on the validation split)."""
+    """Return a few lines on sizes, metric and rules (with their errors on the validation split)."""
     sizes = ", ".join(f"{len(getattr(task, part)):,} {part}" for part in ("train", "valid", "test"))
     asked = "each step" if task.every_step else "the last step"
     error = {"accuracy": "1 − accuracy", "f1": "1 − F1", "mse": "mean squared error"}[task.metric]
     if task.train.scored is not None:
         asked = f"{task.train.scored.sum(axis=1).mean():g} of them"
     lines = [
-        f"{task.name}: {task.kind}, {task.time_steps} steps of {task.features} features, {task.outputs} outputs at {asked}",
+        f"{task.name}: {task.kind}, {task.time_steps} steps of {task.features} features, "
+        f"{task.outputs} outputs at {asked}",
         f"sequences: {sizes}; error: {error}",
-        *(f"baseline {name}: error {value:.4g}" for name, value in task.baselines.items()),
+        *(f"rule {name}: error {value:.4g}" for name, value in task.baselines.items()),
         f"source: {task.source}",
     ]
     return "\n".join(lines)

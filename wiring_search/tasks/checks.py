@@ -21,7 +21,8 @@ def checked(task: Task) -> Task:
     ):
         if columns is not None and len(columns.names) != count:
             raise ValueError(
-                f"{name} names {len(columns.names)} columns, and there are {count}; name each once, in their order"
+                f"{name} names {len(columns.names)} columns, and there are {count}; "
+                "name each once, in their order"
             )
     if not all(np.isfinite(error) for error in task.baselines.values()):
         raise ValueError(
@@ -34,7 +35,8 @@ def _check(task: Task, name: str, split: Split) -> None:
     x, y = split.x, split.y
     if x.ndim != 3 or x.dtype != np.float32 or 0 in x.shape or x.shape[2] != task.features:
         raise ValueError(
-            f"{name}.x is {x.dtype} of shape {x.shape}; give float32 (samples, steps, {task.features}), none of them 0"
+            f"{name}.x is {x.dtype} of shape {x.shape}; "
+            f"give float32 (samples, steps, {task.features}), none of them 0"
         )
     if not np.isfinite(x).all():
         raise ValueError(
@@ -50,7 +52,8 @@ def _check(task: Task, name: str, split: Split) -> None:
         raise ValueError(f"{name}.y is {y.dtype} of shape {y.shape}; give {wanted[0]} {wanted[1]}")
     if task.kind == "classification" and not (0 <= y.min() and y.max() < task.outputs):
         raise ValueError(
-            f"{name}.y has classes from {y.min()} to {y.max()}; give ids from 0 to {task.outputs - 1} (outputs − 1)"
+            f"{name}.y has classes from {y.min()} to {y.max()}; "
+            f"give ids from 0 to {task.outputs - 1} (outputs − 1)"
         )
     if not np.isfinite(y).all():
         raise ValueError(f"{name}.y has {(~np.isfinite(y)).sum()} values that are not finite")

@@ -20,7 +20,8 @@ class Scale:
         empty = np.isnan(rows).all(axis=0)
         if empty.any():
             raise ValueError(
-                f"input {int(empty.argmax()) + 1} of {len(empty)} has no value in the rows that train"
+                f"input {int(empty.argmax()) + 1} of {len(empty)} has no value in the rows that "
+                "train"
             )
         spread = np.nanstd(rows, axis=0, dtype=np.float64)
         middle = np.asarray(np.nanmean(rows, axis=0, dtype=np.float64))

@@ -30,7 +30,8 @@ def load(options: TaskOptions) -> Task:
     inputs = inputs or [name for name in table.columns if name != target]
     if not inputs:
         raise ValueError(
-            f"{path} has no column beside the target {target!r}; a network needs at least one input column"
+            f"{path} has no column beside the target {target!r}; "
+            "a network needs at least one input column"
         )
     x = np.stack([_numbers(table[name], name, path) for name in inputs], axis=1)
     classes, y = _target(table[target], target, options.kind, path)
@@ -72,7 +73,8 @@ def _read(options: TaskOptions):
 
     if options.data is None or options.target is None:
         raise ValueError(
-            "task csv reads your own table; give --data FILE and --target COLUMN (and --inputs A,B for some columns only)"
+            "task csv reads your own table; give --data FILE and --target COLUMN (and --inputs "
+            "A,B for some columns only)"
         )
     for name in ("window", "stride"):
         if getattr(options, name) < 1:
@@ -80,13 +82,15 @@ def _read(options: TaskOptions):
     path = Path(options.data)
     if not path.is_file():
         raise ValueError(
-            f"--data {options.data} is not a file; give a table with a header line and commas between columns"
+            f"--data {options.data} is not a file; "
+            "give a table with a header line and commas between columns"
         )
     try:
         table = pandas.read_csv(path)
     except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError) as cause:
         raise ValueError(
-            f"{path} cannot be read as a table: {cause}; give a header line and commas between columns"
+            f"{path} cannot be read as a table: {cause}; "
+            "give a header line and commas between columns"
         ) from cause
     return path, table
 
@@ -113,7 +117,8 @@ def _numbers(column, name: str, path: Path) -> np.ndarray:
     if len(bad):
         value = str(column.iloc[bad[0]])
         raise ValueError(
-            f"{path.name}, line {bad[0] + 2}: column {name!r} has {value!r} where a finite number is wanted ({len(bad)} such "
+            f"{path.name}, line {bad[0] + 2}: column {name!r} has {value!r} where a finite number "
+            f"is wanted ({len(bad)} such "
             f"rows); mend them, or leave the column out with --inputs"
         )
     return numbers
@@ -123,7 +128,8 @@ def _refuse_gaps(column, name: str, path: Path) -> None:
     gaps = np.flatnonzero(column.isna())
     if len(gaps):
         raise ValueError(
-            f"{path.name}, line {gaps[0] + 2}: column {name!r} has no value ({len(gaps)} such rows); fill the gaps, or drop "
+            f"{path.name}, line {gaps[0] + 2}: column {name!r} has no value ({len(gaps)} such "
+            "rows); fill the gaps, or drop "
             "those rows, or leave the column out with --inputs"
         )
 
@@ -147,7 +153,8 @@ def _target(column, name: str, kind: str, path: Path) -> tuple[list | None, np.n
     classes = sorted(column.unique().tolist())
     if not 2 <= len(classes) <= len(column) // 10:
         raise ValueError(
-            f"{path.name}: target {name!r} has {len(classes)} different values in {len(column)} rows; classes are 2 or more, with ten "
+            f"{path.name}: target {name!r} has {len(classes)} different values in {len(column)} "
+            "rows; classes are 2 or more, with ten "
             "rows each on average (a number to be predicted is --kind regression)"
         )
     ids = {value: i for i, value in enumerate(classes)}
@@ -161,7 +168,8 @@ def _parts(rows: int, options: TaskOptions, path: Path) -> dict[str, slice]:
     if shortest < options.window:
         needed = int(np.ceil(options.window / min(_SHARES.values()))) + 1
         raise ValueError(
-            f"{path.name} has {rows} rows, of which validation and test get {shortest}: less than one window of {options.window}; "
+            f"{path.name} has {rows} rows, of which validation and test get {shortest}: "
+            f"less than one window of {options.window}; "
             f"give {needed} rows or more, or a smaller --window"
         )
     return parts
@@ -171,7 +179,8 @@ def _refuse_constant(x: np.ndarray, names: list[str], path: Path) -> None:
     for name, column in zip(names, x.T, strict=True):
         if column.min() == column.max():
             raise ValueError(
-                f"{path.name}: column {name!r} is constant ({column[0]:g}) in the training rows; leave it out with --inputs"
+                f"{path.name}: column {name!r} is constant ({column[0]:g}) in the training rows; "
+                "leave it out with --inputs"
             )
 
 
@@ -180,7 +189,8 @@ def _refuse_unseen(y: np.ndarray, classes: list, parts: dict[str, slice], path: 
     if unseen:
         name = classes[min(unseen)]
         raise ValueError(
-            f"{path.name}: class {name!r} does not occur in the first 70 % of the rows, which train; the file is cut in time, so "
+            f"{path.name}: class {name!r} does not occur in the first 70 % of the rows, which "
+            "train; the file is cut in time, so "
             "give a longer record, or one where each class occurs early"
         )
 

@@ -52,13 +52,15 @@ def read_table(
         ) from cause
     if not header and len(table.columns) != len(names):
         raise ValueError(
-            f"{path} has {len(table.columns)} fields in a row where {len(names)} are wanted; is it the original file?"
+            f"{path} has {len(table.columns)} fields in a row where {len(names)} are wanted; "
+            "is it the original file?"
         )
     table.columns = table.columns if header else names
     absent = [name for name in names if name not in table]
     if absent:
         raise ValueError(
-            f"{path} has no column {absent[0]!r}; its columns are {', '.join(map(str, table.columns))}"
+            f"{path} has no column {absent[0]!r}; "
+            f"its columns are {', '.join(map(str, table.columns))}"
         )
     table.index = table.index + (2 if header else 1)
     table = table.dropna(how="all")
@@ -113,5 +115,6 @@ def _refuse(bad: np.ndarray, column: "pandas.Series", path: Path, wanted: str) -
         found = "no value" if value is None or value != value else repr(str(value))
         name = "" if isinstance(column.name, int) else f" {column.name!r}"
         raise ValueError(
-            f"{path.name}, line {column.index[place]}: column{name} has {found} where {wanted} is wanted ({int(bad.sum())} such rows)"
+            f"{path.name}, line {column.index[place]}: "
+            f"column{name} has {found} where {wanted} is wanted ({int(bad.sum())} such rows)"
         )

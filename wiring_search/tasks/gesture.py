@@ -63,7 +63,8 @@ def read(path: Path) -> Recording:
     columns = [name for name in table.columns if name != "Phase"]
     if len(columns) != _FEATURES:
         raise ValueError(
-            f"{path} has {len(columns)} columns beside Phase where {_FEATURES} are wanted; is it a *_va3.csv file?"
+            f"{path} has {len(columns)} columns beside Phase where {_FEATURES} are wanted; "
+            "is it a *_va3.csv file?"
         )
     return Recording(numbers(table, columns, path), ids(table["Phase"], _PHASES, path, "a phase"))
 

@@ -34,7 +34,8 @@ def load(options: TaskOptions) -> Task:
             or not np.isfinite(trace).all()
         ):
             raise ValueError(
-                f"{name} has shape {trace.shape}; a trace is (frames, 17), more than {_WINDOW} frames, all finite"
+                f"{name} has shape {trace.shape}; a trace is (frames, 17), more than {_WINDOW} "
+                "frames, all finite"
             )
     splits = {
         part: _windows([traces[number] for number in numbers]) for part, numbers in _TRACES.items()

@@ -1,4 +1,4 @@
-"""What a user may say about a task beyond its name."""
+"""Options of tasks, and the folders that some of them read."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,14 +7,19 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """data: the folder or file of tasks that read one. samples: training sequences of tasks that
-    are generated. lag: steps over which those of long-term memory must remember, None for the
-    task's usual one. protocol: of real data, "clean" splits that do not overlap, or those of the
-    "paper" to compare with published figures. The rest is for `csv`:
+    """What a user may choose about a task beyond its name.
 
-    inputs: its input columns, all but the target by default. target: the column to tell from them.
-    kind: of target, found out by default. window: rows a sequence. stride: rows from one sequence's
-    start to the next.
+    Attributes:
+        data: Folder or file, of tasks that read one.
+        inputs: Of `csv`: the input columns; empty for all but the target.
+        target: Of `csv`: the column to predict.
+        kind: Of `csv`: of the target; "auto" decides by its values.
+        window: Of `csv`: rows per sequence.
+        stride: Of `csv`: rows from the start of a sequence to that of the next.
+        samples: Training sequences, of generated tasks.
+        lag: Steps that a generated task must remember; None for its usual number.
+        protocol: Of real data: "clean" splits that do not overlap, or those of the "paper" to
+            compare with published figures.
     """
 
     data: str | None = None
@@ -38,17 +43,26 @@ class TaskOptions:
 def folder_of_files(
     options: TaskOptions, task: str, files: list[str], address: str, gzipped: bool = False
 ) -> Path:
-    """The folder given as `data`, once all `files` are in it; a ValueError that says where to get
-    them otherwise. gzipped: a file may have .gz behind its name instead (`plain_or_gzipped`)."""
-    where = f"they come from {address}"
+    """Return the folder given as `data`, once all `files` are in it.
+
+    Args:
+        options: Of the task.
+        task: Its name.
+        files: Names within the folder.
+        address: Where they can be downloaded.
+        gzipped: A file may have .gz behind its name instead (`plain_or_gzipped`).
+
+    Raises:
+        ValueError: No folder is given, or files are missing; it says where to get them.
+    """
+    where = f"download them from {address}"
     if options.data is None:
-        raise ValueError(
-            f"task {task} reads a folder of files; give it with --data DIR ({files[0]} …; {where})"
-        )
+        raise ValueError(f"task {task} needs --data DIR, a folder with {files[0]} …; {where}")
     folder = Path(options.data)
     if not folder.is_dir():
         raise ValueError(
-            f"--data {options.data} is not a folder; task {task} needs one with {files[0]} … ({where})"
+            f"--data {options.data} is not a folder; "
+            f"task {task} needs one with {files[0]} … ({where})"
         )
     paths = [plain_or_gzipped(folder / name) if gzipped else folder / name for name in files]
     missing = [name for name, path in zip(files, paths, strict=True) if not path.is_file()]
@@ -60,6 +74,6 @@ def folder_of_files(
 
 
 def plain_or_gzipped(path: Path) -> Path:
-    """The file, or the one with .gz behind its name where only that is there."""
+    """Return the file, or the one with .gz behind its name where only that exists."""
     packed = path.with_name(path.name + ".gz")
     return packed if packed.is_file() and not path.is_file() else path

@@ -40,7 +40,8 @@ def load(options: TaskOptions) -> Task:
     for name, part in splits.items():
         if len(np.unique(part.y)) < 2:
             raise ValueError(
-                f"{_FILE}: the {name} split has only days of class {part.y.flat[0]}; give a longer record"
+                f"{_FILE}: the {name} split has only days of class {part.y.flat[0]}; "
+                "give a longer record"
             )
     return Task(
         name="ozone",

@@ -94,7 +94,8 @@ def _task(name: str, form, options: TaskOptions) -> Task:
             "majority class": baselines.majority(train, valid),
             "logistic regression on counts": baselines.logistic(_counts(train), _counts(valid)),
         },
-        source=f"random bits from a fixed seed, as {'runs of equal bits' if form is events else 'one bit a step'}",
+        source="random bits from a fixed seed, as "
+        + ("runs of equal bits" if form is events else "one bit per step"),
     )
 
 

@@ -93,7 +93,8 @@ def _by_person(recordings: list[tuple[str, Recording]]) -> Parts:
     people = sorted({person for person, _ in recordings})
     if len(people) < 3:
         raise ValueError(
-            f"{_FILE} has the people {', '.join(people)}; three or more are wanted, to keep the splits apart"
+            f"{_FILE} has the people {', '.join(people)}; "
+            "three or more are wanted, to keep the splits apart"
         )
     of = {person: "train" for person in people[:-2]} | {people[-2]: "valid", people[-1]: "test"}
     parts: Parts = {"train": [], "valid": [], "test": []}

@@ -1,5 +1,5 @@
-"""Delayed recall: at each step of a stream of random bits, tell the bit of k steps ago, for every k
-of a ladder at once.
+"""Delayed recall: at each step of a stream of random bits, recall the bit of k steps ago, for every
+k of a ladder at once.
 
 Bits are ±1 and one is read a step. The lags are 1, 2, 4, 8 … up to the longest; output j is the bit
 of lags[j] steps ago, a regression whose sign is the answer. So one training gives a whole curve of
@@ -66,6 +66,6 @@ def sign_errors(predictions: np.ndarray, split: Split) -> np.ndarray:
 
     predictions: (candidates, samples, T, lags).
     """
-    told, bits = predictions[:, split.scored], split.counted
-    wrong = np.where(np.isfinite(told), np.sign(told) != bits, np.nan)
+    answers, bits = predictions[:, split.scored], split.counted
+    wrong = np.where(np.isfinite(answers), np.sign(answers) != bits, np.nan)
     return wrong.mean(axis=1)

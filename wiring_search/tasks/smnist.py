@@ -69,10 +69,10 @@ def events(images: np.ndarray, y: np.ndarray) -> Split:
     places = np.arange(len(rows)) - np.repeat(first, counts)
     spans = np.diff(pixels, prepend=-1)
     spans[first] = 1
-    told = places < _MOST_EVENTS
+    kept = places < _MOST_EVENTS
     x, elapsed = np.zeros((2, len(images), _MOST_EVENTS), np.float32)
-    x[rows[told], places[told]] = white[rows[told], pixels[told]]
-    elapsed[rows[told], places[told]] = spans[told] / np.float32(_MOST_EVENTS)
+    x[rows[kept], places[kept]] = white[rows[kept], pixels[kept]]
+    elapsed[rows[kept], places[kept]] = spans[kept] / np.float32(_MOST_EVENTS)
     return Split(x[:, :, None], y, elapsed, np.minimum(counts, _MOST_EVENTS).astype(np.int64))
 
 
@@ -104,14 +104,16 @@ def _images(options: TaskOptions, task: str) -> dict[str, tuple[np.ndarray, np.n
             or not (digits < _CLASSES).all()
         ):
             raise ValueError(
-                f"{name} has shape {images.shape}, its labels {digits.shape}; (n, 28, 28) and n digits are wanted"
+                f"{name} has shape {images.shape}, its labels {digits.shape}; "
+                "(n, 28, 28) and n digits are wanted"
             )
     end = int(_TRAINING_SHARE * len(x))
     parts = {"train": (x[:end], y[:end]), "valid": (x[end:], y[end:]), "test": (test_x, test_y)}
     empty = [part for part, (_, digits) in parts.items() if not len(digits)]
     if empty:
         raise ValueError(
-            f"{folder} has too few images: {len(x)} and {len(test_x)}, none for the {empty[0]} split"
+            f"{folder} has too few images: {len(x)} and {len(test_x)}, none for the {empty[0]} "
+            "split"
         )
     return {part: (images, digits.astype(np.int64)) for part, (images, digits) in parts.items()}
 

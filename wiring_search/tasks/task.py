@@ -47,16 +47,24 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """name: as on the command line. kind: what the targets are. every_step: a target at each step,
-    or one a sequence.
+    """A learning task: splits, metric, and what to compare with.
 
-    outputs: readout size (classes, or target dimensions). metric: the name of the task's own
-    metric: "accuracy" for classification (error = 1 − accuracy), or "f1" of class 1 where that
-    class is rare (error = 1 − F1); "mse" for regression (error = mse). baselines: trivial rules and
-    their *error on the validation split* by name, to stand beside every score. source: where the
-    data come from, one sentence. class_weights: what a sample of each class counts in the training
-    loss, None for all the same; errors are never weighted. inputs, targets: what the columns of x
-    are, and those of y or the classes; None where the task keeps neither names nor statistics.
+    Attributes:
+        name: As on the command line.
+        kind: Of the targets.
+        every_step: Whether there is a target at each step, or one per sequence.
+        outputs: Size of the readout: classes, or dimensions of the target.
+        metric: "accuracy" of classes (error = 1 − accuracy), "f1" of class 1 where it is rare
+            (error = 1 − F1), "mse" of numbers (error = mse).
+        train: Split that trains.
+        valid: Split that validates: it chooses the best epoch, and gives the error of candidates.
+        test: Split that is read once, at the end.
+        baselines: Errors of trivial rules on the validation split, by name.
+        source: Where the data come from, in one sentence.
+        class_weights: Weight of each class in the training loss; None for equal weights. Errors
+            are never weighted.
+        inputs: Names and scale of the columns of x; None where the task keeps neither.
+        targets: The same of y, or the names of the classes.
     """
 
     name: str
@@ -82,7 +90,7 @@ class Task:
         return self.train.x.shape[1]
 
     def sealed(self) -> "Task":
-        """The same with an empty test split: what a stranger's measure may see during a search."""
+        """Return the task with an empty test split, for measures of an extension."""
         return replace(self, test=self.test.first(0))
 
 
@@ -90,6 +98,5 @@ SHARES = ("accuracy", "f1")
 
 
 def value_of(metric: str, error: float) -> float:
-    """A task's own metric from its error: accuracy and F1 are shares, 1 − error; any other metric
-    is the error itself."""
+    """Return a task's metric from its error: 1 − error for accuracy and F1, else the error."""
     return 1.0 - error if metric in SHARES else error

@@ -60,7 +60,8 @@ def read(path: Path) -> TsFile:
             dimensions = dimensions or series[0].values.shape[1]
             if labels and series[-1].label not in labels:
                 raise ValueError(
-                    f"{path.name}, line {number}: class {series[-1].label!r} is not in @classLabel ({', '.join(labels)})"
+                    f"{path.name}, line {number}: class {series[-1].label!r} is not in "
+                    f"@classLabel ({', '.join(labels)})"
                 )
     if not series:
         raise ValueError(f"{path.name} has no series after @data")
@@ -89,7 +90,8 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], int]:
             header[name[1:].lower()] = "".join(rest).strip()
         elif not name.startswith("#"):
             raise ValueError(
-                f"{path.name}, line {place}: {line.strip()[:40]!r} where a line with @ of the header is wanted"
+                f"{path.name}, line {place}: {line.strip()[:40]!r} where a line with @ of the "
+                "header is wanted"
             )
     raise ValueError(f"{path.name} has no line @data; it is no .ts file, or not a whole one")
 
@@ -124,7 +126,8 @@ def _series(line: str, timed: bool, dimensions: int | None, place: int) -> Serie
     *parts, label = _OUTSIDE_BRACKETS.split(line) if timed else line.split(":")
     if len(parts) != (dimensions or len(parts)) or not parts:
         raise ValueError(
-            f"{len(parts)} dimensions and a label where {dimensions or 'one or more'} and a label are wanted"
+            f"{len(parts)} dimensions and a label where {dimensions or 'one or more'} and a label "
+            "are wanted"
         )
     if not label.strip():
         raise ValueError("no label after the last colon")
@@ -132,7 +135,8 @@ def _series(line: str, timed: bool, dimensions: int | None, place: int) -> Serie
     lengths = {len(texts) for _, texts in pairs}
     if len(lengths) > 1:
         raise ValueError(
-            f"dimensions of {min(lengths)} and of {max(lengths)} steps; a series needs all of them at every step"
+            f"dimensions of {min(lengths)} and of {max(lengths)} steps; "
+            "a series needs all of them at every step"
         )
     if any(times != pairs[0][0] for times, _ in pairs):
         raise ValueError(
@@ -167,11 +171,13 @@ def _times(texts: list[str]) -> np.ndarray:
             times = np.array(texts, "datetime64[ms]").astype(np.int64) / 1000.0
         except ValueError:
             raise ValueError(
-                f"time stamps such as {texts[0]!r}; a number or a date such as 2004-08-10 18:00:00 is wanted"
+                f"time stamps such as {texts[0]!r}; "
+                "a number or a date such as 2004-08-10 18:00:00 is wanted"
             ) from None
     if not np.isfinite(times).all() or not (np.diff(times) > 0).all():
         place = int(np.argmin(np.append(True, np.diff(times) > 0)))
         raise ValueError(
-            f"time stamp {texts[place]!r} does not come after {texts[max(place - 1, 0)]!r}; times must rise"
+            f"time stamp {texts[place]!r} does not come after {texts[max(place - 1, 0)]!r}; "
+            "times must rise"
         )
     return times

@@ -77,7 +77,8 @@ def _training_file(options: TaskOptions) -> Path:
     where = f"data sets come from {_ADDRESS}"
     if options.data is None:
         raise ValueError(
-            f"task uea reads .ts files; give --data DIR with NAME_TRAIN.ts and NAME_TEST.ts, or --data FILE ({where})"
+            "task uea reads .ts files; give --data DIR with NAME_TRAIN.ts and NAME_TEST.ts, or "
+            f"--data FILE ({where})"
         )
     path = Path(options.data)
     if path.is_dir():
@@ -85,16 +86,19 @@ def _training_file(options: TaskOptions) -> Path:
         if len(found) != 1:
             names = ", ".join(one.name for one in found) or "none"
             raise ValueError(
-                f"{path} should have one file *{_TRAIN}; it has {names}; name the one with --data FILE ({where})"
+                f"{path} should have one file *{_TRAIN}; it has {names}; "
+                f"name the one with --data FILE ({where})"
             )
         path = found[0]
     if not path.name.endswith(_TRAIN) or not path.is_file():
         raise ValueError(
-            f"--data {options.data} is neither a folder nor a file NAME{_TRAIN} that is there ({where})"
+            f"--data {options.data} is neither a folder nor a file NAME{_TRAIN} that is there "
+            f"({where})"
         )
     if not path.with_name(path.name.removesuffix(_TRAIN) + _TEST).is_file():
         raise ValueError(
-            f"{path.parent} has {path.name} but no {path.name.removesuffix(_TRAIN)}{_TEST} beside it ({where})"
+            f"{path.parent} has {path.name} but no {path.name.removesuffix(_TRAIN)}{_TEST} beside "
+            f"it ({where})"
         )
     return path
 
@@ -107,7 +111,8 @@ def _refuse_others(training: TsFile, test: TsFile) -> None:
     }.items():
         if of(training) != of(test):
             raise ValueError(
-                f"{training.path.name} and {test.path.name} differ in their {name}: {of(training)} and {of(test)}"
+                f"{training.path.name} and {test.path.name} differ in their {name}: "
+                f"{of(training)} and {of(test)}"
             )
 
 
@@ -124,7 +129,8 @@ def _targets(file: TsFile, classes: tuple[str, ...]) -> np.ndarray:
         for one in file.series:
             if one.label not in classes:
                 raise ValueError(
-                    f"{file.path.name}, line {one.line}: class {one.label!r} does not occur in the training file"
+                    f"{file.path.name}, line {one.line}: "
+                    f"class {one.label!r} does not occur in the training file"
                 )
         return np.array([classes.index(one.label) for one in file.series], np.int64)
     values = np.empty((len(file.series), 1))
@@ -148,7 +154,8 @@ def _dealt(y: np.ndarray, file: TsFile) -> tuple[np.ndarray, np.ndarray]:
     valid = np.sort(np.concatenate(held_out))
     if not len(valid):
         raise ValueError(
-            f"{file.path.name} has {len(y)} series, and no class twice: none can be held out to validate"
+            f"{file.path.name} has {len(y)} series, and no class twice: "
+            "none can be held out to validate"
         )
     return np.setdiff1d(np.arange(len(y)), valid), valid
 

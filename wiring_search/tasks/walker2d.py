@@ -67,7 +67,8 @@ def _files(options: TaskOptions) -> list[Path]:
         )
     if not Path(options.data).is_dir():
         raise ValueError(
-            f"--data {options.data} is not a folder; task walker2d needs one with .npy files ({where})"
+            f"--data {options.data} is not a folder; "
+            f"task walker2d needs one with .npy files ({where})"
         )
     files = sorted(Path(options.data).glob("*.npy"))
     if len(files) < _FEWEST:

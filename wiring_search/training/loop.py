@@ -1,22 +1,20 @@
-"""A pack through a rung: minibatches, validation after each epoch, scores. The one place that
-catches what goes wrong.
+"""A pack through a rung: minibatches, validation after each epoch, the best epoch's score.
 
 Every candidate of a pack sees the same minibatches in the same order, drawn from the job's data
 seed and the number of the epoch. After each epoch the validation split is scored, and the weights
-of a candidate's best epoch are kept: that is early stopping, and the score of that epoch is the
-candidate's. The test split is never read here.
+of a candidate's best epoch are kept (early stopping); the error of that epoch is the candidate's.
+The test split is never read.
 
-A training state holds all that going on needs: weights, moments, epochs done, the curve so far. So
-a candidate that is trained rung by rung, in other packs each time, stopped and gone on with, learns
-bit for bit what it would learn in one go.
+A training state holds all that resuming needs: weights, moments, epochs done, the curve so far. A
+candidate that is trained rung by rung, in other packs each time, or stopped and resumed, learns bit
+for bit what it would learn in one go.
 
 A candidate whose loss, gradient or validation output stops being finite is *diverged*: it leaves
-the pack, and its pack mates train on. Should the pack fail as a whole, its candidates are trained
-one by one, and whoever fails alone is
-*crashed*; only when memory runs out are several candidates given back to the pool, which has smaller packs.
+the pack, and its pack mates train on. A pack that fails as a whole is trained candidate by
+candidate, and one that fails alone is *crashed*. Only where memory runs out do several candidates
+go back to the pool, which makes smaller packs.
 """
 
-import io
 import math
 import os
 import time
@@ -27,12 +25,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from wiring_search.networks.kernels.layout import Kind, kind_of
 from wiring_search.tasks.task import Split, Task, value_of
 from wiring_search.training.latency import latencies_us
 from wiring_search.training.loss import Targets, as_pack, elapsed_of, loss_to, wrongness
-from wiring_search.training.pack import EVALUATION_BATCH, Pack, PackLike, layout_of
-from wiring_search.training.state import epochs_of, load_state
+from wiring_search.training.pack import EVALUATION_BATCH, Pack, PackLike, group_by_kind, layout_of
+from wiring_search.training.state import epochs_of, load_state, save_state
 from wiring_search.training.variation import Variation, relative_variation
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import (
@@ -51,27 +48,37 @@ MakePack = Callable[..., PackLike]
 
 
 def train(task: Task, job: PackJob, beat: Beat = no_beat, make: MakePack = Pack) -> PackResult:
-    """Train the job's candidates for its rung and score them.
+    """Train the job's candidates for its rung.
 
-    beat: see `records.Beat`. make: decides on which device. Never raises for what a candidate does;
-    a keyboard interrupt goes through. Raises MemoryError where several candidates together need
-    more memory than there is.
+    A candidate that fails is an outcome, not an exception; a keyboard interrupt passes through.
+
+    Args:
+        task: Its training split trains, its validation split chooses the best epoch.
+        job: Candidates of any kinds, and the rung.
+        beat: See `workers.jobs.Beat`.
+        make: Makes packs, and so decides on the device.
+
+    Returns:
+        One outcome per candidate.
+
+    Raises:
+        MemoryError: Several candidates together need more memory than there is.
     """
     results: dict[int, Outcome] = {}
     stops = []
-    for places, part in _alike(job):
-        outcomes, stopped_at = _train_alike(task, part, beat, make)
+    epochs = [epochs_of(state) for state in job.states]
+    for places in group_by_kind(job.candidates, apart=epochs):
+        outcomes, stopped_at = _train_group(task, job.part(places), beat, make)
         results |= zip(places, outcomes, strict=True)
         stops += [] if stopped_at is None else [stopped_at]
     ordered = tuple(results[place] for place in range(len(job.candidates)))
     return PackResult(job.number, ordered, f"process {os.getpid()}", min(stops, default=None))
 
 
-def _train_alike(
+def _train_group(
     task: Task, job: PackJob, beat: Beat, make: MakePack
 ) -> tuple[tuple[Outcome, ...], int | None]:
-    """The outcomes of candidates that one kernel call can run, and the epoch at which they were
-    asked to stop."""
+    """Return the outcomes of candidates of one kind, and the epoch at which they stopped."""
     try:
         return _train_pack(task, job, beat, make)
     except Exception as failure:
@@ -82,14 +89,14 @@ def _train_alike(
                 f"{len(job.candidates)} candidates side by side: {failure}"
             ) from failure
     alone = [
-        _train_alike(task, job.part([place]), beat, make) for place in range(len(job.candidates))
+        _train_group(task, job.part([place]), beat, make) for place in range(len(job.candidates))
     ]
     stops = [stopped_at for _, stopped_at in alone if stopped_at is not None]
     return tuple(outcome for (outcome,), _ in alone), min(stops, default=None)
 
 
 def _out_of_memory(failure: Exception) -> bool:
-    """Torch has no class for it on the CPU, only words."""
+    """Torch has no class for it on the CPU, only a message."""
     return isinstance(
         failure, MemoryError | torch.OutOfMemoryError
     ) or "can't allocate memory" in str(failure)
@@ -118,7 +125,7 @@ def _train_pack(
         record.note(pack, members, *_validate(task, task.valid, pack), time.perf_counter() - began)
         beat(epoch + 1, job.rung.epochs)
         if not pack.alive.all():
-            # Whoever is lost costs nothing any more; the others go on exactly as they would have.
+            # Diverged candidates leave the pack; the others train exactly as before.
             left = np.flatnonzero(pack.alive)
             members = members[left]
             if len(members) == 0:
@@ -136,23 +143,27 @@ def _train_pack(
 def _steps(
     task: Task, elapsed: np.ndarray, targets: "Targets", pack: PackLike
 ) -> Callable[[np.ndarray], None]:
-    """Training steps of the pack, from rows of the training split."""
+    """Return the function that trains the pack on some rows of the training split."""
     return pack.steps_on(
         task.train.x, elapsed, task.every_step, lambda rows: loss_to(task, targets.at(rows))
     )
 
 
 def validation_errors(task: Task, split: Split, pack: PackLike) -> np.ndarray:
-    """The error of every candidate of the pack on a split: 1 − accuracy, 1 − F1, or mse. Shape
-    (candidates,)."""
+    """Return the error of each candidate on a split, (candidates,): 1 − accuracy, 1 − F1 or mse."""
     return _validate(task, split, pack)[0]
 
 
 def network_error(
     task: Task, split: Split, network: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 ) -> float:
-    """The same of a network, outputs as the task asks for them, (B, T, O) or (B, O), from x (B, T,
-    F) and elapsed (B, T)."""
+    """Return the error of a network on a split.
+
+    Args:
+        task: What is asked for: an output at each step, or one per sequence.
+        split: Of the task.
+        network: Returns (B, T, O), or (B, O), from x (B, T, F) and elapsed (B, T).
+    """
 
     def predict(x: np.ndarray, elapsed: np.ndarray) -> torch.Tensor:
         with torch.no_grad():
@@ -285,21 +296,23 @@ def _outcome(
     if state is None:
         message = f"loss, gradient or output stopped being finite in epoch {len(curve)}"
         if p in record.unstable:
-            message = f"the {candidate.solver} solver with {candidate.steps} steps left the admissible range in epoch {len(curve)}"
+            message = (
+                f"the {candidate.solver} solver with {candidate.steps} steps left the admissible "
+                f"range in epoch {len(curve)}"
+            )
         return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
     best = {}
     if record.weights[p] is not None:
         best = {"best_weights": record.weights[p], "best_variation": np.array(record.variation[p])}
-    buffer = io.BytesIO()
-    np.savez(buffer, **state, **best, epochs=np.array(len(curve)), curve=np.array(curve))  # type: ignore[arg-type]
+    saved = save_state({**state, **best, "epochs": np.array(len(curve)), "curve": np.array(curve)})
     if stopped_at is not None and len(curve) <= stopped_at:
-        return Outcome(Status.RUNNING, math.nan, math.nan, state=buffer.getvalue(), **shared)
+        return Outcome(Status.RUNNING, math.nan, math.nan, state=saved, **shared)
     error = record.best[p]
     return Outcome(
         Status.OK,
         error,
         value_of(task.metric, error),
-        state=buffer.getvalue(),
+        state=saved,
         scores={VARIATION: record.variation[p]},
         **shared,
     )
@@ -318,13 +331,3 @@ def _crashed(task: Task, candidate: Candidate, failure: Exception) -> Outcome:
         parameters=layout.true_parameters(0),
         synapses=layout.synapses(0),
     )
-
-
-def _alike(job: PackJob) -> list[tuple[list[int], PackJob]]:
-    """A kernel call runs one kind of neuron, solver and memory, and an epoch is the same for all
-    who see it: a mixed job is as many packs, with the places of their candidates."""
-    states = job.states or (None,) * len(job.candidates)
-    places: dict[tuple[Kind, int], list[int]] = {}
-    for place, (candidate, state) in enumerate(zip(job.candidates, states, strict=True)):
-        places.setdefault((kind_of(candidate), epochs_of(state)), []).append(place)
-    return [(chosen, job.part(chosen)) for chosen in places.values()]

@@ -6,7 +6,7 @@ learn alone, bit for bit; one that diverges is frozen and its pack mates do not 
 states are plain arrays by name, so that promoted candidates of several packs can be packed anew.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -288,6 +288,27 @@ def kept_to_range(
             dynamics, layout.kind.memory, made, numbers, least[neurons], greatest[neurons]
         )
     return stable
+
+
+def group_by_kind(
+    candidates: Sequence[Candidate], most: int | None = None, apart: Sequence[Hashable] = ()
+) -> list[list[int]]:
+    """Return the places of candidates that one pack can hold, group by group.
+
+    Args:
+        candidates: Of any kinds.
+        most: Candidates per group at most; None for no limit.
+        apart: A further key for each candidate; a group has one of them.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for place, candidate in enumerate(candidates):
+        key = (kind_of(candidate), apart[place] if apart else None)
+        groups.setdefault(key, []).append(place)
+    return [
+        places[start : start + (most or len(places))]
+        for places in groups.values()
+        for start in range(0, len(places), most or len(places))
+    ]
 
 
 def layout_of(candidates: Sequence[Candidate], features: int, outputs: int) -> PackLayout:

@@ -17,14 +17,16 @@ from wiring_search.wirings.topologies import ncp
 
 def warm_up(
     kinds: Iterable[Kind] = (Kind(),),
-    told: Callable[[str, int, int], None] = lambda kind, number, count: None,
+    on_progress: Callable[[str, int, int], None] = lambda kind, number, count: None,
 ) -> None:
-    """Compile the kernels of these kinds, or load them from numba's cache on disk: about twenty
-    seconds for each the first time after an installation. told(kind, number, count): called before
-    each.
+    """Compile the kernels of these kinds, or load them from numba's cache on disk.
 
-    Both forms are compiled, the one for little work, and, where numba has threads to share it, the
-    one for much.
+    The first time after an installation a kind takes about twenty seconds. Both forms are compiled:
+    the one for little work, and, where numba has threads, the one that shares much work.
+
+    Args:
+        kinds: Kinds without a compiled kernel are passed over.
+        on_progress: Called with (kind, number, count) before each.
     """
     wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
     shapes = (1, 1), (2 * LANES, cpu.LITTLE_WORK // (2 * LANES))
@@ -34,7 +36,7 @@ def warm_up(
             continue
         apart.setdefault(cpu.compiled_apart(kind), kind)
     for number, kind in enumerate(apart.values(), start=1):
-        told(f"{kind.neuron}, {kind.solver}, memory {kind.memory}", number, len(apart))
+        on_progress(f"{kind.neuron}, {kind.solver}, memory {kind.memory}", number, len(apart))
         candidate = Candidate(
             wiring, kind.neuron, kind.solver, 0 if kind.solver == "closed-form" else 1, kind.memory
         )
@@ -45,8 +47,11 @@ def warm_up(
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Tensors of small networks are too small to share: on busy cores, threads that wait for each
-    other take ten times as long."""
+    """Keep torch to one thread inside the block.
+
+    Tensors of small networks are too small to share: on busy cores, threads that wait for each
+    other take ten times as long.
+    """
     # starts numba's threads: done later, inside the block, that would set torch's number anew
     numba.get_num_threads()
     before = torch.get_num_threads()

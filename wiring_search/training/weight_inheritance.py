@@ -11,7 +11,6 @@ reads the same weights; another kind of neuron does not, and inherits nothing.
 whose shapes match; where each synapse is an entry of a list, single ones can be.)
 """
 
-import io
 from functools import cache
 
 import numpy as np
@@ -20,6 +19,7 @@ from wiring_search.networks.kernels.layout import PackLayout
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.connections import Connections
 from wiring_search.training.pack import initial_weights, layout_of
+from wiring_search.training.state import load_state, save_state
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.mutation import Origins
 
@@ -49,18 +49,17 @@ def inherited_state(
     weights = initial_weights(layout, 0, child.seed)
     if child.neuron == parent.neuron:
         theirs = layout_of((parent,), features, outputs)
-        with np.load(io.BytesIO(parent_state)) as arrays:
-            best = arrays["best_weights"]
+        best = load_state(parent_state)["best_weights"]
         if len(best) != theirs.parameters:
             raise ValueError(
-                f"parent {parent.candidate_id} has {theirs.parameters} parameters but its state has {len(best)}; give the state "
+                f"parent {parent.candidate_id} has {theirs.parameters} parameters but its state "
+                f"has {len(best)}; give the state "
                 "that this candidate's training returned"
             )
         _inherit(_by_name(layout, weights), _by_name(theirs, best), layout, theirs, origins)
     zeros = np.zeros_like(weights)
-    buffer = io.BytesIO()
-    np.savez(buffer, weights=weights, first=zeros, second=zeros, step=np.zeros(1, np.int64))
-    return buffer.getvalue()
+    step = np.zeros(1, np.int64)
+    return save_state({"weights": weights, "first": zeros, "second": zeros, "step": step})
 
 
 def _by_name(layout: PackLayout, flat: np.ndarray) -> Parameters:

@@ -1,6 +1,7 @@
 """search: which wirings solve a task?"""
 
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -164,17 +165,18 @@ def search(
     config = _config(task, space, sampling, training, pruning, limits)
     folder = out or Path("results") / f"{task.task}-{Path(space.space).stem}-{sampling.seed}"
     resources = machine.resources
+    load_task = cache(config.load_task)  # once, though the size of packs on a GPU needs it too
     if training.pack_size is not None:
         pack_size = training.pack_size
     elif exists(folder):  # the default depends on the GPU's free memory, which changes
         pack_size = run.Run(folder).config.pack_size
     else:
-        pack_size = run.default_pack_size(config, resources)
+        pack_size = run.default_pack_size(config, resources, load_task)
     config = replace(config, pack_size=pack_size)
     budget = limits.budget(resources)
     follow(
         Following(config, folder, resources, budget, quiet, names_in(log)),
-        lambda watch: run.search(config, folder, resources, budget, watch, store),
+        lambda watch: run.search(config, folder, resources, budget, watch, store, load_task),
         baselines,
     )
 

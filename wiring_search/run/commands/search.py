@@ -3,7 +3,7 @@
 import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +61,7 @@ def search(
     budget: Budget = UNLIMITED,
     watch: "Watcher | None" = None,
     store: str | None = None,
+    load_task: Callable[[], Task] | None = None,
 ) -> Run:
     """Run a study into the folder `out`, or go on with the one that is there if it was asked for
     with the same settings.
@@ -68,7 +69,8 @@ def search(
     budget: of this call; when it is spent, and at Ctrl-C or SIGTERM, packs under way are written
     down, and `resume` goes on from there. watch: called with the events of
     `wiring_search.search.events`. store: the URL of a PostgreSQL database that keeps the results; a
-    SQLite file in the folder by default. Tables and report are written at the end, also after an
+    SQLite file in the folder by default. load_task: returns the study's task, where the caller has
+    loaded it; by default it is loaded here. Tables and report are written at the end, also after an
     interrupt. Raises ValueError for settings that do not fit, and where `out` holds a study with
     other settings.
     """
@@ -77,7 +79,7 @@ def search(
         _refuse_other_settings(folder, config)
         return resume(folder, resources, budget, watch)
     samplers.check(config)
-    task = config.load_task()
+    task = (load_task or config.load_task)()
     Store.create(folder, config, _facts(task), store).close()
     return _go_on(folder, task, resources, budget, watch)
 

@@ -16,7 +16,6 @@ half the epochs after each step. And one of which nothing but the readout is fit
 `reservoir` (`wiring_search.training.baselines.reservoir_grid`).
 """
 
-import io
 import math
 import os
 import time
@@ -36,6 +35,7 @@ from wiring_search.training.baselines import sparse_flows as pruning
 from wiring_search.training.baselines.reservoir_grid import RESERVOIRS
 from wiring_search.training.loss import as_pack, elapsed_of, loss_of, wrongness
 from wiring_search.training.pack import LARGEST_GRADIENT_NORM
+from wiring_search.training.state import load_state, save_state
 from wiring_search.training.warm_up import one_torch_thread
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import auto_ncp, fully_connected
@@ -53,8 +53,8 @@ PRUNED = {f"pruned-ltc-{share:.0%}".rstrip("%"): share for share in (0.5, 0.25, 
 _EVALUATION_BATCH = 512
 _LATENCY_STEPS, _LATENCY_REPEATS = 64, 7
 
-# told(name, epoch, epochs) after each epoch
-Told = Callable[[str, int, int], None]
+# on_progress(name, epoch, epochs) after each epoch
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,9 @@ class GRUD(nn.Module):
     """GRU whose state decays between inputs: the part of GRU-D (Che et al., Scientific Reports 8,
     2018) that is about time; its other part fills in missing inputs, of which there are none here.
 
-        h ← exp(−max(0, w elapsed + b)) h,  z, r = σ(W [x, h] + b),  ĥ = tanh(W [x, r h] + b),  h ← z h + (1 − z) ĥ
+        h ← exp(−max(0, w elapsed + b)) h
+        z, r = σ(W [x, h] + b),  ĥ = tanh(W [x, r h] + b)
+        h ← z h + (1 − z) ĥ
     """
 
     def __init__(self, features: int, units: int) -> None:
@@ -242,7 +244,8 @@ def chosen(task: Task, only: Collection[str]) -> tuple[str, ...]:
     for part in only:
         if part not in names and part not in families:
             raise ValueError(
-                f"no baseline is called {part!r}; known: {', '.join(families)}, or one of them such as {names[0]}"
+                f"no baseline is called {part!r}; known: "
+                f"{', '.join(families)}, or one of them such as {names[0]}"
             )
     return tuple(
         name for name in names if not only or name in only or name.rpartition("-")[0] in only
@@ -281,7 +284,7 @@ def train_all(
     names: Collection[str],
     rung: Rung,
     seed: int,
-    told: Told = lambda name, epoch, epochs: None,
+    on_progress: Progress = lambda name, epoch, epochs: None,
 ) -> Iterator[Trained]:
     """Train the baselines of these names one after another, the liquid ones as one pack; each when
     it is done. seed: the study's, of initial weights and of the order of the data."""
@@ -293,7 +296,7 @@ def train_all(
                 network,
                 rung,
                 seed,
-                partial(told, name),
+                partial(on_progress, name),
             )
             yield Trained(name, outcome, f"process {os.getpid()}")
     candidates = {
@@ -302,29 +305,31 @@ def train_all(
     if candidates:
         job = PackJob(0, rung, tuple(candidates.values()), seed)
         result = training.train(
-            task, job, each_epoch(lambda epoch, epochs: told(", ".join(candidates), epoch, epochs))
+            task,
+            job,
+            each_epoch(lambda epoch, epochs: on_progress(", ".join(candidates), epoch, epochs)),
         )
         for name, outcome in zip(candidates, result.outcomes, strict=True):
             yield Trained(name, outcome, result.worker)
     wanted = [name for name in PRUNED if name in names]
     if wanted:
         yield from _pruned(
-            task, wanted, rung, seed, lambda: told(", ".join(wanted), 1, rung.epochs)
+            task, wanted, rung, seed, lambda: on_progress(", ".join(wanted), 1, rung.epochs)
         )
     for name in RESERVOIRS:
         if name in names:
-            told(name, 1, 1)
+            on_progress(name, 1, 1)
             fixed = reservoir_baselines.reservoir(task, name, seed)
             yield Trained(name, reservoir_baselines.train(task, fixed), f"process {os.getpid()}")
 
 
 def _pruned(
-    task: Task, names: Collection[str], rung: Rung, seed: int, told: Callable[[], None]
+    task: Task, names: Collection[str], rung: Rung, seed: int, on_progress: Callable[[], None]
 ) -> Iterator[Trained]:
     """All sizes come out of one dense network; where its training fails, each of them has."""
     dense = fully_connected(task.features, _PRUNED_FROM, _PRUNED_FROM, seed=seed)
     candidate = Candidate(dense, learning_rate=LEARNING_RATE, seed=seed)
-    told()
+    on_progress()
     retrain, worker = max(rung.epochs // 2, 1), f"process {os.getpid()}"
     try:
         front = pruning.prune(
@@ -414,8 +419,8 @@ def latency_us(network: RecurrentNetwork, features: int) -> float:
 
 def load_weights(network: RecurrentNetwork, state: bytes) -> None:
     """Give a network the weights of `Outcome.state`."""
-    with np.load(io.BytesIO(state)) as arrays:
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    arrays = load_state(state)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,6 +449,4 @@ class _Tensors:
 
 
 def _stored(network: RecurrentNetwork) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **{name: value.numpy() for name, value in network.state_dict().items()})
-    return buffer.getvalue()
+    return save_state({name: value.numpy() for name, value in network.state_dict().items()})

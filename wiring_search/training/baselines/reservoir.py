@@ -219,7 +219,8 @@ def fit_ridge(
         )
     if len(several) > 1 and valid is None:
         raise ValueError(
-            f"{len(several)} regularisations but no validation data; give valid=(states, targets), or one of them"
+            f"{len(several)} regularisations but no validation data; "
+            "give valid=(states, targets), or one of them"
         )
     states, targets = np.asarray(states, float), np.asarray(targets, float)
     state_mean, target_mean = states.mean(axis=0), targets.mean(axis=0)
@@ -383,7 +384,8 @@ def check_rank_settings(streams: int, steps: int, threshold: float) -> None:
             raise ValueError(f"{name} is {value}; give 1 or more")
     if not 0 <= threshold < 1:
         raise ValueError(
-            f"threshold is {threshold}; give a share of the largest singular value, from 0 to below 1"
+            f"threshold is {threshold}; give a share of the largest singular value, from 0 to "
+            "below 1"
         )
 
 

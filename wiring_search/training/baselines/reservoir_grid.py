@@ -10,7 +10,6 @@ the one of a few with the least error on the validation split, as the best epoch
 network.
 """
 
-import io
 import math
 import time
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 
 from wiring_search.tasks.task import Task
 from wiring_search.training.baselines.reservoir import Readout, Reservoir, fit
+from wiring_search.training.state import load_state, save_state
 from wiring_search.wirings.topologies import random_sparse
 from wiring_search.workers.jobs import Outcome, Status
 
@@ -56,23 +56,15 @@ def train(task: Task, fixed: Reservoir) -> Outcome:
         Status.OK,
         error,
         1.0 - error if task.metric == "accuracy" else error,
-        state=_stored(readout),
+        state=save_state(vars(readout)),
         **shared,
     )
 
 
 def load_readout(state: bytes) -> Readout:
     """The readout in `Outcome.state`."""
-    with np.load(io.BytesIO(state)) as arrays:
-        return Readout(arrays["weights"], arrays["bias"], float(arrays["regularisation"]))
-
-
-def _stored(readout: Readout) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer, weights=readout.weights, bias=readout.bias, regularisation=readout.regularisation
-    )
-    return buffer.getvalue()
+    arrays = load_state(state)
+    return Readout(arrays["weights"], arrays["bias"], float(arrays["regularisation"]))
 
 
 def _latency_us(fixed: Reservoir, readout: Readout, features: int) -> float:

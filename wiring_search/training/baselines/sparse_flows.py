@@ -15,7 +15,6 @@ synapses that have lost their sign, and only leak. (On the digits, w alone and w
 well, within the scatter of seeds; `prune` takes any other measure.)
 """
 
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,12 +23,11 @@ import numpy as np
 from wiring_search.tasks.task import Task
 from wiring_search.training.loop import train, validation_errors
 from wiring_search.training.pack import Pack
-from wiring_search.training.state import load_state
+from wiring_search.training.state import State, load_state, save_state
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.wiring import Wiring
 from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status
 
-State = dict[str, np.ndarray]
 # Of a network in training: one number a synapse between neurons, and one a sensory synapse, both in
 # canonical order.
 Measure = Callable[[Task, Candidate, State], tuple[np.ndarray, np.ndarray]]
@@ -79,7 +77,8 @@ def geometric(target: float, steps: int) -> tuple[float, ...]:
     is left."""
     if not 0 < target < 1 or steps < 1:
         raise ValueError(
-            f"target is {target} in {steps} steps; give a share between 0 and 1, and one step or more"
+            f"target is {target} in {steps} steps; "
+            "give a share between 0 and 1, and one step or more"
         )
     return tuple(target ** (step / steps) for step in range(1, steps + 1))
 
@@ -120,7 +119,8 @@ def prune(
     """
     if candidate.neuron != "ltc" or candidate.memory != "none":
         raise ValueError(
-            f"neuron is {candidate.neuron!r}, memory {candidate.memory!r}; pruning knows 'ltc' with memory 'none'"
+            f"neuron is {candidate.neuron!r}, memory {candidate.memory!r}; "
+            "pruning knows 'ltc' with memory 'none'"
         )
     shares = [1.0, *keep]
     if len(shares) < 2 or not all(
@@ -168,12 +168,14 @@ def thinned(
     )
     if (len(magnitude), len(sensory_magnitude)) != (len(pre), len(sensory_pre)):
         raise ValueError(
-            f"{len(magnitude)} magnitudes and {len(sensory_magnitude)} sensory ones; this wiring has {len(pre)} synapses and "
+            f"{len(magnitude)} magnitudes and {len(sensory_magnitude)} sensory ones; "
+            f"this wiring has {len(pre)} synapses and "
             f"{len(sensory_pre)} sensory ones, give one to each"
         )
     if not 1 <= synapses <= wiring.synapse_count:
         raise ValueError(
-            f"synapses is {synapses}; give a number from 1 to {wiring.synapse_count}, those of the wiring"
+            f"synapses is {synapses}; give a number from 1 to {wiring.synapse_count}, those of "
+            "the wiring"
         )
     size = np.concatenate([magnitude, sensory_magnitude])
     if np.isnan(size).any():
@@ -189,7 +191,8 @@ def thinned(
     whole = graph.living(left)
     if whole is None or not whole.all():
         raise ValueError(
-            "somebody in this wiring is idle already; give one without idle nodes, as `wiring.pruned` makes it"
+            "somebody in this wiring is idle already; "
+            "give one without idle nodes, as `wiring.pruned` makes it"
         )
     # One by one in effect, and by blocks in fact: a block that may go at once may go one by one,
     # with the same left at the end; any other is halved. Who is passed over once would be so for
@@ -300,14 +303,13 @@ def _trained(
     if state is not None:
         pack = Pack([candidate], task.features, task.outputs, [state])
         before = float(validation_errors(task, task.valid, pack)[0])
-        buffer = io.BytesIO()
-        np.savez(buffer, **state)  # type: ignore[arg-type]
-        start = buffer.getvalue()
+        start = save_state(state)
     outcome = train(task, PackJob(0, rung, (candidate,), seed, (start,))).outcomes[0]
     if outcome.status is not Status.OK or outcome.state is None:
         mend = f"; give the candidate a smaller learning rate than {candidate.learning_rate}"
         raise RuntimeError(
-            f"the network of {candidate.wiring.synapse_count} synapses {outcome.status}: {outcome.message}"
+            f"the network of {candidate.wiring.synapse_count} synapses {outcome.status}: "
+            f"{outcome.message}"
             f"{mend if outcome.status is Status.DIVERGED else ''}"
         )
     arrays = load_state(outcome.state)
