@@ -99,9 +99,9 @@ def test_norms_are_those_of_exact_jacobians(neuron: str, memory: str) -> None:
         )[p]
         exact = _log_norms(_one_step_jacobians(pack, p, x[0], elapsed[0]))
         there = exact > -60  # a path that is cut has no logarithm
-        assert (
-            there[0] and np.abs(found - exact)[there].max() < 1e-3 and (found[~there] < -60).all()
-        )
+        assert there[0]
+        assert np.abs(found - exact)[there].max() < 1e-3
+        assert (found[~there] < -60).all()
 
 
 def test_random_vectors_estimate_the_norm() -> None:
@@ -145,7 +145,8 @@ def test_pack_mates_do_not_change_a_bit() -> None:
 def test_a_held_network_keeps_its_gradient() -> None:
     pack = _pack("ltc", "state")
     flow = gradient_flow(pack, _data(4)[0], np.zeros((4, STEPS), np.float32))
-    assert np.abs(flow.log_norms).max() < 1e-6 and np.abs(flow.slopes).max() < 1e-7
+    assert np.abs(flow.log_norms).max() < 1e-6
+    assert np.abs(flow.slopes).max() < 1e-7
     assert flow.verdicts == (HEALTHY,) * 3
     assert all(
         np.isposinf(of).all()
@@ -217,7 +218,8 @@ def test_who_is_not_connected_to_itself_remembers_as_the_equation_says() -> None
     feed_forward = Pack([Candidate(chain, "cfc", "closed-form", 0)], FEATURES, 1)
     assert (time_constants(feed_forward, x, elapsed)[0] == 0.0).all()
     cut = gradient_flow(feed_forward, x, elapsed)
-    assert cut.slopes[0] < -50 and cut.verdicts == (VANISHING,)
+    assert cut.slopes[0] < -50
+    assert cut.verdicts == (VANISHING,)
 
 
 def test_a_memory_carries_what_neurons_forget() -> None:
@@ -232,11 +234,13 @@ def test_a_memory_carries_what_neurons_forget() -> None:
         gradient_flow(pack, x, elapsed),
         gradient_flow(pack, x, elapsed, through_memory=False),
     )
-    assert (whole.slopes > -0.3).all() and (neurons_alone.slopes < 3 * whole.slopes).all()
+    assert (whole.slopes > -0.3).all()
+    assert (neurons_alone.slopes < 3 * whole.slopes).all()
     for found, made in zip(
         time_constants(pack, x[:2], elapsed[:2]), pack.layout.connections, strict=True
     ):
-        assert (found[made.neurons :] > 100).all() and np.median(found[: made.neurons]) < 1
+        assert (found[made.neurons :] > 100).all()
+        assert np.median(found[: made.neurons]) < 1
     without = _pack("cfc")
     assert np.array_equal(
         gradient_flow(without, x, elapsed).slopes,
@@ -249,7 +253,8 @@ def test_slopes_and_verdicts() -> None:
     slopes = fitted_slopes(np.stack([-0.5 * lags, 0.02 * lags + 3, 2.0 * lags, lags * np.nan]))
     assert slopes[:3] == pytest.approx([-0.5, 0.02, 2.0])
     assert [verdict(slope, 20) for slope in slopes] == [VANISHING, HEALTHY, EXPLODING, UNDEFINED]
-    assert verdict(-0.02, 100) == HEALTHY and verdict(-0.02, 784) == VANISHING
+    assert verdict(-0.02, 100) == HEALTHY
+    assert verdict(-0.02, 784) == VANISHING
 
 
 def test_long_sequences_neither_underflow_nor_overflow() -> None:
@@ -257,7 +262,8 @@ def test_long_sequences_neither_underflow_nor_overflow() -> None:
     for self_weight, tau in ((0.0, 0.7), (2.0, 2.0)):
         flow = gradient_flow(_decaying(tau, self_weight), x)
         rate = 1 / tau - self_weight
-        assert abs(400 * rate) > 500 and flow.slopes[0] == pytest.approx(-rate, rel=0.02)
+        assert abs(400 * rate) > 500
+        assert flow.slopes[0] == pytest.approx(-rate, rel=0.02)
 
 
 def test_numbers_that_are_not_finite_are_undefined_and_stay_at_home() -> None:
@@ -265,5 +271,6 @@ def test_numbers_that_are_not_finite_are_undefined_and_stay_at_home() -> None:
     healthy = gradient_flow(pack, x, elapsed)
     pack.effective[pack.layout.blocks[1]] = np.nan
     flow = gradient_flow(pack, x, elapsed)
-    assert flow.verdicts[1] == UNDEFINED and np.isnan(flow.slopes[1])
+    assert flow.verdicts[1] == UNDEFINED
+    assert np.isnan(flow.slopes[1])
     assert np.array_equal(flow.log_norms[[0, 2]], healthy.log_norms[[0, 2]])

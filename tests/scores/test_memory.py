@@ -37,13 +37,13 @@ def _candidate(seed: int = 0, **given: object) -> Candidate:
 
 def test_recall_asks_for_the_bit_of_so_many_steps_ago() -> None:
     lags = recall.ladder(6)
-    assert lags == (1, 2, 4, 6) and recall.ladder(8) == (1, 2, 4, 8) and recall.ladder(1) == (1,)
+    assert lags == (1, 2, 4, 6)
+    assert recall.ladder(8) == (1, 2, 4, 8)
+    assert recall.ladder(1) == (1,)
     split = recall.streams(30, (1,), lags)
-    assert (
-        split.x.shape == (30, 12, 1)
-        and split.y.shape == (30, 12, 4)
-        and set(np.unique(split.x)) == {-1.0, 1.0}
-    )
+    assert split.x.shape == (30, 12, 1)
+    assert split.y.shape == (30, 12, 4)
+    assert set(np.unique(split.x)) == {-1.0, 1.0}
     for i in range(30):
         for t in range(12):
             assert split.scored[i, t] == (t >= 6)
@@ -53,14 +53,15 @@ def test_recall_asks_for_the_bit_of_so_many_steps_ago() -> None:
 
 def test_copy_asks_for_the_symbols_in_their_order() -> None:
     split = copy_memory.sequences(50, (1,), lag=7)
-    assert split.x.shape == (50, 17, 10) and (split.x.sum(axis=2) == 1).all()
+    assert split.x.shape == (50, 17, 10)
+    assert (split.x.sum(axis=2) == 1).all()
     for x, y, scored in zip(split.x.argmax(axis=2), split.y, split.scored, strict=True):
         symbols = [int(token) for token in x[:5]]
         assert all(1 <= symbol <= 8 for symbol in symbols)
-        assert x[5:12].tolist() == [0] * 7 and x[12:].tolist() == [9] * 5
-        assert y[scored].tolist() == [symbol - 1 for symbol in symbols] and np.flatnonzero(
-            scored
-        ).tolist() == [*range(12, 17)]
+        assert x[5:12].tolist() == [0] * 7
+        assert x[12:].tolist() == [9] * 5
+        assert y[scored].tolist() == [symbol - 1 for symbol in symbols]
+        assert np.flatnonzero(scored).tolist() == [*range(12, 17)]
 
 
 def test_adding_asks_for_the_sum_of_the_marked() -> None:
@@ -73,9 +74,11 @@ def test_adding_asks_for_the_sum_of_the_marked() -> None:
 
 def test_parity_takes_a_length() -> None:
     bits, lengths = parity_streams(500, (1,), longest=6)
-    assert bits.shape == (500, 7) and set(lengths) == set(range(2, 7))
+    assert bits.shape == (500, 7)
+    assert set(lengths) == set(range(2, 7))
     task = load("parity-dense", TaskOptions(samples=300, lag=6))
-    assert task.time_steps == 7 and task.train.lengths.max() == 6
+    assert task.time_steps == 7
+    assert task.train.lengths.max() == 6
     assert task.train.elapsed.max() == np.float32(1 / 32), (
         "a bit takes the same time whatever the lag"
     )
@@ -88,16 +91,18 @@ def test_generated_splits_are_apart_and_repeatable(name: str) -> None:
     parts = [task.train, task.valid, task.test]
     assert [len(part) for part in parts] == [400, 40, 40]
     for part, same in zip(parts, [again.train, again.valid, again.test], strict=True):
-        assert np.array_equal(part.x, same.x) and np.array_equal(part.y, same.y)
-        assert part.x.dtype == np.float32 and part.y.dtype == (
-            np.int64 if task.kind == "classification" else np.float32
-        )
+        assert np.array_equal(part.x, same.x)
+        assert np.array_equal(part.y, same.y)
+        assert part.x.dtype == np.float32
+        assert part.y.dtype == (np.int64 if task.kind == "classification" else np.float32)
     if name not in (
         "parity",
         "parity-dense",
     ):  # whose streams may be a few bits long, and then do occur twice
         rows = [{sample.tobytes() for sample in part.x} for part in parts]
-        assert not rows[0] & rows[1] and not rows[0] & rows[2] and not rows[1] & rows[2]
+        assert not rows[0] & rows[1]
+        assert not rows[0] & rows[2]
+        assert not rows[1] & rows[2]
     assert not np.array_equal(task.valid.x, task.test.x)
     with pytest.raises(ValueError, match="--samples is 99"):
         load(name, TaskOptions(samples=99))
@@ -134,7 +139,8 @@ def test_permuted_pixels_are_the_pixels_in_another_order(monkeypatch: pytest.Mon
     before, after = (
         [step.tobytes() for step in task.test.x[:, :, 0].T] for task in (plain, permuted)
     )
-    assert sorted(before) == sorted(after) and before != after
+    assert sorted(before) == sorted(after)
+    assert before != after
     assert np.array_equal(plain.test.y, permuted.test.y)
 
 
@@ -176,7 +182,8 @@ def test_a_perfect_curve_is_one_and_guessing_is_zero() -> None:
     assert memory.recall_of(dict.fromkeys((1, 2, 4, 8), 0.5)).area == 0.0
     assert memory.recall_of(dict.fromkeys((1, 2, 4, 8), 0.4)).area == 0.0
     step = memory.recall_of({1: 1.0, 2: 1.0, 4: 0.5, 8: 0.5})
-    assert step.area == pytest.approx(0.5) and step.longest == 2
+    assert step.area == pytest.approx(0.5)
+    assert step.longest == 2
     assert memory.recall_of({1: 0.9, 2: 1.0, 4: 1.0}).longest == 0, (
         "a shorter lag that is not solved ends the run"
     )
@@ -198,8 +205,10 @@ def test_signs_are_judged_by_lag() -> None:
     told[1, :, :, 1] *= -1
     told[2, 3, 6, 2] = np.nan
     errors = recall.sign_errors(told, split)
-    assert errors[0].tolist() == [0, 0, 0] and errors[1].tolist() == [0, 1, 0]
-    assert errors[2, :2].tolist() == [0, 0] and math.isnan(errors[2, 2])
+    assert errors[0].tolist() == [0, 0, 0]
+    assert errors[1].tolist() == [0, 1, 0]
+    assert errors[2, :2].tolist() == [0, 0]
+    assert math.isnan(errors[2, 2])
 
 
 def test_recall_scores_are_held_out_and_the_candidates_own() -> None:
@@ -207,7 +216,8 @@ def test_recall_scores_are_held_out_and_the_candidates_own() -> None:
     scores = memory.recall_scores(
         [_candidate(0), _candidate(1, memory="state"), blind], longest=4, streams=512
     )
-    assert scores[0].area > 0.2 and scores[1].area > scores[0].area - 0.1
+    assert scores[0].area > 0.2
+    assert scores[1].area > scores[0].area - 0.1
     alone = memory.recall_scores([_candidate(1, memory="state")], longest=4, streams=512)
     assert alone[0] == scores[1]
     # The rate of the search's task does not matter.
@@ -218,7 +228,8 @@ def test_who_cannot_learn_scores_about_nothing(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(memory, "_RECALL_LEARNING_RATE", 1e-12)
     score = memory.recall_scores([_candidate()], longest=8, streams=1000)[0]
     # 800 bits a lag: guessing is within 0.5 ± 0.07 at four standard deviations.
-    assert score.area < 0.14 and score.longest == 0
+    assert score.area < 0.14
+    assert score.longest == 0
 
 
 def test_a_diverging_candidate_is_nan_and_the_others_are_not_touched() -> None:
@@ -229,10 +240,10 @@ def test_a_diverging_candidate_is_nan_and_the_others_are_not_touched() -> None:
     scores = memory.recall_scores([fine[0], wild, fine[1]], longest=4, streams=256)
     assert scores[0::2] == memory.recall_scores(fine, longest=4, streams=256)
     assert all(math.isfinite(score.area) for score in scores[0::2])
-    assert math.isnan(scores[1].area) and math.isnan(scores[1].longest)
-    assert list(scores[1].accuracies) == [1, 2, 4] and all(
-        math.isnan(value) for value in scores[1].accuracies.values()
-    )
+    assert math.isnan(scores[1].area)
+    assert math.isnan(scores[1].longest)
+    assert list(scores[1].accuracies) == [1, 2, 4]
+    assert all(math.isnan(value) for value in scores[1].accuracies.values())
 
 
 def test_the_suite_gives_a_row_a_candidate_task_and_lag() -> None:
@@ -259,9 +270,8 @@ def test_the_suite_gives_a_row_a_candidate_task_and_lag() -> None:
     )
     assert all(math.isfinite(row.mean) for row in rows if row.candidate == 0)
     assert all(math.isnan(row.mean) and row.solved == 0 for row in rows if row.candidate == 1)
-    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told) and told[-1][
-        :2
-    ] == (3, 3)
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert told[-1][:2] == (3, 3)
     alone = memory.suite([fine], ("adding",), (3,), seeds=2, epochs=1, samples=100)
     assert alone == [row for row in rows if (row.candidate, row.task, row.lag) == (0, "adding", 3)]
     found = memory.standings(rows)
@@ -271,7 +281,8 @@ def test_the_suite_gives_a_row_a_candidate_task_and_lag() -> None:
         (1, "recall"),
         (1, "adding"),
     ]
-    assert 0 <= found[0].area <= 1 and math.isnan(found[2].area)
+    assert 0 <= found[0].area <= 1
+    assert math.isnan(found[2].area)
 
 
 def test_the_suite_is_scored_on_the_test_split_with_the_best_weights() -> None:
@@ -286,9 +297,8 @@ def test_the_suite_is_scored_on_the_test_split_with_the_best_weights() -> None:
         y = pack.predict(task.test.x, np.ones(task.test.x.shape[:2], np.float32), False)[0, :, 0]
         errors.append(((y - task.test.y) ** 2).mean())
     (row,) = memory.suite([candidate], ("adding",), (4,), seeds=2, epochs=2, samples=200)
-    assert row.mean == pytest.approx(np.mean(errors), rel=1e-5) and row.spread == pytest.approx(
-        np.std(errors, ddof=1), rel=1e-4
-    )
+    assert row.mean == pytest.approx(np.mean(errors), rel=1e-5)
+    assert row.spread == pytest.approx(np.std(errors, ddof=1), rel=1e-4)
     assert row.chance == pytest.approx(1 / 6)
 
 
@@ -296,12 +306,12 @@ def test_standings_want_most_seeds_and_every_shorter_lag() -> None:
     errors = {2: (0.0, 0.0, 0.0), 4: (0.0, 0.0, 0.7), 8: (0.7, 0.0, 0.7), 16: (0.0, 0.0, 0.0)}
     rows = [memory.Row(0, "copy", lag, each) for lag, each in errors.items()]
     (standing,) = memory.standings(rows)
-    assert standing.longest == 4 and [row.solved for row in rows] == [3, 2, 1, 3]
+    assert standing.longest == 4
+    assert [row.solved for row in rows] == [3, 2, 1, 3]
     # By seed the shares are 1, 1, 0.2, 1 and so on, an octave apart.
     areas = [(0.5 + 1 + 0.2 + 0.5) / 3, 1.0, (0.5 + 0.2 + 0.2 + 0.5) / 3]
-    assert standing.area == pytest.approx(np.mean(areas)) and standing.spread == pytest.approx(
-        np.std(areas, ddof=1)
-    )
+    assert standing.area == pytest.approx(np.mean(areas))
+    assert standing.spread == pytest.approx(np.std(areas, ddof=1))
 
 
 def test_a_seed_that_diverged_is_tried_but_left_out_of_the_mean() -> None:
@@ -310,7 +320,8 @@ def test_a_seed_that_diverged_is_tried_but_left_out_of_the_mean() -> None:
         3,
         0,
         pytest.approx(0.2),
-    ) and row.spread == pytest.approx(0.2 / math.sqrt(2))
+    )
+    assert row.spread == pytest.approx(0.2 / math.sqrt(2))
     assert memory.standings([row])[0].area == pytest.approx(((1 - 0.6) + 0) / 2)
 
 
@@ -361,7 +372,8 @@ def _run(*arguments: object, rc: int = 0) -> str:
         command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=300
     )
     assert done.returncode == rc, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr and "Warning" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
     return done.stderr if rc else done.stdout
 
 
@@ -385,14 +397,15 @@ def test_trials_of_a_search_from_the_command_line(tmp_path: Path) -> None:
         100,
     )
     text = _run("memory", folder, "--trial", 2, "--trial", 0, *small)
-    assert "3 of 3 memory trainings" in text and "longest lag solved" in text and "of 2" in text
+    assert "3 of 3 memory trainings" in text
+    assert "longest lag solved" in text
+    assert "of 2" in text
     table = pandas.read_csv(folder / "memory.csv")
     assert table["trial"].tolist() == [2] * 5 + [0] * 5
-    assert (
-        table["task"].tolist() == (["recall"] * 3 + ["copy"] * 2) * 2
-        and table["lag"].tolist() == [1, 2, 4, 2, 4] * 2
-    )
-    assert table["mean"].between(0, 1).all() and (table["tried"] == 2).all()
+    assert table["task"].tolist() == (["recall"] * 3 + ["copy"] * 2) * 2
+    assert table["lag"].tolist() == [1, 2, 4, 2, 4] * 2
+    assert table["mean"].between(0, 1).all()
+    assert (table["tried"] == 2).all()
     assert (folder / "memory.png").read_bytes()[:4] == b"\x89PNG"
     assert "has no trial 7; its trials are 0 to 2" in _run(
         "memory", folder, "--trial", 7, *small, rc=2

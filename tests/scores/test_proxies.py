@@ -81,12 +81,11 @@ def test_jitter_is_told_apart_less_than_different_streams() -> None:
     ]
     pack = Pack(drawn, FEATURES, 1)
     ranks = np.stack([generalisation_rank(pack, jitter=jitter) for jitter in (0.0, 0.01, 0.1, 1.0)])
-    assert (
-        (ranks[0] == 1).all()
-        and (np.diff(ranks, axis=0) >= 0).all()
-        and (ranks[2] < kernel_rank(pack)).all()
-    )
-    assert (kernel_rank(pack) <= 40).all() and echo_state_quality(Reservoir(drawn[0].wiring)) <= 40
+    assert (ranks[0] == 1).all()
+    assert (np.diff(ranks, axis=0) >= 0).all()
+    assert (ranks[2] < kernel_rank(pack)).all()
+    assert (kernel_rank(pack) <= 40).all()
+    assert echo_state_quality(Reservoir(drawn[0].wiring)) <= 40
 
 
 def test_ranks_do_not_depend_on_pack_mates() -> None:
@@ -127,7 +126,9 @@ def test_mixed_candidates_one_by_one_and_at_once_are_the_same_bit_for_bit(
     ]
     done: list[tuple[int, int]] = []
     found = proxies(mixed, FEATURES, seed=1, progress=lambda *counts: done.append(counts))
-    assert tuple(found) == PROXIES and done[-1] == (12, 12) and len(done) == 6
+    assert tuple(found) == PROXIES
+    assert done[-1] == (12, 12)
+    assert len(done) == 6
     for p, candidate in enumerate(mixed):
         alone = proxies([candidate], FEATURES, seed=1)
         assert all(

@@ -87,11 +87,9 @@ def test_a_single_cause_is_named_and_nothing_is_negative(only: str) -> None:
 
 def test_one_wiring_has_no_variance_of_its_own() -> None:
     split = variance_split(_drawn(np.random.default_rng(3), COMPONENTS, 1, 4, 4))
-    assert (
-        math.isnan(split.wiring)
-        and sum(split.shares.values()) == pytest.approx(1)
-        and "wiring" not in split.shares
-    )
+    assert math.isnan(split.wiring)
+    assert sum(split.shares.values()) == pytest.approx(1)
+    assert "wiring" not in split.shares
     assert variance_split(np.ones((2, 2, 2))).shares == dict.fromkeys(vars(COMPONENTS), 0.0)
 
 
@@ -114,9 +112,8 @@ def test_means_and_bounds_are_those_of_scipy() -> None:
     low, high = stats.t.interval(0.9, 4, loc=scores.mean(axis=-1), scale=stats.sem(scores, axis=-1))
     assert repeats.mean(scores) == pytest.approx(scores.mean(axis=-1))
     assert repeats.standard_error(scores) == pytest.approx(stats.sem(scores, axis=-1))
-    assert repeats.lower_bound(scores, 0.95) == pytest.approx(low) and repeats.upper_bound(
-        scores, 0.95
-    ) == pytest.approx(high)
+    assert repeats.lower_bound(scores, 0.95) == pytest.approx(low)
+    assert repeats.upper_bound(scores, 0.95) == pytest.approx(high)
 
 
 def test_bounds_cover_as_often_as_they_say() -> None:
@@ -153,7 +150,8 @@ def test_every_combination_trains_once_and_stands_in_its_place() -> None:
     )
     expected = [[[100 * w + 10 * i + d for d in (3, 4)] for i in (2, 5, 7, 8)] for w in (1, 2, 3)]
     assert errors.tolist() == expected
-    assert sum(len(job.candidates) for job in jobs) == 24 and told[-1] == (24, 24)
+    assert sum(len(job.candidates) for job in jobs) == 24
+    assert told[-1] == (24, 24)
 
 
 def test_a_design_is_trained_as_its_members_would_be_alone() -> None:

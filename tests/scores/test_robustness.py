@@ -107,15 +107,13 @@ def test_shifts_are_those_that_mean_something() -> None:
     with_times, without = _task(times=True), _task()
     for task in (with_times, without):
         families = [shift.family for shift in shifts(task)]
-        assert set(families) == set(FAMILIES) and len(
-            {shift.name for shift in shifts(task)}
-        ) == len(families)
+        assert set(families) == set(FAMILIES)
+        assert len({shift.name for shift in shifts(task)}) == len(families)
     half = next(shift for shift in shifts(with_times) if shift.name == "duration 0.5")
     assert np.array_equal(half.apply(with_times.valid).elapsed, with_times.valid.elapsed / 2)
     double = next(shift for shift in shifts(without) if shift.name == "duration 2")
-    assert (
-        double.apply(without.valid).x.shape[1] == 12 and double.apply(without.valid).elapsed is None
-    )
+    assert double.apply(without.valid).x.shape[1] == 12
+    assert double.apply(without.valid).elapsed is None
     one_feature = replace(without, train=replace(without.train, x=without.train.x[:, :, :1]))
     assert not any(shift.family == "channels" for shift in shifts(one_feature))
 
@@ -144,9 +142,8 @@ def test_the_score_is_the_mean_ratio_guarded_at_its_ends() -> None:
         "b": np.array([0.1, 0.0, 0.10, np.inf, 0.5]),
     }
     relative = relative_errors(task, errors)
-    assert relative["a"][:4] == pytest.approx([0.5, 1.0, 0.5, 0.0]) and relative["b"][
-        :4
-    ] == pytest.approx([1.0, 1.0, 0.1, 0.0])
+    assert relative["a"][:4] == pytest.approx([0.5, 1.0, 0.5, 0.0])
+    assert relative["b"][:4] == pytest.approx([1.0, 1.0, 0.1, 0.0])
     assert score(task, errors) == pytest.approx([0.75, 1.0, 0.3, 0.0, np.nan], nan_ok=True)
 
 

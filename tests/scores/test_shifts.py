@@ -62,10 +62,8 @@ def test_noise_has_the_given_spread_and_grows_by_its_level_alone() -> None:
     split = Split(np.zeros((2000, 10, 3), np.float32), np.zeros(2000, np.int64))
     spread = np.array([1.0, 4.0, 0.0])
     noise = shifts.noisy(split, spread, 0.2, SEED).x
-    assert (
-        noise.std(axis=(0, 1)) == pytest.approx(0.2 * spread, rel=0.02)
-        and abs(noise.mean(axis=(0, 1))).max() < 0.02
-    )
+    assert noise.std(axis=(0, 1)) == pytest.approx(0.2 * spread, rel=0.02)
+    assert abs(noise.mean(axis=(0, 1))).max() < 0.02
     assert np.allclose(shifts.noisy(split, spread, 0.4, SEED).x, 2 * noise)
     assert _same(shifts.noisy(split, spread, 0.0, SEED), split)
     assert not np.array_equal(shifts.noisy(split, spread, 0.2, (1, 0)).x, noise)
@@ -88,30 +86,28 @@ def test_keeping_is_what_a_loop_over_steps_does(ragged: bool, times: bool) -> No
             assert told.scored[i, t] == hidden.scored[i, t] == kept
             gap = 0.0 if kept else gap
     assert told.elapsed.sum(axis=1) == pytest.approx(given.sum(axis=1), rel=1e-6)
-    assert np.array_equal(told.x, split.x, equal_nan=True) and np.array_equal(told.y, split.y)
+    assert np.array_equal(told.x, split.x, equal_nan=True)
+    assert np.array_equal(told.y, split.y)
 
 
 def test_keeping_everything_changes_nothing() -> None:
     split = _split()
     for told in (True, False):
         same = shifts.dropped(split, 0.0, told, SEED)
-        assert np.array_equal(same.elapsed, elapsed_of(split)) and np.array_equal(
-            same.scored, _valid(split)
-        )
+        assert np.array_equal(same.elapsed, elapsed_of(split))
+        assert np.array_equal(same.scored, _valid(split))
 
 
 def test_a_share_of_the_steps_is_dropped_and_a_larger_share_drops_these_too() -> None:
     split = Split(np.zeros((3000, 11, 1), np.float32), np.zeros(3000, np.int64))
     few, many = (shifts.dropped(split, share, True, SEED) for share in (0.1, 0.5))
-    assert 1 - few.scored[:, :-1].mean() == pytest.approx(0.1, abs=0.01) and few.scored[:, -1].all()
-    assert (
-        1 - many.scored[:, :-1].mean() == pytest.approx(0.5, abs=0.01)
-        and (few.scored >= many.scored).all()
-    )
+    assert 1 - few.scored[:, :-1].mean() == pytest.approx(0.1, abs=0.01)
+    assert few.scored[:, -1].all()
+    assert 1 - many.scored[:, :-1].mean() == pytest.approx(0.5, abs=0.01)
+    assert (few.scored >= many.scored).all()
     hidden = shifts.dropped(split, 0.5, False, SEED)
-    assert np.array_equal(hidden.scored, many.scored) and np.array_equal(
-        hidden.elapsed, many.scored.astype(np.float32)
-    )
+    assert np.array_equal(hidden.scored, many.scored)
+    assert np.array_equal(hidden.elapsed, many.scored.astype(np.float32))
 
 
 def test_a_clock_of_another_pace() -> None:
@@ -138,7 +134,8 @@ def test_interpolation_draws_straight_lines_and_scores_the_original_places(
     split = _split(ragged, times, every_step)
     factor = 3
     slow = shifts.interpolated(split, factor, every_step)
-    assert slow.x.shape == (N, factor * T, F) and slow.x.dtype == np.float32
+    assert slow.x.shape == (N, factor * T, F)
+    assert slow.x.dtype == np.float32
     for i, length in enumerate(shifts.lengths_of(split)):
         places = (
             np.arange(1, factor * length + 1) / factor
@@ -150,14 +147,16 @@ def test_interpolation_draws_straight_lines_and_scores_the_original_places(
             assert slow.x[i, : factor * length, f] == pytest.approx(line, abs=1e-5)
     original = slice(factor - 1, None, factor)
     assert np.array_equal(slow.x[:, original], split.x, equal_nan=True)
-    assert slow.scored[:, original].all() and slow.scored.sum() == N * T
+    assert slow.scored[:, original].all()
+    assert slow.scored.sum() == N * T
     assert np.array_equal(slow.y[:, original] if every_step else slow.y, split.y)
     assert np.array_equal(shifts.lengths_of(slow), factor * shifts.lengths_of(split))
     assert elapsed_of(slow).sum(axis=1) == pytest.approx(
         factor * elapsed_of(split).sum(axis=1), rel=1e-6
     )
     once = shifts.interpolated(split, 1, every_step)
-    assert _same(replace(once, scored=None), split) and once.scored.all()
+    assert _same(replace(once, scored=None), split)
+    assert once.scored.all()
 
 
 @pytest.mark.parametrize("every_step", [True, False])
@@ -171,15 +170,15 @@ def test_a_longer_sample_waits_and_then_is_itself(
     given = elapsed_of(split)
     for i, length in enumerate(shifts.lengths_of(split)):
         wait, then = slice(0, length), slice(length, 2 * length)
-        assert shifts.lengths_of(long)[i] == 2 * length and long.x.shape[1] == 2 * T
-        assert (long.x[i, wait] == split.x[i, 0]).all() and np.array_equal(
-            long.x[i, then], split.x[i, :length]
-        )
-        assert not long.scored[i, wait].any() and long.scored[i, then].all()
+        assert shifts.lengths_of(long)[i] == 2 * length
+        assert long.x.shape[1] == 2 * T
+        assert (long.x[i, wait] == split.x[i, 0]).all()
+        assert np.array_equal(long.x[i, then], split.x[i, :length])
+        assert not long.scored[i, wait].any()
+        assert long.scored[i, then].all()
         elapsed = elapsed_of(long)[i]
-        assert (elapsed[wait] == given[i, 0]).all() and np.array_equal(
-            elapsed[then], given[i, :length]
-        )
+        assert (elapsed[wait] == given[i, 0]).all()
+        assert np.array_equal(elapsed[then], given[i, :length])
         assert (
             np.array_equal(long.y[i, then], split.y[i, :length])
             if every_step
@@ -192,9 +191,11 @@ def test_features_go_missing_sample_by_sample() -> None:
     means = np.arange(10, 15)
     one, two = (shifts.without_channels(split, means, count, SEED).x for count in (1, 2))
     lost = one[:, 0] != 1
-    assert (lost.sum(axis=1) == 1).all() and ((two[:, 0] != 1).sum(axis=1) == 2).all()
+    assert (lost.sum(axis=1) == 1).all()
+    assert ((two[:, 0] != 1).sum(axis=1) == 2).all()
     assert lost.mean(axis=0) == pytest.approx(np.full(5, 0.2), abs=0.03)
-    assert (one == one[:, :1]).all() and np.array_equal(one[:, 0], np.where(lost, means, 1.0))
+    assert (one == one[:, :1]).all()
+    assert np.array_equal(one[:, 0], np.where(lost, means, 1.0))
     assert (two[:, 0][lost] != 1).all()
 
 
@@ -202,4 +203,5 @@ def test_features_go_missing_sample_by_sample() -> None:
 def test_what_was_not_scored_before_is_not_scored_afterwards(name: str) -> None:
     split = _split(ragged=False, times=False)
     nothing = replace(split, scored=np.zeros((N, T), bool))
-    assert not _ways(nothing)[name].scored.any() and _ways(split)[name].scored.any()
+    assert not _ways(nothing)[name].scored.any()
+    assert _ways(split)[name].scored.any()

@@ -168,7 +168,8 @@ def test_every_solver_is_judged_with_the_weights_that_were_trained(
     assert len(rows) == len(explicit | implicit) + 1
     (own,) = (row for row in rows if row.trained_with)
     assert (own.solver, own.steps) == (candidate.solver, candidate.steps)
-    assert own.error == store.trial(number).error and own.metric == store.trial(number).metric
+    assert own.error == store.trial(number).error
+    assert own.metric == store.trial(number).metric
 
     drawn = np.sort(np.random.default_rng(0).permutation(len(task.valid))[:4])
     x = torch.from_numpy(np.array(task.valid.x[drawn]))
@@ -177,10 +178,8 @@ def test_every_solver_is_judged_with_the_weights_that_were_trained(
         compare(network, x, None, [(row.solver, row.steps) for row in rows[:-1]]),
         strict=False,
     ):
-        assert (
-            row.function_evaluations == expected.function_evaluations
-            and row.stable == expected.stable
-        )
+        assert row.function_evaluations == expected.function_evaluations
+        assert row.stable == expected.stable
         if expected.terminal_error < 1e3:
             assert row.terminal_error == pytest.approx(expected.terminal_error, rel=1e-3, abs=1e-7)
             assert row.worst_error == pytest.approx(expected.worst_error, rel=1e-3, abs=1e-7)
@@ -195,13 +194,12 @@ def test_every_solver_is_judged_with_the_weights_that_were_trained(
                 task.valid
             )  # a tie may fall either way
     fine = rows[-1]
-    assert (
-        fine.fine
-        and fine.terminal_error == fine.worst_error == 0.0
-        and fine.stable
-        and fine.solver == "rk4"
-    )
-    assert fine.function_evaluations == 4 * fine.steps and 0 < fine.error < 1
+    assert fine.fine
+    assert fine.terminal_error == fine.worst_error == 0.0
+    assert fine.stable
+    assert fine.solver == "rk4"
+    assert fine.function_evaluations == 4 * fine.steps
+    assert 0 < fine.error < 1
     assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
 
 
@@ -226,7 +224,8 @@ def test_hypersolvers_are_fitted_on_training_inputs_alone(
     )  # the task asks for the last step, whatever the network does
     rows = alternatives(network, task, 16, on_progress=lambda *news: told.append(news))
     known = {row.tobytes() for row in np.asarray(task.train.x)}
-    assert len(seen) == 64 and all(row.tobytes() in known for row in seen)
+    assert len(seen) == 64
+    assert all(row.tobytes() in known for row in seen)
 
     plain = {(row.solver, row.steps): row for row in rows if not row.solver.startswith("hyper-")}
     hyper = {
@@ -237,7 +236,8 @@ def test_hypersolvers_are_fitted_on_training_inputs_alone(
     bases = {
         (solver, steps) for solver, steps in plain if solver in ("euler", "heun", "semi-implicit")
     }
-    assert set(hyper) == {base for base in bases if plain[base].terminal_error < 1} and hyper
+    assert set(hyper) == {base for base in bases if plain[base].terminal_error < 1}
+    assert hyper
     assert all(
         row.function_evaluations == plain[base].function_evaluations for base, row in hyper.items()
     )
@@ -275,17 +275,14 @@ def test_what_cannot_be_compared_is_refused(store: Store, task: Task) -> None:
 
 def test_from_the_folder_to_a_table_a_sentence_and_a_picture(store: Store) -> None:
     found = compare_solvers(store.folder, CT_RNN, samples=4, hyper=False)
-    assert (
-        found.csv == store.folder / f"trial-{CT_RNN}-solvers.csv"
-        and found.picture.stat().st_size > 20_000
-    )
+    assert found.csv == store.folder / f"trial-{CT_RNN}-solvers.csv"
+    assert found.picture.stat().st_size > 20_000
     table = pandas.read_csv(found.csv)
     assert table["error"].tolist() == pytest.approx(found.table["error"].tolist(), nan_ok=True)
     assert np.allclose(table["accuracy"], 1 - table["error"], equal_nan=True)
     own = table[table["trained_with"]]
-    assert own["error"].tolist() == [store.trial(CT_RNN).error] and own["solver"].tolist() == [
-        "heun"
-    ]
+    assert own["error"].tolist() == [store.trial(CT_RNN).error]
+    assert own["solver"].tolist() == ["heun"]
     assert found.answer.startswith("Trained with heun × 1 (2 evaluations): accuracy")
 
 
@@ -317,10 +314,8 @@ def test_the_sentence_names_the_cheapest_stable_solver_that_is_nearly_as_good(
     said = sentences(
         [own, unstable, poor, replace(fine, error=math.nan, metric=math.nan)], "accuracy"
     )
-    assert (
-        "No cheaper stable solver comes within 0.01 of it." in said
-        and "weights count on the errors" in said
-    )
+    assert "No cheaper stable solver comes within 0.01 of it." in said
+    assert "weights count on the errors" in said
     assert "within 1 % of it: euler × 2" not in sentences([own, fine, dear, cheap], "mse")
     # Whatever is not finite can be drawn, too.
     wild = replace(unstable, error=math.inf, terminal_error=math.nan)

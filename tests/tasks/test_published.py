@@ -69,15 +69,19 @@ def _equal(a: Split, b: Split) -> bool:
 def test_no_row_is_in_two_clean_splits(name: str, folders: dict[str, Path]) -> None:
     task = _load(name, folders[name])
     train, valid, test = (_rows(getattr(task, part), NAMING[name]) for part in PARTS)
-    assert min(len(train), len(valid), len(test)) >= 32 and len(train) > max(len(valid), len(test))
-    assert not train & valid and not train & test and not valid & test
+    assert min(len(train), len(valid), len(test)) >= 32
+    assert len(train) > max(len(valid), len(test))
+    assert not train & valid
+    assert not train & test
+    assert not valid & test
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMING) - CLEAN_ONLY - {"power"}))
 def test_the_papers_splits_share_rows_as_published(name: str, folders: dict[str, Path]) -> None:
     task = _load(name, folders[name], "paper")
     train, valid, test = (_rows(getattr(task, part), NAMING[name]) for part in PARTS)
-    assert train & valid and task.source.endswith("splits of the paper")
+    assert train & valid
+    assert task.source.endswith("splits of the paper")
     # Two data sets have a test file of their own.
     assert bool(train & test) == (name != "activity")
 
@@ -86,36 +90,33 @@ def test_the_papers_splits_share_rows_as_published(name: str, folders: dict[str,
 @pytest.mark.parametrize("name", [*WRITERS, "smnist-events"])
 def test_tasks_are_whole(name: str, protocol: str, folders: dict[str, Path]) -> None:
     task = _load(name, folders[name.removesuffix("-events")], protocol)
-    assert (
-        task.name == name
-        and task.train.x.ndim == 3
-        and all(len(getattr(task, part)) for part in PARTS)
-    )
+    assert task.name == name
+    assert task.train.x.ndim == 3
+    assert all(len(getattr(task, part)) for part in PARTS)
     for part in (task.train, task.valid, task.test):
-        assert (
-            part.x.dtype == np.float32
-            and np.isfinite(part.x).all()
-            and part.x.shape[2] == task.features
-        )
+        assert part.x.dtype == np.float32
+        assert np.isfinite(part.x).all()
+        assert part.x.shape[2] == task.features
         assert (
             part.y.shape[:2] == part.x.shape[:2] if task.every_step else len(part.y) == len(part.x)
         )
         if task.kind == "classification":
-            assert part.y.dtype == np.int64 and 0 <= part.y.min() and part.y.max() < task.outputs
+            assert part.y.dtype == np.int64
+            assert 0 <= part.y.min()
+            assert part.y.max() < task.outputs
         else:
-            assert (
-                part.y.dtype == np.float32
-                and np.isfinite(part.y).all()
-                and part.y.shape[-1] == task.outputs
-            )
+            assert part.y.dtype == np.float32
+            assert np.isfinite(part.y).all()
+            assert part.y.shape[-1] == task.outputs
         if part.elapsed is not None:
-            assert part.elapsed.shape == part.x.shape[:2] and part.elapsed.dtype == np.float32
+            assert part.elapsed.shape == part.x.shape[:2]
+            assert part.elapsed.dtype == np.float32
             steps = part.x.shape[1] if part.lengths is None else part.lengths[:, None]
             assert ((part.elapsed > 0) == (np.arange(part.x.shape[1]) < steps)).all()
-    assert task.baselines and all(
-        np.isfinite(error) and error >= 0 for error in task.baselines.values()
-    )
-    assert name in describe(task) and {
+    assert task.baselines
+    assert all(np.isfinite(error) and error >= 0 for error in task.baselines.values())
+    assert name in describe(task)
+    assert {
         "accuracy": "1 − accuracy",
         "f1": "1 − F1",
         "mse": "mean squared",
@@ -139,17 +140,16 @@ def test_traffic_counts_hours_once_and_tells_gaps(tmp_path: Path) -> None:
     task = _load("traffic", tmp_path)
     rows = table.drop_duplicates("date_time").reset_index(drop=True)
     end, last = int(0.75 * len(rows)), int(0.85 * len(rows))
-    assert task.features == 8 and task.train.y.shape[1:] == (32, 1)
+    assert task.features == 8
+    assert task.train.y.shape[1:] == (32, 1)
     clouds = rows["clouds_all"].to_numpy(float)
     scale = clouds[:end].mean(), clouds[:end].std()
     told = task.train.x[:, :, 4] * scale[1] + scale[0]
     # Windows start anew after the gap of two days, at row 300, and never run over it.
     starts = [*range(0, 300 - 31, 4), *range(300, end - 31, 4)]
     assert np.allclose(told, np.array(starts)[:, None] + np.arange(32), atol=1e-2)
-    assert (
-        np.allclose(task.valid.x[0, 0, 4] * scale[1] + scale[0], clouds[end], atol=1e-2)
-        and last > end
-    )
+    assert np.allclose(task.valid.x[0, 0, 4] * scale[1] + scale[0], clouds[end], atol=1e-2)
+    assert last > end
     expected = np.ones_like(task.train.elapsed)
     expected[np.isclose(told, 652)] = 2.0  # the hour before row 652 is missing
     assert np.array_equal(task.train.elapsed, expected)
@@ -165,16 +165,16 @@ def test_traffic_mends_what_cannot_be(tmp_path: Path) -> None:
         round(float(c), 4): row for row, c in zip(x.reshape(-1, 8), x[:, :, 4].ravel(), strict=True)
     }
     row = [seen[key] for key in sorted(seen)]  # by the number of the row
-    assert row[20][1] == row[19][1] and row[30][2] == row[29][2] < row[10][2]
+    assert row[20][1] == row[19][1]
+    assert row[30][2] == row[29][2] < row[10][2]
     holiday = np.array([one[0] for one in row])
     dates = table.drop_duplicates("date_time")["date_time"].str[:10].to_numpy()[: len(holiday)]
-    assert ((holiday > 0) == (dates == "2012-10-08")).all() and (dates == "2012-10-08").sum() == 24
+    assert ((holiday > 0) == (dates == "2012-10-08")).all()
+    assert (dates == "2012-10-08").sum() == 24
     hours = pandas.to_datetime(table.drop_duplicates("date_time")["date_time"]).dt.hour.to_numpy()
     both = {(round(float(one[6]), 3), round(float(one[7]), 3)) for one in row}
-    assert (
-        len(both) == 24
-        and row[int(np.argmax(hours == 8))][7] != row[int(np.argmax(hours == 12))][7]
-    )
+    assert len(both) == 24
+    assert row[int(np.argmax(hours == 8))][7] != row[int(np.argmax(hours == 12))][7]
 
 
 def test_traffic_calendar_is_the_rule_to_beat(tmp_path: Path) -> None:
@@ -220,20 +220,16 @@ def test_ozone_is_scaled_by_training_days_and_f1_is_told(tmp_path: Path) -> None
         2,
     )
     z = np.nan_to_num((x - np.nanmean(x[:end], axis=0)) / np.nanstd(x[:end], axis=0))
-    assert np.allclose(task.train.x[1], z[4:36], atol=1e-5) and np.array_equal(
-        task.train.y[1], y[4:36]
-    )
-    assert task.train.x[0, 0, 5] == 0.0 and np.allclose(
-        task.valid.x[0], z[end : end + 32], atol=1e-5
-    )
+    assert np.allclose(task.train.x[1], z[4:36], atol=1e-5)
+    assert np.array_equal(task.train.y[1], y[4:36])
+    assert task.train.x[0, 0, 5] == 0.0
+    assert np.allclose(task.valid.x[0], z[end : end + 32], atol=1e-5)
     # Ten days are missing after day 200: no window runs over them.
     middle, spread = x[:end, 0].mean(), x[:end, 0].std()
     days = np.rint(task.train.x[:, :, 0] * spread + middle)
-    assert (
-        not ((days[:, 0] < 200) & (days[:, -1] >= 200)).any()
-        and (days == 200).any()
-        and (task.train.elapsed == 1).all()
-    )
+    assert not ((days[:, 0] < 200) & (days[:, -1] >= 200)).any()
+    assert (days == 200).any()
+    assert (task.train.elapsed == 1).all()
     truth = np.concatenate([y[s : s + 32] for s in range(end, last - 31, 4)])
     assert task.baselines["every day"] == pytest.approx(1 - f1_score(truth, np.ones_like(truth)))
     pairs = np.concatenate(
@@ -248,7 +244,8 @@ def test_ozone_of_the_paper_has_its_axes_swapped(tmp_path: Path) -> None:
     x, y = real_files.ozone(tmp_path)
     task = _load("ozone", tmp_path, "paper")
     steps = len(range(0, len(x) - 32, 4))
-    assert [len(getattr(task, part)) for part in PARTS] == [25, 3, 4] and task.time_steps == steps
+    assert [len(getattr(task, part)) for part in PARTS] == [25, 3, 4]
+    assert task.time_steps == steps
     z = np.nan_to_num(x)
     z = (z - z.mean()) / z.std()
     first = np.random.RandomState(23489).permutation(32)[0]
@@ -263,7 +260,8 @@ def test_gesture_files_are_kept_apart(folders: dict[str, Path]) -> None:
         assert len(getattr(task, part)) == sum(
             len(range(0, real_files.GESTURES[name] - 31, 16)) for name in names
         )
-    assert task.outputs == 5 and set(np.unique(task.train.y)) == set(range(5))
+    assert task.outputs == 5
+    assert set(np.unique(task.train.y)) == set(range(5))
     tables = [
         pandas.read_csv(folders["gesture"] / f"{name}_va3.csv").iloc[:, :32].to_numpy()
         for name in rows["train"]
@@ -279,9 +277,8 @@ def test_gesture_files_are_kept_apart(folders: dict[str, Path]) -> None:
     ]
     everything = np.concatenate([getattr(paper, part).x for part in PARTS]).reshape(-1, 32)
     assert len(everything) == 32 * whole
-    assert np.allclose(everything.mean(0), 0, atol=1e-3) and np.allclose(
-        everything.std(0), 1, atol=1e-3
-    )
+    assert np.allclose(everything.mean(0), 0, atol=1e-3)
+    assert np.allclose(everything.std(0), 1, atol=1e-3)
 
 
 def test_activity_keeps_subjects_apart(folders: dict[str, Path]) -> None:
@@ -290,13 +287,10 @@ def test_activity_keeps_subjects_apart(folders: dict[str, Path]) -> None:
     for part in PARTS:
         assert (people[part] == people[part][:, :1]).all(), "a window holds one subject"
     asked = {part: set(np.unique(people[part])) for part in PARTS}
-    assert (
-        asked["train"] | asked["valid"] == set(real_files.SUBJECTS["train"])
-        and len(asked["valid"]) == 1
-    )
-    assert asked["test"] == set(real_files.SUBJECTS["test"]) and len(task.test) == 2 * len(
-        range(0, 50 - 15, 8)
-    )
+    assert asked["train"] | asked["valid"] == set(real_files.SUBJECTS["train"])
+    assert len(asked["valid"]) == 1
+    assert asked["test"] == set(real_files.SUBJECTS["test"])
+    assert len(task.test) == 2 * len(range(0, 50 - 15, 8))
     assert (task.features, task.time_steps, task.outputs) == (561, 16, 6)
     paper = _load("activity", folders["activity"], "paper")
     across = np.floor(paper.train.x[:, :, 0])
@@ -321,18 +315,16 @@ def test_person_has_times_and_people_apart(tmp_path: Path) -> None:
     first = table[table["name"] == "D01"].sort_values("ms", kind="stable").iloc[:32]
     assert np.array_equal(told["valid"][0], first["x"])
     elapsed = np.maximum(first["ms"].diff().fillna(100).to_numpy() / 100, 0.01)
-    assert np.allclose(task.valid.elapsed[0], elapsed, atol=1e-3) and elapsed.min() == 0.01
-    assert (
-        np.array_equal(task.valid.x[0, :, :4].argmax(1), first["tag"])
-        and (task.valid.x[:, :, :4].sum(2) == 1).all()
-    )
+    assert np.allclose(task.valid.elapsed[0], elapsed, atol=1e-3)
+    assert elapsed.min() == 0.01
+    assert np.array_equal(task.valid.x[0, :, :4].argmax(1), first["tag"])
+    assert (task.valid.x[:, :, :4].sum(2) == 1).all()
     classes = {"walking": 3, "falling": 4, "lying down": 0, "lying": 0, "sitting on the ground": 6}
     classes |= {"standing up from lying": 2, "on all fours": 5}
     assert task.valid.y[0].tolist() == [classes[name] for name in first["activity"]]
     paper = _load("person", tmp_path, "paper")
-    assert paper.train.elapsed is None and sum(
-        len(getattr(paper, part)) for part in PARTS
-    ) == 9 * len(range(0, 100 - 32, 16))
+    assert paper.train.elapsed is None
+    assert sum(len(getattr(paper, part)) for part in PARTS) == 9 * len(range(0, 100 - 32, 16))
     assert max(getattr(paper, part).x[:, :, 4].max() for part in PARTS) < 9000, (
         "the published script loses the last recording"
     )
@@ -346,10 +338,8 @@ def test_power_leaves_missing_minutes_out_or_repeats_them(tmp_path: Path) -> Non
     scale = there[:end, 1].mean(), there[:end, 1].std()
     minutes = np.rint(task.train.x[:, :, 0] * scale[1] + scale[0])
     assert not set(np.unique(minutes)) & {*range(100, 103), *range(1000, 1100)}
-    assert (
-        task.train.elapsed[minutes == 103].tolist() == [4.0]
-        and (task.train.elapsed[minutes != 103] == 1).all()
-    )
+    assert task.train.elapsed[minutes == 103].tolist() == [4.0]
+    assert (task.train.elapsed[minutes != 103] == 1).all()
     assert not ((minutes[:, 0] < 1000) & (minutes[:, -1] >= 1100)).any()
     z = (there[:, 0] - there[:end, 0].mean()) / there[:end, 0].std()
     assert np.allclose(task.train.y[0, :, 0], z[:32], atol=1e-5)
@@ -385,9 +375,8 @@ def test_walker2d_tells_frames_that_are_missing(tmp_path: Path) -> None:
 def test_smnist_reads_idx_files(packed: bool, tmp_path: Path) -> None:
     images, digits = real_files.smnist(tmp_path, packed)
     task = _load("smnist", tmp_path)
-    assert [len(getattr(task, part)) for part in PARTS] == [90, 10, 20] and task.train.x.shape[
-        1:
-    ] == (28, 28)
+    assert [len(getattr(task, part)) for part in PARTS] == [90, 10, 20]
+    assert task.train.x.shape[1:] == (28, 28)
     assert np.allclose(np.concatenate([getattr(task, part).x for part in PARTS]), images / 255)
     assert np.array_equal(np.concatenate([getattr(task, part).y for part in PARTS]), digits)
 
@@ -408,11 +397,12 @@ def test_smnist_events_are_a_loop_over_pixels() -> None:
                 before, since = pixel, 0
         n = min(len(colours), 256)
         assert split.lengths[i] == n
-        assert np.array_equal(split.x[i, :n, 0], colours[:n]) and np.allclose(
-            split.elapsed[i, :n], times[:n]
-        )
-        assert not split.x[i, n:].any() and not split.elapsed[i, n:].any()
-    assert split.lengths.max() == 256 and split.lengths.min() == 1
+        assert np.array_equal(split.x[i, :n, 0], colours[:n])
+        assert np.allclose(split.elapsed[i, :n], times[:n])
+        assert not split.x[i, n:].any()
+        assert not split.elapsed[i, n:].any()
+    assert split.lengths.max() == 256
+    assert split.lengths.min() == 1
 
 
 def test_trivial_rules_are_what_others_compute() -> None:
@@ -424,10 +414,8 @@ def test_trivial_rules_are_what_others_compute() -> None:
         part.x[:, :, 0] += part.y
     model = Ridge(alpha=1e-6).fit(train.x.reshape(-1, 4), np.eye(3)[train.y.ravel()])
     expected = np.mean(model.predict(valid.x.reshape(-1, 4)).argmax(1) != valid.y.ravel())
-    assert (
-        baselines.linear_classes(train, valid) == pytest.approx(expected, abs=0.005)
-        and expected < 0.6
-    )
+    assert baselines.linear_classes(train, valid) == pytest.approx(expected, abs=0.005)
+    assert expected < 0.6
     once = [Split(part.x, part.y[:, 0]) for part in (train, valid)]
     distances = ((once[1].x[:, None] - once[0].x[None]) ** 2).sum(axis=(2, 3))
     assert baselines.nearest(*once) == np.mean(once[0].y[distances.argmin(1)] != once[1].y)
@@ -444,7 +432,8 @@ def test_runs_and_parts_cover_all_rows_once() -> None:
         (5, 6),
     ]
     parts = splits.in_time(101, 0.1, 0.15)
-    assert [rows.start for rows in parts.values()] == [0, 75, 85] and parts["test"].stop == 101
+    assert [rows.start for rows in parts.values()] == [0, 75, 85]
+    assert parts["test"].stop == 101
 
 
 REAL = [*WRITERS, "smnist-events"]
@@ -458,7 +447,8 @@ def test_absent_files_are_told(name: str, tmp_path: Path) -> None:
         _load(name, tmp_path / "nowhere")
     with pytest.raises(ValueError, match="http"):
         _load(name, tmp_path)
-    assert TASKS[name].needs == "--data DIR" and TASKS[name].published
+    assert TASKS[name].needs == "--data DIR"
+    assert TASKS[name].published
 
 
 def _line(path: Path, number: int, old: str, new: str) -> None:
@@ -635,11 +625,9 @@ def test_a_search_on_irregular_times(folders: dict[str, Path], tmp_path: Path) -
         study_config("person", "small", options, trials=2, epochs=1), tmp_path / "run", ONE_PROCESS
     )
     table = run.table()
-    assert (
-        (table["status"] == "ok").all()
-        and table["accuracy"].between(0, 1).all()
-        and "majority class" in run.baselines
-    )
+    assert (table["status"] == "ok").all()
+    assert table["accuracy"].between(0, 1).all()
+    assert "majority class" in run.baselines
 
 
 @pytest.mark.slow
@@ -671,9 +659,11 @@ def test_a_search_for_f1_by_command_line(folders: dict[str, Path], tmp_path: Pat
         command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "has f1 0." in done.stdout and "baseline every day: f1 0." in done.stdout
+    assert "has f1 0." in done.stdout
+    assert "baseline every day: f1 0." in done.stdout
     table = pandas.read_csv(tmp_path / "run" / "trials.csv")
-    assert np.allclose(table["f1"], 1 - table["error"]) and table["f1"].between(0, 1).all()
+    assert np.allclose(table["f1"], 1 - table["error"])
+    assert table["f1"].between(0, 1).all()
     assert '"metric": "f1"' in (tmp_path / "run" / "report.html").read_text().replace(
         '"metric":"f1"', '"metric": "f1"'
     )

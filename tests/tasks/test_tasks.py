@@ -27,7 +27,8 @@ def test_digits_are_all_there_once_and_stratified(name: str, steps: int, feature
     task = load(name)
     parts = [task.train, task.valid, task.test]
     assert [len(part) for part in parts] == [1077, 360, 360]
-    assert task.train.x.shape[1:] == (steps, features) and task.train.x.dtype == np.float32
+    assert task.train.x.shape[1:] == (steps, features)
+    assert task.train.x.dtype == np.float32
     images = np.concatenate([part.x.reshape(len(part), 64) for part in parts])
     from sklearn.datasets import load_digits
 
@@ -42,9 +43,8 @@ def test_half_cheetah_follows_the_protocol() -> None:
     task = load("half-cheetah", TaskOptions(data=_data("half_cheetah")))
     assert [len(part) for part in (task.train, task.valid, task.test)] == [970, 485, 970]
     trace = np.load(Path(_data("half_cheetah")) / "trace_0015.npy").astype(np.float32)
-    assert np.array_equal(task.train.x[3], trace[30:62]) and np.array_equal(
-        task.train.y[3], trace[31:63]
-    )
+    assert np.array_equal(task.train.x[3], trace[30:62])
+    assert np.array_equal(task.train.y[3], trace[31:63])
     errors = half_cheetah.trivial_errors(task.train, task.test)
     # The figures published with the data; windows differ by a few frames.
     assert errors["mean"] == pytest.approx(17.43, rel=0.015)
@@ -86,9 +86,8 @@ def test_occupancy_is_cut_in_time_and_scaled_by_training_rows() -> None:
 def test_windows_never_leave_their_record() -> None:
     record = np.arange(23)
     windows = cut(record, 5, 3)
-    assert np.array_equal(windows[:, 0], [0, 3, 6, 9, 12, 15, 18]) and np.array_equal(
-        windows[-1], np.arange(18, 23)
-    )
+    assert np.array_equal(windows[:, 0], [0, 3, 6, 9, 12, 15, 18])
+    assert np.array_equal(windows[-1], np.arange(18, 23))
     assert len(cut(record[:4], 5, 3)) == 0
 
 
@@ -98,17 +97,20 @@ def test_parity_of_events_is_that_of_the_stream_they_stand_for() -> None:
     dense, events = parity.dense(bits, lengths), parity.events(bits, lengths)
     for i in range(len(bits)):
         stream = bits[i, : lengths[i]].tolist()
-        assert dense.lengths[i] == len(stream) and dense.x[i, : len(stream), 0].tolist() == stream
+        assert dense.lengths[i] == len(stream)
+        assert dense.x[i, : len(stream), 0].tolist() == stream
         runs = events.lengths[i]
         assert (np.diff(events.x[i, :runs, 0]) != 0).all(), "a run ends where the bit changes"
         spans = events.elapsed[i, :runs] * 32
         again = np.repeat(events.x[i, :runs, 0], spans.astype(int))
-        assert (spans >= 1).all() and again.tolist() == stream
+        assert (spans >= 1).all()
+        assert again.tolist() == stream
         assert dense.y[i] == events.y[i] == sum(stream) % 2
     for split in (dense, events):
         assert np.array_equal(split.elapsed.sum(axis=1), lengths / 32)
         padding = np.arange(32) >= split.lengths[:, None]
-        assert not split.elapsed[padding].any() and not split.x[padding].any()
+        assert not split.elapsed[padding].any()
+        assert not split.x[padding].any()
         assert (split.x.shape, split.x.dtype, split.y.dtype) == ((500, 32, 1), np.float32, np.int64)
 
 
@@ -119,13 +121,13 @@ def test_parity_cannot_be_guessed(name: str) -> None:
     for part in (task.train, task.valid, task.test):
         # A constant is right in half of the cases, give or take three standard deviations.
         assert np.mean(part.y) == pytest.approx(0.5, abs=1.5 / np.sqrt(len(part)))
-        assert (part.lengths < 32).all() and part.elapsed.max() <= 31 / 32
+        assert (part.lengths < 32).all()
+        assert part.elapsed.max() <= 31 / 32
     assert all(error == pytest.approx(0.5, abs=0.09) for error in task.baselines.values())
     assert not np.array_equal(task.valid.x, task.test.x)
     again = load(name, TaskOptions(samples=3000))
-    assert np.array_equal(task.train.x, again.train.x) and np.array_equal(
-        task.train.elapsed, again.train.elapsed
-    )
+    assert np.array_equal(task.train.x, again.train.x)
+    assert np.array_equal(task.train.elapsed, again.train.elapsed)
     with pytest.raises(ValueError, match="--samples is 99"):
         load(name, TaskOptions(samples=99))
 
@@ -183,7 +185,8 @@ def test_every_task_is_known_by_name_and_near_names_are_offered() -> None:
     with pytest.raises(ValueError, match="did you mean 'pixel-digits'"):
         load("pixel-digit")
     text = describe(load("digits"))
-    assert "majority class" in text and "1,077 train" in text
+    assert "majority class" in text
+    assert "1,077 train" in text
 
 
 @pytest.mark.parametrize("name", ["half-cheetah", "occupancy"])
@@ -222,7 +225,9 @@ def _options(table: pandas.DataFrame, folder: Path, **given) -> TaskOptions:
 def test_own_table_is_cut_in_time(tmp_path: Path) -> None:
     table = _table()
     task = load("csv", _options(table, tmp_path))
-    assert task.kind == "regression" and task.train.y.shape == (67, 16, 1) and task.features == 2
+    assert task.kind == "regression"
+    assert task.train.y.shape == (67, 16, 1)
+    assert task.features == 2
     train = table["a"].to_numpy()[:280]
     assert np.allclose(
         task.valid.x[0, :, 0],

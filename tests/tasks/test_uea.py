@@ -62,11 +62,9 @@ def test_the_archives_test_file_tests_and_a_fifth_of_each_class_validates(tmp_pa
         "accuracy",
         False,
     )
-    assert (
-        task.train.x.shape == (32, 7, 2)
-        and task.train.lengths is None
-        and task.train.elapsed is None
-    )
+    assert task.train.x.shape == (32, 7, 2)
+    assert task.train.lengths is None
+    assert task.train.elapsed is None
     known = {part: getattr(task, part) for part in ("train", "valid", "test")}
     # Both parts have one scale, so the rank of the counting value is the number of the series.
     ranks = (
@@ -82,7 +80,8 @@ def test_the_archives_test_file_tests_and_a_fifth_of_each_class_validates(tmp_pa
     names = ["up", "down", "flat"]
     assert known["valid"].y.tolist() == [names.index(labels[i]) for i in valid]
     assert known["test"].y.tolist() == [names.index(label) for label in asked_labels]
-    assert np.bincount(known["valid"].y).tolist() == [2, 4, 2] and len(valid) == 8
+    assert np.bincount(known["valid"].y).tolist() == [2, 4, 2]
+    assert len(valid) == 8
     knn = KNeighborsClassifier(1).fit(known["train"].x.reshape(32, -1), known["train"].y)
     expected = 1 - knn.score(known["valid"].x.reshape(8, -1), known["valid"].y)
     assert task.baselines == {
@@ -98,7 +97,8 @@ def test_unequal_lengths_are_padded_and_missing_values_carried(tmp_path: Path) -
     task = _write(tmp_path, [*lines, *lines], ["1,2,3,4,5:1,2,3,4,5:flat"], _header())
     series = ts_format.read(tmp_path / "Made_TRAIN.ts").series
     assert [one.values.shape for one in series[:4]] == [(3, 2), (2, 2), (1, 2), (4, 2)]
-    assert np.isnan(series[0].values[2, 0]) and np.isnan(series[1].values[1, 1])
+    assert np.isnan(series[0].values[2, 0])
+    assert np.isnan(series[1].values[1, 1])
     assert task.train.x.shape[1:] == task.valid.x.shape[1:] == task.test.x.shape[1:] == (5, 2)
     assert sorted(np.concatenate([task.train.lengths, task.valid.lengths]).tolist()) == [
         1,
@@ -117,7 +117,8 @@ def test_unequal_lengths_are_padded_and_missing_values_carried(tmp_path: Path) -
             if length == 3:  # the missing last value is that of the step before
                 assert x[2, 0] == x[1, 0] != x[0, 0]
             if length == 2:  # what is missing at first is the mean; then it is known
-                assert x[0, 0] == 0.0 != x[1, 0] and x[1, 1] == x[0, 1]
+                assert x[0, 0] == 0.0 != x[1, 0]
+                assert x[1, 1] == x[0, 1]
 
 
 @pytest.mark.parametrize("dates", [False, True])
@@ -140,7 +141,8 @@ def test_time_stamps_become_elapsed_times(dates: bool, tmp_path: Path) -> None:
     for part in (task.train, task.valid):
         lengths = np.full(len(part), 4) if part.lengths is None else part.lengths
         told |= {tuple(row[:n].astype(float)) for row, n in zip(part.elapsed, lengths, strict=True)}
-    assert told == expected and task.test.elapsed.tolist() == [[1.0, 2.0, 0.0, 0.0]]
+    assert told == expected
+    assert task.test.elapsed.tolist() == [[1.0, 2.0, 0.0, 0.0]]
     assert task.test.lengths.tolist() == [2]
 
 
@@ -156,9 +158,8 @@ def test_a_number_to_tell_is_a_regression(tmp_path: Path) -> None:
         12,
         3,
     )
-    assert np.mean(task.train.y) == pytest.approx(0, abs=1e-5) and np.std(
-        task.train.y
-    ) == pytest.approx(1, abs=1e-5)
+    assert np.mean(task.train.y) == pytest.approx(0, abs=1e-5)
+    assert np.std(task.train.y) == pytest.approx(1, abs=1e-5)
     spread = (targets[19] - targets[15]) / (task.test.y[4, 0] - task.test.y[0, 0])
     assert np.allclose(
         task.test.y[:, 0] * spread,
@@ -271,7 +272,8 @@ def test_where_the_files_are_is_told(tmp_path: Path) -> None:
 
 def test_a_class_of_one_series_trains_and_some_class_must_be_held_out(tmp_path: Path) -> None:
     task = _write(tmp_path, ["1:1:up", "2:3:up", "3:2:down"], ["1:2:up"], _header())
-    assert sorted(task.train.y.tolist()) == [0, 1] and task.valid.y.tolist() == [0]
+    assert sorted(task.train.y.tolist()) == [0, 1]
+    assert task.valid.y.tolist() == [0]
     with pytest.raises(ValueError, match="no class twice: none can be held out"):
         _write(tmp_path, ["1:1:up", "3:2:down"], ["1:2:up"], _header())
 
@@ -295,4 +297,5 @@ def test_a_search_on_unequal_lengths_and_times(tmp_path: Path) -> None:
     _write(tmp_path, lines, lines[:3], _header(times=True))
     config = study_config("uea", "small", TaskOptions(data=str(tmp_path)), trials=2, epochs=1)
     table = search(config, tmp_path / "run", ONE_PROCESS).table()
-    assert (table["status"] == "ok").all() and table["accuracy"].between(0, 1).all()
+    assert (table["status"] == "ok").all()
+    assert table["accuracy"].between(0, 1).all()

@@ -141,10 +141,8 @@ def test_adam_equals_the_one_on_the_cpu() -> None:
         ours = trainer.raw, trainer.effective, trainer.first, trainer.second
         for mine, theirs in zip(ours, (raw, effective, first, second), strict=True):
             assert np.allclose(mine.cpu(), theirs, rtol=2e-5, atol=1e-7)
-        assert (
-            trainer.steps.tolist() == steps.tolist()
-            and trainer.alive.tolist() == alive.astype(int).tolist()
-        )
+        assert trainer.steps.tolist() == steps.tolist()
+        assert trainer.alive.tolist() == alive.astype(int).tolist()
     assert alive.tolist() == [True, False, True]
 
 
@@ -201,13 +199,10 @@ def test_packs_are_as_large_as_free_memory_allows(monkeypatch: pytest.MonkeyPatc
     assert size(70) == 256
     assert size(0.001) == 1
     little = size(0.5)
-    assert (
-        size(0.25) == size(0.5, gpus=0.5) == pytest.approx(little / 2, abs=1) and 8 < little < 256
-    )
-    assert (
-        size(0.5, replace(config, repeats=3)) == little // 3
-        and size(70, replace(config, repeats=3)) == 85
-    )
+    assert size(0.25) == size(0.5, gpus=0.5) == pytest.approx(little / 2, abs=1)
+    assert 8 < little < 256
+    assert size(0.5, replace(config, repeats=3)) == little // 3
+    assert size(70, replace(config, repeats=3)) == 85
     assert size(70, device="cpu") == config.pack_size
     # A pack of candidates as they come is not refused for want of memory.
     drawn = [candidate for _, candidate in sampled(Space.from_json(config.space), little, seed=1)]

@@ -82,11 +82,9 @@ def test_errors_are_those_of_the_network_with_the_best_weights(
     task = _task(kind, every_step, lengths)
     result = training.train(task, _job(_candidates()))
     for candidate, outcome in zip(_candidates(), result.outcomes, strict=True):
-        assert (
-            outcome.status is Status.OK
-            and outcome.error == min(outcome.curve)
-            and len(outcome.curve) == 4
-        )
+        assert outcome.status is Status.OK
+        assert outcome.error == min(outcome.curve)
+        assert len(outcome.curve) == 4
         network = LiquidNetwork(candidate.wiring, 3, task.outputs, steps=2, every_step=every_step)
         flat = torch.from_numpy(load_state(outcome.state)["best_weights"])
         torch.nn.utils.vector_to_parameters(flat, network.parameters())
@@ -103,7 +101,8 @@ def test_errors_are_those_of_the_network_with_the_best_weights(
             1 - outcome.error if kind == "classification" else outcome.error
         )
         assert outcome.parameters == sum(p.numel() for p in network.parameters())
-        assert outcome.latency_us > 0 and outcome.train_seconds > 0
+        assert outcome.latency_us > 0
+        assert outcome.train_seconds > 0
 
 
 @pytest.mark.parametrize("lengths", [False, True])
@@ -125,10 +124,8 @@ def test_f1_adds_up_over_batches(lengths: bool, monkeypatch: pytest.MonkeyPatch)
             .argmax(-1)
         )
         valid = np.arange(6) < own[:, None]
-        assert (
-            outcome.metric == pytest.approx(f1_score(task.valid.y[valid], y[valid]), abs=1e-6)
-            and outcome.metric > 0
-        )
+        assert outcome.metric == pytest.approx(f1_score(task.valid.y[valid], y[valid]), abs=1e-6)
+        assert outcome.metric > 0
         assert outcome.error == pytest.approx(1 - outcome.metric)
 
 
@@ -227,7 +224,8 @@ def test_a_training_that_is_stopped_goes_on_as_if_it_never_had(beats: int) -> No
     job = _job(candidates, epochs=6)
     stopped = training.train(task, job, beat)
     # The cfc is trained after the other two: there it had not begun.
-    assert stopped.stopped_at == 0 and {o.status for o in stopped.outcomes} == {Status.RUNNING}
+    assert stopped.stopped_at == 0
+    assert {o.status for o in stopped.outcomes} == {Status.RUNNING}
     whole = training.train(task, replace(job, states=tuple(o.state for o in stopped.outcomes)))
     assert whole.stopped_at is None
     assert [_timeless(o) for o in whole.outcomes] == [_timeless(o) for o in straight]
@@ -246,7 +244,8 @@ def test_the_others_go_on_when_a_member_leaves_the_pack() -> None:
         explicit = [replace(c, solver="euler", steps=6) for c in candidates]
         alone = [training.train(task, _job((c,), epochs=8)).outcomes[0] for c in explicit]
         mixed = training.train(task, _job((explicit[0], wild, *explicit[2:]), epochs=8)).outcomes
-        assert mixed[1].status is Status.DIVERGED and math.isnan(mixed[1].curve[-1])
+        assert mixed[1].status is Status.DIVERGED
+        assert math.isnan(mixed[1].curve[-1])
         assert [_timeless(mixed[p]) for p in (0, 2, 3)] == [_timeless(alone[p]) for p in (0, 2, 3)]
     assert all(outcome.status is Status.OK for outcome in healthy)
 
@@ -256,14 +255,11 @@ def test_a_diverged_candidate_is_told_and_its_mates_are_not_touched() -> None:
     wild = replace(candidates[1], learning_rate=1e30)
     healthy = training.train(task, _job(candidates)).outcomes
     outcomes = training.train(task, _job((candidates[0], wild, candidates[2]))).outcomes
-    assert (
-        outcomes[1].status is Status.DIVERGED
-        and np.isnan(outcomes[1].error)
-        and "stopped being finite in epoch" in outcomes[1].message
-    )
-    assert _timeless(outcomes[0]) == _timeless(healthy[0]) and _timeless(outcomes[2]) == _timeless(
-        healthy[2]
-    )
+    assert outcomes[1].status is Status.DIVERGED
+    assert np.isnan(outcomes[1].error)
+    assert "stopped being finite in epoch" in outcomes[1].message
+    assert _timeless(outcomes[0]) == _timeless(healthy[0])
+    assert _timeless(outcomes[2]) == _timeless(healthy[2])
 
 
 def test_who_fails_alone_is_crashed_and_the_others_finish() -> None:
@@ -281,9 +277,8 @@ def test_who_fails_alone_is_crashed_and_the_others_finish() -> None:
     outcomes = training.train(task, _job(candidates), make=Fragile).outcomes
     assert [o.status for o in outcomes] == [Status.OK, Status.CRASHED, Status.OK]
     assert outcomes[1].message == "ZeroDivisionError: no such luck"
-    assert _timeless(outcomes[0]) == _timeless(healthy[0]) and _timeless(outcomes[2]) == _timeless(
-        healthy[2]
-    )
+    assert _timeless(outcomes[0]) == _timeless(healthy[0])
+    assert _timeless(outcomes[2]) == _timeless(healthy[2])
 
 
 @pytest.mark.parametrize(

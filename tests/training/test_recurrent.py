@@ -236,7 +236,8 @@ def test_the_seed_decides_and_torchs_own_generator_is_left_alone() -> None:
     first, again, other = (
         RecurrentNetwork("gru", 3, 2, 4, seed=seed).readout.weight for seed in (1, 1, 2)
     )
-    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -256,11 +257,9 @@ def test_errors_are_those_of_the_network_with_the_best_weights(
         task, baselines.recurrent(task, "gru-8", 2), rung, 2, lambda *epoch: told.append(epoch)
     )
     assert told == [(epoch, 5) for epoch in range(1, 6)]
-    assert (
-        outcome.status is Status.OK
-        and outcome.error == min(outcome.curve)
-        and len(outcome.curve) == 5
-    )
+    assert outcome.status is Status.OK
+    assert outcome.error == min(outcome.curve)
+    assert len(outcome.curve) == 5
     network = baselines.recurrent(task, "gru-8", seed=99)
     baselines.load_weights(network, outcome.state)
     lengths = np.full(30, 6) if task.valid.lengths is None else task.valid.lengths
@@ -279,7 +278,8 @@ def test_errors_are_those_of_the_network_with_the_best_weights(
         1 - outcome.error if kind == "classification" else outcome.error
     )
     assert outcome.parameters == sum(p.numel() for p in network.parameters())
-    assert outcome.latency_us > 0 and outcome.train_seconds > 0
+    assert outcome.latency_us > 0
+    assert outcome.train_seconds > 0
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -288,7 +288,8 @@ def test_training_learns_and_repeats_itself(cell: str) -> None:
     first, again = (
         baselines.train(task, baselines.recurrent(task, f"{cell}-8", 0), rung, 0) for _ in range(2)
     )
-    assert first.error < 0.2 and _timeless(first) == _timeless(again)
+    assert first.error < 0.2
+    assert _timeless(first) == _timeless(again)
     assert (
         baselines.train(task, baselines.recurrent(task, f"{cell}-8", 0), rung, 1).curve
         != first.curve
@@ -325,7 +326,9 @@ def test_what_stops_being_finite_is_diverged() -> None:
     task = _task("regression")
     task.train.y[3] = np.inf
     outcome = baselines.train(task, baselines.recurrent(task, "lstm-4", 0), Rung(0, 4, 16), 0)
-    assert outcome.status is Status.DIVERGED and np.isnan(outcome.error) and len(outcome.curve) == 1
+    assert outcome.status is Status.DIVERGED
+    assert np.isnan(outcome.error)
+    assert len(outcome.curve) == 1
     assert outcome.message == "loss, gradient or output stopped being finite in epoch 1"
 
 
@@ -340,10 +343,8 @@ def test_liquid_baselines_are_candidates_trained_as_candidates() -> None:
         == 8 * 8 + 3 * 8
         == trained[1].outcome.synapses
     )
-    assert (
-        candidates["auto-ncp-16"].wiring.neurons == 16
-        and candidates["auto-ncp-16"].wiring.motor == 2
-    )
+    assert candidates["auto-ncp-16"].wiring.neurons == 16
+    assert candidates["auto-ncp-16"].wiring.motor == 2
     for baseline in trained:
         alone = training.train(task, PackJob(9, rung, (candidates[baseline.name],), 5)).outcomes[0]
         assert _timeless(alone) == _timeless(baseline.outcome)
@@ -391,12 +392,11 @@ def test_reservoirs_are_scored_with_their_readout_alone(
         task, ("reservoir-16",), rung, 4, lambda *event: told.append(event)
     )
     outcome = trained.outcome
-    assert (
-        told == [("reservoir-16", 1, 1)]
-        and outcome.status is Status.OK
-        and outcome.curve == (outcome.error,)
-    )
-    assert outcome.parameters == task.outputs * (16 + 1) and outcome.synapses == 16 * 10 + 16
+    assert told == [("reservoir-16", 1, 1)]
+    assert outcome.status is Status.OK
+    assert outcome.curve == (outcome.error,)
+    assert outcome.parameters == task.outputs * (16 + 1)
+    assert outcome.synapses == 16 * 10 + 16
     assert outcome.metric == (1 - outcome.error if kind == "classification" else outcome.error)
     fixed, readout = (
         reservoir_baselines.reservoir(task, "reservoir-16", 4),
@@ -420,8 +420,10 @@ def test_reservoirs_are_scored_with_their_readout_alone(
     (again,), (other,) = (
         baselines.train_all(task, ("reservoir-16",), rung, seed) for seed in (4, 5)
     )
-    assert _timeless(again.outcome) == _timeless(outcome) and other.outcome.state != outcome.state
-    assert outcome.latency_us > 0 and outcome.train_seconds > 0
+    assert _timeless(again.outcome) == _timeless(outcome)
+    assert other.outcome.state != outcome.state
+    assert outcome.latency_us > 0
+    assert outcome.train_seconds > 0
 
 
 @pytest.mark.parametrize("name", reservoir_baselines.RESERVOIRS)
@@ -431,13 +433,12 @@ def test_a_reservoir_is_as_its_name_says(name: str, features: int) -> None:
         _task(), outputs=50, train=Split(np.zeros((1, 2, features), np.float32), np.zeros(1, int))
     )
     fixed, neurons = reservoir_baselines.reservoir(task, name, 1), int(name.rpartition("-")[2])
-    assert fixed.wiring.neurons == neurons and fixed.wiring.sensory == features
-    assert len(fixed.wiring.synapses) == 10 * neurons and len(fixed.wiring.sensory_synapses) == max(
-        neurons, features
-    )
-    assert (
-        np.abs(np.linalg.eigvals(fixed.recurrent)).max() == pytest.approx(0.9) and fixed.leak == 0.3
-    )
+    assert fixed.wiring.neurons == neurons
+    assert fixed.wiring.sensory == features
+    assert len(fixed.wiring.synapses) == 10 * neurons
+    assert len(fixed.wiring.sensory_synapses) == max(neurons, features)
+    assert np.abs(np.linalg.eigvals(fixed.recurrent)).max() == pytest.approx(0.9)
+    assert fixed.leak == 0.3
     assert baselines.chosen(task, ("reservoir",)) == tuple(reservoir_baselines.RESERVOIRS)
 
 
@@ -448,11 +449,9 @@ def test_a_readout_that_is_not_finite_is_diverged() -> None:
         outcome = reservoir_baselines.train(
             task, reservoir_baselines.reservoir(task, "reservoir-16", 0)
         )
-    assert (
-        outcome.status is Status.DIVERGED
-        and np.isnan(outcome.error)
-        and "not finite" in outcome.message
-    )
+    assert outcome.status is Status.DIVERGED
+    assert np.isnan(outcome.error)
+    assert "not finite" in outcome.message
 
 
 def _ended(folder: Path) -> Store:
@@ -482,12 +481,11 @@ def test_a_run_keeps_its_baselines_and_trains_none_twice(tmp_path: Path) -> None
         train_baselines(tmp_path, ("rnn-4", "lstm-4", "auto-ncp-16"), told.append)
         .table()
         .equals(table)
-        and not told
     )
+    assert not told
     longer = train_baselines(tmp_path, ("rnn-4", "rnn-8")).table()
-    assert longer[: len(table)].equals(table) and longer["baseline"].tolist()[len(table) :] == [
-        "rnn-8"
-    ]
+    assert longer[: len(table)].equals(table)
+    assert longer["baseline"].tolist()[len(table) :] == ["rnn-8"]
 
 
 def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
@@ -499,9 +497,8 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         train_baselines(tmp_path, ("rnn-4", "rnn-8"), stop)
-    assert (
-        Run(tmp_path).table()["baseline"].tolist()[-1] == "rnn-4" and Run(tmp_path).report.is_file()
-    )
+    assert Run(tmp_path).table()["baseline"].tolist()[-1] == "rnn-4"
+    assert Run(tmp_path).report.is_file()
     assert train_baselines(tmp_path, ("rnn-4", "rnn-8")).table()["baseline"].tolist()[-2:] == [
         "rnn-4",
         "rnn-8",
@@ -522,6 +519,5 @@ def test_a_search_goes_on_as_if_there_were_no_baselines(tmp_path: Path) -> None:
     train_baselines(tmp_path / "cut", ("rnn-4",))
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
     table = mine.table()
-    assert (
-        table[table["baseline"] == ""].equals(whole) and table["baseline"].tolist()[-1] == "rnn-4"
-    )
+    assert table[table["baseline"] == ""].equals(whole)
+    assert table["baseline"].tolist()[-1] == "rnn-4"

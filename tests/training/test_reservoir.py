@@ -138,15 +138,16 @@ def test_a_wiring_without_cycles_has_radius_zero_and_is_not_scaled() -> None:
 def test_the_seed_makes_it() -> None:
     u = RNG.standard_normal((2, 5, 3))
     one, same, other = (Reservoir(SPARSE, bias_scale=0.1, seed=seed) for seed in (1, 1, 2))
-    assert same.bias.shape == (12,) and same.sensory.shape == (
+    # asked for in another order, and still the same
+    assert same.bias.shape == (12,)
+    assert same.sensory.shape == (
         12,
         3,
-    )  # asked for in another order, and still the same
+    )
     assert np.array_equal(one.states(u), same.states(u))
     assert not np.allclose(one.states(u), other.states(u))
-    assert np.array_equal(one.input_weights(7), same.input_weights(7)) and one.input_weights(
-        7
-    ).shape == (12, 7)
+    assert np.array_equal(one.input_weights(7), same.input_weights(7))
+    assert one.input_weights(7).shape == (12, 7)
 
 
 def test_other_numbers_of_features_go_through_a_projection_of_equal_variance() -> None:
@@ -205,10 +206,8 @@ def test_ridge_is_that_of_scikit_learn(regularisation: float) -> None:
     x, y = RNG.standard_normal((80, 10)) + 3.0, RNG.standard_normal((80, 4)) - 2.0
     theirs = Ridge(alpha=regularisation).fit(x, y)
     ours = fit_ridge(x, y, regularisation)
-    assert (
-        np.abs(ours.weights - theirs.coef_).max() < 1e-10
-        and np.abs(ours.bias - theirs.intercept_).max() < 1e-10
-    )
+    assert np.abs(ours.weights - theirs.coef_).max() < 1e-10
+    assert np.abs(ours.bias - theirs.intercept_).max() < 1e-10
     assert np.abs(ours.predict(x) - theirs.predict(x)).max() < 1e-10
 
 
@@ -219,7 +218,8 @@ def test_without_regularisation_it_is_least_squares_of_the_smallest_norm() -> No
     theirs = np.linalg.lstsq(x - x.mean(axis=0), y - y.mean(axis=0))[0].T
     assert np.abs(ours.weights - theirs).max() < 1e-10
     constant = fit_ridge(np.ones((5, 3)), np.arange(5.0)[:, None], 0.0)
-    assert np.array_equal(constant.weights, np.zeros((1, 3))) and constant.bias == 2.0
+    assert np.array_equal(constant.weights, np.zeros((1, 3)))
+    assert constant.bias == 2.0
 
 
 def test_the_regularisation_that_validates_best_is_taken() -> None:
@@ -266,7 +266,8 @@ def test_f1_is_told_where_the_task_asks_for_it() -> None:
         score(reservoir, replace(task, metric="f1"), 0.01),
         score(reservoir, task, 0.01),
     )
-    assert 0 < as_f1 < 1 and as_f1 != as_accuracy
+    assert 0 < as_f1 < 1
+    assert as_f1 != as_accuracy
 
 
 @pytest.mark.parametrize("kind", ["classification", "regression"])
@@ -341,11 +342,9 @@ def test_memory_of_one_linear_neuron(leak: float, polarity: int) -> None:
 
 def test_a_delay_line_remembers_as_long_as_it_is() -> None:
     curve = memory_curve(_linear(_delay_line(9), leak=1.0))
-    assert (
-        curve[:8] == pytest.approx(np.ones(8), abs=1e-6)
-        and (curve[8:] == 0).all()
-        and len(curve) == 18
-    )
+    assert curve[:8] == pytest.approx(np.ones(8), abs=1e-6)
+    assert (curve[8:] == 0).all()
+    assert len(curve) == 18
     assert memory_capacity(_linear(_delay_line(9), leak=1.0)) == pytest.approx(8.0, abs=1e-5)
 
 
@@ -387,7 +386,9 @@ def test_ranks_tell_separation_from_sensitivity() -> None:
         reservoir = Reservoir(random_sparse(2, 50, 2, 10, 200, seed=seed), seed=seed)
         quality = kernel_quality(reservoir)
         ranks = [generalisation_rank(reservoir, jitter=jitter) for jitter in (0.0, 0.01, 0.1, 1.0)]
-        assert ranks[0] == 1 and ranks == sorted(ranks) and ranks[2] < quality <= 50
+        assert ranks[0] == 1
+        assert ranks == sorted(ranks)
+        assert ranks[2] < quality <= 50
         assert (
             kernel_quality(reservoir, threshold=1e-9)
             >= quality

@@ -120,7 +120,8 @@ def test_the_weakest_go_one_by_one_and_what_may_not_is_passed_over(seed: int) ->
             (f"{kind}_{a}", f"neuron_{b}", p)
             for kind, a, b, p in _identities(cut.wiring, cut.neurons)
         }
-        assert ours == expected and not cut.wiring.idle_allowed
+        assert ours == expected
+        assert not cut.wiring.idle_allowed
         assert (cut.wiring.sensory, cut.wiring.motor) == (wiring.sensory, wiring.motor)
         if (
             cut.wiring.synapse_count > target
@@ -139,7 +140,8 @@ def test_the_weakest_go_of_both_kinds_together() -> None:
     assert np.array_equal(
         np.concatenate([cut.synapses, cut.sensory_synapses + len(inner)]), strongest
     )
-    assert cut.wiring.neurons == 10 and cut.wiring.synapse_count == 90
+    assert cut.wiring.neurons == 10
+    assert cut.wiring.synapse_count == 90
     places = [
         *(wiring.synapses[i] for i in cut.synapses),
         *(wiring.sensory_synapses[i] for i in cut.sensory_synapses),
@@ -155,7 +157,8 @@ def test_the_only_way_to_a_motor_neuron_is_passed_over() -> None:
     weak = {(2, 0): 3.0, (3, 0): 2.0, (3, 1): 1.0}
     inner = np.array([weak[a, b] for a, b, _ in wiring.synapses])
     cut = thinned(wiring, inner, np.array([4.0, 4.0]), 4)
-    assert cut.wiring.synapses == ((2, 0, 1), (3, 1, -1)) and cut.wiring.neurons == 4
+    assert cut.wiring.synapses == ((2, 0, 1), (3, 1, -1))
+    assert cut.wiring.neurons == 4
 
 
 def test_an_idle_neuron_goes_with_its_synapses_where_so_many_may_go() -> None:
@@ -181,7 +184,8 @@ def test_an_idle_neuron_goes_with_its_synapses_where_so_many_may_go() -> None:
     three_go = thinned(
         wiring, inner, sensory, 5
     )  # one too many would: neuron 2 and its two synapses, then one more
-    assert three_go.neurons.tolist() == [0, 1] and three_go.wiring.synapse_count == 5
+    assert three_go.neurons.tolist() == [0, 1]
+    assert three_go.wiring.synapse_count == 5
 
 
 def test_bad_arguments_are_named() -> None:
@@ -217,12 +221,14 @@ def test_other_neurons_are_refused() -> None:
 
 def test_a_schedule_removes_the_same_share_each_time() -> None:
     shares = geometric(0.1, 4)
-    assert len(shares) == 4 and shares[-1] == pytest.approx(0.1)
+    assert len(shares) == 4
+    assert shares[-1] == pytest.approx(0.1)
     assert [b / a for a, b in pairwise((1.0, *shares))] == pytest.approx([0.1**0.25] * 4)
 
 
 def test_sizes_are_those_of_the_schedule(front: tuple[pruning.Pruned, ...]) -> None:
-    assert front[0].wiring == DENSE.wiring and np.isnan(front[0].error_before)
+    assert front[0].wiring == DENSE.wiring
+    assert np.isnan(front[0].error_before)
     assert [entry.synapses for entry in front] == [88, 53, 26, 18]
     for before, after in pairwise(front):
         cut = thinned(
@@ -339,7 +345,8 @@ def test_a_seed_gives_one_front(front: tuple[pruning.Pruned, ...]) -> None:
     again = prune(TASK, DENSE, (0.6, 0.3, 0.2), epochs=3, retrain=2, batch_size=16, seed=1)
     other = prune(TASK, DENSE, (0.6, 0.3, 0.2), epochs=3, retrain=2, batch_size=16, seed=2)
     for one, two in zip(front, again, strict=True):
-        assert one.wiring == two.wiring and one.error == two.error
+        assert one.wiring == two.wiring
+        assert one.error == two.error
         assert all(np.array_equal(one.state[name], two.state[name]) for name in one.state)
     assert not np.array_equal(front[0].state["weights"], other[0].state["weights"])
 

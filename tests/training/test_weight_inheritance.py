@@ -65,7 +65,9 @@ def test_the_same_wiring_gives_the_same_outputs(neuron: str, memory: str, sensor
     _, best = _trained(parent)
     assert np.array_equal(state["weights"], best)
     assert np.array_equal(_outputs(child, state["weights"]), _outputs(parent, best))
-    assert not state["first"].any() and not state["second"].any() and state["step"].tolist() == [0]
+    assert not state["first"].any()
+    assert not state["second"].any()
+    assert state["step"].tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,8 @@ def test_a_synapse_without_strength_can_go(neuron: str, names: tuple[str, ...]) 
         (pre, post) for pre, post, _ in child_wiring.synapses
     }
     outer_lost = len(wiring.sensory_synapses) - len(child_wiring.sensory_synapses)
-    assert moves == ("remove",) and len(lost) + outer_lost == 1
+    assert moves == ("remove",)
+    assert len(lost) + outer_lost == 1
     parent, child = _candidate(wiring, neuron), _candidate(child_wiring, neuron)
     layout = layout_of((parent,), FEATURES, OUTPUTS)
     _, best = _trained(parent)
@@ -176,7 +179,8 @@ def test_whatever_survives_is_the_parents_and_the_rest_is_fresh(neuron: str, mem
         whole = _told(layout, weights, Origins.same(child_wiring))
         started = _told(layout, initial_weights(layout, 0, 4), Origins.same(child_wiring))
         new = sum(whole[key] == started[key] for key in whole)
-        assert new >= len(whole) - len(mine) and not weights[layout.pinned].any()
+        assert new >= len(whole) - len(mine)
+        assert not weights[layout.pinned].any()
 
 
 @pytest.mark.parametrize(
@@ -234,9 +238,8 @@ def test_sensory_nodes_that_were_features_go_on_as_a_projection() -> None:
     # Back again, nothing can be made of a projection: one weight a feature starts afresh.
     back = Origins(tuple(range(wiring.neurons)), (0, 1, 2))
     again = _inherited(child, parent, back)["weights"]
-    assert (again[before.slices[0]["input_w"]] == 1).all() and not again[
-        before.slices[0]["input_b"]
-    ].any()
+    assert (again[before.slices[0]["input_w"]] == 1).all()
+    assert not again[before.slices[0]["input_b"]].any()
 
 
 def test_a_weight_of_one_feature_does_not_go_to_another() -> None:

@@ -87,7 +87,8 @@ def pool_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Train], Pool]]
 def test_every_job_comes_back_once(pool_of) -> None:
     jobs = _jobs(5)
     for number, result in _all_of(pool_of(slow_train), jobs).items():
-        assert _same(result, jobs[number]) and result.stopped_at is None
+        assert _same(result, jobs[number])
+        assert result.stopped_at is None
 
 
 def test_nothing_submitted_is_said(pool_of) -> None:
@@ -137,7 +138,8 @@ def test_waiting_ends_with_the_timeout(pool_of) -> None:
         result = pool.next_done(timeout=0.0)
         found += [result.number] if result else []
         empty += result is None
-    assert sorted(found) == [0, 1, 2, 3] and (empty > 0 or isinstance(pool, InlinePool))
+    assert sorted(found) == [0, 1, 2, 3]
+    assert empty > 0 or isinstance(pool, InlinePool)
 
 
 def _a_quarter_second(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
@@ -202,7 +204,7 @@ class _Stoppable:
             if not beat(epoch, EPOCHS * 100):
                 outcomes = fake_train(task, job).outcomes
                 return PackResult(job.number, outcomes, stopped_at=epoch)
-        raise AssertionError("nobody stopped it")
+        raise AssertionError("it was not stopped")
 
 
 def test_stopping_brings_back_what_was_begun_and_forgets_the_rest(pool_of, tmp_path: Path) -> None:
@@ -220,9 +222,8 @@ def test_stopping_brings_back_what_was_begun_and_forgets_the_rest(pool_of, tmp_p
     while pool.under_way or pool.waiting:
         result = pool.next_done(timeout=5.0)
         found += [result] if result else []
-    assert 1 <= len(found) <= pool.workers and all(
-        result.stopped_at is not None for result in found
-    )
+    assert 1 <= len(found) <= pool.workers
+    assert all(result.stopped_at is not None for result in found)
     pool.submit(_jobs(1)[0])
     with pytest.raises(NothingSubmitted, match="the pool has no job; submit one"):
         pool.next_done()
@@ -247,7 +248,7 @@ class _Deadly:
 
 
 @pytest.mark.ray
-def test_a_worker_killed_once_costs_nobody_anything(tmp_path: Path, local_ray: None) -> None:
+def test_a_worker_killed_once_costs_no_candidate_anything(tmp_path: Path, local_ray: None) -> None:
     pool, jobs = _ray_pool(_Deadly((2,), tmp_path / "notes", deaths=1)), _jobs(4)
     results = _all_of(pool, jobs)
     pool.close()
@@ -289,7 +290,7 @@ class _SpoilsItsGpu:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_candidate_that_spoils_a_gpu_takes_nobody_with_it(local_ray: None) -> None:
+def test_a_candidate_that_spoils_a_gpu_costs_the_others_nothing(local_ray: None) -> None:
     pool, jobs = _ray_pool(_SpoilsItsGpu(5)), _jobs(3, candidates=4)
     results = _all_of(pool, jobs)
     pool.close()
@@ -305,9 +306,9 @@ class _Hanging:
     stops_its_process: bool
 
     def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
-        for step in range(30):  # 1.5 s: longer than the patience, but it beats
+        for step in range(80):  # 4 s: longer than the patience, but it beats
             time.sleep(0.05)
-            beat(step, 30)
+            beat(step, 80)
         if any(candidate.seed == self.seed for candidate in job.candidates):
             if self.stops_its_process:
                 os.kill(os.getpid(), signal.SIGSTOP)
@@ -321,10 +322,10 @@ class _Hanging:
 def test_a_candidate_that_hangs_is_found_by_its_missing_beats(
     stops_its_process: bool, local_ray: None
 ) -> None:
-    pool, jobs = _ray_pool(_Hanging(1, stops_its_process), patience=1.0), _jobs(2)
+    pool, jobs = _ray_pool(_Hanging(1, stops_its_process), patience=3.0), _jobs(2)
     results = _all_of(pool, jobs)
     pool.close()
-    only_these_crashed(jobs, results, (1,), "it hung, with no beat for 1 s")
+    only_these_crashed(jobs, results, (1,), "it hung, with no beat for 3 s")
 
 
 @pytest.mark.ray
@@ -346,7 +347,7 @@ def _report(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     import numba
     import torch
 
-    time.sleep(0.3)  # so that both workers get some
+    time.sleep(0.3)  # both workers get some
     x = task.train.x
     address = x.ctypes.data
     for line in Path("/proc/self/maps").read_text().splitlines():
@@ -355,52 +356,55 @@ def _report(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
         if start <= address < end:
             place = f"{inode}:{int(offset, 16) + address - start}"
     threads = f"{numba.get_num_threads()} {torch.get_num_threads()}"
-    told = f"{os.getpid()} {place} {x.flags.writeable} {task.name} {threads}"
-    return PackResult(job.number, fake_train(task, job).outcomes, told)
+    report = f"{os.getpid()} {place} {x.flags.writeable} {task.name} {threads}"
+    return PackResult(job.number, fake_train(task, job).outcomes, report)
+
+
+@dataclass(frozen=True)
+class _Meeting:
+    """Trains only once another worker trains too: each leaves a file and waits for a second one."""
+
+    folder: Path
+
+    def __call__(self, task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
+        (self.folder / str(os.getpid())).touch()
+        gives_up = time.monotonic() + 120
+        while len(list(self.folder.iterdir())) < 2:
+            assert time.monotonic() < gives_up, "no other worker trained at the same time"
+            time.sleep(0.01)
+        return fake_train(task, job)
 
 
 @pytest.mark.ray
-def test_workers_work_at_once(local_ray: None) -> None:
-    pool = _ray_pool(_half_a_second)
-    _until_up(pool, 2)  # the workers' own start is not what is measured
-    for _ in range(5):  # what else the machine does may hold up one of them
-        start = time.perf_counter()
-        _all_of(pool, _jobs(4))
-        seconds = time.perf_counter() - start
-        if seconds < 1.8:
-            break
+def test_workers_work_at_once(tmp_path: Path, local_ray: None) -> None:
+    pool, jobs = _ray_pool(_Meeting(tmp_path)), _jobs(4)
+    results = _all_of(pool, jobs)
     pool.close()
-    assert 1.0 <= seconds < 1.8
-
-
-def _half_a_second(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
-    time.sleep(0.5)
-    return fake_train(task, job)
+    for job in jobs:
+        assert _same(results[job.number], job)
 
 
 @pytest.mark.ray
-def test_ten_thousand_empty_trials_cost_little_time_and_no_memory(local_ray: None) -> None:
+def test_ten_thousand_empty_trials_cost_no_memory(local_ray: None) -> None:
     pool, jobs = _ray_pool(_empty), _jobs(1, candidates=20) * 500
     _until_up(pool, 2)
-    seconds, grown = _seconds_and_bytes(pool, jobs)
+    grown = _bytes_grown(pool, jobs)
     pool.close()
-    assert (
-        10_000 / seconds > 1000
-    )  # the study has its share of the time that a trial may take, 3.3 ms
     assert grown / 10_000 < 2000
 
 
-def _seconds_and_bytes(pool: Pool, jobs: list[PackJob]) -> tuple[float, int]:
-    started, before = time.perf_counter(), 0
-    for place, job in enumerate(jobs):
+def _bytes_grown(pool: Pool, jobs: list[PackJob]) -> int:
+    """Memory of this process that training takes, from the twentieth job on."""
+    before = 0
+    for number, job in enumerate(jobs):
         pool.submit(job)
-        if place >= 4:
+        if number >= 4:
             pool.next_done()
-        if place == 20:
+        if number == 20:
             before = _resident()
     for _ in range(4):
         pool.next_done()
-    return time.perf_counter() - started, _resident() - before
+    return _resident() - before
 
 
 def _resident() -> int:

@@ -21,7 +21,8 @@ def test_the_first_signal_asks_and_the_second_one_ends(number: int) -> None:
     with pytest.raises(KeyboardInterrupt), stopped_by_signals(lambda: told.append(1)) as until:
         assert until() is None
         _send(number)
-        assert until() == signal.Signals(number).name and told == [1]
+        assert until() == signal.Signals(number).name
+        assert told == [1]
         _send(number)
     assert told == [1]
 
@@ -46,4 +47,5 @@ def test_other_threads_hear_nothing_and_change_nothing() -> None:
     thread = threading.Thread(target=elsewhere)
     thread.start()
     thread.join()
-    assert seen == [None] and before == [signal.getsignal(number) for number in SIGNALS]
+    assert seen == [None]
+    assert before == [signal.getsignal(number) for number in SIGNALS]

@@ -54,9 +54,8 @@ def test_a_slice_under_which_nodes_keep_going_is_suspected_in_the_end() -> None:
         piece = board.take()
         sizes.append(len(piece.indices))
         result = board.lost(piece, "its node went")
-    assert sizes.count(2) == LOSSES + 1 and {outcome.status for outcome in result.outcomes} == {
-        Status.CRASHED
-    }
+    assert sizes.count(2) == LOSSES + 1
+    assert {outcome.status for outcome in result.outcomes} == {Status.CRASHED}
 
 
 def test_a_stopped_job_is_as_far_as_its_slowest_slice() -> None:
@@ -66,10 +65,12 @@ def test_a_stopped_job_is_as_far_as_its_slowest_slice() -> None:
     board.add(job)
     board.add(never)
     first, second = board.take(parts=4), board.take(parts=4)
-    assert board.stop() == [] and board.take() is None
+    assert board.stop() == []
+    assert board.take() is None
     assert board.finished(first, fake_train(tiny_task(), board.job(first))) is None
     whole = board.failed(second, "died while it was stopped")
-    assert whole.stopped_at == 3 and whole.outcomes[0].status is not Status.RUNNING
+    assert whole.stopped_at == 3
+    assert whole.outcomes[0].status is not Status.RUNNING
     assert [(o.status, o.state) for o in whole.outcomes[1:]] == [
         (Status.RUNNING, state) for state in states[1:]
     ]
@@ -89,7 +90,9 @@ def test_slices_are_as_large_as_speed_and_memory_allow() -> None:
     learned.measured(1, 10**8)
     learned.measured(10, 2 * 10**8)
     learned.measured(5, 10**9)  # a smaller slice says less
-    assert learned.most("small", 1e9) == 40 and learned.most("tiny", 1.0) == 1
+    assert learned.most("small", 1e9) == 40
+    assert learned.most("tiny", 1.0) == 1
     learned.did_not_fit("small", 17)
     learned.did_not_fit("small", 30)
-    assert learned.most("small", 1e9) == 8 and learned.most("large", 1e9) == 40
+    assert learned.most("small", 1e9) == 8
+    assert learned.most("large", 1e9) == 40
