@@ -59,7 +59,7 @@ class _Handle:
     Attributes:
         actor: The Ray actor.
         awaited: Its next answer: its `WorkerInfo`, then the results of its slices.
-        info: None until it is up.
+        info: STARTING until it is up.
         slice: What it trains now.
         silence_ref: An answer about its last beat that is under way.
         silence: Seconds without a beat.
