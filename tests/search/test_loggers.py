@@ -3,13 +3,14 @@
 import importlib.util
 import math
 import struct
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support import made_up_events as told
+from tests.support import made_up_events
 from wiring_search.search import loggers as logs
 from wiring_search.search.events import Event, PackDone
 from wiring_search.search.loggers import loggers
@@ -30,7 +31,7 @@ def _logged(
 def _halves(config: StudyConfig) -> tuple[list[Event], list[Event]]:
     """The events of a search that is stopped in its middle, and those of the one that goes on: what
     was done is restored."""
-    whole = list(told.events(config))
+    whole = list(made_up_events.events(config))
     middle = len(whole) // 2
     done = [
         PackDone(e.pack, e.outcomes, True, e.rung)
@@ -56,7 +57,7 @@ def _scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 def _expected(config: StudyConfig) -> dict[str, float]:
     """The last values, counted anew."""
-    done = [event for event in told.events(config) if isinstance(event, PackDone)]
+    done = [event for event in made_up_events.events(config) if isinstance(event, PackDone)]
     outcomes = [(event.rung, outcome) for event in done for outcome in event.outcomes.values()]
     last = len(config.rungs) - 1
     full = [
@@ -74,24 +75,29 @@ def _expected(config: StudyConfig) -> dict[str, float]:
 
 
 def test_tensorboard_has_every_scalar_over_the_results(tmp_path: Path) -> None:
-    config = told.halving(256)
-    assert _logged(["tensorboard"], tmp_path, config, list(told.events(config))) == []
+    config = made_up_events.halving(256)
+    assert _logged(["tensorboard"], tmp_path, config, list(made_up_events.events(config))) == []
     scalars = _scalars(tmp_path)
     for name, value in _expected(config).items():
         assert scalars[name][-1][1] == pytest.approx(value, rel=1e-6)
     steps = [step for step, _ in scalars["candidates"]]
     assert steps == sorted(set(steps))
-    assert steps[-1] == sum(len(e.outcomes) for e in told.events(config) if isinstance(e, PackDone))
+    assert steps[-1] == sum(
+        len(e.outcomes) for e in made_up_events.events(config) if isinstance(e, PackDone)
+    )
     volumes = [value for _, value in scalars["hypervolume"]]
     assert volumes == sorted(volumes)
     assert volumes[-1] > volumes[0]
 
 
 def test_a_search_that_goes_on_logs_nothing_twice(tmp_path: Path) -> None:
-    config = told.halving(64)
+    config = made_up_events.halving(64)
     for part in _halves(config):
         assert _logged(["tensorboard"], tmp_path / "parts", config, part) == []
-    assert _logged(["tensorboard"], tmp_path / "whole", config, list(told.events(config))) == []
+    assert (
+        _logged(["tensorboard"], tmp_path / "whole", config, list(made_up_events.events(config)))
+        == []
+    )
     timed = ("candidates_a_minute", "core_hours")
     parts, whole = _scalars(tmp_path / "parts"), _scalars(tmp_path / "whole")
     assert parts.keys() == whole.keys()
@@ -99,16 +105,16 @@ def test_a_search_that_goes_on_logs_nothing_twice(tmp_path: Path) -> None:
 
 
 def test_a_large_search_has_few_rows(tmp_path: Path) -> None:
-    config = told.halving(20_000)
-    _logged(["tensorboard"], tmp_path, config, list(told.events(config)))
+    config = made_up_events.halving(20_000)
+    _logged(["tensorboard"], tmp_path, config, list(made_up_events.events(config)))
     assert 300 < len(_scalars(tmp_path)["candidates"]) < 1000
 
 
 def test_nothing_is_written_where_nothing_was_trained(tmp_path: Path) -> None:
-    _, (*again,) = _halves(told.halving(16))
+    _, (*again,) = _halves(made_up_events.halving(16))
     restored = [event for event in again if getattr(event, "restored", False)]
     assert restored
-    assert _logged(["tensorboard"], tmp_path, told.halving(16), restored) == []
+    assert _logged(["tensorboard"], tmp_path, made_up_events.halving(16), restored) == []
     assert not list(tmp_path.iterdir())
 
 
@@ -116,12 +122,12 @@ def test_unknown_names_and_missing_packages_are_named_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ValueError, match="log is 'tensorbord'; did you mean 'tensorboard'"):
-        _logged(["tensorbord"], tmp_path, told.halving(8), [])
+        _logged(["tensorbord"], tmp_path, made_up_events.halving(8), [])
     with pytest.raises(ValueError, match="known: tensorboard, mlflow, wandb"):
-        _logged(["xyz"], tmp_path, told.halving(8), [])
+        _logged(["xyz"], tmp_path, made_up_events.halving(8), [])
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"pip install 'wiring-search\[mlflow\]'"):
-        _logged(["mlflow"], tmp_path, told.halving(8), [])
+        _logged(["mlflow"], tmp_path, made_up_events.halving(8), [])
 
 
 class _Failing:
@@ -135,21 +141,16 @@ class _Failing:
         raise AssertionError("it is not called any more")
 
 
-class _Hanging(_Failing):
-    def write(self, rows: Sequence[logs.Row]) -> None:
-        time.sleep(60)
-
-
 def test_a_logger_that_fails_is_told_of_once_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs, "LOGGERS", {**logs.LOGGERS, "mlflow": _Failing})
     monkeypatch.setattr(logs, "_GATHERED", 0.0)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    config = told.halving(32)
+    config = made_up_events.halving(32)
     heard: list[str] = []
     with loggers(["mlflow", "tensorboard"], tmp_path, config, heard.append) as watch:
-        for event in told.events(config):
+        for event in made_up_events.events(config):
             watch(event)
             time.sleep(0.01 if isinstance(event, PackDone) else 0)
     assert heard == [
@@ -158,15 +159,26 @@ def test_a_logger_that_fails_is_told_of_once_and_the_others_go_on(
     assert _scalars(tmp_path)["candidates"][-1][1] == 32
 
 
-def test_a_logger_that_hangs_holds_nothing_up(
+def test_a_logger_that_hangs_does_not_delay_the_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "LOGGERS", {"wandb": _Hanging})
+    release, written = threading.Event(), threading.Event()
+
+    class Hanging(_Failing):
+        def write(self, rows: Sequence[logs.Row]) -> None:
+            release.wait(60)
+            written.set()
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(logs, "LOGGERS", {"wandb": Hanging})
     monkeypatch.setattr(logs, "_PATIENCE", 0.2)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    start = time.monotonic()
-    heard = _logged(["wandb"], tmp_path, told.halving(32), list(told.events(told.halving(32))))
-    assert time.monotonic() - start < 5
+    config = made_up_events.halving(32)
+    heard = _logged(["wandb"], tmp_path, config, list(made_up_events.events(config)))
+    assert not written.is_set(), "the search waited for its logger"
+    release.set()
     assert len(heard) == 1
     assert "were not written in time" in heard[0]
 
@@ -179,7 +191,7 @@ def test_mlflow_has_one_run_with_settings_and_every_value(
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setattr(logs, "_PATIENCE", 60.0)
-    config = told.halving(64)
+    config = made_up_events.halving(64)
     for part in _halves(config):
         assert _logged(["mlflow"], tmp_path, config, part) == []
     client = mlflow.MlflowClient(uri)
@@ -219,8 +231,8 @@ def test_wandb_has_the_values_in_its_file(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setattr(logs, "_PATIENCE", 60.0)
-    config = told.halving(32)
-    assert _logged(["wandb"], tmp_path, config, list(told.events(config))) == []
+    config = made_up_events.halving(32)
+    assert _logged(["wandb"], tmp_path, config, list(made_up_events.events(config))) == []
     (file,) = (tmp_path / "logs" / "wandb").glob("offline-run-*/run-*.wandb")
     end, records = time.monotonic() + 20, []
     while not any(
@@ -246,7 +258,10 @@ def test_wandb_does_not_ask_for_a_key(tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     (heard,) = _logged(
-        ["wandb"], tmp_path / "run", told.halving(16), list(told.events(told.halving(16)))
+        ["wandb"],
+        tmp_path / "run",
+        made_up_events.halving(16),
+        list(made_up_events.events(made_up_events.halving(16))),
     )
     assert heard.startswith("log wandb failed")
     assert "not logged in; run `wandb login` first" in heard

@@ -1,14 +1,13 @@
-"""Logs of a search for those who watch it elsewhere: TensorBoard, MLflow, Weights & Biases. Off
-unless asked for by name.
+"""Loggers: a search's scalars for TensorBoard, MLflow and Weights & Biases. Off by default.
 
-The results store is the truth, and a log is a courtesy: it never costs a result and never holds the
-search up. Each logger writes in a thread of its own, many values at once; one that fails is told of
-once and left out from then on.
+The store is the truth; a log is a courtesy. It never costs a result and never delays the search.
+Each logger writes batches in a thread of its own. If one fails, it says so once and is switched
+off.
 
-Scalars stand over `step`, the results so far: candidates, each counted once for every rung that it
-has finished. There is a row of them when a hundredth more results are there than at the last one,
-or after a minute; so a search of a million candidates has no more than a short one. A search that
-is gone on with goes on in the same run; what it had restored is not logged again.
+The x axis, `step`, counts results: a candidate counts once per rung that it has finished. A row is
+written when there are one per cent more results than at the last row, or after a minute, so a
+search of a million candidates has no more rows than a short one. A resumed search continues the
+same run and does not log restored results again.
 """
 
 import difflib
@@ -44,7 +43,13 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Row:
-    """step: results so far; seconds: when, since 1970."""
+    """Scalars at one moment.
+
+    Args:
+        step: results so far.
+        seconds: when, in seconds since 1970.
+        values: by name.
+    """
 
     step: int
     seconds: float
@@ -52,7 +57,7 @@ class Row:
 
 
 class Sink(Protocol):
-    """Where rows go. Opened when the first one is there; may raise whatever it likes."""
+    """Where rows go. It is opened for the first row, and may raise any error."""
 
     def write(self, rows: Sequence[Row]) -> None: ...
 
@@ -67,25 +72,34 @@ def _to_stderr(text: str) -> None:
 def loggers(
     names: Sequence[str], folder: Path, config: StudyConfig, tell: Tell = _to_stderr
 ) -> Iterator[Watcher]:
-    """Gives a watcher that logs a search into `folder`/logs, and to wherever MLFLOW_TRACKING_URI,
-    WANDB_MODE and the like say.
+    """Log a search to `folder`/logs, or to where MLFLOW_TRACKING_URI, WANDB_MODE … point.
 
-    names: out of LOGGERS. tell: called with one sentence when a logger fails, from its thread. At
-    the end waits a few seconds for what is still to be written. Raises ValueError for an unknown
-    name and where the package is not installed.
+    On leaving, waits a few seconds for rows that are not written yet.
+
+    Args:
+        names: out of LOGGERS.
+        folder: of the study.
+        config: the study's settings.
+        tell: is called with one sentence if a logger fails, from its thread.
+
+    Yields:
+        The watcher to call with every event.
+
+    Raises:
+        ValueError: a name is unknown, or its package is not installed.
     """
     _check(names)
-    couriers = [
-        _Courier(name, partial(LOGGERS[name], folder / "logs", config), tell) for name in names
+    writers = [
+        _LogWriter(name, partial(LOGGERS[name], folder / "logs", config), tell) for name in names
     ]
     try:
-        yield _Series(config, couriers) if couriers else lambda event: None
+        yield _Series(config, writers) if writers else lambda event: None
     finally:
         until = time.monotonic() + _PATIENCE
-        for courier in couriers:
-            courier.end()
-        for courier in couriers:
-            courier.wait(until)
+        for writer in writers:
+            writer.end()
+        for writer in writers:
+            writer.wait(until)
 
 
 def _check(names: Sequence[str]) -> None:
@@ -106,8 +120,8 @@ def _check(names: Sequence[str]) -> None:
 class _Series:
     """Turns events into rows."""
 
-    def __init__(self, config: StudyConfig, couriers: "list[_Courier]") -> None:
-        self._monitor, self._couriers = Monitor(config), couriers
+    def __init__(self, config: StudyConfig, writers: "list[_LogWriter]") -> None:
+        self._monitor, self._writers = Monitor(config), writers
         self._results, self._since = 0, time.monotonic()
 
     def __call__(self, event: Event) -> None:
@@ -122,12 +136,12 @@ class _Series:
         ):
             self._results, self._since = self._monitor.results, now
             row = Row(self._monitor.results, time.time(), _values(self._monitor))
-            for courier in self._couriers:
-                courier.take(row)
+            for writer in self._writers:
+                writer.take(row)
 
 
 def _values(monitor: Monitor) -> dict[str, float]:
-    """Those that are known, by name; all finite."""
+    """The scalars that are known and finite, by name."""
     volume, rates = monitor.hypervolume(), monitor.candidates_a_minute()
     values = {
         "candidates": monitor.decided,
@@ -147,8 +161,8 @@ def _values(monitor: Monitor) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if math.isfinite(value)}
 
 
-class _Courier:
-    """Takes rows to one sink, in a thread that the search does not wait for."""
+class _LogWriter:
+    """Writes rows to one sink, in a thread that the search does not wait for."""
 
     def __init__(self, name: str, opened: Callable[[], Sink], tell: Tell) -> None:
         self._name, self._opened, self._tell = name, opened, tell
@@ -165,7 +179,7 @@ class _Courier:
         self._rows.put(None)
 
     def wait(self, until: float) -> None:
-        """Until all is written, or that time is over."""
+        """Wait until all rows are written, or until that time."""
         self._thread.join(max(until - time.monotonic(), 0.0))
         if self._thread.is_alive():
             self._tell(
@@ -240,7 +254,7 @@ class MLflow:
     def __init__(self, folder: Path, config: StudyConfig) -> None:
         logging.getLogger("mlflow").setLevel(
             logging.WARNING
-        )  # it would tell of its tables in the midst of the live view
+        )  # it would print about its tables into the live view
         import sqlalchemy as sql
         from mlflow import MlflowClient
         from mlflow.entities import Metric, Param
@@ -287,7 +301,7 @@ class Wandb:
     def __init__(self, folder: Path, config: StudyConfig) -> None:
         import wandb
 
-        # It would ask for a key in the midst of the live view, and wait.
+        # It would ask for a key in the live view, and wait.
         if os.environ.get("WANDB_MODE", "online") == "online" and not wandb.login(
             prompt=False, verify=False
         ):
@@ -326,7 +340,7 @@ def _title(config: StudyConfig) -> str:
 
 
 def _settings(config: StudyConfig) -> dict[str, str]:
-    """What defines the study, but for the space, which its name stands for."""
+    """The study's settings as text, without the space, which its name stands for."""
     settings: dict[str, Any] = config.to_json()
     del settings["space"]
     return {

@@ -1,8 +1,7 @@
-"""What the events of a search amount to so far: counts by rung, work done and to do, throughput,
-the front. No output, no torch.
+"""The state of a search, counted from its events: rungs, work, throughput, time left, front.
 
-A step costs a few microseconds an outcome, however many there were: nothing here is walked through
-for each event but the front, which is small.
+An event costs a few microseconds per outcome, however many came before: only the front, which is
+small, is scanned for each.
 """
 
 import math
@@ -28,20 +27,20 @@ from wiring_search.search.events import (
 from wiring_search.store.config import StudyConfig
 from wiring_search.workers.jobs import Outcome, Rung, Status
 
-# Seconds that "now" means in throughput.
+# The window of the current throughput, in seconds.
 _NOW = 60.0
-# Candidates of which so many tell what share of them goes on.
+# Candidates that must have finished a rung before its share of promotions is trusted.
 _MANY = 32
 
 
 def shares(config: StudyConfig) -> tuple[float, ...]:
-    """Of all candidates, those that are expected to train at each rung; front members that are
-    spared come on top."""
+    """The share of all candidates expected to train at each rung; spared front members come on
+    top."""
     return tuple(config.share**rung.number for rung in config.rungs)
 
 
 def expected_epochs(config: StudyConfig) -> float:
-    """Epochs that a candidate is expected to train for, cut ones included."""
+    """Expected epochs per candidate, pruned ones included."""
     return sum(
         share * (rung.epochs - rung.start)
         for share, rung in zip(shares(config), config.rungs, strict=True)
@@ -50,9 +49,17 @@ def expected_epochs(config: StudyConfig) -> float:
 
 @dataclass
 class RungCount:
-    """trained: candidates that finished this rung, well or not; promoted: those of them that went
-    on; share: the one over the other when last somebody did; running: in packs that were submitted
-    and are not back."""
+    """Counts of one rung.
+
+    Attributes:
+        rung: its budget.
+        trained: candidates that finished it, failed ones included.
+        promoted: those of them that were promoted.
+        share: promoted over trained, at the latest promotion.
+        running: candidates in packs that are submitted and not back.
+        diverged: candidates whose training diverged here.
+        crashed: candidates whose worker crashed here.
+    """
 
     rung: Rung
     trained: int = 0
@@ -64,7 +71,15 @@ class RungCount:
 
 
 class Front:
-    """The non-dominated so far; equal ones stay. Adding costs one comparison with every member."""
+    """The Pareto front so far; equal points all stay. Adding compares a point with every member.
+
+    Args:
+        objectives: the names of the scores.
+
+    Attributes:
+        trials: the members.
+        points: (members, objectives), all to be minimised.
+    """
 
     def __init__(self, objectives: tuple[str, ...]) -> None:
         self.objectives = objectives
@@ -72,13 +87,14 @@ class Front:
         self.points = np.empty((0, len(objectives)))  # every number to be small
 
     def add(self, trial: int, point: np.ndarray) -> bool:
-        """Whether it is a member now. A point that is not finite is none."""
+        """Add a point if it belongs to the front. Returns whether it does; a point that is not
+        finite does not."""
         if not np.isfinite(point).all():
             return False
         no_worse = np.all(self.points <= point, axis=1)
         if (no_worse & (self.points < point).any(axis=1)).any():
             return False
-        # Whoever is nowhere smaller and is not equal is dominated by the new one.
+        # A member that is nowhere smaller and not equal is dominated by the new point.
         stays = np.any(self.points < point, axis=1) | no_worse
         self.trials = [
             member for member, stay in zip(self.trials, stays.tolist(), strict=True) if stay
@@ -87,7 +103,7 @@ class Front:
         return True
 
     def rows(self, by: int) -> list[tuple[int, list[float]]]:
-        """(trial, its objectives as they are shown), ascending in the objective of that place."""
+        """Each member's trial and objectives as shown to users, ascending in objective `by`."""
         shown = minimised(self.objectives, self.points)
         return [
             (self.trials[i], shown[i].tolist())
@@ -97,7 +113,7 @@ class Front:
 
 @dataclass
 class _Recent:
-    """Amounts of the last minute, and their sums."""
+    """Amounts of the last minute and their sums."""
 
     entries: deque[tuple[float, int, float]] = field(default_factory=deque)
     candidates: int = 0
@@ -117,12 +133,22 @@ class _Recent:
 
 
 class Monitor:
-    """Told every event by `take`.
+    """Counts what a search has done; call `take` with every event.
 
-    Fronts and best errors of different budgets do not compare: those of the highest rung that any
-    candidate has finished count, `at`. A candidate is *decided* when it has finished rung 0. Work
-    is counted in epochs of one candidate. What was restored from an earlier run is counted, but it
-    is nobody's throughput.
+    Errors after different budgets do not compare. So `front` and `best` are of the highest rung
+    that any candidate has finished, `at`. A candidate is *decided* when it has finished rung 0.
+    Work is counted in epochs of one candidate. Results restored from an earlier run count, but not
+    towards throughput.
+
+    Attributes:
+        meter: what is spent of the budget, from the first pack on; compiling kernels is free.
+        best: trial and error of the best candidate.
+        results: outcomes so far.
+        trained: those of them that this run trained.
+        full: candidates with the full budget that did not fail.
+        workers: how many are up; None before the pool was seen.
+        waiting: packs that no worker has begun.
+        reference: the reference point of hypervolumes, once it is chosen.
     """
 
     def __init__(
@@ -156,12 +182,12 @@ class Monitor:
 
     @property
     def seconds(self) -> float:
-        """Since it was made."""
+        """Seconds since the monitor was made."""
         return self._clock() - self._start
 
     @property
     def started(self) -> bool:
-        """Whether a pack was submitted: before, the budget is not running."""
+        """Whether a pack was submitted; the budget runs from then on."""
         return self._submitted is not None
 
     @property
@@ -189,7 +215,8 @@ class Monitor:
                 self._volume = hypervolume(self.front.points, self.reference)
 
     def candidates_a_minute(self) -> tuple[float, float] | None:
-        """Candidates decided, over the last minute and over all; None before the first."""
+        """Candidates decided per minute, in the last minute and on average; None before the
+        first."""
         if not self._candidates or self._began is None:
             return None
         running = max(self._clock() - self._began, 1e-3)
@@ -197,48 +224,47 @@ class Monitor:
         return 60 * self._recent.candidates / min(running, _NOW), 60 * self._candidates / running
 
     def epochs_a_second(self) -> float | None:
-        """Epochs of one candidate, over the last minute."""
+        """Epochs of one candidate per second, in the last minute; None before the first."""
         if not self._done_here or self._began is None:
             return None
         self._recent.forget(self._clock())
         return self._recent.epochs / min(max(self._clock() - self._began, 1e-3), _NOW)
 
     def work_to_do(self) -> float:
-        """Epochs of one candidate that are still expected, those under way included."""
+        """Epochs still expected, those under way included; inf without a number of trials."""
         expected, still = self.config.limit, 0.0
         for count, share in zip(self.rungs, self._shares[1:] + (0.0,), strict=True):
             expected = max(expected, count.trained + count.running)
             still += (expected - count.trained) * (count.rung.epochs - count.rung.start)
-            # As many go on as planned, or more where more of many did: front members are spared.
+            # The planned share is promoted, or more if more of many were: the front is spared.
             planned = share / self._shares[count.rung.number]
             expected *= max(planned, count.share) if count.trained >= _MANY else planned
         return still
 
     def seconds_left(self) -> float | None:
-        """Until the search ends, by its work or by its budget; None while nothing is known."""
+        """Seconds until the work is done or the budget is spent; None while neither is known."""
         left = min(self._by_work(), self.meter.left())
         return left if math.isfinite(left) else None
 
     @property
     def ends_by_budget(self) -> bool:
-        """Whether its budget ends the search before all trials are trained, as far as is known."""
+        """Whether the budget will probably be spent before all trials are trained."""
         return self.meter.left() < self._by_work()
 
     @property
     def progress(self) -> float:
-        """How far the search is, 0 to 1: of its candidates, or of its budget where that ends it."""
+        """The share that is done, 0 to 1: of the trials, or of the budget if that ends first."""
         left = self.meter.left()
         if self.started and left < self._by_work():
             return self.meter.seconds / max(self.meter.seconds + left, 1e-9)
         return self.decided / self.config.limit
 
     def _by_work(self) -> float:
-        """Seconds that the work still takes at the rate so far, or as was estimated; inf where
-        neither is known."""
+        """Seconds of work left, at the rate so far or as estimated; inf if neither is known."""
         to_do = self.work_to_do()
         running = 0.0 if self._began is None else max(self._clock() - self._began, 1e-3)
         if self._done_here:
-            # What is under way is half done, on average.
+            # Packs under way are half done, on average.
             half = self._work_under_way() / 2
             return max(to_do - half, 0.0) * running / (self._done_here + half)
         if self.estimated is None:
@@ -246,8 +272,7 @@ class Monitor:
         return max(self.estimated.seconds - running, 0.0)
 
     def hypervolume(self) -> float | None:
-        """What the front with the full budget dominates, below the study's reference point. None
-        before there is one."""
+        """The hypervolume of the front below the reference point; None before it is chosen."""
         return None if self.reference is None else self._volume
 
     def _started(self, event: PackStarted) -> None:
@@ -315,8 +340,7 @@ class Monitor:
         self.full += rung == last
 
     def _work_under_way(self) -> float:
-        """In packs that a worker has begun, epochs of one candidate: packs begin in the order in
-        which they were submitted."""
+        """Epochs of the packs that a worker has begun; packs begin in the order of submission."""
         begun = max(len(self._under_way) - self.waiting, 0)
         if self.workers is not None:
             begun = min(begun, self.workers)

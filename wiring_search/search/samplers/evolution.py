@@ -1,18 +1,18 @@
-"""Steady-state evolution of candidates: of the best ones so far, two at a time are crossed or one
-is changed, for ever.
+"""Steady-state evolution: of the best candidates so far, two are crossed or one is changed.
 
-Parents are chosen by binary tournament: the better non-dominated rank wins, and in one rank the one
-with more room around it (Deb et al., "A fast and elitist multiobjective genetic algorithm:
-NSGA-II", IEEE Transactions on Evolutionary Computation 2002). There are no generations: a child may
-have children as soon as it has scores (as in Real et al., "Regularized evolution for image
-classifier architecture search", AAAI 2019), so no worker waits. The first points and some of the
-later ones are random: fresh blood.
+Parents are chosen by binary tournament: the better non-dominated rank wins, and within a rank the
+candidate with the larger crowding distance. There are no generations: a child may have children as
+soon as it has scores, so no worker waits. The first points are random, and some of the later ones.
 
-What changes is the wiring itself (`mutation`), within the sizes that the space allows, and the
-settings of training. Neurons bear the mark of the trial in which they first appeared, by which
-relatives are matched when they are crossed. The randomness of an ask comes from (study seed, number
-of the trial) alone, and what it starts from, from what was noted and told before, in that order: a
-study that goes on notes and tells again, and is asked the same.
+The wiring itself changes (`mutation`), within the sizes that the space allows, and so do the
+settings of training. Each neuron carries a mark of the trial in which it first appeared, by which
+relatives are matched when they are crossed. An ask depends only on (study seed, trial number) and
+on what was noted and told before, in that order: a resumed study notes and tells the same, and gets
+the same children.
+
+Source: Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE
+Transactions on Evolutionary Computation 2002 (tournament, crowding); Real et al., "Regularized
+evolution for image classifier architecture search", AAAI 2019 (no generations).
 """
 
 import math
@@ -59,10 +59,16 @@ _MARKS = 1 << 20  # more than there are nodes in a wiring
 
 @dataclass(frozen=True, slots=True)
 class Born:
-    """A child. parents: numbers of trials, one or two, the first of which is the one whose weights
-    it inherits, by `origins`. moves: what was done to the wiring ("cross", "add", "grow inter" …),
-    and names of settings that were changed. params: the dimensions of the space that it determines;
-    what its wiring was once drawn with (fan-outs, seeds) it has left behind.
+    """A child of one candidate or two.
+
+    Args:
+        candidate: the child.
+        parents: their trials; it inherits the weights of the first one, by `origins`.
+        moves: what changed in the wiring ("cross", "add", "grow inter" …), and the settings that
+            changed, by name.
+        origins: for each neuron and sensory node, which one of the first parent it comes from.
+        params: the dimensions of the space that the child determines. Those with which a wiring was
+            drawn (fan-outs, seeds) no longer apply.
     """
 
     candidate: Candidate
@@ -73,7 +79,12 @@ class Born:
 
 
 class Evolution:
-    """space: bounds of sizes and settings. seed: the study's."""
+    """The population of a study and its children.
+
+    Args:
+        space: bounds of sizes and settings.
+        seed: the study's.
+    """
 
     def __init__(self, space: Space, seed: int) -> None:
         self._space, self._seed = space, seed
@@ -85,7 +96,7 @@ class Evolution:
         self._best: tuple[int, ...] | None = ()
 
     def ask(self, number: int) -> Born | None:
-        """A child to be trial `number`; None: draw a random point of the space instead."""
+        """Make a child for trial `number`; None: draw a random point of the space instead."""
         rng = np.random.default_rng((self._seed, number, _STREAM))
         if number < STARTERS or rng.random() < _IMMIGRANTS or not self.population:
             return None
@@ -102,9 +113,15 @@ class Evolution:
         parents: Sequence[int] = (),
         origins: Origins | None = None,
     ) -> None:
-        """Trial `number` is under way with this candidate, which is no earlier trial's: a child,
-        with its `Born.parents` and `Born.origins`, or a random point. To be noted again before it
-        is told the scores of a higher rung: by then it may have been forgotten."""
+        """Note that a trial trains. Note it again before its scores of a higher rung are told: it
+        may have been forgotten by then.
+
+        Args:
+            number: the trial.
+            candidate: its candidate, which no earlier trial has.
+            parents: of a child, `Born.parents`.
+            origins: of a child, `Born.origins`.
+        """
         self._seen.add(int(candidate.candidate_id, 16))
         if number not in self._candidates:
             self._candidates[number] = candidate
@@ -113,9 +130,13 @@ class Evolution:
             )
 
     def tell(self, number: int, values: Sequence[float] | None) -> None:
-        """The scores of a trial, all minimised, the latest ones counting; None, or a number among
-        them that is not finite: it has no children (any more). Trials that are not noted, or were
-        forgotten, are passed over."""
+        """Tell the latest scores of a trial; a trial that is not noted is ignored.
+
+        Args:
+            number: the trial.
+            values: (objectives,), all to be minimised. None, or a value that is not finite: it has
+                no more children.
+        """
         if number not in self._candidates:
             return
         self._best = None
@@ -133,8 +154,8 @@ class Evolution:
 
     @property
     def population(self) -> tuple[int, ...]:
-        """The trials that may have children, best first. (Twice as many are remembered: the best
-        need not be told apart from the rest after every trial.)"""
+        """The trials that may have children, best first. Twice as many are remembered, so that
+        they need not be ranked after every trial."""
         if self._best is None:
             numbers = sorted(self._values)
             order = best_first([self._values[number] for number in numbers]) if numbers else ()
@@ -177,9 +198,11 @@ class Evolution:
     def _crossed(
         self, number: int, neuron: str, limits: Limits, rng: np.random.Generator
     ) -> tuple[tuple[int, int], Wiring, Origins] | None:
-        """The parents, the one first of whose weights the child, of this kind of neuron, can keep
-        more; the child's wiring; its origins in that parent. None where the chosen two do not go
-        together."""
+        """Cross two candidates: parents, the child's wiring, and its origins in the first parent.
+
+        The first parent is the one of whose weights the child can keep more. None if the two
+        wirings cannot be crossed.
+        """
         mate = self._parent(rng)
         first, second = self._candidates[number], self._candidates[mate]
         if mate == number or _has_layers(first.wiring) != _has_layers(second.wiring):
@@ -206,8 +229,7 @@ class Evolution:
 def _marked(
     number: int, wiring: Wiring, origins: Origins | None, of_parent: Origins | None
 ) -> Origins:
-    """The marks of a trial's neurons and sensory nodes: those of the parent where they come from
-    it, new ones elsewhere."""
+    """The marks of a trial's neurons and sensory nodes: the parent's, or new ones."""
     if origins is None or of_parent is None:
         origins = of_parent = Origins((None,) * wiring.neurons, (None,) * wiring.sensory)
     return Origins(
@@ -219,7 +241,7 @@ def _marked(
 
 
 def _alike(marks: Origins, of_mate: Origins) -> Origins:
-    """For every node of the mate, which one has its mark."""
+    """For each node of the mate, the node with the same mark."""
     places = ({mark: at for at, mark in enumerate(found)} for found in marks)
     return Origins(
         *(
@@ -230,8 +252,14 @@ def _alike(marks: Origins, of_mate: Origins) -> Origins:
 
 
 def best_first(values: Sequence[Sequence[float]]) -> np.ndarray:
-    """Places of the rows (all minimised, at least one) by non-dominated rank, those with more room
-    around them first within one."""
+    """Order points by non-dominated rank, and within a rank by crowding distance, largest first.
+
+    Args:
+        values: (n, objectives), all to be minimised; n is 1 or more.
+
+    Returns:
+        (n,) indices, best first.
+    """
     points = np.array(values, float)
     ranks = rank(points)
     room = np.empty(len(points))
@@ -242,8 +270,8 @@ def best_first(values: Sequence[Sequence[float]]) -> np.ndarray:
 
 
 def _room(points: np.ndarray) -> np.ndarray:
-    """The crowding distance of NSGA-II: how far apart a point's neighbours are in each objective,
-    as a share of its range, summed up; infinite for the extremes."""
+    """The crowding distance of NSGA-II: the distance between a point's neighbours in each
+    objective, as a share of its range, summed; infinite for the extremes."""
     room = np.zeros(len(points))
     for column in points.T:
         order = np.argsort(column, kind="stable")
@@ -255,8 +283,7 @@ def _room(points: np.ndarray) -> np.ndarray:
 
 
 def limits_of(space: Space, layers: bool) -> Limits:
-    """The sizes that the space allows its wirings with layers (inter and command neurons), or its
-    wirings without."""
+    """The sizes that the space allows wirings with inter and command layers, or without."""
     topologies = [name for name in _topologies(space) if (name in LAYERED_TOPOLOGIES) == layers]
     found = {name: ends for name in _SIZES if (ends := _ends(space, name, topologies)) is not None}
     loops = _ends(space, "recurrent_synapses", topologies)
@@ -275,8 +302,7 @@ def _topologies(space: Space) -> tuple[str, ...]:
 
 
 def _ends(space: Space, name: str, topologies: Sequence[str]) -> tuple[int, int] | None:
-    """The least and the greatest value of a size, whatever the case, with one of these topologies;
-    None: it has no bounds."""
+    """The smallest and the largest value of a size with these topologies; None: no bounds."""
     ends: list[int] = []
     for dimension in space.alternatives(name) if name in space.dimensions else ():
         if not set(topologies).isdisjoint(dimension.when.get("topology", topologies)):
@@ -293,8 +319,8 @@ def _choices(dimension: Dimension) -> tuple[Value, ...]:
 
 
 def params_of(space: Space, candidate: Candidate) -> Point:
-    """Those dimensions of the space that a candidate determines: sizes of its wiring, and settings.
-    Of several topologies it cannot be seen any more which one it was."""
+    """The dimensions of the space that a candidate determines: sizes of its wiring, and settings.
+    Which of several topologies it came from cannot be seen."""
     return {
         name: value
         for name, (_, value) in _walk(space, candidate, {}).items()
@@ -305,9 +331,12 @@ def params_of(space: Space, candidate: Candidate) -> Point:
 def with_other_setting(
     space: Space, candidate: Candidate, rng: np.random.Generator
 ) -> tuple[Candidate, tuple[str, ...]]:
-    """The candidate with one setting changed (and those that depend on it, where they must), and
-    which one. The same candidate and none where the space varies none, or has no wirings like this
-    one with the new setting."""
+    """Change one setting of a candidate, and those that depend on it if they must.
+
+    Returns:
+        The changed candidate and the setting's name; or the same candidate and no name, if the
+        space varies no setting, or has no such wirings with the new one.
+    """
     found = _walk(space, candidate, {})
     free = [name for name in CANDIDATE_DIMENSIONS if name in found and _varies(found[name][0])]
     if not free:
@@ -330,12 +359,12 @@ def with_other_setting(
 
 
 def _walk(space: Space, candidate: Candidate, changed: Point) -> dict[str, tuple[Dimension, Value]]:
-    """The sizes and settings that exist in the space for a candidate with these settings `changed`:
-    as what, and the value.
+    """The dimension and the value of each size and setting that exists for a candidate in the
+    space, with some settings `changed`.
 
-    A value that is not allowed there (a solver of another neuron, say) gives way to the nearest
-    one, or the first. The topology, on which others may depend, is the first that makes wirings
-    like the candidate's; _NO_TOPOLOGY: there is none.
+    A value that is not allowed there, such as a solver of another neuron, is replaced by the
+    nearest one, or the first. The topology is the first one that makes wirings like the
+    candidate's, or _NO_TOPOLOGY.
     """
     wiring = candidate.wiring
     settings = {name: getattr(candidate, name) for name in CANDIDATE_DIMENSIONS} | changed
@@ -379,8 +408,8 @@ def _allowed(dimension: Dimension, value: Any) -> Value:
 
 
 def _step(dimension: Dimension, value: Any, rng: np.random.Generator) -> Value:
-    """Another choice, a neighbouring whole number, or a normal step away (log-normal where the
-    range is logarithmic)."""
+    """Another choice, a neighbouring whole number, or a value a normal step away (log-normal in a
+    logarithmic range)."""
     match dimension:
         case Choice(values=values):
             others = [other for other in values if other != value]
@@ -389,13 +418,12 @@ def _step(dimension: Dimension, value: Any, rng: np.random.Generator) -> Value:
             others = [other for other in (value - 1, value + 1) if low <= other <= high]
             return others[int(rng.integers(len(others)))]
         case FloatRange(low=low, high=high, log=log):
-            place = (
-                math.log(value / low) / math.log(high / low)
-                if log
-                else (value - low) / (high - low)
-            )
-            place = 1.0 - abs(1.0 - abs(place + rng.normal(0.0, _STEP)))  # reflected at both ends
-            moved = low * (high / low) ** place if log else low + (high - low) * place
+            if log:
+                share = math.log(value / low) / math.log(high / low)
+            else:
+                share = (value - low) / (high - low)
+            share = 1.0 - abs(1.0 - abs(share + rng.normal(0.0, _STEP)))  # reflected at both ends
+            moved = low * (high / low) ** share if log else low + (high - low) * share
             return float(min(max(moved, low), high))
     raise TypeError(f"{dimension!r} is not a dimension")
 

@@ -13,13 +13,18 @@ from wiring_search.wirings.mutation import Origins
 
 
 class EvolutionSampler:
-    """Children of the best wirings so far, see `evolution`; random points of the space now and
-    then. seed: the study's."""
+    """Children of the best wirings so far (`evolution`), and random points of the space.
+
+    Args:
+        space: what may vary.
+        seed: the study's.
+    """
 
     remembers_candidates = True
 
     def __init__(self, space: Space, seed: int) -> None:
-        self._space, self._seed = space, seed
+        self._space = space
+        self._seed = seed
         self._evolution = Evolution(space, seed)
         self._asked: tuple[int, dict[str, Any]] = (-1, {})
 
@@ -40,7 +45,7 @@ class EvolutionSampler:
         return Proposal(born.params, attrs, born.candidate)
 
     def put_back(self, number: int, proposal: Proposal) -> None:
-        """Whose child it is counts when it is noted, which is next."""
+        """Keep the parents of the proposal until its candidate is noted, which is next."""
         self._asked = number, proposal.attrs
 
     def note(self, number: int, candidate: Candidate) -> None:
@@ -59,4 +64,4 @@ class EvolutionSampler:
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """It has none."""
+        """There is none."""
