@@ -223,7 +223,7 @@ def test_other_settings_are_refused_with_what_differs(ended: Path) -> None:
         ),
         (
             ["search", "--pruning", "halving", "--first-epochs", "61"],
-            "give a whole number up to epochs (60)",
+            "give a whole number from 0 (the default) to epochs (60)",
         ),
         (["search", "--cut-as", "lost"], "known: pruned, left-out, low-fidelity"),
         (["search", "--minutes", "0"], "minutes is 0.0; give a number above 0"),

@@ -112,7 +112,8 @@ def test_a_store_that_reached_its_greatest_size_is_full(tmp_path: Path) -> None:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # no page more than there are
     with pytest.raises(
         StoreFault,
-        match=f"the store of {tmp_path} failed: the disk is full .* free some space, then run `wiring-search",
+        match=f"the store of {tmp_path} failed: the disk is full .* free some space, "
+        "then run `wiring-search",
     ):
         for pack in range(10):
             if pack:
@@ -136,7 +137,8 @@ def test_a_store_that_became_read_only_says_so(tmp_path: Path) -> None:
         connection.exec_driver_sql("PRAGMA query_only = ON")
     with pytest.raises(
         StoreFault,
-        match="it is read-only .*make the folder and its files writable, then run `wiring-search resume",
+        match="it is read-only .*make the folder and its files writable, "
+        "then run `wiring-search resume",
     ):
         _finish(mine, 0)
     mine.close()
@@ -166,7 +168,7 @@ def _torn(tmp_path: Path) -> tuple[Path, bytes, int]:
 
 
 def _with_log(folder: Path, log: bytes) -> None:
-    """The file as it was, with this log; no trace of who looked at it before."""
+    """The file as it was, with this log; no trace of earlier readers."""
     (folder / f"{FILE}-shm").unlink(missing_ok=True)
     (folder / f"{FILE}-wal").write_bytes(log)
 

@@ -1,4 +1,4 @@
-"""Stores of earlier schemas open, say the same as then, and are gone on with. They are built here
+"""Stores of earlier schemas open, say the same as then, and can be resumed. They are built here
 by the SQL of then; those of schema 3, in both databases, by taking away what came after it."""
 
 import json
@@ -18,25 +18,28 @@ from wiring_search.workers.jobs import Outcome, Status
 
 CANDIDATES = [Candidate(ncp(2, 3, 2, 1, 1, 1, 0, 1, seed=seed), steps=2) for seed in (1, 2, 3)]
 SCHEMA_1 = """
-CREATE TABLE study (schema INTEGER NOT NULL, config JSON NOT NULL, facts JSON NOT NULL, versions JSON NOT NULL,
-    created VARCHAR NOT NULL, ended VARCHAR);
+CREATE TABLE study (schema INTEGER NOT NULL, config JSON NOT NULL, facts JSON NOT NULL,
+    versions JSON NOT NULL, created VARCHAR NOT NULL, ended VARCHAR);
 CREATE TABLE packs (pack INTEGER NOT NULL, sampler_state JSON NOT NULL, PRIMARY KEY (pack));
-CREATE TABLE trials (trial INTEGER NOT NULL, pack INTEGER NOT NULL, rung INTEGER NOT NULL, status VARCHAR NOT NULL,
-    params JSON NOT NULL, candidate JSON, candidate_id VARCHAR, wiring_id VARCHAR, synapses INTEGER, duplicate_of INTEGER,
-    message VARCHAR NOT NULL, sampler_attrs JSON NOT NULL, asked VARCHAR NOT NULL, error FLOAT, metric FLOAT,
-    parameters INTEGER, latency_us FLOAT, train_seconds FLOAT, curve JSON, state BLOB, worker VARCHAR, finished VARCHAR,
-    PRIMARY KEY (trial));
+CREATE TABLE trials (trial INTEGER NOT NULL, pack INTEGER NOT NULL, rung INTEGER NOT NULL,
+    status VARCHAR NOT NULL, params JSON NOT NULL, candidate JSON, candidate_id VARCHAR, wiring_id VARCHAR,
+    synapses INTEGER, duplicate_of INTEGER, message VARCHAR NOT NULL, sampler_attrs JSON NOT NULL, asked VARCHAR NOT NULL,
+    error FLOAT, metric FLOAT, parameters INTEGER, latency_us FLOAT, train_seconds FLOAT, curve JSON, state BLOB,
+    worker VARCHAR, finished VARCHAR, PRIMARY KEY (trial));
 CREATE INDEX ix_trials_pack ON trials (pack);
 """
 SCHEMA_2 = """
 ALTER TABLE trials ADD COLUMN score_seconds FLOAT;
 ALTER TABLE trials ADD COLUMN scores JSON;
-CREATE TABLE baselines (name VARCHAR NOT NULL, status VARCHAR NOT NULL, synapses INTEGER NOT NULL, message VARCHAR NOT NULL,
-    error FLOAT, metric FLOAT, parameters INTEGER, latency_us FLOAT, train_seconds FLOAT, curve JSON, state BLOB, worker VARCHAR,
-    finished VARCHAR, PRIMARY KEY (name));
-INSERT INTO baselines VALUES ('lstm-4', 'ok', 9, '', 0.5, 0.5, 9, 1.0, 1.0, '[0.5]', x'01', 'me', 'then');
-INSERT INTO baselines VALUES ('gru-4', 'diverged', 9, 'why', NULL, NULL, 9, 1.0, 1.0, '[null]', NULL, 'me', 'then');
-UPDATE trials SET scores = '{"memory":0.5,"memory_lag":null}', score_seconds = 0.25 WHERE finished IS NOT NULL;
+CREATE TABLE baselines (name VARCHAR NOT NULL, status VARCHAR NOT NULL, synapses INTEGER NOT NULL,
+    message VARCHAR NOT NULL, error FLOAT, metric FLOAT, parameters INTEGER, latency_us FLOAT,
+    train_seconds FLOAT, curve JSON, state BLOB, worker VARCHAR, finished VARCHAR, PRIMARY KEY (name));
+INSERT INTO baselines
+    VALUES ('lstm-4', 'ok', 9, '', 0.5, 0.5, 9, 1.0, 1.0, '[0.5]', x'01', 'me', 'then');
+INSERT INTO baselines
+    VALUES ('gru-4', 'diverged', 9, 'why', NULL, NULL, 9, 1.0, 1.0, '[null]', NULL, 'me', 'then');
+UPDATE trials SET scores = '{"memory":0.5,"memory_lag":null}', score_seconds = 0.25
+    WHERE finished IS NOT NULL;
 """
 
 
@@ -221,7 +224,10 @@ def test_a_migration_is_whole_or_not_at_all(tmp_path: Path) -> None:
         assert list(connection.iterdump()) == before
 
 
-_AFTER_3 = "DROP TABLE reference_points; DROP TABLE retrained; DROP TABLE openings; UPDATE study SET schema = 3;"
+_AFTER_3 = (
+    "DROP TABLE reference_points; DROP TABLE retrained; DROP TABLE openings; "
+    "UPDATE study SET schema = 3;"
+)
 
 
 def _use_what_came_after_3(folder: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_mirror_is_in_the_file_that_is_named(tmp_path: Path, name: str, kind: 
 def test_another_study_of_that_name_is_left_alone(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
     optuna.create_study(storage=url, study_name="run").optimize(lambda trial: 1.0, n_trials=1)
-    with pytest.raises(ValueError, match="holds another study named 'run'; give another storage"):
+    with pytest.raises(ValueError, match="holds another study named 'run'; choose another storage"):
         mirror(_study(tmp_path / "run"), url)
     assert len(_loaded(url, "run").trials) == 1
 
@@ -183,7 +183,7 @@ def test_another_study_of_that_name_is_left_alone(tmp_path: Path) -> None:
 )
 def test_a_storage_that_cannot_be_used_is_told(tmp_path: Path, url: str) -> None:
     with pytest.raises(
-        ValueError, match="the Optuna storage .* cannot be used .*; give one such as sqlite:///"
+        ValueError, match="the Optuna storage .* cannot be used .*; give a URL such as sqlite:///"
     ) as fault:
         mirror(_study(tmp_path / "run"), url)
     assert "secret" not in str(fault.value)

@@ -1,5 +1,5 @@
 """Stores in a real PostgreSQL: many studies in one database, found by a small file, held by one
-driver, lost by nobody."""
+driver, never lost."""
 
 import math
 from contextlib import closing, nullcontext
@@ -127,7 +127,7 @@ def test_who_has_lost_the_hold_writes_no_more(tmp_path: Path, postgres: Postgres
 def test_a_hold_knows_no_clock(
     tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An hour passes, or is taken back, in a moment: whoever holds a study goes on holding it."""
+    """An hour passes, or is taken back, in a moment: the search that locked a study keeps its lock."""
     import time
 
     now = time.time
@@ -154,7 +154,7 @@ def test_a_server_that_goes_away_leaves_whole_packs(tmp_path: Path) -> None:
             for _ in range(2):
                 with pytest.raises(
                     StoreFault,
-                    match=r"then run `wiring-search resume|[Rr]un `wiring-search resume .* to continue",
+                    match=r"[Rr]un `wiring-search resume .*",
                 ):
                     store.record_pack(1, 0, [1], [TWIN], {})
             for look in (

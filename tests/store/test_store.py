@@ -104,7 +104,10 @@ def test_table_has_the_promised_columns(tmp_path: Path) -> None:
     names = list(store(tmp_path).table().columns)
     assert (
         names[:11]
-        == "trial rung status wiring_id seed error synapses parameters latency_us train_seconds accuracy".split()
+        == (
+            "trial rung status wiring_id seed error synapses parameters latency_us train_seconds "
+            "accuracy"
+        ).split()
     )
     assert [name for name in names if name.startswith("p.")] == [
         f"p.{name}" for name in config().space["dimensions"]
@@ -380,7 +383,10 @@ def test_numbers_of_numpy_are_numbers(place: Path, make: Make) -> None:
 def test_a_holder_is_named_and_its_hold_dies_with_it(place: Path, make: Make) -> None:
     mine = make(place)
     with holding(place) as process:
-        named = rf"another search is running on {place} \(.*process {process.pid} on {platform.node()}.* since 20"
+        named = (
+            rf"another search is running on {place} "
+            rf"\(.*process {process.pid} on {platform.node()}.* since 20"
+        )
         with pytest.raises(ValueError, match=named), mine.locked():
             pass
         process.kill()

@@ -1,5 +1,4 @@
-"""Driver processes of stand-in studies that are there to be killed; each says, in a file that
-outlives it, what it is doing."""
+"""Processes that search stand-in studies and get killed. Each notes what it does in a file."""
 
 import functools
 import mmap
@@ -44,7 +43,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 
 def sleepy_train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
-    """5 to 20 ms a candidate."""
+    """Sleep 5 to 20 ms per candidate."""
     time.sleep(
         sum(0.005 * (1 + int(candidate.candidate_id, 16) % 4) for candidate in job.candidates)
     )
@@ -52,7 +51,7 @@ def sleepy_train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
 
 
 class Threads:
-    """A pool of threads, for trainers that sleep: results come back in whatever order."""
+    """A pool of threads, for trainers that sleep. Results come back in any order."""
 
     waiting = 0
 
@@ -80,9 +79,15 @@ class Threads:
 def started(
     folder: Path, workers: int, notes: Path, halt: str | None = None, **given: object
 ) -> BaseProcess:
-    """A driver that makes the study in `folder`, or goes on with it. workers: threads, 0 trains
-    inline. notes: see `phase_in`. halt: the phase in which it stops where it is, until it is
-    killed."""
+    """Start a process that makes the study in `folder`, or resumes it.
+
+    Args:
+        folder: The run folder.
+        workers: Threads that train; 0 trains inline.
+        notes: The file that `phase_in` reads.
+        halt: The phase in which the process stops and waits to be killed.
+        given: Settings of the study.
+    """
     notes.write_bytes(b"\0")
     process = _PROCESSES.Process(
         target=_drive, args=(folder, workers, notes, halt, given), daemon=True
@@ -92,14 +97,14 @@ def started(
 
 
 def prepare() -> None:
-    """Have everything imported that drivers need."""
+    """Import everything that drivers need, once."""
     process = _PROCESSES.Process(target=int)
     process.start()
     process.join()
 
 
 def phase_in(notes: Path) -> str:
-    """What a driver was doing when it noted something for the last time."""
+    """The phase that a driver noted last."""
     return PHASES[notes.read_bytes()[0]]
 
 

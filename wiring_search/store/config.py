@@ -1,5 +1,5 @@
-"""What defines a study: with the same configuration and seed, the same table comes out, whoever
-trains and however often it stops."""
+"""What defines a study. The same configuration and seed give the same table, on any workers and
+however often the search is interrupted."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -14,40 +14,49 @@ from wiring_search.tasks.task import Task
 from wiring_search.workers.jobs import Rung
 
 CUT_AS = {
-    "pruned": "as pruned: worse than all that got the full budget",
+    "pruned": "as pruned: worse than every candidate with the full budget",
     "left-out": "not at all",
-    "low-fidelity": "with their scores at the rung that they reached",
+    "low-fidelity": "with their scores at the last rung that they finished",
 }
 
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """task, task_options: what is learned. space: the search space as plain data
-    (`wiring_search.search_spaces.Space.to_json`).
-
-    trials: candidates to train; infeasible and repeated points do not count. None: until a budget is
-    spent. sampler: a name out of `search.samplers.SAMPLERS`, or an import path, which
-    `search.samplers.check` checks. objectives: names out of `score_names.OBJECTIVES`. epochs, batch_size: the training
-    budget of each. seed: of everything random. pack_size: candidates trained side by side. ahead:
-    packs asked for before the first of them must be finished; more let more workers be busy at
-    once, fewer let the sampler know more. Both are part of the study: they change what the sampler
-    sees. scores: groups out of `score_names.GROUPS` that are measured after training. repeats:
-    trainings of each candidate, from other initial weights, side by side in its pack; the error is
-    their mean.
-
-    pruning: a name out of PRUNING; eta, first_epochs: each rung has eta times the epochs of the one
-    below, the first at least first_epochs (0: three rungs). cut_as: a name out of CUT_AS, how the
-    sampler hears of a candidate that did not get the full budget. asynchronous: packs are told in
-    the order in which they come back, which keeps all workers busy; otherwise in the order in which
-    they were asked for, which makes the table a function of the seed alone. inherit: children of
-    the sampler "evolution" start with their parent's weights where synapses survive (not with
-    repeats, whose point is other weights). extension: a user's file of neurons, scores and tasks.
+    """The settings of a study.
 
     A configuration is a value: making one runs no code of the extension, and changes nothing.
     `load_task` and `load_extension` run it.
 
-    Raises ValueError for unknown names, for counts below 1, and for an objective whose group is not
-    among the scores.
+    Attributes:
+        task: The task's name; task_options: its options.
+        space: The search space as plain data, see `wiring_search.search_spaces.Space.to_json`.
+        space_name: The space's name, for people.
+        trials: Candidates to train. Infeasible and repeated points do not count. None: train until
+            a budget is spent.
+        sampler: A name of `search.samplers.SAMPLERS`, or an import path.
+        objectives: Scores that the search minimises or maximises, by name.
+        epochs: The full training budget of each candidate.
+        batch_size: Samples per minibatch.
+        seed: Of everything random.
+        pack_size: Candidates trained side by side.
+        ahead: Packs that may run at once. More packs keep more workers busy; fewer packs let the
+            sampler learn from more results. Like pack_size, it changes what the sampler sees.
+        scores: Groups of scores that are measured after training.
+        repeats: Trainings per candidate, from different initial weights, in the same pack. The
+            error is their mean.
+        pruning: A name of PRUNING.
+        eta: Each rung has eta times the epochs of the rung below.
+        first_epochs: The least epochs of the first rung; 0 makes three rungs.
+        cut_as: A name of CUT_AS: how the sampler learns of a candidate that was cut at a rung.
+        asynchronous: Results reach the sampler in the order of finishing, which keeps all workers
+            busy. Otherwise they reach it in the order of asking, which makes the table a function
+            of the seed alone.
+        inherit: Children of the sampler "evolution" start with their parent's weights where
+            synapses survive. Without effect if repeats > 1.
+        extension: A user's file of neurons, scores and tasks.
+
+    Raises:
+        ValueError: A name is unknown, a number is out of range, or an objective is not measured.
     """
 
     task: str
@@ -93,7 +102,8 @@ class StudyConfig:
             raise ValueError(f"eta is {self.eta!r}; give a whole number, 2 or more")
         if not isinstance(self.first_epochs, int) or not 0 <= self.first_epochs <= self.epochs:
             raise ValueError(
-                f"first_epochs is {self.first_epochs!r}; give a whole number up to epochs ({self.epochs}), 0: a default"
+                f"first_epochs is {self.first_epochs!r}; give a whole number from 0 (the default) "
+                f"to epochs ({self.epochs})"
             )
         if self.extension is None or self.extension.contents is not None:
             self._check_scores()
@@ -141,7 +151,7 @@ class StudyConfig:
 
     @property
     def measured(self) -> tuple[str, ...]:
-        """The scores that each candidate gets, by name."""
+        """The names of the scores that every candidate gets."""
         repeated = tuple(REPEATED) if self.repeats > 1 else ()
         return (
             *ALWAYS,
@@ -180,8 +190,10 @@ class StudyConfig:
         return math.inf if self.trials is None else self.trials
 
     def groups_at(self, rung: int) -> tuple[str, ...]:
-        """The groups of scores that are measured there: all of them at the full budget, below it
-        those that decide who goes on."""
+        """The groups of scores that are measured at a rung.
+
+        At the full budget these are all groups, below it those of the objectives.
+        """
         if rung == len(self.rungs) - 1:
             return self.scores
         needed = {self._group_of(name) for name in self.objectives}
@@ -212,7 +224,7 @@ class StudyConfig:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "StudyConfig":
         options = TaskOptions.from_json(data["task_options"])
-        # A study of a version that measured nothing besides goes on doing so.
+        # Studies of versions without further scores keep measuring none.
         tuples = {"objectives": tuple(data["objectives"]), "scores": tuple(data.get("scores", ()))}
         extension = data.get("extension")
         if extension is not None:

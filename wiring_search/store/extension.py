@@ -1,4 +1,4 @@
-"""Extensions: a user's neurons, scores, tasks and samplers in one Python file. Nothing to fork or install.
+"""Extensions: a user's neurons, scores, tasks and samplers in one Python file.
 
     NEURONS = {"gated": Dynamics(…)}                      # wiring_search.networks.neurons.dynamics
     SCORES = {"calm": Score("mean |output|", 1, measure=calm)}  # calm(network, task, seed) -> float

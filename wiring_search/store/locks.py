@@ -25,13 +25,16 @@ _TAKE = sql.text("SELECT pg_try_advisory_lock(:key)")
 # The session of a vanished host ends after a minute, not after the usual hours. A session that is
 # silent while packs train does not end.
 _NOTICE = sql.text(
-    "SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES ('tcp_keepalives_idle', '30'), "
-    "('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', '0')) AS settings (name, wanted) "
-    "USING (name)"
+    "SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES "
+    "('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'), "
+    "('tcp_keepalives_count', '3'), ('idle_session_timeout', '0')) "
+    "AS settings (name, wanted) USING (name)"
 )
 _HOLDER_OF = sql.text(
-    "SELECT application_name, to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS since "
-    "FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
+    "SELECT application_name, "
+    "to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC') AS since "
+    "FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
     "AND (classid::bigint << 32) | objid::bigint = :key"
 )

@@ -43,20 +43,23 @@ def _schema(connection: sql.Connection) -> int:
 
 
 def _scores_besides(connection: sql.Connection) -> None:
-    """1 to 2: what candidates are scored on besides."""
+    """1 to 2: further scores of candidates."""
     connection.execute(sql.text("ALTER TABLE trials ADD COLUMN score_seconds FLOAT"))
     connection.execute(sql.text("ALTER TABLE trials ADD COLUMN scores JSON"))
 
 
 def _rungs_of_budget(connection: sql.Connection) -> None:
-    """2 to 3: packs know their members, their rung (all had the full budget), and in which order
-    they finished (then, that of asking); what each rung gave is kept; baselines have an order."""
+    """2 to 3: packs have members, a rung and an order of finishing; rungs and baselines are kept.
+
+    In schema 2 every pack had the full budget, and finished in the order of asking.
+    """
     for statement in _RUNGS_OF_BUDGET.split(";"):
         connection.execute(sql.text(statement))
     config = json.loads(connection.execute(sql.text("SELECT config FROM study")).scalar_one())
     connection.execute(
         sql.text(
-            f"INSERT INTO rungs SELECT trial, 0, pack, :epochs, status, message, synapses, {_SCORES} FROM trials "
+            "INSERT INTO rungs "
+            f"SELECT trial, 0, pack, :epochs, status, message, synapses, {_SCORES} FROM trials "
             "WHERE status NOT IN ('running', 'infeasible', 'duplicate')"
         ),
         {"epochs": config["epochs"]},
@@ -68,13 +71,16 @@ def _rungs_of_budget(connection: sql.Connection) -> None:
         pack: [] for (pack,) in connection.execute(sql.text("SELECT pack FROM packs ORDER BY pack"))
     }
     under_way = set()
-    query = "SELECT pack, trial, status FROM trials WHERE status NOT IN ('infeasible', 'duplicate') ORDER BY trial"
+    query = (
+        "SELECT pack, trial, status FROM trials "
+        "WHERE status NOT IN ('infeasible', 'duplicate') ORDER BY trial"
+    )
     for pack, trial, status in connection.execute(sql.text(query)):
         members[pack].append(trial)
         if status == "running":
             under_way.add(pack)
-    # A pack was asked for when fewer than `ahead` were under way; it was the last one where it is
-    # smaller than it was to be.
+    # A pack was asked for when fewer than `ahead` were running. It was the last one if it is not
+    # full.
     trained = 0
     for pack, state in connection.execute(
         sql.text("SELECT pack, sampler_state FROM packs ORDER BY pack")
@@ -101,7 +107,10 @@ def _rungs_of_budget(connection: sql.Connection) -> None:
         )
 
 
-_SCORES = "error, metric, parameters, latency_us, train_seconds, score_seconds, scores, state, worker, finished"
+_SCORES = (
+    "error, metric, parameters, latency_us, train_seconds, score_seconds, scores, state, worker, "
+    "finished"
+)
 _RUNGS_OF_BUDGET = """
 ALTER TABLE packs ADD COLUMN rung INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE packs ADD COLUMN members TEXT NOT NULL DEFAULT '[]';
@@ -109,16 +118,20 @@ ALTER TABLE packs ADD COLUMN place INTEGER;
 CREATE UNIQUE INDEX ix_packs_place ON packs (place);
 CREATE INDEX ix_trials_duplicate_of ON trials (duplicate_of);
 CREATE TABLE rungs (
-    trial INTEGER NOT NULL, rung INTEGER NOT NULL, pack INTEGER NOT NULL, epochs INTEGER NOT NULL, status VARCHAR NOT NULL,
-    message VARCHAR NOT NULL, synapses INTEGER, error DOUBLE, metric DOUBLE, parameters INTEGER, latency_us DOUBLE,
-    train_seconds DOUBLE, score_seconds DOUBLE, scores TEXT, state BLOB, worker VARCHAR, finished VARCHAR, PRIMARY KEY (trial, rung)
+    trial INTEGER NOT NULL, rung INTEGER NOT NULL, pack INTEGER NOT NULL,
+    epochs INTEGER NOT NULL, status VARCHAR NOT NULL, message VARCHAR NOT NULL,
+    synapses INTEGER, error DOUBLE, metric DOUBLE, parameters INTEGER, latency_us DOUBLE,
+    train_seconds DOUBLE, score_seconds DOUBLE, scores TEXT, state BLOB, worker VARCHAR,
+    finished VARCHAR, PRIMARY KEY (trial, rung)
 );
 CREATE INDEX ix_rungs_pack ON rungs (pack);
-CREATE TABLE checkpoints (pack INTEGER NOT NULL, trial INTEGER NOT NULL, state BLOB NOT NULL, PRIMARY KEY (pack, trial));
+CREATE TABLE checkpoints (
+    pack INTEGER NOT NULL, trial INTEGER NOT NULL, state BLOB NOT NULL, PRIMARY KEY (pack, trial)
+);
 CREATE TABLE IF NOT EXISTS baselines (
-    name VARCHAR NOT NULL PRIMARY KEY, status VARCHAR NOT NULL, synapses INTEGER NOT NULL, message VARCHAR NOT NULL, error FLOAT,
-    metric FLOAT, parameters INTEGER, latency_us FLOAT, train_seconds FLOAT, curve JSON, state BLOB, worker VARCHAR,
-    finished VARCHAR
+    name VARCHAR NOT NULL PRIMARY KEY, status VARCHAR NOT NULL, synapses INTEGER NOT NULL,
+    message VARCHAR NOT NULL, error FLOAT, metric FLOAT, parameters INTEGER, latency_us FLOAT,
+    train_seconds FLOAT, curve JSON, state BLOB, worker VARCHAR, finished VARCHAR
 );
 ALTER TABLE baselines ADD COLUMN place INTEGER;
 UPDATE baselines SET place = rowid;
@@ -127,23 +140,32 @@ CREATE UNIQUE INDEX ix_baselines_place ON baselines (place)
 
 
 def _what_comes_after_the_search(connection: sql.Connection) -> None:
-    """3 to 4: reference points of hypervolumes, winners trained again, and what the test split was
-    opened for. From 3 on, a store may be in PostgreSQL."""
+    """3 to 4: reference points of hypervolumes, retrained winners, and openings of the test split.
+
+    From 3 on, a store may be in PostgreSQL.
+    """
     blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
     for statement in _AFTER_THE_SEARCH.format(blob=blob).split(";"):
         connection.execute(sql.text(statement))
 
 
 _AFTER_THE_SEARCH = """
-CREATE TABLE reference_points (objectives VARCHAR NOT NULL PRIMARY KEY, point TEXT NOT NULL, noted VARCHAR NOT NULL);
-CREATE TABLE retrained (
-    trial INTEGER NOT NULL, control VARCHAR NOT NULL, draw INTEGER NOT NULL, candidate TEXT NOT NULL, candidate_id VARCHAR NOT NULL,
-    wiring_id VARCHAR NOT NULL, seed BIGINT NOT NULL, data_seed BIGINT NOT NULL, status VARCHAR NOT NULL,
-    synapses INTEGER NOT NULL, message VARCHAR NOT NULL, error DOUBLE PRECISION, metric DOUBLE PRECISION, parameters INTEGER,
-    latency_us DOUBLE PRECISION, train_seconds DOUBLE PRECISION, opening INTEGER, test_error DOUBLE PRECISION,
-    test_metric DOUBLE PRECISION, tested VARCHAR, curve TEXT, state {blob}, worker VARCHAR, finished VARCHAR,
-    PRIMARY KEY (trial, control, draw)
+CREATE TABLE reference_points (
+    objectives VARCHAR NOT NULL PRIMARY KEY, point TEXT NOT NULL, noted VARCHAR NOT NULL
 );
-CREATE TABLE openings (opening INTEGER NOT NULL PRIMARY KEY, opened VARCHAR NOT NULL, purpose VARCHAR NOT NULL, networks TEXT NOT NULL)
+CREATE TABLE retrained (
+    trial INTEGER NOT NULL, control VARCHAR NOT NULL, draw INTEGER NOT NULL,
+    candidate TEXT NOT NULL, candidate_id VARCHAR NOT NULL, wiring_id VARCHAR NOT NULL,
+    seed BIGINT NOT NULL, data_seed BIGINT NOT NULL, status VARCHAR NOT NULL,
+    synapses INTEGER NOT NULL, message VARCHAR NOT NULL, error DOUBLE PRECISION,
+    metric DOUBLE PRECISION, parameters INTEGER, latency_us DOUBLE PRECISION,
+    train_seconds DOUBLE PRECISION, opening INTEGER, test_error DOUBLE PRECISION,
+    test_metric DOUBLE PRECISION, tested VARCHAR, curve TEXT, state {blob}, worker VARCHAR,
+    finished VARCHAR, PRIMARY KEY (trial, control, draw)
+);
+CREATE TABLE openings (
+    opening INTEGER NOT NULL PRIMARY KEY, opened VARCHAR NOT NULL, purpose VARCHAR NOT NULL,
+    networks TEXT NOT NULL
+)
 """
 _STEPS = (_scores_besides, _rungs_of_budget, _what_comes_after_the_search)

@@ -1,15 +1,14 @@
-"""A study's trials as an Optuna study, for optuna-dashboard and whatever else reads Optuna
-storages.
+"""A study's trials as an Optuna study, for optuna-dashboard and other readers of Optuna storages.
 
     mirror(store, "sqlite:///dashboard.db")      # then: optuna-dashboard sqlite:///dashboard.db
 
-A copy, never read back. It has the run folder's name, the study's objectives and directions, and
-trials of the same numbers; what the store says besides is in user attributes. Optuna lets nobody
-change a trial that is finished, so a trial that may be promoted yet stays running there, with the
-status "pruned" among its attributes, until the study has ended.
+The mirror is a copy and is never read back. It has the run folder's name, the study's objectives
+and directions, and trials of the same numbers. User attributes hold everything else that the store
+knows of a trial. Optuna's finished trials cannot change, so a trial that may still be promoted
+stays running there until the study has ended, with the status "pruned" among its attributes.
 
-Optuna's own calls take 4 to 70 ms a trial. Databases are written to table by table instead,
-thousands of trials at once; journal files by Optuna's calls.
+Optuna's calls take 4 to 70 ms per trial. Databases are therefore written table by table, thousands
+of trials at once. Journal files are written through Optuna's calls.
 """
 
 import json
@@ -38,19 +37,27 @@ _SOURCE = "wiring-search"  # the study attribute that says which study this is a
 _LEAST_PAUSE = 2.0
 _AT_ONCE = 1000
 
-# What of a trial may change in the mirror: its state there, its status, its rung.
+# What may change of a trial in the mirror: its state there, its status, its rung.
 _Standing = tuple[TrialState, str, int]
 
 
 def mirror(store: Store, storage_url: str, follow: bool = False) -> int:
-    """Bring the mirror of this study in an Optuna storage up to date; how many trials were written.
+    """Bring the mirror of this study in an Optuna storage up to date.
 
-    storage_url: of a database (sqlite:///file.db, postgresql://user@host/database), or else the
-    path of a journal file. follow: go on until the study has ended. Raises ValueError for a storage
-    that cannot be used, and where it holds another study of that name.
+    Args:
+        store: The study's.
+        storage_url: Of a database (sqlite:///file.db, postgresql://user@host/database), or the
+            path of a journal file.
+        follow: Keep the mirror up to date until the study has ended.
+
+    Returns:
+        How many trials were written.
+
+    Raises:
+        ValueError: The storage cannot be used, or holds another study of that name.
     """
     name = store.folder.resolve().name
-    with _told(storage_url):
+    with _storage_faults(storage_url):
         storage = _storage(storage_url)
         study = _study(store, storage, name, storage_url)
         copy = (
@@ -108,7 +115,8 @@ def _study(store: Store, storage: BaseStorage, name: str, url: str) -> int:
     number = storage.get_study_id_from_name(name)
     if storage.get_study_user_attrs(number).get(_SOURCE) != source:
         raise ValueError(
-            f"{url} holds another study named {name!r}; give another storage, or delete that study"
+            f"{url} holds another study named {name!r}; choose another storage, or delete "
+            "that study"
         )
     return number
 
@@ -159,8 +167,7 @@ def _frozen(
 
 
 def _attributes(store: Store, trial: Trial) -> dict[str, Any]:
-    """What the store says of a trial; numbers that are not there are left out, as JSON knows no
-    NaN."""
+    """What the store knows of a trial. Missing numbers are left out: JSON has no NaN."""
     numbers = {name: trial.score(name) for name in (*store.config.measured, "score_seconds")}
     numbers[store.facts["metric"]] = trial.score("metric")
     said = {
@@ -185,25 +192,25 @@ def _standing(trial: FrozenTrial) -> _Standing:
 
 
 def _local(time: str) -> datetime:
-    """Optuna's times are local, and do not say so."""
+    """The time as Optuna keeps it: local, without a zone."""
     return datetime.fromisoformat(time).astimezone().replace(tzinfo=None)
 
 
 class _Calls:
-    """Writes by Optuna's own calls."""
+    """Writes through Optuna's calls."""
 
     def __init__(self, storage: BaseStorage, study: int) -> None:
         self._storage, self._study = storage, study
 
     def there(self) -> dict[int, _Standing]:
-        """How the trials stand in the mirror, by number."""
+        """What the mirror says of its trials, by number."""
         return {
             trial.number: _standing(trial)
             for trial in self._storage.get_all_trials(self._study, deepcopy=False)
         }
 
     def write(self, trials: Sequence[FrozenTrial], there: int) -> None:
-        """Trials by number; those from number `there` on are new."""
+        """Write trials; those from number `there` on are new."""
         for trial in trials:
             if trial.number >= there:
                 self._storage.create_new_trial(self._study, trial)
@@ -220,8 +227,7 @@ class _Calls:
 
 
 class _Tables:
-    """Writes into the tables of Optuna's databases, whose version Optuna has checked when it opened
-    the storage."""
+    """Writes into the tables of Optuna's databases. Optuna checked their version on opening."""
 
     def __init__(self, storage: RDBStorage, study: int) -> None:
         self._engine, self._study = storage.engine, study
@@ -236,7 +242,7 @@ class _Tables:
         )
 
     def there(self) -> dict[int, _Standing]:
-        """How the trials stand in the mirror, by number."""
+        """What the mirror says of its trials, by number."""
         status, rung = (self._attributes.alias() for _ in range(2))
 
         def said(attributes: sql.FromClause, key: str) -> sql.ColumnElement[bool]:
@@ -256,7 +262,7 @@ class _Tables:
             }
 
     def write(self, trials: Sequence[FrozenTrial], there: int) -> None:
-        """Trials by number, all of them or none; those from number `there` on are new."""
+        """Write trials in one transaction; those from number `there` on are new."""
         new = [trial for trial in trials if trial.number >= there]
         old = [trial for trial in trials if trial.number < there]
         with self._engine.begin() as connection:
@@ -332,7 +338,7 @@ def _attributes_rows(trial: FrozenTrial, of: int) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def _storage_faults(url: str) -> Iterator[None]:
     try:
         yield
     except (
@@ -344,6 +350,6 @@ def _told(url: str) -> Iterator[None]:
         shown = sql.make_url(url) if "://" in url else url  # without its password
         said = " ".join(str(getattr(fault, "orig", None) or fault).split())
         raise ValueError(
-            f"the Optuna storage {shown} cannot be used ({said}); give one such as sqlite:///dashboard.db, or a file's path for a "
-            "journal"
+            f"the Optuna storage {shown} cannot be used ({said}); give a URL such as "
+            "sqlite:///dashboard.db, or the path of a journal file"
         ) from fault
