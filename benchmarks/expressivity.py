@@ -25,7 +25,7 @@ from wiring_search.scores.trajectory import (
 )
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS as NEURON_KINDS
 from wiring_search.wirings.topologies import fully_connected, ncp
 from wiring_search.wirings.wiring import Wiring
 
@@ -72,7 +72,8 @@ def wirings_by_name() -> dict[str, list[Wiring]]:
 
 
 def pack_of(wirings: list[Wiring], neuron: str, memory: str) -> Pack:
-    solver = "rk4" if "rk4" in SOLVERS[neuron] and neuron != "ltc" else SOLVERS[neuron][0]
+    kind = NEURON_KINDS[neuron]
+    solver = "rk4" if kind.usual_solver in kind.explicit else kind.usual_solver
     steps = 0 if solver == "closed-form" else 6
     return Pack(
         [Candidate(w, neuron, solver, steps, memory, seed=k) for k, w in enumerate(wirings)],

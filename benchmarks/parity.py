@@ -19,7 +19,7 @@ from wiring_search.networks.kernels import adjoint, cpu, reference
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons.parameters import initial_parameters
 from wiring_search.networks.neurons.solvers import TABLEAUX
-from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, MEMORIES, SOLVERS
+from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, KINDS, MEMORIES
 from wiring_search.wirings.topologies import ncp
 
 BATCH, TIME_STEPS, FEATURES, OUTPUTS = 40, 12, 5, 3
@@ -32,8 +32,8 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
     worst = 0.0
-    for neuron, solvers in SOLVERS.items():
-        for solver in solvers:
+    for neuron, known in KINDS.items():
+        for solver in known.solvers:
             for memory, gradient in product(
                 MEMORIES, GRADIENTS if solver in EXPLICIT else GRADIENTS[:1]
             ):

@@ -10,10 +10,17 @@ its wirings is an `ncp`.)
 
 from wiring_search.search_spaces.dimensions import Choice, FloatRange, IntRange
 from wiring_search.search_spaces.space import Space
-from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS
+from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, KINDS, MEMORIES
 
-_LAYERED_CFC = tuple(name for name in NEURONS if name.startswith("layered-"))
-_SIGNED = ("ltc", "ct-rnn", "neural-ode")
+_NEURONS = {name: kind for name, kind in KINDS.items() if kind.compiled}
+_LAYERED_CFC = tuple(name for name, kind in _NEURONS.items() if kind.layered)
+_SIGNED = tuple(name for name, kind in _NEURONS.items() if kind.signed)
+# Neurons by their solvers, where there is a choice.
+_SOLVED_BY = {
+    solvers: tuple(name for name, kind in _NEURONS.items() if kind.solvers == solvers)
+    for solvers in dict.fromkeys(kind.solvers for kind in _NEURONS.values())
+    if len(solvers) > 1
+}
 
 _LAYERS = ("ncp", "layered")
 _DRAWN = ("random_sparse", "small_world")
@@ -21,10 +28,9 @@ _DRAWN = ("random_sparse", "small_world")
 liquid = Space(
     None,
     {
-        "neuron": Choice(NEURONS),
-        "solver": (
-            Choice(SOLVERS["ltc"], when={"neuron": ("ltc",)}),
-            Choice(SOLVERS["ct-rnn"], when={"neuron": ("ct-rnn", "neural-ode")}),
+        "neuron": Choice(tuple(_NEURONS)),
+        "solver": tuple(
+            Choice(solvers, when={"neuron": neurons}) for solvers, neurons in _SOLVED_BY.items()
         ),
         "steps": (
             IntRange(1, 6, when={"solver": ("semi-implicit", "euler")}),

@@ -36,7 +36,14 @@ from wiring_search.search_spaces.dimensions import (
 )
 from wiring_search.wirings import topologies
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, MEMORIES, NEURONS, SOLVERS
+from wiring_search.wirings.kinds import (
+    EXPLICIT,
+    GRADIENTS,
+    KINDS,
+    MEMORIES,
+    USUAL_NEURON,
+    has_steps,
+)
 from wiring_search.wirings.wiring import Wiring
 
 TOPOLOGIES: dict[str, Callable[..., Wiring]] = {
@@ -55,8 +62,8 @@ CANDIDATE_DIMENSIONS = ("neuron", "solver", "steps", "gradient", "memory", "lear
 # Dimensions that are chosen by name, and the names; all others are numbers.
 NAMES: dict[str, Collection[str]] = {
     "topology": tuple(TOPOLOGIES),
-    "neuron": SOLVERS,
-    "solver": tuple(dict.fromkeys(name for solvers in SOLVERS.values() for name in solvers)),
+    "neuron": KINDS,
+    "solver": tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.solvers)),
     "memory": MEMORIES,
     "gradient": GRADIENTS,
 }
@@ -362,10 +369,10 @@ class Space:
                     at,
                 )
         neuron, solver = _dynamics(case)
-        if solver not in SOLVERS[neuron]:
+        kind = KINDS[neuron]
+        if solver not in kind.solvers:
             raise Fault(
-                f"solver is {solver!r} where neuron is {neuron}; "
-                f"it has {', '.join(SOLVERS[neuron])}",
+                f"solver is {solver!r} where neuron is {neuron}; it has {', '.join(kind.solvers)}",
                 "solver",
             )
         if case.get("gradient") == "adjoint" and solver not in EXPLICIT:
@@ -374,13 +381,13 @@ class Space:
                 "give it a condition",
                 "gradient",
             )
-        if solver == "closed-form" and "steps" in existing:
+        if not has_steps(solver) and "steps" in existing:
             raise Fault(
                 f"dimension 'steps' exists{where}, but the closed form has no steps; "
                 "give it a condition",
                 "steps",
             )
-        if neuron.startswith("layered-") and topology not in LAYERED_TOPOLOGIES:
+        if kind.layered and topology not in LAYERED_TOPOLOGIES:
             raise Fault(
                 f"neuron {neuron} needs layers, which topology {topology} does not have; give "
                 f"{', '.join(LAYERED_TOPOLOGIES)}",
@@ -401,5 +408,5 @@ def known_dimensions(topology: str) -> dict[str, bool]:
 
 def _dynamics(point: Point) -> tuple[str, str]:
     """Neuron and solver at a point; the usual ones if the space does not choose them."""
-    neuron = str(point.get("neuron", NEURONS[0]))
-    return neuron, str(point.get("solver", SOLVERS[neuron][0]))
+    neuron = str(point.get("neuron", USUAL_NEURON))
+    return neuron, str(point.get("solver", KINDS[neuron].usual_solver))

@@ -25,7 +25,7 @@ from wiring_search.export.steps import Step
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.run import ONE_PROCESS, search, study_config
 from wiring_search.tasks import TaskOptions
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS, Family, NeuronKind
 from wiring_search.wirings.wiring import Wiring
 
 needs_compiler = pytest.mark.skipif(bool(to_c.missing()), reason="no C compiler")
@@ -124,7 +124,7 @@ def test_an_extensions_neuron_has_a_graph_but_no_c(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(NEURONS, "mine", NEURONS["ct-rnn"])
-    monkeypatch.setitem(SOLVERS, "mine", ("euler",))
+    monkeypatch.setitem(KINDS, "mine", NeuronKind(Family.EXTENSION, ("euler",), compiled=False))
     parcel = exported.network_parcel("mine", "euler", "none")
     assert not write(parcel, ["graphml", "json"], tmp_path / "out")[0].check.absolute
     with pytest.raises(ValueError, match="exported to c: .*the neuron mine is an extension's"):

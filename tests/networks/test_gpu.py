@@ -15,7 +15,7 @@ from tests.support.random_packs import inputs, parameters, random_layout
 from wiring_search.networks.kernels import cpu
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons.solvers import TABLEAUX
-from wiring_search.wirings.kinds import MEMORIES, SOLVERS
+from wiring_search.wirings.kinds import KINDS, MEMORIES
 from wiring_search.wirings.topologies import ncp, random_sparse
 
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'wiring-search[gpu]'")
@@ -258,9 +258,11 @@ def test_kinds_without_a_kernel_are_refused(kind: Kind) -> None:
 
 
 def test_every_neuron_has_a_kernel_with_each_of_its_solvers_and_memories() -> None:
-    for neuron, solvers in SOLVERS.items():
+    for neuron, known in KINDS.items():
         assert all(
-            gpu.covers(Kind(neuron, solver, memory)) for solver in solvers for memory in MEMORIES
+            gpu.covers(Kind(neuron, solver, memory))
+            for solver in known.solvers
+            for memory in MEMORIES
         )
 
 

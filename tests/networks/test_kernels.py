@@ -23,7 +23,7 @@ from wiring_search.networks.kernels.cpu.simd import (
 )
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons.solvers import TABLEAUX
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS as NEURON_KINDS
 from wiring_search.wirings.topologies import ncp
 from wiring_search.wirings.wiring import Wiring
 
@@ -46,8 +46,8 @@ def _near(ours: np.ndarray, truth: np.ndarray) -> None:
 ODES = ("ltc", "ct-rnn", "neural-ode")
 KINDS = [
     Kind(neuron, solver, memory)
-    for neuron, solvers in SOLVERS.items()
-    for solver in solvers
+    for neuron, known in NEURON_KINDS.items()
+    for solver in known.solvers
     for memory in ("none", "state", "input")
 ] + [
     Kind(neuron, solver, memory, "adjoint")

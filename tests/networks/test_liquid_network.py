@@ -9,7 +9,7 @@ import torch
 
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons.parameters import inverse_softplus
-from wiring_search.wirings.kinds import MEMORIES, SOLVERS
+from wiring_search.wirings.kinds import KINDS, MEMORIES
 from wiring_search.wirings.topologies import ncp
 
 WIRING = ncp(4, 8, 5, 3, 2, 2, 6, 2, seed=1)
@@ -230,7 +230,7 @@ def test_unknown_constraint_is_refused() -> None:
 
 
 @pytest.mark.parametrize("memory", MEMORIES)
-@pytest.mark.parametrize("neuron", SOLVERS)
+@pytest.mark.parametrize("neuron", KINDS)
 def test_irregular_batches_equal_a_loop_over_samples(neuron: str, memory: str) -> None:
     """Elapsed times of their own, missing steps, padding: each sample as if it ran alone, through
     what it really has."""

@@ -19,7 +19,7 @@ from wiring_search.networks.neurons.connections import Connections
 from wiring_search.networks.neurons.ltc import EPSILON
 from wiring_search.networks.neurons.solvers import TABLEAUX, Tableau, explicit_step
 from wiring_search.networks.solver_accuracy import TOLERANCE, compare, fine_solution, report
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS
 from wiring_search.wirings.topologies import ncp
 
 # Each solver's order, and sub-steps few enough for rounding and many enough for the leading term of
@@ -177,9 +177,9 @@ def test_the_closed_form_of_ltc_without_slopes_is_exact(span: float) -> None:
 
 ODES = [
     (neuron, solver)
-    for neuron, solvers in SOLVERS.items()
-    if "rk4" in solvers
-    for solver in solvers
+    for neuron, known in KINDS.items()
+    if "rk4" in known.solvers
+    for solver in known.solvers
 ]
 
 

@@ -36,15 +36,16 @@ from wiring_search.search.study import search
 from wiring_search.store import Store
 from wiring_search.tasks import Split, Task
 from wiring_search.training.pack import Pack
-from wiring_search.wirings.kinds import MEMORIES, SOLVERS
+from wiring_search.wirings.kinds import KINDS as NEURON_KINDS
+from wiring_search.wirings.kinds import MEMORIES
 from wiring_search.wirings.topologies import ncp
 from wiring_search.workers.inline import InlinePool
 from wiring_search.workers.jobs import Beat, PackJob, PackResult, Status, no_beat
 
 KINDS = [
     (neuron, solver, memory)
-    for neuron, solvers in SOLVERS.items()
-    for solver in solvers
+    for neuron, known in NEURON_KINDS.items()
+    for solver in known.solvers
     for memory in MEMORIES
 ]
 OFF = {"synapses": [1, 4], "sensory": [0], "neurons": [0, 5], "nodes": [2]}
@@ -288,7 +289,7 @@ def test_the_first_networks_are_kept_where_all_would_be_too_much(
 def test_neurons_that_the_page_does_not_know_are_left_out(
     study: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wiring_search.report.player.NEURONS", ("cfc",))
+    monkeypatch.setitem(NEURON_KINDS, "ltc", replace(NEURON_KINDS["ltc"], compiled=False))
     assert all(t.candidate.neuron == "ltc" for t in study.trials() if t.candidate)
     assert playable(study, study.trials(), _irregular_task())["networks"] == []
 

@@ -20,7 +20,7 @@ from wiring_search.scores.gradient import (
 from wiring_search.scores.time_constants import self_derivatives, time_constants
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS as NEURON_KINDS
 from wiring_search.wirings.topologies import fully_connected
 from wiring_search.wirings.wiring import Wiring
 
@@ -37,7 +37,7 @@ KINDS = [
 
 def _pack(neuron: str = "ltc", memory: str = "none", count: int = 3) -> Pack:
     rng = np.random.default_rng(5)
-    solver = SOLVERS[neuron][0]
+    solver = NEURON_KINDS[neuron].usual_solver
     steps = 0 if solver == "closed-form" else 2
     drawn = [
         Candidate(random_wiring(rng), neuron, solver, steps, memory, seed=k) for k in range(count)

@@ -20,7 +20,7 @@ from wiring_search.scores.trajectory import (
 )
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS
 from wiring_search.wirings.topologies import fully_connected
 
 FEATURES = 3
@@ -28,7 +28,7 @@ FEATURES = 3
 
 def _candidates(neuron: str = "ltc", memory: str = "none", count: int = 4) -> list[Candidate]:
     rng = np.random.default_rng(2)
-    solver = SOLVERS[neuron][0]
+    solver = KINDS[neuron].usual_solver
     steps = [0 if solver == "closed-form" else 1 + k % 3 for k in range(count)]
     return [
         Candidate(random_wiring(rng), neuron, solver, steps[k], memory, seed=k)

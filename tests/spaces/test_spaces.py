@@ -16,7 +16,7 @@ from wiring_search.search_spaces.dimensions import Dimension, Point, Value
 from wiring_search.search_spaces.space import Fault
 from wiring_search.search_spaces.toml_space import parse_space, read_space
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import MEMORIES, NEURONS, SOLVERS
+from wiring_search.wirings.kinds import KINDS, MEMORIES
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 EXAMPLE = EXAMPLES / "space.toml"
@@ -96,9 +96,9 @@ def test_most_points_of_conditional_spaces_are_feasible_and_build_what_they_say(
 def test_liquid_reaches_everything_and_draws_nothing_that_means_nothing() -> None:
     built = list(_built(SPACES["liquid"], 600))
     for name, all_of_them in (
-        ("neuron", NEURONS),
+        ("neuron", KINDS),
         ("memory", MEMORIES),
-        ("solver", SOLVERS["ltc"]),
+        ("solver", KINDS["ltc"].solvers),
     ):
         assert {getattr(candidate, name) for _, candidate in built} == set(all_of_them)
     topologies = Counter(point["topology"] for point, _ in built)
@@ -110,7 +110,7 @@ def test_liquid_reaches_everything_and_draws_nothing_that_means_nothing() -> Non
             candidate.neuron.startswith("layered-"),
         )
         assert ("excitatory" in point) == signed
-        assert ("solver" in point) == (len(SOLVERS[candidate.neuron]) > 1)
+        assert ("solver" in point) == (len(KINDS[candidate.neuron].solvers) > 1)
         assert ("steps" in point) == (candidate.solver != "closed-form")
         assert ("wiring_seed" in point) == (signed or point["topology"] != "fully_connected")
         assert not layered or (
@@ -387,13 +387,13 @@ SMALL = {"sensory": Choice((2,)), "motor": Choice((2,)), "neurons": IntRange(4, 
 
 
 def test_what_a_space_leaves_open_is_as_usual() -> None:
-    for neuron, solvers in SOLVERS.items():
-        if not neuron.startswith("layered-"):
+    for neuron, kind in KINDS.items():
+        if not kind.layered:
             candidate = Space("fully_connected", {**SMALL, "neuron": Choice((neuron,))}).build(
                 {"neuron": neuron, "sensory": 2, "motor": 2, "neurons": 5}, 0
             )
-            assert candidate.solver == solvers[0]
-            assert candidate.steps == (0 if solvers[0] == "closed-form" else 6)
+            assert candidate.solver == kind.usual_solver
+            assert candidate.steps == (0 if kind.usual_solver == "closed-form" else 6)
 
 
 def test_a_point_has_the_dimensions_that_exist_there_and_no_others() -> None:

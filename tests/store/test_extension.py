@@ -35,7 +35,7 @@ from wiring_search.tasks import Split, Task, TaskOptions
 from wiring_search.tasks.columns import Columns
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS
 from wiring_search.wirings.topologies import ncp
 from wiring_search.workers.jobs import PackJob, Rung, Status, no_beat
 
@@ -68,7 +68,7 @@ def test_without_a_compiled_kernel_a_neuron_learns_the_same(
     neuron: str, memory: str, solver: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The twin of a neuron that has a kernel, under a name that no kernel knows."""
-    monkeypatch.setitem(SOLVERS, "twin", SOLVERS[neuron])
+    monkeypatch.setitem(KINDS, "twin", replace(KINDS[neuron], compiled=False))
     monkeypatch.setitem(neurons.NEURONS, "twin", neurons.NEURONS[neuron])
     wirings = [ncp(3, 5, 4, 2, 2, 2, 3, 2, seed=seed) for seed in range(2)]
     rng = np.random.default_rng(0)

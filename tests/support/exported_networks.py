@@ -7,13 +7,14 @@ from wiring_search.export.parcel import Parcel, parcel
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import MEMORIES, SOLVERS
+from wiring_search.wirings.kinds import KINDS as NEURON_KINDS
+from wiring_search.wirings.kinds import MEMORIES
 from wiring_search.wirings.topologies import ncp
 
 KINDS = [
     (neuron, solver, memory)
-    for neuron, solvers in SOLVERS.items()
-    for solver in solvers
+    for neuron, known in NEURON_KINDS.items()
+    for solver in known.solvers
     for memory in MEMORIES
 ]
 

@@ -7,10 +7,10 @@ from wiring_search import tasks
 from wiring_search.networks import neurons
 from wiring_search.scores import catalogue
 from wiring_search.store import extension
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS
 
 TABLES = (
-    SOLVERS,
+    KINDS,
     neurons.NEURONS,
     catalogue.GROUPS,
     catalogue.SCORES,

@@ -11,16 +11,17 @@ from wiring_search.networks.kernels.layout import PackLayout
 from wiring_search.training.pack import Pack, initial_weights, layout_of
 from wiring_search.training.weight_inheritance import inherited_state
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import MEMORIES, NEURONS, SOLVERS
+from wiring_search.wirings.kinds import KINDS as NEURON_KINDS
+from wiring_search.wirings.kinds import MEMORIES
 from wiring_search.wirings.mutation import Limits, Origins, mutate
 from wiring_search.wirings.topologies import ncp
 
 FEATURES, OUTPUTS = 3, 2
-KINDS = list(product(NEURONS, MEMORIES))
+KINDS = list(product(NEURON_KINDS, MEMORIES))
 
 
 def _candidate(wiring, neuron: str = "ltc", memory: str = "none", seed: int = 0) -> Candidate:
-    solver = SOLVERS[neuron][0]
+    solver = NEURON_KINDS[neuron].usual_solver
     return Candidate(wiring, neuron, solver, 0 if solver == "closed-form" else 2, memory, seed=seed)
 
 

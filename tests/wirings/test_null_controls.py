@@ -12,7 +12,7 @@ import pytest
 from wiring_search.networks.neurons import NEURONS as DYNAMICS
 from wiring_search.training.pack import layout_of
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import NEURONS, SOLVERS
+from wiring_search.wirings.kinds import KINDS
 from wiring_search.wirings.null_controls import CONTROLS, inapplicable, null_candidate, seen_by
 from wiring_search.wirings.topologies import fully_connected, ncp, random_sparse
 from wiring_search.wirings.wiring import Wiring
@@ -25,7 +25,7 @@ WIRINGS = {
 
 
 def _candidate(wiring: Wiring, neuron: str = "ltc") -> Candidate:
-    solver = SOLVERS[neuron][0]
+    solver = KINDS[neuron].usual_solver
     return Candidate(
         wiring, neuron, solver, 0 if solver == "closed-form" else 2, learning_rate=0.02, seed=5
     )
@@ -155,7 +155,7 @@ def test_rewirings_are_uniform_over_all_with_the_same_degrees() -> None:
     assert chisquare(list(counts.values())).pvalue > 0.001
 
 
-@pytest.mark.parametrize("neuron", NEURONS)
+@pytest.mark.parametrize("neuron", KINDS)
 def test_what_a_neuron_sees_is_what_its_connections_depend_on(neuron: str) -> None:
     """Wirings that it sees alike have the same connections, and the same first weights; others have
     not."""

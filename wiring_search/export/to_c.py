@@ -20,15 +20,10 @@ from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.cfc import HEADS, PURE, swept
 from wiring_search.networks.neurons.ltc import EPSILON
 from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.kinds import KINDS, Family
 
-_CFCS = ("cfc", "layered-cfc")
 _STRICT = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
-_WRITTEN = (
-    "ltc",
-    "ct-rnn",
-    "neural-ode",
-    *(f"{kind}{variant}" for kind in _CFCS for variant in ("", "-no-gate", "-pure")),
-)
+_FAMILIES = (Family.LTC, Family.RATE, Family.CFC)
 _TIMED_STEPS = 20_000
 _WIDTH = 120
 
@@ -44,11 +39,10 @@ def missing() -> str:
 def refused(parcel: Parcel) -> str:
     """Why the network cannot be written as C; "" if it can."""
     neuron = parcel.candidate.neuron
-    return (
-        ""
-        if neuron in _WRITTEN
-        else f"the neuron {neuron} is an extension's; C is written for {', '.join(_WRITTEN)}"
-    )
+    if KINDS[neuron].family in _FAMILIES:
+        return ""
+    written = ", ".join(name for name, kind in KINDS.items() if kind.family in _FAMILIES)
+    return f"the neuron {neuron} is an extension's; C is written for {written}"
 
 
 def files(parcel: Parcel) -> tuple[str]:
@@ -112,6 +106,7 @@ def header(parcel: Parcel) -> str:
     )
 
 
+_CALLS_SIGMOID = "@_sigmoid("
 _CELLS = "\n    float c[@@_CELLS]; /* the memory's cells */"
 
 
@@ -120,7 +115,7 @@ def _constants(parcel: Parcel) -> dict[str, np.ndarray]:
     own = dict(parcel.parameters)
     made = parcel.network.layout.connections[0]
     kind = parcel.network.layout.kind
-    if kind.neuron == "ltc":
+    if KINDS[kind.neuron].family is Family.LTC:
         own["leak_driving"] = own["gleak"] * own.pop("vleak")
         own["leak"] = own.pop("gleak") + np.float32(EPSILON)
     for prefix, pre, post in (
@@ -171,10 +166,10 @@ def _functions(parcel: Parcel) -> list[str]:
     step = c_code.STEP.replace("MEMORY", memory).replace(
         "INPUT", input_map.replace("INDENT", " " * 8)
     )
+    dynamics = [*_dynamics(parcel), c_code.MEMORY if memory else ""]
     return [
-        c_code.SIGMOID if _has_sigmoid(parcel) else "",
-        *_dynamics(parcel),
-        c_code.MEMORY if memory else "",
+        c_code.SIGMOID if any(_CALLS_SIGMOID in part for part in dynamics) else "",
+        *dynamics,
         c_code.RESET.replace("CELLS}", f"{c_code.RESET_CELLS if memory else ''}}}"),
         c_code.SCALE if scale_of(parcel.inputs) else "",
         c_code.UNSCALE if scale_of(parcel.targets) else "",
@@ -182,26 +177,19 @@ def _functions(parcel: Parcel) -> list[str]:
     ]
 
 
-def _has_sigmoid(parcel: Parcel) -> bool:
-    kind = parcel.network.layout.kind
-    return (
-        kind.memory != "none"
-        or kind.neuron == "ltc"
-        or ("cfc" in kind.neuron and not kind.neuron.endswith("pure"))
-    )
-
-
 def _dynamics(parcel: Parcel) -> list[str]:
     """The functions up to and including `advance`."""
     kind = parcel.network.layout.kind
     explicit = [c_code.EXPLICIT] if kind.solver in TABLEAUX else []
-    if kind.neuron == "ltc":
+    if KINDS[kind.neuron].family is Family.LTC:
         own = {"semi-implicit": [c_code.SEMI_IMPLICIT], "closed-form": [c_code.CLOSED_FORM]}
         return [c_code.SYNAPSES, *own.get(kind.solver, [c_code.LTC_SLOPE]), *explicit]
     if explicit:
         return [
             c_code.SUM,
-            c_code.RATE_SLOPE.replace("LEAK", c_code.RATE_LEAK if kind.neuron == "ct-rnn" else ""),
+            c_code.RATE_SLOPE.replace(
+                "LEAK", c_code.RATE_LEAK if "tau" in parcel.parameters else ""
+            ),
             *explicit,
         ]
     variant = NEURONS[kind.neuron].variant

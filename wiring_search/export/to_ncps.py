@@ -21,8 +21,8 @@ from wiring_search.export.verified import Check, compared, microseconds
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.cfc import HEADS
+from wiring_search.wirings.kinds import KINDS, Family
 
-_MODES = {"layered-cfc": "default", "layered-cfc-no-gate": "no_gate", "layered-cfc-pure": "pure"}
 _HOLDS = "ncps holds LTC with the semi-implicit solver and layered CfC, with memory none or state"
 
 
@@ -34,9 +34,7 @@ def refused(parcel: Parcel) -> str:
     """Why ncps cannot hold this network; "" if it can."""
     kind, layout = parcel.network.layout.kind, parcel.network.layout
     wiring = layout.wirings[0]
-    if kind.memory == "input" or not (
-        kind.neuron in _MODES or kind[:2] == ("ltc", "semi-implicit")
-    ):
+    if kind.memory == "input" or not KINDS[kind.neuron].is_in_ncps(kind.solver):
         return f"{'/'.join(kind[:3])} has no counterpart in ncps; {_HOLDS}"
     if kind.memory == "state" and layout.features != wiring.sensory:
         return (
@@ -45,7 +43,7 @@ def refused(parcel: Parcel) -> str:
             "features"
         )
     if (
-        kind.neuron in _MODES
+        KINDS[kind.neuron].family is Family.CFC
         and not (wiring.inter and wiring.command)
         and wiring.motor != wiring.neurons
     ):
@@ -108,6 +106,7 @@ def _parts(network: LiquidNetwork) -> tuple[nn.Module, nn.Module, nn.Module]:
 
     layout, kind = network.layout, network.layout.kind
     projected = layout.features != network.wiring.sensory
+    is_cfc = KINDS[kind.neuron].family is Family.CFC
     bare = LiquidNetwork(
         network.wiring,
         neuron=kind.neuron,
@@ -118,13 +117,11 @@ def _parts(network: LiquidNetwork) -> tuple[nn.Module, nn.Module, nn.Module]:
     given = dict(network.named_parameters())
     with torch.no_grad():
         for name, value in bare.named_parameters():
-            if name.startswith("output_") or (
-                name.startswith("input_") and (projected or kind.neuron != "ltc")
-            ):
+            if name.startswith("output_") or (name.startswith("input_") and (projected or is_cfc)):
                 value.fill_(float(name.endswith("_w")))  # the identity
             else:
                 value.copy_(given[name])
-        if kind.neuron != "ltc" and not projected:
+        if is_cfc and not projected:
             _fold(bare, given["input_w"], given["input_b"])
     before = _linear(given["input_w"], given["input_b"]) if projected else nn.Identity()
     return before, to_ncps(bare), _linear(given["output_w"], given["output_b"])
@@ -161,12 +158,13 @@ def _imported(path: Path) -> ModuleType:
 def _code(parcel: Parcel) -> str:
     wiring, layout = parcel.network.wiring, parcel.network.layout
     mixed = layout.kind.memory == "state"
-    if layout.kind.neuron == "ltc":
+    kind = KINDS[layout.kind.neuron]
+    if kind.family is Family.LTC:
         module = (
             f"LTC({wiring.sensory}, Given(), mixed_memory={mixed}, ode_unfolds={layout.steps[0]})"
         )
     else:
-        mode = _MODES[layout.kind.neuron]
+        mode = kind.ncps
         module = f'CfC({wiring.sensory}, Given(), mixed_memory={mixed}, mode="{mode}")'
     projected = layout.features != wiring.sensory
     return _TEMPLATE.format(

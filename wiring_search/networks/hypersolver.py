@@ -41,7 +41,7 @@ from wiring_search.networks.solver_accuracy import (
     stepper,
     walk,
 )
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS
 
 ORDERS = {"euler": 1, "heun": 2, "semi-implicit": 1}
 # Of the solution that is fitted to: far below what any correction leaves.
@@ -111,7 +111,7 @@ class Hypersolved(nn.Module):
         super().__init__()
         require_ode(network)
         neuron = network.layout.kind.neuron
-        known = [name for name in ORDERS if name in SOLVERS[neuron]]
+        known = [name for name in ORDERS if name in KINDS[neuron].solvers]
         if base not in known:
             raise ValueError(
                 f"base is {base!r}; bases of a hypersolver for {neuron}: {', '.join(known)}"

@@ -23,7 +23,7 @@ from wiring_search.networks.kernels.layout import PackLayout, kind_of
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.parameters import initial_parameters, inverse_softplus
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS, has_steps
 from wiring_search.wirings.wiring import Wiring
 
 
@@ -82,12 +82,12 @@ class LiquidNetwork(nn.Module):
         self.every_step = every_step
         self.positive = positive
         self.use_reference = use_reference
-        solver = solver or SOLVERS[neuron][0]
+        solver = solver or KINDS[neuron].usual_solver
         chosen = Candidate(
             wiring,
             neuron,
             solver,
-            0 if solver == "closed-form" else steps,
+            steps if has_steps(solver) else 0,
             memory,
             seed=seed,
             gradient=gradient,

@@ -23,8 +23,10 @@ from torch import nn
 
 from wiring_search.networks.backbone_cfc import MODES, BackboneCfC
 from wiring_search.networks.liquid_network import LiquidNetwork
-from wiring_search.networks.neurons.cfc import HEADS
+from wiring_search.networks.neurons import NEURONS
+from wiring_search.networks.neurons.cfc import HEADS, PURE
 from wiring_search.networks.neurons.ltc import EPSILON, SYNAPSE_FIELDS
+from wiring_search.wirings.kinds import KINDS, Family
 from wiring_search.wirings.ncps_format import from_ncps as wiring_from_ncps
 from wiring_search.wirings.ncps_format import to_ncps as wiring_to_ncps
 from wiring_search.wirings.wiring import Wiring
@@ -39,12 +41,10 @@ except ImportError as missing:
 
 _NEURON_FIELDS = ("gleak", "vleak", "cm")
 _MAP_FIELDS = ("input_w", "input_b", "output_w", "output_b")
+# Our neuron by the mode of a wired CfC there.
 _CFC_NEURONS = {
-    "default": "layered-cfc",
-    "no_gate": "layered-cfc-no-gate",
-    "pure": "layered-cfc-pure",
+    kind.ncps: name for name, kind in KINDS.items() if kind.family is Family.CFC and kind.ncps
 }
-_CFC_MODES = {neuron: mode for mode, neuron in _CFC_NEURONS.items()}
 _ACTIVATIONS = {
     nn.SiLU: "silu",
     nn.ReLU: "relu",
@@ -118,7 +118,7 @@ def state_order(network: _Ours) -> torch.Tensor:
     """(neurons,) Which of our neurons stands at each place of an `ncps` module's state."""
     if isinstance(network, BackboneCfC):
         return torch.arange(network.units)
-    if network.layout.kind.neuron == "ltc":
+    if _is_ltc(network):
         return torch.arange(network.wiring.neurons)
     wiring = wiring_to_ncps(network.wiring)
     return torch.tensor(
@@ -148,20 +148,22 @@ def _network_of_ltc(module: LTC) -> LiquidNetwork:
 def _wired_like(network: LiquidNetwork) -> LTC | CfC:
     kind, layout = network.layout.kind, network.layout
     if layout.features != network.wiring.sensory or (
-        kind.neuron == "ltc" and layout.outputs is not None
+        _is_ltc(network) and layout.outputs is not None
     ):
         raise ValueError(
             "this network has a projection before its sensory nodes or a linear readout of an LTC, which ncps modules have not; make "
             "it with as many features as sensory nodes, and outputs=None"
         )
-    if kind.memory == "input" or not (
-        kind.neuron in _CFC_MODES or kind[:2] == ("ltc", "semi-implicit")
-    ):
+    if kind.memory == "input" or not KINDS[kind.neuron].is_in_ncps(kind.solver):
         raise ValueError(
             f"a network of kind {'/'.join(kind[:3])} has no counterpart in ncps; ltc/semi-implicit and the layered CfCs have, with memory "
             "none or state"
         )
-    return _ltc_like(network) if kind.neuron == "ltc" else _wired_cfc_like(network)
+    return _ltc_like(network) if _is_ltc(network) else _wired_cfc_like(network)
+
+
+def _is_ltc(network: LiquidNetwork) -> bool:
+    return KINDS[network.layout.kind.neuron].family is Family.LTC
 
 
 def _ltc_like(network: LiquidNetwork) -> LTC:
@@ -202,7 +204,7 @@ def _wired_cfc_like(network: LiquidNetwork) -> CfC:
         proj_size=network.layout.outputs,
         return_sequences=network.every_step,
         mixed_memory=network.layout.kind.memory == "state",
-        mode=_CFC_MODES[network.layout.kind.neuron],
+        mode=KINDS[network.layout.kind.neuron].ncps,
     )
 
 
@@ -325,7 +327,7 @@ def _backbone_cfc_entries(network: BackboneCfC, module: CfC) -> Iterator[_Entry]
 
 def _wired_cfc_entries(network: LiquidNetwork, module: CfC) -> Iterator[_Entry]:
     made = network.layout.connections[0]
-    pure = network.layout.kind.neuron == "layered-cfc-pure"
+    variant = NEURONS[network.layout.kind.neuron].variant
     place = np.zeros(made.neurons, int)
     before = network.wiring.sensory
     for layer, cell in enumerate(module.rnn_cell._layers):
@@ -334,7 +336,7 @@ def _wired_cfc_entries(network: LiquidNetwork, module: CfC) -> Iterator[_Entry]:
         mine = np.flatnonzero(np.isin(made.post, neurons))
         pre, post = made.pre[mine], made.post[mine]
         there = place[post], np.where(np.isin(pre, neurons), before + place[pre], place[pre])
-        for head in ("ff1",) if pure else ("ff1", "ff2", "time_a", "time_b"):
+        for head in HEADS[variant]:
             theirs = getattr(cell, head)
             yield getattr(network, f"{head}_b"), neurons, theirs.bias, ...
             yield getattr(network, f"{head}_w"), mine, theirs.weight, there
@@ -345,7 +347,7 @@ def _wired_cfc_entries(network: LiquidNetwork, module: CfC) -> Iterator[_Entry]:
                     theirs.weight,
                     (place[made.sensory_post], made.sensory_pre),
                 )
-        if pure:
+        if variant == PURE:
             yield network.w_tau, neurons, cell.w_tau, 0
             yield network.amplitude, neurons, cell.A, 0
         before = len(neurons)

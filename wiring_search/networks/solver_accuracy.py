@@ -33,7 +33,7 @@ from wiring_search.networks.neurons.bounds import within_bounds
 from wiring_search.networks.neurons.memory import remember
 from wiring_search.networks.neurons.solvers import TABLEAUX
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS
 
 # The fine solution has been found when twice the sub-steps move no state by more than this share of
 # the greatest one. (RK4's own error is then about a fifteenth of it.)
@@ -157,8 +157,8 @@ def fine_solution(
 def require_ode(network: LiquidNetwork) -> None:
     """Raises ValueError for neurons that are no differential equation."""
     neuron = network.layout.kind.neuron
-    if "rk4" not in SOLVERS[neuron]:
-        known = ", ".join(name for name, solvers in SOLVERS.items() if "rk4" in solvers)
+    if "rk4" not in KINDS[neuron].solvers:
+        known = ", ".join(name for name, kind in KINDS.items() if "rk4" in kind.solvers)
         raise ValueError(
             f"{neuron} is a formula, not a differential equation, so no solver errs on it; ODE neurons: {known}"
         )

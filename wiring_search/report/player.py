@@ -22,7 +22,7 @@ from wiring_search.tasks import Task
 from wiring_search.training.loss import elapsed_of, wrongness
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import NEURONS
+from wiring_search.wirings.kinds import KINDS
 from wiring_search.workers.jobs import Status
 
 MOST_NETWORKS = 24
@@ -129,7 +129,7 @@ def _weights(store: Store, trial: Trial) -> tuple[Candidate, bytes] | None:
     if (
         trial.status is not Status.OK
         or trial.candidate is None
-        or trial.candidate.neuron not in NEURONS
+        or not KINDS[trial.candidate.neuron].compiled
     ):
         return None
     state = store.state(trial.trial)

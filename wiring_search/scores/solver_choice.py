@@ -35,7 +35,7 @@ from wiring_search.training.loop import network_error
 from wiring_search.training.loss import elapsed_of
 from wiring_search.training.warm_up import one_torch_thread
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import SOLVERS
+from wiring_search.wirings.kinds import KINDS, has_steps
 
 # Sub-steps a time step that every solver is tried with, beside as many as the network was trained
 # with.
@@ -152,8 +152,8 @@ def _choices(neuron: str, own: int) -> list[tuple[str, int]]:
     counts = sorted({*SUB_STEPS, own} - {0})
     return [
         (solver, steps)
-        for solver in SOLVERS[neuron]
-        for steps in ((0,) if solver == "closed-form" else counts)
+        for solver in KINDS[neuron].solvers
+        for steps in (counts if has_steps(solver) else (0,))
     ]
 
 

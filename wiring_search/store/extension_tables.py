@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wiring_search.scores.catalogue import SCORES, Score, add_score
-from wiring_search.wirings.kinds import EXPLICIT, SOLVERS
+from wiring_search.wirings.kinds import CLOSED_FORM, EXPLICIT, KINDS, Family, NeuronKind
 
 if TYPE_CHECKING:
     from wiring_search.tasks import Task, TaskOptions
@@ -61,11 +61,11 @@ def _is_dynamics(entry: Any) -> bool:
 
 
 def _describe_neuron(dynamics: Any) -> Description:
-    return {"solvers": ["closed-form"] if dynamics.field is None else list(EXPLICIT)}
+    return {"solvers": [CLOSED_FORM] if dynamics.field is None else list(EXPLICIT)}
 
 
 def _declare_neuron(group: str, name: str, description: Description) -> None:
-    SOLVERS[name] = tuple(description["solvers"])
+    KINDS[name] = NeuronKind(Family.EXTENSION, tuple(description["solvers"]), compiled=False)
 
 
 def _add_neuron(file: str, group: str, name: str, dynamics: Any) -> None:
@@ -149,7 +149,7 @@ TABLES: dict[str, Table] = {
     "NEURONS": Table(
         "a Dynamics",
         _is_dynamics,
-        lambda: SOLVERS,
+        lambda: KINDS,
         _add_neuron,
         _describe_neuron,
         _declare_neuron,

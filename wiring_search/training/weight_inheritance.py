@@ -21,14 +21,12 @@ from wiring_search.networks.neurons.connections import Connections
 from wiring_search.training.pack import initial_weights, layout_of
 from wiring_search.training.state import load_state, save_state
 from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import KINDS
 from wiring_search.wirings.mutation import Origins
 
 Parameters = dict[str, np.ndarray]
 # Of each axis of each parameter: where its entries come from, by number, −1 from nowhere.
 Sources = dict[str, tuple[np.ndarray, ...]]
-
-# A rate neuron's weight starts with the sign of its synapse's polarity.
-_SIGNED_WEIGHTS = ("ct-rnn", "neural-ode")
 
 
 def inherited_state(
@@ -116,7 +114,7 @@ def _inherit(
         flipped = np.flatnonzero((source >= 0) & (new != known[source]))
         if prefix + "erev" in own:
             own[prefix + "erev"][flipped] = new[flipped]
-        elif layout.kind.neuron in _SIGNED_WEIGHTS:
+        elif KINDS[layout.kind.neuron].signed:  # its weights have the signs
             own[prefix + "w"][flipped] = new[flipped] * np.abs(own[prefix + "w"][flipped])
 
 

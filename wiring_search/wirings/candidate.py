@@ -11,13 +11,13 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any
 
-from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, MEMORIES, SOLVERS
+from wiring_search.wirings.kinds import EXPLICIT, GRADIENTS, KINDS, MEMORIES, has_steps
 from wiring_search.wirings.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """wiring: the graph. neuron: a name out of SOLVERS; solver: one out of SOLVERS[neuron]. steps:
+    """wiring: the graph. neuron: a name out of KINDS; solver: one out of its solvers. steps:
     sub-steps ("unfolds") a time step, 0 for the closed form, which has none.
 
     memory: "none", or an LSTM around the neurons whose output becomes their initial "state" or
@@ -41,11 +41,12 @@ class Candidate:
     gradient: str = "bptt"
 
     def __post_init__(self) -> None:
-        if self.neuron not in SOLVERS:
-            raise ValueError(f"neuron is {self.neuron!r}; known neurons: {', '.join(SOLVERS)}")
-        if self.solver not in SOLVERS[self.neuron]:
+        if self.neuron not in KINDS:
+            raise ValueError(f"neuron is {self.neuron!r}; known neurons: {', '.join(KINDS)}")
+        kind = KINDS[self.neuron]
+        if self.solver not in kind.solvers:
             raise ValueError(
-                f"solver is {self.solver!r}; solvers of {self.neuron}: {', '.join(SOLVERS[self.neuron])}"
+                f"solver is {self.solver!r}; solvers of {self.neuron}: {', '.join(kind.solvers)}"
             )
         if self.memory not in MEMORIES:
             raise ValueError(f"memory is {self.memory!r}; known memories: {', '.join(MEMORIES)}")
@@ -53,18 +54,18 @@ class Candidate:
             raise ValueError(
                 f"gradient is {self.gradient!r}; known gradients: {', '.join(GRADIENTS)}"
             )
-        if self.gradient == "adjoint" and self.solver not in EXPLICIT:
-            having = ", ".join(
-                name for name, solvers in SOLVERS.items() if set(solvers) & set(EXPLICIT)
-            )
+        if self.gradient == "adjoint" and self.solver not in kind.explicit:
+            able = ", ".join(name for name, other in KINDS.items() if other.explicit)
             raise ValueError(
-                f"gradient is 'adjoint' with the {self.solver} solver of {self.neuron}, which has none; the adjoint is for "
-                f"{', '.join(EXPLICIT)} (of {having}): give one of these, or the gradient 'bptt'"
+                f"gradient is 'adjoint' with the {self.solver} solver of {self.neuron}, which has "
+                f"none; give one of the solvers {', '.join(EXPLICIT)} (of {able}), or the "
+                "gradient 'bptt'"
             )
         if not isinstance(self.steps, int) or isinstance(self.steps, bool):
             raise ValueError(f"steps is {self.steps!r}; give a whole number of sub-steps")
-        if (self.steps == 0) != (self.solver == "closed-form") or self.steps < 0:
-            allowed = "0, the closed form has none" if self.solver == "closed-form" else "1 or more"
+        stepped = has_steps(self.solver)
+        if (self.steps > 0) != stepped or self.steps < 0:
+            allowed = "1 or more" if stepped else "0, the closed form has none"
             raise ValueError(
                 f"steps is {self.steps!r} with the {self.solver} solver; give {allowed}"
             )

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from wiring_search.wirings.reachability import bits, reachable, successors
 from wiring_search.wirings.wiring import Wiring
 
 Roles = tuple[str, str]  # roles of a synapse's two ends
@@ -421,17 +422,13 @@ def _whole(draft: _Draft) -> bool:
 def _loose(draft: _Draft, forward: bool) -> set[Node]:
     """Nodes that no signal from a sensory node gets to; backward, those from which none gets to a
     motor neuron."""
-    following: dict[Node, list[Node]] = {}
-    for pre, post in draft.synapses if forward else ((post, pre) for pre, post in draft.synapses):
-        following.setdefault(pre, []).append(post)
-    waiting = list(draft.nodes["sensory" if forward else "motor"])
-    loose = _all(draft.nodes).difference(waiting)
-    while waiting:
-        for node in following.get(waiting.pop(), ()):
-            if node in loose:
-                loose.remove(node)
-                waiting.append(node)
-    return loose
+    nodes = [node for found in draft.nodes.values() for node in found]
+    number = {node: k for k, node in enumerate(nodes)}
+    arcs = ((number[pre], number[post]) for pre, post in draft.synapses)
+    following = successors(len(nodes), arcs if forward else ((b, a) for a, b in arcs))
+    start = bits(number[node] for node in draft.nodes["sensory" if forward else "motor"])
+    found = reachable(start, following)
+    return {node for k, node in enumerate(nodes) if not found >> k & 1}
 
 
 def _all(nodes: dict[str, list[Node]]) -> set[Node]:

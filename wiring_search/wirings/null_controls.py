@@ -30,7 +30,8 @@ from dataclasses import replace
 import numpy as np
 
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import SIGNED
+from wiring_search.wirings.kinds import KINDS
+from wiring_search.wirings.reachability import reachable, successors
 from wiring_search.wirings.topologies import fully_connected
 from wiring_search.wirings.wiring import Synapse, Wiring
 
@@ -101,7 +102,7 @@ def _told_beforehand(candidate: Candidate, control: str) -> str:
         raise ValueError(
             f"control {control!r} is not known; give some of {', '.join(CONTROLS)}, or none"
         )
-    if control == "polarity" and neuron not in SIGNED:
+    if control == "polarity" and not KINDS[neuron].signed:
         return f"{neuron} does not look at polarities"
     if control == "polarity" and all(
         len({sign for *_, sign in part}) < 2 for part in (wiring.sensory_synapses, wiring.synapses)
@@ -122,12 +123,14 @@ def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str | int, ...]]:
     roles = wiring.roles
     outer = [("sensory", *synapse) for synapse in wiring.sensory_synapses]
     inner = [("inner", *synapse) for synapse in wiring.synapses]
-    if neuron.startswith("layered-"):
+    if KINDS[neuron].layered:
         layers = wiring.inter and wiring.command
         outer = [synapse for synapse in outer if not layers or roles[synapse[2]] == "inter"]
         between = {("inter", "command"), ("command", "motor")} if layers else set()
         inner = [synapse for synapse in inner if (roles[synapse[1]], roles[synapse[2]]) in between]
-    return frozenset(synapse if neuron in SIGNED else synapse[:-1] for synapse in (*outer, *inner))
+    return frozenset(
+        synapse if KINDS[neuron].signed else synapse[:-1] for synapse in (*outer, *inner)
+    )
 
 
 def _drawn(candidate: Candidate, control: str, rng: np.random.Generator) -> Wiring | None:
@@ -205,7 +208,7 @@ def _placed(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
             (sensory if pre in sensory else neurons),
             neurons,
         )
-        if neuron.startswith("layered-"):
+        if KINDS[neuron].layered:
             ends = of_role[graph.roles[pre]], of_role[graph.roles[post]]
         first, second = (int(rng.integers(len(nodes))) for nodes in ends)
         return {chosen: (ends[0][first], ends[1][second])}
@@ -228,9 +231,8 @@ class _Graph:
         self._signs = [s[2] for s in (*wiring.sensory_synapses, *wiring.synapses)]
         self._loops = any(pre == post for pre, post in self.pairs)
         self._there = set(self.pairs)
-        self._after, self._before = [0] * len(self.roles), [0] * len(self.roles)
-        for pair in self.pairs:
-            self._flip(pair)
+        self._after = successors(len(self.roles), self.pairs)
+        self._before = successors(len(self.roles), ((post, pre) for pre, post in self.pairs))
 
     def walked(self, propose: Propose, rng: np.random.Generator) -> Wiring:
         """After so many proposals a synapse, each made where it leaves a feasible wiring."""
@@ -270,19 +272,8 @@ class _Graph:
     def _whole(self) -> bool:
         n, everything = self._wiring.neurons, (1 << len(self.roles)) - 1
         neurons = (1 << n) - 1
-        reached = _closed(everything ^ neurons, self._after)
+        reached = reachable(everything ^ neurons, self._after)
         return (
             reached == everything
-            and _closed((1 << self._wiring.motor) - 1, self._before) == everything
+            and reachable((1 << self._wiring.motor) - 1, self._before) == everything
         )
-
-
-def _closed(start: int, following: list[int]) -> int:
-    """All nodes that can be got to, as bits."""
-    found = waiting = start
-    while waiting:
-        lowest = waiting & -waiting
-        new = following[lowest.bit_length() - 1] & ~found
-        found |= new
-        waiting = waiting ^ lowest | new
-    return found

@@ -12,7 +12,6 @@ used; `pruned` makes such a wiring out of one that is not.
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -20,6 +19,8 @@ from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from wiring_search.wirings.reachability import bits, members, reachable, successors
 
 if TYPE_CHECKING:
     import networkx
@@ -280,28 +281,15 @@ def _check_idle(wiring: Wiring) -> None:
 
 
 def _reached(wiring: Wiring) -> set[int]:
-    """Neurons that a signal from a sensory node can get to."""
-    return _closure(
-        {post for _, post, _ in wiring.sensory_synapses}, ((a, b) for a, b, _ in wiring.synapses)
-    )
+    """Neurons that a signal from a sensory node can reach."""
+    after = successors(wiring.neurons, ((pre, post) for pre, post, _ in wiring.synapses))
+    return set(members(reachable(bits(post for _, post, _ in wiring.sensory_synapses), after)))
 
 
 def _acting(wiring: Wiring) -> set[int]:
-    """Neurons whose signal can get to a motor neuron."""
-    return _closure(set(range(wiring.motor)), ((b, a) for a, b, _ in wiring.synapses))
-
-
-def _closure(start: set[int], arcs: Iterable[tuple[int, int]]) -> set[int]:
-    following: dict[int, list[int]] = {}
-    for a, b in arcs:
-        following.setdefault(a, []).append(b)
-    found, waiting = set(start), deque(start)
-    while waiting:
-        for node in following.get(waiting.popleft(), ()):
-            if node not in found:
-                found.add(node)
-                waiting.append(node)
-    return found
+    """Neurons whose signal can reach a motor neuron."""
+    before = successors(wiring.neurons, ((post, pre) for pre, post, _ in wiring.synapses))
+    return set(members(reachable(bits(range(wiring.motor)), before)))
 
 
 def _node(name: Any, only: str | None = None) -> tuple[str, int]:

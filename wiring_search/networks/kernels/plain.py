@@ -12,7 +12,7 @@ import torch
 
 from wiring_search.networks.kernels import adjoint, reference
 from wiring_search.networks.kernels.layout import Kind, PackLayout
-from wiring_search.wirings.kinds import NEURONS
+from wiring_search.wirings.kinds import KINDS
 
 Tensor = torch.Tensor
 
@@ -30,7 +30,7 @@ class Kept(NamedTuple):
 
 def is_needed(kind: Kind) -> bool:
     """Whether nothing compiled knows this neuron."""
-    return kind.neuron not in NEURONS
+    return not KINDS[kind.neuron].compiled
 
 
 def run(

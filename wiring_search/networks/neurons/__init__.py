@@ -1,18 +1,14 @@
-"""The dynamics of neurons: what each kind computes (plain torch, the truth), and with which
-parameters it starts."""
+"""The dynamics of neurons: what each kind computes in plain torch, and its initial parameters."""
 
-from wiring_search.networks.neurons import cfc, rate
+from importlib import import_module
+
 from wiring_search.networks.neurons.dynamics import Dynamics
-from wiring_search.networks.neurons.ltc import ltc
+from wiring_search.wirings.kinds import KINDS, Family
 
+# Every kind by name, in the order of `wirings.kinds.KINDS`. The file of its family has its
+# dynamics in `NEURONS`. An extension adds its neurons.
 NEURONS: dict[str, Dynamics] = {
-    "ltc": ltc,
-    "ct-rnn": rate.ct_rnn,
-    "neural-ode": rate.neural_ode,
-    "cfc": cfc.cfc,
-    "cfc-no-gate": cfc.cfc_no_gate,
-    "cfc-pure": cfc.cfc_pure,
-    "layered-cfc": cfc.layered_cfc,
-    "layered-cfc-no-gate": cfc.layered_cfc_no_gate,
-    "layered-cfc-pure": cfc.layered_cfc_pure,
+    name: import_module(f"{__name__}.{kind.family}").NEURONS[name]
+    for name, kind in KINDS.items()
+    if kind.family is not Family.EXTENSION
 }

@@ -172,7 +172,11 @@ def _neuron(variant: int, layered: bool) -> Dynamics:
     )
 
 
-cfc, cfc_no_gate, cfc_pure = (_neuron(variant, False) for variant in (DEFAULT, NO_GATE, PURE))
-layered_cfc, layered_cfc_no_gate, layered_cfc_pure = (
-    _neuron(variant, True) for variant in (DEFAULT, NO_GATE, PURE)
-)
+NEURONS = {
+    "cfc": _neuron(DEFAULT, layered=False),
+    "cfc-no-gate": _neuron(NO_GATE, layered=False),
+    "cfc-pure": _neuron(PURE, layered=False),
+    "layered-cfc": _neuron(DEFAULT, layered=True),
+    "layered-cfc-no-gate": _neuron(NO_GATE, layered=True),
+    "layered-cfc-pure": _neuron(PURE, layered=True),
+}

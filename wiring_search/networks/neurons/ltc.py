@@ -151,6 +151,8 @@ def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np
     return low, high
 
 
-ltc = Dynamics(
-    synapses_of, _shapes, _initial, _advance, positive=POSITIVE, bounds=_bounds, field=_field
-)
+NEURONS = {
+    "ltc": Dynamics(
+        synapses_of, _shapes, _initial, _advance, positive=POSITIVE, bounds=_bounds, field=_field
+    )
+}

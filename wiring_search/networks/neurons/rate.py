@@ -83,16 +83,18 @@ def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np
     return -p["tau"], p["tau"]
 
 
-ct_rnn = Dynamics(
-    synapses_of,
-    partial(_shapes, _LEAKY),
-    _initial,
-    partial(_advance, _LEAKY),
-    positive=("tau",),
-    variant=_LEAKY,
-    bounds=_bounds,
-    field=partial(_field, _LEAKY),
-)
-neural_ode = Dynamics(
-    synapses_of, partial(_shapes, 0), _initial, partial(_advance, 0), field=partial(_field, 0)
-)
+NEURONS = {
+    "ct-rnn": Dynamics(
+        synapses_of,
+        partial(_shapes, _LEAKY),
+        _initial,
+        partial(_advance, _LEAKY),
+        positive=("tau",),
+        variant=_LEAKY,
+        bounds=_bounds,
+        field=partial(_field, _LEAKY),
+    ),
+    "neural-ode": Dynamics(
+        synapses_of, partial(_shapes, 0), _initial, partial(_advance, 0), field=partial(_field, 0)
+    ),
+}

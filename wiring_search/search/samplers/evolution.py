@@ -27,7 +27,7 @@ from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
 from wiring_search.search_spaces.dimensions import Dimension, Point, Value
 from wiring_search.search_spaces.space import CANDIDATE_DIMENSIONS, LAYERED_TOPOLOGIES
 from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import NEURONS, SIGNED, SOLVERS
+from wiring_search.wirings.kinds import KINDS, USUAL_NEURON, has_steps
 from wiring_search.wirings.mutation import (
     FORWARD,
     MOVES,
@@ -179,7 +179,7 @@ class Evolution:
             child, done = with_other_setting(self._space, child, rng)
             moves -= len(done)
         limits = self._limits[_has_layers(wiring)]
-        if child.neuron.startswith("layered-"):  # recurs densely, whatever the wiring
+        if KINDS[child.neuron].layered:  # recurs densely, whatever the wiring
             limits = replace(limits, recurrent=False)
         if (
             rng.random() < _CROSSED
@@ -187,7 +187,7 @@ class Evolution:
         ):
             parents, wiring, origins = crossed
             done = ("cross", *done)
-        among = [name for name in way if name != "flip" or child.neuron in SIGNED]
+        among = [name for name in way if name != "flip" or KINDS[child.neuron].signed]
         mutant = mutate(wiring, limits, rng, moves, among)
         candidate = replace(child, wiring=mutant.wiring)
         params = params_of(self._space, candidate)
@@ -346,10 +346,10 @@ def with_other_setting(
     settings: dict[str, Any] = {
         key: value for key, (_, value) in found.items() if key in CANDIDATE_DIMENSIONS
     }
-    neuron = settings.setdefault("neuron", NEURONS[0])
-    if settings.setdefault("solver", SOLVERS[neuron][0]) == "closed-form":
+    neuron = settings.setdefault("neuron", USUAL_NEURON)
+    if not has_steps(settings.setdefault("solver", KINDS[neuron].usual_solver)):
         settings["steps"] = 0
-    newly_layered = neuron.startswith("layered-") and not candidate.neuron.startswith("layered-")
+    newly_layered = KINDS[neuron].layered and not KINDS[candidate.neuron].layered
     unseen = newly_layered and joined_roles(candidate.wiring, False) != {
         *FORWARD
     }  # synapses that it would not look at

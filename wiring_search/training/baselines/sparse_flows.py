@@ -25,6 +25,8 @@ from wiring_search.training.loop import train, validation_errors
 from wiring_search.training.pack import Pack
 from wiring_search.training.state import State, load_state, save_state
 from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import KINDS, Family
+from wiring_search.wirings.reachability import bits, members, reachable, successors
 from wiring_search.wirings.wiring import Wiring
 from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status
 
@@ -117,7 +119,7 @@ def prune(
     Raises ValueError for a schedule that does not fall, or a candidate that is not plain LTC;
     RuntimeError where a network's training fails.
     """
-    if candidate.neuron != "ltc" or candidate.memory != "none":
+    if KINDS[candidate.neuron].family is not Family.LTC or candidate.memory != "none":
         raise ValueError(
             f"neuron is {candidate.neuron!r}, memory {candidate.memory!r}; "
             "pruning knows 'ltc' with memory 'none'"
@@ -247,18 +249,21 @@ class _Graph:
         """Of the arcs `on`, those on a way from a sensory node to a motor neuron; None where a
         sensory node or motor neuron has no such way."""
         pre, post = self.pre[on], self.post[on]
-        alive = _closure(self.sources, pre, post) & _closure(self.sinks, post, pre)
+        reached = _flags_of_reachable(self.sources, pre, post)
+        alive = reached & _flags_of_reachable(self.sinks, post, pre)
         if not alive[self.sources | self.sinks].all():
             return None
         return on & alive[self.pre] & alive[self.post]
 
 
-def _closure(start: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The nodes that arcs a → b lead to from `start`, itself included: flags of all nodes."""
-    found, count = start.copy(), -1
-    while count != (count := found.sum()):
-        found[b[found[a]]] = True
-    return found
+def _flags_of_reachable(start: np.ndarray, pre: np.ndarray, post: np.ndarray) -> np.ndarray:
+    """(nodes,) bool: the nodes that paths along arcs pre → post lead to from `start` (nodes,)
+    bool, itself included."""
+    following = successors(len(start), zip(pre.tolist(), post.tolist(), strict=True))
+    found = reachable(bits(np.flatnonzero(start).tolist()), following)
+    flags = np.zeros(len(start), bool)
+    flags[members(found)] = True
+    return flags
 
 
 def _cut(wiring: Wiring, synapses: np.ndarray, sensory_synapses: np.ndarray) -> Thinned:

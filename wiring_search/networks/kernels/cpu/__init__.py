@@ -19,6 +19,8 @@ Neurons that nothing here is compiled for, those of an extension, are run by `pl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import NamedTuple
 
 import numba
@@ -26,23 +28,21 @@ import numpy as np
 from numba import njit, prange
 
 from wiring_search.networks.kernels import plain
-from wiring_search.networks.kernels.cpu import cfc as _cfc  # noqa: F401  (behind the slots)
 from wiring_search.networks.kernels.cpu import dispatch
-from wiring_search.networks.kernels.cpu import explicit as _explicit  # noqa: F401  (behind the slots)
-from wiring_search.networks.kernels.cpu import ltc as _ltc  # noqa: F401  (behind the slots)
-from wiring_search.networks.kernels.cpu import ltc_field as _ltc_field  # noqa: F401  (behind the slots)
-from wiring_search.networks.kernels.cpu import memory as _memory  # noqa: F401  (behind the slots)
-from wiring_search.networks.kernels.cpu import rate as _rate  # noqa: F401  (behind the slots)
 from wiring_search.networks.kernels.cpu.sequence import backward_item, forward_item
 from wiring_search.networks.kernels.cpu.simd import LANES, aligned
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.kernels.sources import digest_of
-from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.kinds import KINDS
 
 # Synapse updates (`PackLayout.updates` × samples × time steps) below which a call runs on the
 # calling thread. Two threads can save at most half of the time that so many take, about a
 # millisecond.
 LITTLE_WORK = 1 << 20
+
+# Every file of this folder says which functions stand behind which slots, when it is imported.
+for _file in iter_modules(__path__):
+    import_module(f"{__name__}.{_file.name}")
 
 
 class Kept(NamedTuple):
@@ -185,17 +185,11 @@ def compiled_apart(kind: Kind) -> tuple[str, ...]:
     return tuple(type(marker).__name__ for marker in _markers(kind))
 
 
-def _markers(kind: Kind) -> tuple:
-    """What the compiled functions dispatch on, by its type."""
-    explicit = kind.solver in TABLEAUX
-    if kind.neuron == "ltc":
-        neurons = dispatch.ExplicitLtc() if explicit else _LTC[kind.solver]
-    else:
-        neurons = dispatch.ExplicitRate() if explicit else dispatch.Cfc()
-    return neurons, dispatch.NoMemory() if kind.memory == "none" else dispatch.Lstm()
-
-
-_LTC = {"semi-implicit": dispatch.SemiImplicitLtc(), "closed-form": dispatch.ClosedFormLtc()}
+def _markers(kind: Kind) -> tuple[NamedTuple, NamedTuple]:
+    """What the compiled functions dispatch on, by its type: of the neurons and of the memory."""
+    neurons = dispatch.marker_of(KINDS[kind.neuron].family, kind.solver)
+    memory = dispatch.NoMemory() if kind.memory == "none" else dispatch.Lstm()
+    return neurons, memory
 
 
 @contextmanager

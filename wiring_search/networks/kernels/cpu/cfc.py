@@ -19,11 +19,11 @@ import numpy as np
 from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
-    Cfc,
     advance,
     advance_back,
     finish,
     prepare,
+    solves,
     stands_behind,
 )
 from wiring_search.networks.kernels.cpu.products import (
@@ -50,8 +50,14 @@ from wiring_search.networks.kernels.cpu.simd import (
     total,
 )
 from wiring_search.networks.neurons.cfc import NO_GATE, PURE
+from wiring_search.wirings.kinds import CLOSED_FORM, Family
 
 _compiled = njit(error_model="numpy")
+
+
+@solves(Family.CFC, CLOSED_FORM)
+class Cfc(NamedTuple):
+    tag: int = 0
 
 
 class CfcScratch(NamedTuple):

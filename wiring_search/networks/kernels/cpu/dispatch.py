@@ -11,25 +11,7 @@ from typing import NamedTuple
 
 from numba.extending import overload
 
-
-class SemiImplicitLtc(NamedTuple):
-    tag: int = 0
-
-
-class ClosedFormLtc(NamedTuple):
-    tag: int = 0
-
-
-class ExplicitLtc(NamedTuple):
-    tag: int = 0
-
-
-class ExplicitRate(NamedTuple):
-    tag: int = 0
-
-
-class Cfc(NamedTuple):
-    tag: int = 0
+from wiring_search.wirings.kinds import Family
 
 
 class NoMemory(NamedTuple):
@@ -41,6 +23,23 @@ class Lstm(NamedTuple):
 
 
 _BEHIND: dict[tuple[str, type], Callable] = {}
+_MARKERS: dict[tuple[Family, str], NamedTuple] = {}
+
+
+def solves(family: Family, *solvers: str) -> Callable[[type], type]:
+    """A decorator for marker classes: these neurons with these solvers have this marker."""
+
+    def note(marker: type) -> type:
+        for solver in solvers:
+            _MARKERS[family, solver] = marker()
+        return marker
+
+    return note
+
+
+def marker_of(family: Family, solver: str) -> NamedTuple:
+    """The marker that `solves` has noted for these neurons with this solver."""
+    return _MARKERS[family, solver]
 
 
 def stands_behind(slot: Callable, *markers: type) -> Callable[[Callable], Callable]:

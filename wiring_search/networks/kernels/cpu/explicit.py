@@ -19,8 +19,6 @@ import numpy as np
 from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
-    ExplicitLtc,
-    ExplicitRate,
     advance,
     advance_back,
     field,
@@ -62,7 +60,6 @@ for _tableau in TABLEAUX.values():
     )
 
 
-@stands_behind(prepare, ExplicitLtc, ExplicitRate)
 @_compiled
 def _prepare(model, c, edges, own, keep):
     row = c.neurons * LANES
@@ -80,7 +77,6 @@ def _prepare(model, c, edges, own, keep):
     )
 
 
-@stands_behind(advance, ExplicitLtc, ExplicitRate)
 @_compiled
 def _advance(model, c, edges, own, work, elapsed, u, before, after):
     size = c.neurons * LANES
@@ -89,7 +85,6 @@ def _advance(model, c, edges, own, work, elapsed, u, before, after):
     _sub_steps(model, c, edges, own, elapsed * np.float32(1.0 / c.steps), work, after, False)
 
 
-@stands_behind(advance_back, ExplicitLtc, ExplicitRate)
 @_compiled
 def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums):
     size = c.neurons * LANES
@@ -186,3 +181,15 @@ def _sub_steps(model, c, edges, own, h, work, v, keep):
             field(model, c, edges, own, work.field, z, slope)
             for i in range(n):
                 store(v, i, fma(h * work.b[s], load(slope, i), load(v, i)))
+
+
+def explicit_steps(marker: type) -> type:
+    """A decorator for marker classes: what stands behind the marker's slots `field`, … of a
+    right-hand side, is integrated by explicit steps."""
+    for slot, function in (
+        (prepare, _prepare),
+        (advance, _advance),
+        (advance_back, _advance_back),
+    ):
+        stands_behind(slot, marker)(function)
+    return marker

@@ -34,17 +34,16 @@ import numpy as np
 from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
-    ClosedFormLtc,
-    ExplicitLtc,
-    SemiImplicitLtc,
     advance,
     advance_back,
     finish,
     new_state,
     new_state_back,
     prepare,
+    solves,
     stands_behind,
 )
+from wiring_search.networks.kernels.cpu.explicit import explicit_steps
 from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     MINUS_LOG2_E,
@@ -60,8 +59,27 @@ from wiring_search.networks.kernels.cpu.simd import (
     total,
 )
 from wiring_search.networks.neurons.ltc import EPSILON
+from wiring_search.wirings.kinds import CLOSED_FORM, EXPLICIT, Family
 
 _compiled = njit(error_model="numpy")
+
+
+@solves(Family.LTC, "semi-implicit")
+class SemiImplicitLtc(NamedTuple):
+    tag: int = 0
+
+
+@solves(Family.LTC, CLOSED_FORM)
+class ClosedFormLtc(NamedTuple):
+    tag: int = 0
+
+
+@explicit_steps
+@solves(Family.LTC, *EXPLICIT)
+class ExplicitLtc(NamedTuple):
+    tag: int = 0
+
+
 _EPSILON = np.float32(EPSILON)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
-    ExplicitLtc,
     field,
     field_back,
     outer,
@@ -19,6 +18,7 @@ from wiring_search.networks.kernels.cpu.dispatch import (
     stands_behind,
 )
 from wiring_search.networks.kernels.cpu.ltc import (
+    ExplicitLtc,
     Scratch,
     prepare_ltc,
     sensory_back,

@@ -12,15 +12,16 @@ import numpy as np
 from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
-    ExplicitRate,
     field,
     field_back,
     finish,
     outer,
     outer_back,
     prepare_field,
+    solves,
     stands_behind,
 )
+from wiring_search.networks.kernels.cpu.explicit import explicit_steps
 from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     add,
@@ -33,8 +34,15 @@ from wiring_search.networks.kernels.cpu.simd import (
     tanh,
     total,
 )
+from wiring_search.wirings.kinds import EXPLICIT, Family
 
 _compiled = njit(error_model="numpy")
+
+
+@explicit_steps
+@solves(Family.RATE, *EXPLICIT)
+class ExplicitRate(NamedTuple):
+    tag: int = 0
 
 
 class RateScratch(NamedTuple):

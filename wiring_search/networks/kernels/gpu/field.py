@@ -16,8 +16,6 @@ import triton.language as tl
 from wiring_search.networks.kernels.gpu import ltc, rate
 from wiring_search.networks.kernels.gpu.sequence import scratch_at, tanh, zeros
 
-NEURONS = ("ltc", "ct-rnn", "neural-ode")
-
 
 @triton.jit
 def sums_of(NEURON: tl.constexpr):

@@ -21,6 +21,7 @@ from wiring_search.networks.kernels.layout import Kind
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.cfc import HEADS
 from wiring_search.networks.neurons.solvers import TABLEAUX
+from wiring_search.wirings.kinds import CLOSED_FORM, KINDS, Family
 
 Tensor = torch.Tensor
 
@@ -63,11 +64,12 @@ class Program:
 
 def program_of(kind: Kind) -> Program | None:
     """None where there is no GPU kernel for packs of this kind."""
-    if kind.neuron == "ltc" and kind.solver in ("semi-implicit", "closed-form"):
-        return _ltc(kind)
-    if kind.neuron in field.NEURONS and kind.solver in TABLEAUX:
+    family, explicit = KINDS[kind.neuron].family, kind.solver in TABLEAUX
+    if family in _SYNAPSES and explicit:
         return _explicit(kind)
-    if kind.neuron in _CFC and kind.solver == "closed-form":
+    if family is Family.LTC:
+        return _ltc(kind)
+    if family is Family.CFC:
         return _cfc(NEURONS[kind.neuron].variant)
     return None
 
@@ -79,13 +81,13 @@ def _ltc(kind: Kind) -> Program:
         backward=ltc_backward.backward,
         forward_rows=partial(pieces.rows, pieces.ltc_forward),
         backward_rows=partial(pieces.rows, pieces.ltc_backward),
-        constants={"CLOSED": kind.solver == "closed-form", **_numbers(_LTC)},
+        constants={"CLOSED": kind.solver == CLOSED_FORM, **_numbers(_LTC)},
     )
 
 
 def _explicit(kind: Kind) -> Program:
     tableau, sums = TABLEAUX[kind.solver], field.sums_of.fn(kind.neuron)
-    synapses = _LTC if kind.neuron == "ltc" else _RATE
+    synapses = _SYNAPSES[KINDS[kind.neuron].family]
     constants = explicit.constants(kind.neuron, tableau, kind.gradient == "adjoint")
 
     def forward_rows(*sizes: int) -> int:
@@ -155,4 +157,5 @@ def _plain(*names: str) -> Synapses:
 
 _LTC = Synapses(("w", "mu", "sigma", "erev"), _ltc_onto, _ltc_back, _ltc_gradients)
 _RATE = _plain("w")
-_CFC = ("cfc", "cfc-no-gate", "cfc-pure", "layered-cfc", "layered-cfc-no-gate", "layered-cfc-pure")
+# Of the neurons with explicit solvers.
+_SYNAPSES = {Family.LTC: _LTC, Family.RATE: _RATE}
