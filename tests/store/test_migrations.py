@@ -22,9 +22,10 @@ CREATE TABLE study (schema INTEGER NOT NULL, config JSON NOT NULL, facts JSON NO
     versions JSON NOT NULL, created VARCHAR NOT NULL, ended VARCHAR);
 CREATE TABLE packs (pack INTEGER NOT NULL, sampler_state JSON NOT NULL, PRIMARY KEY (pack));
 CREATE TABLE trials (trial INTEGER NOT NULL, pack INTEGER NOT NULL, rung INTEGER NOT NULL,
-    status VARCHAR NOT NULL, params JSON NOT NULL, candidate JSON, candidate_id VARCHAR, wiring_id VARCHAR,
-    synapses INTEGER, duplicate_of INTEGER, message VARCHAR NOT NULL, sampler_attrs JSON NOT NULL, asked VARCHAR NOT NULL,
-    error FLOAT, metric FLOAT, parameters INTEGER, latency_us FLOAT, train_seconds FLOAT, curve JSON, state BLOB,
+    status VARCHAR NOT NULL, params JSON NOT NULL, candidate JSON, candidate_id VARCHAR,
+    wiring_id VARCHAR, synapses INTEGER, duplicate_of INTEGER, message VARCHAR NOT NULL,
+    sampler_attrs JSON NOT NULL, asked VARCHAR NOT NULL, error FLOAT, metric FLOAT,
+    parameters INTEGER, latency_us FLOAT, train_seconds FLOAT, curve JSON, state BLOB,
     worker VARCHAR, finished VARCHAR, PRIMARY KEY (trial));
 CREATE INDEX ix_trials_pack ON trials (pack);
 """
@@ -33,7 +34,8 @@ ALTER TABLE trials ADD COLUMN score_seconds FLOAT;
 ALTER TABLE trials ADD COLUMN scores JSON;
 CREATE TABLE baselines (name VARCHAR NOT NULL, status VARCHAR NOT NULL, synapses INTEGER NOT NULL,
     message VARCHAR NOT NULL, error FLOAT, metric FLOAT, parameters INTEGER, latency_us FLOAT,
-    train_seconds FLOAT, curve JSON, state BLOB, worker VARCHAR, finished VARCHAR, PRIMARY KEY (name));
+    train_seconds FLOAT, curve JSON, state BLOB, worker VARCHAR,
+    finished VARCHAR, PRIMARY KEY (name));
 INSERT INTO baselines
     VALUES ('lstm-4', 'ok', 9, '', 0.5, 0.5, 9, 1.0, 1.0, '[0.5]', x'01', 'me', 'then');
 INSERT INTO baselines

@@ -127,7 +127,7 @@ def test_who_has_lost_the_hold_writes_no_more(tmp_path: Path, postgres: Postgres
 def test_a_hold_knows_no_clock(
     tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An hour passes, or is taken back, in a moment: the search that locked a study keeps its lock."""
+    """The clock jumps an hour ahead or back: the search that locked a study keeps its lock."""
     import time
 
     now = time.time

@@ -8,6 +8,7 @@ Tables, plots and the report are computed from the store alone, also while the s
 
 from wiring_search.store.errors import StoreFault
 from wiring_search.store.location import FILE, exists
+from wiring_search.store.reading import StoreReader
 from wiring_search.store.rows import Baseline, Retraining, StoredPack, Trial
 from wiring_search.store.store import Store
 from wiring_search.store.tables import SCHEMA
@@ -19,6 +20,7 @@ __all__ = [
     "Retraining",
     "Store",
     "StoreFault",
+    "StoreReader",
     "StoredPack",
     "Trial",
     "exists",
