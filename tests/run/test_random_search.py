@@ -64,7 +64,7 @@ def test_the_command_resumes_it_and_shows_its_front(studied: Path) -> None:
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     store(tmp_path / "empty").close()
-    with pytest.raises(ValueError, match="has asked for no candidate yet"):
+    with pytest.raises(ValueError, match="has no candidate yet"):
         search_randomly(tmp_path / "empty", ONE_PROCESS)
     store(tmp_path / "random", sampler="random").close()
     with pytest.raises(ValueError, match="is random search itself"):

@@ -27,12 +27,13 @@ def expand_groups(function: Callable[..., None]) -> Callable[..., None]:
         The same command, whose signature has one parameter per field of each group.
     """
     signature = inspect.signature(function, eval_str=True)
-    groups: dict[str, type] = {}
+    groups: dict[str, Any] = {}
     flat: list[inspect.Parameter] = []
     for name, parameter in signature.parameters.items():
-        if dataclasses.is_dataclass(parameter.annotation):
-            groups[name] = parameter.annotation
-            flat += _options(parameter.annotation)
+        kind: Any = parameter.annotation
+        if dataclasses.is_dataclass(kind):
+            groups[name] = kind
+            flat += _options(kind)
         else:
             flat.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
 
@@ -48,7 +49,7 @@ def expand_groups(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _options(group: type) -> Iterator[inspect.Parameter]:
+def _options(group: Any) -> Iterator[inspect.Parameter]:
     """One keyword parameter per field, in the panel of the group."""
     annotations = inspect.get_annotations(group, eval_str=True)
     for field in dataclasses.fields(group):

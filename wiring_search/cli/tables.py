@@ -76,9 +76,9 @@ def _scores(found: "Front", metric: str) -> list[str]:
     """The scores that the console has room for, the objectives always."""
     from wiring_search.tasks.task import SHARES
 
-    usual = ("error", "synapses")
+    usual = ["error", "synapses"]
     if console.width >= _USUAL:
-        usual += ("parameters", "latency_us")
+        usual += ["parameters", "latency_us"]
     further = _FURTHER if console.width >= _WIDE else ()
     names = list(dict.fromkeys([metric, *usual, *further, *found.objectives]))
     if metric not in SHARES:  # an mse is the error itself

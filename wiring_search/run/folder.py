@@ -13,7 +13,7 @@ from wiring_search.analysis.front import Front, front_of
 from wiring_search.report import FILE as REPORT
 from wiring_search.report import write_report
 from wiring_search.report.pictures.front import draw_front
-from wiring_search.run.files import export
+from wiring_search.run.files import export, save_figure
 from wiring_search.store import Store, StoreFault, Trial
 from wiring_search.store.config import StudyConfig
 from wiring_search.tasks import Task
@@ -101,12 +101,7 @@ class Run:
         """
         with self.opened() as store:
             figure = draw_front(store, front)
-        try:
-            figure.savefig(path, dpi=150)
-        except OSError as fault:
-            raise ValueError(
-                f"{path} cannot be written ({fault}); name a file in an existing folder"
-            ) from fault
+        save_figure(figure, path)
 
     def compared(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
         """The front and the trained baselines; `on_front` says which lie on their joint front."""
@@ -146,8 +141,8 @@ def write_files_of(store: Store, task: Task | None) -> None:
         write_report(store, _playable(store, task))
     except OSError as fault:
         raise StoreFault(
-            f"tables and report of {store.folder} cannot be written ({fault}). What was found is safe in the store; free some space, "
-            f"then `wiring-search resume {store.folder}` goes on"
+            f"tables and report of {store.folder} cannot be written ({fault}). The results are safe "
+            f"in the store; free some space, then run `wiring-search resume {store.folder}`"
         ) from fault
 
 

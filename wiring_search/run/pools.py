@@ -1,4 +1,4 @@
-"""What work runs on: workers of a Ray cluster, or this process."""
+"""What commands run on: workers of a Ray cluster, or this process."""
 
 import os
 from collections.abc import Callable
@@ -15,19 +15,24 @@ if TYPE_CHECKING:
     from wiring_search.networks.kernels.layout import Kind
     from wiring_search.workers.pool import Pool, Train
 
-# Candidates side by side on a GPU. More would be quicker a candidate, and the sampler would ask for
-# more of them blindly.
+# Candidates per pack on a GPU. Larger packs train faster per candidate, but the sampler would
+# propose more of them without results.
 _MANY = 256
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a search runs on. workers: Ray actors, as many as there is room for by default; 0 trains
-    in this process, without Ray. address: a Ray cluster to use, None for a local Ray. cpus: cores a
-    worker; gpus: its share of a GPU. patience: seconds without a sign of life from its training
-    loop, after which a worker counts as hung. device: "auto" trains on GPUs where this machine has
-    one and candidates of the kind have a kernel there, with a GPU to each worker unless `gpus` says
-    otherwise; "cpu" and "cuda" leave no choice."""
+    """What a command runs on.
+
+    Attributes:
+        workers: Ray actors; None: as many as there is room for; 0: train in this process.
+        address: A Ray cluster; None: a local Ray.
+        cpus: Cores per worker.
+        gpus: Share of a GPU per worker.
+        patience: Seconds without progress after which a worker counts as hung.
+        device: "cpu", "cuda", or "auto": the GPU if this machine has one and all candidates have a
+            kernel there; each worker then gets a GPU unless `gpus` says otherwise.
+    """
 
     workers: int | None = None
     address: str | None = None
@@ -53,8 +58,15 @@ def make_pool(
     kinds: "list[Kind]",
     on_kernel: Callable[[str, int, int], None],
 ) -> "Pool":
-    """A pool of workers that call `train`. kinds: what they will train, on_kernel: heard of each that
-    has to be compiled first."""
+    """A pool of workers that call `train`.
+
+    Args:
+        train: Trains a pack.
+        task: The task.
+        resources: How many workers, and where.
+        kinds: What they will train; the kernels are compiled first.
+        on_kernel: Called with (kind, number, count) before each kernel is compiled.
+    """
     from wiring_search.training.warm_up import warm_up
 
     # Compile once, here: workers then find the kernels in the cache instead of compiling them side

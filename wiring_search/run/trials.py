@@ -1,4 +1,4 @@
-"""Which trials of a run folder are meant."""
+"""The trials that a command is asked for."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,15 +10,19 @@ OnProgress = Callable[[int, int], None]
 
 
 def trials_with_candidate(store: Store, numbers: Sequence[int]) -> list[Trial]:
-    """Those trials, or those of the front. Raises ValueError for a trial that is not there or was
-    infeasible."""
+    """Those trials, or those of the front.
+
+    Raises:
+        ValueError: There is no such trial, it was infeasible, or there is no front yet.
+    """
     trials = store.trials()
     chosen = tuple(dict.fromkeys(numbers)) or tuple(
         map(int, results.front(store.table(), store.config.objectives)["trial"])
     )
     if not chosen:
         raise ValueError(
-            f"{store.folder} has no front yet: no candidate has finished training; name trials with --trial"
+            f"{store.folder} has no front yet: no candidate has finished training; "
+            "name trials with --trial"
         )
     for number in chosen:
         if not 0 <= number < len(trials):
@@ -27,13 +31,18 @@ def trials_with_candidate(store: Store, numbers: Sequence[int]) -> list[Trial]:
             )
         if trials[number].candidate is None:
             raise ValueError(
-                f"trial {number} was never built ({trials[number].message}); choose another with --trial"
+                f"trial {number} was never built ({trials[number].message}); "
+                "choose another with --trial"
             )
     return [trials[number] for number in chosen]
 
 
 def trained_trials(store: Store, numbers: Sequence[int]) -> list[Trial]:
-    """The same. Raises ValueError for a trial that has no trained network, too."""
+    """Those trials, or those of the front, all with a trained network.
+
+    Raises:
+        ValueError: As `trials_with_candidate`, and for a trial without a trained network.
+    """
     trials = store.trials()
     chosen = trials_with_candidate(store, numbers)
     for trial in chosen:
@@ -41,11 +50,12 @@ def trained_trials(store: Store, numbers: Sequence[int]) -> list[Trial]:
         if original.status is not Status.OK:
             why = original.message or original.status.sentence
             raise ValueError(
-                f"trial {trial.trial} has no trained network: {original.status.value} ({why}); choose another"
+                f"trial {trial.trial} has no trained network: {original.status.value} ({why}); "
+                "choose another with --trial"
             )
     return chosen
 
 
 def original_of(trial: Trial) -> int:
-    """The trial that was trained in its place."""
+    """The trial whose training counts for this one: itself, unless it is a duplicate."""
     return trial.trial if trial.duplicate_of is None else trial.duplicate_of

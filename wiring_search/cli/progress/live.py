@@ -123,10 +123,14 @@ class View:
         lines = [[_name(count, len(rungs)), *_counts(count, self.over)] for count in rungs]
         grid = Table.grid(padding=(0, 2 if self._console.width >= 76 else 1))
         columns = [index for index in range(len(lines[0])) if any(line[index] for line in lines)]
-        styles = {0: ("left", "dim"), len(lines[0]) - 1: ("left", "yellow")}
+        styles = {0: "dim", len(lines[0]) - 1: "yellow"}
         for index in columns:
-            justify, style = styles.get(index, ("right", ""))
-            grid.add_column(justify=justify, style=style, no_wrap=True, overflow="ellipsis")
+            grid.add_column(
+                justify="left" if index in styles else "right",
+                style=styles.get(index, ""),
+                no_wrap=True,
+                overflow="ellipsis",
+            )
         for line in lines:
             grid.add_row(*(line[index] for index in columns))
         return grid

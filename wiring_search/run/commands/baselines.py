@@ -1,4 +1,4 @@
-"""Baselines trained beside a study, for its table, front and report."""
+"""The work of `baselines`: networks trained beside a study, for its table, front and report."""
 
 from collections.abc import Callable
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""What candidates cost."""
+"""The work of `cost`: what candidates cost to run and to train."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 
 
 def costs(out: str | Path, trials: Sequence[int] = ()) -> "dict[int, Cost]":
-    """What candidates cost, by trial; latencies are measured now. trials: as for `robustness`,
-    trained or not.
+    """Measure what candidates cost, trained or not. Latencies are measured now.
 
-    Raises ValueError for trials that have no candidate.
+    Args:
+        out: The run folder.
+        trials: Their numbers; the front by default.
+
+    Returns:
+        The cost by trial.
+
+    Raises:
+        ValueError: A trial has no candidate.
     """
     from wiring_search.scores.cost import cost
 

@@ -1,4 +1,4 @@
-"""How trained candidates move, beside how they did before training."""
+"""The work of `dynamics`: how candidates move, before and after training."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -25,14 +25,21 @@ _SEQUENCES, _DRAWN = 16, 4
 
 
 def dynamics(out: str | Path, trials: Sequence[int] = ()) -> "pandas.DataFrame":
-    """How trained candidates move, beside how they did before training: one row a trial and stage
-    ("fresh", "trained"): expressivity, gradient_slope, what that slope means (`gradient`),
-    kernel_rank, and quartiles of the time constants.
+    """Measure how candidates move, before and after training.
 
-    Also written into the folder, with a picture: trajectories on the circle, gradient over lag
-    (fresh and trained), time constants. Gradients and time constants are on validation sequences.
-    trials: their numbers, the front by default, of which the picture shows the first four. Raises
-    ValueError for trials without a trained network.
+    Gradients and time constants are measured on validation sequences. Writes dynamics.csv and
+    dynamics.png into the folder: trajectories on a circle, gradient over lag, time constants.
+
+    Args:
+        out: The run folder.
+        trials: Their numbers; the front by default. The picture shows the first four.
+
+    Returns:
+        One row per trial and stage ("fresh", "trained"): expressivity, gradient_slope, its meaning
+        (`gradient`), kernel_rank, and quartiles of the time constants.
+
+    Raises:
+        ValueError: A trial has no trained network.
     """
     import pandas
 

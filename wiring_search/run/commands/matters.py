@@ -1,4 +1,4 @@
-"""What matters in a study, written into its folder."""
+"""The work of `matters`: what matters in a study, written into its folder."""
 
 from collections.abc import Sequence
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""The suite of long-term memory, for trials of a study."""
+"""The work of `memory`: the recall suite for trials of a study."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -25,13 +25,26 @@ def memory(
     samples: int = 4000,
     on_progress: Callable[[int, int, str], None] = lambda done, count, doing: None,
 ) -> "tuple[pandas.DataFrame, pandas.DataFrame]":
-    """The long-term memory of some trials of a study (`scores.memory.suite`): a row a trial, task
-    and lag, and a row a trial and task, the longest lag solved and the area under the curve. Writes
-    memory.csv and memory.png into the run folder.
+    """Run the recall suite (`scores.memory.suite`) for trials of a study.
 
-    numbers: of the trials; tasks, lags: the suite's usual ones where empty. on_progress: called as the
-    suite goes on. Raises ValueError for trials that do not exist or were never trained, and for an
-    unknown task.
+    Writes memory.csv and memory.png into the run folder.
+
+    Args:
+        out: The run folder.
+        numbers: Of the trials.
+        tasks: Names of tasks; the suite's by default.
+        lags: Steps to remember over; the suite's by default.
+        seeds: Of the weights, per trial.
+        epochs: Passes over the training split of each task.
+        samples: Training sequences of each task.
+        on_progress: Called with (done, count, doing).
+
+    Returns:
+        One row per trial, task and lag; and one row per trial and task with the longest lag solved
+        and the area under the curve.
+
+    Raises:
+        ValueError: There is no such trial, it was infeasible, or a task is unknown.
     """
     import pandas
 

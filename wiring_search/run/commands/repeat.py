@@ -1,4 +1,4 @@
-"""A candidate trained again, many times: error bars, and what the spread comes from."""
+"""The work of `repeat`: one candidate trained with other seeds, for error bars and variance."""
 
 import math
 from contextlib import closing
@@ -21,14 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Repeats:
-    """A trial trained again with other seeds. errors: (wirings, initialisations, orders of the
-    data), NaN where a training failed; the first wiring is the trial's own. searched: its error in
-    the search, one draw, and chosen for being good.
+    """A trial trained again with other seeds.
 
-    mean, standard_error, upper: of the trial's own wiring over initialisations, each averaged over
-    the orders; `upper` lies above the expected error with 95 % confidence. spread: standard
-    deviation of a single training of that wiring. NaN where fewer than two initialisations
-    finished.
+    Attributes:
+        trial: Its number.
+        searched: Its error in the search: one training, and selected for being good.
+        errors: Shape (wirings, initialisations, data orders), NaN where a training failed. The
+            trial's wiring comes first.
+        mean: Error of the trial's wiring over initialisations, each averaged over the orders. This
+            and the following are NaN where fewer than two initialisations finished.
+        standard_error: Of `mean`.
+        upper: Lies above the expected error with 95 % confidence.
+        spread: Standard deviation of one training of the trial's wiring.
     """
 
     trial: int
@@ -49,8 +53,13 @@ class Repeats:
 
 @dataclass(frozen=True)
 class Design:
-    """What `repeat` trains: wirings of one point (the trial's own first), seeds of initialisations
-    and of the data order, none of which the search has used."""
+    """What `repeat` trains.
+
+    Attributes:
+        wirings: Candidates at one point of the space, the trial's first.
+        init_seeds: Of initial weights. The search used none of them.
+        data_seeds: Of the data order. The search used none of them.
+    """
 
     wirings: tuple[Candidate, ...]
     init_seeds: tuple[int, ...]
@@ -62,10 +71,10 @@ class Design:
 
 
 def design(out: str | Path, trial: int, seeds: int = 5) -> Design:
-    """Every combination of `seeds` wirings, initialisations and orders; fewer wirings where the
-    point has no more.
+    """Combine `seeds` wirings, initialisations and data orders; fewer wirings if there are no more.
 
-    Raises ValueError for fewer than two seeds, and for a trial that has no candidate.
+    Raises:
+        ValueError: Fewer than two seeds, or a trial without a candidate.
     """
     if seeds < 2:
         raise ValueError(f"--seeds is {seeds}; a spread needs two or more")
@@ -117,8 +126,8 @@ def repeat(
 
 
 def _wirings(config: StudyConfig, trial: Trial, count: int) -> tuple[Candidate, ...]:
-    """The trial's own candidate, and those of the next wiring seeds at the same point, no wiring
-    twice."""
+    """The trial's candidate, and those of the next wiring seeds at the same point, without
+    repeated wirings."""
     assert trial.candidate is not None
     found = {trial.candidate.wiring.wiring_id: trial.candidate}
     if "wiring_seed" in trial.params:

@@ -1,8 +1,7 @@
-"""Winners trained again: with seeds that the search never used, beside matched null controls, and
-then, once, on the test split.
+"""The work of `retrain`: winners trained with fresh seeds, beside null controls, and tested once.
 
-The one place that reads `Task.test`. What it is read for is in the store before it is read, and
-nothing is read twice: numbers that are there stand.
+Only this file reads `Task.test`. The store records the purpose before the split is read, and no
+network is tested twice.
 """
 
 import time
@@ -37,16 +36,22 @@ _FRESH = 0x7E57
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 Key = tuple[int, str, int]
-# on_progress(done, count, doing): trainings, and what is being done
+# Called with (done, count, doing=""): trainings, and what is being done.
 OnProgress = Callable[..., None]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What `retrain` is going to train. trials: the winners. retrainings: all of them and their
-    controls, draw by draw; missing: how many of these are not in the store yet. inapplicable: why a
-    trial has not a control, by both. core_seconds: that the missing ones will take, about, by what
-    the winners took in the search. purpose: of an opening of the test split."""
+    """What `retrain` is going to train.
+
+    Attributes:
+        trials: The winners.
+        retrainings: Trainings of winners and controls, draw by draw.
+        missing: How many of them are not in the store yet.
+        inapplicable: Why a trial has no such control, by trial and control.
+        core_seconds: Estimated time of the missing trainings, from the winners' time in the search.
+        purpose: What the test split will be opened for.
+    """
 
     trials: tuple[int, ...]
     retrainings: tuple[Retraining, ...]
@@ -58,9 +63,13 @@ class Plan:
 
 @dataclass(frozen=True)
 class Retrained:
-    """opening: which one of the test split this was, None where it was not opened (now). left:
-    trainings that were planned and are still missing, after an interrupt; the test split then stays
-    sealed. winners: what all retraining so far has shown; None where nothing is finished yet."""
+    """What a call of `retrain` did.
+
+    Attributes:
+        opening: The number of this opening of the test split; None if it was not opened now.
+        left: Planned trainings that an interrupt left. The test split then stays sealed.
+        winners: The results of all retraining so far; None before the first training finished.
+    """
 
     opening: int | None
     left: int
@@ -73,11 +82,19 @@ def plan(
     seeds: int = 5,
     controls: Sequence[str] = tuple(CONTROLS),
 ) -> Plan:
-    """trials: their numbers, the front by default. seeds: fresh trainings of each of them, and of
-    each control as many, each of another null wiring.
+    """Plan the retraining of winners.
 
-    Raises ValueError for fewer than one seed, an unknown control, and a trial without a trained
-    network.
+    Args:
+        out: The run folder.
+        trials: Their numbers; the front by default.
+        seeds: Fresh trainings of each winner and of each control, each with another null wiring.
+        controls: Names out of `wirings.null_controls.CONTROLS`.
+
+    Returns:
+        The plan.
+
+    Raises:
+        ValueError: Fewer than one seed, an unknown control, or a trial without a trained network.
     """
     if seeds < 1:
         raise ValueError(
@@ -108,7 +125,8 @@ def plan(
         missing=len(missing),
         inapplicable={key: reason for key, reason in reasons.items() if reason},
         core_seconds=sum(seconds[retraining.trial] for retraining in missing),
-        purpose=f"{seeds} seeds of trials {', '.join(map(str, candidates))}; controls: {', '.join(controls) or 'none'}",
+        purpose=f"{seeds} seeds of trials {', '.join(map(str, candidates))}; "
+        f"controls: {', '.join(controls) or 'none'}",
     )
 
 
@@ -119,12 +137,21 @@ def retrain(
     test: bool = True,
     on_progress: OnProgress = lambda done, count, doing="": None,
 ) -> Retrained:
-    """Train what is planned and not in the store yet, with the full budget of the search; then open
-    the test split for those that it was not opened for. Writes winners.csv, controls.csv,
-    winners.png and the report.
+    """Train what a plan misses, with the full budget of the search, then open the test split.
 
-    Ctrl-C and SIGTERM end it: what is finished is kept, and a second call goes on. test: False
-    leaves the test split sealed.
+    The split is opened only for networks that it was not opened for before. Ctrl-C and SIGTERM stop
+    the call; finished trainings are kept, and a second call resumes. Writes winners.csv,
+    controls.csv, winners.png and the report.
+
+    Args:
+        out: The run folder.
+        todo: What to train, see `plan`.
+        resources: What to train on.
+        test: Whether to open the test split.
+        on_progress: Called with (done, count, doing=""): trainings, and what is being done.
+
+    Returns:
+        What was done.
     """
     folder = Path(out)
     with closing(Store.open(folder)) as store, store.locked():
@@ -140,15 +167,19 @@ def retrain(
 
 
 def winners(out: str | Path) -> Winners | None:
-    """What retraining has shown so far; see `wiring_search.analysis.winners`."""
+    """The results of retraining so far; see `wiring_search.analysis.winners`."""
     with closing(Store.open(Path(out))) as store:
         return winning.winners(store)
 
 
 def open_test(store: Store, task: tasks.Task, todo: Plan) -> int | None:
-    """Test those of the plan that ended well and were not tested; which opening of the test split
-    that is, None where there are none. An opening whose numbers were never written, as the process
-    was killed, is gone on with."""
+    """Test the planned networks that trained well and were not tested yet.
+
+    An opening whose numbers were never written, because the process was killed, is completed.
+
+    Returns:
+        The number of the opening; None if there was nothing new to test.
+    """
     import pandas
 
     planned = {retraining.key for retraining in todo.retrainings}
@@ -178,8 +209,8 @@ def write(folder: Path, found: Winners) -> None:
 def _retrainings(
     store: Store, candidates: dict[int, Candidate], draw: int, controls: Sequence[tuple[int, str]]
 ) -> list[Retraining]:
-    """Those of one draw: fresh seeds of initial weights and of the order of the data, and a null
-    wiring for each (trial, control)."""
+    """The retrainings of one draw: fresh seeds of weights and data order, and a null wiring per
+    (trial, control)."""
     seed, data_seed = (
         int(word)
         for word in np.random.SeedSequence((store.config.seed, _FRESH, draw)).generate_state(2)
@@ -195,7 +226,7 @@ def _retrainings(
 
 
 def _counted(store: Store, candidate: Candidate) -> Callable[[Wiring], int]:
-    """Gives the number of trainable parameters that the candidate has with a wiring."""
+    """A function from a wiring to the candidate's trainable parameters with it."""
     from wiring_search.training.pack import layout_of
 
     features, outputs = store.facts["features"], store.facts["outputs"]

@@ -1,4 +1,4 @@
-"""Robustness of trained candidates: their errors under every shift."""
+"""The work of `robustness`: errors of trained candidates under every shift of the data."""
 
 import math
 from collections.abc import Sequence
@@ -23,13 +23,21 @@ ROBUSTNESS_TABLE, ROBUSTNESS_PICTURE = "robustness.csv", "robustness.png"
 def robustness(
     out: str | Path, trials: Sequence[int] = (), on_progress: OnProgress = lambda done, count: None
 ) -> "pandas.DataFrame":
-    """Errors of trained candidates under every shift of `scores.robustness`, one row a trial and
-    shift: trial, synapses, robustness (of the trial), family, level, error, times_clean, relative.
-    The family of the first row of a trial is clean.
+    """Score trained candidates under every shift of `scores.robustness`.
 
-    trials: their numbers, the front by default. Also written into the folder as a table and a
-    picture. on_progress(done, count): shifts scored. Raises ValueError for trials without a trained
-    network.
+    Writes robustness.csv and robustness.png into the folder.
+
+    Args:
+        out: The run folder.
+        trials: Their numbers; the front by default.
+        on_progress: Called with (done, count) of errors.
+
+    Returns:
+        One row per trial and shift: trial, synapses, robustness (of the trial), family, level,
+        error, times_clean, relative. The first row of a trial has the family "clean".
+
+    Raises:
+        ValueError: A trial has no trained network.
     """
     import pandas
 

@@ -1,4 +1,4 @@
-"""A search, gone on with as often as it is stopped, and random search beside it."""
+"""The work of `search`, `resume` and `random`."""
 
 import math
 import os
@@ -36,8 +36,18 @@ def study_config(
     extension: str | Path | None = None,
     **settings: Any,
 ) -> StudyConfig:
-    """A configuration from names. space: a preset or a TOML file; extension: a Python file, whose
-    scores are measured too; settings: the other fields of `StudyConfig`."""
+    """The configuration of a study, from names.
+
+    Args:
+        task: The task's name.
+        space: A preset or a TOML file.
+        options: What the task needs to know.
+        extension: A Python file; its scores are measured too.
+        settings: Other fields of `StudyConfig`.
+
+    Raises:
+        ValueError: A name is unknown, or a setting does not fit.
+    """
     read = None if extension is None else Extension.read(extension)
     if read is not None and read.scores:
         settings["scores"] = tuple(dict.fromkeys((*settings.get("scores", MEASURED), read.group)))
@@ -63,16 +73,27 @@ def search(
     store: str | None = None,
     load_task: Callable[[], Task] | None = None,
 ) -> Run:
-    """Run a study into the folder `out`, or go on with the one that is there if it was asked for
-    with the same settings.
+    """Run a study into a folder. If the folder already holds this study, it resumes.
 
-    budget: of this call; when it is spent, and at Ctrl-C or SIGTERM, packs under way are written
-    down, and `resume` goes on from there. watch: called with the events of
-    `wiring_search.search.events`. store: the URL of a PostgreSQL database that keeps the results; a
-    SQLite file in the folder by default. load_task: returns the study's task, where the caller has
-    loaded it; by default it is loaded here. Tables and report are written at the end, also after an
-    interrupt. Raises ValueError for settings that do not fit, and where `out` holds a study with
-    other settings.
+    When the budget is spent, and at Ctrl-C or SIGTERM, the packs under way are saved, and `resume`
+    continues from there. Tables and report are written at the end, also after an interrupt.
+
+    Args:
+        config: The settings.
+        out: The run folder.
+        resources: What the search runs on.
+        budget: The time of this call.
+        watch: Called with the events of `wiring_search.search.events`.
+        store: The URL of a PostgreSQL database for the results; by default a SQLite file in the
+            folder.
+        load_task: Returns the study's task, if the caller has loaded it; by default it is loaded
+            here.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ValueError: A setting does not fit, or the folder holds a study with other settings.
     """
     folder = Path(out)
     if exists(folder):
@@ -81,7 +102,7 @@ def search(
     samplers.check(config)
     task = (load_task or config.load_task)()
     Store.create(folder, config, _facts(task), store).close()
-    return _go_on(folder, task, resources, budget, watch)
+    return _run(folder, task, resources, budget, watch)
 
 
 def resume(
@@ -91,11 +112,22 @@ def resume(
     watch: "Watcher | None" = None,
     trials: int | None = None,
 ) -> Run:
-    """Go on with the study in `out`; one that has ended only has its tables and report written
-    again.
+    """Resume the study in a folder. If it has ended, only its tables and report are written again.
 
-    trials: a new number of candidates for the study. Raises ValueError for fewer than it has asked
-    for. (A study in PostgreSQL is taken up on another machine by `Store.attach`.)
+    On another machine, `Store.attach` first connects a folder with a study in PostgreSQL.
+
+    Args:
+        out: The run folder.
+        resources: As for `search`.
+        budget: As for `search`.
+        watch: As for `search`.
+        trials: A new number of candidates in all.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ValueError: The study already has more candidates than `trials`.
     """
     folder = Path(out)
     with closing(Store.open(folder)) as opened:
@@ -109,7 +141,7 @@ def resume(
         config.load_extension()  # the report plays networks on the task's data
         Run(folder).write_files()
         return Run(folder)
-    return _go_on(folder, config.load_task(), resources, budget, watch)
+    return _run(folder, config.load_task(), resources, budget, watch)
 
 
 def search_randomly(
@@ -118,12 +150,22 @@ def search_randomly(
     budget: Budget = UNLIMITED,
     watch: "Watcher | None" = None,
 ) -> Run:
-    """Random search beside the study in `out`, to see what its sampler is worth: the same settings,
-    as many candidates as the study has asked for by now, and a store of its own in `out`/random,
-    which is returned. Goes on with what is there.
+    """Run random search beside a study, to see what its sampler is worth.
 
-    Tables and reports, the study's too, are written at the end. Raises ValueError where the study
-    is random search itself, or has asked for nothing yet.
+    It has the study's settings, as many candidates as the study has by now, and its own store in
+    `out`/random. If that exists, it resumes. Tables and reports of both are written at the end.
+
+    Args:
+        out: The run folder of the study.
+        resources: As for `search`.
+        budget: As for `search`.
+        watch: As for `search`.
+
+    Returns:
+        The run folder of random search.
+
+    Raises:
+        ValueError: The study is random search itself, or has no candidate yet.
     """
     folder = Path(out)
     beside = folder / RANDOM
@@ -136,11 +178,11 @@ def search_randomly(
         )
     if not trials:
         raise ValueError(
-            f"{folder} has asked for no candidate yet; go on with it first: `wiring-search resume {folder}`"
+            f"{folder} has no candidate yet; resume it first: `wiring-search resume {folder}`"
         )
     if exists(beside):
         with closing(Store.open(beside)) as other:
-            trials = max(trials, other.config.trials)
+            trials = max(trials, other.config.trials or 0)
             _refuse_other_settings(
                 beside, replace(config, sampler="random", inherit=False, trials=other.config.trials)
             )
@@ -157,7 +199,7 @@ def search_randomly(
     return done
 
 
-def _go_on(
+def _run(
     folder: Path, task: Task, resources: Resources, budget: Budget, watch: "Watcher | None"
 ) -> Run:
     from wiring_search.scores.trajectory import REFERENCE
@@ -177,7 +219,7 @@ def _go_on(
         # without a word.
         with (
             one_torch_thread(),
-            _asked_to_stop(pool, Meter(replace(budget, cores=resources.cores))) as until,
+            _stop_requests(pool, Meter(replace(budget, cores=resources.cores))) as until,
         ):
             try:
                 _estimate(task, store, resources, budget, watch)
@@ -197,8 +239,10 @@ def _go_on(
 def _estimate(
     task: Task, store: Store, resources: Resources, budget: Budget, watch: "Watcher"
 ) -> None:
-    """Tell how long the rest is going to take, while the workers start. Of a search that ends by
-    its budget that is known, and what a GPU needs is not measured here."""
+    """Estimate the time left while the workers start.
+
+    Not for a search that its budget ends, nor on GPUs, whose speed is not measured here.
+    """
     from wiring_search.run.estimate import estimate
 
     if store.config.trials is None or not budget.unlimited or resources.device != "cpu":
@@ -215,9 +259,9 @@ def _estimate(
 
 
 @contextmanager
-def _asked_to_stop(pool: "Pool", meter: Meter) -> Iterator[Until]:
-    """Gives the function that says why to stop. A pool that trains in this process hears of it in
-    the midst of a pack."""
+def _stop_requests(pool: "Pool", meter: Meter) -> Iterator[Until]:
+    """Yields the function that says why to stop. A pool that trains in this process is stopped in
+    the middle of a pack."""
     alarm = None
     if math.isfinite(meter.left()):
         alarm = threading.Timer(meter.left() + 0.1, pool.stop)
@@ -259,8 +303,8 @@ def _refuse_other_settings(folder: Path, config: StudyConfig) -> None:
     ]
     if other:
         raise ValueError(
-            f"{folder} holds a study with other settings ({'; '.join(other)}); go on with it by `wiring-search resume {folder}`, "
-            "or choose another folder with --out"
+            f"{folder} holds a study with other settings ({'; '.join(other)}); resume it with "
+            f"`wiring-search resume {folder}`, or choose another folder with --out"
         )
 
 

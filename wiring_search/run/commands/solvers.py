@@ -1,4 +1,4 @@
-"""A trained network under every solver that its neurons have."""
+"""The work of `solvers`: a trained network with every solver that its neurons have."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SolverComparison:
-    """table: one row a solver, see `wiring_search.scores.solver_choice.Alternative`. answer: what
-    it says, in a few sentences. csv, picture: where both were written."""
+    """One network with every solver.
+
+    Attributes:
+        table: One row per solver, see `wiring_search.scores.solver_choice.Alternative`.
+        answer: What the table says, in a few sentences.
+        csv: The table's file.
+        picture: The picture's file.
+    """
 
     table: "pandas.DataFrame"
     answer: str
@@ -30,12 +36,22 @@ def solvers(
     hyper: bool = True,
     on_progress: Callable[[int, int, str], None] = lambda done, count, doing: None,
 ) -> SolverComparison:
-    """Run the trained network of a trial of the study in `out` with every solver that its neurons
-    have, and write what is found into the folder. The rest: see
-    `wiring_search.scores.solver_choice.alternatives`.
+    """Run the trained network of a trial with every solver that its neurons have.
 
-    Raises ValueError where there is no such trained network, and for neurons that are no
-    differential equation.
+    Writes the table and a picture into the run folder.
+
+    Args:
+        out: The run folder.
+        trial: The trial's number.
+        samples: Validation sequences to measure solver errors on.
+        hyper: Whether to fit hypersolvers too.
+        on_progress: Called with (done, count, doing).
+
+    Returns:
+        The table, see `wiring_search.scores.solver_choice.alternatives`.
+
+    Raises:
+        ValueError: The trial has no trained network, or its neurons are no differential equation.
     """
     from wiring_search.export.trained_network import trained_network
     from wiring_search.networks.solver_accuracy import require_ode
