@@ -18,8 +18,17 @@ from sklearn.metrics import f1_score
 
 from tests.support import data_set_files as real_files
 from wiring_search.run import ONE_PROCESS, search, study_config
-from wiring_search.tasks import TASKS, Split, Task, TaskOptions, describe, load, smnist, splits
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import (
+    TASKS,
+    Split,
+    Task,
+    TaskOptions,
+    describe,
+    load,
+    smnist,
+    splits,
+    trivial_rules,
+)
 
 WRITERS: dict[str, Callable[[Path], object]] = {
     "traffic": real_files.traffic,
@@ -414,13 +423,13 @@ def test_trivial_rules_are_what_others_compute() -> None:
         part.x[:, :, 0] += part.y
     model = Ridge(alpha=1e-6).fit(train.x.reshape(-1, 4), np.eye(3)[train.y.ravel()])
     expected = np.mean(model.predict(valid.x.reshape(-1, 4)).argmax(1) != valid.y.ravel())
-    assert baselines.linear_classes(train, valid) == pytest.approx(expected, abs=0.005)
+    assert trivial_rules.linear_classes(train, valid) == pytest.approx(expected, abs=0.005)
     assert expected < 0.6
     once = [Split(part.x, part.y[:, 0]) for part in (train, valid)]
     distances = ((once[1].x[:, None] - once[0].x[None]) ** 2).sum(axis=(2, 3))
-    assert baselines.nearest(*once) == np.mean(once[0].y[distances.argmin(1)] != once[1].y)
+    assert trivial_rules.nearest(*once) == np.mean(once[0].y[distances.argmin(1)] != once[1].y)
     with pytest.raises(ValueError, match="F1 is not defined"):
-        baselines.missing_f1(np.ones(3), np.zeros(3))
+        trivial_rules.missing_f1(np.ones(3), np.zeros(3))
 
 
 def test_runs_and_parts_cover_all_rows_once() -> None:

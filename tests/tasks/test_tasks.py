@@ -7,8 +7,16 @@ import numpy as np
 import pandas
 import pytest
 
-from wiring_search.tasks import TASKS, TaskOptions, describe, half_cheetah, load, occupancy, parity
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import (
+    TASKS,
+    TaskOptions,
+    describe,
+    half_cheetah,
+    load,
+    occupancy,
+    parity,
+    trivial_rules,
+)
 from wiring_search.tasks.task import Split
 from wiring_search.tasks.windows import cut
 
@@ -150,7 +158,7 @@ def test_linear_rule_is_ridge_regression_on_standardised_inputs() -> None:
     seen = np.clip(lagged[1], lagged[0].min(axis=0), lagged[0].max(axis=0))
     found = model.predict(scaler.transform(seen))
     expected = np.mean((found - valid.y[:, 1:].reshape(-1, 2)) ** 2)
-    assert baselines.linear(train, valid, 2) == pytest.approx(expected, rel=1e-9)
+    assert trivial_rules.linear(train, valid, 2) == pytest.approx(expected, rel=1e-9)
 
 
 def test_linear_rules_stay_within_the_range_of_training() -> None:
@@ -163,9 +171,12 @@ def test_linear_rules_stay_within_the_range_of_training() -> None:
     y = 2 * x[..., :1] + 1
     classes = (x[..., 0] > 0).astype(np.int64)
     train = Split(x, y)
-    assert baselines.linear(train, Split(far, y), 1) == baselines.linear(train, Split(edge, y), 1)
+    assert trivial_rules.linear(train, Split(far, y), 1) == trivial_rules.linear(
+        train, Split(edge, y), 1
+    )
     errors = [
-        baselines.linear_classes(Split(x, classes), Split(rows, classes)) for rows in (edge, far)
+        trivial_rules.linear_classes(Split(x, classes), Split(rows, classes))
+        for rows in (edge, far)
     ]
     assert errors[0] == errors[1]
     assert errors[0] < 0.1

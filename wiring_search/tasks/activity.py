@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.files import ids, numbers, read_table
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.splits import Recording, dealt, runs, split, windows
@@ -52,9 +52,9 @@ def load(options: TaskOptions) -> Task:
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "majority class": baselines.majority(splits["train"], splits["valid"]),
-            "linear on the row": baselines.linear_classes(splits["train"], splits["valid"]),
-            "activity of the row before": baselines.previous_target(splits["valid"]),
+            "majority class": trivial_rules.majority(splits["train"], splits["valid"]),
+            "linear on the row": trivial_rules.linear_classes(splits["train"], splits["valid"]),
+            "activity of the row before": trivial_rules.previous_target(splits["valid"]),
         },
         source=f"thirty people with a phone at the waist, {_ADDRESS}",
     )

@@ -9,7 +9,7 @@ variance of the sum of two such numbers.
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.generated import lag_of, splits
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
@@ -31,8 +31,8 @@ def load(options: TaskOptions) -> Task:
         valid=parts["valid"],
         test=parts["test"],
         baselines={
-            "always 1": baselines.constant(parts["valid"], 1.0),
-            "mean": baselines.mean(parts["train"], parts["valid"]),
+            "always 1": trivial_rules.constant(parts["valid"], 1.0),
+            "mean": trivial_rules.mean(parts["train"], parts["valid"]),
         },
         source=f"{steps} random numbers a sequence from a fixed seed",
     )

@@ -10,7 +10,7 @@ five markers are scored; a guess is right in one of eight cases.
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.generated import lag_of, splits
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
@@ -33,7 +33,9 @@ def load(options: TaskOptions) -> Task:
         train=parts["train"],
         valid=parts["valid"],
         test=parts["test"],
-        baselines={"always the same symbol": baselines.majority(parts["train"], parts["valid"])},
+        baselines={
+            "always the same symbol": trivial_rules.majority(parts["train"], parts["valid"])
+        },
         source=f"{LENGTH} random symbols from a fixed seed, {lag} blanks",
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
@@ -199,13 +199,13 @@ def _baselines(train: Split, valid: Split, classes: list | None) -> dict[str, fl
     if classes is None:
         rows = min(4, train.x.shape[1])
         result = {
-            "mean": baselines.mean(train, valid),
-            f"linear, {rows} rows": baselines.linear(train, valid, rows),
+            "mean": trivial_rules.mean(train, valid),
+            f"linear, {rows} rows": trivial_rules.linear(train, valid, rows),
         }
     else:
-        result = {"majority class": baselines.majority(train, valid)}
+        result = {"majority class": trivial_rules.majority(train, valid)}
     return (
-        {**result, "target of the row before": baselines.previous_target(valid)}
+        {**result, "target of the row before": trivial_rules.previous_target(valid)}
         if valid.y.shape[1] > 1
         else result
     )

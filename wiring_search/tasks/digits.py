@@ -11,7 +11,7 @@ step. 1,077 train, 360 validation, 360 test images, stratified by class, the sam
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
@@ -63,8 +63,8 @@ def _task(name: str, steps: int, order: np.ndarray | slice = slice(None)) -> Tas
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "majority class": baselines.majority(splits["train"], splits["valid"]),
-            "logistic regression on all pixels": baselines.logistic(
+            "majority class": trivial_rules.majority(splits["train"], splits["valid"]),
+            "logistic regression on all pixels": trivial_rules.logistic(
                 splits["train"], splits["valid"]
             ),
         },

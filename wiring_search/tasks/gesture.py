@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.files import ids, numbers, read_table
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.splits import Recording, Scale, dealt, scaled, split, windows
@@ -49,9 +49,9 @@ def load(options: TaskOptions) -> Task:
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "majority class": baselines.majority(train, valid),
-            "linear on the frame": baselines.linear_classes(train, valid),
-            "phase of the frame before": baselines.previous_target(valid),
+            "majority class": trivial_rules.majority(train, valid),
+            "linear on the frame": trivial_rules.linear_classes(train, valid),
+            "phase of the frame before": trivial_rules.previous_target(valid),
         },
         source=f"three people telling comic strips, {_ADDRESS}",
     )

@@ -8,7 +8,7 @@ clean protocol too: `--protocol paper` is the same.
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.columns import Columns
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.task import Split, Task
@@ -59,9 +59,9 @@ def load(options: TaskOptions) -> Task:
 def trivial_errors(train: Split, split: Split) -> dict[str, float]:
     """Mean squared errors of the rules that know nothing of dynamics, and of linear ones."""
     return {
-        "mean": baselines.mean(train, split),
-        "persistence": baselines.persistence(split),
-        **{f"linear AR({lags})": baselines.linear(train, split, lags) for lags in (1, 4, 8)},
+        "mean": trivial_rules.mean(train, split),
+        "persistence": trivial_rules.persistence(split),
+        **{f"linear AR({lags})": trivial_rules.linear(train, split, lags) for lags in (1, 4, 8)},
     }
 
 

@@ -13,7 +13,7 @@ windows.
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.columns import Columns
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.splits import Recording, Scale, dealt, in_time, scaled, split, windows
@@ -54,9 +54,9 @@ def load(options: TaskOptions) -> Task:
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "majority class": baselines.majority(splits["train"], splits["valid"]),
+            "majority class": trivial_rules.majority(splits["train"], splits["valid"]),
             "light > 365": light_rule_error(splits["valid"], scale),
-            "same as a minute ago": baselines.previous_target(splits["valid"]),
+            "same as a minute ago": trivial_rules.previous_target(splits["valid"]),
         },
         source=f"office room in Mons, February 2015, {_ADDRESS}",
         inputs=Columns(tuple(_COLUMNS), scale),

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.files import ids, numbers, read_table, stamps
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.splits import Recording, dealt, scaled, split, timed, windows
@@ -53,9 +53,9 @@ def load(options: TaskOptions) -> Task:
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "every day": baselines.missing_f1(np.ones_like(valid.y), valid.y),
+            "every day": trivial_rules.missing_f1(np.ones_like(valid.y), valid.y),
             "logistic regression on the day": _logistic(train, valid),
-            "same as the step before": baselines.missing_f1(valid.y[:, :-1], valid.y[:, 1:]),
+            "same as the step before": trivial_rules.missing_f1(valid.y[:, :-1], valid.y[:, 1:]),
         },
         source=f"Houston, 1998 to 2004, {_ADDRESS}",
         class_weights=_CLASS_WEIGHTS,
@@ -96,4 +96,4 @@ def _logistic(train: Split, valid: Split) -> float:
 
     model = LogisticRegression(class_weight=dict(enumerate(_CLASS_WEIGHTS)), max_iter=1000)
     model.fit(train.x.reshape(-1, _FEATURES), train.y.ravel())
-    return baselines.missing_f1(model.predict(valid.x.reshape(-1, _FEATURES)), valid.y.ravel())
+    return trivial_rules.missing_f1(model.predict(valid.x.reshape(-1, _FEATURES)), valid.y.ravel())

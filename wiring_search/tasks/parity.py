@@ -15,7 +15,7 @@ that of a constant).
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.generated import lag_of, splits
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
@@ -91,8 +91,8 @@ def _task(name: str, form, options: TaskOptions) -> Task:
         valid=parts["valid"],
         test=parts["test"],
         baselines={
-            "majority class": baselines.majority(train, valid),
-            "logistic regression on counts": baselines.logistic(_counts(train), _counts(valid)),
+            "majority class": trivial_rules.majority(train, valid),
+            "logistic regression on counts": trivial_rules.logistic(_counts(train), _counts(valid)),
         },
         source="random bits from a fixed seed, as "
         + ("runs of equal bits" if form is events else "one bit per step"),

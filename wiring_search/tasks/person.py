@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.files import ids, numbers, read_table
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.splits import Parts, Recording, Scale, dealt, runs, split, windows
@@ -64,9 +64,9 @@ def load(options: TaskOptions) -> Task:
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "majority class": baselines.majority(train, valid),
-            "linear on the reading": baselines.linear_classes(train, valid),
-            "activity of the reading before": baselines.previous_target(valid),
+            "majority class": trivial_rules.majority(train, valid),
+            "linear on the reading": trivial_rules.linear_classes(train, valid),
+            "activity of the reading before": trivial_rules.previous_target(valid),
         },
         source=f"five people with four tags, {_ADDRESS}",
     )

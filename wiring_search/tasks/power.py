@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.files import numbers, read_table, stamps
 from wiring_search.tasks.options import TaskOptions, folder_of_files
 from wiring_search.tasks.splits import Recording, Scale, dealt, scaled, split, timed, windows
@@ -51,9 +51,9 @@ def load(options: TaskOptions) -> Task:
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "mean": baselines.mean(train, valid),
-            "linear on the minute": baselines.linear(train, valid, 1),
-            "power of the minute before": baselines.previous_target(valid),
+            "mean": trivial_rules.mean(train, valid),
+            "linear on the minute": trivial_rules.linear(train, valid, 1),
+            "power of the minute before": trivial_rules.previous_target(valid),
         },
         source=f"one household, 2006 to 2010, {_ADDRESS}",
     )

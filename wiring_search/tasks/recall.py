@@ -13,7 +13,7 @@ means telling 0 (error 1) or guessing (half of the signs right).
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.generated import lag_of, splits
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
@@ -35,8 +35,8 @@ def load(options: TaskOptions) -> Task:
         valid=parts["valid"],
         test=parts["test"],
         baselines={
-            "always 0": baselines.constant(parts["valid"], 0.0),
-            "mean": baselines.mean(parts["train"], parts["valid"]),
+            "always 0": trivial_rules.constant(parts["valid"], 0.0),
+            "mean": trivial_rules.mean(parts["train"], parts["valid"]),
         },
         source=f"random bits from a fixed seed, lags {', '.join(map(str, lags))}",
     )

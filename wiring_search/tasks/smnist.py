@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.options import TaskOptions, folder_of_files, plain_or_gzipped
 from wiring_search.tasks.task import Split, Task
 
@@ -41,7 +41,7 @@ def load_rows(options: TaskOptions) -> Task:
         part: Split((x / np.float32(255.0)).astype(np.float32), y)
         for part, (x, y) in images.items()
     }
-    linear = baselines.linear_classes(splits["train"], splits["valid"])
+    linear = trivial_rules.linear_classes(splits["train"], splits["valid"])
     return _task("smnist", splits, {"linear on all pixels": linear}, "row by row")
 
 
@@ -53,7 +53,7 @@ def load_events(options: TaskOptions) -> Task:
         for part, one in splits.items()
         if one.elapsed is not None
     }
-    linear = baselines.linear_classes(times["train"], times["valid"])
+    linear = trivial_rules.linear_classes(times["train"], times["valid"])
     return _task("smnist-events", splits, {"linear on all times": linear}, "as runs of pixels")
 
 
@@ -129,7 +129,7 @@ def _task(name: str, splits: dict[str, Split], trivial: dict[str, float], how: s
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "majority class": baselines.majority(splits["train"], splits["valid"]),
+            "majority class": trivial_rules.majority(splits["train"], splits["valid"]),
             **trivial,
         },
         source=f"MNIST {how}, {_ADDRESS}",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.files import numbers, read_table, stamps
 from wiring_search.tasks.options import TaskOptions, folder_of_files, plain_or_gzipped
 from wiring_search.tasks.splits import Recording, Scale, dealt, scaled, split, timed, windows
@@ -54,10 +54,12 @@ def load(options: TaskOptions) -> Task:
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "mean": baselines.mean(train, valid),
-            "mean of weekday and hour": baselines.group_mean(calendar["train"], calendar["valid"]),
-            "linear on the hour": baselines.linear(train, valid, 1),
-            "volume of the row before": baselines.previous_target(valid),
+            "mean": trivial_rules.mean(train, valid),
+            "mean of weekday and hour": trivial_rules.group_mean(
+                calendar["train"], calendar["valid"]
+            ),
+            "linear on the hour": trivial_rules.linear(train, valid, 1),
+            "volume of the row before": trivial_rules.previous_target(valid),
         },
         source=f"interstate 94, 2012 to 2018, {_ADDRESS}",
     )

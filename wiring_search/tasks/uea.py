@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
-from wiring_search.tasks import ts_format
+from wiring_search.tasks import trivial_rules, ts_format
 from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
@@ -63,7 +62,7 @@ def load(options: TaskOptions) -> Task:
         test=splits["test"],
         baselines={
             **_constant(splits["train"], splits["valid"]),
-            "nearest training series": baselines.nearest(splits["train"], splits["valid"]),
+            "nearest training series": trivial_rules.nearest(splits["train"], splits["valid"]),
         },
         source=f"{path.name.removesuffix(_TRAIN)} of the UEA/UCR archive, {_ADDRESS}",
         inputs=Columns(
@@ -206,7 +205,7 @@ def _padded(
 def _constant(train: Split, valid: Split) -> dict[str, float]:
     is_class = train.y.ndim == 1
     return (
-        {"majority class": baselines.majority(train, valid)}
+        {"majority class": trivial_rules.majority(train, valid)}
         if is_class
-        else {"mean": baselines.mean(train, valid)}
+        else {"mean": trivial_rules.mean(train, valid)}
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import trivial_rules
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.splits import Parts, Recording, split
 from wiring_search.tasks.task import Task
@@ -37,9 +37,12 @@ def load(options: TaskOptions) -> Task:
         valid=splits["valid"],
         test=splits["test"],
         baselines={
-            "mean": baselines.mean(train, valid),
-            "persistence": baselines.persistence(valid),
-            **{f"linear, {lags} frames": baselines.linear(train, valid, lags) for lags in (1, 4)},
+            "mean": trivial_rules.mean(train, valid),
+            "persistence": trivial_rules.persistence(valid),
+            **{
+                f"linear, {lags} frames": trivial_rules.linear(train, valid, lags)
+                for lags in (1, 4)
+            },
         },
         source=f"Walker2d-v2 rollouts, a tenth of the frames dropped, {_ADDRESS}",
     )

@@ -29,7 +29,7 @@ from wiring_search.tasks.task import Split, Task, value_of
 from wiring_search.training.latency import latencies_us
 from wiring_search.training.loss import Targets, as_pack, elapsed_of, loss_to, wrongness
 from wiring_search.training.pack import EVALUATION_BATCH, Pack, PackLike, group_by_kind, layout_of
-from wiring_search.training.state import epochs_of, load_state, save_state
+from wiring_search.training.state import State, epochs_of, load_state, save_state
 from wiring_search.training.variation import Variation, relative_variation
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import (
@@ -301,9 +301,10 @@ def _outcome(
                 f"range in epoch {len(curve)}"
             )
         return Outcome(Status.DIVERGED, math.nan, math.nan, message=message, **shared)
-    best = {}
-    if record.weights[p] is not None:
-        best = {"best_weights": record.weights[p], "best_variation": np.array(record.variation[p])}
+    best: State = {}
+    weights = record.weights[p]
+    if weights is not None:
+        best = {"best_weights": weights, "best_variation": np.array(record.variation[p])}
     saved = save_state({**state, **best, "epochs": np.array(len(curve)), "curve": np.array(curve)})
     if stopped_at is not None and len(curve) <= stopped_at:
         return Outcome(Status.RUNNING, math.nan, math.nan, state=saved, **shared)

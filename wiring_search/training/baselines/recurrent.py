@@ -30,8 +30,7 @@ from torch import nn
 
 from wiring_search.tasks.task import Split, Task, value_of
 from wiring_search.training import loop as training
-from wiring_search.training.baselines import reservoir_grid as reservoir_baselines
-from wiring_search.training.baselines import sparse_flows as pruning
+from wiring_search.training.baselines import reservoir_grid, sparse_flows
 from wiring_search.training.baselines.reservoir_grid import RESERVOIRS
 from wiring_search.training.loss import as_pack, elapsed_of, loss_of, wrongness
 from wiring_search.training.pack import LARGEST_GRADIENT_NORM
@@ -319,8 +318,8 @@ def train_all(
     for name in RESERVOIRS:
         if name in names:
             on_progress(name, 1, 1)
-            fixed = reservoir_baselines.reservoir(task, name, seed)
-            yield Trained(name, reservoir_baselines.train(task, fixed), f"process {os.getpid()}")
+            fixed = reservoir_grid.reservoir(task, name, seed)
+            yield Trained(name, reservoir_grid.train(task, fixed), f"process {os.getpid()}")
 
 
 def _pruned(
@@ -332,7 +331,7 @@ def _pruned(
     on_progress()
     retrain, worker = max(rung.epochs // 2, 1), f"process {os.getpid()}"
     try:
-        front = pruning.prune(
+        front = sparse_flows.prune(
             task, candidate, _SCHEDULE, rung.epochs, retrain, rung.batch_size, seed
         )
     except RuntimeError as failure:
