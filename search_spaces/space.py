@@ -17,8 +17,6 @@ candidate, or says why it is infeasible: a constraint does not hold, or the topo
 sizes. Infeasible points are never trained.
 """
 
-import inspect
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,39 +32,15 @@ from wiring_search.search_spaces.dimensions import (
     dimension_to_json,
     drawn,
 )
-from wiring_search.wirings import topologies
-from wiring_search.wirings.candidate import Candidate
-from wiring_search.wirings.kinds import (
-    EXPLICIT,
-    GRADIENTS,
-    KINDS,
-    MEMORIES,
-    USUAL_NEURON,
-    has_steps,
+from wiring_search.search_spaces.names import (
+    CANDIDATE_DIMENSIONS,
+    LAYERED_TOPOLOGIES,
+    NAMES,
+    TOPOLOGIES,
+    known_dimensions,
 )
-from wiring_search.wirings.wiring import Wiring
-
-TOPOLOGIES: dict[str, Callable[..., Wiring]] = {
-    "ncp": topologies.ncp,
-    "auto_ncp": topologies.auto_ncp,
-    "random_sparse": topologies.random_sparse,
-    "fully_connected": topologies.fully_connected,
-    "small_world": topologies.small_world,
-    "layered": topologies.layered,
-}
-# Layered neurons look at the synapses from layer to layer alone: only these topologies have layers.
-LAYERED_TOPOLOGIES = ("ncp", "auto_ncp", "layered")
-# Dimensions of the candidate; all others are arguments of the topology. `wiring_seed` is the
-# topology's `seed`.
-CANDIDATE_DIMENSIONS = ("neuron", "solver", "steps", "gradient", "memory", "learning_rate")
-# Dimensions that are chosen by name, and the names; all others are numbers.
-NAMES: dict[str, Collection[str]] = {
-    "topology": tuple(TOPOLOGIES),
-    "neuron": KINDS,
-    "solver": tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.solvers)),
-    "memory": MEMORIES,
-    "gradient": GRADIENTS,
-}
+from wiring_search.wirings.candidate import Candidate
+from wiring_search.wirings.kinds import EXPLICIT, KINDS, MEMORIES, USUAL_NEURON, has_steps
 
 
 class Infeasible(ValueError):
@@ -393,17 +367,6 @@ class Space:
                 f"{', '.join(LAYERED_TOPOLOGIES)}",
                 "neuron",
             )
-
-
-def known_dimensions(topology: str) -> dict[str, bool]:
-    """The dimensions that a space with this topology may have, and whether each is required."""
-    arguments = inspect.signature(TOPOLOGIES[topology]).parameters.values()
-    wiring = {
-        a.name: a.default is a.empty
-        for a in arguments
-        if a.name not in ("seed", "self_connections")
-    }
-    return {**wiring, "wiring_seed": False, **dict.fromkeys(CANDIDATE_DIMENSIONS, False)}
 
 
 def _dynamics(point: Point) -> tuple[str, str]:

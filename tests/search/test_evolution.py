@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 
 from wiring_search.analysis import pareto
+from wiring_search.search.samplers.candidate_settings import (
+    limits_of,
+    params_of,
+    with_other_setting,
+)
 from wiring_search.search.samplers.evolution import (
     POPULATION,
     STARTERS,
     Born,
     Evolution,
     best_first,
-    limits_of,
-    params_of,
-    with_other_setting,
 )
 from wiring_search.search_spaces import SPACES, Choice, FloatRange, Infeasible, IntRange, Space
-from wiring_search.search_spaces.space import CANDIDATE_DIMENSIONS
+from wiring_search.search_spaces.names import CANDIDATE_DIMENSIONS
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.mutation import FORWARD, RECURRENT, Limits, joined_roles, survivors
 from wiring_search.wirings.topologies import ncp, random_sparse
