@@ -4,7 +4,7 @@ Always feasible.
 A move keeps to the pairs of layers that the wiring's family joins (`joined_roles`: sensory → inter,
 inter → command, command → command and command → motor in an NCP), within `Limits`. Where it leaves
 a neuron dead or unreachable or a sensory node idle, it is not made (synapses), or the loose ends
-are tied up by new synapses (neurons). What became of every neuron is told (`Origins`), so that
+are tied up by new synapses (neurons). `Origins` says which neuron of the parent each neuron was, so that
 weights can follow their synapses.
 
 (As in NEAT, where relatives are crossed by matching the neurons that have a common origin: Stanley
@@ -304,7 +304,7 @@ def _add(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
 
 
 def _remove(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
-    """A synapse that nobody depends on."""
+    """A synapse without which every node is still reached and acts."""
     for pair in _some_of(draft.synapses, rng):
         polarity = draft.synapses.pop(pair)
         if _whole(draft):
@@ -337,7 +337,7 @@ def _flip(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
 
 
 def _grow(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
-    """A node more in one layer, with about as many synapses as another one there, from and to the
+    """One node more in one layer, with about as many synapses as another one there, from and to the
     same layers."""
     wide = draft.neurons < limits.neurons[1]
     roles = [
@@ -362,7 +362,7 @@ def _grow(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
 
 
 def _shrink(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
-    """A node less in one layer; who depended on it is given synapses from or to others."""
+    """One node less in one layer. Nodes that depended on it get synapses from or to others."""
     spare = draft.neurons > limits.neurons[0]
     roles = [
         role

@@ -64,7 +64,7 @@ def null_candidate(
     parameters(wiring): trainable numbers of the candidate with that wiring, for `dense`. Raises
     ValueError for an unknown control and for one that is not applicable.
     """
-    reason = _told_beforehand(candidate, control)
+    reason = _known_reason(candidate, control)
     rng = np.random.default_rng(
         (seed, list(CONTROLS).index(control), int(candidate.wiring.wiring_id, 16))
     )
@@ -85,7 +85,7 @@ def null_candidate(
 def inapplicable(candidate: Candidate, control: str) -> str:
     """Why the control would change nothing of this candidate; "" where it would. Raises ValueError
     for an unknown control."""
-    reason = _told_beforehand(candidate, control)
+    reason = _known_reason(candidate, control)
     if (
         reason
         or control == "dense"
@@ -95,8 +95,8 @@ def inapplicable(candidate: Candidate, control: str) -> str:
     return _ALONE[control].format(candidate.neuron)
 
 
-def _told_beforehand(candidate: Candidate, control: str) -> str:
-    """Why it is not applicable, as far as that can be told without drawing."""
+def _known_reason(candidate: Candidate, control: str) -> str:
+    """Why it is not applicable, as far as that shows without drawing."""
     wiring, neuron = candidate.wiring, candidate.neuron
     if control not in CONTROLS:
         raise ValueError(

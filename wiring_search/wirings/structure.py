@@ -36,7 +36,7 @@ TRIADS = {
     "120U": "both of a pair that feeds each other feed a third",
     "120C": "a feedback loop of three, one pair of which feeds each other",
     "210": "all joined, but one pair only one way",
-    "300": "everyone feeds everyone",
+    "300": "each of three feeds the other two",
 }
 FEATURES = {
     "sensory": "sensory nodes",

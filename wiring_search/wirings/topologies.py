@@ -243,7 +243,7 @@ def layered(
     """Layers sensory → inter → command → motor, each pair of layers connected with round(density ×
     pairs) synapses.
 
-    At least as many as the larger layer has neurons, so that nobody is left out.
+    At least as many as the larger layer has neurons, so that every neuron has one.
     recurrent_synapses: command → command.
     """
     for name, value in {
