@@ -1,9 +1,10 @@
-"""The rooms of the package and the imports between them: python docs/rooms.py [CHECKOUT]
+"""Counts and draws the rooms of the package and the imports between them.
 
-Prints rooms, floors, arrows and circles, counted from the imports, and draws
-docs/figures/rooms.svg. A room is a folder of wiring_search/, or a module that lies loose in it;
-search_spaces/, workers/ and benchmarks/ are rooms too. A room stands one floor above the highest
-room it imports.
+    python docs/rooms.py [CHECKOUT]
+
+Prints rooms, floors, arrows and circles. Without CHECKOUT it also draws docs/figures/rooms.svg. A
+room is a folder of wiring_search/, or a module directly in it; search_spaces/, workers/ and
+benchmarks/ are rooms too. A room is one floor above the highest room that it imports.
 """
 
 import ast
@@ -19,7 +20,7 @@ FOLDERS = (PACKAGE, "search_spaces", "workers", "benchmarks")
 
 
 def graph_of(root: Path = ROOT) -> nx.DiGraph:
-    """An arrow from each room to every room it imports, also from within a function."""
+    """An arrow from each room to every room it imports, imports within functions included."""
     graph = nx.DiGraph()
     for folder in FOLDERS:
         for file in sorted((root / folder).rglob("*.py")):
@@ -34,7 +35,7 @@ def graph_of(root: Path = ROOT) -> nx.DiGraph:
 
 
 def floors_of(graph: nx.DiGraph) -> list[list[str]]:
-    """Rooms from the lowest floor to the highest; a circle stands on one floor."""
+    """Rooms by floor, from the lowest to the highest. The rooms of a circle share a floor."""
     groups = nx.condensation(graph)
     floor: dict[int, int] = {}
     for group in reversed(list(nx.topological_sort(groups))):
@@ -56,7 +57,7 @@ def summary(graph: nx.DiGraph) -> str:
 
 
 def draw(graph: nx.DiGraph, file: Path) -> None:
-    """Floors as rows. An arrow is left out where a way over other rooms says the same."""
+    """Draws floors as rows. Leaves out an arrow that a path over other rooms implies."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -94,7 +95,7 @@ def _imported(file: Path) -> Iterator[tuple[str, ...]]:
 
 
 def _room(parts: tuple[str, ...]) -> str | None:
-    """None: the package itself, which holds nothing but its version."""
+    """The room of a module; None for the package itself, which holds only its version."""
     if parts[0] == PACKAGE:
         parts = parts[1:]
     return None if not parts or parts[0] in ("__init__", "__version__") else parts[0]

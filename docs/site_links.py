@@ -1,5 +1,5 @@
-"""A hook of the documentation site. Every module's page is in the navigation. Links that leave docs/
-lead to the repository, where they must exist. The site sends no request to another host."""
+"""A hook of the documentation site. Every module's page is in the navigation. Links that leave
+docs/ lead to the repository, where they must exist. The site sends no request to another host."""
 
 import posixpath
 import re
@@ -41,5 +41,5 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: objec
 
 
 def on_post_page(output: str, **_: object) -> str:
-    """Without this mark the theme's script does not ask the repository's host for its statistics."""
+    """Without this mark the theme's script does not ask the repository's host for statistics."""
     return output.replace('data-md-component="source"', "")

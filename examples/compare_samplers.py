@@ -2,9 +2,9 @@
 
     python examples/compare_samplers.py
 
-The measure is the hypervolume of error against synapses below a fixed corner: larger is better. A
-sampler learns only from packs that have come back: with large packs and many of them ahead, the
-first dozens of its candidates are as random as those of random sampling.
+The measure is the hypervolume of error against synapses below a fixed reference point: larger is
+better. A sampler learns only from finished packs. With large packs and many of them in flight, its
+first dozens of candidates are as random as those of random sampling.
 """
 
 import os
@@ -18,7 +18,7 @@ from wiring_search.run import ONE_PROCESS, search, study_config
 TRIALS, EPOCHS = int(os.environ.get("TRIALS", 60)), int(os.environ.get("EPOCHS", 10))
 OUT = Path(os.environ.get("OUT", "results/samplers"))
 SEEDS = int(os.environ.get("SEEDS", 3))
-CORNER = np.array([0.9, 400.0])  # error of guessing, and more synapses than anybody wants
+CORNER = np.array([0.9, 400.0])  # error of guessing, and more synapses than needed
 
 
 def volume(sampler: str, seed: int) -> float:

@@ -1,9 +1,10 @@
-"""A neuron, a score and a task of your own, searched together:
+"""A neuron, a score and a task of your own, searched together.
+
 
     wiring-search search --extension examples/extension.py --task chirps \
         --space examples/own_neuron.toml --samples 500 --objectives error,synapses,effort
 
-docs/how-to/own-neuron.md, own-score.md and own-data.md go through it.
+docs/how-to/own-neuron.md, own-score.md and own-data.md explain it.
 """
 
 import numpy as np
@@ -16,16 +17,15 @@ from wiring_search.scores.catalogue import Score
 from wiring_search.tasks import Split, Task, TaskOptions
 from wiring_search.tasks import trivial_rules as baselines
 
-# A neuron: a leaky unit whose rate is gated by what it hears.
+# A neuron: a leaky unit whose rate is gated by its inputs.
 #
 #     dv/dt = r (a − v),   a = tanh(b + Σ w v + Σ w u),   r = sigmoid(c + Σ g v + Σ g u)
 #
-# With a and r held during a time step this has a closed form, so there is no solver and there are
-# no steps.
+# With a and r constant during a time step this has a closed form: it needs no solver and no steps.
 
 
 def shapes(made: Connections) -> dict[str, tuple[int, ...]]:
-    """Parameters by name: of each neuron, of each synapse, of each synapse from a sensory node."""
+    """Shapes of the parameters: one number per neuron, per synapse, or per sensory synapse."""
     neurons, synapses, sensory = (made.neurons,), (len(made.pre),), (len(made.sensory_pre),)
     return {
         "b": neurons,
@@ -40,7 +40,7 @@ def shapes(made: Connections) -> dict[str, tuple[int, ...]]:
 def initial(
     rng: np.random.Generator, name: str, shape: tuple[int, ...], made: Connections
 ) -> np.ndarray:
-    """What each parameter starts with. A synapse's polarity is the sign of its first weight."""
+    """Initial values of a parameter. A synapse's polarity is the sign of its first weight."""
     if name in ("b", "c"):
         return np.zeros(shape)
     polarity = made.sensory_polarity if name.startswith("sensory_") else made.polarity
@@ -48,28 +48,28 @@ def initial(
 
 
 def advance(solver, steps, made, p, v, u, elapsed):
-    """The state (B, neurons) after `elapsed` (B, 1) from v, with the sensory values u (B, sensory)
-    held."""
+    """One time step: the new state (B, neurons).
 
-    def heard(own, of_synapses, of_sensory):
-        inner = sums_onto(v, made.pre, made.post, made.neurons, p[of_synapses])
-        return (
-            p[own]
-            + inner
-            + sums_onto(u, made.sensory_pre, made.sensory_post, made.neurons, p[of_sensory])
-        )
+    Args:
+        v: State (B, neurons).
+        u: Sensory values (B, sensory), constant during the step.
+        elapsed: Duration of the step (B, 1).
+    """
 
-    aim, rate = (
-        torch.tanh(heard("b", "w", "sensory_w")),
-        torch.sigmoid(heard("c", "g", "sensory_g")),
-    )
-    return v + (1.0 - torch.exp(-rate * elapsed)) * (aim - v)
+    def summed(bias, weight, sensory_weight):
+        inner = sums_onto(v, made.pre, made.post, made.neurons, p[weight])
+        outer = sums_onto(u, made.sensory_pre, made.sensory_post, made.neurons, p[sensory_weight])
+        return p[bias] + inner + outer
+
+    a = torch.tanh(summed("b", "w", "sensory_w"))
+    r = torch.sigmoid(summed("c", "g", "sensory_g"))
+    return v + (1.0 - torch.exp(-r * elapsed)) * (a - v)
 
 
 NEURONS = {"gated-leak": Dynamics(synapses_of, shapes, initial, advance)}
 
 
-# A score: how hard the trained neurons work.
+# A score: how active the trained neurons are.
 
 
 def effort(network: LiquidNetwork, task: Task, seed: int) -> float:

@@ -1,5 +1,4 @@
-"""From a search to files that run elsewhere: the front, how sure it is, and its smallest good
-wiring as C and JSON.
+"""From a search to exported files: the front, its certainty, and a small good wiring as C and JSON.
 
 python examples/front_and_export.py
 """
@@ -19,8 +18,7 @@ OUT = Path(os.environ.get("OUT", "results/export"))
 
 
 def main() -> None:
-    # Two trainings of each candidate, side by side: its error is their mean, and their spread says
-    # how sure that is.
+    # Each candidate is trained twice. Its error is the mean; the spread shows how certain it is.
     config = study_config(
         "digits", "small", trials=TRIALS, epochs=EPOCHS, repeats=2, ahead=2, scores=()
     )
@@ -28,8 +26,7 @@ def main() -> None:
     front = run.front()
     print(front[["trial", "synapses", "error", "error_se"]])
 
-    # Where the front bends most; where it does not bend, the smallest wiring within 0.05 of the
-    # best error.
+    # The knee; if the front has none, the smallest wiring within 0.05 of the best error.
     bend = knee(front[["error", "synapses"]].to_numpy(float))
     good = front[front["error"] <= front["error"].min() + 0.05]
     chosen = int((good.iloc[0] if bend is None else front.iloc[bend])["trial"])

@@ -1,7 +1,8 @@
-"""A table of your own: which wiring is enough to tell a room's temperature from the weather and the
+"""A table of your own: which small wiring predicts a room's temperature from the weather and the
 heater?
 
-python examples/own_csv.py # TRIALS=64 EPOCHS=40 python examples/own_csv.py for a longer search
+    python examples/own_csv.py
+    TRIALS=64 EPOCHS=40 python examples/own_csv.py    # a longer search
 """
 
 import os
@@ -18,8 +19,11 @@ OUT = Path(os.environ.get("OUT", "results/room"))
 
 
 def room(minutes: int, seed: int = 0) -> pandas.DataFrame:
-    """A room that cools towards the outside and is heated, minute by minute. One row a step, one
-    column a quantity."""
+    """A heated room that cools towards the temperature outside, minute by minute.
+
+    Returns:
+        One row per time step, one column per quantity.
+    """
     rng = np.random.default_rng(seed)
     outside = (
         8
@@ -42,8 +46,8 @@ def main() -> None:
     table = OUT.parent / "room.csv"
     room(4000).to_csv(table, index=False)
 
-    # All columns but the target are inputs. The file is cut in time: 70 % train, 15 % validation,
-    # 15 % test.
+    # All columns except the target are inputs. The file is cut in time: 70 % train,
+    # 15 % validation, 15 % test.
     options = TaskOptions(data=str(table), target="inside", window=32, stride=8)
     run = search(
         study_config("csv", "small", options, trials=TRIALS, epochs=EPOCHS, ahead=1, scores=()),

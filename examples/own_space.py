@@ -1,10 +1,9 @@
-"""A search space of your own, in Python: the dimensions that you want, and what must hold between
-them.
+"""A search space of your own, in Python: dimensions and constraints between them.
 
     python examples/own_space.py
 
-The same as a file for the command line is examples/space.toml; with conditions,
-examples/liquid.toml.
+examples/space.toml does the same in a file for the command line; examples/liquid.toml has
+conditions.
 """
 
 import os
@@ -17,7 +16,7 @@ from wiring_search.store.config import StudyConfig
 TRIALS, EPOCHS = int(os.environ.get("TRIALS", 16)), int(os.environ.get("EPOCHS", 10))
 OUT = Path(os.environ.get("OUT", "results/own-space"))
 
-# Small-world wirings of at most forty neurons; LTC or CfC. Only an LTC has solver steps.
+# Small-world wirings of at most forty neurons, LTC or CfC. Only LTC has solver steps.
 SPACE = Space(
     "small_world",
     {

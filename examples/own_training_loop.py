@@ -1,4 +1,4 @@
-"""One liquid network in a training loop of your own: a plain torch module, run by the fused kernel.
+"""One liquid network in your own training loop: a torch module that runs in the fused kernel.
 
 python examples/own_training_loop.py
 """
@@ -17,8 +17,11 @@ STEPS = int(os.environ.get("EPOCHS", 20)) * 10
 def waves(
     count: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Sines seen at irregular times: values (B, T, 1), times since the last look (B, T), and the
-    next value (B, T, 1)."""
+    """Sines sampled at irregular times.
+
+    Returns:
+        Values (B, T, 1), elapsed time since the previous sample (B, T), next values (B, T, 1).
+    """
     elapsed = 0.2 + torch.rand(count, 33, generator=generator)
     phase = 6.28 * torch.rand(count, 1, generator=generator) + elapsed.cumsum(dim=1)
     values = torch.sin(phase)[..., None]
@@ -50,12 +53,12 @@ def main() -> None:
         if step % 20 == 0 or step == STEPS - 1:
             print(f"step {step}: mse {loss:.4f}")
 
-    # Streaming: one sample at a time, the state handed on.
+    # Streaming: one sample at a time, passing the state on.
     x, elapsed, y = waves(1, generator)
     state = None
     for t in range(x.shape[1]):
         output, state = network(x[:, t : t + 1], elapsed=elapsed[:, t : t + 1], state=state)
-    print(f"last value {y[0, -1, 0]:.3f}, told {output[0, 0, 0]:.3f}")
+    print(f"last value {y[0, -1, 0]:.3f}, predicted {output[0, 0, 0]:.3f}")
 
 
 if __name__ == "__main__":

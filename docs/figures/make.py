@@ -1,9 +1,10 @@
-"""The figures of the documentation, from searches that this script runs: python
-docs/figures/make.py [FOLDER OF THE RUNS]
+"""Draws the figures of the documentation, from searches that it runs.
 
-Digits, the space `small`: one search of 96 candidates for the front and its wirings, and three of
-32 for what they attain. A few minutes; runs that are there already are not searched again. The same
-seed draws the same pictures.
+    python docs/figures/make.py [FOLDER OF THE RUNS]
+
+The searches use digits and the space `small`: one search of 96 candidates for the front and its
+wirings, three of 32 for the attainment surfaces. They take a few minutes; finished runs are reused.
+The same seeds draw the same pictures.
 """
 
 import sys
@@ -27,7 +28,7 @@ def searched(runs: Path, seed: int, trials: int) -> Run:
 
 
 def draw_front(run: Run) -> Figure:
-    """Every candidate, the front as a staircase, and the trivial baselines."""
+    """Every candidate, the front as a staircase, and logistic regression."""
     table, front = run.table(), run.front()
     trained = table[(table["status"] == "ok") & (table["baseline"] == "")]
     ax = _axes("synapses", "accuracy on validation")
@@ -50,8 +51,8 @@ def draw_front(run: Run) -> Figure:
 
 
 def draw_attainment(runs: list[Run]) -> Figure:
-    """What half of the runs attain, within what one and what all of them do: how much of a front is
-    the seed's."""
+    """The median attainment surface between the best and the worst: how much a front depends on the
+    seed."""
     ax = _axes("synapses", "error on validation")
     points = [run.front()[["synapses", "error"]].to_numpy(float) for run in runs]
     right = max(front[:, 0].max() for front in points)
@@ -77,14 +78,14 @@ def draw_attainment(runs: list[Run]) -> Figure:
 
 
 def _stairs(corners: np.ndarray, right: float) -> np.ndarray:
-    """With a last tread up to the right."""
+    """The corners, with the last step extended to `right`."""
     return np.concatenate([corners, [[right, corners[-1, 1]]]])
 
 
 def _height(stairs: np.ndarray, across: np.ndarray) -> np.ndarray:
-    """NaN to the left of the first corner."""
-    place = np.searchsorted(stairs[:, 0], across, side="right") - 1
-    return np.where(place < 0, np.nan, stairs[np.maximum(place, 0), 1])
+    """The staircase's height at `across`; NaN to the left of its first corner."""
+    step = np.searchsorted(stairs[:, 0], across, side="right") - 1
+    return np.where(step < 0, np.nan, stairs[np.maximum(step, 0), 1])
 
 
 def _axes(x: str, y: str):
