@@ -1,5 +1,6 @@
 """The estimate before the start: arithmetic, and against searches that were run."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,10 @@ def test_typical_candidates_cover_the_sample_from_cheap_to_dear() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("scores", "epochs"), [((), 30), (("dynamics", "robustness"), 8)])
 def test_a_search_takes_as_long_as_was_said(
-    scores: tuple[str, ...], epochs: int, tmp_path: Path
+    scores: tuple[str, ...], epochs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By a clock that runs while this process computes: others may use the machine meanwhile."""
+    monkeypatch.setattr(time, "perf_counter", time.process_time)
     config = run.study_config(
         "digits", "small", trials=32, epochs=epochs, sampler="random", scores=scores, seed=5
     )
@@ -70,6 +73,7 @@ def test_a_search_takes_as_long_as_was_said(
     with one_torch_thread(), one_thread():
         table = run.search(config, tmp_path / "run", run.Resources(workers=0)).table()
     took = table["train_seconds"].sum() + table["score_seconds"].sum()
-    # Others may use the machine meanwhile: what would be said afterwards counts too.
+    # Caches and frequencies change meanwhile: what would be said afterwards counts too.
     said = sorted([before.seconds, estimate(tasks.load("digits"), config, workers=1).seconds])
-    assert said[0] / 2 < took < 2 * said[1]
+    assert took > said[0] / 2
+    assert took < 2 * said[1]

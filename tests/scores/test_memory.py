@@ -366,7 +366,7 @@ def test_the_plot_takes_any_table(tmp_path: Path) -> None:
 def _run(*arguments: object, rc: int = 0) -> str:
     command = [sys.executable, "-m", "wiring_search.cli", *map(str, arguments)]
     done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=300
+        command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=600
     )
     assert done.returncode == rc, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

@@ -423,7 +423,7 @@ def _owns(mine: Store) -> bool:
 
 def _until(reached: Callable[[], bool]) -> None:
     """A server takes a moment to notice that a client is dead."""
-    for _ in range(100):
+    for _ in range(12_000):
         if reached():
             return
         time.sleep(0.05)

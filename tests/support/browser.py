@@ -32,7 +32,7 @@ def dom_of(page: Path) -> str:
     """The page as a browser has it after its scripts have run."""
     command = _command(page.parent / "profile")
     command += ["--window-size=1100,900", "--virtual-time-budget=3000", "--dump-dom", page.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
 
 
 def found_in(text: str, folder: Path, script: str) -> dict:
@@ -131,6 +131,6 @@ def opened_tab(folder: Path) -> Iterator[Tab]:
             yield Tab(read, write)
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(600)
             os.close(read)
             os.close(write)

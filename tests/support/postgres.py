@@ -64,7 +64,7 @@ class Postgres:
             "-t",
             "1",
         ]
-        for _ in range(100):
+        for _ in range(6_000):
             if subprocess.run(ready).returncode == 0:
                 return
             assert self.process.poll() is None, (self.folder / "log").read_text()

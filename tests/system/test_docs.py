@@ -76,7 +76,7 @@ def test_every_command_stands_in_the_readme_and_in_the_docs() -> None:
             for name in COMMANDS
             if f"wiring-search {name}" not in text and f"`{name}`" not in text
         ]
-        assert not absent, f"{absent} are not told of in {', '.join(page.name for page in pages)}"
+        assert not absent, f"{absent} are missing from {', '.join(page.name for page in pages)}"
 
 
 def test_every_page_is_in_the_index() -> None:
@@ -117,17 +117,26 @@ NEEDS_A_COMPILER = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize(
-    "example",
+    ("example", "said"),
     [
-        "own_csv",
-        "own_space",
-        "own_training_loop",
-        "compare_samplers",
-        pytest.param("front_and_export", marks=NEEDS_A_COMPILER),
+        ("own_csv", r"synapses +mse +latency_us\n(.*\d\n)+.*\{'[^{}]+': [\d.]+"),
+        ("own_space", r"accuracy +p\.neuron +p\.neurons +p\.neighbours\n(.*(ltc|cfc).*\n)+"),
+        ("own_training_loop", r"step 0: mse 0\.\d{4}\n(.*\n)*last value -?[\d.]+, told -?[\d.]+"),
+        ("compare_samplers", r"((tpe|evolution|random) +\d+\.\d ± \d+\.\d .*, 2 seeds\)\n){3}"),
+        pytest.param(
+            "front_and_export",
+            r"error_se\n(.*\d\n)+(.*\n)*c: \d+ bytes, .*\.h\njson: \d+ bytes, .*\.json",
+            marks=NEEDS_A_COMPILER,
+        ),
     ],
+    ids=["own_csv", "own_space", "own_training_loop", "compare_samplers", "front_and_export"],
 )
 def test_examples_run(
-    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    example: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     monkeypatch.setattr(
         "wiring_search.run.folder.write_report", lambda *given: None
@@ -135,7 +144,8 @@ def test_examples_run(
     for name, value in {**QUICK, "OUT": str(tmp_path / "out")}.items():
         monkeypatch.setenv(name, value)
     runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")
-    assert capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert re.search(said, out), out
 
 
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +157,7 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "strip the outputs before committing"
     )
     nbclient.NotebookClient(
-        notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=1200, resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
     pictures = [
         output

@@ -50,7 +50,7 @@ def _undisturbed(folder: Path, workers: int, **given: object) -> float:
     """Seconds that a driver takes for it."""
     start = time.perf_counter()
     process = started(folder, workers, folder.with_suffix(".phase"), **given)
-    process.join(120)
+    process.join(600)
     assert process.exitcode == 0
     return time.perf_counter() - start
 
@@ -88,7 +88,7 @@ def test_drivers_killed_anywhere(
                     seconds * chance.uniform(0.02, 0.6)
                 )  # most on their way; none gets far
             else:
-                process.join(120)
+                process.join(600)
             if process.exitcode is not None:
                 break
             process.kill()

@@ -175,13 +175,11 @@ def test_a_study_outlives_a_candidate_that_kills_and_one_that_hangs(
     with closing(Store.open(tmp_path / "whole")) as whole:
         bad = {
             fine[2]: "its worker failed 2 times.*ActorDiedError",
-            fine[9]: "it hung, with no beat for 2 s",
+            fine[9]: "it hung, with no beat for 10 s",
         }
         ids = [whole.trial(number).candidate_id for number in bad]
         before = whole.history().query("rung == 0").set_index("trial")
-    start = time.monotonic()
-    mine = _on_ray(tmp_path / "cut", _Bad(*ids), patience=2.0, **given)
-    print(f"a study with a poison and a hang took {time.monotonic() - start:.0f} s")
+    mine = _on_ray(tmp_path / "cut", _Bad(*ids), patience=10.0, **given)
     _nothing_lost_or_doubled(mine)
     found = mine.table().set_index("trial")
     assert found.index[found["status"] == "crashed"].tolist() == list(bad)
@@ -216,7 +214,7 @@ class _BetweenClocks:
 def test_a_wall_clock_that_jumps_by_an_hour_makes_nothing_stale(
     local_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In driver and workers; with a patience of two seconds, a budget of ten minutes, and a second
+    """In driver and workers; with a patience and a budget of ten minutes, and a second
     driver at the door."""
     from wiring_search.workers.ray_pool import RayPool
 
@@ -240,7 +238,7 @@ def test_a_wall_clock_that_jumps_by_an_hour_makes_nothing_stale(
     meter, refused = Meter(Budget(minutes=10)), []
     mine, pool = (
         store(tmp_path / "jumped", **STUDY),
-        RayPool(_BetweenClocks(), tiny_task(), 2, patience=2.0),
+        RayPool(_BetweenClocks(), tiny_task(), 2, patience=600.0),
     )
 
     def until() -> str | None:

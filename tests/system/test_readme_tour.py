@@ -96,7 +96,7 @@ def _visited(server: subprocess.Popen) -> None:
     served = re.search(r"http://\S+", said)
     try:
         assert served is not None, f"it names no address: {said!r}"
-        with urllib.request.urlopen(served.group(), timeout=60) as page:
+        with urllib.request.urlopen(served.group(), timeout=600) as page:
             assert b"<html" in page.read()
     finally:
         server.send_signal(signal.SIGINT)
@@ -128,7 +128,7 @@ def test_a_command_of_the_tour_runs(
     try:
         if name == "serve":
             _visited(process)
-        said, complaints = process.communicate(timeout=600)
+        said, complaints = process.communicate(timeout=1800)
     finally:
         process.kill()
         process.wait()

@@ -665,7 +665,7 @@ def test_a_search_for_f1_by_command_line(folders: dict[str, Path], tmp_path: Pat
         str(tmp_path / "run"),
     ]
     done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=300
+        command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "has f1 0." in done.stdout

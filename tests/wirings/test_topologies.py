@@ -189,7 +189,7 @@ def test_infeasible_sizes_are_refused(make, message: str) -> None:
 
 
 def test_drawing_a_wiring_is_cheap() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for seed in range(100):
         ncp(24, 32, 20, 10, 6, 5, 20, 5, seed=seed)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
