@@ -17,6 +17,7 @@ import torch
 from typer.testing import CliRunner
 
 from tests.support import exported_networks as exported
+from tests.support.extensions import tables_restored
 from wiring_search import export as exporting
 from wiring_search.cli import app
 from wiring_search.export import FORMATS, network_from_json, to_c, to_torch, write
@@ -24,6 +25,7 @@ from wiring_search.export.parcel import Parcel
 from wiring_search.export.steps import Step
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.run import ONE_PROCESS, search, study_config
+from wiring_search.store.extension import Extension
 from wiring_search.tasks import TaskOptions
 from wiring_search.wirings.kinds import KINDS, Family, NeuronKind
 from wiring_search.wirings.wiring import Wiring
@@ -129,6 +131,42 @@ def test_an_extensions_neuron_has_a_graph_but_no_c(
     assert not write(parcel, ["graphml", "json"], tmp_path / "out")[0].check.absolute
     with pytest.raises(ValueError, match="exported to c: .*the neuron mine is an extension's"):
         write(parcel, ["c"], tmp_path / "out")
+
+
+_SIZES = """
+from wiring_search.export import Format
+from wiring_search.export.verified import Check
+
+def write(parcel, folder):
+    (folder / "size.txt").write_text(str(parcel.network.wiring.synapse_count))
+
+def check(parcel, folder):
+    found = int((folder / "size.txt").read_text())
+    return Check(float(found - parcel.network.wiring.synapse_count), 0.0)
+
+EXPORTS = {NAME: Format("a size", write, lambda parcel: ["size.txt"], check, "Read {name}.")}
+"""
+
+
+def test_an_extension_brings_a_format(tmp_path: Path) -> None:
+    parcel = exported.network_parcel("ltc", "semi-implicit", "none")
+    with tables_restored():
+        Extension("sizes.py", _SIZES.replace("NAME", '"size"')).load()
+        written = write(parcel, ["size"], tmp_path / "out")
+    assert [path.name for path in written[0].files] == ["size.txt"]
+    assert f"Read {parcel.name}." in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_an_extension_cannot_replace_a_format() -> None:
+    with tables_restored():
+        Extension("sizes.py", _SIZES.replace("NAME", '"json"')).load()
+        with pytest.raises(ValueError, match="EXPORTS..json.. exists already"):
+            exporting.formats()
+
+
+def test_an_extensions_format_must_be_one() -> None:
+    with pytest.raises(ValueError, match="give a Format of wiring_search.export"):
+        Extension("sizes.py", 'EXPORTS = {"size": print}').load()
 
 
 def test_files_hold_the_wiring_and_the_network(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from wiring_search import tasks
 from wiring_search.networks import neurons
 from wiring_search.scores import catalogue
 from wiring_search.store import extension
+from wiring_search.store.extension_tables import EXTENSION_EXPORTS, EXTENSION_SAMPLERS
 from wiring_search.wirings.kinds import KINDS
 
 TABLES = (
@@ -16,6 +17,8 @@ TABLES = (
     catalogue.SCORES,
     catalogue.OBJECTIVES,
     tasks.TASKS,
+    EXTENSION_EXPORTS,
+    EXTENSION_SAMPLERS,
     extension.LOADED,
     extension.DECLARED,
 )

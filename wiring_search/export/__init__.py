@@ -25,6 +25,7 @@ from wiring_search.export.to_json import network_from_json
 from wiring_search.export.trained_network import trained_network
 from wiring_search.export.verified import Check
 from wiring_search.store import Store, Trial
+from wiring_search.store.extension_tables import EXTENSION_EXPORTS
 from wiring_search.tasks import Task
 from wiring_search.tasks.task import value_of
 
@@ -33,6 +34,7 @@ __all__ = [
     "Format",
     "Written",
     "export",
+    "formats",
     "network_from_json",
     "parcel",
     "parcel_of",
@@ -64,6 +66,18 @@ FORMATS: dict[str, Format] = {
 }
 
 
+def formats() -> dict[str, Format]:
+    """The formats by name: those of `FORMATS`, and those of the extensions that are loaded.
+
+    Raises:
+        ValueError: An extension's format has the name of another one.
+    """
+    taken = [name for name in EXTENSION_EXPORTS if name in FORMATS]
+    if taken:
+        raise ValueError(f"EXPORTS[{taken[0]!r}] exists already; give yours another name")
+    return FORMATS | EXTENSION_EXPORTS
+
+
 @dataclass(frozen=True)
 class Written:
     """The files of one format, their bytes together, and how they compare with the network."""
@@ -87,7 +101,7 @@ def export(
     Args:
         out: The study's folder.
         trial: The trial's number.
-        to: Names in `FORMATS`, or "all": every format that can hold the network.
+        to: Names of `formats()`, or "all": every format that can hold the network.
         folder: Where the files go.
         on_progress: Called before each format.
         on_left_out: Called with each format that "all" leaves out, and why.
@@ -100,8 +114,9 @@ def export(
             or lacks a package, or a file does not compute what the network computes. Nothing is
             written then.
     """
-    names = _formats(to)
     with closing(Store.open(Path(out))) as store:
+        store.config.load_extension()  # it may bring formats
+        names = _formats(to)
         task = store.config.load_task()
         taken = parcel_of(store, trial, task)
     if "all" in to:
@@ -166,7 +181,7 @@ def write(
 
 
 def _written(name: str, taken: Parcel, draft: Path) -> Written:
-    made = FORMATS[name]
+    made = formats()[name]
     made.write(taken, draft)
     files = tuple(draft / file for file in made.files(taken))
     try:
@@ -183,18 +198,21 @@ def _describe(
     taken: Parcel, written: list[Written], before: dict[str, Any], draft: Path
 ) -> list[Path]:
     """Write README.md, export.json and inputs.json. before: formats of an earlier export."""
-    formats = before | {one.format: _row(one) for one in written}
+    known = formats()
+    listed = before | {one.format: _row(one) for one in written}
     record = {
         "name": taken.name,
         "about": taken.about,
         "sequences": len(taken.x),
         "rounding": taken.rounding,
-        "formats": formats,
+        "formats": listed,
     }
     texts = {
         RECORD: json.dumps(record, indent=2) + "\n",
         "inputs.json": json.dumps(inputs_json(taken), indent=2) + "\n",
-        "README.md": readme(taken, formats, [FORMATS[name].loading for name in formats]),
+        "README.md": readme(
+            taken, listed, [known[name].loading for name in listed if name in known]
+        ),
     }
     for name, text in texts.items():
         (draft / name).write_text(text, encoding="utf-8")
@@ -229,17 +247,19 @@ def _earlier(taken: Parcel, folder: Path) -> dict[str, Any]:
 
 
 def _formats(to: Sequence[str]) -> list[str]:
-    unknown = [name for name in to if name not in FORMATS and name != "all"]
-    known = f"give some of {', '.join(FORMATS)}, or all"
+    names = list(formats())
+    unknown = [name for name in to if name not in names and name != "all"]
+    known = f"give some of {', '.join(names)}, or all"
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no export format; {known}")
     if not to:
         raise ValueError(f"no export format is given; {known}")
-    return list(FORMATS) if "all" in to else list(dict.fromkeys(to))
+    return names if "all" in to else list(dict.fromkeys(to))
 
 
 def _hindrance(name: str, taken: Parcel) -> str:
-    return FORMATS[name].missing() or FORMATS[name].refused(taken)
+    made = formats()[name]
+    return made.missing() or made.refused(taken)
 
 
 def _about(store: Store, trial: Trial, task: Task) -> dict[str, Any]:

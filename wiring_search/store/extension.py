@@ -1,9 +1,12 @@
-"""Extensions: a user's neurons, scores, tasks and samplers in one Python file.
+"""Extensions: a user's neurons, scores, tasks, samplers and export formats in one Python file.
+
+There is nothing to fork or install.
 
     NEURONS = {"gated": Dynamics(…)}                      # wiring_search.networks.neurons.dynamics
     SCORES = {"calm": Score("mean |output|", 1, measure=calm)}  # calm(network, task, seed) -> float
     TASKS = {"sines": sines}                              # sines(options) -> Task
     SAMPLERS = {"mine": MySampler}                        # or a function (config, space) -> Sampler
+    EXPORTS = {"rust": Format(…)}                         # wiring_search.export.Format
 
     wiring-search search --extension mine.py --task sines --objectives error,synapses,calm
 

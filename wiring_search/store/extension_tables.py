@@ -145,6 +145,20 @@ def _add_sampler(file: str, group: str, name: str, make: Callable[..., Any]) -> 
     EXTENSION_SAMPLERS[name] = make
 
 
+# Export formats of extensions; `wiring_search.export` looks them up.
+EXTENSION_EXPORTS: dict[str, Any] = {}
+_FORMAT = ("summary", "write", "files", "check", "loading", "missing", "refused")
+
+
+def _is_format(entry: Any) -> bool:
+    """Whether it has the fields of `export.Format`, which is in a room above this one."""
+    return all(hasattr(entry, name) for name in _FORMAT)
+
+
+def _add_format(file: str, group: str, name: str, entry: Any) -> None:
+    EXTENSION_EXPORTS[name] = entry
+
+
 TABLES: dict[str, Table] = {
     "NEURONS": Table(
         "a Dynamics",
@@ -169,5 +183,8 @@ TABLES: dict[str, Table] = {
         callable,
         lambda: EXTENSION_SAMPLERS,
         _add_sampler,
+    ),
+    "EXPORTS": Table(
+        "a Format of wiring_search.export", _is_format, lambda: EXTENSION_EXPORTS, _add_format
     ),
 }
