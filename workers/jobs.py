@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 _SENTENCES = {
     Status.RUNNING: "not finished yet",
-    Status.OK: "trained for its whole budget",
+    Status.OK: "trained for its full budget",
     Status.PRUNED: "stopped at a rung below the full budget; its scores are those of that rung",
     Status.DIVERGED: "its loss, gradients or outputs stopped being finite",
     Status.INFEASIBLE: "breaks a constraint of the space; never trained",

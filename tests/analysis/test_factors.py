@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 
 from tests.support import studies
 from wiring_search import run as examine
-from wiring_search.analysis.factors import marginal, mattering, plain_data, reading, sentence
+from wiring_search.analysis.factors import factors_of, marginal, plain_data, reading, sentence
 from wiring_search.analysis.importance import importances
 from wiring_search.analysis.table import candidates
 from wiring_search.report import report_data
@@ -261,7 +261,7 @@ def test_the_command_writes_what_it_says(folder: Path, run) -> None:
     said = run("matters", folder, "--quiet")
     assert "Importance for error" in said and "learning_rate" in said and "at equal size" in said
     with closing(Store.open(folder)) as store:
-        table, again = candidates(store.table()), mattering(store)
+        table, again = candidates(store.table()), factors_of(store)
         wiring = store.trial(int(table["trial"].iloc[3])).candidate.wiring
     importance, structures, found = (
         pandas.read_csv(folder / f"{name}.csv")
@@ -271,50 +271,45 @@ def test_the_command_writes_what_it_says(folder: Path, run) -> None:
         importance, again.importance
     )  # the same seed, the same numbers
     assert set(importance["objective"]) == {"error", "synapses"}
-    assert (
-        list(structures) == ["trial", *FEATURES]
-        and structures["trial"].tolist() == table["trial"].tolist()
-    )
+    assert list(structures) == ["trial", *FEATURES]
+    assert structures["trial"].tolist() == table["trial"].tolist()
     assert structures.iloc[3, 1:].to_dict() == pytest.approx(structure(wiring), nan_ok=True)
     row = found.set_index(["feature", "score"]).loc[("learning_rate", "error")]
-    assert (
-        row["rho"] == pytest.approx(spearmanr(table["p.learning_rate"], table["error"]).statistic)
-        and row["kind"] == "dimension"
-    )
-    assert "wiring_seed" not in set(found["feature"]) and "p.inter" not in set(found["feature"])
+    expected = spearmanr(table["p.learning_rate"], table["error"]).statistic
+    assert row["rho"] == pytest.approx(expected)
+    assert row["kind"] == "dimension"
+    assert not {"wiring_seed", "p.inter"} & set(found["feature"])
     for name in examine.pictures_of(("error", "synapses")):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     page = json.loads(json.dumps(plain_data(again), allow_nan=False))
     with closing(Store.open(folder)) as store:
-        shown = report_data(store)["matters"]
-    assert shown["importance"] == page["importance"] and shown["marginals"] == page["marginals"]
-    assert page["candidates"] == len(table) and list(page["importance"]) == [
-        "error",
-        "synapses",
-    ] == list(page["marginals"])
-    assert len(page["correlations"]) == len(found) and page["correlations"][0][
-        "sentence"
-    ].startswith(found["feature"][0])
+        shown = report_data(store)["factors"]
+    assert shown["importance"] == page["importance"]
+    assert shown["marginals"] == page["marginals"]
+    assert page["candidates"] == len(table)
+    assert list(page["importance"]) == list(page["marginals"]) == ["error", "synapses"]
+    assert len(page["correlations"]) == len(found)
+    assert page["correlations"][0]["sentence"].startswith(found["feature"][0])
 
 
 def test_what_cannot_be_told_is_said(folder: Path, run, tmp_path: Path) -> None:
     assert "'beauty' is no objective" in run("matters", folder, "--objectives", "beauty", rc=2)
     filled(tmp_path / "few", SPACE, 3, error_of).close()
-    assert "3 candidates trained to the end" in run("matters", tmp_path / "few", rc=2)
+    assert "3 candidates with the full budget" in run("matters", tmp_path / "few", rc=2)
 
 
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [
         ((-0.41, -0.55, -0.25, 0.001, -0.08, -0.26, 0.10, 0.4), "size explains it"),
-        ((-0.41, -0.55, -0.25, 0.001, -0.38, -0.52, -0.22, 0.001), "not only size"),
+        ((-0.41, -0.55, -0.25, 0.001, -0.38, -0.52, -0.22, 0.001), "not explained by size alone"),
         (
             (-0.41, -0.55, -0.25, 0.001, 0.38, 0.22, 0.52, 0.001),
-            "the other way round at equal size",
+            "opposite sign at equal size",
         ),
-        ((-0.30, -0.55, -0.05, 0.04, -0.2, -0.45, 0.05, 0.2), "size or not: cannot be told"),
-        ((0.02, -0.2, 0.22, 0.8, 0.4, 0.2, 0.5, 0.001), "hidden by size, there at equal size"),
-        ((0.02, -0.2, 0.22, 0.8, 0.1, -0.1, 0.3, 0.4), "may be chance"),
+        ((-0.30, -0.55, -0.05, 0.04, -0.2, -0.45, 0.05, 0.2), "undecided: size may explain it"),
+        ((0.02, -0.2, 0.22, 0.8, 0.4, 0.2, 0.5, 0.001), "significant only at equal size"),
+        ((0.02, -0.2, 0.22, 0.8, 0.1, -0.1, 0.3, 0.4), "not significant"),
     ],
 )
 def test_correlations_are_put_into_words(numbers: tuple[float, ...], words: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from tests.support import studies
-from wiring_search.analysis.expected_error import trainings
+from wiring_search.analysis.expected_error import expected_errors
 from wiring_search.analysis.front import front_of
 from wiring_search.analysis.pareto import hypervolume
 from wiring_search.analysis.reference_point import reference
@@ -22,6 +22,7 @@ from wiring_search.run import Run
 from wiring_search.search.study import search
 from wiring_search.store import Retraining, Store
 from wiring_search.tasks.task import Task
+from wiring_search.wirings.palette import FRONT
 from wiring_search.workers.inline import InlinePool
 from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status, no_beat
 
@@ -74,7 +75,7 @@ def test_the_reference_point_is_that_of_the_rule_and_stays(study: Store) -> None
     assert (
         other.shown == (0.0, first)
         and other.point.tolist() == [0.0, first]
-        and "the worst there is" in other.sentence
+        and "the worst possible" in other.sentence
     )
     with pytest.raises(ValueError, match="'speed' is no objective"):
         reference(study, ("speed",))
@@ -116,7 +117,7 @@ def test_hypervolume_is_below_the_reference_or_below_the_one_that_is_given(
 def test_of_single_trainings_nothing_is_known(study: Store) -> None:
     found = front_of(study)
     assert found.rows["probability"].isna().all() and not found.beside and not found.by_errors
-    assert (trainings(study, candidates(study.table()))["source"] == "").all()
+    assert (expected_errors(study, candidates(study.table()))["source"] == "").all()
     assert found.rows.loc[found.rows["knee"], "trial"].tolist() == (
         [] if found.knee is None else [found.knee]
     )
@@ -147,7 +148,7 @@ def test_trainings_are_found_wherever_they_stand_and_only_those_with_several_are
                 Status.OK, 7.0, 1, 9, 9, 1.0, 1.0
             )
     study.record_retrainings(again, "me")
-    known = trainings(study, finished).set_index(finished["trial"].astype(int))
+    known = expected_errors(study, finished).set_index(finished["trial"].astype(int))
     # Three networks of two orders each outweigh two retrainings.
     assert known.loc[first, "source"] == "repeat" and known.loc[first, "mean"] == pytest.approx(
         0.215
@@ -215,7 +216,7 @@ def test_the_picture_has_the_front_as_stairs(study: Store, objectives: tuple[str
     found = front_of(study, objectives)
     axes = draw_front(study, found).axes[0]
     stairs = next(
-        line for line in axes.lines if line.get_color() == "#0067a5" and line.get_linestyle() == "-"
+        line for line in axes.lines if line.get_color() == FRONT and line.get_linestyle() == "-"
     )
     corners = set(zip(*stairs.get_data(), strict=True))
     across, up = ("memory", "error") if "synapses" not in objectives else ("synapses", "error")

@@ -107,7 +107,8 @@ def test_winners_have_means_and_errors_of_what_ended_well(found: Winners) -> Non
     )
     assert second["valid"] == pytest.approx(0.29 + np.delete(NOISE, 2).mean())
     assert (
-        found.luck.mean == pytest.approx(np.mean([0.03, second["drop"]])) and found.luck.n == SEEDS
+        found.selection_bias.mean == pytest.approx(np.mean([0.03, second["drop"]]))
+        and found.selection_bias.n == SEEDS
     )
     assert found.shift.mean == pytest.approx(0.02) and found.shift.se == pytest.approx(
         0.0, abs=1e-12
@@ -163,7 +164,7 @@ def test_each_is_told_in_a_sentence(
     rows = found.controls
     (told,) = rows.loc[(rows["trial"] == trial) & (rows["control"] == control), "sentence"]
     assert told.startswith(sentence)
-    assert ("size, not topology" in told) == (control == "random")
+    assert ("no effect of the topology beyond its size" in told) == (control == "random")
 
 
 def test_controls_that_were_not_trained_are_absent(found: Winners) -> None:

@@ -20,6 +20,7 @@ from wiring_search.run.files import export
 from wiring_search.search.study import search
 from wiring_search.store import Store
 from wiring_search.tasks.task import Task
+from wiring_search.wirings.palette import DARK, LIGHT
 from wiring_search.workers.inline import InlinePool
 from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status
 
@@ -116,13 +117,7 @@ def test_page_is_self_contained_and_safe(finished: Store) -> None:
 
 def test_colours_have_the_contrast_that_readers_need() -> None:
     """WCAG 2.2, AA: 4.5 of text, 3 of what has to be told apart in pictures, in both schemes."""
-    text = (Path(report.__file__).parent / "web" / "page.css").read_text(encoding="utf-8")
-    schemes = [
-        dict(re.findall(r"--([\w-]+):\s*(#[0-9a-f]{6})", block))
-        for block in re.findall(r":root \{(.*?)\}", text, re.DOTALL)
-    ]
-    assert len(schemes) == 2
-    for colours in schemes:
+    for colours in (LIGHT, DARK):
         for name in ("ink", "soft", "accent", "base", "good", "warn", "bad", "exc", "inh"):
             assert (
                 min(_contrast(colours[name], colours[under]) for under in ("paper", "card")) >= 4.5
@@ -131,6 +126,25 @@ def test_colours_have_the_contrast_that_readers_need() -> None:
             assert _contrast(colours[name], colours["card"]) >= 3, name
         ramp = [_contrast(colours[f"ramp-{i}"], colours["card"]) for i in range(3)]
         assert ramp == sorted(ramp) and ramp[0] > 2
+
+
+def test_no_colour_is_written_twice() -> None:
+    """Pages take them from variables, pictures and graphs from the palette."""
+    package = Path(report.__file__).parents[1]
+    files = [path for path in package.rglob("*") if path.suffix in (".py", ".js", ".css", ".html")]
+    written = [path.name for path in files if re.search(r"#[0-9a-f]{6}\b", path.read_text("utf-8"))]
+    assert written == ["palette.py"]
+
+
+def test_a_style_sheet_uses_no_colour_that_is_not_in_the_palette() -> None:
+    web = Path(report.__file__).parent / "web"
+    text = "".join(path.read_text("utf-8") for path in web.iterdir())
+    defined = {*LIGHT, *re.findall(r"--([\w-]+)[:\"]", text)}
+    assert set(re.findall(r"var\(--([\w-]+)", text)) <= defined
+
+
+def test_both_schemes_have_the_same_colours() -> None:
+    assert LIGHT.keys() == DARK.keys()
 
 
 def _contrast(one: str, other: str) -> float:

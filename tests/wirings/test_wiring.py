@@ -147,7 +147,8 @@ def test_foreign_graphs_are_refused_with_the_reason() -> None:
 
 
 def test_picture_shows_every_synapse_and_tells_polarities_apart() -> None:
-    from wiring_search.wirings.drawing import EXCITATORY, INHIBITORY, places
+    from wiring_search.wirings.drawing import places
+    from wiring_search.wirings.palette import EXCITATORY, INHIBITORY
 
     wiring = fully_connected(3, 4, 2, seed=1)
     ax = draw(wiring)

@@ -1,14 +1,13 @@
-"""What the comparison says: volumes and distances of every run, means of every method, and which
-differences are more than luck.
+"""Comparison of studies: hypervolumes and distances of runs, means of methods, significance.
 
-Hypervolumes are shares of the box between the best that any study has reached in each objective and
-the shared reference point; IGD+ and additive epsilon are measured to the front of all studies
-together, with that box brought to 0 … 1.
+Hypervolumes are shares of the box between the best value of each objective in any study and the
+shared reference point. IGD+ and additive epsilon are distances to the joint front of all studies,
+with that box scaled to 0 … 1.
 
-Of runs with several seeds, means have a 95 % interval by the bootstrap (Efron 1979, percentiles),
-and pairs of methods are tested by Mann and Whitney (1947, exact where there are no ties), corrected
-after Holm (1979), with the effect size of Vargha and Delaney (2000). One run of a method is one
-draw: nothing can be concluded from it about the method.
+Means over seeds have a 95 % interval by the bootstrap (Efron 1979, percentiles). Pairs of methods
+are tested after Mann and Whitney (1947, exact if there are no ties), corrected after Holm (1979),
+with the effect size of Vargha and Delaney (2000). One run of a method is one draw, which says
+nothing about the method.
 """
 
 import math
@@ -29,7 +28,14 @@ from wiring_search.analysis.pareto import (
     scaled,
 )
 from wiring_search.analysis.reference_point import Reference
-from wiring_search.analysis.studies import Method, Study, Told, methods_of, read_studies
+from wiring_search.analysis.studies import (
+    Method,
+    OnProgress,
+    Study,
+    methods_of,
+    read_studies,
+    show_nothing,
+)
 from wiring_search.analysis.table import minimised_points, nearly, qualified
 from wiring_search.workers.jobs import Status
 
@@ -49,25 +55,32 @@ _MEANS = [
     "igd_plus",
     "epsilon",
 ]
-# Core-seconds of the dearest run over those of the cheapest, from which on that has to be said.
+# Most over least core-seconds of a run, from which on the costs count as unequal.
 _UNEQUAL = 1.25
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """runs: one row a study. method, study, seed, ended; judged: candidates that finished a rung,
-    core_seconds: of training and scoring; error: the best, synapses: those of that candidate;
-    enough: synapses of the smallest candidate that comes near the best of all studies, NaN where
-    none does; hypervolume: in the objectives' own units; share: of the box; share_equal: the same
-    when as many core-seconds had been spent as the cheapest run that has begun has in all;
-    igd_plus, epsilon.
+    """Several studies of one task, compared.
 
-    methods: one row a method, means of its runs: the same names, with runs (their number) and
-    share_lower, share_upper (the interval of the mean, NaN with fewer than three runs).
-
-    pairs: one row a pair of methods with two runs or more each: first, second, difference (of mean
-    shares), p, p_holm, least_p (the least that there could be with so few runs) and better
-    (probability that a run of the first has the larger share).
+    Attributes:
+        task: The task's name.
+        metric: The task's metric.
+        objectives: The objectives of the fronts.
+        reference: The shared reference point.
+        best: The best value of each objective in any study, (objectives,), minimised.
+        of: The methods with their runs.
+        runs: One row per study: method, study, seed, ended, judged (candidates that finished a
+            rung), core_seconds (of training and scoring), error (the best), synapses (of that
+            candidate), enough (synapses of the smallest candidate nearly as good as the best of all
+            studies; NaN without one), hypervolume (in the units of the objectives), share (of the
+            box), share_equal (the share after as many core-seconds as the cheapest run spent in
+            all), igd_plus, epsilon.
+        methods: One row per method, means of its runs: the same names, with runs (their number),
+            share_lower and share_upper (the interval of the mean; NaN for fewer than three runs).
+        pairs: One row per pair of methods with two runs or more each: first, second, difference (of
+            mean shares), p, p_holm, least_p (the smallest possible p with so few runs) and better
+            (the probability that a run of the first has the larger share).
     """
 
     task: str
@@ -82,51 +95,63 @@ class Comparison:
 
     @property
     def answer(self) -> str:
-        """What can be concluded, in a sentence or two."""
+        """The conclusion, in a sentence or two."""
         ranked = self.methods.sort_values("share", ascending=False)
-        first, second = ranked.iloc[0], ranked.iloc[1] if len(ranked) > 1 else None
+        first = ranked.iloc[0]
         if not first["share"] > 0:
-            return "No study has a candidate that beats the reference point in every objective, so all hypervolumes are 0."
-        if second is None:
-            return f"All {len(self.runs)} studies are runs of one method, {first['method']}: they differ by their seeds alone."
-        lead = f"{first['method']} covers {first['share']:.3f} of the box, {second['method']} {second['share']:.3f}"
+            return (
+                "All hypervolumes are 0: no candidate beats the reference point in every objective."
+            )
+        if len(ranked) == 1:
+            return (
+                f"All {len(self.runs)} studies are runs of one method, {first['method']}. They "
+                "differ only in their seeds."
+            )
+        second = ranked.iloc[1]
+        lead = (
+            f"{first['method']} has a mean hypervolume of {first['share']:.3f}, "
+            f"{second['method']} of {second['share']:.3f}."
+        )
         if self.pairs.empty:
-            return f"{lead}; but from one seed a method nothing can be concluded about the methods."
-        surely = self.pairs[self.pairs["p_holm"] < 0.05]
-        if surely.empty:
-            return f"{lead}; no difference between methods with several runs is significant (at best p = {self.pairs['p_holm'].min():.2g})."
-        said = []
-        for _, row in surely.iterrows():
+            return f"{lead} One seed per method does not show which method is better."
+        significant = self.pairs[self.pairs["p_holm"] < 0.05]
+        if significant.empty:
+            least = self.pairs["p_holm"].min()
+            return (
+                f"{lead} No difference between methods is significant (smallest p = {least:.2g})."
+            )
+        parts = []
+        for _, row in significant.iterrows():
             win, lose = ("first", "second") if row["difference"] > 0 else ("second", "first")
-            said.append(f"{row[win]} beats {row[lose]} (p = {row['p_holm']:.2g})")
-        return f"{lead}. Significant: {'; '.join(said)}."
+            parts.append(f"{row[win]} beats {row[lose]} (p = {row['p_holm']:.2g})")
+        return f"{lead} Significant differences: {'; '.join(parts)}."
 
     @property
     def cautions(self) -> list[str]:
-        """What stands against concluding more."""
+        """The limits of that conclusion, in sentences."""
         said = []
         single = self.methods.loc[self.methods["runs"] == 1, "method"]
         if len(single):
-            said.append(
-                f"One run alone: {', '.join(single)}. Nothing can be concluded about a method from one seed."
-            )
+            said.append(f"Only one run: {', '.join(single)}. One seed says nothing about a method.")
         if len(self.pairs) and (self.pairs["least_p"] >= 0.05).any():
             least = self.pairs["least_p"].max()
             said.append(
-                f"With so few runs p cannot be below {least:.2g}, however large the difference; four of each reach 0.03."
+                f"With so few runs, p is at least {least:.2g}, however large the difference. Four "
+                "runs per method reach 0.03."
             )
         bare = self.runs.loc[self.runs["error"].isna(), "study"]
         if len(bare):
             said.append(
-                f"No candidate has finished in {', '.join(bare)}; its hypervolume counts as 0."
+                f"No candidate has finished yet: {', '.join(bare)}. The hypervolume there is 0."
             )
         cost = self.runs.loc[self.runs["core_seconds"] > 0, "core_seconds"]
         if cost.max() > _UNEQUAL * cost.min():
             said.append(
-                "The runs have not cost the same; look at the hypervolume at equal cost, and at the curves over core-seconds."
+                "The runs differ in cost. See the hypervolume at equal cost, and the curves over "
+                "core-seconds."
             )
         if not self.runs["ended"].all():
-            said.append("Not all of the studies have run to their end.")
+            said.append("Some studies have not ended.")
         return said
 
 
@@ -134,14 +159,22 @@ def compare(
     folders: Sequence[str | Path],
     objectives: tuple[str, ...] = (),
     given: dict[str, float] | None = None,
-    told: Told = lambda done, count: None,
+    on_progress: OnProgress = show_nothing,
 ) -> Comparison:
-    """Compare the studies in these run folders, all of one task. objectives: those that all of them
-    have searched for, by default; given: numbers of the reference point for some of them. Raises
-    ValueError as `read_studies` does."""
+    """Compare the studies in some run folders.
+
+    Args:
+        folders: The run folders, of one task.
+        objectives: By default, those that all studies have in common.
+        given: Numbers of the reference point for some objectives.
+        on_progress: Called after each study that was read.
+
+    Raises:
+        ValueError: As `read_studies`.
+    """
     import pandas
 
-    studies, corner = read_studies([Path(folder) for folder in folders], objectives, told)
+    studies, corner = read_studies([Path(folder) for folder in folders], objectives, on_progress)
     corner = corner.with_given(given or {})
     points = np.concatenate([study.points for study in studies])
     union = np.unique(points[is_front(points)], axis=0)
@@ -183,9 +216,12 @@ def compare(
 
 
 def course_of(study: Study, corner: Reference) -> dict[str, np.ndarray]:
-    """The search in the order in which its packs were finished, at every candidate that got the
-    full budget. judged: candidates that had finished a rung by then; seconds: core-seconds of
-    training and scoring; hypervolume: in own units."""
+    """A search in the order in which its packs finished, at every candidate with the full budget.
+
+    Returns:
+        judged (candidates that had finished a rung by then), seconds (core-seconds of training and
+        scoring) and hypervolume (in the units of the objectives), each (candidates,).
+    """
     rows = study.history
     whole = (rows["status"] == Status.OK.value).to_numpy()
     first = ~rows["trial"].duplicated().to_numpy()
@@ -198,8 +234,7 @@ def course_of(study: Study, corner: Reference) -> dict[str, np.ndarray]:
 
 
 def bootstrap_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """Of the mean, with 95 % confidence; NaN for fewer than three values, of which resamples say
-    nothing."""
+    """The 95 % interval of the mean; NaN for fewer than three values."""
     if len(values) < 3:
         return math.nan, math.nan
     drawn = np.random.default_rng(seed).choice(np.asarray(values, float), (_RESAMPLES, len(values)))
@@ -249,7 +284,7 @@ def _measured(
 
 
 def _box(low: np.ndarray, high: np.ndarray) -> float:
-    """Where the reference is beaten in no way, hypervolumes are 0 of whatever there is."""
+    """The volume of the box; 1 if it is empty, for hypervolumes are 0 then."""
     return float(np.prod(high - low)) or 1.0
 
 
@@ -257,11 +292,17 @@ def _means(runs: "pandas.DataFrame") -> "pandas.DataFrame":
     import pandas
 
     rows: list[dict[str, Any]] = []
-    for name, own in runs.groupby("method", sort=False):
-        lower, upper = bootstrap_interval(own["share"].to_list())
-        means = own[_MEANS].mean(skipna=False)
+    for name, group in runs.groupby("method", sort=False):
+        lower, upper = bootstrap_interval(group["share"].to_list())
+        means = group[_MEANS].mean(skipna=False)
         rows.append(
-            {"method": name, "runs": len(own), **means, "share_lower": lower, "share_upper": upper}
+            {
+                "method": name,
+                "runs": len(group),
+                **means,
+                "share_lower": lower,
+                "share_upper": upper,
+            }
         )
     return pandas.DataFrame(rows)
 
@@ -273,9 +314,9 @@ def _pairs(runs: "pandas.DataFrame") -> "pandas.DataFrame":
     from wiring_search.analysis.significance import a12, holm
 
     shares = {
-        name: own["share"].to_numpy()
-        for name, own in runs.groupby("method", sort=False)
-        if len(own) > 1
+        name: group["share"].to_numpy()
+        for name, group in runs.groupby("method", sort=False)
+        if len(group) > 1
     }
     rows = [
         {

@@ -1,5 +1,4 @@
-"""Rank correlations, with what can be said of their confidence, and what is left of them when
-something is held constant.
+"""Rank correlations and partial rank correlations, with p-values and confidence intervals.
 
 Spearman's ρ, its p-value by Student's t (as scipy's `spearmanr`), and its 95 % confidence interval
 
@@ -22,8 +21,8 @@ _NOTHING_LEFT = 1e-7  # of the ranks, when what is held constant says everything
 
 
 class Correlation(NamedTuple):
-    """lower, upper: of the 95 % confidence interval. p: of no correlation, two-sided. n: pairs that
-    are finite."""
+    """Spearman's ρ, its 95 % interval, the two-sided p-value of no correlation, and the number of
+    finite pairs."""
 
     rho: float
     lower: float
@@ -33,10 +32,10 @@ class Correlation(NamedTuple):
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray, *held: np.ndarray) -> Correlation:
-    """Of a with b, (n,) each, `held` constant: places where one of them is not finite are left out.
+    """The rank correlation of a with b, (n,) each, with `held` held constant.
 
-    All but n are NaN for fewer than four places (and one more for each that is held), and where a
-    or b never changes, or not but with what is held.
+    Rows with a value that is not finite are left out. The result is NaN for fewer than four rows
+    (one more for each quantity held), and if a or b is constant, or depends only on what is held.
     """
     columns = np.stack([a, b, *held]).astype(float)
     columns = columns[:, np.isfinite(columns).all(axis=0)]
@@ -61,13 +60,22 @@ def correlations(
     scores: Mapping[str, np.ndarray],
     held: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
-    """One row a feature and score: feature, score, rho, lower, upper, p, q, n, and of what is left
-    when `held` is held constant: partial, partial_lower, partial_upper, partial_p, partial_q.
+    """Rank correlations of features with scores.
 
-    q: p adjusted for having looked at all these pairs, by Benjamini and Hochberg ("Controlling the
-    false discovery rate", Journal of the Royal Statistical Society B 57, 1995): of the pairs with q
-    ≤ 0.05, about one in twenty is expected to be chance. A feature that never changes, or is the
-    score itself, has no row.
+    Args:
+        features: (n,) each, by name.
+        scores: (n,) each, by name.
+        held: (n,) held constant in the partial correlations.
+
+    Returns:
+        One row per feature and score: feature, score, rho, lower, upper, p, q, n, partial,
+        partial_lower, partial_upper, partial_p, partial_q. q is p adjusted for the number of pairs:
+        of those with q ≤ 0.05, about one in twenty is expected to be chance. A constant feature,
+        or one that equals the score, has no row.
+
+    Source:
+        Benjamini and Hochberg, "Controlling the false discovery rate", Journal of the Royal
+        Statistical Society B 57, 1995.
     """
     rows = []
     for feature, values in features.items():
@@ -92,7 +100,7 @@ def correlations(
 
 
 def false_discovery(p: Sequence[float]) -> np.ndarray:
-    """p-values adjusted by Benjamini and Hochberg; those that are NaN stay so, and do not count."""
+    """p-values adjusted after Benjamini and Hochberg. NaN stays NaN and does not count."""
     from scipy.stats import false_discovery_control
 
     adjusted = np.asarray(p, float)
@@ -102,8 +110,8 @@ def false_discovery(p: Sequence[float]) -> np.ndarray:
 
 
 def _left_of_ranks(columns: np.ndarray) -> np.ndarray | None:
-    """(2, n) The ranks of the first two rows once those of the others are taken away, centred, of
-    length 1; None where nothing is left of one of them."""
+    """(2, n) Ranks of the first two rows without their dependence on the others, centred, of length
+    1; None if nothing of one of them is left."""
     from scipy.stats import rankdata
 
     ranks = rankdata(columns, axis=1)

@@ -1,9 +1,8 @@
-"""What is known of the expected error of each candidate: its mean over trainings, and how far that
-may be off.
+"""The expected error of each candidate: its mean over trainings, with a standard error.
 
-Three places tell: repeats within the search (`--repeats`), `wiring-search repeat`, and
-`wiring-search retrain`; of a candidate that has several, the one with the most trainings counts. Of
-a candidate that was trained once nothing is known.
+There are three sources: repeats within the search (`--repeats`), `wiring-search repeat` and
+`wiring-search retrain`. The source with the most trainings counts. A candidate that was trained
+once has no standard error.
 """
 
 from collections.abc import Iterator
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
     import pandas
 
 
-class _Known(NamedTuple):
-    """What one source says of one trial. trainings: independent ones, which the mean is of."""
+class _Estimate(NamedTuple):
+    """One source's estimate of a trial's error, from so many independent trainings."""
 
     trial: int
     source: str
@@ -28,16 +27,22 @@ class _Known(NamedTuple):
     trainings: int
 
 
-def trainings(store: Store, finished: "pandas.DataFrame") -> "pandas.DataFrame":
-    """One row a candidate of `finished` (rows of the study's table), with its index:
+def expected_errors(store: Store, finished: "pandas.DataFrame") -> "pandas.DataFrame":
+    """The expected error of each candidate.
 
-    mean: of its error, that of the search where it was trained once. standard_error: of the mean,
-    NaN where nothing is known. freedom: degrees of freedom of the standard error. trainings: how
-    many the mean is of. source: "repeats", "repeat" or "retrain"; empty where nothing is known.
+    Args:
+        store: The study's store.
+        finished: Candidates, rows of the study's table.
+
+    Returns:
+        One row per candidate, with the index of `finished`: mean (of its error; that of the search
+        if it was trained once), standard_error (of the mean; NaN if it was trained once), freedom
+        (degrees of freedom of the standard error), trainings (their number), source ("repeats",
+        "repeat" or "retrain"; "" if it was trained once).
     """
     import pandas
 
-    best: dict[int, _Known] = {}
+    best: dict[int, _Estimate] = {}
     for found in (*_repeats(store, finished), *_repeated(store, finished), *_retrained(store)):
         if found.trial not in best or found.trainings > best[found.trial].trainings:
             best[found.trial] = found
@@ -56,7 +61,7 @@ def trainings(store: Store, finished: "pandas.DataFrame") -> "pandas.DataFrame":
     )
 
 
-def _repeats(store: Store, finished: "pandas.DataFrame") -> Iterator[_Known]:
+def _repeats(store: Store, finished: "pandas.DataFrame") -> Iterator[_Estimate]:
     count = store.config.repeats
     if count < 2:
         return
@@ -64,36 +69,36 @@ def _repeats(store: Store, finished: "pandas.DataFrame") -> Iterator[_Known]:
         finished["trial"], finished["error"], finished["error_se"], strict=True
     ):
         if np.isfinite(error):
-            yield _Known(int(trial), "repeats", float(mean), float(error), count)
+            yield _Estimate(int(trial), "repeats", float(mean), float(error), count)
 
 
-def _repeated(store: Store, finished: "pandas.DataFrame") -> Iterator[_Known]:
-    """Of the files of `repeat`, the trial's own wiring: an initialisation's error is its mean over
-    the orders of the data."""
+def _repeated(store: Store, finished: "pandas.DataFrame") -> Iterator[_Estimate]:
+    """From the files of `repeat`, rows of the trial's wiring. The error of an initialisation is its
+    mean over the orders of the data."""
     import pandas
 
     for trial, wiring in zip(finished["trial"], finished["wiring_id"], strict=True):
         path = store.folder / f"repeat-{trial}.csv"
         if path.exists():
             table = pandas.read_csv(path)
-            own = table[table["wiring_id"] == wiring]
+            same = table[table["wiring_id"] == wiring]
             yield from _of(
-                int(trial), "repeat", own.groupby("init_seed")["error"].apply(list).to_list()
+                int(trial), "repeat", same.groupby("init_seed")["error"].apply(list).to_list()
             )
 
 
-def _retrained(store: Store) -> Iterator[_Known]:
+def _retrained(store: Store) -> Iterator[_Estimate]:
     table = store.retrainings()
-    for trial, own in table[
+    for trial, runs in table[
         (table["control"] == "") & (table["status"] == Status.OK.value)
     ].groupby("trial"):
-        yield from _of(int(trial), "retrain", [[error] for error in own["error"]])
+        yield from _of(int(trial), "retrain", [[error] for error in runs["error"]])
 
 
-def _of(trial: int, source: str, errors: list[list[float]]) -> Iterator[_Known]:
-    """errors: a list a network, of its trainings; networks with one that failed say nothing."""
+def _of(trial: int, source: str, errors: list[list[float]]) -> Iterator[_Estimate]:
+    """errors: one list per network, of its trainings; networks with a failed one are left out."""
     whole = [row for row in errors if np.isfinite(row).all()]
     if len(whole) > 1:
         means = np.array([np.mean(row) for row in whole])
         error = float(means.std(ddof=1)) / len(means) ** 0.5
-        yield _Known(trial, source, float(means.mean()), error, len(means))
+        yield _Estimate(trial, source, float(means.mean()), error, len(means))

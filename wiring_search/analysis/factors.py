@@ -1,10 +1,9 @@
-"""What matters in a study: importance of dimensions, marginals, structure of wirings against
-scores. From the store alone.
+"""What matters in a study, from the store alone: importance of dimensions, marginals, correlations.
 
-    found = mattering(store)      # tables; seconds for hundreds of candidates
-    page = plain_data(found)      # the same for a page: dictionaries and lists of numbers, small whatever the study's size
+    found = factors_of(store)    # tables; seconds for hundreds of candidates
+    page = plain_data(found)     # the same for a page: few numbers, however large the study
 
-No torch, and Optuna only when it is called. `docs/matters.md` says what each number means.
+It needs no torch, and imports Optuna only when called. `docs/matters.md` explains each number.
 """
 
 import math
@@ -24,26 +23,28 @@ from wiring_search.wirings.structure import structures
 if TYPE_CHECKING:
     import pandas
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 SIGNIFICANT = 0.05
-# Correlations with these would only say again how the size comes about; a reader who wants that
-# names them as objectives.
+# Correlations with sizes only repeat how sizes come about, so they are shown for objectives alone.
 SIZES = ("synapses", "parameters")
-_SEED = "wiring_seed"  # numbers without an order: one more is not more of anything
+_SEED = "wiring_seed"  # its numbers have no order
 _MOST_BINS, _LEAST_IN_BIN = 20, 10
 
 
 @dataclass(frozen=True)
-class Matters:
-    """objectives: those that were asked for.
+class Factors:
+    """What matters in a study.
 
-    importance: one row an objective and dimension (`importance.importances`). structure: one row a
-    candidate that was trained to the end: trial, and the features of `structure.FEATURES`.
-    correlations: one row a feature and score, strongest first (`correlations.correlations`), with
-    `kind`: structure or dimension, and `reading`: what it says in a few words. candidates: the
-    study's table of the same candidates, with `on_front`. dimensions: those that vary, with whether
-    their range is logarithmic (None for names).
+    Attributes:
+        objectives: The objectives that were chosen.
+        importance: One row per objective and dimension (`importance.importances`).
+        structure: One row per candidate with the full budget: trial, and the features of
+            `structure.FEATURES`.
+        correlations: One row per feature and score, strongest first (`correlations.correlations`),
+            with `kind` (structure or dimension) and `reading` (the result in a few words).
+        candidates: The study's table of the same candidates, with `on_front`.
+        dimensions: Those that vary, with whether their range is logarithmic (None for names).
     """
 
     objectives: tuple[str, ...]
@@ -55,32 +56,36 @@ class Matters:
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """What was correlated with."""
+        """The scores of the correlations."""
         return tuple(dict.fromkeys(self.correlations["score"])) if len(self.correlations) else ()
 
 
-def mattering(
-    store: Store, objectives: Sequence[str] = (), told: Told = lambda done, count: None
-) -> Matters:
-    """objectives: those of the study where none are given; correlations are also with what else was
-    measured.
+def factors_of(
+    store: Store, objectives: Sequence[str] = (), on_progress: OnProgress = lambda done, count: None
+) -> Factors:
+    """Importances, structure and correlations of a study.
 
-    told(done, count): importances and wirings. Raises ValueError for a score that is no objective
-    or was not measured, and while fewer than four candidates have been trained to the end.
+    Args:
+        store: The study's store.
+        objectives: The study's objectives if empty. Correlations also have its other scores.
+        on_progress: Called as importances and wirings are computed.
+
+    Raises:
+        ValueError: A score is no objective or was not measured, or fewer than four candidates have
+            been trained with the full budget.
     """
     import pandas
 
     from wiring_search.analysis.importance import importances
 
-    space, asked = (
-        Space.from_json(store.config.space),
-        tuple(dict.fromkeys(objectives)) or store.config.objectives,
-    )
+    space = Space.from_json(store.config.space)
+    asked = tuple(dict.fromkeys(objectives)) or store.config.objectives
     table = results.candidates(store.table()).reset_index(drop=True)
-    results.minimised_points(table, asked)  # refuses what is no score here
+    results.minimised_points(table, asked)  # raises for other columns
     if len(table) < 4:
         raise ValueError(
-            f"{store.folder} has {len(table)} candidates trained to the end; what matters can be told from 4 on"
+            f"{store.folder} has {len(table)} candidates with the full budget, and at least 4 are "
+            "needed; resume the search"
         )
     front = set(results.front(table, store.config.objectives)["trial"])
     candidates = table.assign(on_front=table["trial"].isin(front))
@@ -88,7 +93,7 @@ def mattering(
         candidate.wiring for candidate in store.candidates([int(trial) for trial in table["trial"]])
     ]
     half = len(wirings)
-    structure = pandas.DataFrame(structures(wirings, lambda done, _: told(done, 2 * half)))
+    structure = pandas.DataFrame(structures(wirings, lambda done, _: on_progress(done, 2 * half)))
     structure.insert(0, "trial", table["trial"])
     dimensions = _dimensions(space, table)
     trials = store.trials(candidates=False)
@@ -97,7 +102,7 @@ def mattering(
         trials,
         asked,
         store.config.seed,
-        lambda done, of: told(half + half * done // of, 2 * half),
+        lambda done, of: on_progress(half + half * done // of, 2 * half),
     )
     measured = [
         name
@@ -107,14 +112,13 @@ def mattering(
     correlated = _correlated(
         candidates, structure, dimensions, tuple(dict.fromkeys((*asked, *measured))), asked
     )
-    return Matters(
+    return Factors(
         asked, pandas.DataFrame(importance), structure, correlated, candidates, dimensions
     )
 
 
 def _dimensions(space: Space, table: "pandas.DataFrame") -> dict[str, bool | None]:
-    """Those that differ among the candidates: whether their range is logarithmic, None for
-    names."""
+    """The dimensions that vary: whether their range is logarithmic, None for names."""
     found: dict[str, bool | None] = {}
     for name in space.dimensions:
         values = table[f"p.{name}"].dropna()
@@ -168,23 +172,26 @@ _COLUMNS += ["partial", "partial_lower", "partial_upper", "partial_p", "partial_
 
 
 def _same(dimension: np.ndarray, feature: np.ndarray) -> bool:
-    """Wherever the dimension exists."""
+    """Whether both are equal wherever the dimension exists."""
     there = np.isfinite(dimension)
     return np.array_equal(dimension[there], feature[there])
 
 
 def reading(row: Any) -> str:
-    """What a row of correlations says, in a few words; of a score of size there is nothing to hold
-    constant."""
+    """A row of correlations in a few words. Scores of size have no partial correlation."""
     sure, left = row.q <= SIGNIFICANT, row.partial_q <= SIGNIFICANT
     if math.isnan(row.partial):
-        return "more than chance" if sure else "may be chance"
+        return "significant" if sure else "not significant"
     if not sure:
-        return "hidden by size, there at equal size" if left else "may be chance"
+        return "significant only at equal size" if left else "not significant"
     if left:
-        return "not only size" if row.rho * row.partial > 0 else "the other way round at equal size"
+        return (
+            "not explained by size alone"
+            if row.rho * row.partial > 0
+            else "opposite sign at equal size"
+        )
     return (
-        "size or not: cannot be told"
+        "undecided: size may explain it"
         if row.partial_lower <= row.rho <= row.partial_upper
         else "size explains it"
     )
@@ -204,11 +211,14 @@ def _interval(value: float, lower: float, upper: float) -> str:
 
 
 def marginal(table: "pandas.DataFrame", dimension: str, score: str) -> list[dict[str, Any]]:
-    """How a score lies along one dimension, whatever the others are: at most twenty bins, of ten
-    candidates or more (of a third where there are fewer than thirty), or one a name.
+    """The distribution of a score along one dimension.
 
-    at: the median of the dimension, or the name; low, high: its range in the bin; n; lower, median,
-    upper: the score's quartiles. Candidates where the dimension does not exist are in none.
+    There are at most twenty bins of ten candidates or more (of a third if there are fewer than
+    thirty), or one bin per name. Candidates without the dimension are in no bin.
+
+    Returns:
+        For each bin: at (the median of the dimension, or the name), low and high (its range), n,
+        and lower, median, upper (the quartiles of the score).
     """
     rows = table[[f"p.{dimension}", score]].dropna()
     values, scores = rows[f"p.{dimension}"].to_numpy(), rows[score].to_numpy(float)
@@ -236,32 +246,32 @@ def marginal(table: "pandas.DataFrame", dimension: str, score: str) -> list[dict
 
 
 def _bins(values: np.ndarray) -> list[np.ndarray]:
-    """Masks: each name by itself; neighbouring numbers together until there are enough of them."""
+    """Masks: one per name; neighbouring numbers together until there are enough of them."""
     different, counts = np.unique(values, return_counts=True) if len(values) else (values, values)
     if len(values) and isinstance(values[0], str):
         return [values == value for value in different]
     enough = max(len(values) / _MOST_BINS, min(_LEAST_IN_BIN, len(values) / 3))
     ends, gathered = [], 0
-    for place, count in enumerate(counts):
+    for number, count in enumerate(counts):
         gathered += count
         if gathered >= enough:
-            ends.append(place)
+            ends.append(number)
             gathered = 0
     if not ends:
         return []
-    ends[-1] = len(counts) - 1  # those left over join the last bin
-    places = np.searchsorted(different[ends], values)
-    return [places == place for place in range(len(ends))]
+    ends[-1] = len(counts) - 1  # the rest joins the last bin
+    bins = np.searchsorted(different[ends], values)
+    return [bins == number for number in range(len(ends))]
 
 
-def plain_data(found: Matters) -> dict[str, Any]:
-    """What a page shows, as JSON takes it (no NaN; None where there is no number):
+def plain_data(found: Factors) -> dict[str, Any]:
+    """The factors as plain data for JSON: None instead of NaN.
 
-    objectives; candidates (how many); enough (whether importances rest on 50 trials or more);
-    importance: by objective, a list of {dimension, importance, lower, upper, chance, trials}, the
-    most important first; marginals: by objective, by dimension, {log: true, false, or null for
-    names, bins: as of `marginal`}; correlations: a list of rows as in `Matters.correlations`, with
-    `sentence`.
+    Returns:
+        objectives; candidates (their number); enough (whether importances have 50 trials or more);
+        importance: by objective, rows of dimension, importance, lower, upper, chance and trials,
+        the most important first; marginals: by objective and dimension, log (None for names) and
+        the bins of `marginal`; correlations: rows of `Factors.correlations`, with `sentence`.
     """
     importance = {
         name: _plain(
@@ -300,7 +310,7 @@ def _rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _number(value: Any) -> Any:
-    """Four digits are more than these numbers are worth."""
+    """Rounded to four digits: the numbers are no more precise."""
     if not isinstance(value, float):
         return value
     return float(f"{value:.4g}") if math.isfinite(value) else None

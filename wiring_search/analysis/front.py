@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wiring_search.analysis.expected_error import trainings
+from wiring_search.analysis.expected_error import expected_errors
 from wiring_search.analysis.pareto import (
     Knees,
     drawn,
@@ -21,7 +21,7 @@ from wiring_search.store import Store
 if TYPE_CHECKING:
     import pandas
 
-# A candidate beside the front that may well be on it: with this probability.
+# Candidates beside the front are listed from this probability of being on it.
 _MAY_BE = 0.25
 
 
@@ -29,14 +29,17 @@ _MAY_BE = 0.25
 class Front:
     """The front of a study in some objectives.
 
-    rows: the front by synapses and then error, below it the trained baselines, as
-    `results.compared`; besides knee (bool), knee_share (of resamples that have it as their knee),
-    probability (that the candidate is truly on the front of those that were trained several times,
-    NaN where that is unknown), trainings (how many the error that this rests on is the mean of) and
-    source (where they are from, see `trainings`). beside: trials that are not on the front, but are
-    with a probability of a quarter or more. stability: of the knee, NaN where there is none;
-    by_errors: whether it was found by drawing errors, not by resampling candidates. hypervolume:
-    below `reference`, NaN before that is known.
+    Attributes:
+        objectives: The objectives.
+        rows: The front by synapses and then error, then the baselines, as `table.compared`. Further
+            columns: knee (bool), knee_share (of resamples with this knee), probability (that the
+            candidate truly is on the front, among those that were trained several times; NaN if
+            unknown), trainings and source (see `expected_errors`).
+        beside: Trials that are not on the front, but may be with a probability of 0.25 or more.
+        stability: The share of resamples with this knee or a neighbour; NaN without a knee.
+        by_errors: Whether errors were drawn; if not, candidates were resampled.
+        reference: The reference point.
+        hypervolume: Below the reference point; NaN before that is known.
     """
 
     objectives: tuple[str, ...]
@@ -60,15 +63,23 @@ def front_of(
     given: dict[str, float] | None = None,
     seed: int = 0,
 ) -> Front:
-    """The front of a study in its own objectives, or in others. given: numbers of the reference
-    point for some objectives, for this once; seed: of the resampling. Raises ValueError for a
-    column that is no objective or was not measured, and for a given number whose objective is not
-    asked for."""
+    """The front of a study.
+
+    Args:
+        store: The study's store.
+        objectives: The study's objectives if None.
+        given: Numbers of the reference point for some objectives, instead of the stored ones.
+        seed: Of the resampling.
+
+    Raises:
+        ValueError: A column is no objective or was not measured, or a number is given for an
+            objective that is not among them.
+    """
     objectives = objectives or store.config.objectives
     table = store.table()
     finished = candidates(table)
     points = minimised_points(finished, objectives)
-    known = trainings(store, finished)
+    known = expected_errors(store, finished)
     draws = _draws(known, points, objectives, seed)
     found = _knees(points, objectives, draws, seed)
     probability = (
@@ -112,9 +123,9 @@ def front_of(
 def _draws(
     known: "pandas.DataFrame", points: np.ndarray, objectives: tuple[str, ...], seed: int
 ) -> np.ndarray | None:
-    """(draws, candidates) errors, NaN for candidates that were trained once: among many, an error
-    that chance made small would stand above means over fresh seeds, which chance has left. None
-    where the error is no objective, or one of the front was trained once."""
+    """(draws, candidates) errors, NaN for candidates that were trained once: their errors have a
+    selection bias that means over fresh seeds do not have. None if the error is no objective, or a
+    member of the front was trained once."""
     several = (known["trainings"] > 1).to_numpy()
     front = is_front(points)
     if "error" not in objectives or not front.any() or not several[front].all():

@@ -1,15 +1,16 @@
-"""What is left of a validation front on the test split, and how far searching had flattered it.
+"""The generalisation gap: a validation front on the test split, and the selection bias of a search.
 
-Points that no other one dominates on validation may dominate each other on test. Of the returned
-points, the *optimistic* front is those that no other one dominates on test: what one gets who
-happens to choose well. The *pessimistic* one is those that dominate no other on test: what one gets
-who happens to choose badly, which cannot be told from validation. The difference of their
-hypervolumes, the approximation gap, is 0 where the test split agrees with the validation split.
-(Feurer, Eggensperger, Bergman, Pfisterer, Bischl and Hutter, "Mind the Gap: measuring
-generalization performance across multiple objectives", IDA 2023, arXiv 2212.04183.)
+Points of a validation front may dominate each other on test. The *optimistic* front has those that
+no other point dominates on test: the best choice among them. The *pessimistic* front has those that
+dominate no other point on test: the worst choice. Validation cannot tell the two apart. The
+difference of their hypervolumes, the approximation gap, is 0 if both splits agree.
 
-A search reports the smallest of many errors, each a draw: a winner was also lucky. `drop` is what
-fresh seeds take back.
+A search reports the smallest of many noisy errors, so winners' errors are biased downwards. `drop`
+measures this selection bias with fresh seeds.
+
+Source:
+    Feurer, Eggensperger, Bergman, Pfisterer, Bischl and Hutter, "Mind the Gap: measuring
+    generalization performance across multiple objectives", IDA 2023, arXiv 2212.04183.
 """
 
 import math
@@ -24,9 +25,15 @@ from wiring_search.analysis.significance import Mean, mean_of
 
 @dataclass(frozen=True)
 class FrontsOnTest:
-    """optimistic, pessimistic: which of the points are on each, (n,) bool. The volumes are from
-    `reference` on, of the points as validation saw them, and of both fronts on test. gap:
-    (optimistic − pessimistic) over the volume on validation."""
+    """Fronts of the same points on validation and on test.
+
+    Attributes:
+        optimistic: Which points are on the optimistic front, (n,) bool.
+        pessimistic: Which points are on the pessimistic front, (n,) bool.
+        volume_validation: Hypervolume of the points on validation.
+        volume_optimistic: Hypervolume of the optimistic front on test.
+        volume_pessimistic: Hypervolume of the pessimistic front on test.
+    """
 
     optimistic: np.ndarray
     pessimistic: np.ndarray
@@ -36,26 +43,37 @@ class FrontsOnTest:
 
     @property
     def gap(self) -> float:
+        """(optimistic − pessimistic) / validation, of hypervolumes; NaN if the last is 0."""
         lost = self.volume_optimistic - self.volume_pessimistic
         return lost / self.volume_validation if self.volume_validation > 0 else math.nan
 
 
 def fronts_on_test(validation: ArrayLike, test: ArrayLike, reference: ArrayLike) -> FrontsOnTest:
-    """validation, test: (n, objectives) of the same points, smaller is better; a point with a NaN
-    on test is on neither front."""
+    """The fronts on test of a validation front.
+
+    Args:
+        validation: (n, objectives), smaller is better.
+        test: (n, objectives) of the same points. A point with a NaN is on neither front.
+        reference: (objectives,), where hypervolumes end.
+    """
     before, after = np.asarray(validation, float), np.asarray(test, float)
-    best, worst = is_front(after), is_front(-after)
+    best = is_front(after)
+    worst = is_front(-after)
     volumes = (hypervolume(points, reference) for points in (before, after[best], after[worst]))
     return FrontsOnTest(best, worst, *volumes)
 
 
 def drop(before: ArrayLike, after: ArrayLike) -> Mean:
-    """How much greater the errors became, the mean over winners, with its interval over draws.
+    """The mean increase of the errors over winners, with its interval over draws.
 
-    before, after: (winners, draws), or (winners, 1) where there is one number for all draws; NaN
-    where a training failed. A draw trains all winners on the same order of the data, so that they
-    move together, and it counts as one value: their mean, in which a winner that is absent is taken
-    to have moved as the others did.
+    A draw trains all winners on the same order of the data, so their errors move together. It
+    therefore counts as one value, the mean of its winners. A missing winner is taken to have moved
+    as the others did.
+
+    Args:
+        before: (winners, draws), or (winners, 1) if one number holds for all draws; NaN where a
+            training failed.
+        after: The same after the change.
     """
     change = np.atleast_2d(np.asarray(after, float) - np.asarray(before, float))
     change = change[np.isfinite(change).any(axis=1)]

@@ -1,27 +1,29 @@
 """How important each dimension of a space is for each score: PED-ANOVA, by Optuna's evaluator.
 
-PED-ANOVA asks how much the best tenth of the trials differs, along one dimension, from all of them:
-the Pearson divergence of the two densities (Watanabe, Bansal & Hutter, "PED-ANOVA: Efficiently
-quantifying hyperparameter importance in arbitrary subspaces", IJCAI 2023). All of them means: of
-those that the sampler proposed, wherever it looked more often. Dimensions that do not exist
-everywhere, or not everywhere with one range, count by the shares of trials in each case (Optuna's
-conditional PED-ANOVA). It sees one dimension at a time: what matters only together with another may
-look unimportant.
+PED-ANOVA measures, along one dimension, how much the best tenth of the trials differs from all
+trials that the sampler proposed: the Pearson divergence of the two densities. A conditional
+dimension, or one with several ranges, counts by the shares of trials in each case (Optuna's
+conditional PED-ANOVA). The method sees one dimension at a time: a dimension that matters only
+together with another may look unimportant.
 
-Importances of one score are shares and sum to 1. How far to trust them:
+Importances of one score are shares and sum to 1. Their uncertainty:
 
-- lower, upper: a 95 % interval from trials drawn anew with replacement, by their standard deviation and Student's t.
-- chance: the most that the dimension reaches when the scores are dealt out to the trials at random, nineteen times. One that
-  does not matter is above it in about one case of twenty. (With few trials, or many values, chance alone looks important.)
+- lower, upper: a 95 % bootstrap interval, by the standard deviation and Student's t.
+- chance: the largest importance of the dimension in nineteen random permutations of the scores. A
+  dimension without effect exceeds it in about one case of twenty. With few trials, or many values,
+  chance alone looks important.
 
-Both are computed on at most 300 trials, and scaled to how many there are: the spread goes with one
-over the root of the number (the m-out-of-n bootstrap), and what chance reaches, a χ², with one over
-the number.
+Both are computed on at most 300 trials and scaled to their number: the standard deviation by one
+over its root (the m-out-of-n bootstrap), chance, a χ², by one over it.
 
-Which trials count: those that were trained to the end; pruned ones with the scores of their last
-rung, as samplers see them; and diverged ones, as the worst. Not: infeasible ones (they say what can
-be built, not what is good), duplicates (their original is there), crashed ones (that was the
-machine's fault). A child of evolution counts for a dimension only where its point says it.
+These trials count: trials with the full budget; pruned trials, with the scores of their last rung,
+as samplers see them; diverged trials, as the worst. Infeasible trials do not (they show what can be
+built, not what is good), nor duplicates (their original counts), nor crashed trials (the machine
+failed). A child of evolution counts for a dimension only if its point has it.
+
+Source:
+    Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently quantifying hyperparameter importance in
+    arbitrary subspaces", IJCAI 2023.
 """
 
 import math
@@ -41,14 +43,14 @@ from wiring_search.search_spaces.optuna_space import distributions_at, key_of
 from wiring_search.store import Trial
 from wiring_search.workers.jobs import Status
 
-# With fewer trials the best tenth is less than five, which Optuna's authors call unstable; with
-# fewer than the least there is nothing to say.
+# With fewer trials the best tenth has fewer than five, which Optuna's authors call unstable. With
+# fewer than the least, importances are NaN.
 ENOUGH, LEAST = 50, 20
 _BEST = 0.1
 _DRAWS, _DEALS, _AT_MOST = 20, 19, 300
 _COUNTED = (Status.OK, Status.PRUNED, Status.DIVERGED)
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 def importances(
@@ -56,20 +58,30 @@ def importances(
     trials: Sequence[Trial],
     scores: Sequence[str],
     seed: int,
-    told: Told = lambda done, count: None,
+    on_progress: OnProgress = lambda done, count: None,
 ) -> list[dict[str, Any]]:
-    """One row a score and dimension that can vary, the most important first: objective, dimension,
-    importance, lower, upper, chance, trials (how many count), enough (whether they are 50). NaN
-    with fewer than 20, and where the score never changes.
+    """The importance of each dimension for each score.
 
-    seed: of what is drawn. told(done, count): importances computed.
+    Args:
+        space: The space.
+        trials: The study's trials.
+        scores: Scores, as `Trial.score` knows them.
+        seed: Of the resampling.
+        on_progress: Called with the number of importances computed, and of all.
+
+    Returns:
+        One row per score and varying dimension, the most important first: objective, dimension,
+        importance, lower, upper, chance, trials (how many count), enough (whether they are 50 or
+        more). NaN for fewer than 20 trials, and for a constant score.
     """
     counted = [trial for trial in trials if trial.status in _COUNTED and trial.duplicate_of is None]
     measure = _Measure(space, counted, [name for name in space.dimensions if _varies(space, name)])
     rows, each = [], 1 + _DRAWS + _DEALS
     for place, score in enumerate(scores):
         values, rng = _worst_where_diverged(counted, score), np.random.default_rng((seed, place))
-        found = _rows(measure, values, rng, partial(_after, told, place * each, len(scores) * each))
+        found = _rows(
+            measure, values, rng, partial(_after, on_progress, place * each, len(scores) * each)
+        )
         rows += [
             {"objective": score, **row} for row in sorted(found, key=lambda row: -row["importance"])
         ]
@@ -87,7 +99,10 @@ def _worst_where_diverged(trials: Sequence[Trial], score: str) -> np.ndarray:
 
 
 def _rows(
-    measure: "_Measure", values: np.ndarray, rng: np.random.Generator, told: Callable[[int], None]
+    measure: "_Measure",
+    values: np.ndarray,
+    rng: np.random.Generator,
+    on_progress: Callable[[int], None],
 ) -> list[dict[str, Any]]:
     from scipy.special import stdtrit
 
@@ -105,7 +120,7 @@ def _rows(
     if n < LEAST:
         return nothing
     found = measure.raw(kept, values[kept])
-    told(1)
+    on_progress(1)
     total = found.sum()
     if not total > 0:
         return nothing
@@ -114,11 +129,11 @@ def _rows(
         drawn = rng.choice(kept, m)
         raw = measure.raw(drawn, values[drawn])
         shares.append(raw / raw.sum() if raw.sum() > 0 else np.full(len(raw), math.nan))
-        told(done + 2)
+        on_progress(done + 2)
     for done in range(_DEALS):
         drawn = rng.choice(kept, m, replace=False)
         dealt.append(measure.raw(drawn, values[rng.permutation(drawn)]))
-        told(done + 2 + _DRAWS)
+        on_progress(done + 2 + _DRAWS)
     reach = stdtrit(_DRAWS - 1, 0.975) * np.nanstd(shares, axis=0, ddof=1) * math.sqrt(m / n)
     ends = found / total - reach, found / total + reach
     of_all = zip(
@@ -137,8 +152,7 @@ def _rows(
 
 
 class _Measure:
-    """Importances as Optuna has them. It is shown trials as they are drawn, without a study that
-    would have to be filled anew."""
+    """Importances by Optuna, which reads the drawn trials from a storage made for that."""
 
     def __init__(self, space: Space, trials: Sequence[Trial], names: Sequence[str]) -> None:
         self.names = names
@@ -162,7 +176,7 @@ class _Measure:
         self._study = optuna.create_study(storage=self._storage)
 
     def raw(self, drawn: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """(names,) From these trials, by number, some perhaps more than once, with these scores."""
+        """(names,) Importances from trials, by number, possibly repeated, with these scores."""
         by_number = dict(zip(drawn.tolist(), values.tolist(), strict=True))
         found = np.zeros(len(self.names))
         for said, members in self._groups:
@@ -170,17 +184,17 @@ class _Measure:
                 self._keys[name] for name, member in zip(self.names, members, strict=True) if member
             ]
             raw = self._evaluated(
-                [key for own in keys for key in own], drawn[said[drawn]], by_number
+                [key for of_one in keys for key in of_one], drawn[said[drawn]], by_number
             )
             # Alternatives are told apart by name; the importance of all of them is their sum
             # (theorem 4.2 of Conditional PED-ANOVA).
-            found[members] = [sum(raw.get(key, 0.0) for key in own) for own in keys]
+            found[members] = [sum(raw.get(key, 0.0) for key in of_one) for of_one in keys]
         return found
 
     def _evaluated(
         self, keys: list[str], drawn: np.ndarray, values: dict[int, float]
     ) -> dict[str, float]:
-        """By the names that Optuna knows; of those that exist in some of the trials."""
+        """Importances by Optuna's names, of dimensions that some of the trials have."""
         shown = self._storage.shown = [self._frozen[k] for k in drawn]
         there = {key for trial in shown for key in trial.params}
         keys = [key for key in keys if key in there]
@@ -188,15 +202,13 @@ class _Measure:
             return {}
         best = min(max(_BEST, 5 / len(shown)), 0.5)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # that smaller is better, that a case is rare: known, and said above
+            warnings.simplefilter("ignore")  # about directions and rare cases, see above
             evaluator = PedAnovaImportanceEvaluator(target_quantile=best)
             return evaluator.evaluate(self._study, keys, target=lambda trial: values[trial.number])
 
 
 class _Shown(optuna.storages.InMemoryStorage):
-    """A storage whose trials are those that it is given to show."""
+    """A storage that returns the trials it is given."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -223,15 +235,14 @@ def _frozen(space: Space, trial: Trial, number: int) -> FrozenTrial:
 def _is_said(
     space: Space, trial: Trial, name: str, frozen: FrozenTrial, keys: Sequence[str]
 ) -> bool:
-    """Whether the trial's point says what this dimension is there: its value, or that it does not
-    exist."""
+    """Whether the trial's point has a value of this dimension, or shows that it does not exist."""
     return space.alternative(name, trial.params) is None or any(
         key in frozen.params for key in keys
     )
 
 
-def _after(told: Callable[[int, int], None], before: int, count: int, done: int) -> None:
-    told(before + done, count)
+def _after(on_progress: OnProgress, before: int, count: int, done: int) -> None:
+    on_progress(before + done, count)
 
 
 def _varies(space: Space, name: str) -> bool:

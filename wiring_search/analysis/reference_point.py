@@ -1,4 +1,4 @@
-"""The reference point of a study's hypervolume, kept for good once it is known."""
+"""The reference point of a study's hypervolume. Once known, it stays the same."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from wiring_search.analysis.table import candidates, minimised_points
 from wiring_search.scores.catalogue import SCORES, minimised
 from wiring_search.store import Store
 
-# Candidates that must have finished before a reference point is kept.
+# Candidates that must finish before the store keeps a reference point.
 ENOUGH = 16
 
 _ERRORS = ("error", "error_upper")
@@ -17,11 +17,13 @@ _ERRORS = ("error", "error_upper")
 
 @dataclass(frozen=True)
 class Reference:
-    """Where hypervolumes are measured from: what is worse than it in any objective is worth
-    nothing.
+    """The reference point: candidates that are worse in any objective add no hypervolume.
 
-    shown: its numbers, as scores are shown; NaN where nothing is known yet. found: how each was
-    found, in words. kept: whether the store keeps it for good.
+    Attributes:
+        objectives: The objectives.
+        shown: Its numbers, as scores are shown; NaN where unknown.
+        found: How each number was found, in words.
+        kept: Whether the store keeps it.
     """
 
     objectives: tuple[str, ...]
@@ -44,12 +46,13 @@ class Reference:
         return ", ".join(f"{name} {value:.4g} ({how})" for name, value, how in parts)
 
     def with_given(self, given: dict[str, float]) -> "Reference":
-        """The same with other numbers for some objectives. Raises ValueError for one that is none
-        of its objectives."""
+        """The same with other numbers for some objectives. Raises ValueError for a name that is
+        not among them."""
         strange = next((name for name in given if name not in self.objectives), None)
         if strange is not None:
             raise ValueError(
-                f"the reference has a number for {strange}, which is no objective here; give some of {', '.join(self.objectives)}"
+                f"the reference point has a number for {strange}, which is no objective here; give "
+                f"some of {', '.join(self.objectives)}"
             )
         shown = tuple(
             given.get(name, value) for name, value in zip(self.objectives, self.shown, strict=True)
@@ -62,12 +65,14 @@ class Reference:
 
 
 def reference(store: Store, objectives: tuple[str, ...]) -> Reference:
-    """The reference point of a study, the same ever after: that of an error is the worst trivial
-    rule's, as a network that loses to it is worth nothing; of a score that has a worst, that; of
-    any other a tenth beyond the worst of the first 16 candidates that finished well, by trial.
+    """The reference point of a study.
 
-    It is kept in the store as soon as there are 16; before, it may move. Raises ValueError for a
-    name that is no objective.
+    For errors it is the worst trivial rule's; for a score with a worst value, that value; for any
+    other, a tenth beyond the worst of the first 16 candidates with the full budget. The store keeps
+    it as soon as there are 16; before, it may change.
+
+    Raises:
+        ValueError: A name is no objective.
     """
     # Kept once for a set of objectives, in whatever order they are asked for.
     ordered = tuple(sorted(objectives))
@@ -90,7 +95,7 @@ def _worst(store: Store, name: str, first: np.ndarray) -> tuple[float, str]:
     """Where a hypervolume ends in one objective, and why there. first: of the first candidates."""
     known = SCORES[name].worst
     if known is not None:
-        return known, "the worst there is"
+        return known, "the worst possible"
     rules = {
         rule: error
         for rule, error in store.facts.get("baselines", {}).items()
@@ -100,6 +105,5 @@ def _worst(store: Store, name: str, first: np.ndarray) -> tuple[float, str]:
         rule = max(rules, key=rules.__getitem__)
         return rules[rule], f"the worst trivial rule, {rule}"
     worst = float(first.max(initial=-math.inf)) if len(first) else math.nan
-    return SCORES[name].sign * (
-        worst + abs(worst) / 10
-    ), f"a tenth beyond the worst of the first {ENOUGH}"
+    beyond = SCORES[name].sign * (worst + abs(worst) / 10)
+    return beyond, f"a tenth beyond the worst of the first {ENOUGH}"

@@ -1,5 +1,4 @@
-"""Whether two groups of trainings differ, from a handful of seeds each: how much, how surely, and
-what could not have been seen.
+"""Whether two groups of trainings differ, from a few seeds each: effect, p-value, and power.
 
 The test is Welch's ("The generalization of 'Student's' problem when several different population
 variances are involved", Biometrika 34, 1947), for a control need not spread as its winner does.
@@ -19,14 +18,14 @@ from itertools import combinations
 import numpy as np
 
 _CONFIDENCE, _POWER = 0.95, 0.8
-# Beyond so many ways to deal the values out, a sample of so many must do.
+# If there are more permutations, a sample of so many is drawn.
 _PERMUTATIONS = 20_000
 
 
 @dataclass(frozen=True)
 class Mean:
-    """n values, their mean, its standard error, and the interval that contains the expected value
-    with 95 % confidence (Student's t); NaN where there are too few values."""
+    """The mean of n values, with its standard error and 95 % interval (Student's t); NaN if there
+    are too few values."""
 
     n: int
     mean: float
@@ -44,14 +43,17 @@ class Mean:
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two groups of errors, the mean of the second minus that of the first: above 0, the first
-    group is better.
+    """The difference between two groups of errors. NaN if a group has fewer than two values.
 
-    lower, upper: its 95 % interval; p: two-sided, of Welch's test. p_permutation: of the
-    permutation test. better: A12, the probability that one of the first group has the smaller
-    error, ties counting half. visible: the difference that the test would have found with a
-    probability of 80 %, by the spread that there is; whatever is much smaller went unseen. NaN
-    where a group has fewer than two values.
+    Attributes:
+        mean: The mean of the second group minus that of the first. Above 0, the first is better.
+        lower: The lower end of its 95 % interval.
+        upper: The upper end.
+        p: Of Welch's test, two-sided.
+        p_permutation: Of the permutation test, two-sided.
+        better: A12, the probability that a member of the first group has the smaller error; ties
+            count half.
+        visible: The difference that the test finds with a power of 80 %, given the spread.
     """
 
     mean: float
@@ -83,9 +85,7 @@ def difference(
     mean, p_permutation = float(two.mean() - one.mean()), permutation_p(one, two)
     parts = one.var(ddof=1) / len(one), two.var(ddof=1) / len(two)
     se = math.sqrt(sum(parts))
-    if (
-        se == 0
-    ):  # no spread at all: there is nothing to hold the difference against but the permutations
+    if se == 0:  # without any spread only the permutation test applies
         return Difference(mean, mean, mean, p_permutation, p_permutation, a12(one, two), 0.0)
     freedom = sum(parts) ** 2 / sum(
         part**2 / (len(group) - 1) for part, group in zip(parts, (one, two), strict=True)
@@ -105,30 +105,32 @@ def difference(
 def permutation_p(
     first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray, seed: int = 0
 ) -> float:
-    """Two-sided, of the difference of means: exact where there are few ways to deal the values out,
-    from a sample of them otherwise."""
+    """The two-sided p-value of the difference of means: exact for few permutations, otherwise from
+    a sample of them."""
     values, n = np.concatenate([first, second]).astype(float), len(first)
     centred = values - values.mean()
     if math.comb(len(values), n) <= _PERMUTATIONS:
         dealt = np.array(list(combinations(range(len(values)), n)))
-        own = 0
+        observed = 0
     else:
         rng = np.random.default_rng(seed)
         dealt = np.array([rng.permutation(len(values))[:n] for _ in range(_PERMUTATIONS - 1)])
-        own = 1  # the way in which they were dealt is one of all
+        observed = 1  # the given order is one of all permutations
     extreme = abs(centred[:n].sum()) - 1e-12 * max(np.abs(values).max(), 1e-300)
-    return float((np.abs(centred[dealt].sum(axis=1)) >= extreme).sum() + own) / (len(dealt) + own)
+    return float((np.abs(centred[dealt].sum(axis=1)) >= extreme).sum() + observed) / (
+        len(dealt) + observed
+    )
 
 
 def a12(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:
-    """The probability that a value of the first is smaller than one of the second, ties counting
-    half; NaN for empty groups."""
+    """The probability that a value of the first is smaller than one of the second; ties count half.
+    NaN for empty groups."""
     one, two = np.asarray(first, float)[:, None], np.asarray(second, float)[None, :]
     return float(((one < two) + 0.5 * (one == two)).mean()) if one.size and two.size else math.nan
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """The p-values corrected for their number, in their order; NaN stays, and does not count."""
+    """The p-values after Holm's correction, in order. NaN stays NaN and does not count."""
     values = np.asarray(p, float)
     known = np.flatnonzero(np.isfinite(values))
     order = known[np.argsort(values[known], kind="stable")]

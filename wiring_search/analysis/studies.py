@@ -1,7 +1,7 @@
-"""The studies that are compared, and which of them are runs of one method.
+"""The studies of a comparison, and which of them are runs of one method.
 
-Studies whose configurations differ in nothing but the seed are runs of one method; its name is what
-their folders' names have in common.
+Studies whose configurations differ only in the seed are runs of one method. The method's name is
+the common part of their folders' names.
 """
 
 import os
@@ -23,19 +23,32 @@ from wiring_search.store.config import StudyConfig
 if TYPE_CHECKING:
     import pandas
 
-# Told after each study: how many were read, of how many.
-Told = Callable[[int, int], None]
+# Called after each study with how many were read, and how many there are.
+OnProgress = Callable[[int, int], None]
 # Characters of a setting that are shown.
 _LONGEST = 60
-# Of a folder's name, what only numbers the runs of a method.
+# The part of a folder's name that numbers the runs of a method.
 _NUMBER = re.compile(r"[-_./ ]*(seed|run|s|r)?[-_./ ]*\d*$")
+
+
+def show_nothing(done: int, count: int) -> None:
+    """Progress that is not shown."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """One study as it is now. name: the last parts of its folder that tell it from the others.
-    finished: its candidates that trained well; points: (candidates, objectives), smaller is better;
-    history: one row a trial and rung, with the place of its pack in the order of finishing."""
+    """One study as it is now.
+
+    Attributes:
+        name: The last parts of its folder's path that tell it from the others.
+        folder: Its run folder.
+        config: Its configuration.
+        facts: What its store knows of the task.
+        ended: Whether it has ended.
+        finished: Its candidates with the full budget.
+        points: (candidates, objectives), smaller is better.
+        history: One row per trial and rung, in the order in which packs finished.
+    """
 
     name: str
     folder: Path
@@ -56,19 +69,28 @@ class Method:
 
 
 def read_studies(
-    folders: Sequence[Path], objectives: tuple[str, ...], told: Told = lambda done, count: None
+    folders: Sequence[Path],
+    objectives: tuple[str, ...],
+    on_progress: OnProgress = show_nothing,
 ) -> tuple[list[Study], Reference]:
-    """The studies in these folders, and the reference point that they share: in every objective the
-    worst of their own.
+    """Read the studies in some folders.
 
-    objectives: none for those that all studies have searched for. Raises ValueError for fewer than
-    two folders, one that is given twice, studies of different tasks, runs with the same seed, an
-    objective that one of them has not measured, and where no candidate has finished.
+    Args:
+        folders: Two run folders or more.
+        objectives: Those of the fronts; if empty, those that all studies have in common.
+        on_progress: Called after each study.
+
+    Returns:
+        The studies, and their shared reference point: the worst of theirs in each objective.
+
+    Raises:
+        ValueError: There are fewer than two folders, a folder is named twice, tasks differ, two
+            runs have one seed, an objective was not measured, or no candidate has finished.
     """
     folders = [Path(folder) for folder in folders]
     if len(folders) < 2:
         raise ValueError(
-            f"{len(folders)} study is nothing to compare; name two run folders or more"
+            f"a comparison needs two studies, and {len(folders)} is given; name more run folders"
         )
     repeated = [
         folder
@@ -76,7 +98,7 @@ def read_studies(
         if folder.resolve() in [other.resolve() for other in folders[:i]]
     ]
     if repeated:
-        raise ValueError(f"{repeated[0]} is given twice; name each run folder once")
+        raise ValueError(f"{repeated[0]} is named twice; name each run folder once")
     with ExitStack() as stack:
         stores = [stack.enter_context(closing(Store.open(folder))) for folder in folders]
         _refuse_other_tasks(stores)
@@ -89,17 +111,17 @@ def read_studies(
         studies = []
         for name, store in zip(_names(folders), stores, strict=True):
             studies.append(_study(name, store, objectives))
-            told(len(studies), len(stores))
+            on_progress(len(studies), len(stores))
         corner = _shared([reference(store, objectives) for store in stores])
     if not corner.known:
         raise ValueError(
-            f"no candidate has finished in any of {', '.join(map(str, folders))}; go on with one of them first"
+            f"no candidate has finished in {', '.join(map(str, folders))}; resume one of them first"
         )
     return studies, corner
 
 
 def methods_of(studies: Sequence[Study]) -> tuple[Method, ...]:
-    """The studies by configuration, in the order in which they were given; runs by seed."""
+    """The studies by configuration, in the given order; runs by seed."""
     groups: list[list[Study]] = []
     for study in studies:
         group = next(
@@ -126,7 +148,7 @@ def methods_of(studies: Sequence[Study]) -> tuple[Method, ...]:
 
 
 def differing(methods: Sequence[Method]) -> dict[str, list[str]]:
-    """The settings in which methods differ, by name: what each has."""
+    """The settings in which methods differ: by name, the value of each method."""
     configs = [method.runs[0].config.to_json() for method in methods]
     names = [
         name
@@ -176,12 +198,13 @@ def _refuse_other_tasks(stores: Sequence[Store]) -> None:
     for store in stores[1:]:
         if store.config.task != first.config.task:
             raise ValueError(
-                f"{first.folder} is a study of {first.config.task}, {store.folder} of {store.config.task}; compare studies of one task"
+                f"{first.folder} is a study of {first.config.task}, {store.folder} of "
+                f"{store.config.task}; compare studies of one task"
             )
         if store.config.task_options != first.config.task_options:
             raise ValueError(
-                f"{first.folder} and {store.folder} are studies of {first.config.task} with other options, so other data; compare "
-                "studies of the same"
+                f"{first.folder} and {store.folder} have different options of the task "
+                f"{first.config.task}, so their data differ; compare studies with the same options"
             )
 
 
@@ -197,14 +220,13 @@ def _refuse_equal_seeds(stores: Sequence[Store]) -> None:
         )
         if same is not None:
             raise ValueError(
-                f"{same.folder} and {store.folder} have the same configuration and seed, so the one says nothing that the other does "
-                "not; leave one out, or run it with another --seed"
+                f"{same.folder} and {store.folder} have the same configuration and seed, so they "
+                "are the same run; leave one out, or run it with another --seed"
             )
 
 
 def _common(stores: Sequence[Store]) -> tuple[str, ...]:
-    """The objectives that all of them have searched for; size and error where these are too few to
-    make a front."""
+    """The objectives of all studies; error and synapses if they have fewer than two in common."""
     common = tuple(
         name
         for name in stores[0].config.objectives
@@ -219,16 +241,14 @@ def _shared(references: Sequence[Reference]) -> Reference:
     worst = np.array([column[np.isfinite(column)].max(initial=-np.inf) for column in points.T])
     shown = minimised(first.objectives, np.where(np.isfinite(worst), worst, np.nan))
     found = tuple(
-        how
-        if len({one.shown[place] for one in references}) == 1
-        else "the worst of the studies' own"
+        how if len({one.shown[place] for one in references}) == 1 else "the worst of the studies"
         for place, how in enumerate(first.found)
     )
     return Reference(first.objectives, tuple(map(float, shown)), found)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """The last parts of each path, as few as tell all of them apart."""
+    """The last parts of each path, as few as tell the paths apart."""
     parts = [folder.resolve().parts for folder in folders]
     names: list[str] = []
     for count in range(1, max(map(len, parts)) + 1):

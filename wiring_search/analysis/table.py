@@ -1,5 +1,4 @@
-"""What is read out of a store: the table, the front, which candidates have learned anything, and
-the files of a run folder."""
+"""Rows of a study's table: candidates, the front, and candidates that have learned anything."""
 
 import math
 from typing import TYPE_CHECKING
@@ -18,16 +17,15 @@ NEAR = 0.01
 
 
 def candidates(table: "pandas.DataFrame") -> "pandas.DataFrame":
-    """The rows of trials that finished well: those that are no baseline, no duplicate and did not
-    fail."""
+    """The rows of candidates with the full budget: no baselines, duplicates or failed trials."""
     return table[(table["status"] == Status.OK.value) & (table["baseline"] == "")]
 
 
 def front(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.DataFrame":
-    """The trials that no other one dominates, by synapses and then error; baselines, duplicates and
-    failed trials are on no front.
+    """The candidates that no other candidate dominates, by synapses and then error.
 
-    Raises ValueError for a column that is no objective.
+    Raises:
+        ValueError: A column is no objective.
     """
     finished = candidates(table)
     mask = is_front(minimised_points(finished, objectives))
@@ -35,10 +33,13 @@ def front(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.Dat
 
 
 def compared(table: "pandas.DataFrame", objectives: tuple[str, ...]) -> "pandas.DataFrame":
-    """The front, and below it the trained baselines by synapses and then error.
+    """The front, and below it the baselines by synapses and then error.
 
-    A column `on_front` says of each row whether it lies on the joint front: neither a candidate nor
-    a baseline dominates it. Raises ValueError for a column that is no objective.
+    The column `on_front` says whether a row is on the joint front: neither a candidate nor a
+    baseline dominates it.
+
+    Raises:
+        ValueError: A column is no objective.
     """
     import pandas
 
@@ -63,25 +64,27 @@ def qualified(rows: "pandas.DataFrame", rules: dict[str, float]) -> "pandas.Seri
 
 
 def nearly(error: float, metric: str) -> tuple[float, str]:
-    """The greatest error that is nearly as good as this one, and how that is told: within 0.01 of
-    an accuracy or F1, within 1 % of any other error."""
-    return (
-        (error + NEAR + 1e-12, "0.01 of it")
-        if metric in SHARES
-        else (error * (1 + NEAR) + 1e-12, "1 % of it")
-    )
+    """The largest error that is nearly as good as this one, and the margin in words: 0.01 of an
+    accuracy or F1, 1 % of any other error."""
+    if metric in SHARES:
+        return error + NEAR + 1e-12, "0.01 of it"
+    return error * (1 + NEAR) + 1e-12, "1 % of it"
 
 
 def minimised_points(rows: "pandas.DataFrame", objectives: tuple[str, ...]) -> np.ndarray:
-    """(rows, objectives) float64, smaller is better; NaN where a score is absent. Raises ValueError
-    for a column that is no objective, or was not measured."""
+    """The objectives of some rows, (rows, objectives) float64; smaller is better, NaN if missing.
+
+    Raises:
+        ValueError: A column is no objective, or was not measured.
+    """
     unknown = [name for name in objectives if name not in OBJECTIVES]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no objective; known: {', '.join(OBJECTIVES)}")
     absent = [name for name in objectives if name not in rows]
     if absent:
         raise ValueError(
-            f"{absent[0]} was not measured in this study; it has {', '.join(n for n in OBJECTIVES if n in rows)}"
+            f"{absent[0]} was not measured in this study; it has "
+            f"{', '.join(name for name in OBJECTIVES if name in rows)}"
         )
     return minimised(
         objectives, rows[list(objectives)].astype(float).to_numpy().reshape(-1, len(objectives))

@@ -1,6 +1,8 @@
-"""What retraining has shown of a study's winners, as plain data out of its store: how good they are
-with fresh seeds and on the test split, how far searching had flattered them, and whether their
-wirings beat the null wirings that were trained beside them."""
+"""What retraining shows of a study's winners, from the store alone.
+
+How good they are with fresh seeds and on the test split, how large the selection bias of the search
+is, and whether their wirings beat null wirings.
+"""
 
 import math
 from dataclasses import asdict, dataclass
@@ -21,46 +23,49 @@ if TYPE_CHECKING:
     import pandas
 
 SURE = 0.05
-# What follows where a winner is no better than a control.
+# What follows if a winner is no better than a control.
 _NO_BETTER = {
-    "rewired": "beyond layers and degrees, no effect of who is joined to whom was seen",
-    "random": "size, not topology, as far as was seen",
-    "polarity": "no effect of the signs was seen",
-    "dense": "no effect of sparseness was seen",
+    "rewired": "no effect of the topology beyond layers and degrees",
+    "random": "no effect of the topology beyond its size",
+    "polarity": "no effect of the polarities",
+    "dense": "no effect of sparsity",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Winners:
-    """Errors throughout (smaller is better); se: standard errors; lower, upper: 95 % intervals over
-    seeds; NaN where unknown.
+    """The retrained trials and their controls.
 
-    table: one row a retrained trial, by synapses and trial: trial, synapses, parameters,
-    latency_us, neuron, searched (its error in the search), trained and failed (fresh trainings that
-    ended well, and the others, which no mean contains), valid, valid_se, valid_lower, valid_upper
-    (validation split), drop (valid − searched), tested (trainings that the test split was opened
-    for), test, test_se, test_lower, test_upper, opening (the first one of its trainings, from 1; NA
-    before), optimistic, pessimistic (bool: on these fronts of the test split, see
-    `wiring_search.analysis.generalisation_gap`; False where it is not opened), certainty (the
-    probability that no other winner dominates it, by what fresh seeds show; see
-    `wiring_search.analysis.pareto.certainty`).
+    All values are errors (smaller is better); `_se` are standard errors, `_lower` and `_upper` 95 %
+    intervals over seeds; NaN where unknown.
 
-    controls: one row a retrained trial and control, in the order of the table and of
-    `controls.CONTROLS`: trial, control, reason (why it is not applicable, "" where it is; all that
-    follows is then NaN or empty), trained, failed, synapses and parameters (means over its null
-    wirings), valid, valid_se, test, test_se, split ("test", or "validation" where that is not
-    opened: where the groups are compared), difference (control − winner: above 0, the winner is
-    better), lower, upper, p (Welch), p_holm (corrected over all rows), p_permutation, better (A12),
-    visible (a difference that would have been found with a probability of 80 %), sentence.
-
-    overall: one row a control that was trained for two trials or more: control, trials (compared),
-    split, difference, lower, upper, p, p_holm (over the controls), sentence; the mean over those
-    trials, draw by draw, so that the interval is about seeds.
-
-    openings: `Store.openings`. seeds: the largest number of fresh trainings of a trial. luck: valid
-    − searched, and shift: test − valid of the same trainings, means over trials. objectives,
-    fronts: what the fronts on test are in, and what became of them; None before the split is opened
-    for two trials. runs: `Store.retrainings`, one row a training.
+    Attributes:
+        table: One row per retrained trial, by synapses and trial: trial, synapses, parameters,
+            latency_us, neuron, searched (its error in the search), trained and failed (fresh
+            trainings that succeeded, and the others, which no mean contains), valid with its error
+            columns (validation split), drop (valid − searched), tested (trainings measured on the
+            test split), test with its error columns, opening (the first of its trainings, from 1;
+            NA before), optimistic and pessimistic (bool: on these fronts of the test split, see
+            `analysis.generalisation_gap`; False before the split is opened), certainty (the
+            probability that no other winner dominates it, see `analysis.pareto.certainty`).
+        controls: One row per retrained trial and control, in the order of the table and of
+            `CONTROLS`: trial, control, reason (why it is not applicable, "" if it is; what follows
+            is then NaN or empty), trained, failed, synapses and parameters (means over its null
+            wirings), valid, valid_se, test, test_se, split ("test", or "validation" before that is
+            opened: where the groups are compared), difference (control − winner: above 0, the
+            winner is better), lower, upper, p (Welch), p_holm (corrected over all rows),
+            p_permutation, better (A12), visible (the difference that a power of 80 % would find),
+            sentence.
+        overall: One row per control that was trained for two trials or more: control, trials,
+            split, difference, lower, upper, p, p_holm (over the controls), sentence. The mean over
+            those trials is taken draw by draw, so that the interval is over seeds.
+        openings: `Store.openings`.
+        runs: `Store.retrainings`, one row per training.
+        seeds: The largest number of fresh trainings of a trial.
+        selection_bias: valid − searched, the mean over trials.
+        shift: test − valid of the same trainings, the mean over trials.
+        objectives: The objectives of `fronts`.
+        fronts: The winners' fronts on test; None before the split is opened for two trials.
     """
 
     table: "pandas.DataFrame"
@@ -69,14 +74,14 @@ class Winners:
     openings: "pandas.DataFrame"
     runs: "pandas.DataFrame"
     seeds: int
-    luck: Mean
+    selection_bias: Mean
     shift: Mean
     objectives: tuple[str, ...]
     fronts: FrontsOnTest | None
 
 
 def winners(store: Store) -> Winners | None:
-    """None where no winner was retrained."""
+    """The retrained winners of a study; None if none was retrained."""
     import pandas
 
     runs = store.retrainings()
@@ -115,7 +120,7 @@ def winners(store: Store) -> Winners | None:
         openings=store.openings(),
         runs=runs,
         seeds=int(own.groupby("trial").size().max()),
-        luck=drop(searched, wide["error"]),
+        selection_bias=drop(searched, wide["error"]),
         shift=drop(wide["error"], wide["test_error"]),
         objectives=objectives,
         fronts=fronts,
@@ -156,8 +161,8 @@ def _spread(name: str, found: Mean) -> dict[str, float]:
 def _points(
     table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...], split: str
 ) -> np.ndarray:
-    """(winners, objectives), minimised: the mean error on the split over fresh seeds; the others
-    stay as the search measured them."""
+    """(winners, objectives), minimised: mean errors on the split over fresh seeds; other objectives
+    as the search measured them."""
     rows = trials.loc[table["trial"], list(objectives)].astype(float)
     return results.minimised_points(rows.assign(error=table[split].to_numpy(float)), objectives)
 
@@ -175,7 +180,7 @@ def _fronts(
 def _certainty(
     table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...]
 ) -> np.ndarray:
-    """On test where all winners are tested."""
+    """On test if all winners are tested."""
     split, counted = ("test", "tested") if (table["tested"] > 0).all() else ("valid", "trained")
     errors = drawn(table[split], table[f"{split}_se"], table[counted] - 1)
     return probability_on_front(
@@ -235,7 +240,7 @@ def _controls(
     made["sentence"] = [
         f"not applicable: {row.reason}"
         if compared is None
-        else _told(row.control, compared, row.p_holm, seeds)
+        else _sentence(row.control, compared, row.p_holm, seeds)
         for row, (compared, seeds) in zip(made.itertuples(), found, strict=True)
     ]
     return made
@@ -244,8 +249,7 @@ def _controls(
 def _control(
     own: "pandas.DataFrame", null: "pandas.DataFrame"
 ) -> tuple[dict[str, Any], tuple[Difference, int]]:
-    """One winner's trainings against those of a control of it; also, how many there were of each at
-    least."""
+    """One winner's trainings against those of a control; also the smaller number of trainings."""
     good = null[null["status"] == Status.OK.value]
     split, column = _split(own, null)
     groups = [group[column].dropna().tolist() for group in (own, null)]
@@ -267,8 +271,8 @@ def _control(
 
 
 def _split(*groups: "pandas.DataFrame") -> tuple[str, str]:
-    """Where groups are compared: on test where every training that ended well was tested; the
-    column of the errors."""
+    """The split on which groups are compared, and its column of errors: test if every successful
+    training was tested."""
     opened = all(
         group.loc[group["status"] == Status.OK.value, "tested"].notna().all() for group in groups
     )
@@ -276,7 +280,7 @@ def _split(*groups: "pandas.DataFrame") -> tuple[str, str]:
 
 
 def _overall(runs: "pandas.DataFrame", controls: "pandas.DataFrame") -> "pandas.DataFrame":
-    """Of each control, over all trials that have it."""
+    """Each control, over all trials that have it."""
     import pandas
 
     rows = []
@@ -309,35 +313,47 @@ def _overall(runs: "pandas.DataFrame", controls: "pandas.DataFrame") -> "pandas.
         rows, columns=["control", "trials", "split", "difference", "lower", "upper", "p"]
     )
     table["p_holm"] = holm(table["p"].astype(float))
-    table["sentence"] = [_told_of_all(row) for row in table.itertuples()]
+    table["sentence"] = [_sentence_of_all(row) for row in table.itertuples()]
     return table
 
 
-def _told(control: str, found: Difference, p: float, seeds: int) -> str:
+def _sentence(control: str, found: Difference, p: float, seeds: int) -> str:
     what = CONTROLS[control]
     if math.isnan(p):
-        return f"nothing can be said against {what}: {seeds} trainings that ended well are too few"
+        return f"not comparable with {what}: {seeds} successful trainings are too few"
     better = found.mean > 0
     if p < SURE:
         verb, way = ("beats", "lower") if better else ("is worse than", "higher")
         return f"the wiring {verb} {what} ({abs(found.mean):.2g} {way} error, p = {p:.2g})"
     if found.p < SURE:
         verb = "better" if better else "worse"
-        return f"perhaps {verb} than {what} ({found.mean:+.2g}; p = {found.p:.2g}, but {p:.2g} among all comparisons)"
+        return (
+            f"perhaps {verb} than {what} ({found.mean:+.2g}; p = {found.p:.2g}, but {p:.2g} after "
+            "Holm's correction)"
+        )
     return f"no better than {what} ({found.mean:+.2g}, p = {p:.2g}): {_NO_BETTER[control]}"
 
 
-def _told_of_all(row: Any) -> str:
+def _sentence_of_all(row: Any) -> str:
     what = CONTROLS[row.control]
     if math.isnan(row.p_holm):
-        return f"nothing can be said against {what}: too few trainings ended well"
+        return f"not comparable with {what}: too few successful trainings"
     interval = f"95 %: {row.lower:+.2g} to {row.upper:+.2g}"
     better = row.difference > 0
     if row.p_holm < SURE:
         verb = "beat" if better else "are worse than"
-        return f"over {row.trials} trials, the wirings {verb} {what} by {abs(row.difference):.2g} ({interval}, p = {row.p_holm:.2g})"
+        return (
+            f"over {row.trials} trials, the wirings {verb} {what} by {abs(row.difference):.2g} "
+            f"({interval}, p = {row.p_holm:.2g})"
+        )
     if row.p < SURE:
-        sureness = f"p = {row.p:.2g}, but {row.p_holm:.2g} among all comparisons"
+        sureness = f"p = {row.p:.2g}, but {row.p_holm:.2g} after Holm's correction"
         verb = "better" if better else "worse"
-        return f"over {row.trials} trials, perhaps {verb} than {what} ({row.difference:+.2g}, {interval}; {sureness})"
-    return f"over {row.trials} trials, no better than {what} ({row.difference:+.2g}, {interval}): {_NO_BETTER[row.control]}"
+        return (
+            f"over {row.trials} trials, perhaps {verb} than {what} ({row.difference:+.2g}, "
+            f"{interval}; {sureness})"
+        )
+    return (
+        f"over {row.trials} trials, no better than {what} ({row.difference:+.2g}, {interval}): "
+        f"{_NO_BETTER[row.control]}"
+    )

@@ -13,11 +13,10 @@ from wiring_search.export.edges import graph_of, largest_difference
 from wiring_search.export.format import Format
 from wiring_search.export.parcel import Parcel
 from wiring_search.export.verified import Check
-from wiring_search.wirings.drawing import EXCITATORY, INHIBITORY
+from wiring_search.wirings.palette import BLACK, EXCITATORY, INHIBITORY, NODES, WHITE
 
 FILES = ("wiring.dot",)
 _LAYERS = ("sensory", "inter", "command", "motor")
-_FILLS = {"sensory": "#d9dcdf", "inter": "#ffffff", "command": "#ffffff", "motor": "#30363c"}
 _THINNEST, _THICKEST = 0.5, 4.0
 _LINE = re.compile(
     r'^ *"(?P<pre>\w+)"(?: -> "(?P<post>\w+)")? \[(?P<attributes>.*)\];$', re.MULTILINE
@@ -62,8 +61,8 @@ def _node(node: str, data: dict) -> str:
     looks = {
         "label": data.get("feature", node.split("_")[1]),
         "style": "filled",
-        "fillcolor": _FILLS[data["role"]],
-        "fontcolor": "#ffffff" if data["role"] == "motor" else "#000000",
+        "fillcolor": NODES[data["role"]],
+        "fontcolor": WHITE if data["role"] == "motor" else BLACK,
     }
     return f'"{node}" [{_attributes(looks | data)}];'
 

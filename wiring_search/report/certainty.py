@@ -1,11 +1,10 @@
-"""How sure the answer is, in sentences: what the error bars, the split's size and the number of
-candidates say."""
+"""The uncertainty of the answer, in sentences: error bars, size of the split, selection bias."""
 
 import math
 from typing import TYPE_CHECKING, Any
 
 from wiring_search.analysis.winners import SURE, Winners
-from wiring_search.report.winners import luck, of_trial
+from wiring_search.report.winners import of_trial, selection_bias
 from wiring_search.store import Store
 from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import value_of
@@ -47,7 +46,7 @@ def standard_error_of_share(share: float, count: int) -> float:
 def _others(found: Winners | None) -> str:
     if found is None:
         return ""
-    return f"This wiring was not retrained; {len(found.table)} others were. {luck(found)}"
+    return f"This wiring was not retrained; {len(found.table)} others were. {selection_bias(found)}"
 
 
 def _again(metric: str, own: "pandas.Series") -> str:

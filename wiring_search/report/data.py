@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wiring_search.analysis.enough import enough
-from wiring_search.analysis.expected_error import trainings
+from wiring_search.analysis.expected_error import expected_errors
 from wiring_search.analysis.front import Front, front_of
 from wiring_search.analysis.table import candidates
 from wiring_search.analysis.winners import Winners, winners
 from wiring_search.report.certainty import sentences
 from wiring_search.report.checklist import Compared, Known, checklist
 from wiring_search.report.columns import coded, column, listed, rounded
-from wiring_search.report.course import cost, course
+from wiring_search.report.progress import cost, progress
 from wiring_search.report.winners import winners_data
 from wiring_search.scores.catalogue import ALWAYS, SCORES
 from wiring_search.store import Store, Trial, exists
@@ -25,18 +25,17 @@ from wiring_search.workers.jobs import Status
 if TYPE_CHECKING:
     import pandas
 
-# what matters, as `wiring-search matters` has left it: too slow to be told anew each time
+# The file of `wiring-search matters`, which is too slow to run for each report.
 MATTERS = "matters.json"
 RANDOM = "random"  # the folder, within that of a study, of random search with the same settings
-# Wirings and curves beyond the front that are kept for the eye, best first: a large study must not
-# make a file that nobody can open.
+# Wirings and curves beyond the front that the page has, best first, so that the file of a large
+# study stays small.
 _MOST_TRIALS, _MOST_SYNAPSES = 300, 60_000
 _MOST_MESSAGES, _LONGEST_MESSAGE = 300, 200
 
 
 def report_data(store: Store) -> dict[str, Any]:
-    """Everything the page shows. Its numbers are rounded to five digits, and finite; what is
-    missing is None."""
+    """Everything the page shows. Numbers are finite, with five digits; missing ones are None."""
     config, facts, table = store.config, store.facts, store.table()
     trials = table[table["baseline"] == ""]
     finished = candidates(table)
@@ -81,8 +80,8 @@ def report_data(store: Store) -> dict[str, Any]:
         },
         "curves": _curves(history, shown),
         "progress": {
-            "study": _short(course(store, history, config.objectives, best.reference.point)),
-            "random": beside and beside["course"],
+            "study": _short(progress(store, history, config.objectives, best.reference.point)),
+            "random": beside and beside["progress"],
         },
         "reference": best.reference.sentence,
         "states": _states(trials),
@@ -97,7 +96,7 @@ def report_data(store: Store) -> dict[str, Any]:
 def _lead(
     store: Store, finished: "pandas.DataFrame", best: Front, again: Winners | None
 ) -> dict[str, Any]:
-    """What stands first: the answer, the two trials it names, and how sure it is."""
+    """The head of the page: the answer, the two trials it names, and their uncertainty."""
     claim, metric = enough(store), store.facts["metric"]
     said: dict[str, Any] = {
         "answer": claim.sentence,
@@ -131,20 +130,20 @@ def _knee(best: Front, metric: str) -> str:
 
 
 def _certainty(best: Front) -> dict[int, float]:
-    """The probability that trials on the front, and beside it, truly are on the front; empty where
-    nothing is known of that."""
-    own = best.rows.dropna(subset=["trial", "probability"])
+    """The probability that trials on the front, and beside it, truly are on the front; empty if
+    unknown."""
+    known = best.rows.dropna(subset=["trial", "probability"])
     on = {
         int(trial): float(share)
-        for trial, share in zip(own["trial"], own["probability"], strict=True)
+        for trial, share in zip(known["trial"], known["probability"], strict=True)
     }
     return {trial: rounded(share, 3) for trial, share in {**on, **best.beside}.items()}
 
 
 def _spread(store: Store, finished: "pandas.DataFrame") -> dict[int, list]:
-    """Of candidates that were trained several times: mean error, its standard error, trainings, and
-    who trained them."""
-    known = trainings(store, finished).assign(trial=finished["trial"])
+    """Mean error, standard error, number and source of the trainings of each candidate that was
+    trained several times."""
+    known = expected_errors(store, finished).assign(trial=finished["trial"])
     known = known[known["trainings"] > 1]
     columns = (known[name] for name in ("trial", "mean", "standard_error", "trainings", "source"))
     return {
@@ -154,8 +153,7 @@ def _spread(store: Store, finished: "pandas.DataFrame") -> dict[int, list]:
 
 
 def _shown(on_front: list[int], finished: "pandas.DataFrame") -> list[int]:
-    """Trials whose wirings and curves are kept: the front, then the best, while they are few and
-    small enough."""
+    """Trials with wirings and curves on the page: the front, then the best, up to the limits."""
     first = set(on_front)
     order = [
         *on_front,
@@ -190,7 +188,7 @@ def _columns(trials: "pandas.DataFrame", measured: tuple[str, ...]) -> dict[str,
 
 
 def _dimensions(trials: "pandas.DataFrame") -> dict[str, Any]:
-    """By name: numbers, or words with their codes."""
+    """By name: numbers, or words as codes."""
     found = {}
     for name in (column_name for column_name in trials if column_name.startswith("p.")):
         values = listed(trials[name])
@@ -250,15 +248,18 @@ def _curves(history: "pandas.DataFrame", shown: list[Trial]) -> dict[int, dict[s
 
 
 def _random(store: Store, corner: np.ndarray) -> dict[str, Any] | None:
-    """Random search beside the study: its course, below the same reference point, and what it
-    was."""
+    """The random search beside the study: its progress, with the same reference point, and its
+    configuration."""
     if not exists(store.folder / RANDOM):
         return None
     other = Store.open(store.folder / RANDOM)
     try:
-        went = course(other, other.history(), store.config.objectives, corner)
+        went = progress(other, other.history(), store.config.objectives, corner)
         judged = went["judged"][-1] if went["judged"] else 0
-        return {"course": _short(went), "compared": Compared(other.config, other.versions, judged)}
+        return {
+            "progress": _short(went),
+            "compared": Compared(other.config, other.versions, judged),
+        }
     finally:
         other.close()
 
@@ -285,7 +286,7 @@ def _known(
 
 
 def _states(trials: "pandas.DataFrame") -> list[dict[str, Any]]:
-    """How trials ended, and an example of why."""
+    """How many trials have each status, with an example."""
     result = []
     for status in Status:
         those = trials[trials["status"] == status.value]
@@ -303,8 +304,7 @@ def _states(trials: "pandas.DataFrame") -> list[dict[str, Any]]:
 
 
 def _matters(store: Store) -> dict[str, Any] | None:
-    """What `mattering.plain_data` told, less what the page does not show; None where it was not
-    asked for yet."""
+    """The data of `factors.plain_data` that the page shows; None if `matters` was not run."""
     try:
         found = json.loads((store.folder / MATTERS).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from wiring_search.report.scripts import WEB, linked
+from wiring_search.wirings.palette import DARK, LIGHT
 
 _MARK = re.compile(
     r"<!--(?P<text>[A-Z]+)-->"
@@ -22,10 +23,11 @@ def page(title: str, data: dict[str, Any], template: str, **texts: str) -> str:
         title: plain text.
         data: plain data, its numbers finite.
         template: a file of `web/`. Its style sheets and modules are put in place, each module
-            after those that it imports; `<!--TITLE-->` and `<!--DATA-->` stand where those go.
+            after those that it imports; `<!--TITLE-->`, `<!--DATA-->` and `<!--COLOURS-->` stand
+            where those go.
         texts: further marks, in capitals, and the plain text that goes there.
     """
-    parts = {"TITLE": html.escape(title), "DATA": as_json(data)}
+    parts = {"TITLE": html.escape(title), "DATA": as_json(data), "COLOURS": colours_css()}
     parts |= {name: html.escape(text) for name, text in texts.items()}
     present: set[str] = set()
 
@@ -40,6 +42,17 @@ def page(title: str, data: dict[str, Any], template: str, **texts: str) -> str:
 
     # In one pass, so that nothing that was put in is searched for marks.
     return _MARK.sub(filled, (WEB / template).read_text(encoding="utf-8"))
+
+
+def colours_css() -> str:
+    """The colours of both schemes as variables of CSS."""
+
+    def root(colours: dict[str, str]) -> str:
+        return (
+            ":root { " + " ".join(f"--{name}: {value};" for name, value in colours.items()) + " }"
+        )
+
+    return f"{root(LIGHT)}\n@media (prefers-color-scheme: dark) {{ {root(DARK)} }}"
 
 
 def as_json(data: Any) -> str:

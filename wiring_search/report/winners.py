@@ -1,5 +1,4 @@
-"""Winners that were trained again, as a page shows them: fresh seeds, the test split, null
-controls."""
+"""Retrained winners as a page shows them: fresh seeds, the test split, null wirings."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -48,10 +47,12 @@ _OVERALL = ("control", "trials", "difference", "lower", "upper", "p_holm", "sent
 
 
 def winners_data(found: Winners) -> dict[str, Any]:
-    """Rows of `winning.Winners` as a page shows them, with findings in sentences."""
+    """Rows of `Winners` as a page shows them, with findings in sentences."""
     return {
         "seeds": found.seeds,
-        "findings": [said for said in (luck(found), _shift(found.shift), _gap(found)) if said],
+        "findings": [
+            said for said in (selection_bias(found), _shift(found.shift), _gap(found)) if said
+        ],
         "rows": _records(found.table, _WINNER),
         "controls": _records(found.controls, _CONTROL),
         "overall": _records(found.overall, _OVERALL),
@@ -68,18 +69,18 @@ def winners_data(found: Winners) -> dict[str, Any]:
 
 
 def of_trial(found: Winners, trial: int) -> "pandas.Series | None":
-    """The row of a trial, None where it was not trained again."""
+    """The row of a trial, None if it was not retrained."""
     own = found.table[found.table["trial"] == trial]
     return None if own.empty else own.iloc[0]
 
 
-def luck(found: Winners) -> str:
+def selection_bias(found: Winners) -> str:
     """The selection bias of the search, in a sentence."""
-    if not found.luck.n:
+    if not found.selection_bias.n:
         return ""
     return (
         "Selection bias: with fresh seeds, validation errors are "
-        f"{_change(found.luck, 'in the search')}."
+        f"{_change(found.selection_bias, 'in the search')}."
     )
 
 

@@ -9,12 +9,12 @@ small loop. Layers without neurons take no room.
 
 from typing import TYPE_CHECKING, Any
 
+from wiring_search.wirings.palette import EXCITATORY, INHIBITORY, INK, NODES
 from wiring_search.wirings.wiring import Wiring
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-EXCITATORY, INHIBITORY = "#0067a5", "#c4500a"
 _LAYERS = ("sensory", "inter", "command", "motor")
 _SPACING = 1.6
 Place = tuple[float, float]
@@ -38,10 +38,9 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
         _synapse(ax, sensory[pre], neurons[post], polarity, alpha, size)
     for pre, post, polarity in wiring.synapses:
         _synapse(ax, neurons[pre], neurons[post], polarity, alpha, size)
-    looks = {"sensory": "#d9dcdf", "inter": "#ffffff", "command": "#ffffff", "motor": "#30363c"}
     for role, spots in _by_role(wiring, sensory, neurons).items():
         x, y = zip(*spots, strict=True)
-        ax.scatter(x, y, s=size, facecolor=looks[role], edgecolor="#30363c", linewidth=1, zorder=3)
+        ax.scatter(x, y, s=size, facecolor=NODES[role], edgecolor=INK, linewidth=1, zorder=3)
         ax.text(
             x[0],
             1.02,
@@ -49,7 +48,7 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
             ha="center",
             va="bottom",
             fontsize=10,
-            color="#30363c",
+            color=INK,
         )
     lines = [Line2D([], [], color=EXCITATORY), Line2D([], [], color=INHIBITORY, linestyle="--")]
     names = ["excitatory →", "inhibitory ⊣"]

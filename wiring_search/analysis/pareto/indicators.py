@@ -47,7 +47,8 @@ def _both(points: ArrayLike, front: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     )
     if found.shape[1] != known.shape[1]:
         raise ValueError(
-            f"points have {found.shape[1]} objectives, the reference front has {known.shape[1]}; give as many"
+            f"points have {found.shape[1]} objectives, the reference front has {known.shape[1]}; "
+            "give the same number"
         )
     if not len(known):
         raise ValueError("the reference front has no finite point; give at least one")

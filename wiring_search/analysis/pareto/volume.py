@@ -48,11 +48,13 @@ def _below(points: ArrayLike, reference: ArrayLike) -> tuple[np.ndarray, np.ndar
     points, reference = checked(points), np.asarray(reference, np.float64)
     if points.shape[1] != len(reference):
         raise ValueError(
-            f"reference has {len(reference)} numbers, points have {points.shape[1]}; give one an objective"
+            f"reference has {len(reference)} numbers, points have {points.shape[1]} objectives; give "
+            "one number per objective"
         )
     if not np.isfinite(reference).all():
         raise ValueError(
-            f"reference is {reference.tolist()}; give finite numbers, beyond the worst that should count"
+            f"reference is {reference.tolist()}; give finite numbers, beyond the worst value that "
+            "should count"
         )
     return points, reference
 

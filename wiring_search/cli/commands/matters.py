@@ -6,7 +6,7 @@ from wiring_search.cli.options import Folder, Objectives, Quiet, command, consol
 from wiring_search.cli.tables import plain, print_table
 
 if TYPE_CHECKING:
-    from wiring_search.analysis.factors import Matters
+    from wiring_search.analysis.factors import Factors
 
 _SHOWN = 8
 
@@ -37,7 +37,7 @@ def matters(out: Folder, objectives: Objectives = "", quiet: Quiet = False) -> N
     console.print(f"Report: {plain(str(run.Run(out).report))}", soft_wrap=True)
 
 
-def _importance(found: "Matters", objective: str) -> None:
+def _importance(found: "Factors", objective: str) -> None:
     table = found.importance[found.importance["objective"] == objective]
     trials = table["trials"].max()
     if not table["importance"].notna().any():
@@ -68,7 +68,7 @@ def _beyond_chance(row: Any) -> str:
     return "more than chance" if row.lower > row.chance else "probably more than chance"
 
 
-def _correlations(found: "Matters") -> None:
+def _correlations(found: "Factors") -> None:
     """Correlations with the objectives. How size follows from its parts is in the table only."""
     from wiring_search.analysis.factors import SIGNIFICANT, SIZES, sentence
 
@@ -83,7 +83,7 @@ def _correlations(found: "Matters") -> None:
             console.print(f"  {plain(sentence(row))}", soft_wrap=True)
         more = f"{len(clear) - _SHOWN} more are clear; " if len(clear) > _SHOWN else ""
         console.print(
-            f"  {more}{len(table) - len(clear)} of {len(table)} may be chance (q > {SIGNIFICANT})"
+            f"  {more}{len(table) - len(clear)} of {len(table)} are not significant (q > {SIGNIFICANT})"
         )
     console.print(
         f"{len(found.candidates)} candidates. Correlation is not causation, and candidates that a "

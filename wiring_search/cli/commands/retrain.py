@@ -104,7 +104,7 @@ def _announce(out: "Path", plan: "Plan", resources: "Resources") -> None:
 def _show(found: "Winners") -> None:
     _show_winners(found)
     console.print(
-        _change("Selection bias: fresh seeds change the validation error by", found.luck),
+        _change("Selection bias: fresh seeds change the validation error by", found.selection_bias),
         soft_wrap=True,
     )
     if found.shift.n:

@@ -12,13 +12,10 @@ import numpy as np
 
 from wiring_search.scores.gradient import GradientFlow
 from wiring_search.scores.trajectory import path_length, principal_plane
+from wiring_search.wirings.palette import FAINT, KINDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# Okabe & Ito, told apart by colour-blind readers; the yellow is darkened to be seen on white.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#b8860b", "#000000", "#7f7f7f")
-_FAINT = "#8a8f94"
 
 
 def draw_trajectories(
@@ -28,7 +25,7 @@ def draw_trajectories(
     principal components, from the dot on. Raises ValueError for more than eight, another number of
     labels, or candidates of a single neuron."""
     ax = _axes(ax, (5.5, 5), len(paths), len(labels))
-    for path, label, colour in zip(paths, labels, _COLOURS, strict=False):
+    for path, label, colour in zip(paths, labels, KINDS, strict=False):
         plane = principal_plane(path.astype(float))
         if plane.shape[1] < 2:
             raise ValueError(
@@ -51,8 +48,8 @@ def draw_gradient_flow(
     ValueError for more than eight candidates, or another number of labels."""
     ax = _axes(ax, (6.5, 4.2), len(flow.log_norms), len(labels))
     lags = np.arange(flow.log_norms.shape[1])
-    ax.axhline(0, color=_FAINT, linewidth=0.8)
-    for norms, slope, verdict, label, colour in zip(*flow, labels, _COLOURS, strict=False):
+    ax.axhline(0, color=FAINT, linewidth=0.8)
+    for norms, slope, verdict, label, colour in zip(*flow, labels, KINDS, strict=False):
         line = norms.mean() + slope * (lags - lags.mean())
         ax.plot(lags, norms / np.log(10), ".", color=colour, markersize=5)
         ax.plot(
@@ -79,7 +76,7 @@ def draw_time_constants(
     than that. What is 0 or ∞ is said in the legend. Raises ValueError for more than eight
     candidates, or another number of labels."""
     ax = _axes(ax, (6.5, 4.2), len(constants), len(labels))
-    for values, label, colour in zip(constants, labels, _COLOURS, strict=False):
+    for values, label, colour in zip(constants, labels, KINDS, strict=False):
         finite = np.sort(values[(values > 0) & np.isfinite(values)])
         below = (values == 0).sum()
         shares = (below + np.arange(1, len(finite) + 1)) / len(values)
@@ -109,9 +106,9 @@ def draw_time_constants(
 def _axes(ax: "Axes | None", size: tuple[float, float], count: int, labels: int) -> "Axes":
     from matplotlib.figure import Figure
 
-    if count > len(_COLOURS):
+    if count > len(KINDS):
         raise ValueError(
-            f"{count} candidates; draw at most {len(_COLOURS)} at once, or their colours cannot "
+            f"{count} candidates; draw at most {len(KINDS)} at once, or their colours cannot "
             "be told apart"
         )
     if count != labels:

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wiring_search.analysis.factors import SIGNIFICANT, Matters, marginal
+from wiring_search.analysis.factors import SIGNIFICANT, Factors, marginal
 from wiring_search.scores.catalogue import SCORES
+from wiring_search.wirings.palette import BLUE, EMPTY, FAINT, INK, PALE, VERMILION
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _FAINT, _BLUE, _FRONT = "#30363c", "#8a8f94", "#0072b2", "#d55e00"
 # Lines and points beyond this many hide one another; a sample of them is drawn, and all of the
 # front.
 _MOST_DRAWN = 1000
 _PANELS = 4  # in a row
 
 
-def draw_importance(found: Matters) -> "Figure":
+def draw_importance(found: Factors) -> "Figure":
     """Bars with their intervals, a panel an objective, dimensions in the order of the first; a mark
     says how far chance reaches, and what does not get past it is grey."""
     from matplotlib.figure import Figure
@@ -45,10 +45,10 @@ def draw_importance(found: Matters) -> "Figure":
         ax.barh(
             places,
             own["importance"].fillna(0.0),
-            color=[_BLUE if one else "#c3c9ce" for one in beyond],
+            color=[BLUE if one else PALE for one in beyond],
             height=0.62,
         )
-        ax.hlines(places, own["lower"], own["upper"], color=_INK, linewidth=1.4)
+        ax.hlines(places, own["lower"], own["upper"], color=INK, linewidth=1.4)
         ax.plot(
             own["chance"],
             places,
@@ -56,7 +56,7 @@ def draw_importance(found: Matters) -> "Figure":
             marker="|",
             markersize=11,
             markeredgewidth=1.6,
-            color=_FRONT,
+            color=VERMILION,
         )
         ax.set(title=objective, xlabel="share of the importance", xlim=(0, None))
         ax.set_yticks(places, names)
@@ -69,11 +69,13 @@ def draw_importance(found: Matters) -> "Figure":
                 "too few trials to tell",
                 transform=ax.transAxes,
                 ha="center",
-                color=_FAINT,
+                color=FAINT,
             )
     marks = [
-        Line2D([], [], color=_INK),
-        Line2D([], [], color=_FRONT, linestyle="", marker="|", markersize=11, markeredgewidth=1.6),
+        Line2D([], [], color=INK),
+        Line2D(
+            [], [], color=VERMILION, linestyle="", marker="|", markersize=11, markeredgewidth=1.6
+        ),
     ]
     figure.legend(
         marks,
@@ -86,7 +88,7 @@ def draw_importance(found: Matters) -> "Figure":
     return figure
 
 
-def draw_marginals(found: Matters, objective: str) -> "Figure":
+def draw_marginals(found: Factors, objective: str) -> "Figure":
     """One objective against each dimension: candidates as points, those on the front marked; the
     median and the quartiles along the dimension as a line and a band (for names, as bars)."""
     from matplotlib.figure import Figure
@@ -121,7 +123,7 @@ def draw_marginals(found: Matters, objective: str) -> "Figure":
     return figure
 
 
-def draw_parallel(found: Matters) -> "Figure":
+def draw_parallel(found: Factors) -> "Figure":
     """A line a candidate through all dimensions and objectives, coloured by error (or else the
     first objective) from good, dark, to bad; the front on top, thick. A line breaks where a
     dimension does not exist for it; those that less than half of the candidates have are left
@@ -171,8 +173,8 @@ def draw_parallel(found: Matters) -> "Figure":
         rotation=30,
         ha="right",
     )
-    ax.vlines(range(len(columns)), 0, 1, color=_FAINT, linewidth=0.8)
-    ax.axvline(len(usual) - 0.5, color=_FAINT, linestyle=":", linewidth=1)
+    ax.vlines(range(len(columns)), 0, 1, color=FAINT, linewidth=0.8)
+    ax.axvline(len(usual) - 0.5, color=FAINT, linestyle=":", linewidth=1)
     ax.set(xlim=(-0.4, len(columns) - 0.2), ylim=(-0.09, 1.09), yticks=[])
     ax.spines[:].set_visible(False)
     ax.tick_params(axis="x", length=0, pad=12)
@@ -183,9 +185,9 @@ def draw_parallel(found: Matters) -> "Figure":
     return figure
 
 
-def draw_correlations(found: Matters) -> "Figure":
+def draw_correlations(found: Factors) -> "Figure":
     """Rank correlations of features and dimensions with scores, as they are and at equal size;
-    those that may be chance are faded."""
+    those that are not significant are faded."""
     from matplotlib.figure import Figure
 
     table = found.correlations
@@ -217,14 +219,14 @@ def draw_correlations(found: Matters) -> "Figure":
         ax.set_yticks(range(len(features)), features)
     structural = table.loc[table["kind"] == "structure", "feature"].nunique()
     for ax in panels:
-        ax.axhline(structural - 0.5, color=_INK, linewidth=1)
+        ax.axhline(structural - 0.5, color=INK, linewidth=1)
     bar = figure.colorbar(image, ax=list(panels), shrink=min(0.6, 3 / height), pad=0.015, aspect=15)
-    bar.set_label("rank correlation (faded: may be chance)", fontsize=8)
+    bar.set_label("rank correlation (faded: not significant)", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     return figure
 
 
-def _counted(shown: "pandas.DataFrame", found: Matters) -> str:
+def _counted(shown: "pandas.DataFrame", found: Factors) -> str:
     of = f" of {len(found.candidates):,}" if len(shown) < len(found.candidates) else ""
     return f"{len(shown):,}{of} candidates; thick: the front"
 
@@ -255,7 +257,7 @@ def _marginal(
         x[~front],
         rows[score][~front],
         ".",
-        color=_FAINT,
+        color=FAINT,
         markersize=3,
         alpha=0.6,
         label="candidate",
@@ -268,7 +270,7 @@ def _marginal(
             median,
             _reaches(lower, median, upper),
             fmt="_",
-            color=_BLUE,
+            color=BLUE,
             markersize=14,
             markeredgewidth=2,
             elinewidth=2,
@@ -283,11 +285,13 @@ def _marginal(
         )
         ax.set_xlim(-0.6, len(at) - 0.4)
     else:
-        ax.plot(at, median, color=_BLUE, linewidth=1.6, label="median")
-        ax.fill_between(at, lower, upper, color=_BLUE, alpha=0.18, linewidth=0, label="quartiles")
+        ax.plot(at, median, color=BLUE, linewidth=1.6, label="median")
+        ax.fill_between(at, lower, upper, color=BLUE, alpha=0.18, linewidth=0, label="quartiles")
         if log:
             _logarithmic(ax, x)
-    ax.plot(x[front], rows[score][front], "D", color=_FRONT, markersize=3.5, label="on the front")
+    ax.plot(
+        x[front], rows[score][front], "D", color=VERMILION, markersize=3.5, label="on the front"
+    )
     ax.set_xlabel(name)
     ax.spines[["top", "right"]].set_visible(False)
 
@@ -326,7 +330,7 @@ def _axis(ax: "Axes", place: int, values: "pandas.Series", log: bool | None) -> 
     numbers = values.astype(float).to_numpy()
     low, high = np.nanmin(numbers), np.nanmax(numbers)
     for end, height, va in ((low, -0.015, "top"), (high, 1.015, "bottom")):
-        ax.text(place, height, f"{end:.3g}", fontsize=8, color=_INK, ha="center", va=va)
+        ax.text(place, height, f"{end:.3g}", fontsize=8, color=INK, ha="center", va=va)
     scaled, low, high = (
         (np.log(numbers), math.log(low), math.log(high)) if log else (numbers, low, high)
     )
@@ -336,7 +340,7 @@ def _axis(ax: "Axes", place: int, values: "pandas.Series", log: bool | None) -> 
 def _cells(ax: "Axes", values: np.ndarray, sure: np.ndarray) -> Any:
     from matplotlib import colormaps
 
-    colours = colormaps["RdBu_r"].with_extremes(bad="#eceeef")  # grey: there is no such number
+    colours = colormaps["RdBu_r"].with_extremes(bad=EMPTY)  # grey: there is no such number
     image = ax.imshow(
         values,
         cmap=colours,
@@ -348,7 +352,7 @@ def _cells(ax: "Axes", values: np.ndarray, sure: np.ndarray) -> Any:
     for (row, column), value in np.ndenumerate(values):
         if math.isfinite(value):
             clear = sure[row, column]
-            colour = "white" if clear and abs(value) > 0.55 else _INK if clear else _FAINT
+            colour = "white" if clear and abs(value) > 0.55 else INK if clear else FAINT
             ax.text(
                 column,
                 row,

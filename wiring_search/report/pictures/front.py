@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wiring_search.analysis.expected_error import trainings
+from wiring_search.analysis.expected_error import expected_errors
 from wiring_search.analysis.front import Front
 from wiring_search.analysis.pareto import is_front
 from wiring_search.analysis.table import candidates, minimised_points
 from wiring_search.scores.catalogue import SCORES
 from wiring_search.store import Store
+from wiring_search.wirings.palette import BASELINE, CANDIDATE, FRONT
 
 if TYPE_CHECKING:
     import pandas
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 # A scale is logarithmic where its largest number is so many times its smallest.
 _DECADES = 8
-_BLUE, _PURPLE, _GREY = "#0067a5", "#7a4d9a", "#9aa3aa"
 
 
 def draw_front(store: Store, front: Front) -> "Figure":
@@ -38,17 +38,17 @@ def draw_front(store: Store, front: Front) -> "Figure":
         finished[across],
         finished[up],
         "o",
-        color=_GREY,
+        color=CANDIDATE,
         alpha=0.6,
         markersize=4,
         label="candidates",
         zorder=2,
     )
-    axes.plot(*_steps(finished, across, up), color=_BLUE, linewidth=1.5, zorder=3)
+    axes.plot(*_steps(finished, across, up), color=FRONT, linewidth=1.5, zorder=3)
     _bars(axes, store, finished, across, up)
     best = front.rows[front.rows["baseline"] == ""]
     axes.plot(
-        best[across], best[up], "o", color=_BLUE, markersize=6, label="on the front", zorder=4
+        best[across], best[up], "o", color=FRONT, markersize=6, label="on the front", zorder=4
     )
     knee = best[best["knee"]]
     if len(knee):
@@ -70,7 +70,7 @@ def draw_front(store: Store, front: Front) -> "Figure":
             trained[across],
             trained[up],
             "D",
-            color=_PURPLE,
+            color=BASELINE,
             markersize=5,
             linestyle="",
             label="trained baselines",
@@ -122,13 +122,13 @@ def _steps(finished: "pandas.DataFrame", across: str, up: str) -> tuple[list[flo
 def _bars(axes: "Axes", store: Store, finished: "pandas.DataFrame", across: str, up: str) -> None:
     if up != "error":
         return
-    known = trainings(store, finished)
+    known = expected_errors(store, finished)
     own = known["trainings"] > 1
     if own.any():
         bars = {
             "yerr": known["standard_error"][own],
             "fmt": "none",
-            "ecolor": _BLUE,
+            "ecolor": FRONT,
             "elinewidth": 1,
             "capsize": 2,
         }
@@ -152,14 +152,14 @@ def _rules(axes: "Axes", rules: dict[str, float], errors: "pandas.Series") -> st
         if 0.5 * errors.min() <= error <= 1.5 * errors.max()
     }
     for name, error in near.items():
-        axes.axhline(error, color=_PURPLE, linestyle="--", linewidth=1, zorder=1)
+        axes.axhline(error, color=BASELINE, linestyle="--", linewidth=1, zorder=1)
         axes.annotate(
             name,
             (1, error),
             xycoords=("axes fraction", "data"),
             ha="right",
             va="bottom",
-            color=_PURPLE,
+            color=BASELINE,
             fontsize=8,
         )
     far = ", ".join(f"{name} {error:.3g}" for name, error in rules.items() if name not in near)

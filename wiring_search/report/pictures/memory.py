@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wiring_search.wirings.palette import INK, KINDS
+
 if TYPE_CHECKING:
     import pandas
 
-# Okabe and Ito's colours, told apart by colour-blind readers; markers tell trials apart without
-# colour.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-_MARKERS = "osD^vPX"
+# Markers tell trials apart without colour.
+_MARKERS = "osD^vPX*"
 
 
 def write_memory_plot(table: "pandas.DataFrame", path: Path) -> Path:
@@ -26,7 +26,7 @@ def write_memory_plot(table: "pandas.DataFrame", path: Path) -> Path:
     for panel, task in zip(panels, tasks, strict=False):
         own = table[table["task"] == task]
         for place, (trial, curve) in enumerate(own.groupby("trial", sort=False)):
-            colour, marker = _COLOURS[place % len(_COLOURS)], _MARKERS[place % len(_MARKERS)]
+            colour, marker = KINDS[place % len(KINDS)], _MARKERS[place % len(_MARKERS)]
             spread = curve["spread"].fillna(0.0)
             panel.errorbar(
                 curve["lag"],
@@ -38,9 +38,7 @@ def write_memory_plot(table: "pandas.DataFrame", path: Path) -> Path:
                 capsize=2,
                 linewidth=1.4,
             )
-        panel.axhline(
-            own["chance"].iloc[0], color="#6b7178", linestyle="--", linewidth=1, label="chance"
-        )
+        panel.axhline(own["chance"].iloc[0], color=INK, linestyle="--", linewidth=1, label="chance")
         panel.set_xscale("log", base=2)
         panel.set_xticks(sorted(own["lag"].unique()))
         panel.xaxis.set_major_formatter(ScalarFormatter())

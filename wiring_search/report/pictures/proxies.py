@@ -2,17 +2,18 @@
 
 from typing import TYPE_CHECKING
 
+from wiring_search.wirings.palette import BLUE, FAINT, PALE
+
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
 
 def draw_proxies(table: "pandas.DataFrame") -> "Figure":
-    """The rank correlations of `wiring_search.run.commands.screen.trust` as intervals, one panel per trained
-    score; grey where an interval contains 0."""
-    import matplotlib
+    """Rank correlations of `run.commands.screen.trust` with their intervals, one panel per score.
 
-    matplotlib.use("Agg", force=False)
+    Intervals that contain 0 are grey.
+    """
     from matplotlib.figure import Figure
 
     scores = list(dict.fromkeys(table["score"]))
@@ -23,10 +24,10 @@ def draw_proxies(table: "pandas.DataFrame") -> "Figure":
     panels = figure.subplots(1, len(scores), sharex=True, sharey=True, squeeze=False)[0]
     for panel, score in zip(panels, scores, strict=True):
         for row in table[table["score"] == score].iloc[::-1].itertuples():
-            colour = "0.6" if not row.low * row.high > 0 else "C0"
+            colour = BLUE if row.low * row.high > 0 else FAINT
             panel.plot([row.low, row.high], [row.proxy] * 2, color=colour, linewidth=2)
             panel.plot([row.correlation], [row.proxy], "o", color=colour)
-        panel.axvline(0.0, color="0.8", linewidth=1, zorder=0)
+        panel.axvline(0.0, color=PALE, linewidth=1, zorder=0)
         panel.set(title=score, xlim=(-1, 1), xlabel="rank correlation")
         panel.spines[["top", "right"]].set_visible(False)
     return figure

@@ -4,6 +4,7 @@ of shifts, a line a trial."""
 from typing import TYPE_CHECKING
 
 from wiring_search.scores.robustness import FAMILIES
+from wiring_search.wirings.palette import FAINT
 
 if TYPE_CHECKING:
     import pandas
@@ -43,7 +44,7 @@ def draw(table: "pandas.DataFrame") -> "Figure":
                 color=colour,
                 label=f"{trial} ({synapses})",
             )
-        ax.axhline(1.0, color="#888888", linewidth=0.8, zorder=0)
+        ax.axhline(1.0, color=FAINT, linewidth=0.8, zorder=0)
         ax.set(title=family, xlabel=label, yscale="log")
         if unshifted == 1.0:
             ax.set_xscale("log", base=2)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wiring_search.analysis.table import nearly
+from wiring_search.wirings.palette import BLUE, GREEN, GRID, INK, OCHRE, PINK, VERMILION
 
 if TYPE_CHECKING:
     import pandas
@@ -15,14 +16,12 @@ if TYPE_CHECKING:
 
     from wiring_search.scores.solver_choice import Alternative
 
-_INK = "#30363c"
-# Told apart by colour-blind readers (Okabe & Ito).
 _COLOURS = {
-    "semi-implicit": "#0072b2",
-    "closed-form": "#cc79a7",
-    "euler": "#d55e00",
-    "heun": "#e69f00",
-    "rk4": "#009e73",
+    "semi-implicit": BLUE,
+    "closed-form": PINK,
+    "euler": VERMILION,
+    "heun": OCHRE,
+    "rk4": GREEN,
 }
 
 
@@ -96,7 +95,7 @@ def draw(rows: "Sequence[Alternative]", path: Path, title: str, metric: str) -> 
     fine = next(row for row in rows if row.fine)
     if math.isfinite(fine.error):
         right.axhline(
-            fine.error, color=_INK, linestyle=":", linewidth=1, label="fine solution", zorder=1
+            fine.error, color=INK, linestyle=":", linewidth=1, label="fine solution", zorder=1
         )
     lines, names = right.get_legend_handles_labels()
     marks = _marks(any(row.solver.startswith("hyper-") for row in rows))
@@ -141,13 +140,13 @@ def _curves(ax: "Axes", rows: "Sequence[Alternative]", name: str, highest: float
                     marker="o",
                     markersize=14,
                     markerfacecolor="none",
-                    markeredgecolor=_INK,
+                    markeredgecolor=INK,
                     zorder=3,
                 )
     ax.set_xscale("log", base=2)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("function evaluations a time step")
-    ax.grid(color="#e3e5e8", linewidth=0.8, zorder=0)
+    ax.grid(color=GRID, linewidth=0.8, zorder=0)
 
 
 def _marks(hyper: bool) -> list:
@@ -161,5 +160,5 @@ def _marks(hyper: bool) -> list:
         "not stable;\nat the edge: far beyond": {"marker": "o", "markerfacecolor": "white"},
     }
     return [
-        Line2D([], [], color=_INK, linestyle="", label=name, **look) for name, look in looks.items()
+        Line2D([], [], color=INK, linestyle="", label=name, **look) for name, look in looks.items()
     ]

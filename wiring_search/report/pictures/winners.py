@@ -7,14 +7,13 @@ import numpy as np
 
 from wiring_search.analysis.winners import SURE, Winners
 from wiring_search.wirings.null_controls import CONTROLS
+from wiring_search.wirings.palette import BLUE, FAINT, GREEN, PINK, VERMILION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe & Ito; told apart by colour-blind readers.
-_VALID, _TEST, _FAINT = "#0072b2", "#d55e00", "#8a8f94"
-_COLOURS = dict(zip(CONTROLS, ("#009e73", "#0072b2", "#cc79a7", "#d55e00"), strict=True))
+_COLOURS = dict(zip(CONTROLS, (GREEN, BLUE, PINK, VERMILION), strict=True))
 
 
 def draw(found: Winners) -> "Figure":
@@ -39,10 +38,10 @@ def _draw_errors(found: Winners, ax: "Axes") -> None:
 
     table = found.table
     sizes = table["synapses"].to_numpy(float)
-    ax.plot(sizes, table["searched"], "o", mfc="none", color=_FAINT, label="in the search")
+    ax.plot(sizes, table["searched"], "o", mfc="none", color=FAINT, label="in the search")
     bars = [
-        ("valid", _VALID, "s", f"validation, {found.seeds} fresh seeds"),
-        ("test", _TEST, "D", "test, the same networks"),
+        ("valid", BLUE, "s", f"validation, {found.seeds} fresh seeds"),
+        ("test", VERMILION, "D", "test, the same networks"),
     ]
     for (name, colour, marker, label), points in zip(bars, (-3.5, 0.0), strict=True):
         if table[name].notna().any():
@@ -71,7 +70,7 @@ def _draw_errors(found: Winners, ax: "Axes") -> None:
                 np.append(chosen["test"], chosen["test"].iloc[-1]),
                 line,
                 where="post",
-                color=_TEST,
+                color=VERMILION,
                 linewidth=1,
                 label=f"{name} front on test",
             )
@@ -106,7 +105,7 @@ def _draw_controls(found: Winners, ax: "Axes") -> None:
             label=label,
             capsize=2,
         )
-    ax.axvline(0.0, color=_FAINT, linewidth=0.8, zorder=0)
+    ax.axvline(0.0, color=FAINT, linewidth=0.8, zorder=0)
     ax.set_yticks(
         range(len(rows)), [f"trial {row.trial}, {row.control}" for row in rows], fontsize=8
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from wiring_search.analysis.factors import Matters, mattering, plain_data
+from wiring_search.analysis.factors import Factors, factors_of, plain_data
 from wiring_search.report import MATTERS
 from wiring_search.report.page import as_json
 from wiring_search.run.folder import Run
@@ -23,19 +23,19 @@ def matters(
     out: str | Path,
     objectives: Sequence[str] = (),
     on_progress: OnProgress = lambda done, count: None,
-) -> Matters:
+) -> Factors:
     """Importance of every dimension for every objective, structure of every wiring, and
     correlations of both with scores.
 
     Also written into the folder: importance.csv, structure.csv, correlations.csv, matters.json (for
     the report, which is written anew), and the pictures of `pictures_of`. Nothing is trained. The
-    rest: see `wiring_search.analysis.factors.mattering`.
+    rest: see `wiring_search.analysis.factors.factors_of`.
     """
     from wiring_search.report.pictures import factors as pictures
 
     folder = Path(out)
     with closing(Store.open(folder)) as store:
-        found = mattering(store, objectives, on_progress)
+        found = factors_of(store, objectives, on_progress)
     found.importance.to_csv(folder / IMPORTANCE_TABLE, index=False)
     found.structure.to_csv(folder / STRUCTURE_TABLE, index=False)
     found.correlations.to_csv(folder / CORRELATIONS_TABLE, index=False)

@@ -1,5 +1,4 @@
-"""How a search went: its best error and its front's hypervolume as candidates were finished, and as
-time was spent."""
+"""The progress of a search, by candidates and by time, and its cost."""
 
 import math
 from datetime import datetime
@@ -15,19 +14,24 @@ from wiring_search.workers.jobs import Status
 if TYPE_CHECKING:
     import pandas
 
-# Points of the curves: more than a screen shows apart.
+# Points of a curve: a screen shows no more.
 _STOPS = 250
 
 
-def course(
+def progress(
     store: Store, history: "pandas.DataFrame", objectives: tuple[str, ...], reference: np.ndarray
 ) -> dict[str, list]:
-    """The search in the order in which it finished its packs, at up to 250 stops. history:
-    `Store.history`.
+    """The search in the order in which packs finished, at up to 250 points.
 
-    judged: candidates that had finished a rung by then; seconds: that workers had spent on training
-    and scoring, those that were cut or diverged included; error: the best one among candidates with
-    the full budget; hypervolume: of their front, below `reference` (objectives,), minimised.
+    Args:
+        store: The study's store.
+        history: `Store.history`.
+        objectives: Those of the hypervolume.
+        reference: The reference point, (objectives,), minimised.
+
+    Returns:
+        judged (candidates that had finished a rung by then), seconds (of workers, for training and
+        scoring all candidates), error (the best with the full budget) and hypervolume.
     """
     rows = _in_order(store, history)
     whole = (rows["status"] == Status.OK.value).to_numpy()
@@ -51,9 +55,13 @@ def course(
 
 
 def cost(store: Store, history: "pandas.DataFrame") -> dict[str, Any]:
-    """What was spent. In seconds of workers: by candidates with the full budget, by others, on
-    scores, baselines, retraining; trainings; and wall_seconds, from the first pack that was asked
-    for to the last one that was finished."""
+    """The cost of a study.
+
+    Returns:
+        Seconds of workers: full (training of candidates with the full budget), cut (of others),
+        scores, baselines and retraining; the number of trainings; and wall_seconds, from the start
+        of the first pack to the end of the last.
+    """
     whole = history["trial"].isin(history.loc[history["status"] == Status.OK.value, "trial"])
     times = [
         (asked, finished) for asked, finished in store.times().values() if finished is not None
@@ -74,16 +82,16 @@ def cost(store: Store, history: "pandas.DataFrame") -> dict[str, Any]:
 
 
 def _in_order(store: Store, history: "pandas.DataFrame") -> "pandas.DataFrame":
-    places = {pack.number: pack.finish_order for pack in store.packs()}
+    order = {pack.number: pack.finish_order for pack in store.packs()}
     return (
-        history.assign(place=history["pack"].map(places))
-        .sort_values(["place", "trial"], kind="stable")
+        history.assign(order=history["pack"].map(order))
+        .sort_values(["order", "trial"], kind="stable")
         .reset_index(drop=True)
     )
 
 
 def _stops(ends: np.ndarray) -> np.ndarray:
-    """Up to `_STOPS` of these, the first and the last among them."""
+    """Up to `_STOPS` of these, with the first and the last."""
     if len(ends) <= _STOPS:
         return ends
     return ends[np.unique(np.linspace(0, len(ends) - 1, _STOPS).round().astype(int))]
