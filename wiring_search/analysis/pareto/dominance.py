@@ -78,13 +78,13 @@ def _sweep(points: np.ndarray) -> np.ndarray:
 
 def _peeled(points: np.ndarray) -> np.ndarray:
     """The ranks of a few rows, all compared with all once: front after front is taken away."""
-    no_worse = (points[:, None] <= points).all(axis=2)
+    no_worse = np.all(points[:, None] <= points, axis=2)
     dominates = no_worse & ~no_worse.T
     ranks = np.full(len(points), -1)
     dominators = dominates.sum(axis=0)
     level = 0
     while (ranks < 0).any():
-        front = (dominators == 0) & (ranks < 0)
+        front = np.flatnonzero((dominators == 0) & (ranks < 0))
         ranks[front] = level
         dominators -= dominates[front].sum(axis=0)
         level += 1
