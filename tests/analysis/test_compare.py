@@ -68,9 +68,11 @@ def test_the_reference_is_the_worst_of_the_studies_own(
     for folder in folders:
         with closing(Store.open(folder)) as store:
             own.append(reference(store, ("error", "synapses")).shown)
-    assert found.reference.shown == tuple(np.max(own, axis=0)) and found.reference.shown[0] == 0.9
+    assert found.reference.shown == tuple(np.max(own, axis=0))
+    assert found.reference.shown[0] == 0.9
     other = compare(folders, given={"synapses": 1000})
-    assert other.reference.shown == (0.9, 1000) and "as given" in other.reference.sentence
+    assert other.reference.shown == (0.9, 1000)
+    assert "as given" in other.reference.sentence
     assert (other.runs["hypervolume"] > found.runs["hypervolume"]).all()
     with pytest.raises(ValueError, match="memory, which is no objective here"):
         compare(folders, given={"memory": 0})
@@ -89,9 +91,8 @@ def test_what_is_measured_is_moocores(found: Comparison, folders: list[Path]) ->
     for _, row in found.runs.iterrows():
         own = points[row["study"]]
         volume = moocore.hypervolume(own, ref=high)
-        assert row["hypervolume"] == pytest.approx(volume) and row["share"] == pytest.approx(
-            volume / np.prod(high - low)
-        )
+        assert row["hypervolume"] == pytest.approx(volume)
+        assert row["share"] == pytest.approx(volume / np.prod(high - low))
         bounded, front = (own - low) / (high - low), (union - low) / (high - low)
         assert row["igd_plus"] == pytest.approx(moocore.igd_plus(bounded, ref=front))
         assert row["epsilon"] == pytest.approx(moocore.epsilon_additive(bounded, ref=front))
@@ -106,14 +107,10 @@ def test_courses_end_where_the_studies_do_and_are_cut_for_equal_cost(found: Comp
         for study in method.runs:
             row = found.runs.set_index("study").loc[study.name]
             course = course_of(study, found.reference)
-            assert (
-                course["hypervolume"][-1] == pytest.approx(row["hypervolume"])
-                and (np.diff(course["hypervolume"]) >= 0).all()
-            )
-            assert (
-                course["seconds"][-1] <= row["core_seconds"]
-                and course["judged"][-1] <= row["judged"] == study.config.trials
-            )
+            assert course["hypervolume"][-1] == pytest.approx(row["hypervolume"])
+            assert (np.diff(course["hypervolume"]) >= 0).all()
+            assert course["seconds"][-1] <= row["core_seconds"]
+            assert course["judged"][-1] <= row["judged"] == study.config.trials
             before = course["hypervolume"][course["seconds"] <= cheapest]
             assert row["share_equal"] == pytest.approx(
                 before[-1] * row["share"] / row["hypervolume"]
@@ -191,11 +188,9 @@ def test_a_study_without_a_candidate_stands_beside_the_others(
 ) -> None:
     found = compare([*folders[:3], _study(tmp_path / "empty", run=False, sampler="evolution")])
     last = found.runs.iloc[-1]
-    assert (
-        last["share"] == 0 == last["judged"]
-        and np.isinf(last["igd_plus"])
-        and np.isnan(last["error"])
-    )
+    assert last["share"] == 0 == last["judged"]
+    assert np.isinf(last["igd_plus"])
+    assert np.isnan(last["error"])
     json.dumps(comparison_data(found), allow_nan=False)
     assert (found.runs["share_equal"].iloc[:-1] > 0).all()
     assert any(said.startswith("No candidate has finished yet: empty.") for said in found.cautions)
@@ -206,7 +201,8 @@ def test_the_page_holds_the_surfaces_that_the_runs_attain(found: Comparison) -> 
     data = comparison_data(found)
     for method, shown in zip(found.of, data["methods"], strict=True):
         if len(method.runs) == 1:
-            assert shown["attained"] == {} and shown["mean"] is None
+            assert shown["attained"] == {}
+            assert shown["mean"] is None
             continue
         for corners, drawn in zip(
             attainment([run.points for run in method.runs], LEVELS),
@@ -217,30 +213,27 @@ def test_the_page_holds_the_surfaces_that_the_runs_attain(found: Comparison) -> 
         # The mean curve ends where the run that ends first does, at the mean of the curves there.
         ends = [run["course"]["judged"][-1] for run in shown["runs"]]
         assert shown["mean"]["judged"]["at"][-1] == min(ends)
-    assert data["settings"]["trials"] == ["18", "50", "18"] and data["settings"]["sampler"] == [
+    assert data["settings"]["trials"] == ["18", "50", "18"]
+    assert data["settings"]["sampler"] == [
         "random",
         "random",
         "qmc",
     ]
     faulty = replace(found, task="</script><b>bold</b>")
-    assert "</script><b>" not in comparison_page(faulty) and not re.search(
-        r"""(src|href)\s*=""", comparison_page(faulty)
-    )
+    assert "</script><b>" not in comparison_page(faulty)
+    assert not re.search(r"""(src|href)\s*=""", comparison_page(faulty))
 
 
 def test_the_command_tells_it_and_writes_page_and_table(
     folders: list[Path], found: Comparison, tmp_path: Path, run
 ) -> None:
     text = " ".join(run("compare", *folders, "--out", tmp_path / "new" / "out", "--quiet").split())
-    assert (
-        found.answer in text
-        and "smallest possible p" in text
-        and str(tmp_path / "new" / "out" / "compare.html") in text
-    )
+    assert found.answer in text
+    assert "smallest possible p" in text
+    assert str(tmp_path / "new" / "out" / "compare.html") in text
     table = pandas.read_csv(tmp_path / "new" / "out" / "compare.csv")
-    assert table["share"].to_numpy() == pytest.approx(found.runs["share"].to_numpy()) and len(
-        table
-    ) == len(folders)
+    assert table["share"].to_numpy() == pytest.approx(found.runs["share"].to_numpy())
+    assert len(table) == len(folders)
 
 
 @pytest.mark.slow
@@ -260,16 +253,12 @@ def test_in_a_browser_every_front_is_drawn_and_methods_can_be_hidden(
         sum(len(run["front"]) for run in method["runs"])
         for method in comparison_data(found)["methods"]
     ]
-    assert (
-        seen["spots"] == fronts
-        and seen["bands"] == 2
-        and seen["curves"] == 7 + 2
-        and seen["rows"] == 7
-        and seen["pairs"] == 1
-    )
-    assert (
-        seen["answer"] == found.answer
-        and seen["hidden"] == [fronts[0], 0, fronts[2]]
-        and seen["left"] == 1
-        and seen["wide"]
-    )
+    assert seen["spots"] == fronts
+    assert seen["bands"] == 2
+    assert seen["curves"] == 7 + 2
+    assert seen["rows"] == 7
+    assert seen["pairs"] == 1
+    assert seen["answer"] == found.answer
+    assert seen["hidden"] == [fronts[0], 0, fronts[2]]
+    assert seen["left"] == 1
+    assert seen["wide"]

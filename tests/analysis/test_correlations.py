@@ -17,9 +17,8 @@ def test_rank_correlation_is_scipys(n: int) -> None:
         rank_correlation(np.append(a, np.nan), np.append(b, 1.0)),
         stats.spearmanr(a, b),
     )
-    assert (found.rho, found.p) == pytest.approx(
-        (expected.statistic, expected.pvalue)
-    ) and found.n == n
+    assert (found.rho, found.p) == pytest.approx((expected.statistic, expected.pvalue))
+    assert found.n == n
     assert -1 <= found.lower < found.rho < found.upper <= 1
 
 
@@ -55,9 +54,8 @@ def test_nothing_to_correlate_is_nan() -> None:
         (a[:4], six[:4], a[:4][::-1]),
     ):
         found = rank_correlation(*case)
-        assert np.isnan([found.rho, found.lower, found.upper, found.p]).all() and found.n == len(
-            case[0]
-        )
+        assert np.isnan([found.rho, found.lower, found.upper, found.p]).all()
+        assert found.n == len(case[0])
     assert rank_correlation(a, -a)[:4] == (-1, -1, -1, 0)
 
 
@@ -89,10 +87,9 @@ def test_what_size_explains_is_gone_when_size_is_held_constant() -> None:
         if row["score"] == "error"
     }
     assert set(rows) == {"follows", "own", "size"}
-    assert (
-        rows["follows"]["q"] < 1e-6
-        and rows["follows"]["rho"] > 0.7
-        and abs(rows["follows"]["partial"]) < 0.2
-    )
-    assert rows["own"]["partial_q"] < 1e-6 and rows["own"]["partial"] > rows["own"]["rho"]
+    assert rows["follows"]["q"] < 1e-6
+    assert rows["follows"]["rho"] > 0.7
+    assert abs(rows["follows"]["partial"]) < 0.2
+    assert rows["own"]["partial_q"] < 1e-6
+    assert rows["own"]["partial"] > rows["own"]["rho"]
     assert np.isnan(rows["size"]["partial"])

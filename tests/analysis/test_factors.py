@@ -177,7 +177,8 @@ def test_what_matters_is_more_than_chance_and_the_rest_is_not() -> None:
     for seed in range(4):
         for row in importances(SPACE, trials_of(300, 10 + seed), ["error"], seed):
             beyond.setdefault(row["dimension"], []).append(row["importance"] > row["chance"])
-    assert all(beyond["learning_rate"]) and all(beyond["neuron"])
+    assert all(beyond["learning_rate"])
+    assert all(beyond["neuron"])
     assert sum(beyond["inter"]) + sum(beyond["recurrent_synapses"]) <= 2
 
 
@@ -221,15 +222,15 @@ def test_which_trials_count() -> None:
     children = [replace(t, params={**t.params, "inter": 99}) for t in counted]
     grown = shares_of(importances(SPACE, [*trials, *children], ["error"], 0))
     alone = shares_of(importances(SPACE, trials, ["error"], 0))
-    assert (
-        grown["inter"] / grown["neuron"] != alone["inter"] / alone["neuron"] and grown["inter"] > 0
-    )
+    assert grown["inter"] / grown["neuron"] != alone["inter"] / alone["neuron"]
+    assert grown["inter"] > 0
 
 
 def test_too_few_trials_or_nothing_to_tell_is_nan() -> None:
     for trials in (trials_of(19, 0), [replace(trial, error=0.5) for trial in trials_of(60, 0)]):
         rows = importances(SPACE, trials, ["error"], 0)
-        assert len(rows) == 6 and all(
+        assert len(rows) == 6
+        assert all(
             math.isnan(row[name])
             for row in rows
             for name in ("importance", "lower", "upper", "chance")
@@ -242,24 +243,23 @@ def test_marginals_hold_every_candidate_once(folder: Path) -> None:
         table = candidates(store.table())
     for name in ("neuron", "solver", "steps", "learning_rate", "inter"):
         bins = marginal(table, name, "error")
-        assert (
-            2 <= len(bins) <= 20
-            and sum(one["n"] for one in bins) == table[f"p.{name}"].notna().sum()
-        )
+        assert 2 <= len(bins) <= 20
+        assert sum(one["n"] for one in bins) == table[f"p.{name}"].notna().sum()
         for one in bins:
             own = table[
                 table[f"p.{name}"].between(one["low"], one["high"])
                 if name != "solver"
                 else table["p.solver"] == one["at"]
             ]
-            assert one["median"] == own["error"].median() and one["lower"] == own["error"].quantile(
-                0.25
-            )
+            assert one["median"] == own["error"].median()
+            assert one["lower"] == own["error"].quantile(0.25)
 
 
 def test_the_command_writes_what_it_says(folder: Path, run) -> None:
     said = run("matters", folder, "--quiet")
-    assert "Importance for error" in said and "learning_rate" in said and "at equal size" in said
+    assert "Importance for error" in said
+    assert "learning_rate" in said
+    assert "at equal size" in said
     with closing(Store.open(folder)) as store:
         table, again = candidates(store.table()), factors_of(store)
         wiring = store.trial(int(table["trial"].iloc[3])).candidate.wiring
@@ -319,6 +319,5 @@ def test_correlations_are_put_into_words(numbers: tuple[float, ...], words: str)
     )
     assert reading(row) == words
     row.reading = words
-    assert sentence(row).startswith(
-        f"density against error: {numbers[0]:.2f} (".replace("-", "−")
-    ) and sentence(row).endswith(words)
+    assert sentence(row).startswith(f"density against error: {numbers[0]:.2f} (".replace("-", "−"))
+    assert sentence(row).endswith(words)

@@ -57,11 +57,9 @@ def test_the_reference_point_is_that_of_the_rule_and_stays(study: Store) -> None
     finished = candidates(study.table())
     first = float(finished["synapses"].iloc[:16].max()) * 1.1
     found = reference(study, BOTH)
-    assert (
-        found.kept
-        and found.shown == (0.9, first)
-        and "the worst trivial rule, majority class" in found.sentence
-    )
+    assert found.kept
+    assert found.shown == (0.9, first)
+    assert "the worst trivial rule, majority class" in found.sentence
     # The search itself has kept it, in one order of the objectives, which means any order.
     assert (
         study.reference_point(BOTH)
@@ -72,11 +70,9 @@ def test_the_reference_point_is_that_of_the_rule_and_stays(study: Store) -> None
     search(study.config, study, InlinePool(_train, studies.tiny_task()))
     assert reference(study, BOTH) == found
     other = reference(study, ("memory", "synapses"))
-    assert (
-        other.shown == (0.0, first)
-        and other.point.tolist() == [0.0, first]
-        and "the worst possible" in other.sentence
-    )
+    assert other.shown == (0.0, first)
+    assert other.point.tolist() == [0.0, first]
+    assert "the worst possible" in other.sentence
     with pytest.raises(ValueError, match="'speed' is no objective"):
         reference(study, ("speed",))
 
@@ -86,16 +82,15 @@ def test_before_there_are_sixteen_it_is_not_kept(tmp_path: Path) -> None:
     with closing(_studied(tmp_path, facts, trials=9)) as mine:
         table = candidates(mine.table())
         found = reference(mine, BOTH)
-        assert not found.kept and mine.reference_point(BOTH) is None
+        assert not found.kept
+        assert mine.reference_point(BOTH) is None
         assert found.shown == pytest.approx(
             (table["error"].max() * 1.1, table["synapses"].max() * 1.1)
         )
     with closing(studies.store(tmp_path / "empty", facts)) as empty:
-        assert (
-            not reference(empty, BOTH).known
-            and np.isnan(front_of(empty).hypervolume)
-            and front_of(empty).rows.empty
-        )
+        assert not reference(empty, BOTH).known
+        assert np.isnan(front_of(empty).hypervolume)
+        assert front_of(empty).rows.empty
 
 
 def test_hypervolume_is_below_the_reference_or_below_the_one_that_is_given(
@@ -106,7 +101,9 @@ def test_hypervolume_is_below_the_reference_or_below_the_one_that_is_given(
         hypervolume(points, reference(study, BOTH).point)
     )
     worse = front_of(study, given={"error": 0.01})
-    assert worse.hypervolume == 0 and worse.reference.shown[0] == 0.01 and not worse.reference.kept
+    assert worse.hypervolume == 0
+    assert worse.reference.shown[0] == 0.01
+    assert not worse.reference.kept
     show_front(Run(study.folder), worse)
     assert "That is 0: no candidate is better than this point" in capsys.readouterr().out
     assert reference(study, BOTH).shown[0] == 0.9
@@ -116,7 +113,9 @@ def test_hypervolume_is_below_the_reference_or_below_the_one_that_is_given(
 
 def test_of_single_trainings_nothing_is_known(study: Store) -> None:
     found = front_of(study)
-    assert found.rows["probability"].isna().all() and not found.beside and not found.by_errors
+    assert found.rows["probability"].isna().all()
+    assert not found.beside
+    assert not found.by_errors
     assert (expected_errors(study, candidates(study.table()))["source"] == "").all()
     assert found.rows.loc[found.rows["knee"], "trial"].tolist() == (
         [] if found.knee is None else [found.knee]
@@ -150,23 +149,19 @@ def test_trainings_are_found_wherever_they_stand_and_only_those_with_several_are
     study.record_retrainings(again, "me")
     known = expected_errors(study, finished).set_index(finished["trial"].astype(int))
     # Three networks of two orders each outweigh two retrainings.
-    assert known.loc[first, "source"] == "repeat" and known.loc[first, "mean"] == pytest.approx(
-        0.215
-    )
-    assert (
-        known.loc[first, "standard_error"] == pytest.approx(0.1 / 3**0.5)
-        and known.loc[first, "freedom"] == 2
-    )
-    assert known.loc[second, "source"] == "retrain" and known.loc[second, "mean"] == pytest.approx(
-        0.45
-    )
-    assert (known.loc[third, "source"], known.loc[third, "trainings"]) == ("", 1) and np.isnan(
-        known.loc[third, "standard_error"]
-    )
+    assert known.loc[first, "source"] == "repeat"
+    assert known.loc[first, "mean"] == pytest.approx(0.215)
+    assert known.loc[first, "standard_error"] == pytest.approx(0.1 / 3**0.5)
+    assert known.loc[first, "freedom"] == 2
+    assert known.loc[second, "source"] == "retrain"
+    assert known.loc[second, "mean"] == pytest.approx(0.45)
+    assert (known.loc[third, "source"], known.loc[third, "trainings"]) == ("", 1)
+    assert np.isnan(known.loc[third, "standard_error"])
     assert known.loc[third, "mean"] == finished["error"].iloc[2]
     on_front = front_of(study).rows["trial"].astype(int).tolist()
     missing = [trial for trial in on_front if known.loc[trial, "trainings"] < 2]
-    assert missing and front_of(study).rows["probability"].isna().all()
+    assert missing
+    assert front_of(study).rows["probability"].isna().all()
     for trial in missing:
         for draw, error in enumerate((0.3, 0.5)):
             (candidate,) = study.candidates([trial])
@@ -179,11 +174,9 @@ def test_trainings_are_found_wherever_they_stand_and_only_those_with_several_are
                 "me",
             )
     found = front_of(study)
-    assert (
-        found.by_errors
-        and found.rows["probability"].between(0, 1).all()
-        and found.rows["probability"].max() > 0
-    )
+    assert found.by_errors
+    assert found.rows["probability"].between(0, 1).all()
+    assert found.rows["probability"].max() > 0
     # Others, whose one error is smaller than any of these means, do not stand against them.
     assert set(found.beside) <= {first, second} - set(on_front)
 
@@ -191,7 +184,8 @@ def test_trainings_are_found_wherever_they_stand_and_only_those_with_several_are
 def test_probabilities_are_those_of_a_plain_simulation(tmp_path: Path) -> None:
     with closing(_studied(tmp_path, trials=20, repeats=4)) as mine:
         found, finished = front_of(mine), candidates(mine.table())
-    assert (found.rows["source"] == "repeats").all() and (found.rows["trainings"] == 4).all()
+    assert (found.rows["source"] == "repeats").all()
+    assert (found.rows["trainings"] == 4).all()
     error, size = (finished[name].astype(float).to_numpy() for name in BOTH)
     times, draws = np.zeros(len(error)), 3000
     for moved in error + 0.02 * stats.t(3).rvs((draws, len(error)), random_state=5):
@@ -203,7 +197,8 @@ def test_probabilities_are_those_of_a_plain_simulation(tmp_path: Path) -> None:
         dict(zip(found.rows["trial"].astype(int), found.rows["probability"], strict=True))
         | found.beside
     )
-    assert found.rows["probability"].iloc[0] == 1 and 0 < min(told.values()) < 0.9
+    assert found.rows["probability"].iloc[0] == 1
+    assert 0 < min(told.values()) < 0.9
     assert all(share == pytest.approx(expected[trial], abs=0.08) for trial, share in told.items())
     assert all(expected[trial] < 0.33 for trial in expected.keys() - told.keys())
 
@@ -222,7 +217,8 @@ def test_the_picture_has_the_front_as_stairs(study: Store, objectives: tuple[str
     across, up = ("memory", "error") if "synapses" not in objectives else ("synapses", "error")
     best = front(study.table(), (across, up))
     assert corners >= set(zip(best[across].astype(float), best[up].astype(float), strict=True))
-    assert len(corners) <= 2 * len(best) and axes.get_xlabel().startswith(across)
+    assert len(corners) <= 2 * len(best)
+    assert axes.get_xlabel().startswith(across)
     assert (found.knee is None) == (
         not any("knee" in text.get_text() for text in axes.get_legend().get_texts())
     )

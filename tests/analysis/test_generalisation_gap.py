@@ -19,12 +19,15 @@ def test_both_fronts_are_as_defined() -> None:
 def test_a_front_that_holds_has_no_gap_and_one_that_does_not_has_its_area() -> None:
     before = np.array([[0.1, 30.0], [0.2, 20.0], [0.3, 10.0]])
     same = fronts_on_test(before, before, (1.0, 40.0))
-    assert same.gap == 0.0 and same.optimistic.all() and same.pessimistic.all()
+    assert same.gap == 0.0
+    assert same.optimistic.all()
+    assert same.pessimistic.all()
     after = np.array(
         [[0.1, 30.0], [0.4, 20.0], [0.3, 10.0]]
     )  # the second is dominated by the third
     found = fronts_on_test(before, after, (1.0, 40.0))
-    assert found.optimistic.tolist() == [True, False, True] and found.pessimistic.tolist() == [
+    assert found.optimistic.tolist() == [True, False, True]
+    assert found.pessimistic.tolist() == [
         True,
         True,
         False,
@@ -64,8 +67,7 @@ def test_a_training_that_failed_takes_nothing_else_with_it() -> None:
     assert drop(np.zeros((2, 1)), after).mean == 7.0
     after[0, 1] = np.nan
     after = np.vstack([after, [[np.nan] * 3]])
-    assert drop(np.zeros((3, 1)), after).mean == 7.0 and drop(np.zeros((3, 1)), after).n == 3
-    assert (
-        drop(np.zeros((2, 1)), np.full((2, 3), np.nan)).n == 0
-        and drop(np.empty((0, 1)), np.empty((0, 2))).n == 0
-    )
+    assert drop(np.zeros((3, 1)), after).mean == 7.0
+    assert drop(np.zeros((3, 1)), after).n == 3
+    assert drop(np.zeros((2, 1)), np.full((2, 3), np.nan)).n == 0
+    assert drop(np.empty((0, 1)), np.empty((0, 2))).n == 0

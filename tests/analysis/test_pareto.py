@@ -68,7 +68,8 @@ def test_ties_stay_and_nan_goes() -> None:
     points = [(1, 2), (1, 2), (2, 1), (2, 2), (np.nan, 0), (0, np.inf)]
     assert is_front(points).tolist() == [True, True, True, False, False, False]
     assert rank(points).tolist() == [0, 0, 0, 1, -1, -1]
-    assert not is_front(np.full((3, 2), np.nan)).any() and is_front(np.empty((0, 2))).shape == (0,)
+    assert not is_front(np.full((3, 2), np.nan)).any()
+    assert is_front(np.empty((0, 2))).shape == (0,)
 
 
 @pytest.mark.parametrize("objectives", [2, 3, 4, 5])
@@ -101,9 +102,8 @@ def test_the_course_of_a_hypervolume_is_that_of_every_beginning(objectives: int)
 def test_hypervolume_closed_forms() -> None:
     assert hypervolume([(0.2, 0.5, 0.1)], (1, 1, 1)) == pytest.approx(0.8 * 0.5 * 0.9)
     assert hypervolume([(0, 0.5), (0.5, 0)], (1, 1)) == pytest.approx(0.75)
-    assert (
-        hypervolume([(2, 2)], (1, 1)) == 0 and hypervolume([(np.nan, 0), (-np.inf, 0)], (1, 1)) == 0
-    )
+    assert hypervolume([(2, 2)], (1, 1)) == 0
+    assert hypervolume([(np.nan, 0), (-np.inf, 0)], (1, 1)) == 0
     steps = np.arange(100) / 100
     assert hypervolume(np.stack([steps, 0.99 - steps], 1), (1, 1)) == pytest.approx(
         sum((100 - k) / 1e4 for k in range(100))
@@ -119,12 +119,12 @@ def test_hypervolume_closed_forms() -> None:
 
 def test_indicators_closed_forms() -> None:
     front = [(0.0, 1.0), (1.0, 0.0)]
-    assert igd_plus(front, front) == 0 and additive_epsilon(front, front) == 0
-    assert (
-        igd_plus([(0.5, 0.5)], front) == pytest.approx(0.5)
-        and additive_epsilon([(0.5, 0.5)], front) == 0.5
-    )
-    assert igd_plus([(-1, -1)], front) == 0 and additive_epsilon([(-1, -1)], front) == -1
+    assert igd_plus(front, front) == 0
+    assert additive_epsilon(front, front) == 0
+    assert igd_plus([(0.5, 0.5)], front) == pytest.approx(0.5)
+    assert additive_epsilon([(0.5, 0.5)], front) == 0.5
+    assert igd_plus([(-1, -1)], front) == 0
+    assert additive_epsilon([(-1, -1)], front) == -1
     assert igd_plus([(np.nan, 0)], front) == np.inf == additive_epsilon(np.empty((0, 2)), front)
     assert scaled([(5, 3)], (0, 3), (10, 3)).tolist() == [[0.5, 0.0]]
     with pytest.raises(ValueError, match="no finite point"):
@@ -148,11 +148,9 @@ def test_attainment_surfaces_are_moocores(runs: int) -> None:
 def test_attainment_by_hand() -> None:
     runs = [[(1, 3)], [(3, 1), (np.nan, 0)], [(2, 2)]]
     one, two, all_three = attainment(runs, (1 / 3, 2 / 3, 1))
-    assert (
-        one.tolist() == [[1, 3], [2, 2], [3, 1]]
-        and two.tolist() == [[2, 3], [3, 2]]
-        and all_three.tolist() == [[3, 3]]
-    )
+    assert one.tolist() == [[1, 3], [2, 2], [3, 1]]
+    assert two.tolist() == [[2, 3], [3, 2]]
+    assert all_three.tolist() == [[3, 3]]
     assert attainment([[(1, 1)], np.empty((0, 2))], (1,))[0].shape == (0, 2)
     for faulty, message in (
         (([], (0.5,)), "no runs"),
@@ -171,11 +169,9 @@ def test_a_knee_is_furthest_below_the_line_of_the_extremes() -> None:
     assert knee(np.concatenate([circle, circle + 0.1])) == below.argmax()
     assert knee(np.stack([steps, 1 - steps], axis=1)) is None  # straight
     assert knee(1 - circle) is None  # bent outwards
-    assert (
-        knee([(0, 1), (1, 0)]) is None
-        and knee(np.empty((0, 2))) is None
-        and knee([(np.nan, 1)] * 4) is None
-    )
+    assert knee([(0, 1), (1, 0)]) is None
+    assert knee(np.empty((0, 2))) is None
+    assert knee([(np.nan, 1)] * 4) is None
     assert knee([(0, 1, 1), (1, 0, 1), (1, 1, 0), (0.3, 0.3, 0.3), (0.3, 0.3, 0.3)]) == 3
 
 
@@ -185,18 +181,14 @@ def test_a_knee_is_as_stable_as_resamples_agree_on_its_place() -> None:
     alone = np.concatenate([ends, [(0.1, 0.1)], crowd])
     found = knees(alone)
     # It is missing from 37 % of the resamples, and then there is none.
-    assert (
-        found.chosen == 10
-        and found.stability == pytest.approx(1 - np.exp(-1), abs=0.06) == found.shares[10]
-    )
+    assert found.chosen == 10
+    assert found.stability == pytest.approx(1 - np.exp(-1), abs=0.06) == found.shares[10]
     near, far = ([alone, [second]] for second in ((0.12, 0.09), (0.3, 0.02)))
     near, far = knees(np.concatenate(near)), knees(np.concatenate(far))
-    assert near.chosen == far.chosen == 10 and near.stability == pytest.approx(
-        1 - np.exp(-2), abs=0.06
-    )
-    assert far.stability == pytest.approx(1 - np.exp(-1), abs=0.06) and far.shares[
-        -1
-    ] == pytest.approx(np.exp(-1) * 0.63, abs=0.06)
+    assert near.chosen == far.chosen == 10
+    assert near.stability == pytest.approx(1 - np.exp(-2), abs=0.06)
+    assert far.stability == pytest.approx(1 - np.exp(-1), abs=0.06)
+    assert far.shares[-1] == pytest.approx(np.exp(-1) * 0.63, abs=0.06)
     twice = knees(np.concatenate([alone, alone[10:11]]))
     assert twice.shares[10] == twice.shares[-1] == twice.stability > 0.8
     # With errors that are drawn, the share is that of the draws.
@@ -205,7 +197,8 @@ def test_a_knee_is_as_stable_as_resamples_agree_on_its_place() -> None:
     assert (
         knees(alone, 1, draws).stability == knees(alone, 1, draws).shares[10] == pytest.approx(0.83)
     )
-    assert np.isnan(knees([(0, 1), (1, 0)]).stability) and not knees([(0, 1), (1, 0)]).shares.any()
+    assert np.isnan(knees([(0, 1), (1, 0)]).stability)
+    assert not knees([(0, 1), (1, 0)]).shares.any()
 
 
 def test_probability_on_the_front_is_that_of_the_normal_and_the_t_distribution() -> None:
@@ -218,7 +211,8 @@ def test_probability_on_the_front_is_that_of_the_normal_and_the_t_distribution()
     assert probability == pytest.approx([expected, 1 - expected, 1, 0, 0], abs=0.01)
     few = drawn(points[:, 0], [0.02, np.nan, np.nan, np.nan, np.nan], [2, 0, 0, 0, 0], draws=20_000)
     assert probability_on_front(points, 0, few)[0] == pytest.approx(stats.t(2).cdf(1), abs=0.01)
-    assert (few[:, 1] == 0.12).all() and np.isnan(few[:, 4]).all()
+    assert (few[:, 1] == 0.12).all()
+    assert np.isnan(few[:, 4]).all()
 
 
 def test_a_hundred_thousand_points_take_less_than_two_seconds() -> None:
@@ -228,7 +222,8 @@ def test_a_hundred_thousand_points_take_less_than_two_seconds() -> None:
         assert 20 < is_front(points).sum() < 2000
         assert time.process_time() - start < 2
     start = time.process_time()
-    assert is_front(_sphere(100_000, 3)).all() and time.process_time() - start < 2
+    assert is_front(_sphere(100_000, 3)).all()
+    assert time.process_time() - start < 2
 
 
 def test_volumes_of_hundreds_of_points_are_quick() -> None:

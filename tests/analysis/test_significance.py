@@ -27,15 +27,12 @@ def test_the_interval_of_a_mean_agrees_with_scipy() -> None:
     values = RNG.normal(size=7)
     known = stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
     found = mean_of(values)
-    assert (found.lower, found.upper) == pytest.approx(
-        (known.low, known.high)
-    ) and found.se == pytest.approx(stats.sem(values))
+    assert (found.lower, found.upper) == pytest.approx((known.low, known.high))
+    assert found.se == pytest.approx(stats.sem(values))
     assert found.p == pytest.approx(stats.ttest_1samp(values, 0.0).pvalue)
-    assert (
-        mean_of([0.1, 0.1]).p == 0.0
-        and mean_of([0.0, 0.0]).p == 1.0
-        and math.isnan(mean_of([1.0]).p)
-    )
+    assert mean_of([0.1, 0.1]).p == 0.0
+    assert mean_of([0.0, 0.0]).p == 1.0
+    assert math.isnan(mean_of([1.0]).p)
 
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (5, 5), (3, 6)])
@@ -59,7 +56,8 @@ def test_holm_corrects_as_defined() -> None:
     assert holm([0.04, 0.01, math.nan, 0.03]).tolist() == pytest.approx(
         [0.06, 0.03, math.nan, 0.06], nan_ok=True
     )
-    assert holm([]).tolist() == [] and holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+    assert holm([]).tolist() == []
+    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
 
 
 def test_false_alarms_are_as_rare_as_promised_and_the_visible_difference_is_seen() -> None:
@@ -95,10 +93,10 @@ def test_family_wise_errors_stay_below_five_percent() -> None:
 
 
 def test_too_few_values_and_none_that_spread() -> None:
-    assert (
-        math.isnan(difference([0.1], [0.2, 0.3]).p) and difference([0.1], [0.2, 0.3]).better == 1.0
-    )
-    assert math.isnan(difference([], []).mean) and math.isnan(a12([], [1.0]))
+    assert math.isnan(difference([0.1], [0.2, 0.3]).p)
+    assert difference([0.1], [0.2, 0.3]).better == 1.0
+    assert math.isnan(difference([], []).mean)
+    assert math.isnan(a12([], [1.0]))
     same = difference([0.1] * 3, [0.1] * 3)
     assert (same.mean, same.p, same.better) == (0.0, 1.0, 0.5)
     assert difference([0.1] * 5, [0.2] * 5).p == pytest.approx(2 / 252)

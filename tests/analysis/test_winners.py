@@ -97,35 +97,28 @@ def test_winners_have_means_and_errors_of_what_ended_well(found: Winners) -> Non
         first["opening"],
     ) == (0, 5, 0, 5, 1)
     assert (second["trial"], second["trained"], second["failed"], second["tested"]) == (1, 4, 1, 4)
-    assert (
-        first["searched"] == 0.25
-        and first["valid"] == pytest.approx(0.28)
-        and first["drop"] == pytest.approx(0.03)
-    )
-    assert first["test_se"] == pytest.approx(stats.sem(NOISE)) and first["test"] == pytest.approx(
-        0.3
-    )
+    assert first["searched"] == 0.25
+    assert first["valid"] == pytest.approx(0.28)
+    assert first["drop"] == pytest.approx(0.03)
+    assert first["test_se"] == pytest.approx(stats.sem(NOISE))
+    assert first["test"] == pytest.approx(0.3)
     assert second["valid"] == pytest.approx(0.29 + np.delete(NOISE, 2).mean())
-    assert (
-        found.selection_bias.mean == pytest.approx(np.mean([0.03, second["drop"]]))
-        and found.selection_bias.n == SEEDS
-    )
-    assert found.shift.mean == pytest.approx(0.02) and found.shift.se == pytest.approx(
-        0.0, abs=1e-12
-    )
+    assert found.selection_bias.mean == pytest.approx(np.mean([0.03, second["drop"]]))
+    assert found.selection_bias.n == SEEDS
+    assert found.shift.mean == pytest.approx(0.02)
+    assert found.shift.se == pytest.approx(0.0, abs=1e-12)
 
 
 def test_fronts_on_test_are_those_of_mean_errors(found: Winners) -> None:
     """The smaller one is better in everything: it is the optimistic front, the other one the
     pessimistic."""
     assert found.objectives == ("error", "synapses")
-    assert found.table["optimistic"].tolist() == [True, False] and found.table[
-        "pessimistic"
-    ].tolist() == [False, True]
+    assert found.table["optimistic"].tolist() == [True, False]
+    assert found.table["pessimistic"].tolist() == [False, True]
     assert found.fronts.volume_pessimistic < found.fronts.volume_optimistic
-    assert (
-        found.table["certainty"].iloc[0] == 1.0 and 0.0 < found.table["certainty"].iloc[1] < 0.5
-    )  # 0.31 ± 0.004 against 0.30
+    # 0.31 ± 0.004 against 0.30
+    assert found.table["certainty"].iloc[0] == 1.0
+    assert 0.0 < found.table["certainty"].iloc[1] < 0.5
 
 
 def test_controls_are_tested_and_corrected_together(found: Winners) -> None:
@@ -140,7 +133,8 @@ def test_controls_are_tested_and_corrected_together(found: Winners) -> None:
         1.0,
     )
     tested = rows["p"].dropna()
-    assert len(tested) == 4 and (rows.loc[tested.index, "p_holm"] >= tested).all()
+    assert len(tested) == 4
+    assert (rows.loc[tested.index, "p_holm"] >= tested).all()
     assert rows["p_holm"].min() == pytest.approx(4 * tested.min())
     assert rows.loc[(0, "dense"), ["trained", "failed"]].tolist() == [4, 1]
 
@@ -176,9 +170,8 @@ def test_controls_that_were_not_trained_are_absent(found: Winners) -> None:
 
 def test_over_all_winners_draws_are_what_counts(found: Winners) -> None:
     (row,) = found.overall.itertuples()
-    assert (row.control, row.trials) == ("rewired", 2) and row.difference == pytest.approx(
-        0.105, abs=2e-3
-    )
+    assert (row.control, row.trials) == ("rewired", 2)
+    assert row.difference == pytest.approx(0.105, abs=2e-3)
     assert row.sentence.startswith(
         "over 2 trials, the wirings beat rewirings with the same degrees by 0.1"
     )
@@ -187,19 +180,19 @@ def test_over_all_winners_draws_are_what_counts(found: Winners) -> None:
 def test_before_the_test_split_is_opened_validation_decides(tmp_path: Path) -> None:
     with closing(_retrained(tmp_path, opened=False)) as store:
         found = winners(store)
-    assert set(found.controls["split"].dropna()) == {"validation"} and found.fronts is None
-    assert (
-        found.table["test"].isna().all()
-        and found.table["opening"].isna().all()
-        and found.shift.n == 0
-    )
+    assert set(found.controls["split"].dropna()) == {"validation"}
+    assert found.fronts is None
+    assert found.table["test"].isna().all()
+    assert found.table["opening"].isna().all()
+    assert found.shift.n == 0
     assert found.controls["difference"].iloc[0] == pytest.approx(0.1)
     assert len(winning_picture.draw(found).axes) == 2
 
 
 def test_the_picture_draws_every_comparison(found: Winners) -> None:
     left, right = winning_picture.draw(found).axes
-    assert len(right.get_yticklabels()) == 4 and left.get_xlabel() == "synapses"
+    assert len(right.get_yticklabels()) == 4
+    assert left.get_xlabel() == "synapses"
     assert {"optimistic front on test"}.isdisjoint(
         text.get_text() for text in left.get_legend().get_texts()
     )  # one point is no line

@@ -164,14 +164,14 @@ def test_held_samples_are_exact(memory: str, state_from: str) -> None:
     _, grad_x, grad_elapsed, grad_state = torch.autograd.grad(
         final, leaves, grad, materialize_grads=True, allow_unused=True
     )
-    assert torch.equal(final[0], state[0]) and torch.equal(grad_state[0], grad[0])
+    assert torch.equal(final[0], state[0])
+    assert torch.equal(grad_state[0], grad[0])
     held = elapsed == 0
-    assert (grad_x[held] == 0).all() and (grad_elapsed[held] == 0).all()
-    assert (
-        (grad_x[~held] != 0).any()
-        and (grad_elapsed[~held] != 0).any()
-        and torch.isfinite(grad_x).all()
-    )
+    assert (grad_x[held] == 0).all()
+    assert (grad_elapsed[held] == 0).all()
+    assert (grad_x[~held] != 0).any()
+    assert (grad_elapsed[~held] != 0).any()
+    assert torch.isfinite(grad_x).all()
 
 
 def test_padding_changes_nothing() -> None:
@@ -224,7 +224,8 @@ def test_running_the_state_backward_explodes_where_neurons_contract() -> None:
         for state_from in ("starts", "ends", "final")
     }
     assert errors["starts"] < errors["ends"] < errors["final"]
-    assert errors["starts"] < 0.02 and errors["final"] > 0.5
+    assert errors["starts"] < 0.02
+    assert errors["final"] > 0.5
 
 
 def test_float32_gives_usable_gradients() -> None:
@@ -235,7 +236,8 @@ def test_float32_gives_usable_gradients() -> None:
         lambda *leaves: adjoint.run(layout, *leaves, True), [array.float() for array in arrays]
     )
     for a, b in zip(ours, exact, strict=True):
-        assert a.dtype == torch.float32 and (a - b).norm() < 1e-4 * b.norm()
+        assert a.dtype == torch.float32
+        assert (a - b).norm() < 1e-4 * b.norm()
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ def _normal(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def _relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
+    assert ours.shape == theirs.shape
+    assert ours.dtype == theirs.dtype
     return float((ours - theirs).detach().abs().max()) / max(
         1.0, float(theirs.detach().abs().max())
     )
@@ -63,7 +64,8 @@ def _in_our_places(module: CfC) -> dict[str, torch.Tensor]:
 
 def _assert_same_gradients(ours: BackboneCfC, theirs: CfC, tolerance: float) -> None:
     expected = _in_our_places(theirs)
-    assert expected and expected.keys() == dict(ours.named_parameters()).keys()
+    assert expected
+    assert expected.keys() == dict(ours.named_parameters()).keys()
     for name, parameter in ours.named_parameters():
         assert _relative(parameter.grad, expected[name].detach()) < tolerance, name
 
@@ -73,9 +75,8 @@ def _assert_same_gradients(ours: BackboneCfC, theirs: CfC, tolerance: float) -> 
 def test_regular_time_equals_the_original(what: str, dtype: torch.dtype, tolerance: float) -> None:
     theirs = _module(what, dtype)
     ours = from_ncps(theirs)
-    assert isinstance(ours, BackboneCfC) and ours.state_size == UNITS * (
-        2 if theirs.use_mixed else 1
-    )
+    assert isinstance(ours, BackboneCfC)
+    assert ours.state_size == UNITS * (2 if theirs.use_mixed else 1)
     assert state_order(ours).tolist() == list(range(UNITS))
     leaves = [
         t.to(dtype).requires_grad_()
@@ -87,7 +88,8 @@ def test_regular_time_equals_the_original(what: str, dtype: torch.dtype, toleran
     our_y, our_final = ours(copies[0], state=copies[1])
     _loss(y, final).backward()
     _loss(our_y, our_final).backward()
-    assert _relative(our_y, y) < tolerance and _relative(our_final, final) < tolerance
+    assert _relative(our_y, y) < tolerance
+    assert _relative(our_final, final) < tolerance
     for mine, leaf in zip(copies, leaves, strict=True):
         assert _relative(mine.grad, leaf.grad) < tolerance
     _assert_same_gradients(ours, theirs, tolerance)
@@ -97,7 +99,8 @@ def test_regular_time_equals_the_original(what: str, dtype: torch.dtype, toleran
 def test_weights_go_back_as_they_came(what: str) -> None:
     theirs = _module(what)
     back = to_ncps(from_ncps(theirs))
-    assert str(back) == str(theirs) and back.return_sequences == theirs.return_sequences
+    assert str(back) == str(theirs)
+    assert back.return_sequences == theirs.return_sequences
     mine, original = back.state_dict(), theirs.state_dict()
     assert mine.keys() == original.keys()
     assert all(_relative(mine[name], original[name]) < 1e-15 for name in mine)
@@ -145,7 +148,8 @@ def test_irregular_time_equals_a_loop_over_samples(what: str) -> None:
     our_y, our_final = ours(copies[0], copies[1], copies[2], lengths)
     _loss(y, final).backward()
     _loss(our_y, our_final).backward()
-    assert _relative(our_y, y) < 1e-12 and _relative(our_final, final) < 1e-12
+    assert _relative(our_y, y) < 1e-12
+    assert _relative(our_final, final) < 1e-12
     for mine, leaf in zip(copies, leaves, strict=True):
         assert _relative(mine.grad, leaf.grad) < 1e-12
     _assert_same_gradients(ours, theirs, 1e-12)
@@ -162,7 +166,8 @@ def test_what_stands_in_the_padding_does_not_matter(what: str) -> None:
         filled = torch.where(held[:, :, None], filler, x).requires_grad_()
         y, final = ours(filled, elapsed, lengths=lengths)
         _loss(y, final).backward()
-        assert (filled.grad[held] == 0).all() and (filled.grad[~held] != 0).any()
+        assert (filled.grad[held] == 0).all()
+        assert (filled.grad[~held] != 0).any()
         results.append(
             [y, final, filled.grad, *(parameter.grad for parameter in ours.parameters())]
         )
@@ -173,7 +178,8 @@ def test_what_stands_in_the_padding_does_not_matter(what: str) -> None:
 def test_one_number_and_ones_and_nothing_are_the_same_times() -> None:
     net, x = BackboneCfC(FEATURES, UNITS), _normal(BATCH, STEPS, FEATURES).float()
     plain, ones, number = net(x)[0], net(x, torch.ones(BATCH, STEPS))[0], net(x, 1.0)[0]
-    assert torch.equal(plain, ones) and torch.equal(plain, number)
+    assert torch.equal(plain, ones)
+    assert torch.equal(plain, number)
     assert not torch.allclose(plain, net(x, 2.0)[0], atol=1e-3)
 
 
@@ -189,7 +195,8 @@ def test_dropout_acts_in_training_as_in_the_original() -> None:
     assert _relative(dropped, expected) < 2e-6
     assert not torch.allclose(dropped, ours.eval()(x)[0], atol=1e-3)
     assert _relative(from_ncps(theirs.eval())(x)[0], theirs(x, start)[0]) < 2e-6
-    assert to_ncps(ours).rnn_cell.backbone[4].p == 0.4 and not to_ncps(ours).training
+    assert to_ncps(ours).rnn_cell.backbone[4].p == 0.4
+    assert not to_ncps(ours).training
     assert from_ncps(CfC(FEATURES, UNITS, backbone_dropout=0.4)).dropout == 0.0, (
         "with one layer it does nothing there"
     )
@@ -223,9 +230,12 @@ def test_initial_weights_are_xaviers_head_by_head() -> None:
     net = BackboneCfC(20, 60, backbone_units=100)
     for weights in (net.backbone[0].weight, *net.heads.weight.split(60)):
         bound = (6 / sum(weights.shape)) ** 0.5
-        assert 0.97 * bound < weights.abs().max() <= bound and abs(weights.mean()) < 0.05 * bound
+        assert 0.97 * bound < weights.abs().max() <= bound
+        assert abs(weights.mean()) < 0.05 * bound
     pure = BackboneCfC(20, 60, mode="pure")
-    assert (pure.amplitude == 1).all() and (pure.w_tau == 0).all() and (pure.heads.bias == 0).all()
+    assert (pure.amplitude == 1).all()
+    assert (pure.w_tau == 0).all()
+    assert (pure.heads.bias == 0).all()
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])

@@ -126,11 +126,9 @@ def test_gradients_of_inputs_are_left_out_on_request_and_the_others_stay(kind: K
     y, final, kept = gpu.forward(placed := gpu.place(layout, DEVICE), params, *others, True)
     grad, grad_state, *_ = gpu.backward(placed, params, kept, y.cos(), final.sin(), True)
     without = gpu.backward(placed, params, kept, y.cos(), final.sin(), False)
-    assert (
-        torch.equal(without[0], grad)
-        and torch.equal(without[1], grad_state)
-        and without[2:] == (None, None)
-    )
+    assert torch.equal(without[0], grad)
+    assert torch.equal(without[1], grad_state)
+    assert without[2:] == (None, None)
 
 
 def _alone(layout: PackLayout, p: int) -> PackLayout:
@@ -237,10 +235,8 @@ def test_slices_hold_every_synapse_once_and_rows_by_their_length() -> None:
     first = placed.table[:, COLUMNS.index("at_slice")]
     for p, wiring in enumerate(layout.wirings):
         rows = placed.rows[first[p] * ROWS : first[p + 1] * ROWS]
-        assert (
-            sorted(rows[rows >= 0].tolist()) == list(range(wiring.neurons))
-            and (rows >= 0)[: wiring.neurons].all()
-        )
+        assert sorted(rows[rows >= 0].tolist()) == list(range(wiring.neurons))
+        assert (rows >= 0)[: wiring.neurons].all()
         fan_in = np.bincount(layout.connections[p].post, minlength=wiring.neurons)[
             rows[: wiring.neurons]
         ]

@@ -87,11 +87,9 @@ def test_gradients_are_the_same_bits_without_those_of_the_inputs() -> None:
     with_inputs, without = (
         gpu.backward(placed, params, kept, y.cos(), final.sin(), both) for both in (True, False)
     )
-    assert (
-        torch.equal(without[0], with_inputs[0])
-        and torch.equal(without[1], with_inputs[1])
-        and without[2:] == (None, None)
-    )
+    assert torch.equal(without[0], with_inputs[0])
+    assert torch.equal(without[1], with_inputs[1])
+    assert without[2:] == (None, None)
 
 
 @pytest.mark.parametrize("neuron", CFC)

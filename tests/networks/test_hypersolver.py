@@ -60,7 +60,8 @@ def test_it_starts_as_its_base_solver(neuron: str, base: str, steps: int, memory
     )
     lengths = torch.arange(len(x)) % 9
     ours, theirs = (of(x, elapsed, state, lengths) for of in (Hypersolved(net, base, steps), net))
-    assert torch.equal(ours[0], theirs[0]) and torch.equal(ours[1], theirs[1])
+    assert torch.equal(ours[0], theirs[0])
+    assert torch.equal(ours[1], theirs[1])
     # The network's own solver is not looked at.
     other = LiquidNetwork(WIRING, solver="rk4", **given)
     assert torch.equal(Hypersolved(other, base, steps)(x, elapsed, state, lengths)[0], theirs[0])
@@ -96,12 +97,11 @@ def test_a_fitted_one_errs_less_on_new_inputs_at_equal_evaluations(
         compare(net, x, elapsed, [(base, steps)], truth)[0],
         solved.report(x, elapsed, truth),
     )
-    assert (
-        better.function_evaluations == plain.function_evaluations
-        and better.solver == f"hyper-{base}"
-    )
+    assert better.function_evaluations == plain.function_evaluations
+    assert better.solver == f"hyper-{base}"
     assert times * better.terminal_error < plain.terminal_error, (plain, better)
-    assert better.worst_error < plain.worst_error and better.stable
+    assert better.worst_error < plain.worst_error
+    assert better.stable
 
 
 def test_the_network_stays_as_it_is_and_no_gradient_reaches_it() -> None:

@@ -233,10 +233,10 @@ def test_a_candidate_depends_neither_on_its_mates_nor_on_threads(
         y, final, grad, grad_state = _forward_backward(
             _alone(layout, p), params[block], x, elapsed, own
         )
-        assert np.array_equal(y[0], whole[0][p]) and np.array_equal(final, whole[1][:, neurons])
-        assert np.array_equal(grad, whole[2][block]) and np.array_equal(
-            grad_state, whole[3][:, neurons]
-        )
+        assert np.array_equal(y[0], whole[0][p])
+        assert np.array_equal(final, whole[1][:, neurons])
+        assert np.array_equal(grad, whole[2][block])
+        assert np.array_equal(grad_state, whole[3][:, neurons])
 
 
 def test_a_poisoned_candidate_leaves_its_mates_alone() -> None:
@@ -246,7 +246,8 @@ def test_a_poisoned_candidate_leaves_its_mates_alone() -> None:
     healthy = _forward_backward(layout, params, x, elapsed, state)
     params[layout.blocks[1]] = np.nan
     poisoned = _forward_backward(layout, params, x, elapsed, state)
-    assert np.isnan(poisoned[0][1]).any() and np.isnan(poisoned[2][layout.blocks[1]]).any()
+    assert np.isnan(poisoned[0][1]).any()
+    assert np.isnan(poisoned[2][layout.blocks[1]]).any()
     for p in (0, 2):
         assert np.array_equal(poisoned[0][p], healthy[0][p])
         assert np.array_equal(poisoned[2][layout.blocks[p]], healthy[2][layout.blocks[p]])
@@ -347,7 +348,8 @@ def test_sigmoid_is_accurate_and_lets_nan_through() -> None:
     assert np.abs(results - 1 / (1 + np.exp(-values.astype(np.float64)))).max() < 3e-7
     values[:4] = np.nan, np.inf, -np.inf, 1e30
     sigmoid(values, results)
-    assert np.isnan(results[0]) and np.allclose(results[1:4], [1, 0, 1], atol=1e-30)
+    assert np.isnan(results[0])
+    assert np.allclose(results[1:4], [1, 0, 1], atol=1e-30)
 
 
 def test_adam_equals_torch() -> None:

@@ -25,13 +25,12 @@ X = torch.randn(9, 7, 6, generator=torch.Generator().manual_seed(0))
 def test_shapes_and_names() -> None:
     net = _network()
     y, state = net(X)
-    assert y.shape == (9, 7, 2) and state.shape == (9, WIRING.neurons)
+    assert y.shape == (9, 7, 2)
+    assert state.shape == (9, WIRING.neurons)
     names = dict(net.named_parameters())
-    assert (
-        len(names["w"]) == len(WIRING.synapses)
-        and names["input_w"].shape == (4, 6)
-        and names["output_w"].shape == (2, 3)
-    )
+    assert len(names["w"]) == len(WIRING.synapses)
+    assert names["input_w"].shape == (4, 6)
+    assert names["output_w"].shape == (2, 3)
     y, _ = _network(every_step=False)(X)
     assert y.shape == (9, 2)
     assert LiquidNetwork(WIRING)(torch.randn(2, 3, 4))[0].shape == (2, 3, WIRING.motor)
@@ -163,7 +162,8 @@ def test_two_halves_with_the_state_carried_equal_one_run() -> None:
     whole, final = net(X, elapsed=0.7)
     first, state = net(X[:, :3], elapsed=0.7)
     second, last = net(X[:, 3:], elapsed=0.7, state=state)
-    assert torch.equal(torch.cat([first, second], dim=1), whole) and torch.equal(last, final)
+    assert torch.equal(torch.cat([first, second], dim=1), whole)
+    assert torch.equal(last, final)
 
 
 def test_elapsed_times_are_per_sample_and_step() -> None:

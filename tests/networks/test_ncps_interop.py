@@ -106,7 +106,8 @@ def test_networks_go_to_ncps_and_back(positive: str) -> None:
     x, state = torch.randn(4, 6, 5), torch.randn(4, 15)
     _assert_near(ours(x, state=state)[0].detach(), theirs(x, state)[0].detach(), "outputs")
     again = from_ncps(theirs)
-    assert again.wiring == ours.wiring and again.positive == positive
+    assert again.wiring == ours.wiring
+    assert again.positive == positive
     assert all(
         torch.equal(a, b) for a, b in zip(again.parameters(), ours.parameters(), strict=True)
     )

@@ -249,7 +249,8 @@ def test_a_report_judges_what_the_network_computes(given: dict, memory: str) -> 
     final, truth = final[:, : WIRING.neurons].numpy(), truth[:, : WIRING.neurons].numpy()
     by_hand = np.linalg.norm(final - truth) / np.linalg.norm(truth)
     judged = report(net, x, elapsed)
-    assert by_hand > 1e-4 and abs(judged.terminal_error - by_hand) < 1e-9
+    assert by_hand > 1e-4
+    assert abs(judged.terminal_error - by_hand) < 1e-9
     # The worst sample's error is no smaller than a typical one's.
     assert (
         judged.worst_error
@@ -294,7 +295,8 @@ def test_too_long_steps_are_unstable_and_semi_implicit_ones_never() -> None:
 
 def test_states_that_never_move_have_no_error() -> None:
     row = report(LiquidNetwork(WIRING, neuron="neural-ode"), torch.zeros(2, 3, WIRING.sensory))
-    assert row.terminal_error == row.worst_error == 0.0 and row.stable
+    assert row.terminal_error == row.worst_error == 0.0
+    assert row.stable
 
 
 def test_what_cannot_be_judged_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,18 +324,15 @@ def test_bounds_are_kept_give_or_take_a_slack_on_either_side() -> None:
     assert kept(-0.999 * reach, 0.999 * reach)
     for neuron in range(made.neurons):
         one = np.arange(made.neurons) == neuron
-        assert not kept(-tau, np.where(one, 1.001 * reach, tau)) and not kept(
-            np.where(one, -1.001 * reach, -tau), tau
-        )
-        assert not kept(-tau, np.where(one, np.nan, tau)) and not kept(
-            np.where(one, -np.inf, -tau), tau
-        )
+        assert not kept(-tau, np.where(one, 1.001 * reach, tau))
+        assert not kept(np.where(one, -1.001 * reach, -tau), tau)
+        assert not kept(-tau, np.where(one, np.nan, tau))
+        assert not kept(np.where(one, -np.inf, -tau), tau)
     # A memory may start neurons from anywhere in (−1, 1), which is more than a short time constant
     # allows.
     values["tau"] = tau = 0.1 * values["tau"] / values["tau"].max()
-    assert kept(-np.ones_like(tau), np.ones_like(tau), "state") and not kept(
-        -np.ones_like(tau), tau, "input"
-    )
+    assert kept(-np.ones_like(tau), np.ones_like(tau), "state")
+    assert not kept(-np.ones_like(tau), tau, "input")
     assert not kept(-np.ones_like(tau), np.full_like(tau, 1.2), "state")
     # Without a leak there are no bounds: what is finite is within them.
     neural_ode = NEURONS["neural-ode"]

@@ -32,9 +32,8 @@ def test_gradient_norms_are_drawn_with_their_slope() -> None:
         GradientFlow(log_norms, fitted_slopes(log_norms), ("vanishing", "healthy")), ["a", "b"]
     )
     _, dots, fit, *_ = ax.lines
-    assert np.allclose(dots.get_ydata(), log_norms[0] / np.log(10)) and np.allclose(
-        fit.get_ydata(), dots.get_ydata()
-    )
+    assert np.allclose(dots.get_ydata(), log_norms[0] / np.log(10))
+    assert np.allclose(fit.get_ydata(), dots.get_ydata())
     assert ax.get_legend().texts[1].get_text() == "b: +0.100 a step, healthy"
 
 

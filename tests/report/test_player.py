@@ -234,10 +234,8 @@ def test_what_is_told_is_what_the_trained_network_says_to_that_sample(
         network = trained_network(study, one["trial"], every_step=False)
         for shown, told in zip(one["shown"], one["expected"], strict=True):
             sample, steps = given["samples"][str(shown["row"])], int(valid.lengths[shown["row"]])
-            assert (
-                len(sample["x"]) == len(sample["elapsed"]) == steps
-                and sample["y"] == valid.y[shown["row"]]
-            )
+            assert len(sample["x"]) == len(sample["elapsed"]) == steps
+            assert sample["y"] == valid.y[shown["row"]]
             with torch.no_grad():
                 y, _ = network(torch.tensor([sample["x"]]), torch.tensor([sample["elapsed"]]))
             assert np.allclose(told, y[0], atol=1e-5)
@@ -274,11 +272,9 @@ def test_the_first_networks_are_kept_where_all_would_be_too_much(
     size = len(json.dumps(given))
     less = playable(study, study.trials()[::-1], _irregular_task(), largest=size // 2)
     kept = [one["trial"] for one in less["networks"]]
-    assert (
-        0 < len(kept) < len(numbers)
-        and kept == numbers[::-1][: len(kept)]
-        and len(json.dumps(less)) < 0.6 * size
-    )
+    assert 0 < len(kept) < len(numbers)
+    assert kept == numbers[::-1][: len(kept)]
+    assert len(json.dumps(less)) < 0.6 * size
     assert [
         one["trial"]
         for one in playable(study, study.trials(), _irregular_task(), most=2)["networks"]
@@ -307,9 +303,8 @@ def test_the_plane_is_that_of_the_principal_components() -> None:
 def test_a_number_is_written_as_short_as_its_float32_can_be_told() -> None:
     values = np.random.default_rng(0).standard_normal(200).astype(np.float32)
     text = json.dumps(shortest(values))
-    assert np.array_equal(np.float32(json.loads(text)), values) and len(text) < 0.65 * len(
-        json.dumps(values.tolist())
-    )
+    assert np.array_equal(np.float32(json.loads(text)), values)
+    assert len(text) < 0.65 * len(json.dumps(values.tolist()))
 
 
 def test_a_report_says_why_networks_cannot_be_run_where_the_data_are_gone(tmp_path: Path) -> None:
@@ -318,10 +313,8 @@ def test_a_report_says_why_networks_cannot_be_run_where_the_data_are_gone(tmp_pa
     mine.close()
     Run(tmp_path).write_files()
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert (
-        '"play":{"absent":"The networks of this study cannot be run here: ' in text
-        and "--data" in text
-    )
+    assert '"play":{"absent":"The networks of this study cannot be run here: ' in text
+    assert "--data" in text
 
 
 def test_a_served_page_has_them_too_and_its_task_is_loaded_once(
@@ -336,8 +329,10 @@ def test_a_served_page_has_them_too_and_its_task_is_loaded_once(
     assert {one["trial"] for one in played["networks"]} == {
         t.trial for t in study.trials() if t.status is Status.OK
     }
-    assert live.page()["play"] is played and "play" not in live.data()
-    assert player()(study)["networks"] == played["networks"] and len(loaded) == 2
+    assert live.page()["play"] is played
+    assert "play" not in live.data()
+    assert player()(study)["networks"] == played["networks"]
+    assert len(loaded) == 2
 
 
 _PLAY = """
@@ -406,12 +401,18 @@ def test_in_a_browser_the_player_plays_and_every_part_is_a_switch(
     share = lambda y: round(100 * float(np.exp(y.max()) / np.exp(y).sum()))  # noqa: E731
     # Without motor neurons only the readout's bias speaks.
     assert f"Prediction: {easy.argmax()} ({share(easy)} %)" in whole
-    assert (
-        f"Prediction: {bias.argmax()} ({share(bias)} %)" in silent
-        and f"Intact network: {easy.argmax()}" in silent
-    )
-    assert all_off and ghosts == 2 and again.endswith(whole) and none_off == 0
-    assert at.startswith("Output at step 2 of") and pressed == "false" and cut == 1
-    assert switched.startswith("Sensory node 0 → ") and " is off. Prediction: " in switched
-    assert worst.startswith(first["shown"][-1]["name"]) and still_off == 1
-    assert button == "pause" and start.startswith("Output at step 1 of")
+    assert f"Prediction: {bias.argmax()} ({share(bias)} %)" in silent
+    assert f"Intact network: {easy.argmax()}" in silent
+    assert all_off
+    assert ghosts == 2
+    assert again.endswith(whole)
+    assert none_off == 0
+    assert at.startswith("Output at step 2 of")
+    assert pressed == "false"
+    assert cut == 1
+    assert switched.startswith("Sensory node 0 → ")
+    assert " is off. Prediction: " in switched
+    assert worst.startswith(first["shown"][-1]["name"])
+    assert still_off == 1
+    assert button == "pause"
+    assert start.startswith("Output at step 1 of")

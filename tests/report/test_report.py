@@ -42,7 +42,8 @@ def test_front_is_what_no_row_dominates(finished: Store) -> None:
             (better["error"] < row["error"]) | (better["synapses"] < row["synapses"])
         ).any()
         assert (row["trial"] in set(found["trial"])) == (not dominated)
-    assert found["synapses"].is_monotonic_increasing and found["error"].is_monotonic_decreasing
+    assert found["synapses"].is_monotonic_increasing
+    assert found["error"].is_monotonic_decreasing
     with pytest.raises(ValueError, match="'speed' is no objective"):
         front(table, ("speed",))
 
@@ -53,10 +54,8 @@ def test_the_answer_names_the_best_and_the_smallest_near_it(finished: Store) -> 
     best = good.loc[good["error"].idxmin()]
     near = good[good["error"] <= best["error"] + 0.01]["synapses"].min()
     sentence = enough(finished).sentence
-    assert (
-        f"trial {best['trial']}, has accuracy" in sentence
-        and f"{best['synapses']} synapses" in sentence
-    )
+    assert f"trial {best['trial']}, has accuracy" in sentence
+    assert f"{best['synapses']} synapses" in sentence
     assert f"has {near} " in sentence or "no smaller wiring" in sentence
 
 
@@ -70,9 +69,8 @@ def test_files_say_what_the_store_says(finished: Store) -> None:
     paths = {path.name: path for path in export(finished)}
     table = finished.table()
     from_csv = pandas.read_csv(paths["trials.csv"])
-    assert np.allclose(from_csv["error"], table["error"], equal_nan=True) and list(
-        from_csv.columns
-    ) == list(table.columns)
+    assert np.allclose(from_csv["error"], table["error"], equal_nan=True)
+    assert list(from_csv.columns) == list(table.columns)
     assert pandas.read_parquet(paths["trials.parquet"]).equals(table)
     assert (
         pandas.read_csv(paths["front.csv"])["trial"].tolist()
@@ -91,9 +89,9 @@ def test_history_ends_with_the_whole_fronts_hypervolume(finished: Store) -> None
     )
     assert went["error"][-1] == pytest.approx(points[:, 0].min(), rel=1e-4)
     spent = table[["train_seconds", "score_seconds"]].sum(axis=None)
+    assert went["seconds"][-1] == pytest.approx(spent, rel=1e-4)
     assert (
-        went["seconds"][-1] == pytest.approx(spent, rel=1e-4)
-        and went["judged"][-1]
+        went["judged"][-1]
         == (table["status"] != "duplicate").sum() - (table["status"] == "infeasible").sum()
     )
     assert all(went[name] == sorted(went[name]) for name in ("judged", "seconds", "hypervolume"))
@@ -107,12 +105,15 @@ def test_page_is_self_contained_and_safe(finished: Store) -> None:
         "lead": {**data["lead"], "answer": "a < b"},
     }
     text = report_page(data)
-    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text) and "@import" not in text
-    assert "</script><b>" not in text and "a &lt; b" in text
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text)
+    assert "@import" not in text
+    assert "</script><b>" not in text
+    assert "a &lt; b" in text
     embedded = re.search(
         r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL
     )
-    assert embedded and json.loads(embedded.group(1))["source"] == data["source"]
+    assert embedded
+    assert json.loads(embedded.group(1))["source"] == data["source"]
 
 
 def test_colours_have_the_contrast_that_readers_need() -> None:
@@ -125,7 +126,8 @@ def test_colours_have_the_contrast_that_readers_need() -> None:
         for name in ("dot", *(f"kind-{i}" for i in range(8))):
             assert _contrast(colours[name], colours["card"]) >= 3, name
         ramp = [_contrast(colours[f"ramp-{i}"], colours["card"]) for i in range(3)]
-        assert ramp == sorted(ramp) and ramp[0] > 2
+        assert ramp == sorted(ramp)
+        assert ramp[0] > 2
 
 
 def test_no_colour_is_written_twice() -> None:
@@ -174,17 +176,14 @@ def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_pa
             name, Outcome(status, error, 1 - error, 5, synapses, 1.0, 2.0, (error,)), "me"
         )
     table = mine.table()
-    assert table[: len(before)].equals(before) and table["baseline"][
-        len(before) :
-    ].tolist() == list(given)
+    assert table[: len(before)].equals(before)
+    assert table["baseline"][len(before) :].tolist() == list(given)
     assert front(table, ("error", "synapses")).equals(front(before, ("error", "synapses")))
     assert enough(mine).sentence == claim
     joint = compared(table, ("error", "synapses"))
     best = joint[joint["baseline"] == ""]
-    assert (
-        best["trial"].tolist() == front(table, ("error", "synapses"))["trial"].tolist()
-        and best["on_front"].all()
-    )
+    assert best["trial"].tolist() == front(table, ("error", "synapses"))["trial"].tolist()
+    assert best["on_front"].all()
     assert dict(zip(joint["baseline"], joint["on_front"], strict=True)) | {"": True} == {
         "": True,
         "rnn-4": False,
@@ -287,13 +286,15 @@ def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(
         front(table, finished.config.objectives)["trial"].tolist(),
     )
     wiring = finished.trial(best[0]).candidate.wiring
-    assert found["points"] == best and found["tip"] == {
+    assert found["points"] == best
+    assert found["tip"] == {
         "hidden": False,
         "text": found["tip"]["text"],
         "paths": wiring.synapse_count,
         "nodes": wiring.sensory + wiring.neurons,
     }
-    assert f"trial {best[0]}" in found["tip"]["text"] and len(found["tips"]) == len(good)
+    assert f"trial {best[0]}" in found["tip"]["text"]
+    assert len(found["tips"]) == len(good)
     # Where dots lie on each other, the tip is that of the nearest one.
     errors = dict(zip(good["trial"], good["error"], strict=True))
     assert all(
@@ -302,25 +303,17 @@ def test_in_a_browser_the_front_is_pointed_at_chosen_zoomed_and_sorted(
     )
     assert sum(trial == tip for trial, tip in found["tips"]) >= 0.8 * len(good)
     second = finished.trial(best[1]).candidate.wiring
-    assert (
-        found["stops"] == 1
-        and found["walked"]["hash"] == f"#trial={best[1]}"
-        and found["walked"]["focus"] == best[1]
-    )
-    assert (
-        found["walked"]["head"].startswith(f"Trial {best[1]}")
-        and found["walked"]["paths"] == second.synapse_count
-    )
+    assert found["stops"] == 1
+    assert found["walked"]["hash"] == f"#trial={best[1]}"
+    assert found["walked"]["focus"] == best[1]
+    assert found["walked"]["head"].startswith(f"Trial {best[1]}")
+    assert found["walked"]["paths"] == second.synapse_count
     assert found["linked"].startswith(f"Trial {best[-1]}")
-    assert (
-        found["zoomed"][0]
-        and found["zoomed"][1] < len(best) == found["whole"]
-        and "parameters" in found["title"]
-    )
-    assert (
-        found["sorted"] == sorted(found["sorted"], key=float)
-        and found["said"] == f"1–25 of {len(table)}"
-    )
+    assert found["zoomed"][0]
+    assert found["zoomed"][1] < len(best) == found["whole"]
+    assert "parameters" in found["title"]
+    assert found["sorted"] == sorted(found["sorted"], key=float)
+    assert found["said"] == f"1–25 of {len(table)}"
     assert found["searched"].endswith(f"of {(table['status'] == 'diverged').sum()}")
 
 
@@ -336,29 +329,24 @@ def test_in_a_browser_baselines_and_random_search_are_drawn_beside(tmp_path: Pat
     note: document.getElementById("progress-note").textContent,
     lines: document.querySelectorAll("#progress-judged path.line").length, bars: document.querySelectorAll(".bar-row.trained").length};"""
     bare = found_in(report_page(report_data(mine)), tmp_path, script)
-    assert (
-        bare["hidden"]
-        and not bare["diamonds"]
-        and "wiring-search random OUT" in bare["note"]
-        and bare["lines"] == 1
-    )
+    assert bare["hidden"]
+    assert not bare["diamonds"]
+    assert "wiring-search random OUT" in bare["note"]
+    assert bare["lines"] == 1
     mine.record_baseline("lstm-4", Outcome(Status.OK, 0.01, 0.99, 5, 9000, 1.0, 2.0), "me")
     mine.record_baseline("rnn-4", Outcome(Status.DIVERGED, np.nan, np.nan, 5, 48, 1.0, 2.0), "me")
     other = store(tmp_path / "run" / "random", trials=6, sampler="random")
     search(other.config, other, InlinePool(fake_train, tiny_task()))
     found = found_in(report_page(report_data(mine)), tmp_path, script)
-    assert (
-        not found["hidden"]
-        and found["diamonds"] == 1
-        and len(found["rows"]) == 2
-        and "diverged" in "".join(found["rows"])
-    )
-    assert "baseline lstm-4" in found["tip"] and "On the joint front" in found["tip"]
-    assert (
-        found["lines"] == 2
-        and "random search with the same settings." in found["note"]
-        and found["bars"] == 1
-    )
+    assert not found["hidden"]
+    assert found["diamonds"] == 1
+    assert len(found["rows"]) == 2
+    assert "diverged" in "".join(found["rows"])
+    assert "baseline lstm-4" in found["tip"]
+    assert "On the joint front" in found["tip"]
+    assert found["lines"] == 2
+    assert "random search with the same settings." in found["note"]
+    assert found["bars"] == 1
 
 
 @pytest.mark.slow
@@ -411,13 +399,12 @@ def test_in_a_browser_ten_thousand_candidates_make_no_more_elements_than_a_hundr
     found = found_in(
         report_page({**data, "columns": columns, "dimensions": dimensions}), tmp_path, script
     )
-    assert (
-        found["absent"]
-        and found["shares"] == 2
-        and "density 0.4, size explains it" in found["said"]
-    )
+    assert found["absent"]
+    assert found["shares"] == 2
+    assert "density 0.4, size explains it" in found["said"]
     few = found_in(report_page(data), tmp_path, script)
-    assert found["rows"] > 9000 and found["elements"] < few["elements"] + 50
+    assert found["rows"] > 9000
+    assert found["elements"] < few["elements"] + 50
 
 
 @pytest.mark.slow
@@ -441,9 +428,14 @@ def test_in_a_browser_odd_studies_are_drawn_too(finished: Store, tmp_path: Path)
     return [text("answer"), document.getElementById("lead").hidden, document.querySelectorAll(".point.front").length,
       [...document.querySelectorAll("#chart-front .title")].map(t => t.textContent), text("chart-front")]; }});"""
     empty, single, none, third = found_in(report_page(report_data(finished)), tmp_path, script)
-    assert "No candidate" in empty[0] and empty[1] and "No candidate" in empty[4]
-    assert not single[1] and single[2] == 1 and "No candidate" in none[4]
-    assert third[3] == ["memory", "expressivity"] and third[2] == sum(
+    assert "No candidate" in empty[0]
+    assert empty[1]
+    assert "No candidate" in empty[4]
+    assert not single[1]
+    assert single[2] == 1
+    assert "No candidate" in none[4]
+    assert third[3] == ["memory", "expressivity"]
+    assert third[2] == sum(
         other.trial(number).score("memory") == other.trial(number).score("memory")
         for number in odd[3]["front"]
     )

@@ -68,7 +68,9 @@ def test_it_follows_a_search_that_adds_trials_while_it_runs(
     with _served(tmp_path) as serving:
         status, page, _ = _ask(serving, "/")
         before = json.loads(_ask(serving, "/state.json")[1])
-        assert status == 200 and "No candidate has finished" in page and before["finished"] == 0
+        assert status == 200
+        assert "No candidate has finished" in page
+        assert before["finished"] == 0
         assert f'"version":"{before["version"]}"' in page
         seen = []
 
@@ -78,11 +80,14 @@ def test_it_follows_a_search_that_adds_trials_while_it_runs(
 
         search(mine.config, mine, InlinePool(train, tiny_task()))
         mine.record_end()
-        assert seen == sorted(seen) and 0 < seen[-1] < 12
+        assert seen == sorted(seen)
+        assert 0 < seen[-1] < 12
         after = _news(serving, before)
-        assert after["ended"] and after["finished"] >= 12
+        assert after["ended"]
+        assert after["finished"] >= 12
         data = json.loads(_ask(serving, "/data.json")[1])
-        assert data["version"] == after["version"] and data["settings"]["ended"] != "not yet"
+        assert data["version"] == after["version"]
+        assert data["settings"]["ended"] != "not yet"
         assert len(data["columns"]["trial"]) == len(mine.trials())
         other = store(tmp_path / "random", trials=3, sampler="random")
         search(other.config, other, InlinePool(fake_train, tiny_task()))
@@ -116,7 +121,8 @@ def test_only_its_own_name_is_answered(
     serving: ThreadingHTTPServer, host: str, status: int
 ) -> None:
     found, text, _ = _ask(serving, "/data.json", Host=host)
-    assert found == status and (status == 200) == text.startswith("{")
+    assert found == status
+    assert (status == 200) == text.startswith("{")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +131,8 @@ def test_only_its_own_name_is_answered(
 )
 def test_no_file_is_given_out(serving: ThreadingHTTPServer, path: str) -> None:
     status, text, _ = _ask(serving, path)
-    assert status == 404 and "nothing else" in text
+    assert status == 404
+    assert "nothing else" in text
 
 
 def test_it_can_be_read_and_nothing_else(serving: ThreadingHTTPServer) -> None:
@@ -133,16 +140,12 @@ def test_it_can_be_read_and_nothing_else(serving: ThreadingHTTPServer) -> None:
         501
     ] * 4
     status, text, headers = _ask(serving, "/", "HEAD")
-    assert (
-        status == 200
-        and text == ""
-        and int(headers["Content-Length"]) > 10_000
-        and headers["Cache-Control"] == "no-store"
-    )
-    assert (
-        "default-src 'none'" in headers["Content-Security-Policy"]
-        and "Access-Control-Allow-Origin" not in headers
-    )
+    assert status == 200
+    assert text == ""
+    assert int(headers["Content-Length"]) > 10_000
+    assert headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "Access-Control-Allow-Origin" not in headers
 
 
 def test_what_cannot_be_served_is_told(serving: ThreadingHTTPServer, tmp_path: Path) -> None:
@@ -178,7 +181,8 @@ def test_the_command_says_where_and_ends_with_ctrl_c(tmp_path: Path) -> None:
         with urllib.request.urlopen(f"http://localhost:{port}/state.json", timeout=600) as answer:
             assert json.load(answer)["finished"] == 0
         process.send_signal(signal.SIGINT)
-        assert process.wait(600) == 0 and process.stderr.read() == ""
+        assert process.wait(600) == 0
+        assert process.stderr.read() == ""
 
 
 @pytest.mark.slow
@@ -214,7 +218,7 @@ def test_in_a_browser_an_open_page_draws_the_news_and_keeps_what_its_reader_chos
             command, capture_output=True, text=True, timeout=600, check=True
         ).stdout
     count = sum(row.status == "ok" for row in mine.trials())
-    assert (
-        count > len(known) and f"{count} candidates trained" in dom and 'role="status">Live:' in dom
-    )
+    assert count > len(known)
+    assert f"{count} candidates trained" in dom
+    assert 'role="status">Live:' in dom
     assert re.search(rf'id="detail-head"[^>]*>Trial {known[0]}<', dom)

@@ -50,17 +50,16 @@ def test_the_answer_says_how_sure_it_is(again: tuple[Store, int]) -> None:
         trial: [pytest.approx(mean, rel=1e-4), pytest.approx(se, rel=1e-2), 4, "retrain"]
     }
     sure = data["lead"]["sure"]
-    assert (
-        f"accuracy on validation is {1 - mean:.4g} ± {se:.2g}" in sure[0]
-        and f"in the search it was {1 - error:.4g}" in sure[0]
-    )
+    assert f"accuracy on validation is {1 - mean:.4g} ± {se:.2g}" in sure[0]
+    assert f"in the search it was {1 - error:.4g}" in sure[0]
     assert f"opened once for these 4 networks, its accuracy is {1 - mean - 0.01:.4g}" in sure[1]
     assert sure[2:] == [f"The wiring is significantly better than {CONTROLS['rewired']}."]
     assert not data["probability"]  # the others of the front were trained once
     assert data["winners"]["findings"][0].startswith(
         f"Selection bias: with fresh seeds, validation errors are {0.025:.2g} higher than in the search, on average over 4 seeds"
     )
-    assert data["winners"]["openings"][0]["networks"] == 8 and data["cost"]["retraining"] == 2.0
+    assert data["winners"]["openings"][0]["networks"] == 8
+    assert data["cost"]["retraining"] == 2.0
     answers = {item["question"]: item["answer"] for item in data["checklist"]}
     assert answers["Hyperparameters of the final evaluation, and random seeds"] == "yes"
     assert answers["Ablation studies"] == answers["Several runs, seeds reported"] == "partly"
@@ -79,20 +78,17 @@ def test_in_a_browser_winners_controls_and_openings_are_drawn(
     tracks: [...document.querySelectorAll(".bar-track")].map(track => track.clientWidth), detail: text("detail-scores"),
     value: document.querySelector(".bar-row.own .bar-value").textContent};"""
     found = found_in(report_page(report_data(mine)), tmp_path, script)
-    assert (
-        found["hidden"] == [False, True]
-        and found["squares"] == [1, 1]
-        and found["bars"] == 1
-        and found["nulls"][0] == 1
-    )
-    assert (
-        "the wiring beats" in found["nulls"][1]
-        and str(trial) in found["winners"]
-        and "4 seeds" in found["openings"]
-    )
-    assert (
-        len(found["tracks"]) > 1 and len(set(found["tracks"])) == 1
-    )  # bars are compared by their lengths
+    assert found["hidden"] == [False, True]
+    assert found["squares"] == [1, 1]
+    assert found["bars"] == 1
+    assert found["nulls"][0] == 1
+    assert "the wiring beats" in found["nulls"][1]
+    assert str(trial) in found["winners"]
+    assert "4 seeds" in found["openings"]
+    # bars are compared by their lengths
+    assert len(found["tracks"]) > 1
+    assert len(set(found["tracks"])) == 1
     mean = 1 - mine.trial(trial).error - 0.02 - DRAWS.mean()
     assert float(found["value"].split(" ± ")[0]) == pytest.approx(mean, abs=1e-4)
-    assert "mean of 4 trainings" in found["detail"] and "test split, 4 trainings" in found["detail"]
+    assert "mean of 4 trainings" in found["detail"]
+    assert "test split, 4 trainings" in found["detail"]

@@ -55,10 +55,8 @@ def _edges(wiring: Wiring, origins: Origins) -> dict[tuple, int]:
 def _check_origins(parent: Wiring, child: Child) -> None:
     """Each node comes from another one of its role."""
     origins = child.origins
-    assert (
-        len(origins.neurons) == child.wiring.neurons
-        and len(origins.sensory) == child.wiring.sensory
-    )
+    assert len(origins.neurons) == child.wiring.neurons
+    assert len(origins.sensory) == child.wiring.sensory
     for i, at in enumerate(origins.neurons):
         assert at is None or parent.roles[at] == child.wiring.roles[i]
     for found in origins:
@@ -75,7 +73,8 @@ def test_a_long_way_of_moves_stays_feasible(made: str) -> None:
     seen = set()
     for _ in range(400):
         child = mutate(wiring, LIMITS, rng)
-        assert len(child.moves) == 1 and joined_roles(child.wiring, False) <= allowed
+        assert len(child.moves) == 1
+        assert joined_roles(child.wiring, False) <= allowed
         _check_origins(wiring, child)
         wiring = child.wiring
         seen |= set(child.moves)
@@ -102,11 +101,12 @@ def test_a_move_of_a_synapse_changes_one(made: str, move: str) -> None:
         parent = MADE[made](seed)
         child = mutate(parent, LIMITS, rng, among=(move,))
         if not child.moves:  # nowhere to add to
-            assert (
-                made == "fully_connected" and move in ("add", "rewire") and child.wiring == parent
-            )
+            assert made == "fully_connected"
+            assert move in ("add", "rewire")
+            assert child.wiring == parent
             continue
-        assert child.origins == Origins.same(parent) and child.moves == (move,)
+        assert child.origins == Origins.same(parent)
+        assert child.moves == (move,)
         before, after = _edges(parent, child.origins), _edges(child.wiring, child.origins)
         gone, come = before.keys() - after.keys(), after.keys() - before.keys()
         flipped = [pair for pair in before.keys() & after.keys() if before[pair] != after[pair]]
@@ -117,7 +117,8 @@ def test_a_move_of_a_synapse_changes_one(made: str, move: str) -> None:
         assert survivors(parent, child.wiring, child.origins) == len(before) - len(gone)
         if move == "rewire":
             (old,), (new,) = gone, come
-            assert before[old] == after[new] and (old[0] == new[0]) != (old[1] == new[1])
+            assert before[old] == after[new]
+            assert (old[0] == new[0]) != (old[1] == new[1])
 
 
 @pytest.mark.parametrize("made", MADE)
@@ -127,7 +128,8 @@ def test_growing_and_shrinking_leave_the_other_synapses_alone(made: str) -> None
         parent = MADE[made](seed)
         grown = mutate(parent, LIMITS, rng, among=("grow",))
         before, after = _edges(parent, Origins.same(parent)), _edges(grown.wiring, grown.origins)
-        assert before.items() <= after.items() and grown.moves[0].startswith("grow ")
+        assert before.items() <= after.items()
+        assert grown.moves[0].startswith("grow ")
         assert sum(at is None for found in grown.origins for at in found) == 1
         shrunk = mutate(parent, LIMITS, rng, among=("shrink",))
         after = _edges(shrunk.wiring, shrunk.origins)
@@ -135,7 +137,8 @@ def test_growing_and_shrinking_leave_the_other_synapses_alone(made: str) -> None
         lost |= {
             ("sensory", at) for at in range(parent.sensory) if at not in shrunk.origins.sensory
         }
-        assert len(lost) == 1 and shrunk.moves[0].startswith("shrink ")
+        assert len(lost) == 1
+        assert shrunk.moves[0].startswith("shrink ")
         assert {
             pair: p for pair, p in before.items() if not lost.intersection(pair)
         }.items() <= after.items()
@@ -147,7 +150,8 @@ def test_fixed_sizes_never_change_and_outliers_are_led_back() -> None:
     assert mutate(parent, fixed, rng, among=("grow", "shrink")).moves == ()
     smaller = Limits(inter=(2, 5))
     moves = {mutate(parent, smaller, rng, among=("grow", "shrink")).moves[0] for _ in range(60)}
-    assert "shrink inter" in moves and "grow inter" not in moves
+    assert "shrink inter" in moves
+    assert "grow inter" not in moves
 
 
 def test_no_recurrent_synapse_comes_where_none_may() -> None:
@@ -184,7 +188,8 @@ def test_crossing_keeps_what_both_have_and_takes_the_rest_from_either(made: str)
         crossed = cross(a, b, LIMITS, rng)
         assert crossed is not None
         of_a, of_b = crossed
-        assert of_a.wiring == of_b.wiring and of_a.moves == ("cross",)
+        assert of_a.wiring == of_b.wiring
+        assert of_a.moves == ("cross",)
         child = of_a.wiring
         assert {
             getattr(child, role) - getattr(a, role)
@@ -201,11 +206,9 @@ def test_crossing_keeps_what_both_have_and_takes_the_rest_from_either(made: str)
         inherited = survivors(a, child, of_a.origins), survivors(b, child, of_b.origins)
         assert sum(inherited) >= 0.7 * child.synapse_count
     same = cross(a, a, LIMITS, rng)
-    assert (
-        same is not None
-        and same[0].wiring == a
-        and same[0].origins == same[1].origins == Origins.same(a)
-    )
+    assert same is not None
+    assert same[0].wiring == a
+    assert same[0].origins == same[1].origins == Origins.same(a)
 
 
 def test_relatives_are_crossed_by_what_they_have_in_common() -> None:

@@ -78,22 +78,26 @@ def test_rewiring_keeps_degrees_layers_and_outgoing_signs(name: str, seed: int) 
     assert networkx.to_edgelist(null.to_networkx()) != networkx.to_edgelist(wiring.to_networkx())
     for part in ("sensory", "neuron"):
         assert _degrees(null, part) == _degrees(wiring, part)
-    assert _sizes(null) == _sizes(wiring) and _between(null) == _between(wiring)
+    assert _sizes(null) == _sizes(wiring)
+    assert _between(null) == _between(wiring)
     leaving = [Counter((pre, sign) for pre, _, sign in of.synapses) for of in (null, wiring)]
-    assert leaving[0] == leaving[1] and _signs(null) == _signs(wiring)
+    assert leaving[0] == leaving[1]
+    assert _signs(null) == _signs(wiring)
 
 
 @pytest.mark.parametrize("name", ["ncp", "random"])
 def test_random_controls_keep_sizes_alone(name: str) -> None:
     wiring, null = WIRINGS[name], _null(WIRINGS[name], "random")
-    assert _sizes(null) == _sizes(wiring) and _signs(null) == _signs(wiring)
+    assert _sizes(null) == _sizes(wiring)
+    assert _signs(null) == _signs(wiring)
     assert _degrees(null, "neuron") != _degrees(wiring, "neuron")
 
 
 def test_polarity_controls_keep_the_graph(name: str = "ncp") -> None:
     wiring, null = WIRINGS[name], _null(WIRINGS[name], "polarity")
     assert null.to_networkx().edges == wiring.to_networkx().edges
-    assert null != wiring and _signs(null) == _signs(wiring)
+    assert null != wiring
+    assert _signs(null) == _signs(wiring)
 
 
 @pytest.mark.parametrize("neuron", ["ltc", "cfc", "layered-cfc", "ct-rnn"])
@@ -101,10 +105,8 @@ def test_dense_controls_have_as_many_parameters(neuron: str) -> None:
     """No other number of neurons comes nearer."""
     wiring = WIRINGS["ncp"]
     null, count = _null(wiring, "dense", neuron=neuron), _parameters(_candidate(wiring, neuron))
-    assert (
-        null.synapse_count == null.neurons * (null.sensory + null.neurons)
-        and null.sensory == wiring.sensory
-    )
+    assert null.synapse_count == null.neurons * (null.sensory + null.neurons)
+    assert null.sensory == wiring.sensory
     sizes = [count(fully_connected(wiring.sensory, n, min(wiring.motor, n))) for n in range(1, 20)]
     assert abs(count(null) - count(wiring)) == min(abs(size - count(wiring)) for size in sizes)
 
@@ -112,7 +114,8 @@ def test_dense_controls_have_as_many_parameters(neuron: str) -> None:
 @pytest.mark.parametrize("control", CONTROLS)
 def test_a_seed_draws_one_null_and_others_draw_others(control: str) -> None:
     wirings = [_null(WIRINGS["ncp"], control, seed) for seed in (0, 0, 1, 2)]
-    assert wirings[0] == wirings[1] and len(set(wirings)) == 3
+    assert wirings[0] == wirings[1]
+    assert len(set(wirings)) == 3
 
 
 def test_random_nulls_are_uniform_over_all_feasible_wirings() -> None:
@@ -132,7 +135,8 @@ def test_random_nulls_are_uniform_over_all_feasible_wirings() -> None:
                 continue
     feasible.remove(wiring)
     counts = Counter(_null(wiring, "random", seed) for seed in range(12 * len(feasible)))
-    assert set(counts) <= set(feasible) and len(feasible) > 10
+    assert set(counts) <= set(feasible)
+    assert len(feasible) > 10
     from scipy.stats import chisquare
 
     assert chisquare([counts[one] for one in feasible]).pvalue > 0.001
@@ -210,9 +214,8 @@ def test_a_control_that_changes_nothing_is_not_applicable(
 def test_layered_cfc_gets_random_wirings_of_the_size_that_it_sees() -> None:
     wiring = WIRINGS["ncp"]
     null = _null(wiring, "random", neuron="layered-cfc")
-    assert len(seen_by("layered-cfc", null)) == len(seen_by("layered-cfc", wiring)) and _between(
-        null
-    ) == _between(wiring)
+    assert len(seen_by("layered-cfc", null)) == len(seen_by("layered-cfc", wiring))
+    assert _between(null) == _between(wiring)
 
 
 def test_an_unknown_control_is_refused() -> None:

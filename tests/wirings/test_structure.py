@@ -139,7 +139,5 @@ def test_polarity_changes_nothing_but_its_share_and_the_eigenvalues() -> None:
     )
     plain, other = structure(wiring), structure(flipped)
     assert (plain.pop("excitatory"), other.pop("excitatory")) == (1.0, 0.0)
-    assert (
-        plain.pop("spectral_radius") == pytest.approx(other.pop("spectral_radius"), abs=1e-9)
-        and plain == other
-    )
+    assert plain.pop("spectral_radius") == pytest.approx(other.pop("spectral_radius"), abs=1e-9)
+    assert plain == other

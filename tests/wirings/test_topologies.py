@@ -115,7 +115,8 @@ def test_random_sparse_is_exact_and_leaves_nobody_out(
     synapses = min(2 * neurons + more, neurons**2)
     sensory_synapses = min(sensory + outer, sensory * neurons)
     wiring = random_sparse(sensory, neurons, motor, sensory_synapses, synapses, seed=seed)
-    assert len(wiring.synapses) == synapses and len(wiring.sensory_synapses) == sensory_synapses
+    assert len(wiring.synapses) == synapses
+    assert len(wiring.sensory_synapses) == sensory_synapses
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -137,7 +138,8 @@ def test_random_sparse_takes_the_fewest_synapses_possible_and_refuses_one_less(s
 def test_small_world_and_layered_counts_are_exact() -> None:
     assert len(small_world(3, 11, 2, 4, 0.5, seed=1).synapses) == 44
     wiring = layered(5, 8, 6, 3, 0.5, 4, seed=1)
-    assert len(wiring.sensory_synapses) == 20 and len(wiring.synapses) == 24 + 9 + 4
+    assert len(wiring.sensory_synapses) == 20
+    assert len(wiring.synapses) == 24 + 9 + 4
 
 
 @pytest.mark.parametrize(

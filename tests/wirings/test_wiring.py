@@ -58,7 +58,9 @@ def test_order_does_not_matter_and_polarity_does() -> None:
         _wiring(),
         _wiring(synapses=tuple(reversed(INNER)), sensory_synapses=tuple(reversed(OUTER))),
     )
-    assert one == other and one.wiring_id == other.wiring_id and len(one.wiring_id) == 16
+    assert one == other
+    assert one.wiring_id == other.wiring_id
+    assert len(one.wiring_id) == 16
     assert one.synapses == ((1, 0, -1), (1, 1, 1), (2, 1, 1))
     flipped = _wiring(synapses=((2, 1, -1), (1, 0, -1), (1, 1, 1)))
     assert flipped.wiring_id != one.wiring_id
@@ -71,12 +73,11 @@ def test_arrays_roles_and_counts() -> None:
         [1, 1, 2],
         [0, 1, 1],
         [-1, 1, 1],
-    ) and pre.dtype == np.int32
-    assert (
-        wiring.roles == ("motor", "command", "inter")
-        and wiring.neurons == 3
-        and wiring.synapse_count == 5
     )
+    assert pre.dtype == np.int32
+    assert wiring.roles == ("motor", "command", "inter")
+    assert wiring.neurons == 3
+    assert wiring.synapse_count == 5
     assert [len(a) for a in Wiring(1, 0, 0, 1, ((0, 0, 1),), ()).synapse_arrays()] == [0, 0, 0]
 
 
@@ -114,9 +115,8 @@ def test_faults_are_named_with_their_mend(given: dict, message: str) -> None:
 
 def test_idle_neurons_are_taken_on_request_and_pruned() -> None:
     idle = _wiring(inter=2, synapses=(*INNER, (3, 3, 1)), idle_allowed=True)
-    assert (
-        Wiring.from_json(idle.to_json()) == idle and Wiring.from_graphml(idle.to_graphml()) == idle
-    )
+    assert Wiring.from_json(idle.to_json()) == idle
+    assert Wiring.from_graphml(idle.to_graphml()) == idle
     assert pruned(idle) == _wiring()
     with pytest.raises(ValueError, match="motor neuron 0 is not reached"):
         pruned(_wiring(synapses=(), idle_allowed=True))
@@ -176,7 +176,8 @@ def test_layers_without_neurons_take_no_room_in_the_picture() -> None:
         sorted({x for spots in places(w) for x, _ in spots})
         for w in (_wiring(), fully_connected(2, 3, 1))
     ]
-    assert len(columns[0]) == 4 and columns[1] == columns[0][:3]
+    assert len(columns[0]) == 4
+    assert columns[1] == columns[0][:3]
 
 
 def test_a_self_loop_stays_beside_its_neuron_at_any_resolution() -> None:
@@ -186,8 +187,6 @@ def test_a_self_loop_stays_beside_its_neuron_at_any_resolution() -> None:
         ax.figure.canvas.draw()
         neuron = ax.transData.transform(ax.collections[1].get_offsets()[0])
         loop = ax.patches[1].get_window_extent()
-        assert (
-            loop.width > 0
-            and abs(loop.x0 - neuron[0]) < 0.15 * dpi
-            and abs(loop.x1 - neuron[0]) < 0.4 * dpi
-        )
+        assert loop.width > 0
+        assert abs(loop.x0 - neuron[0]) < 0.15 * dpi
+        assert abs(loop.x1 - neuron[0]) < 0.4 * dpi
