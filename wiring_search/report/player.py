@@ -15,6 +15,7 @@ import torch
 
 from wiring_search.networks.kernels import cpu
 from wiring_search.networks.kernels.layout import PackLayout
+from wiring_search.networks.neurons import NEURONS
 from wiring_search.scores.gradient import gradient_flow, verdict
 from wiring_search.scores.trained_packs import trained_packs
 from wiring_search.store import Store, Trial
@@ -97,6 +98,9 @@ def plain(layout: PackLayout, p: int, parameters: np.ndarray) -> Plain:
     return {
         **{
             "neuron": kind.neuron,
+            "family": KINDS[kind.neuron].family,
+            "variant": NEURONS[kind.neuron].variant,
+            "layered": KINDS[kind.neuron].layered,
             "solver": kind.solver,
             "steps": layout.steps[p],
             "memory": kind.memory,

@@ -81,9 +81,7 @@ function pathOf({pre, post}, radius) {
 const strengthOf = (network, edge) => {
   const prefix = edge.set === "sensory" ? "sensory_" : "";
   return Math.max(
-    ...Forward.weightsOf(network.neuron).map(name =>
-      Math.abs(network.parameters[prefix + name][edge.i]),
-    ),
+    ...Forward.weightsOf(network).map(name => Math.abs(network.parameters[prefix + name][edge.i])),
   );
 };
 

@@ -1,9 +1,10 @@
 // The forward pass of every network of the project, in float64 and without dependencies.
 //
 // The reference is Python's: `kernels/reference.py` and `neurons/*.py`, whose names and order this
-// file keeps. A network is what `playing.plain` gives:
+// file keeps. A network is what `player.plain` gives:
 //
 //   neuron, solver, steps, memory   names as in `candidate.Candidate`
+//   family, variant, layered        which equations: as in `wirings/kinds.py` and `neurons/*.py`
 //   layers                          numbers of sensory nodes, inter, command and motor neurons; neurons are numbered motor
 //                                   first, then command, then inter
 //   ends                            of the layers that a CfC sweeps, (last + 1) of each, the output layer first
@@ -16,11 +17,10 @@
 // off)` the network without some of its synapses and neurons.
 
 const EPSILON = 1e-8;
-const HEADS = {
-  "": ["ff1", "ff2", "time_a", "time_b"],
-  "-no-gate": ["ff1", "ff2", "time_a", "time_b"],
-  "-pure": ["ff1"],
-};
+// Variants of the CfC, numbered as in neurons/cfc.py, and the heads of each.
+const NO_GATE = 1;
+const PURE = 2;
+const HEADS = [["ff1", "ff2", "time_a", "time_b"], ["ff1", "ff2", "time_a", "time_b"], ["ff1"]];
 // How far stage s goes along the slope of stage s − 1, and the weights: as in `solvers.TABLEAUX`.
 const TABLEAUX = {
   euler: {a: [0], b: [1]},
@@ -105,13 +105,12 @@ function addCurrents(driving, conductance, v, pre, post, p, prefix) {
 function rate(network, v, u, elapsed) {
   const {solver, steps, parameters: p} = network;
   const n = v.length;
-  const leaky = network.neuron === "ct-rnn";
   const outer = sumsOnto(n, u, network.sensory_pre, network.sensory_post, p.sensory_w).map(
     (sum, i) => sum + p.bias[i],
   );
   const field = at =>
     sumsOnto(n, at, network.pre, network.post, p.w).map(
-      (sum, i) => Math.tanh(outer[i] + sum) - (leaky ? at[i] / p.tau[i] : 0),
+      (sum, i) => Math.tanh(outer[i] + sum) - (p.tau ? at[i] / p.tau[i] : 0),
     );
   for (let k = 0; k < steps; k++) v = explicitStep(field, v, elapsed / steps, TABLEAUX[solver]);
   return v;
@@ -119,12 +118,10 @@ function rate(network, v, u, elapsed) {
 
 // ---- CfC, sparse and layered, neurons/cfc.py
 
-const variantOf = neuron => neuron.replace(/^(layered-)?cfc/, "");
-
 function cfc(network, v, u, elapsed) {
   const p = network.parameters;
   const n = v.length;
-  const variant = variantOf(network.neuron);
+  const {variant} = network;
   for (const [low, high] of swept(network.ends)) {
     const head = Object.fromEntries(
       HEADS[variant].map(name => {
@@ -154,18 +151,18 @@ function swept(ends) {
 }
 
 function closedForm(variant, head, i, elapsed, p) {
-  if (variant === "-pure") {
+  if (variant === PURE) {
     const decay = Math.exp(-elapsed * (Math.abs(p.w_tau[i]) + Math.abs(head.ff1[i])));
     return p.amplitude[i] * (1 - decay * head.ff1[i]);
   }
   const first = Math.tanh(head.ff1[i]);
   const second = Math.tanh(head.ff2[i]);
   const s = sigmoid(head.time_a[i] * elapsed + head.time_b[i]);
-  return variant === "-no-gate" ? first + s * second : (1 - s) * first + s * second;
+  return variant === NO_GATE ? first + s * second : (1 - s) * first + s * second;
 }
 
-const advance = network =>
-  network.neuron === "ltc" ? ltc : network.neuron.includes("cfc") ? cfc : rate;
+const FAMILIES = {ltc, cfc, rate};
+const advance = network => FAMILIES[network.family];
 
 // ---- the memory, neurons/memory.py
 
@@ -252,8 +249,9 @@ function prepared(network) {
 /** The same samples as `prepared` makes of a network. */
 const exact = x => x.map(now => Float64Array.from(now, Math.fround));
 
-const weightsOf = neuron =>
-  neuron.includes("cfc") ? HEADS[variantOf(neuron)].map(head => `${head}_w`) : ["w"];
+/** Names of the parameters that weigh a connection. */
+const weightsOf = network =>
+  network.family === "cfc" ? HEADS[network.variant].map(head => `${head}_w`) : ["w"];
 
 /** The network with some of its parts switched off. off: {synapses, sensory, neurons, nodes},
  *  Sets of numbers.
@@ -270,7 +268,7 @@ function silenced(network, off) {
     parameters[name] = parameters[name].map((value, i) => (at(i) ? 0 : value));
   };
   const {synapses = none, sensory = none, neurons = none, nodes = none} = off;
-  for (const name of weightsOf(network.neuron)) {
+  for (const name of weightsOf(network)) {
     zero(name, e => synapses.has(e) || neurons.has(network.pre[e]));
     zero(`sensory_${name}`, e => sensory.has(e) || nodes.has(network.sensory_pre[e]));
   }

@@ -172,7 +172,7 @@ function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
     .map(([key, word]) => `${word} ${show(p[prefix + key][i])}`);
   const sign = gate
     ? " · gate only, not a synapse of the wiring"
-    : network.neuron.startsWith("layered")
+    : network.layered
       ? ""
       : polarity > 0
         ? " · excitatory"
@@ -185,9 +185,10 @@ function computing(given, network, sample, asked, y, expected) {
   const apart =
     Math.max(...expected.map((value, k) => Math.abs(value - y[k]))) /
     (Math.max(...expected.map(Math.abs)) || 1);
-  const solver = network.neuron.includes("cfc")
-    ? ""
-    : `, ${network.solver}${network.steps ? ` in ${counted(network.steps, "sub-step")}` : ""}`;
+  const solver =
+    network.family === "cfc"
+      ? ""
+      : `, ${network.solver}${network.steps ? ` in ${counted(network.steps, "sub-step")}` : ""}`;
   const memory =
     network.memory === "none" ? "" : `, an LSTM memory that sets their ${network.memory}`;
   const cut = asked.cut
