@@ -13,6 +13,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+# They start first, so that none of them runs alone at the end.
+LONG = ("test_readme_tour.py", "test_cluster.py", "test_faults_cli.py", "test_faults_workers.py")
+
 
 def passes(file: Path, tries: int = 2) -> bool:
     for last in range(tries - 1, -1, -1):
@@ -30,7 +33,8 @@ def passes(file: Path, tries: int = 2) -> bool:
 
 def main() -> int:
     files = sorted(
-        file for file in Path(__file__).parent.rglob("test_*.py") if "mark.ray" in file.read_text()
+        (f for f in Path(__file__).parent.rglob("test_*.py") if "mark.ray" in f.read_text()),
+        key=lambda file: (file.name not in LONG, file),
     )
     with ThreadPoolExecutor(2) as two:
         return 0 if all(list(two.map(passes, files))) else 1
