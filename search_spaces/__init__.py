@@ -27,9 +27,8 @@ def load(name: str) -> Space:
     if name.endswith(".toml"):
         return read_space(Path(name))
     near = difflib.get_close_matches(name, SPACES, n=1)
-    hint = (
-        f"did you mean {near[0]!r}?"
-        if near
-        else f"presets are {', '.join(SPACES)}; your own space is a file that ends in .toml"
-    )
+    if near:
+        hint = f"did you mean {near[0]!r}?"
+    else:
+        hint = f"presets are {', '.join(SPACES)}; your own space is a file that ends in .toml"
     raise ValueError(f"no space is called {name!r}; {hint}")

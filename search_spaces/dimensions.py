@@ -73,10 +73,8 @@ class Choice(Dimension):
     values: tuple[Value, ...]
 
     def __post_init__(self) -> None:
-        numbers, names = (
-            [v for v in self.values if _is_number(v)],
-            [v for v in self.values if isinstance(v, str)],
-        )
+        numbers = [v for v in self.values if _is_number(v)]
+        names = [v for v in self.values if isinstance(v, str)]
         if not self.values or len(self.values) not in (len(numbers), len(names)):
             raise ValueError(
                 f"choices are {list(self.values)!r}; give one number or more, or one name or more"
@@ -126,11 +124,10 @@ def _dimension_from_json(value: Any) -> Dimension:
 def dimension_to_json(dimension: Dimension | tuple[Dimension, ...]) -> Any:
     if isinstance(dimension, tuple):
         return [dimension_to_json(alternative) for alternative in dimension]
-    when = (
-        {"when": {name: list(values) for name, values in dimension.when.items()}}
-        if dimension.when
-        else {}
-    )
+    if dimension.when:
+        when = {"when": {name: list(values) for name, values in dimension.when.items()}}
+    else:
+        when = {}
     if isinstance(dimension, Choice):
         return {"choices": list(dimension.values), **when}
     if not isinstance(dimension, IntRange | FloatRange):
@@ -161,11 +158,9 @@ def drawn(dimension: Dimension, rng: np.random.Generator) -> Value:
         case IntRange(low=low, high=high):
             return int(rng.integers(low, high + 1))
         case FloatRange(low=low, high=high, log=log):
-            return (
-                math.exp(rng.uniform(math.log(low), math.log(high)))
-                if log
-                else float(rng.uniform(low, high))
-            )
+            if log:
+                return math.exp(rng.uniform(math.log(low), math.log(high)))
+            return float(rng.uniform(low, high))
         case Choice(values=values):
             return values[rng.integers(len(values))]
     raise TypeError(f"{dimension!r} is not a dimension")

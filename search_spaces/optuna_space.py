@@ -37,12 +37,12 @@ def distributions_at(
     """
     found = {}
     for name, value in point.items():
-        place = space.alternative(name, point) if name in space.dimensions else None
-        if place is None:
+        index = space.alternative(name, point) if name in space.dimensions else None
+        if index is None:
             continue
-        dimension = space.alternatives(name)[place]
+        dimension = space.alternatives(name)[index]
         if _within(dimension, value):
-            found[key_of(space, name, place)] = (name, distribution_of(dimension))
+            found[key_of(space, name, index)] = (name, distribution_of(dimension))
     return found
 
 

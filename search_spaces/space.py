@@ -121,9 +121,9 @@ class Space:
     def alternative(self, name: str, point: Point) -> int | None:
         """The index of a dimension's alternative, given the earlier dimensions in `point`; None if
         the dimension does not exist there."""
-        for place, dimension in enumerate(self.alternatives(name)):
+        for index, dimension in enumerate(self.alternatives(name)):
             if all(point.get(parent) in values for parent, values in dimension.when.items()):
-                return place
+                return index
         return None
 
     def draw(self, rng: np.random.Generator) -> Point:
@@ -131,9 +131,9 @@ class Space:
         logarithmic. It may be infeasible."""
         point: Point = {}
         for name in self.dimensions:
-            place = self.alternative(name, point)
-            if place is not None:
-                point[name] = drawn(self.alternatives(name)[place], rng)
+            index = self.alternative(name, point)
+            if index is not None:
+                point[name] = drawn(self.alternatives(name)[index], rng)
         return point
 
     def build(self, point: Point, seed: int) -> Candidate:
@@ -152,11 +152,10 @@ class Space:
             wrong = next(
                 name for name in (*point, *existing) if (name in point) != (name in existing)
             )
-            fault = (
-                "does not exist there; leave it out"
-                if wrong in point
-                else "exists there; give a value"
-            )
+            if wrong in point:
+                fault = "does not exist there; leave it out"
+            else:
+                fault = "exists there; give a value"
             raise ValueError(f"point {point} cannot be built: dimension {wrong!r} {fault}")
         for text in self.constraints:
             if not evaluate(text, point):
@@ -307,21 +306,18 @@ class Space:
         return cases
 
     def _extended(self, case: Point, name: str) -> list[Point]:
-        place = self.alternative(name, case)
-        dimension = None if place is None else self.alternatives(name)[place]
-        return (
-            [{**case, name: value} for value in dimension.values]
-            if isinstance(dimension, Choice)
-            else [case]
-        )
+        index = self.alternative(name, case)
+        dimension = None if index is None else self.alternatives(name)[index]
+        if isinstance(dimension, Choice):
+            return [{**case, name: value} for value in dimension.values]
+        return [case]
 
     def _check_case(self, case: Point) -> None:
         """Raise Fault if no point with these choices can be built, whatever the numbers."""
-        where = (
-            f" where {', '.join(f'{name} is {value}' for name, value in case.items())}"
-            if case
-            else ""
-        )
+        if case:
+            where = f" where {', '.join(f'{name} is {value}' for name, value in case.items())}"
+        else:
+            where = ""
         if self.topology is None and "topology" not in case:
             raise Fault(f"there is no topology{where}; give one for every case", "topology")
         topology = self._topology(case)

@@ -56,7 +56,8 @@ def _space(data: dict[str, Any]) -> Space:
     for key in data:
         if key not in _KEYS:
             raise Fault(f"{key!r} is unknown; a space has {', '.join(_KEYS)}", key)
-    dimensions, constraints = data.get("dimensions", {}), data.get("constraints", [])
+    dimensions = data.get("dimensions", {})
+    constraints = data.get("constraints", [])
     if not isinstance(dimensions, dict) or not dimensions:
         raise Fault("no dimensions are given; list them under [dimensions]", "dimensions")
     if not isinstance(constraints, list) or not all(isinstance(text, str) for text in constraints):

@@ -25,7 +25,8 @@ def passes(file: Path, tries: int = 2) -> bool:
         if done.returncode >= 0:
             return done.returncode == 0
         print(
-            f"{os.path.relpath(file)}: the process died of signal {-done.returncode}; {'once more' if last else 'given up'}",
+            f"{os.path.relpath(file)}: the process died of signal {-done.returncode}; "
+            f"{'once more' if last else 'given up'}",
             flush=True,
         )
     return False

@@ -22,7 +22,8 @@ class InlinePool:
     workers = 1
 
     def __init__(self, train: Train, task: Task) -> None:
-        self._train, self._task = train, task
+        self._train = train
+        self._task = task
         self._board, self._limits = Board(), Limits()
         self._ready: deque[PackResult] = deque()
         self._stopping = False

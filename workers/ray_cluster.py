@@ -38,19 +38,17 @@ def connect(address: str | None, cores: int | None) -> bool:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # "local" said in so many words: without it Ray joins any cluster that it finds traces of on
     # this machine, even of a dead one.
-    where = (
-        {"address": address}
-        if address
-        else {"address": "local", "num_cpus": cores, "include_dashboard": False}
-    )
+    if address:
+        where = {"address": address}
+    else:
+        where = {"address": "local", "num_cpus": cores, "include_dashboard": False}
     hint = ""
     try:
         _knock(address)
-        hint = (
-            ""
-            if "RAY_AUTH_MODE" in os.environ
-            else "; a cluster that asks for a token needs RAY_AUTH_MODE=token"
-        )
+        if "RAY_AUTH_MODE" in os.environ:
+            hint = ""
+        else:
+            hint = "; a cluster that asks for a token needs RAY_AUTH_MODE=token"
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
         # Ray prints the fate of nodes all the same, with pages of a raylet's log; there is no
         # public

@@ -103,7 +103,10 @@ class RayPool:
         measure: Measure = equally_fast,
     ) -> None:
         _check(workers, cpus, gpus, patience)
-        self._wanted, self._cpus, self._gpus, self._patience = workers, cpus, gpus, patience
+        self._wanted = workers
+        self._cpus = cpus
+        self._gpus = gpus
+        self._patience = patience
         self._started_ray = connect(address, workers and workers * cpus)
         if address is None:
             self._refuse_too_many()
@@ -186,7 +189,9 @@ class RayPool:
             handle = self._idle.pop()
             most = self._limits.most(self._memory(handle), self._memory(handle))
             piece = self._board.take(limits.parts(handle.info.speed, fastest), most)
-            handle.slice, handle.silence_ref, handle.silence = piece, None, 0.0
+            handle.slice = piece
+            handle.silence_ref = None
+            handle.silence = 0.0
             self._expect(handle, handle.actor.train.remote(self._board.job(piece)))
 
     def _wait(self, seconds: float) -> None:

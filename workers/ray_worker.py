@@ -46,7 +46,10 @@ class _Worker:
         if not ray.get_gpu_ids():
             # A worker that claims no GPU leaves them to those that do.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        self._train, self._task, self._threads, self._measure = train, task, threads, measure
+        self._train = train
+        self._task = task
+        self._threads = threads
+        self._measure = measure
         self._stopping = False
         self._last_beat: float | None = None
         self._base = 0

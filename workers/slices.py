@@ -186,7 +186,8 @@ class Board:
             The results of begun jobs whose remaining slices were not begun.
         """
         self._stopped = True
-        queued, self._queue = self._queue, deque()
+        queued = self._queue
+        self._queue = deque()
         self._jobs = {number: entry for number, entry in self._jobs.items() if entry.begun}
         done = [
             self.finished(piece, untouched(self.job(piece)))

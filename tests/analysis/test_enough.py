@@ -78,7 +78,8 @@ def test_constant_outputs_do_not_qualify_where_no_rule_says_so(tmp_path: Path) -
     assert _shown(mine).startswith("The best candidate, trial 0, has accuracy 0.8 with 40")
     dead = _study(tmp_path / "dead", [(0.2, 40, 0.0), (0.19, 8, 0.005)], {})
     assert _shown(dead) == (
-        "No wiring here does more than a constant: the outputs of 2 candidates hardly vary over the validation split."
+        "No wiring here does more than a constant: the outputs of 2 candidates hardly vary over "
+        "the validation split."
     )
     assert report_data(dead)["lead"]["small"] is None
 
@@ -93,7 +94,8 @@ def test_an_error_like_a_constants_is_no_proof_in_an_old_store(tmp_path: Path) -
 def test_a_study_beaten_by_a_rule_says_so(tmp_path: Path, best: float) -> None:
     mine = _study(tmp_path, [(best, 40, 0.9), (0.4, 8, 0.9)])
     assert _shown(mine) == (
-        f"No wiring here beats majority class (accuracy 0.9): the best, trial 0, has accuracy {1 - best:.4g} with 40 synapses."
+        "No wiring here beats majority class (accuracy 0.9): the best, trial 0, has accuracy "
+        f"{1 - best:.4g} with 40 synapses."
     )
     assert report_data(mine)["lead"]["best"] is None
 
@@ -116,7 +118,8 @@ def test_seeds_that_failed_are_named(tmp_path: Path) -> None:
     mine = _study(tmp_path, [(0.02, 8, 1.0)])
     _retrain(mine, 0, [0.03, 0.05, np.nan])
     assert _shown(mine).startswith(
-        "Retrained with 2 fresh seeds (1 more failed), the best candidate, trial 0, has mean accuracy 0.96"
+        "Retrained with 2 fresh seeds (1 more failed), the best candidate, trial 0, has mean "
+        "accuracy 0.96"
     )
 
 
@@ -127,7 +130,8 @@ def test_a_winner_that_fresh_seeds_do_not_confirm_is_not_named(tmp_path: Path) -
     assert _shown(mine).startswith("The best candidate, trial 1, has accuracy 0.95")
     _retrain(mine, 1, [0.2, 0.2])
     assert _shown(mine) == (
-        "No wiring here beats majority class (accuracy 0.9): the best, trial 1, has mean accuracy 0.8 with 8 synapses."
+        "No wiring here beats majority class (accuracy 0.9): the best, trial 1, has mean accuracy "
+        "0.8 with 8 synapses."
     )
 
 

@@ -147,7 +147,8 @@ def test_controls_are_tested_and_corrected_together(found: Winners) -> None:
         (
             0,
             "dense",
-            "the wiring is worse than dense networks with as many parameters (0.1 higher error, p = ",
+            "the wiring is worse than dense networks with as many parameters (0.1 higher error, p "
+            "= ",
         ),
         (1, "polarity", "not applicable: cfc does not look at polarities"),
     ],

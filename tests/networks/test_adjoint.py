@@ -245,11 +245,12 @@ def test_float32_gives_usable_gradients() -> None:
     [
         (
             {"neuron": "cfc"},
-            "'adjoint' with the closed-form solver of cfc, which has none; .*of ltc, ct-rnn, neural-ode",
+            "'adjoint' with the closed-form solver of cfc, which has none; .*of ltc, ct-rnn, "
+            "neural-ode",
         ),
         (
             {"solver": "closed-form"},
-            "closed-form solver of ltc.* the adjoint is for euler, heun, rk4",
+            "closed-form solver of ltc, which has none; give one of the solvers euler, heun, rk4",
         ),
         ({}, "semi-implicit solver of ltc"),
     ],

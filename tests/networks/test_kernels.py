@@ -109,7 +109,7 @@ def test_no_two_kinds_share_a_file_of_compiled_code() -> None:
     """numba numbers what it keeps of one function by an index that it does not lock; see
     `cpu._entry_points`."""
     rng = np.random.default_rng(2)
-    for kind in (Kind(), Kind("ct-rnn", "rk4"), Kind("cfc", "none", "state")):
+    for kind in (Kind(), Kind("ct-rnn", "rk4"), Kind("cfc", "closed-form", "state")):
         layout = random_layout(rng, 1, 2, None, False, kind)
         cpu.forward(layout, parameters(layout, rng), *inputs(layout, rng, 2, 2, False), False)
     forward_items, _ = cpu._entry_points(*map(type, cpu._markers(Kind())), False)

@@ -56,7 +56,8 @@ def test_the_answer_says_how_sure_it_is(again: tuple[Store, int]) -> None:
     assert sure[2:] == [f"The wiring is significantly better than {CONTROLS['rewired']}."]
     assert not data["probability"]  # the others of the front were trained once
     assert data["winners"]["findings"][0].startswith(
-        f"Selection bias: with fresh seeds, validation errors are {0.025:.2g} higher than in the search, on average over 4 seeds"
+        f"Selection bias: with fresh seeds, validation errors are {0.025:.2g} higher than in the "
+        "search, on average over 4 seeds"
     )
     assert data["winners"]["openings"][0]["networks"] == 8
     assert data["cost"]["retraining"] == 2.0

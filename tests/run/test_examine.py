@@ -29,9 +29,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         data, index=False
     )
     space.write_text(
-        'topology = "ncp"\n[dimensions]\nneuron = { choices = ["ltc", "cfc"] }\nsensory = 4\ninter = 6\ncommand = 4\n'
-        "motor = 3\nsensory_fanout = 2\ninter_fanout = 2\nrecurrent_synapses = { low = 2, high = 8 }\nmotor_fanin = 2\n"
-        'steps = { low = 1, high = 2, when = { neuron = ["ltc"] } }\nlearning_rate = 0.03\nwiring_seed = { low = 0, high = 7 }\n'
+        'topology = "ncp"\n[dimensions]\nneuron = { choices = ["ltc", "cfc"] }\nsensory = 4\n'
+        "inter = 6\ncommand = 4\n"
+        "motor = 3\nsensory_fanout = 2\ninter_fanout = 2\nrecurrent_synapses = { low = 2, high = 8 "
+        "}\nmotor_fanin = 2\n"
+        'steps = { low = 1, high = 2, when = { neuron = ["ltc"] } }\nlearning_rate = 0.03\n'
+        "wiring_seed = { low = 0, high = 7 }\n"
     )
     options = TaskOptions(data=str(data), target="y", window=8, stride=4)
     search(

@@ -218,7 +218,8 @@ def test_an_opening_that_was_recorded_and_not_used_resumes(
         (["--seeds", 0], "--seeds is 0; give 1 or more"),
         (
             ["--controls", "tangled"],
-            "control 'tangled' is not known; give some of rewired, random, polarity, dense, or none",
+            "control 'tangled' is not known; give some of rewired, random, polarity, dense, or "
+            "none",
         ),
         (["--trial", 99], "has no trial 99; its trials are 0 to"),
     ],

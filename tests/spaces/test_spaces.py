@@ -227,26 +227,26 @@ def test_constraints_allow_comparisons_alone(text: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("inter = {", "inter = ", "space.toml, line 11: "),
-        ("low = 6", "lo = 6", "space.toml, line 11: inter: .* is not a dimension; give a number"),
-        ("low = 6", "low = 60", "space.toml, line 11: inter: low is 60 and high 24"),
+        ("inter = {", "inter = ", "space.toml, line 14: "),
+        ("low = 6", "lo = 6", "space.toml, line 14: inter: .* is not a dimension; give a number"),
+        ("low = 6", "low = 60", "space.toml, line 14: inter: low is 60 and high 24"),
         (
             "command = {",
             "comand = {",
-            "space.toml, line 12: dimension 'comand' is unknown to topology ncp; known: sensory",
+            "space.toml, line 15: dimension 'comand' is unknown to topology ncp; known: sensory",
         ),
-        ('<= inter"', '<= intr"', "space.toml, line 7: constraint .* names 'intr'"),
-        ("[1, 2, 4]", "[]", "space.toml, line 19: steps: choices are"),
-        ("[1, 2, 4]", '["a"]', "space.toml, line 19: steps: choices are"),
-        ("motor = { choices = [4, 8] }", "", "space.toml, line 9: dimension 'motor' is missing"),
-        ('"ncp"', '"npc"', "space.toml, line 6: topology is 'npc'; known: ncp"),
-        ("topology =", "toplogy =", "space.toml, line 6: 'toplogy' is unknown"),
+        ('<= inter"', '<= intr"', "space.toml, line 10: constraint .* names 'intr'"),
+        ("[1, 2, 4]", "[]", "space.toml, line 22: steps: choices are"),
+        ("[1, 2, 4]", '["a"]', "space.toml, line 22: steps: choices are"),
+        ("motor = { choices = [4, 8] }", "", "space.toml, line 12: dimension 'motor' is missing"),
+        ('"ncp"', '"npc"', "space.toml, line 9: topology is 'npc'; known: ncp"),
+        ("topology =", "toplogy =", "space.toml, line 9: 'toplogy' is unknown"),
         (
             "low = 0.005",
             "low = 0.0",
-            "space.toml, line 20: learning_rate: low is 0 on a logarithmic scale",
+            "space.toml, line 23: learning_rate: low is 0 on a logarithmic scale",
         ),
-        ("[dimensions]", "[dimension]", "space.toml, line 9: 'dimension' is unknown"),
+        ("[dimensions]", "[dimension]", "space.toml, line 12: 'dimension' is unknown"),
     ],
 )
 def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -> None:
@@ -258,98 +258,98 @@ def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"cfc"] }', '"cfcc"] }', "line 9: neuron is 'cfcc'; known: ltc, ct-rnn"),
+        ('"cfc"] }', '"cfcc"] }', "line 11: neuron is 'cfcc'; known: ltc, ct-rnn"),
         (
             '"cfc"] }',
             "3] }",
-            "line 9: neuron: choices are .* give one number or more, or one name or more",
+            "line 11: neuron: choices are .* give one number or more, or one name or more",
         ),
         (
             '{ choices = ["none", "state"] }',
             "{ low = 1, high = 2 }",
-            "line 18: memory is a range of numbers; give names out of",
+            "line 20: memory is a range of numbers; give names out of",
         ),
         (
             "motor = { choices = [4, 8] }",
             "motor = [4, 8]",
-            "line 22: motor: .* is not a dimension; give a number",
+            "line 24: motor: .* is not a dimension; give a number",
         ),
         (
             'when = { neuron = "ltc" }',
             'when = { nuron = "ltc" }',
-            "line 10: solver: when names 'nuron', which is not a dimension here",
+            "line 12: solver: when names 'nuron', which is not a dimension here",
         ),
         (
             'when = { neuron = "ltc" }',
             "when = 3",
-            "line 10: solver: when is 3; give dimensions and values",
+            "line 12: solver: when is 3; give dimensions and values",
         ),
         (
             'when = { neuron = "ltc" }',
             'when = { neuron = "ltd" }',
-            "line 10: solver: when neuron is 'ltd', which it never is; give",
+            "line 12: solver: when neuron is 'ltd', which it never is; give",
         ),
         (
             'when = { neuron = "ltc" }',
             "when = { neuron = [] }",
-            r"line 10: solver: when neuron is \(\); give a tuple",
+            r"line 12: solver: when neuron is \(\); give a tuple",
         ),
         (
             'when = { neuron = "ltc" }',
             'when = { steps = "1" }',
-            "line 10: solver: when names 'steps', which comes later",
+            "line 12: solver: when names 'steps', which comes later",
         ),
         (
             ', when = { neuron = "ltc" } }',
             " }",
-            "line 10: solver: only the last alternative may have no condition",
+            "line 12: solver: only the last alternative may have no condition",
         ),
         (
             '4, when = { topology = "ncp" } }\nrec',
             "4, when = { inter = 8 } }\nrec",
-            "line 29: inter_fanout: when names 'inter', which is a range",
+            "line 31: inter_fanout: when names 'inter', which is a range",
         ),
         (
             '["semi-implicit", "rk4"], w',
             '["closed-form"], w',
-            "line 14: steps: when solver is 'semi-implicit', which it never is",
+            "line 16: steps: when solver is 'semi-implicit', which it never is",
         ),
         (
             '["euler", ',
             '["semi-implicit", "euler", ',
-            "line 10: solver is 'semi-implicit' where neuron is ct-rnn; it has euler",
+            "line 12: solver is 'semi-implicit' where neuron is ct-rnn; it has euler",
         ),
         (
             ', when = { solver = ["semi-implicit", "euler"] }',
             "",
-            "line 14: dimension 'steps' exists where neuron is cfc, topology is ncp, "
+            "line 16: dimension 'steps' exists where neuron is cfc, topology is ncp, "
             "but the closed form has no steps; give it",
         ),
         (
             '["ltc", "ct-rnn", "cfc"]',
             '["ltc", "ct-rnn", "layered-cfc"]',
-            "line 9: neuron layered-cfc needs layers, which topology small_world does not",
+            "line 11: neuron layered-cfc needs layers, which topology small_world does not",
         ),
         (
             "inter = { low = 6, high = 24, when =",
             "inter = { low = 6, high = 24 } #",
-            "line 27: dimension 'inter' exists where .* topology small_world has no such argument",
+            "line 29: dimension 'inter' exists where .* topology small_world has no such argument",
         ),
         (
             '12, when = { topology = "ncp"',
             '12, when = { memory = "none", topology = "ncp"',
-            "line 28: dimension 'command' is missing where",
+            "line 30: dimension 'command' is missing where",
         ),
-        ("[dimensions]", 'topology = "ncp"\n[dimensions]', "line 8: topology is given twice"),
+        ("[dimensions]", 'topology = "ncp"\n[dimensions]', "line 10: topology is given twice"),
         (
             "topology = {",
             "# topology = {",
-            "line 27: inter: when names 'topology', which is not a dimension here",
+            "line 29: inter: when names 'topology', which is not a dimension here",
         ),
         (
             "neighbours < neurons",
             "neuron < 3",
-            "line 6: constraint .* names 'neuron', which is not a number here",
+            "line 8: constraint .* names 'neuron', which is not a number here",
         ),
     ],
 )
@@ -369,7 +369,7 @@ def test_conditions_may_be_written_as_tables() -> None:
     ).replace("steps =", "# steps =")
     space = parse_space(text + table, "own.toml")
     assert space.dimensions["steps"] == (IntRange(1, 3, when={"neuron": ("ltc",)}), IntRange(1, 8))
-    with pytest.raises(ValueError, match="own.toml, line 23: steps: low is 1 and high 0"):
+    with pytest.raises(ValueError, match="own.toml, line 26: steps: low is 1 and high 0"):
         parse_space(text + table.replace("high = 3", "high = 0"), "own.toml")
 
 

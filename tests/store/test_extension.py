@@ -337,7 +337,7 @@ def test_a_measure_sees_no_test_split(
             r"SCORES\['effort'\] is Score\(.*; give a Score with a measure",
         ),
         (
-            GOOD.replace('p["b"]', 'p["a"]').replace('heard("b"', 'heard("a"'),
+            GOOD.replace('p["b"]', 'p["a"]').replace('summed("b"', 'summed("a"'),
             "bad.py, line .*neuron 'gated-leak' does not run: KeyError",
         ),
         (

@@ -12,9 +12,9 @@ from wiring_search.workers.slices import Board, Slice
 
 
 class SimulatedPool:
-    """See `wiring_search.workers.pool.Pool`; it cuts and gives out as the Ray pool does. seconds(part): how long
-    a worker of speed 1 takes; one of speed 2 takes half of it. now: the time that has passed; busy:
-    seconds that all workers together have trained."""
+    """See `wiring_search.workers.pool.Pool`; it cuts and gives out as the Ray pool does.
+    seconds(part): how long a worker of speed 1 takes; one of speed 2 takes half of it. now: the
+    time that has passed; busy: seconds that all workers together have trained."""
 
     def __init__(
         self, train: Train, task: Task, speeds: Sequence[float], seconds: Callable[[PackJob], float]

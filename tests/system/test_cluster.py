@@ -329,9 +329,11 @@ def test_the_slurm_script_starts_a_cluster_and_passes_the_warning_on(tmp_path: P
     stand_ins.mkdir(parents=True)
     programs = {
         "scontrol": "echo one; echo two",
-        "srun": f'echo srun "$@" >> {tmp_path}/calls; case "$*" in *hostname*) echo 192.0.2.1;; esac',
+        "srun": f'echo srun "$@" >> {tmp_path}/calls; case "$*" in *hostname*) echo 192.0.2.1;; '
+        "esac",
         "ray": "exit 0",
-        "wiring-search": f"trap 'echo stopped >> {tmp_path}/calls; exit 0' TERM; echo search \"$@\" >> {tmp_path}/calls; "
+        "wiring-search": f"trap 'echo stopped >> {tmp_path}/calls; exit 0' TERM; echo search "
+        f'"$@" >> {tmp_path}/calls; '
         "while true; do sleep 0.05; done",
     }
     for name, body in programs.items():

@@ -138,8 +138,8 @@ def _stop_under_way(folder: Path, workers: int, signal_: signal.Signals, code: i
         )  # as a terminal does
         said = _end(process, code)
         assert (
-            f"Stopped: {signal_.name}. Finished work is kept. Resume with:  wiring-search resume {folder}"
-            in said
+            f"Stopped: {signal_.name}. Finished work is kept. Resume with:  wiring-search resume "
+            f"{folder}" in said
         )
         if _checkpointed(folder):
             return
@@ -229,8 +229,8 @@ def test_sigterm_while_the_workers_start_is_heard_too(tmp_path: Path) -> None:
         time.sleep(0.02)
     process.terminate()
     assert (
-        f"Stopped: SIGTERM. Finished work is kept. Resume with:  wiring-search resume {tmp_path / 'run'}"
-        in _end(process, 143)
+        "Stopped: SIGTERM. Finished work is kept. Resume with:  wiring-search resume "
+        f"{tmp_path / 'run'}" in _end(process, 143)
     )
 
 

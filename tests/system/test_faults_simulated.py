@@ -61,7 +61,8 @@ def _utilisation(folder: Path, asynchronous: bool, budget: float) -> float:
 def test_an_asynchronous_study_keeps_256_workers_busy_through_heavy_tails(tmp_path: Path) -> None:
     shares = {mode: _utilisation(tmp_path / str(mode), mode, 12.0) for mode in (True, False)}
     print(
-        f"256 workers are busy for {shares[True]:.1%} of the time; {shares[False]:.1%} in a synchronous study"
+        f"256 workers are busy for {shares[True]:.1%} of the time; {shares[False]:.1%} in a "
+        "synchronous study"
     )
     assert shares[True] > 0.95
     assert shares[True] > shares[False]

@@ -140,7 +140,7 @@ def test_one_protocol_is_both(name: str, folders: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize("name", ["digits", "parity", "csv", "uea"])
 def test_a_protocol_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"task {name} has no published protocol.*occupancy"):
+    with pytest.raises(ValueError, match=f"task {name} has no protocol of a paper.*occupancy"):
         load(name, TaskOptions(protocol="paper"))
 
 
@@ -668,8 +668,9 @@ def test_a_search_for_f1_by_command_line(folders: dict[str, Path], tmp_path: Pat
         command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "has f1 0." in done.stdout
-    assert "baseline every day: f1 0." in done.stdout
+    # After one epoch both networks always say the same.
+    assert "No wiring here does more than a constant" in done.stdout, done.stdout
+    assert "rule every day: f1 0." in done.stdout
     table = pandas.read_csv(tmp_path / "run" / "trials.csv")
     assert np.allclose(table["f1"], 1 - table["error"])
     assert table["f1"].between(0, 1).all()

@@ -178,7 +178,8 @@ def compare(
     corner = corner.with_given(given or {})
     points = np.concatenate([study.points for study in studies])
     union = np.unique(points[is_front(points)], axis=0)
-    low, high = union.min(axis=0), np.maximum(corner.point, union.min(axis=0))
+    low = union.min(axis=0)
+    high = np.maximum(corner.point, union.min(axis=0))
     methods = methods_of(studies)
     cheapest = min(float(_spent(study)[-1]) for study in studies if len(study.history))
     errors = [float(error) for study in studies for error in _able(study)["error"]]
@@ -274,7 +275,8 @@ def _measured(
     points: np.ndarray, union: np.ndarray, low: np.ndarray, high: np.ndarray, corner: np.ndarray
 ) -> dict[str, float]:
     volume = hypervolume(points, corner)
-    front, all_of_them = scaled(points[is_front(points)], low, high), scaled(union, low, high)
+    front = scaled(points[is_front(points)], low, high)
+    all_of_them = scaled(union, low, high)
     return {
         "hypervolume": volume,
         "share": volume / _box(low, high),

@@ -39,7 +39,8 @@ def rank_correlation(a: np.ndarray, b: np.ndarray, *held: np.ndarray) -> Correla
     """
     columns = np.stack([a, b, *held]).astype(float)
     columns = columns[:, np.isfinite(columns).all(axis=0)]
-    n, free = columns.shape[1], columns.shape[1] - len(held)
+    n = columns.shape[1]
+    free = columns.shape[1] - len(held)
     left = None if free < 4 else _left_of_ranks(columns)
     if left is None:
         return Correlation(math.nan, math.nan, math.nan, math.nan, n)
@@ -118,7 +119,8 @@ def _left_of_ranks(columns: np.ndarray) -> np.ndarray | None:
     ranks -= ranks.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(ranks, axis=1, keepdims=True)
     ranks /= np.where(lengths > 0, lengths, 1.0)
-    left, held = ranks[:2], ranks[2:]
+    left = ranks[:2]
+    held = ranks[2:]
     if len(held):
         left = left - np.linalg.lstsq(held.T, left.T)[0].T @ held
     lengths = np.linalg.norm(left, axis=1, keepdims=True)

@@ -39,7 +39,8 @@ def enough(store: Store) -> Enough:
     candidates that have one: a value of the search that was chosen for being small is no match
     for a mean over fresh seeds.
     """
-    finished, metric = candidates(store.table()), store.facts["metric"]
+    finished = candidates(store.table())
+    metric = store.facts["metric"]
     rules = store.facts.get("baselines", {})
     if finished.empty:
         return Enough("No candidate has finished training yet.")
@@ -49,7 +50,8 @@ def enough(store: Store) -> Enough:
     retrained = bool(on_front.any() and np.isfinite(expected[on_front]).all())
     if retrained:
         known = np.isfinite(expected)
-        finished, expected = finished[known].assign(error=expected[known]), expected[known]
+        finished = finished[known].assign(error=expected[known])
+        expected = expected[known]
         finished[metric] = [value_of(metric, error) for error in finished["error"]]
     # A value of the search that fresh seeds have not confirmed is no claim either.
     doubted = np.fmax(finished["error"].to_numpy(float), expected)

@@ -143,9 +143,10 @@ def _correlated(
     features = {name: structure[name].to_numpy(float) for name in structure if name != "trial"}
     kinds = dict.fromkeys(features, "structure")
     for name, log in dimensions.items():
-        values = (
-            None if log is None or name == _SEED else table[f"p.{name}"].astype(float).to_numpy()
-        )
+        if log is None or name == _SEED:
+            values = None
+        else:
+            values = table[f"p.{name}"].astype(float).to_numpy()
         # A layer's size is a dimension and a feature; one of them is enough.
         if values is not None and not any(_same(values, other) for other in features.values()):
             key = name if name not in features else f"p.{name}"
@@ -179,22 +180,19 @@ def _same(dimension: np.ndarray, feature: np.ndarray) -> bool:
 
 def reading(row: Any) -> str:
     """A row of correlations in a few words. Scores of size have no partial correlation."""
-    sure, left = row.q <= SIGNIFICANT, row.partial_q <= SIGNIFICANT
+    sure = row.q <= SIGNIFICANT
+    left = row.partial_q <= SIGNIFICANT
     if math.isnan(row.partial):
         return "significant" if sure else "not significant"
     if not sure:
         return "significant only at equal size" if left else "not significant"
     if left:
-        return (
-            "not explained by size alone"
-            if row.rho * row.partial > 0
-            else "opposite sign at equal size"
-        )
-    return (
-        "undecided: size may explain it"
-        if row.partial_lower <= row.rho <= row.partial_upper
-        else "size explains it"
-    )
+        if row.rho * row.partial > 0:
+            return "not explained by size alone"
+        return "opposite sign at equal size"
+    if row.partial_lower <= row.rho <= row.partial_upper:
+        return "undecided: size may explain it"
+    return "size explains it"
 
 
 def sentence(row: Any) -> str:
@@ -221,7 +219,8 @@ def marginal(table: "pandas.DataFrame", dimension: str, score: str) -> list[dict
         and lower, median, upper (the quartiles of the score).
     """
     rows = table[[f"p.{dimension}", score]].dropna()
-    values, scores = rows[f"p.{dimension}"].to_numpy(), rows[score].to_numpy(float)
+    values = rows[f"p.{dimension}"].to_numpy()
+    scores = rows[score].to_numpy(float)
     found = []
     for members in _bins(values):
         of = values[members]

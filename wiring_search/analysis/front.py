@@ -82,15 +82,14 @@ def front_of(
     known = expected_errors(store, finished)
     draws = _draws(known, points, objectives, seed)
     found = _knees(points, objectives, draws, seed)
-    probability = (
-        np.where(
+    if draws is not None:
+        probability = np.where(
             np.isnan(draws[0]),
             np.nan,
             probability_on_front(points, objectives.index("error"), draws),
         )
-        if draws is not None
-        else np.full(len(points), np.nan)
-    )
+    else:
+        probability = np.full(len(points), np.nan)
     of = finished.assign(
         knee=np.arange(len(points)) == found.chosen,
         knee_share=found.shares,
@@ -137,8 +136,6 @@ def _draws(
 def _knees(
     points: np.ndarray, objectives: tuple[str, ...], draws: np.ndarray | None, seed: int
 ) -> Knees:
-    return (
-        knees(points, seed=seed)
-        if draws is None
-        else knees(points, objectives.index("error"), draws, seed=seed)
-    )
+    if draws is None:
+        return knees(points, seed=seed)
+    return knees(points, objectives.index("error"), draws, seed=seed)

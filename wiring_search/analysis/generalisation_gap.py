@@ -56,7 +56,8 @@ def fronts_on_test(validation: ArrayLike, test: ArrayLike, reference: ArrayLike)
         test: (n, objectives) of the same points. A point with a NaN is on neither front.
         reference: (objectives,), where hypervolumes end.
     """
-    before, after = np.asarray(validation, float), np.asarray(test, float)
+    before = np.asarray(validation, float)
+    after = np.asarray(test, float)
     best = is_front(after)
     worst = is_front(-after)
     volumes = (hypervolume(points, reference) for points in (before, after[best], after[worst]))

@@ -76,11 +76,13 @@ def importances(
     """
     counted = [trial for trial in trials if trial.status in _COUNTED and trial.duplicate_of is None]
     measure = _Measure(space, counted, [name for name in space.dimensions if _varies(space, name)])
-    rows, each = [], 1 + _DRAWS + _DEALS
-    for place, score in enumerate(scores):
-        values, rng = _worst_where_diverged(counted, score), np.random.default_rng((seed, place))
+    rows = []
+    each = 1 + _DRAWS + _DEALS
+    for index, score in enumerate(scores):
+        values = _worst_where_diverged(counted, score)
+        rng = np.random.default_rng((seed, index))
         found = _rows(
-            measure, values, rng, partial(_after, on_progress, place * each, len(scores) * each)
+            measure, values, rng, partial(_after, on_progress, index * each, len(scores) * each)
         )
         rows += [
             {"objective": score, **row} for row in sorted(found, key=lambda row: -row["importance"])
@@ -107,7 +109,9 @@ def _rows(
     from scipy.special import stdtrit
 
     kept = np.flatnonzero(np.isfinite(values))
-    names, n, m = measure.names, len(kept), min(len(kept), _AT_MOST)
+    names = measure.names
+    n = len(kept)
+    m = min(len(kept), _AT_MOST)
     here = {"trials": n, "enough": n >= ENOUGH}
     nothing = [
         {

@@ -81,10 +81,11 @@ def reference(store: Store, objectives: tuple[str, ...]) -> Reference:
     if shown is None:
         points = minimised_points(candidates(store.table()), ordered)
         first = points[np.isfinite(points).all(axis=1)][:ENOUGH]
-        shown = tuple(_worst(store, name, first[:, place])[0] for place, name in enumerate(ordered))
+        shown = tuple(_worst(store, name, first[:, index])[0] for index, name in enumerate(ordered))
         if len(first) == ENOUGH:
             store.record_reference_point(ordered, shown)
-            shown, kept = store.reference_point(ordered) or shown, True
+            shown = store.reference_point(ordered) or shown
+            kept = True
     found = tuple(_worst(store, name, np.empty(0))[1] for name in objectives)
     return Reference(
         objectives, tuple(shown[ordered.index(name)] for name in objectives), found, kept

@@ -78,11 +78,13 @@ def mean_of(values: Sequence[float] | np.ndarray) -> Mean:
 def difference(
     first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray
 ) -> Difference:
-    one, two = np.asarray(first, float), np.asarray(second, float)
+    one = np.asarray(first, float)
+    two = np.asarray(second, float)
     if min(len(one), len(two)) < 2:
         mean = float(two.mean() - one.mean()) if min(len(one), len(two)) else math.nan
         return Difference(mean, math.nan, math.nan, math.nan, math.nan, a12(one, two), math.nan)
-    mean, p_permutation = float(two.mean() - one.mean()), permutation_p(one, two)
+    mean = float(two.mean() - one.mean())
+    p_permutation = permutation_p(one, two)
     parts = one.var(ddof=1) / len(one), two.var(ddof=1) / len(two)
     se = math.sqrt(sum(parts))
     if se == 0:  # without any spread only the permutation test applies
@@ -107,7 +109,8 @@ def permutation_p(
 ) -> float:
     """The two-sided p-value of the difference of means: exact for few permutations, otherwise from
     a sample of them."""
-    values, n = np.concatenate([first, second]).astype(float), len(first)
+    values = np.concatenate([first, second]).astype(float)
+    n = len(first)
     centred = values - values.mean()
     if math.comb(len(values), n) <= _PERMUTATIONS:
         dealt = np.array(list(combinations(range(len(values)), n)))
@@ -125,7 +128,8 @@ def permutation_p(
 def a12(first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray) -> float:
     """The probability that a value of the first is smaller than one of the second; ties count half.
     NaN for empty groups."""
-    one, two = np.asarray(first, float)[:, None], np.asarray(second, float)[None, :]
+    one = np.asarray(first, float)[:, None]
+    two = np.asarray(second, float)[None, :]
     return float(((one < two) + 0.5 * (one == two)).mean()) if one.size and two.size else math.nan
 
 

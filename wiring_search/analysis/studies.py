@@ -241,8 +241,8 @@ def _shared(references: Sequence[Reference]) -> Reference:
     worst = np.array([column[np.isfinite(column)].max(initial=-np.inf) for column in points.T])
     shown = minimised(first.objectives, np.where(np.isfinite(worst), worst, np.nan))
     found = tuple(
-        how if len({one.shown[place] for one in references}) == 1 else "the worst of the studies"
-        for place, how in enumerate(first.found)
+        how if len({one.shown[index] for one in references}) == 1 else "the worst of the studies"
+        for index, how in enumerate(first.found)
     )
     return Reference(first.objectives, tuple(map(float, shown)), found)
 

@@ -133,7 +133,8 @@ def _winner(runs: "pandas.DataFrame", trial: "pandas.Series") -> dict[str, Any]:
 
     good = runs[runs["status"] == Status.OK.value]
     opened = runs["opening"].dropna()
-    valid, test = mean_of(good["error"].tolist()), mean_of(good["test_error"].dropna().tolist())
+    valid = mean_of(good["error"].tolist())
+    test = mean_of(good["test_error"].dropna().tolist())
     return {
         "trial": int(runs["trial"].iloc[0]),
         **{name: trial[name] for name in ("synapses", "parameters", "latency_us")},
@@ -170,7 +171,8 @@ def _points(
 def _fronts(
     store: Store, table: "pandas.DataFrame", trials: "pandas.DataFrame", objectives: tuple[str, ...]
 ) -> FrontsOnTest | None:
-    tested, reference = table[table["tested"] > 0], reference_of(store, objectives)
+    tested = table[table["tested"] > 0]
+    reference = reference_of(store, objectives)
     if len(tested) < 2 or not reference.known:
         return None
     on_valid, on_test = (_points(tested, trials, objectives, split) for split in ("valid", "test"))
@@ -257,7 +259,8 @@ def _control(
     values = {
         "difference" if name == "mean" else name: value for name, value in asdict(compared).items()
     }
-    valid, test = mean_of(good["error"].tolist()), mean_of(good["test_error"].dropna().tolist())
+    valid = mean_of(good["error"].tolist())
+    test = mean_of(good["test_error"].dropna().tolist())
     return {
         "reason": "",
         "trained": len(good),

@@ -64,7 +64,8 @@ def follow(
     from wiring_search.search.loggers import loggers
     from wiring_search.workers.signals import Terminated, sigterm_raises
 
-    config, folder = search.config, search.folder
+    config = search.config
+    folder = search.folder
     if not search.quiet:
         _announce(search)
     stops: list[str] = []

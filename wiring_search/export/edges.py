@@ -17,8 +17,10 @@ def graph_of(parcel: Parcel) -> networkx.DiGraph:
     Edges have a `strength`, for pictures: w E for LTC, the weight for rate neurons, the mean of the
     heads' weights for CfC.
     """
-    network, parameters = parcel.network, parcel.parameters
-    made, wiring = network.layout.connections[0], network.wiring
+    network = parcel.network
+    parameters = parcel.parameters
+    made = network.layout.connections[0]
+    wiring = network.wiring
     names = [
         entry["name"] for entry in columns_json(parcel.inputs, network.layout.features, "feature")
     ]
@@ -26,11 +28,10 @@ def graph_of(parcel: Parcel) -> networkx.DiGraph:
         name=parcel.name, idle_allowed=wiring.idle_allowed, neuron=parcel.candidate.neuron
     )
     for node in range(wiring.sensory):
-        named = (
-            {"feature": names[node]}
-            if wiring.sensory == len(names) and parcel.candidate.memory != "input"
-            else {}
-        )
+        if wiring.sensory == len(names) and parcel.candidate.memory != "input":
+            named = {"feature": names[node]}
+        else:
+            named = {}
         graph.add_node(f"sensory_{node}", role="sensory", **named)
     of_neuron = [
         name

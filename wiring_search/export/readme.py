@@ -13,7 +13,8 @@ def readme(parcel: Parcel, formats: dict[str, Any], loading: list[str]) -> str:
         formats: The files and checks of each format, as in export.json.
         loading: How to load each of them, `Format.loading`.
     """
-    about, layout = parcel.about, parcel.network.layout
+    about = parcel.about
+    layout = parcel.network.layout
     wiring = layout.wirings[0]
     sections = [
         f"# {parcel.name}\n",
@@ -60,7 +61,8 @@ def _scores(about: dict[str, Any]) -> str:
 
 
 def _state(parcel: Parcel) -> str:
-    wiring, size = parcel.network.wiring, parcel.network.layout.state_size
+    wiring = parcel.network.wiring
+    size = parcel.network.layout.state_size
     neurons = f"{wiring.neurons} neurons, motor neurons first"
     cells = size - wiring.neurons
     return f"{neurons}, then {cells} memory cells" if cells else neurons

@@ -54,12 +54,11 @@ class Sequence(nn.Module):
 def programs_of(network: LiquidNetwork) -> dict[str, torch.export.ExportedProgram]:
     """The programs "step" and "sequence", for any batch size and number of time steps."""
     layout = network.layout
-    batch, time = torch.export.Dim("batch"), torch.export.Dim("time")
-    x, elapsed, state = (
-        torch.zeros(3, 5, layout.features),
-        torch.ones(3, 5),
-        torch.zeros(3, layout.state_size),
-    )
+    batch = torch.export.Dim("batch")
+    time = torch.export.Dim("time")
+    x = torch.zeros(3, 5, layout.features)
+    elapsed = torch.ones(3, 5)
+    state = torch.zeros(3, layout.state_size)
     with torch.no_grad():
         programs = {
             "step": torch.export.export(

@@ -29,11 +29,9 @@ _WIDTH = 120
 
 
 def missing() -> str:
-    return (
-        ""
-        if _compiler()
-        else "verification needs a C compiler, and none is installed: install gcc or clang"
-    )
+    if _compiler():
+        return ""
+    return "verification needs a C compiler, and none is installed: install gcc or clang"
 
 
 def refused(parcel: Parcel) -> str:
@@ -65,8 +63,10 @@ def check(parcel: Parcel, folder: Path) -> Check:
 def header(parcel: Parcel) -> str:
     """The whole file."""
     constants = _constants(parcel)
-    layout, wiring = parcel.network.layout, parcel.network.wiring
-    cells, state_size = layout.cells(wiring), layout.state_size
+    layout = parcel.network.layout
+    wiring = parcel.network.wiring
+    cells = layout.cells(wiring)
+    state_size = layout.state_size
     nodes, rows = (
         _unsigned([values for name, values in constants.items() if name.endswith(end)])
         for end in ("pre", "row")
@@ -148,8 +148,10 @@ def _constants(parcel: Parcel) -> dict[str, np.ndarray]:
 
 
 def _functions(parcel: Parcel) -> list[str]:
-    layout, wiring = parcel.network.layout, parcel.network.wiring
-    kind, projected = layout.kind, layout.features != wiring.sensory
+    layout = parcel.network.layout
+    wiring = parcel.network.wiring
+    kind = layout.kind
+    projected = layout.features != wiring.sensory
     input_map = ""
     if kind.memory != "input":
         form = c_code.LINEAR if projected else c_code.AFFINE
@@ -209,7 +211,8 @@ def _dynamics(parcel: Parcel) -> list[str]:
 
 
 def _comment(parcel: Parcel, sizes: dict[str, int]) -> str:
-    scaled, unscaled = scale_of(parcel.inputs), scale_of(parcel.targets)
+    scaled = scale_of(parcel.inputs)
+    unscaled = scale_of(parcel.targets)
     lines = [
         f"{title_of(parcel)}: a liquid network as C99, made by wiring-search.",
         "It needs <math.h> alone and allocates nothing.",
@@ -292,7 +295,8 @@ def played(
         text += c_code.DRIVER_PLAY.replace("@@", parcel.name.upper()).replace("@", parcel.name)
     text += c_code.DRIVER_MAIN.replace("PLAYS", plays)
     with tempfile.TemporaryDirectory() as room:
-        source, program = Path(room) / "driver.c", Path(room) / "driver"
+        source = Path(room) / "driver.c"
+        program = Path(room) / "driver"
         source.write_text(text, encoding="utf-8")
         _compile(source, program, folder, optimise, "-lm")
         given = b"".join(
@@ -312,7 +316,8 @@ def played(
 
 
 def _compile(source: Path, target: Path, folder: Path, *options: str) -> None:
-    before, after = [o for o in options if o != "-lm"], [o for o in options if o == "-lm"]
+    before = [o for o in options if o != "-lm"]
+    after = [o for o in options if o == "-lm"]
     command = [
         _compiler() or "cc",
         *_STRICT,
@@ -335,7 +340,8 @@ def _sizes(parcel: Parcel, folder: Path) -> dict[str, int]:
     if not shutil.which("size"):
         return {}
     with tempfile.TemporaryDirectory() as room:
-        source, target = Path(room) / "sized.c", Path(room) / "sized.o"
+        source = Path(room) / "sized.c"
+        target = Path(room) / "sized.o"
         source.write_text(c_code.SIZED.replace("@", parcel.name), encoding="utf-8")
         _compile(source, target, folder, "-Os", "-c")
         text, data, bss = (

@@ -90,7 +90,8 @@ def _read(text: str, like: networkx.DiGraph) -> networkx.DiGraph:
     """The graph of a text that `_text` wrote, with numbers of the types in `like`."""
     graph = networkx.DiGraph()
     for line in _LINE.finditer(text):
-        pre, post = line["pre"], line["post"]
+        pre = line["pre"]
+        post = line["post"]
         model = like.edges.get((pre, post), {}) if post else like.nodes.get(pre, {})
         found = {
             n: re.sub(r"\\(.)", r"\1", v)

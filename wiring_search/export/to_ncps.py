@@ -32,7 +32,8 @@ def missing() -> str:
 
 def refused(parcel: Parcel) -> str:
     """Why ncps cannot hold this network; "" if it can."""
-    kind, layout = parcel.network.layout.kind, parcel.network.layout
+    kind = parcel.network.layout.kind
+    layout = parcel.network.layout
     wiring = layout.wirings[0]
     if kind.memory == "input" or not KINDS[kind.neuron].is_in_ncps(kind.solver):
         return f"{'/'.join(kind[:3])} has no counterpart in ncps; {_HOLDS}"
@@ -156,7 +157,8 @@ def _imported(path: Path) -> ModuleType:
 
 
 def _code(parcel: Parcel) -> str:
-    wiring, layout = parcel.network.wiring, parcel.network.layout
+    wiring = parcel.network.wiring
+    layout = parcel.network.layout
     mixed = layout.kind.memory == "state"
     kind = KINDS[layout.kind.neuron]
     if kind.family is Family.LTC:

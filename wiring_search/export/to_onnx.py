@@ -25,11 +25,9 @@ _Run = Callable[[np.ndarray, np.ndarray, np.ndarray], list[np.ndarray]]
 
 def missing() -> str:
     """What must be installed first; "" if nothing."""
-    return (
-        ""
-        if find_spec("onnx") and find_spec("onnxscript")
-        else "needs the packages onnx and onnxscript: pip install wiring-search[export]"
-    )
+    if find_spec("onnx") and find_spec("onnxscript"):
+        return ""
+    return "needs the packages onnx and onnxscript: pip install wiring-search[export]"
 
 
 def write(parcel: Parcel, folder: Path) -> None:
@@ -57,11 +55,9 @@ def write(parcel: Parcel, folder: Path) -> None:
 
 def check(parcel: Parcel, folder: Path) -> Check:
     step, sequence = (_loaded(folder / name) for name in FILES)
-    x, elapsed, state = (
-        parcel.x.numpy(),
-        parcel.elapsed.numpy(),
-        np.zeros_like(parcel.state.numpy()),
-    )
+    x = parcel.x.numpy()
+    elapsed = parcel.elapsed.numpy()
+    state = np.zeros_like(parcel.state.numpy())
     differences = [compared(parcel, *sequence(x, elapsed, state))]
     outputs = []
     for t in range(x.shape[1]):

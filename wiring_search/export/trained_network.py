@@ -29,7 +29,8 @@ def trained_network(store: Store, trial: int, every_step: bool = True) -> Liquid
     """
     store.config.load_extension()
     found = _trained(store, trial)
-    candidate, state = found.candidate, store.state(found.trial)
+    candidate = found.candidate
+    state = store.state(found.trial)
     assert candidate is not None and state is not None, "a trial that ended well has both"
     weights = load_state(state)["best_weights"]
     return network_of(

@@ -66,7 +66,8 @@ def within(
         allowed = max(TOLERANCE * max(1.0, scale), _ROUNDINGS * parcel.rounding)
         if not difference <= allowed:  # NaN too
             raise ValueError(f"its values differ by {difference:.3g}, and {allowed:.3g} is allowed")
-        absolute, relative = max(absolute, difference), max(relative, difference / scale)
+        absolute = max(absolute, difference)
+        relative = max(relative, difference / scale)
     return absolute, relative
 
 

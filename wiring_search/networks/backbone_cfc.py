@@ -1,8 +1,8 @@
 """The dense CfC, whose neurons share a small network in front of their gates: what
 `ncps.torch.CfC(inputs, 64)` is.
 
-    z  = backbone([x, h])           # linear layers of some 128 units with an activation each; [x, h] itself with no layer
-    h' = the closed form of z       # four heads, linear in z; default, no gate or pure
+    z  = backbone([x, h])       # linear layers, about 128 units, an activation each; or [x, h]
+    h' = the closed form of z   # four heads, linear in z; default, no gate or pure
 
 (Hasani et al., "Closed-form continuous-time neural networks", Nature Machine Intelligence 2022,
 section "Methods"; the closed form itself: `wiring_search.networks.neurons.cfc`.) Everything is
@@ -41,14 +41,20 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 class BackboneCfC(nn.Module):
-    """features: F of the input. units: neurons. outputs: O of a linear readout, or None for the
-    units themselves.
+    """A dense CfC.
 
-    mode, activation: a name out of MODES, ACTIVATIONS. backbone_units: of each of the
-    `backbone_layers`, which may be
-    0. dropout: the share that is dropped in training behind every backbone layer but the first. mixed_memory: an LSTM
-    whose output is the state from which the neurons start each step. every_step: outputs at each
-    step, or at the last valid one only. seed: of the initial parameters.
+    Args:
+        features: F, the inputs per time step.
+        units: The neurons.
+        outputs: O of a linear readout; None for the units themselves.
+        mode: A name out of MODES.
+        activation: A name out of ACTIVATIONS.
+        backbone_units: Of each backbone layer.
+        backbone_layers: Their number; it may be 0.
+        dropout: The share that is dropped in training after every backbone layer but the first.
+        mixed_memory: An LSTM whose output is the state from which the neurons start each step.
+        every_step: Outputs at each step, or at the last valid one only.
+        seed: Of the initial parameters.
 
     Raises ValueError for names that are not known, sizes below 1, and dropout where there is no
     second layer.
@@ -84,13 +90,15 @@ class BackboneCfC(nn.Module):
             }
         )
         _require_layers(backbone_layers, dropout)
-        self.features, self.units, self.outputs = features, units, outputs
-        self.mode, self.activation, self.dropout = mode, activation, dropout
-        self.backbone_units, self.mixed_memory, self.every_step = (
-            backbone_units,
-            mixed_memory,
-            every_step,
-        )
+        self.features = features
+        self.units = units
+        self.outputs = outputs
+        self.mode = mode
+        self.activation = activation
+        self.dropout = dropout
+        self.backbone_units = backbone_units
+        self.mixed_memory = mixed_memory
+        self.every_step = every_step
         widths = [features + units, *[backbone_units] * backbone_layers]
         rng = np.random.default_rng(seed)
         self.backbone = nn.ModuleList(
@@ -146,13 +154,16 @@ class BackboneCfC(nn.Module):
 
     def extra_repr(self) -> str:
         return (
-            f"features={self.features}, units={self.units}, outputs={self.outputs}, mode={self.mode}, "
-            f"activation={self.activation}, dropout={self.dropout}, mixed_memory={self.mixed_memory}"
+            f"features={self.features}, units={self.units}, outputs={self.outputs}, "
+            f"mode={self.mode}, "
+            f"activation={self.activation}, dropout={self.dropout}, "
+            f"mixed_memory={self.mixed_memory}"
         )
 
     def _advance(self, x: torch.Tensor, state: torch.Tensor, elapsed: torch.Tensor) -> torch.Tensor:
         """The state after `elapsed` (B, 1)."""
-        h, c = state[:, : self.units], state[:, self.units :]
+        h = state[:, : self.units]
+        c = state[:, self.units :]
         if self.mixed_memory:
             h, c = remember(
                 x,
@@ -190,7 +201,8 @@ def _require_layers(layers: int, dropout: float) -> None:
         raise ValueError(f"dropout is {dropout}; give a share from 0 to below 1")
     if dropout and layers < 2:
         raise ValueError(
-            f"dropout is {dropout}, but acts behind the second and later backbone layers only, and there are {layers}; give "
+            f"dropout is {dropout}, but acts behind the second and later backbone layers only, and "
+            f"there are {layers}; give "
             "backbone_layers=2 or more, or dropout=0"
         )
 

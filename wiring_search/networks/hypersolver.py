@@ -118,7 +118,8 @@ class Hypersolved(nn.Module):
             )
         if steps < 1 or hidden < 1:
             raise ValueError(f"steps is {steps} and hidden is {hidden}; give 1 or more of each")
-        self.base, self.steps = base, steps
+        self.base = base
+        self.steps = steps
         self.cell = copy.deepcopy(network).requires_grad_(False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -241,7 +242,8 @@ def _fitted(
     seed: int,
 ) -> Hypersolved:
     h, v, slope, u, residual = residuals
-    correction, weight = solved.correction, h ** (ORDERS[solved.base] + 1)
+    correction = solved.correction
+    weight = h ** (ORDERS[solved.base] + 1)
     seen = torch.cat([h, v, slope, u], dim=1)
     spread = seen.std(dim=0, correction=0)
     correction.centre.copy_(seen.mean(dim=0))
@@ -295,15 +297,14 @@ def _residuals(solved: Hypersolved, course: _Course) -> list[torch.Tensor]:
     """h (N, 1), v, the base's mean slope (N, neurons), u (N, sensory) and the residual (N, neurons)
     of every sub-step along the course; found in float64, given in the network's dtype."""
     exact = copy.deepcopy(solved).double()
-    own, h, stride = (
-        exact.cell.effective(),
-        course.elapsed / solved.steps,
-        (course.states.shape[1] - 1) // solved.steps,
-    )
+    own = exact.cell.effective()
+    h = course.elapsed / solved.steps
+    stride = (course.states.shape[1] - 1) // solved.steps
     rows = []
     with torch.no_grad():
         for step in range(solved.steps):
-            v, after = course.states[:, step * stride], course.states[:, (step + 1) * stride]
+            v = course.states[:, step * stride]
+            after = course.states[:, (step + 1) * stride]
             stepped = exact.base_step(own, v, course.u, h)
             rows.append(
                 (

@@ -1,7 +1,8 @@
 """One liquid network for users: a wiring with LTC or other neurons as a torch module, run by the
 fused kernel.
 
-    net = LiquidNetwork(ncp(sensory=8, inter=12, command=6, motor=4, …), outputs=10, every_step=False)
+    wiring = ncp(sensory=8, inter=12, command=6, motor=4, …)
+    net = LiquidNetwork(wiring, outputs=10, every_step=False)
     logits, state = net(x)                      # x: (batch, time, features)
 
 Between the features and the sensory nodes stands an affine map, or a learned projection where their
@@ -166,7 +167,8 @@ class LiquidNetwork(nn.Module):
         w = self.wiring
         return (
             f"sensory={w.sensory}, inter={w.inter}, command={w.command}, motor={w.motor}, "
-            f"synapses={w.synapse_count}, {', '.join(self.layout.kind)}, steps={self.layout.steps[0]}"
+            f"synapses={w.synapse_count}, {', '.join(self.layout.kind)}, "
+            f"steps={self.layout.steps[0]}"
         )
 
 
@@ -175,7 +177,8 @@ def _require_same_meaning(
 ) -> None:
     """Raises ValueError where a state_dict is of another network than this; see `LiquidNetwork`."""
     given = state_dict.setdefault(f"{prefix}_extra_state", network.get_extra_state())
-    theirs, ours = json.loads(bytes(given.tolist())), network._meaning()
+    theirs = json.loads(bytes(given.tolist()))
+    ours = network._meaning()
     differing = [name for name in ours if theirs.get(name) != ours[name]]
     if differing:
         there, here = (
@@ -183,8 +186,10 @@ def _require_same_meaning(
             for values in (theirs, ours)
         )
         raise ValueError(
-            f"this state_dict is of a network with {there}; this network has {here}. Load it into a network like the one "
-            "that it was saved from, or load dict(saved.named_parameters()) to take its parameters by name all the same"
+            f"this state_dict is of a network with {there}; this network has {here}. Load it into "
+            "a network like the one "
+            "that it was saved from, or load dict(saved.named_parameters()) to take its parameters "
+            "by name all the same"
         )
 
 
@@ -198,9 +203,9 @@ def network_of(
     """The candidate's network with these stored parameters, flat, as `Pack.weights` gives them."""
     network = fresh_network_of(candidate, features, outputs, every_step=every_step)
     with torch.no_grad():
-        for name, place in network.layout.slices[0].items():
+        for name, index in network.layout.slices[0].items():
             parameter = network.get_parameter(name)
-            parameter.copy_(torch.from_numpy(weights[place]).view_as(parameter))
+            parameter.copy_(torch.from_numpy(weights[index]).view_as(parameter))
     return network
 
 
@@ -232,7 +237,8 @@ def state_of(x: torch.Tensor, state: torch.Tensor | None, size: int) -> torch.Te
         return x.new_zeros(shape)
     if tuple(state.shape) != shape:
         raise ValueError(
-            f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = {shape}"
+            f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = "
+            f"{shape}"
         )
     return state
 
@@ -254,7 +260,8 @@ def elapsed_of(
         elapsed = x.new_full(shape, float(elapsed))
     if elapsed.shape != shape:
         raise ValueError(
-            f"elapsed has shape {tuple(elapsed.shape)}; give one number or (batch, time) = {tuple(shape)}"
+            f"elapsed has shape {tuple(elapsed.shape)}; give one number or (batch, time) = "
+            f"{tuple(shape)}"
         )
     elapsed = elapsed.to(x.dtype)
     if not bool((elapsed >= 0).all()):
@@ -265,7 +272,8 @@ def elapsed_of(
         return elapsed
     if lengths.shape != shape[:1] or not bool(((lengths >= 0) & (lengths <= shape[1])).all()):
         raise ValueError(
-            f"lengths are {lengths.tolist()}; give one a sample, each from 0 to {shape[1]} (the time steps of x)"
+            f"lengths are {lengths.tolist()}; give one a sample, each from 0 to {shape[1]} (the "
+            "time steps of x)"
         )
     valid = torch.arange(shape[1], device=x.device) < lengths[:, None]
     return torch.where(valid, elapsed, torch.zeros_like(elapsed))

@@ -1,7 +1,7 @@
 """`ncps.torch.LTC` and `ncps.torch.CfC` modules with their weights: into our network in one line,
 and back. Needs `ncps` installed.
 
-    fast = from_ncps(module)      # same outputs, final state and gradients; with a wiring, an order of magnitude faster
+    fast = from_ncps(module)      # same outputs, final state and gradients, at least ten times faster
     y, state = fast(x)            # x: (batch, time, features)
 
 `ncps` stores dense matrices and masks; we keep one entry a synapse, read from where the mask is not
@@ -68,11 +68,10 @@ def from_ncps(module: LTC | CfC) -> _Ours:
     if isinstance(module, LTC):
         network: LiquidNetwork | BackboneCfC = _network_of_ltc(module)
     elif isinstance(module, CfC):
-        network = (
-            _network_of_wired_cfc(module)
-            if hasattr(module, "wiring")
-            else _network_of_backbone_cfc(module)
-        )
+        if hasattr(module, "wiring"):
+            network = _network_of_wired_cfc(module)
+        else:
+            network = _network_of_backbone_cfc(module)
     else:
         raise ValueError(
             f"{type(module).__name__} is neither an ncps.torch.LTC nor a CfC; give such a module"
@@ -101,9 +100,10 @@ def to_ncps(network: _Ours) -> LTC | CfC:
     another neuron or solver, memory as input; for an LTC a linear readout; for a CfC maps that have
     learned, and a wiring that would be one layer to it and put out more than the motor neurons.
     """
-    module = (
-        _backbone_cfc_like(network) if isinstance(network, BackboneCfC) else _wired_like(network)
-    )
+    if isinstance(network, BackboneCfC):
+        module = _backbone_cfc_like(network)
+    else:
+        module = _wired_like(network)
     like = next(network.parameters())
     module.to(device=like.device, dtype=like.dtype).train(network.training)
     with torch.no_grad():
@@ -146,17 +146,20 @@ def _network_of_ltc(module: LTC) -> LiquidNetwork:
 
 
 def _wired_like(network: LiquidNetwork) -> LTC | CfC:
-    kind, layout = network.layout.kind, network.layout
+    kind = network.layout.kind
+    layout = network.layout
     if layout.features != network.wiring.sensory or (
         _is_ltc(network) and layout.outputs is not None
     ):
         raise ValueError(
-            "this network has a projection before its sensory nodes or a linear readout of an LTC, which ncps modules have not; make "
+            "this network has a projection before its sensory nodes or a linear readout of an LTC, "
+            "which ncps modules have not; make "
             "it with as many features as sensory nodes, and outputs=None"
         )
     if kind.memory == "input" or not KINDS[kind.neuron].is_in_ncps(kind.solver):
         raise ValueError(
-            f"a network of kind {'/'.join(kind[:3])} has no counterpart in ncps; ltc/semi-implicit and the layered CfCs have, with memory "
+            f"a network of kind {'/'.join(kind[:3])} has no counterpart in ncps; ltc/semi-implicit "
+            "and the layered CfCs have, with memory "
             "none or state"
         )
     return _ltc_like(network) if _is_ltc(network) else _wired_cfc_like(network)
@@ -195,7 +198,8 @@ def _wired_cfc_like(network: LiquidNetwork) -> CfC:
         bool((getattr(network, name) != float(name.endswith("_w"))).any()) for name in identities
     ):
         raise ValueError(
-            "this network has learned maps before or behind its neurons, which ncps.torch.CfC has not"
+            "this network has learned maps before or behind its neurons, which ncps.torch.CfC has "
+            "not"
         )
     _check_motors(network.wiring)
     return CfC(
@@ -220,7 +224,8 @@ def _network_of_backbone_cfc(module: CfC) -> BackboneCfC:
         or len(linears) != cell.backbone_layers
     ):
         raise ValueError(
-            f"this CfC has the backbone {cell.backbone}; give one as ncps.torch.CfC makes it, not changed by hand"
+            f"this CfC has the backbone {cell.backbone}; give one as ncps.torch.CfC makes it, not "
+            "changed by hand"
         )
     return BackboneCfC(
         cell.input_size,
@@ -254,8 +259,10 @@ def _backbone_cfc_like(network: BackboneCfC) -> CfC:
 def _check_motors(wiring: Wiring) -> None:
     if not (wiring.inter and wiring.command) and wiring.motor != wiring.neurons:
         raise ValueError(
-            f"this wiring is one layer to ncps.torch.CfC, which then puts out all {wiring.neurons} neurons and not the "
-            f"{wiring.motor} motor neurons; make all of them motor neurons, or take three layers (NCP, AutoNCP)"
+            f"this wiring is one layer to ncps.torch.CfC, which then puts out all {wiring.neurons} "
+            "neurons and not the "
+            f"{wiring.motor} motor neurons; make all of them motor neurons, or take three layers "
+            "(NCP, AutoNCP)"
         )
 
 
@@ -305,19 +312,18 @@ def _ltc_entries(network: LiquidNetwork, module: LTC) -> Iterator[_Entry]:
 
 def _backbone_cfc_entries(network: BackboneCfC, module: CfC) -> Iterator[_Entry]:
     cell = module.rnn_cell
-    theirs = (
-        []
-        if cell.backbone is None
-        else [stage for stage in cell.backbone if isinstance(stage, nn.Linear)]
-    )
+    if cell.backbone is None:
+        theirs = []
+    else:
+        theirs = [stage for stage in cell.backbone if isinstance(stage, nn.Linear)]
     pairs: list[tuple[Any, nn.Linear]] = list(zip(network.backbone, theirs, strict=True))
     if network.outputs is not None:
         pairs.append((network.readout, module.fc))
     for ours, linear in pairs:
         yield ours.weight, ..., linear.weight, ...
         yield ours.bias, ..., linear.bias, ...
-    for place, name in enumerate(HEADS[MODES[network.mode]]):
-        rows = slice(place * network.units, (place + 1) * network.units)
+    for index, name in enumerate(HEADS[MODES[network.mode]]):
+        rows = slice(index * network.units, (index + 1) * network.units)
         yield network.heads.weight, rows, getattr(cell, name).weight, ...
         yield network.heads.bias, rows, getattr(cell, name).bias, ...
     if network.mode == "pure":
@@ -328,14 +334,15 @@ def _backbone_cfc_entries(network: BackboneCfC, module: CfC) -> Iterator[_Entry]
 def _wired_cfc_entries(network: LiquidNetwork, module: CfC) -> Iterator[_Entry]:
     made = network.layout.connections[0]
     variant = NEURONS[network.layout.kind.neuron].variant
-    place = np.zeros(made.neurons, int)
+    index = np.zeros(made.neurons, int)
     before = network.wiring.sensory
     for layer, cell in enumerate(module.rnn_cell._layers):
         neurons = np.array(module.wiring.get_neurons_of_layer(layer))
-        place[neurons] = np.arange(len(neurons))
+        index[neurons] = np.arange(len(neurons))
         mine = np.flatnonzero(np.isin(made.post, neurons))
-        pre, post = made.pre[mine], made.post[mine]
-        there = place[post], np.where(np.isin(pre, neurons), before + place[pre], place[pre])
+        pre = made.pre[mine]
+        post = made.post[mine]
+        there = index[post], np.where(np.isin(pre, neurons), before + index[pre], index[pre])
         for head in HEADS[variant]:
             theirs = getattr(cell, head)
             yield getattr(network, f"{head}_b"), neurons, theirs.bias, ...
@@ -345,7 +352,7 @@ def _wired_cfc_entries(network: LiquidNetwork, module: CfC) -> Iterator[_Entry]:
                     getattr(network, f"sensory_{head}_w"),
                     ...,
                     theirs.weight,
-                    (place[made.sensory_post], made.sensory_pre),
+                    (index[made.sensory_post], made.sensory_pre),
                 )
         if variant == PURE:
             yield network.w_tau, neurons, cell.w_tau, 0

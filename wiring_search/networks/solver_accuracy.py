@@ -38,7 +38,8 @@ from wiring_search.wirings.kinds import KINDS
 # The fine solution has been found when twice the sub-steps move no state by more than this share of
 # the greatest one. (RK4's own error is then about a fifteenth of it.)
 TOLERANCE = 1e-9
-_FIRST_STEPS, _MOST_STEPS = 16, 1 << 14
+_FIRST_STEPS = 16
+_MOST_STEPS = 1 << 14
 
 # The state (B, neurons) after `elapsed` (B, 1) from v (B, neurons) with the sensory values u (B,
 # sensory) held.
@@ -143,14 +144,17 @@ def fine_solution(
     Raises ValueError for a neuron that is no ODE, and where 2¹⁴ sub-steps are not enough.
     """
     require_ode(network)
-    steps, coarse = _FIRST_STEPS, None
+    steps = _FIRST_STEPS
+    coarse = None
     while steps <= _MOST_STEPS:
         fine = states_of(network, stepper(network, "rk4", steps), x, elapsed)
         if coarse is not None and bool((fine - coarse).abs().max() <= tolerance * fine.abs().max()):
             return FineSolution(fine, steps)
-        steps, coarse = 2 * steps, fine
+        steps = 2 * steps
+        coarse = fine
     raise ValueError(
-        f"no fine solution with {_MOST_STEPS} sub-steps a time step; are weights and elapsed times finite, not huge?"
+        f"no fine solution with {_MOST_STEPS} sub-steps a time step; are weights and elapsed times "
+        "finite, not huge?"
     )
 
 
@@ -160,7 +164,8 @@ def require_ode(network: LiquidNetwork) -> None:
     if "rk4" not in KINDS[neuron].solvers:
         known = ", ".join(name for name, kind in KINDS.items() if "rk4" in kind.solvers)
         raise ValueError(
-            f"{neuron} is a formula, not a differential equation, so no solver errs on it; ODE neurons: {known}"
+            f"{neuron} is a formula, not a differential equation, so no solver errs on it; ODE "
+            f"neurons: {known}"
         )
 
 
@@ -202,19 +207,25 @@ def walk(
     require_features(x, network.layout.features)
     elapsed = elapsed_of(x, elapsed, lengths)
     state = state_of(x, state, network.layout.state_size)
-    own, memory, neurons = network.effective(), network.layout.kind.memory, network.wiring.neurons
-    v, c = state[:, :neurons], state[:, neurons:]
+    own = network.effective()
+    memory = network.layout.kind.memory
+    neurons = network.wiring.neurons
+    v = state[:, :neurons]
+    c = state[:, neurons:]
     x = torch.where((elapsed > 0)[:, :, None], x, torch.zeros_like(x))
     for t in range(x.shape[1]):
         passes = elapsed[:, t, None] > 0
         dt = torch.where(passes, elapsed[:, t, None], torch.ones_like(elapsed[:, t, None]))
-        start, shown, new_c = v, v, c
+        start = v
+        shown = v
+        new_c = c
         if memory != "none":
             shown, new_c = remember(x[:, t], v, c, own)
         if memory == "state":
             start = shown
         u = shown if memory == "input" else apply_map(own["input_w"], own["input_b"], x[:, t])
-        v, c = torch.where(passes, advance(start, u, dt), v), torch.where(passes, new_c, c)
+        v = torch.where(passes, advance(start, u, dt), v)
+        c = torch.where(passes, new_c, c)
         yield Visit(start, u, dt, passes, torch.cat([v, c], dim=1))
 
 

@@ -65,7 +65,8 @@ def checklist(known: Known) -> list[Item]:
 
 
 def _code(known: Known) -> Finding:
-    version, commit = known.versions.get("wiring-search", "?"), known.versions.get("commit")
+    version = known.versions.get("wiring-search", "?")
+    commit = known.versions.get("commit")
     if commit is None:
         return "partly", f"wiring-search {version}; no commit was recorded."
     if commit.endswith(CHANGED):

@@ -18,9 +18,10 @@ def rounded(value: Any, digits: int = 5) -> Any:
     number = float(value)
     if not math.isfinite(number):
         return None
-    short = (
-        float(f"{number:.{digits}g}") if number != round(number) or abs(number) >= 2**53 else number
-    )
+    if number != round(number) or abs(number) >= 2**53:
+        short = float(f"{number:.{digits}g}")
+    else:
+        short = number
     return int(short) if short == round(short) and abs(short) < 2**53 else short
 
 
@@ -38,5 +39,5 @@ def coded(values: Sequence[Any]) -> dict[str, list]:
     """Words as their places in a list of those that there are; missing ones are None."""
     texts = [None if value is None else str(value) for value in values]
     choices = sorted({text for text in texts if text is not None})
-    place = {text: i for i, text in enumerate(choices)}
-    return {"choices": choices, "codes": [None if text is None else place[text] for text in texts]}
+    index = {text: i for i, text in enumerate(choices)}
+    return {"choices": choices, "codes": [None if text is None else index[text] for text in texts]}

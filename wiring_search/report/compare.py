@@ -112,11 +112,10 @@ def _attained(
 def _short(course: dict[str, np.ndarray], found: Comparison) -> dict[str, np.ndarray]:
     """Up to so many stops of a course, its hypervolume as a share of the box."""
     count = len(course["judged"])
-    stops = (
-        np.arange(count)
-        if count <= _STOPS
-        else np.unique(np.linspace(0, count - 1, _STOPS).round().astype(int))
-    )
+    if count <= _STOPS:
+        stops = np.arange(count)
+    else:
+        stops = np.unique(np.linspace(0, count - 1, _STOPS).round().astype(int))
     box = float(np.prod(np.maximum(found.reference.point, found.best) - found.best)) or 1.0
     return {
         "judged": course["judged"][stops],
@@ -129,10 +128,8 @@ def _mean(courses: list[dict[str, np.ndarray]], across: str) -> dict[str, list[f
     """The mean of the runs' stairs, as far as all of them go; None where one has not begun."""
     if not all(len(course[across]) for course in courses):
         return None
-    least, most = (
-        max(course[across][0] for course in courses),
-        min(course[across][-1] for course in courses),
-    )
+    least = max(course[across][0] for course in courses)
+    most = min(course[across][-1] for course in courses)
     if least > most:
         return None
     at = np.linspace(least, most, _STOPS)

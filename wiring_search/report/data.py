@@ -36,10 +36,13 @@ _MOST_MESSAGES, _LONGEST_MESSAGE = 300, 200
 
 def report_data(store: Store) -> dict[str, Any]:
     """Everything the page shows. Numbers are finite, with five digits; missing ones are None."""
-    config, facts, table = store.config, store.facts, store.table()
+    config = store.config
+    facts = store.facts
+    table = store.table()
     trials = table[table["baseline"] == ""]
     finished = candidates(table)
-    best, again = front_of(store), winners(store)
+    best = front_of(store)
+    again = winners(store)
     on_front = [int(number) for number in best.rows["trial"].dropna()]
     shown = [store.trial(number) for number in _shown(on_front, finished)]
     measured = [name for name in config.measured if SCORES[name].sign]
@@ -97,7 +100,8 @@ def _lead(
     store: Store, finished: "pandas.DataFrame", best: Front, again: Winners | None
 ) -> dict[str, Any]:
     """The head of the page: the answer, the two trials it names, and their uncertainty."""
-    claim, metric = enough(store), store.facts["metric"]
+    claim = enough(store)
+    metric = store.facts["metric"]
     said: dict[str, Any] = {
         "answer": claim.sentence,
         "best": None,
@@ -121,9 +125,10 @@ def _knee(best: Front, metric: str) -> str:
         return ""
     row = best.rows[best.rows["knee"]].iloc[0]
     drawn = "draws of the errors" if best.by_errors else "resamples of the candidates"
-    found = (
-        "It, or a neighbour, is the knee" if best.stability >= 0.5 else "It is unreliable: the knee"
-    )
+    if best.stability >= 0.5:
+        found = "It, or a neighbour, is the knee"
+    else:
+        found = "It is unreliable: the knee"
     which = f"trial {best.knee} ({metric} {row[metric]:.4g}, {row['synapses']} synapses)"
     share = f"in {'' if best.stability >= 0.5 else 'only '}{100 * best.stability:.0f} % of {drawn}"
     return f"The knee of the front is {which}. {found} {share}."
@@ -329,11 +334,12 @@ def _matters(store: Store) -> dict[str, Any] | None:
 
 def _settings(store: Store) -> dict[str, str]:
     config = store.config
-    pruning = (
-        config.pruning
-        if config.pruning == "none"
-        else f"{config.pruning}, rungs of {', '.join(str(r.epochs) for r in config.rungs)} epochs"
-    )
+    if config.pruning == "none":
+        pruning = config.pruning
+    else:
+        pruning = (
+            f"{config.pruning}, rungs of {', '.join(str(r.epochs) for r in config.rungs)} epochs"
+        )
     return {
         "task": config.task,
         "data": store.facts.get("source", ""),

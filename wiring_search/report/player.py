@@ -68,8 +68,8 @@ def playable(
         return result
     candidates, states = zip(*shown.values(), strict=True)
     packs = [
-        ([list(shown)[place] for place in places], pack)
-        for places, pack in trained_packs(task, list(candidates), list(states))
+        ([list(shown)[index] for index in indices], pack)
+        for indices, pack in trained_packs(task, list(candidates), list(states))
     ]
     chosen = _samples(task, packs)
     networks: dict[int, Plain] = {}
@@ -93,7 +93,9 @@ def playable(
 def plain(layout: PackLayout, p: int, parameters: np.ndarray) -> Plain:
     """Network p of a pack as `forward.js` takes it. parameters: (layout.parameters,), as the
     dynamics sees them."""
-    wiring, made, kind = layout.wirings[p], layout.connections[p], layout.kind
+    wiring = layout.wirings[p]
+    made = layout.connections[p]
+    kind = layout.kind
     gate_only = made.pinned()
     return {
         **{
@@ -153,7 +155,8 @@ def _samples(task: Task, packs: list[tuple[list[int], Pack]]) -> dict[int, dict[
         [np.argsort(np.argsort(row, kind="stable"), kind="stable") for row in losses.values()],
         axis=0,
     )
-    easy, typical = int(ranks.argmin()), int(np.abs(ranks - (len(ranks) - 1) / 2).argmin())
+    easy = int(ranks.argmin())
+    typical = int(np.abs(ranks - (len(ranks) - 1) / 2).argmin())
     return {
         number: _distinct({EASY: easy, TYPICAL: typical, WORST: int(row.argmax())})
         for number, row in losses.items()
@@ -171,7 +174,8 @@ def _distinct(rows: dict[str, int]) -> dict[str, int]:
 def _losses(task: Task, pack: Pack) -> np.ndarray:
     """(P, samples): of each of the first validation samples what training would minimise; −∞ where
     nothing of it counts."""
-    split, elapsed = task.valid, elapsed_of(task.valid)
+    split = task.valid
+    elapsed = elapsed_of(task.valid)
     most = min(_RANKED, len(split), max(16, _RANKED_STEPS // task.time_steps))
     sums = []
     for rows in np.array_split(np.arange(most), -(-most * task.time_steps // _STEPS_AT_ONCE)):
@@ -257,7 +261,8 @@ def _gradient(log_norms: np.ndarray, slope: float) -> Plain:
 def _sample(task: Task, row: int, steps: int) -> Plain:
     """A validation sample, without its padding. elapsed: None for 1 everywhere; counted: the steps
     whose targets count, None for all of them."""
-    split, n = task.valid, _steps_of(task, row, steps)
+    split = task.valid
+    n = _steps_of(task, row, steps)
     y = split.y[row, :n] if task.every_step else split.y[row]
     return {
         "row": row,

@@ -36,11 +36,10 @@ def progress(
     rows = _in_order(store, history)
     whole = (rows["status"] == Status.OK.value).to_numpy()
     points = minimised_points(rows, objectives)
-    errors = (
-        np.fmin.accumulate(np.where(whole, rows["error"].to_numpy(float), math.nan))
-        if len(rows)
-        else np.empty(0)
-    )
+    if len(rows):
+        errors = np.fmin.accumulate(np.where(whole, rows["error"].to_numpy(float), math.nan))
+    else:
+        errors = np.empty(0)
     seconds = (
         rows[["train_seconds", "score_seconds"]].fillna(0.0).sum(axis=1).to_numpy(float).cumsum()
     )
@@ -68,7 +67,8 @@ def cost(store: Store, history: "pandas.DataFrame") -> dict[str, Any]:
     ]
     wall = 0.0
     if times:
-        first, last = min(asked for asked, _ in times), max(finished for _, finished in times)
+        first = min(asked for asked, _ in times)
+        last = max(finished for _, finished in times)
         wall = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
     return {
         "full": float(history.loc[whole, "train_seconds"].sum()),

@@ -58,7 +58,8 @@ class Live:
         whether the study has."""
         with closing(Store.open(self._folder)) as store:
             finished = sum(finished is not None for _, finished in store.times().values())
-            version, ended = self._version(store), store.ended is not None
+            version = self._version(store)
+            ended = store.ended is not None
         with self._lock:
             if self._data and time.monotonic() < self._rests_until:
                 version = self._data["version"]

@@ -85,18 +85,17 @@ def selection_bias(found: Winners) -> str:
 
 
 def _shift(shift: Mean) -> str:
-    return (
-        f"Test errors of the same networks are {_change(shift, 'on validation')}."
-        if shift.n
-        else ""
-    )
+    if shift.n:
+        return f"Test errors of the same networks are {_change(shift, 'on validation')}."
+    return ""
 
 
 def _change(mean: Mean, where: str) -> str:
     """How far errors are from those elsewhere."""
-    interval = (
-        f" (95 %: {mean.lower:+.2g} to {mean.upper:+.2g})" if math.isfinite(mean.lower) else ""
-    )
+    if math.isfinite(mean.lower):
+        interval = f" (95 %: {mean.lower:+.2g} to {mean.upper:+.2g})"
+    else:
+        interval = ""
     direction = "higher" if mean.mean >= 0 else "lower"
     text = (
         f"{abs(mean.mean):.2g} {direction} than {where}, on average over {mean.n} seeds{interval}"

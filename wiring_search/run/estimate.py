@@ -107,8 +107,8 @@ def typical(space: Space, count: int, seed: int) -> list[Candidate]:
         raise ValueError(
             "the space has no feasible candidate among those drawn; loosen its constraints"
         )
-    places = {int((i + 0.5) * len(drawn) / count) for i in range(count)}
-    return [drawn[place] for place in sorted(places)]
+    indices = {int((i + 0.5) * len(drawn) / count) for i in range(count)}
+    return [drawn[index] for index in sorted(indices)]
 
 
 def _epoch_seconds(task: Task, candidates: list[Candidate], batch_size: int) -> float:

@@ -17,7 +17,8 @@ def export(store: Store) -> list[Path]:
     Returns:
         The paths: trials.parquet, trials.csv, front.csv, and rungs.csv if there are several rungs.
     """
-    table, history = store.table(), store.history()
+    table = store.table()
+    history = store.history()
     best = front(table, store.config.objectives)
     writers = {
         "trials.parquet": lambda path: table.to_parquet(path, index=False),

@@ -141,7 +141,8 @@ def write_files_of(store: Store, task: Task | None) -> None:
         write_report(store, _playable(store, task))
     except OSError as fault:
         raise StoreFault(
-            f"tables and report of {store.folder} cannot be written ({fault}). The results are safe "
+            f"tables and report of {store.folder} cannot be written ({fault}). The results are "
+            "safe "
             f"in the store; free some space, then run `wiring-search resume {store.folder}`"
         ) from fault
 

@@ -109,7 +109,8 @@ def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
     none."""
     from wiring_search.training.devices import DEVICES, has_gpu_kernel, packs_on, why_no_gpu
 
-    device, here = resources.device, resources.workers == 0 or resources.address is None
+    device = resources.device
+    here = resources.workers == 0 or resources.address is None
     if device not in DEVICES or (device == "cuda" and here):
         packs_on(device)
     if device == "auto":

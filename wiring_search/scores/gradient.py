@@ -27,7 +27,10 @@ from wiring_search.training.pack import Pack
 # Over the whole sequence a healthy gradient keeps within this factor of where it started, up or
 # down.
 HEALTHY_FACTOR = 1e3
-VANISHING, HEALTHY, EXPLODING, UNDEFINED = "vanishing", "healthy", "exploding", "undefined"
+VANISHING = "vanishing"
+HEALTHY = "healthy"
+EXPLODING = "exploding"
+UNDEFINED = "undefined"
 # What a single time step leaves of a vector of length 1 counts as no less than this, the smallest
 # normal float32: so a path that is cut has a slope too, of −87 a step.
 # Validation sequences that `measure` looks at: they fill one tile of the kernel.
@@ -70,7 +73,8 @@ def gradient_flow(
 def measure(trained: TrainedCandidates) -> Scores:
     """Return `gradient_slope` of trained candidates on a few validation sequences."""
     valid = trained.task.valid
-    x, elapsed = np.ascontiguousarray(valid.x[:_SAMPLES]), elapsed_of(valid)[:_SAMPLES]
+    x = np.ascontiguousarray(valid.x[:_SAMPLES])
+    elapsed = elapsed_of(valid)[:_SAMPLES]
 
     def slopes(pack: Pack) -> np.ndarray:
         return gradient_flow(pack, x, elapsed, seed=trained.seed).slopes

@@ -51,8 +51,11 @@ FAMILIES: dict[str, tuple[str, float]] = {
     "length": ("times as long, waiting first", 1.0),
     "channels": ("features missing", 0.0),
 }
-_NOISE, _DROPPED, _CHANNELS = (0.05, 0.1, 0.2, 0.35), (0.1, 0.3, 0.5), (0.1, 0.3)
-_FASTER, _SLOWER = 0.5, (2, 4)
+_NOISE = (0.05, 0.1, 0.2, 0.35)
+_DROPPED = (0.1, 0.3, 0.5)
+_CHANNELS = (0.1, 0.3)
+_FASTER = 0.5
+_SLOWER = (2, 4)
 
 
 @dataclass(frozen=True)

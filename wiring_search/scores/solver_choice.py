@@ -104,7 +104,8 @@ def alternatives(
     network = copy.deepcopy(network)
     network.every_step = task.every_step
     x, elapsed = _drawn(task.valid, samples, seed)
-    kind, own = network.layout.kind, network.layout.steps[0]
+    kind = network.layout.kind
+    own = network.layout.steps[0]
     choices = _choices(kind.neuron, own)
     fitted = [(solver, steps) for solver, steps in choices if hyper and solver in ORDERS]
     rows: list[Alternative] = []

@@ -105,7 +105,8 @@ def path_length(path: np.ndarray) -> float:
 def trajectory_lengths(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) -> Lengths:
     """Of every candidate, NaN where its states are not finite. Raises ValueError as `circle`."""
     whole = circle_length(pack.layout.features)
-    plane, full = np.full(pack.layout.size, np.nan), np.full(pack.layout.size, np.nan)
+    plane = np.full(pack.layout.size, np.nan)
+    full = np.full(pack.layout.size, np.nan)
     for p, path in enumerate(latent_trajectories(pack, time_steps, seed)):
         path = path.astype(float)
         if np.isfinite(path).all():
@@ -119,7 +120,8 @@ def trajectory_lengths(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) 
 def expressivity(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) -> np.ndarray:
     """(P,): the length in the plane over that of neural ODEs with as many neurons. No unit; more is
     more expressive; NaN where states are not finite. Raises ValueError as `circle`."""
-    features, connections = pack.layout.features, pack.layout.connections
+    features = pack.layout.features
+    connections = pack.layout.connections
     usual = np.array(
         [neural_ode_length(made.neurons, features, time_steps, seed) for made in connections]
     )

@@ -121,20 +121,23 @@ class _Series:
     """Turns events into rows."""
 
     def __init__(self, config: StudyConfig, writers: "list[_LogWriter]") -> None:
-        self._monitor, self._writers = Monitor(config), writers
+        self._monitor = Monitor(config)
+        self._writers = writers
         self._results, self._since = 0, time.monotonic()
 
     def __call__(self, event: Event) -> None:
         self._monitor.take(event)
         if not isinstance(event, PackDone) or event.restored or not event.outcomes:
             return
-        now, last = time.monotonic(), self._monitor.decided == self._monitor.config.limit
+        now = time.monotonic()
+        last = self._monitor.decided == self._monitor.config.limit
         if (
             last
             or self._monitor.results >= self._results * _GROWTH
             or now >= self._since + _SECONDS
         ):
-            self._results, self._since = self._monitor.results, now
+            self._results = self._monitor.results
+            self._since = now
             row = Row(self._monitor.results, time.time(), _values(self._monitor))
             for writer in self._writers:
                 writer.take(row)
@@ -142,7 +145,8 @@ class _Series:
 
 def _values(monitor: Monitor) -> dict[str, float]:
     """The scalars that are known and finite, by name."""
-    volume, rates = monitor.hypervolume(), monitor.candidates_a_minute()
+    volume = monitor.hypervolume()
+    rates = monitor.candidates_a_minute()
     values = {
         "candidates": monitor.decided,
         "full_budget": monitor.full,
@@ -165,7 +169,9 @@ class _LogWriter:
     """Writes rows to one sink, in a thread that the search does not wait for."""
 
     def __init__(self, name: str, opened: Callable[[], Sink], tell: Tell) -> None:
-        self._name, self._opened, self._tell = name, opened, tell
+        self._name = name
+        self._opened = opened
+        self._tell = tell
         self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self._failed = False
         self._thread = threading.Thread(target=self._run, name=f"log {name}", daemon=True)
@@ -209,7 +215,8 @@ class _LogWriter:
     def _gathered(self) -> tuple[list[Row], bool]:
         """The rows of the next second, and whether there will be no more."""
         rows: list[Row] = []
-        row, until = self._rows.get(), time.monotonic() + _GATHERED
+        row = self._rows.get()
+        until = time.monotonic() + _GATHERED
         while row is not None:
             rows.append(row)
             try:
@@ -227,7 +234,8 @@ class TensorBoard:
         from tensorboard.compat.proto import event_pb2, summary_pb2
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        self._event, self._summary = event_pb2.Event, summary_pb2.Summary
+        self._event = event_pb2.Event
+        self._summary = summary_pb2.Summary
         self._writer = EventFileWriter(str(folder / "tensorboard"))
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -271,9 +279,10 @@ class MLflow:
             self._client.update_run(self._run, status="RUNNING")
             return
         experiment = self._client.get_experiment_by_name(_PROJECT)
-        number = (
-            experiment.experiment_id if experiment else self._client.create_experiment(_PROJECT)
-        )
+        if experiment:
+            number = experiment.experiment_id
+        else:
+            number = self._client.create_experiment(_PROJECT)
         self._run = self._client.create_run(number, run_name=_title(config)).info.run_id
         self._client.log_batch(
             self._run,

@@ -162,7 +162,8 @@ class Monitor:
             budget or Budget(), clock
         )  # from the first pack on: kernels that are compiled before cost no budget
         self.rungs = [RungCount(rung) for rung in config.rungs]
-        self.front, self.at = Front(config.objectives), 0
+        self.front = Front(config.objectives)
+        self.at = 0
         self.best: tuple[int, float] | None = None  # trial, error
         self.results = self.trained = 0  # outcomes told of; of them those that this run has trained
         self.full = 0  # candidates with the full budget that did not fail
@@ -205,7 +206,8 @@ class Monitor:
             case PackDone():
                 self._done(event)
             case PoolSeen():
-                self.workers, self.waiting = event.workers, event.waiting
+                self.workers = event.workers
+                self.waiting = event.waiting
                 self.meter.workers(event.workers)
                 self._begin()
             case Estimated():
@@ -232,7 +234,8 @@ class Monitor:
 
     def work_to_do(self) -> float:
         """Epochs still expected, those under way included; inf without a number of trials."""
-        expected, still = self.config.limit, 0.0
+        expected = self.config.limit
+        still = 0.0
         for count, share in zip(self.rungs, self._shares[1:] + (0.0,), strict=True):
             expected = max(expected, count.trained + count.running)
             still += (expected - count.trained) * (count.rung.epochs - count.rung.start)
@@ -316,7 +319,8 @@ class Monitor:
         count.share = count.promoted / max(count.trained, count.promoted)
 
     def _note(self, trial: int, outcome: Outcome, rung: int) -> None:
-        count, last = self.rungs[rung], len(self.rungs) - 1
+        count = self.rungs[rung]
+        last = len(self.rungs) - 1
         count.diverged += outcome.status is Status.DIVERGED
         count.crashed += outcome.status is Status.CRASHED
         if outcome.status not in (Status.OK, Status.PRUNED) or rung < self.at:

@@ -121,8 +121,8 @@ class Ladder:
 class _Finished:
     """The candidates that finished one rung, and those of them that were promoted.
 
-    When they are ranked depends only on what was added, not on what was asked: a resumed study adds the
-    same candidates and asks less often.
+    When they are ranked depends only on what was added, not on what was asked: a resumed study adds
+    the same candidates and asks less often.
     """
 
     def __init__(self, share: float) -> None:

@@ -126,11 +126,10 @@ class StudyConfig:
             )
         for name in self.objectives:
             if name not in self.measured:
-                missing = (
-                    "repeats of 2 or more"
-                    if name in REPEATED
-                    else f"{self._group_of(name)} among the scores"
-                )
+                if name in REPEATED:
+                    missing = "repeats of 2 or more"
+                else:
+                    missing = f"{self._group_of(name)} among the scores"
                 raise ValueError(f"objective {name} is not measured; it needs {missing}")
 
     def _groups(self) -> dict[str, dict[str, Score]]:

@@ -45,7 +45,8 @@ def _commit() -> str | None:
     """The commit of the checkout that tracks this file; None where none does."""
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
-    head, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    head = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", "--untracked-files=no")
     return head and head + (CHANGED if changes else "")
 
 

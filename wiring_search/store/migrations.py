@@ -94,14 +94,14 @@ def _rungs_of_budget(connection: sql.Connection) -> None:
         update = sql.text("UPDATE packs SET sampler_state = :state WHERE pack = :pack")
         connection.execute(update, {"state": json.dumps(noted), "pack": pack})
         trained += len(members[pack])
-    places = {
-        pack: place for place, pack in enumerate(pack for pack in members if pack not in under_way)
+    indices = {
+        pack: index for index, pack in enumerate(pack for pack in members if pack not in under_way)
     }
     if members:
         connection.execute(
             sql.text("UPDATE packs SET members = :members, place = :place WHERE pack = :pack"),
             [
-                {"pack": pack, "members": json.dumps(trials), "place": places.get(pack)}
+                {"pack": pack, "members": json.dumps(trials), "place": indices.get(pack)}
                 for pack, trials in members.items()
             ],
         )

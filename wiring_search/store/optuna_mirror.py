@@ -60,9 +60,10 @@ def mirror(store: Store, storage_url: str, follow: bool = False) -> int:
     with _storage_faults(storage_url):
         storage = _storage(storage_url)
         study = _study(store, storage, name, storage_url)
-        copy = (
-            _Tables(storage, study) if isinstance(storage, RDBStorage) else _Calls(storage, study)
-        )
+        if isinstance(storage, RDBStorage):
+            copy = _Tables(storage, study)
+        else:
+            copy = _Calls(storage, study)
         there = copy.there()
         written = 0
         while True:
@@ -123,7 +124,8 @@ def _study(store: Store, storage: BaseStorage, name: str, url: str) -> int:
 
 def _trials(store: Store, ended: bool) -> list[FrozenTrial]:
     """The store's trials as Optuna has them."""
-    space, times = Space.from_json(store.config.space), store.times()
+    space = Space.from_json(store.config.space)
+    times = store.times()
     trials = store.trials(candidates=False)
     states = {trial.trial: _state(trial, ended) for trial in trials}
     for trial in trials:
@@ -151,7 +153,8 @@ def _frozen(
     objectives = store.config.objectives
     values = [trial.score(name) for name in objectives] if state is TrialState.COMPLETE else None
     if values is not None and not all(map(math.isfinite, values)):
-        state, values = TrialState.FAIL, None
+        state = TrialState.FAIL
+        values = None
     distributions = distributions_at(space, trial.params)
     frozen = create_trial(
         state=state,
@@ -200,7 +203,8 @@ class _Calls:
     """Writes through Optuna's calls."""
 
     def __init__(self, storage: BaseStorage, study: int) -> None:
-        self._storage, self._study = storage, study
+        self._storage = storage
+        self._study = study
 
     def there(self) -> dict[int, _Standing]:
         """What the mirror says of its trials, by number."""
@@ -230,16 +234,16 @@ class _Tables:
     """Writes into the tables of Optuna's databases. Optuna checked their version on opening."""
 
     def __init__(self, storage: RDBStorage, study: int) -> None:
-        self._engine, self._study = storage.engine, study
+        self._engine = storage.engine
+        self._study = study
         metadata = sql.MetaData()
         metadata.reflect(
             self._engine, only=["trials", "trial_params", "trial_values", "trial_user_attributes"]
         )
-        self._trials, self._params = metadata.tables["trials"], metadata.tables["trial_params"]
-        self._values, self._attributes = (
-            metadata.tables["trial_values"],
-            metadata.tables["trial_user_attributes"],
-        )
+        self._trials = metadata.tables["trials"]
+        self._params = metadata.tables["trial_params"]
+        self._values = metadata.tables["trial_values"]
+        self._attributes = metadata.tables["trial_user_attributes"]
 
     def there(self) -> dict[int, _Standing]:
         """What the mirror says of its trials, by number."""

@@ -163,11 +163,9 @@ def _update(names: Sequence[str], where: sql.Column) -> sql.Update:
 
     def value(name: str) -> Any:
         new = sql.bindparam(f"new_{name}", type_=TRIALS.c[name].type)
-        return (
-            sql.func.coalesce(TRIALS.c[name], 0.0) + sql.func.coalesce(new, 0.0)
-            if name in _TIMES
-            else new
-        )
+        if name in _TIMES:
+            return sql.func.coalesce(TRIALS.c[name], 0.0) + sql.func.coalesce(new, 0.0)
+        return new
 
     return (
         sql.update(TRIALS)

@@ -169,11 +169,9 @@ def load(name: str, options: TaskOptions | None = None) -> Task:
             f"(it is for {having})"
         )
     task = TASKS[name].load(options)
-    return (
-        replace(task, source=f"{task.source}; splits of the paper")
-        if options.protocol == "paper"
-        else task
-    )
+    if options.protocol == "paper":
+        return replace(task, source=f"{task.source}; splits of the paper")
+    return task
 
 
 def describe(task: Task) -> str:

@@ -42,7 +42,8 @@ def sequences(samples: int, seed: tuple[int, ...], steps: int) -> Split:
     """x: (samples, steps, 2), numbers and marks; y: (samples, 1)."""
     rng = np.random.default_rng(seed)
     numbers = rng.random((samples, steps))
-    rows, half = np.arange(samples), steps // 2
+    rows = np.arange(samples)
+    half = steps // 2
     marks = np.zeros_like(numbers)
     marks[rows, rng.integers(0, half, samples)] = 1.0
     marks[rows, rng.integers(half, steps, samples)] = 1.0

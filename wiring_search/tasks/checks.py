@@ -32,7 +32,8 @@ def checked(task: Task) -> Task:
 
 
 def _check(task: Task, name: str, split: Split) -> None:
-    x, y = split.x, split.y
+    x = split.x
+    y = split.y
     if x.ndim != 3 or x.dtype != np.float32 or 0 in x.shape or x.shape[2] != task.features:
         raise ValueError(
             f"{name}.x is {x.dtype} of shape {x.shape}; "

@@ -16,7 +16,9 @@ from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Split, Task
 
 SYMBOLS, LENGTH = 8, 5
-BLANK, MARKER, TOKENS = 0, SYMBOLS + 1, SYMBOLS + 2
+BLANK = 0
+MARKER = SYMBOLS + 1
+TOKENS = SYMBOLS + 2
 _LAG = 16
 _SEED = 202
 

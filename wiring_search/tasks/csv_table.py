@@ -41,7 +41,8 @@ def load(options: TaskOptions) -> Task:
     x = x_scale(x).astype(np.float32)
     if classes is None:
         y_scale = Scale.of(y[parts["train"]])
-        y, targets = y_scale(y).astype(np.float32), Columns((target,), y_scale)
+        y = y_scale(y).astype(np.float32)
+        targets = Columns((target,), y_scale)
     else:
         targets = Columns(tuple(map(str, classes)))
         _refuse_unseen(y, classes, parts, path)
@@ -99,11 +100,10 @@ def _column(table, name: str, option: str, path: Path) -> str:
     if name in table.columns:
         return name
     near = difflib.get_close_matches(name, table.columns, n=1)
-    hint = (
-        f"did you mean {near[0]!r}?"
-        if near
-        else f"its columns are {', '.join(map(str, table.columns))}"
-    )
+    if near:
+        hint = f"did you mean {near[0]!r}?"
+    else:
+        hint = f"its columns are {', '.join(map(str, table.columns))}"
     raise ValueError(f"{option} names {name!r}, but {path.name} has no such column; {hint}")
 
 
@@ -162,7 +162,8 @@ def _target(column, name: str, kind: str, path: Path) -> tuple[list | None, np.n
 
 
 def _parts(rows: int, options: TaskOptions, path: Path) -> dict[str, slice]:
-    first, second = int(rows * _SHARES["train"]), int(rows * (_SHARES["train"] + _SHARES["valid"]))
+    first = int(rows * _SHARES["train"])
+    second = int(rows * (_SHARES["train"] + _SHARES["valid"]))
     parts = {"train": slice(0, first), "valid": slice(first, second), "test": slice(second, rows)}
     shortest = min(part.stop - part.start for part in parts.values())
     if shortest < options.window:
@@ -204,8 +205,6 @@ def _baselines(train: Split, valid: Split, classes: list | None) -> dict[str, fl
         }
     else:
         result = {"majority class": trivial_rules.majority(train, valid)}
-    return (
-        {**result, "target of the row before": trivial_rules.previous_target(valid)}
-        if valid.y.shape[1] > 1
-        else result
-    )
+    if valid.y.shape[1] > 1:
+        return {**result, "target of the row before": trivial_rules.previous_target(valid)}
+    return result

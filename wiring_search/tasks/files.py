@@ -77,10 +77,10 @@ def numbers(table: "pandas.DataFrame", columns: list, path: Path, gaps: bool = F
     import pandas
 
     result = np.empty((len(table), len(columns)))
-    for place, name in enumerate(columns):
-        result[:, place] = pandas.to_numeric(table[name], errors="coerce")
+    for index, name in enumerate(columns):
+        result[:, index] = pandas.to_numeric(table[name], errors="coerce")
         allowed = table[name].isna().to_numpy() if gaps else np.zeros(len(table), bool)
-        _refuse(~np.isfinite(result[:, place]) & ~allowed, table[name], path, "a finite number")
+        _refuse(~np.isfinite(result[:, index]) & ~allowed, table[name], path, "a finite number")
     return result
 
 
@@ -110,11 +110,11 @@ def ids(column: "pandas.Series", known: dict, path: Path, what: str) -> np.ndarr
 
 def _refuse(bad: np.ndarray, column: "pandas.Series", path: Path, wanted: str) -> None:
     if bad.any():
-        place = int(bad.argmax())
-        value = column.iloc[place]
+        index = int(bad.argmax())
+        value = column.iloc[index]
         found = "no value" if value is None or value != value else repr(str(value))
         name = "" if isinstance(column.name, int) else f" {column.name!r}"
         raise ValueError(
-            f"{path.name}, line {column.index[place]}: "
+            f"{path.name}, line {column.index[index]}: "
             f"column{name} has {found} where {wanted} is wanted ({int(bad.sum())} such rows)"
         )

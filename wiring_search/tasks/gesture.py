@@ -23,7 +23,8 @@ from wiring_search.tasks.task import Split, Task
 
 _ADDRESS = "https://archive.ics.uci.edu/dataset/302/gesture+phase+segmentation"
 _PARTS = {"train": ["a1", "a3", "b1", "c1"], "valid": ["a2"], "test": ["b3", "c3"]}
-_PAPER_ORDER, _SEED = ["a3", "b1", "b3", "c1", "c3", "a2", "a1"], 23489
+_PAPER_ORDER = ["a3", "b1", "b3", "c1", "c3", "a2", "a1"]
+_SEED = 23489
 _PHASES = {"D": 0, "P": 1, "S": 2, "H": 3, "R": 4}
 _FEATURES, _WINDOW, _STRIDE = 32, 32, 16
 
@@ -38,7 +39,8 @@ def load(options: TaskOptions) -> Task:
     else:
         parts = {part: [recordings[name] for name in names] for part, names in _PARTS.items()}
         splits = split(scaled(parts), _WINDOW, _STRIDE)
-    train, valid = splits["train"], splits["valid"]
+    train = splits["train"]
+    valid = splits["valid"]
     return Task(
         name="gesture",
         kind="classification",

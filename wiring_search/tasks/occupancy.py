@@ -22,7 +22,10 @@ from wiring_search.tasks.task import Split, Task
 _ADDRESS = "https://github.com/LuisM78/Occupancy-detection-data"
 _FILES = ["datatraining.txt", "datatest.txt", "datatest2.txt"]
 _COLUMNS = ["Temperature", "Humidity", "Light", "CO2", "HumidityRatio"]
-_WINDOW, _TEST_STRIDE, _HELD_OUT, _SEED = 16, 8, 0.1, 893429
+_WINDOW = 16
+_TEST_STRIDE = 8
+_HELD_OUT = 0.1
+_SEED = 893429
 LIGHT_ON = 365.0
 
 

@@ -27,7 +27,10 @@ from wiring_search.tasks.task import Split, Task
 
 _ADDRESS = "https://archive.ics.uci.edu/dataset/172/ozone+level+detection"
 _FILE = "eighthr.data"
-_FEATURES, _WINDOW, _STRIDE, _SEED = 72, 32, 4, 23489
+_FEATURES = 72
+_WINDOW = 32
+_STRIDE = 4
+_SEED = 23489
 _LONGEST_GAP, _DAY = 7.0, 86400.0
 _CLASS_WEIGHTS = (0.1, 1.6)
 
@@ -36,7 +39,8 @@ def load(options: TaskOptions) -> Task:
     folder = folder_of_files(options, "ozone", [_FILE], _ADDRESS)
     days, x, y = read(folder / _FILE)
     splits = _paper(x, y) if options.protocol == "paper" else _clean(days, x, y)
-    train, valid = splits["train"], splits["valid"]
+    train = splits["train"]
+    valid = splits["valid"]
     for name, part in splits.items():
         if len(np.unique(part.y)) < 2:
             raise ValueError(

@@ -60,7 +60,8 @@ def events(bits: np.ndarray, lengths: np.ndarray) -> Split:
     # A run ends where the next one of its stream starts, the last one with the stream.
     last = places == counts[rows] - 1
     ends = np.where(last, lengths[rows], np.roll(firsts, -1))
-    values, elapsed = np.zeros_like(bits), np.zeros(bits.shape)
+    values = np.zeros_like(bits)
+    elapsed = np.zeros(bits.shape)
     values[rows, places] = bits[rows, firsts]
     elapsed[rows, places] = (ends - firsts) / BITS_A_TIME_UNIT
     return _split(values, elapsed, counts, bits)
@@ -80,7 +81,8 @@ def _task(name: str, form, options: TaskOptions) -> Task:
     parts = splits(
         name, options, _SEED, lambda samples, seed: form(*streams(samples, seed, longest))
     )
-    train, valid = parts["train"], parts["valid"]
+    train = parts["train"]
+    valid = parts["valid"]
     return Task(
         name=name,
         kind="classification",

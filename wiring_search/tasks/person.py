@@ -41,7 +41,10 @@ _ACTIVITIES = {
     "on all fours": 5,
     "sitting on the ground": 6,
 }
-_CLASSES, _WINDOW, _STRIDE, _SEED = 7, 32, 16, 27731
+_CLASSES = 7
+_WINDOW = 32
+_STRIDE = 16
+_SEED = 27731
 _TICKS, _SHORTEST = 1e6, 0.01  # time stamps count 100 ns; elapsed counts 100 ms
 
 
@@ -53,7 +56,8 @@ def load(options: TaskOptions) -> Task:
         splits = dealt(windows(timeless, _WINDOW, _STRIDE, last=False), _SEED)
     else:
         splits = split(_by_person(recordings), _WINDOW, _STRIDE)
-    train, valid = splits["train"], splits["valid"]
+    train = splits["train"]
+    valid = splits["valid"]
     return Task(
         name="person",
         kind="classification",

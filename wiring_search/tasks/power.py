@@ -40,7 +40,8 @@ def load(options: TaskOptions) -> Task:
     folder = folder_of_files(options, "power", [_FILE], _ADDRESS)
     minutes, values = read(folder / _FILE)
     splits = _paper(values) if options.protocol == "paper" else _clean(minutes, values)
-    train, valid = splits["train"], splits["valid"]
+    train = splits["train"]
+    valid = splits["valid"]
     return Task(
         name="power",
         kind="regression",
@@ -69,7 +70,8 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _clean(minutes: np.ndarray, values: np.ndarray) -> dict[str, Split]:
     there = np.isfinite(values).all(axis=1)
-    minutes, values = minutes[there], values[there]
+    minutes = minutes[there]
+    values = values[there]
     return split(
         scaled(timed(minutes, values[:, 1:], values[:, :1], _LONGEST_GAP, 0.1, 0.15), targets=True),
         _WINDOW,
@@ -82,7 +84,7 @@ def _paper(values: np.ndarray) -> dict[str, Split]:
 
     # Before the first value of a column the paper's script takes the column's number.
     values = (
-        pandas.DataFrame(values).ffill().fillna({place: place for place in range(7)}).to_numpy()
+        pandas.DataFrame(values).ffill().fillna({index: index for index in range(7)}).to_numpy()
     )
     values = Scale.of(values)(values)
     return dealt(

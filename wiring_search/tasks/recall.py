@@ -66,6 +66,7 @@ def sign_errors(predictions: np.ndarray, split: Split) -> np.ndarray:
 
     predictions: (candidates, samples, T, lags).
     """
-    answers, bits = predictions[:, split.scored], split.counted
+    answers = predictions[:, split.scored]
+    bits = split.counted
     wrong = np.where(np.isfinite(answers), np.sign(answers) != bits, np.nan)
     return wrong.mean(axis=1)

@@ -85,7 +85,7 @@ def read_idx(path: Path) -> np.ndarray:
     except (EOFError, OSError, zlib.error) as cause:
         raise ValueError(f"{path} cannot be unpacked: {cause}; fetch it again") from cause
     start = 4 + 4 * data[3] if len(data) > 3 else 4
-    shape = [int.from_bytes(data[place : place + 4], "big") for place in range(4, start, 4)]
+    shape = [int.from_bytes(data[index : index + 4], "big") for index in range(4, start, 4)]
     if data[:3] != b"\0\0\x08" or len(data) != start + math.prod(shape):
         raise ValueError(
             f"{path} is no whole IDX file of unsigned bytes ({len(data):,} bytes); fetch it again"

@@ -40,7 +40,8 @@ Parts = dict[str, list[Recording]]
 
 def in_time(rows: int, valid: float, test: float) -> dict[str, slice]:
     """The first rows train, those after them validate, the last ones test; shares of all rows."""
-    first, second = int(rows * (1 - valid - test)), int(rows * (1 - test))
+    first = int(rows * (1 - valid - test))
+    second = int(rows * (1 - test))
     return {"train": slice(0, first), "valid": slice(first, second), "test": slice(second, rows)}
 
 

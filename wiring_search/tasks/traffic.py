@@ -43,7 +43,8 @@ def load(options: TaskOptions) -> Task:
     folder = folder_of_files(options, "traffic", [_FILE], _ADDRESS, gzipped=True)
     table = read(plain_or_gzipped(folder / _FILE))
     splits, calendar = _paper(table) if options.protocol == "paper" else _clean(table)
-    train, valid = splits["train"], splits["valid"]
+    train = splits["train"]
+    valid = splits["valid"]
     return Task(
         name="traffic",
         kind="regression",
@@ -95,7 +96,8 @@ def _clean(table: "pandas.DataFrame") -> tuple[dict[str, Split], dict[str, Split
         .to_numpy(np.float64)
     )
 
-    hours, volume = table["time"].to_numpy() / _HOUR, table[["volume"]].to_numpy()
+    hours = table["time"].to_numpy() / _HOUR
+    volume = table[["volume"]].to_numpy()
 
     def cut(inputs: np.ndarray) -> dict[str, Split]:
         parts = timed(hours, inputs, volume, _LONGEST_GAP, valid=0.1, test=0.15)

@@ -40,12 +40,11 @@ def persistence(split: Split) -> float:
 def previous_target(split: Split) -> float:
     """The target of the step before, from the second step of each window on; misses for classes,
     squared errors for values."""
-    now, before = split.y[:, 1:], split.y[:, :-1]
-    return (
-        float(np.mean(now != before))
-        if np.issubdtype(split.y.dtype, np.integer)
-        else float(np.mean((now - before) ** 2))
-    )
+    now = split.y[:, 1:]
+    before = split.y[:, :-1]
+    if np.issubdtype(split.y.dtype, np.integer):
+        return float(np.mean(now != before))
+    return float(np.mean((now - before) ** 2))
 
 
 def linear(train: Split, split: Split, lags: int) -> float:
@@ -57,7 +56,8 @@ def linear(train: Split, split: Split, lags: int) -> float:
     steps that have so many inputs behind them.
     """
     inputs, targets = _lagged(train, lags)
-    scale, middle = _Scale.of(inputs), targets.mean(axis=0)
+    scale = _Scale.of(inputs)
+    middle = targets.mean(axis=0)
     inputs = scale(inputs)
     weights = np.linalg.solve(_ridge(inputs) + inputs.T @ inputs, inputs.T @ (targets - middle))
     inputs, targets = _lagged(split, lags)
@@ -77,9 +77,11 @@ def linear_classes(train: Split, split: Split) -> float:
     one-hot classes; the largest output decides. Inputs are clipped and standardised as in
     `linear`."""
     (inputs, classes), (others, truth) = _steps(train), _steps(split)
-    scale, targets = _Scale.of(inputs), np.eye(classes.max() + 1)[classes]
+    scale = _Scale.of(inputs)
+    targets = np.eye(classes.max() + 1)[classes]
     middle = targets.mean(axis=0)
-    gram, seen = _ridge(inputs), 0.0
+    gram = _ridge(inputs)
+    seen = 0.0
     # float64 for a chunk at a time: there may be a hundred million inputs.
     for start in range(0, len(inputs), _CHUNK):
         chunk = scale(inputs[start : start + _CHUNK])
@@ -105,7 +107,8 @@ def group_mean(train: Split, split: Split) -> float:
     """The mean training target of each value of the first input, where that names a group; of all,
     for a new one."""
     groups, places = np.unique(train.x[:, :, 0], return_inverse=True)
-    targets, places = train.y[:, :, 0].astype(np.float64).ravel(), places.ravel()
+    targets = train.y[:, :, 0].astype(np.float64).ravel()
+    places = places.ravel()
     means = np.bincount(places, targets) / np.bincount(places)
     asked = np.minimum(np.searchsorted(groups, split.x[:, :, 0]), len(groups) - 1)
     known = groups[asked] == split.x[:, :, 0]
@@ -132,7 +135,8 @@ class _Scale:
     @classmethod
     def of(cls, inputs: np.ndarray) -> "_Scale":
         deviation = inputs.std(axis=0, dtype=np.float64)
-        low, high = inputs.min(axis=0), inputs.max(axis=0)
+        low = inputs.min(axis=0)
+        high = inputs.max(axis=0)
         mean = inputs.mean(axis=0, dtype=np.float64)
         return cls(low, high, mean, np.where(low == high, 1.0, deviation))
 

@@ -82,15 +82,15 @@ def number(text: str) -> float:
 def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], int]:
     """What the header says, and how many lines there are up to @data."""
     header: dict[str, str] = {}
-    for place, line in enumerate(lines, start=1):
+    for index, line in enumerate(lines, start=1):
         name, *rest = line.split(None, 1) or ["#"]
         if name.lower() == "@data":
-            return header, place
+            return header, index
         if name.startswith("@"):
             header[name[1:].lower()] = "".join(rest).strip()
         elif not name.startswith("#"):
             raise ValueError(
-                f"{path.name}, line {place}: {line.strip()[:40]!r} where a line with @ of the "
+                f"{path.name}, line {index}: {line.strip()[:40]!r} where a line with @ of the "
                 "header is wanted"
             )
     raise ValueError(f"{path.name} has no line @data; it is no .ts file, or not a whole one")
@@ -175,9 +175,9 @@ def _times(texts: list[str]) -> np.ndarray:
                 "a number or a date such as 2004-08-10 18:00:00 is wanted"
             ) from None
     if not np.isfinite(times).all() or not (np.diff(times) > 0).all():
-        place = int(np.argmin(np.append(True, np.diff(times) > 0)))
+        index = int(np.argmin(np.append(True, np.diff(times) > 0)))
         raise ValueError(
-            f"time stamp {texts[place]!r} does not come after {texts[max(place - 1, 0)]!r}; "
+            f"time stamp {texts[index]!r} does not come after {texts[max(index - 1, 0)]!r}; "
             "times must rise"
         )
     return times

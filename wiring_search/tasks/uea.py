@@ -133,9 +133,9 @@ def _targets(file: TsFile, classes: tuple[str, ...]) -> np.ndarray:
                 )
         return np.array([classes.index(one.label) for one in file.series], np.int64)
     values = np.empty((len(file.series), 1))
-    for place, one in enumerate(file.series):
+    for index, one in enumerate(file.series):
         try:
-            values[place] = ts_format.number(one.label)
+            values[index] = ts_format.number(one.label)
         except ValueError as fault:
             raise ValueError(f"{file.path.name}, line {one.line}: the target is {fault}") from fault
     return values
@@ -145,9 +145,10 @@ def _dealt(y: np.ndarray, file: TsFile) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of the series that train, and of those that validate: a fifth of each class, of all
     for a regression; a class of one series trains."""
     rng = np.random.default_rng(_SEED)
-    groups = (
-        [np.flatnonzero(y == own) for own in np.unique(y)] if y.ndim == 1 else [np.arange(len(y))]
-    )
+    if y.ndim == 1:
+        groups = [np.flatnonzero(y == own) for own in np.unique(y)]
+    else:
+        groups = [np.arange(len(y))]
     shares = [max(1, round(_HELD_OUT * len(group))) if len(group) > 1 else 0 for group in groups]
     held_out = [rng.permutation(group)[:share] for group, share in zip(groups, shares, strict=True)]
     valid = np.sort(np.concatenate(held_out))
@@ -189,10 +190,10 @@ def _padded(
     lengths = np.array([len(one.values) for one in series], np.int64)
     x = np.zeros((len(series), steps, series[0].values.shape[1]), np.float32)
     elapsed = np.zeros((len(series), steps), np.float32)
-    for place, one in enumerate(series):
-        x[place, : lengths[place]] = one.values
+    for index, one in enumerate(series):
+        x[index, : lengths[index]] = one.values
         if one.times is not None:
-            elapsed[place, : lengths[place]] = (
+            elapsed[index, : lengths[index]] = (
                 np.diff(one.times, prepend=one.times[0] - tick) / tick
             )
     return (
@@ -204,8 +205,6 @@ def _padded(
 
 def _constant(train: Split, valid: Split) -> dict[str, float]:
     is_class = train.y.ndim == 1
-    return (
-        {"majority class": trivial_rules.majority(train, valid)}
-        if is_class
-        else {"mean": trivial_rules.mean(train, valid)}
-    )
+    if is_class:
+        return {"majority class": trivial_rules.majority(train, valid)}
+    return {"mean": trivial_rules.mean(train, valid)}

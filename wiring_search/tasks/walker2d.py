@@ -26,7 +26,8 @@ _FEWEST = 8  # the fewest files of which 15 % and 10 %, rounded down as in the p
 
 def load(options: TaskOptions) -> Task:
     splits = split(thinned(_dealt(_files(options))), _WINDOW, _STRIDE, last=False)
-    train, valid = splits["train"], splits["valid"]
+    train = splits["train"]
+    valid = splits["valid"]
     return Task(
         name="walker2d",
         kind="regression",
@@ -84,7 +85,8 @@ def _files(options: TaskOptions) -> list[Path]:
 def _dealt(files: list[Path]) -> dict[str, list[np.ndarray]]:
     files = list(files)
     np.random.RandomState(_FILE_SEED).shuffle(files)  # type: ignore[arg-type]  # a list is a sequence
-    test, valid = int(0.15 * len(files)), int((0.15 + 0.1) * len(files))
+    test = int(0.15 * len(files))
+    valid = int((0.15 + 0.1) * len(files))
     parts = {"train": files[valid:], "valid": files[test:valid], "test": files[:test]}
     return {name: [_rollout(path) for path in paths] for name, paths in parts.items()}
 

@@ -30,11 +30,9 @@ def why_no_gpu() -> str | None:
     """None where a GPU can be used."""
     if not torch.cuda.is_available():
         return "torch sees no GPU here"
-    return (
-        None
-        if find_spec("triton")
-        else "Triton is not installed (pip install 'wiring-search[gpu]')"
-    )
+    if find_spec("triton"):
+        return None
+    return "Triton is not installed (pip install 'wiring-search[gpu]')"
 
 
 def has_gpu_kernel(kind: Kind) -> bool:

@@ -96,10 +96,8 @@ class GpuPack:
         """See `pack.Pack.steps_on`; the data stays on the device, and a step waits for nothing.
         Raises MemoryError where the device has no room for a step of the whole pack."""
         self._refuse_too_many(x.shape[1])
-        mine, theirs = (
-            torch.tensor(x, device=self.device),
-            torch.tensor(elapsed, device=self.device),
-        )
+        mine = torch.tensor(x, device=self.device)
+        theirs = torch.tensor(elapsed, device=self.device)
         run = replayed(
             lambda rows: self._trainer.step(mine[rows], theirs[rows], every_step, loss_of(rows)),
             self.device,
@@ -134,6 +132,7 @@ class GpuPack:
         needed = gpu.bytes_needed(self.layout, time_steps, EVALUATION_BATCH)
         if needed > free:
             raise MemoryError(
-                f"{len(self.candidates)} candidates need about {needed / 2**30:.1f} GiB on the GPU, "
+                f"{len(self.candidates)} candidates need about {needed / 2**30:.1f} GiB on the "
+                "GPU, "
                 f"{free / 2**30:.1f} are free"
             )

@@ -67,11 +67,11 @@ def train(task: Task, job: PackJob, beat: Beat = no_beat, make: MakePack = Pack)
     results: dict[int, Outcome] = {}
     stops = []
     epochs = [epochs_of(state) for state in job.states]
-    for places in group_by_kind(job.candidates, apart=epochs):
-        outcomes, stopped_at = _train_group(task, job.part(places), beat, make)
-        results |= zip(places, outcomes, strict=True)
+    for indices in group_by_kind(job.candidates, apart=epochs):
+        outcomes, stopped_at = _train_group(task, job.part(indices), beat, make)
+        results |= zip(indices, outcomes, strict=True)
         stops += [] if stopped_at is None else [stopped_at]
-    ordered = tuple(results[place] for place in range(len(job.candidates)))
+    ordered = tuple(results[index] for index in range(len(job.candidates)))
     return PackResult(job.number, ordered, f"process {os.getpid()}", min(stops, default=None))
 
 
@@ -89,7 +89,7 @@ def _train_group(
                 f"{len(job.candidates)} candidates side by side: {failure}"
             ) from failure
     alone = [
-        _train_group(task, job.part([place]), beat, make) for place in range(len(job.candidates))
+        _train_group(task, job.part([index]), beat, make) for index in range(len(job.candidates))
     ]
     stops = [stopped_at for _, stopped_at in alone if stopped_at is not None]
     return tuple(outcome for (outcome,), _ in alone), min(stops, default=None)
@@ -109,11 +109,14 @@ def _train_pack(
     whole = pack = make(job.candidates, task.features, task.outputs, states)
     members = np.arange(len(job.candidates))
     record = _Record.of(states or [None] * len(job.candidates))
-    elapsed, start = elapsed_of(task.train), epochs_of(job.states[0] if job.states else None)
+    elapsed = elapsed_of(task.train)
+    start = epochs_of(job.states[0] if job.states else None)
     targets = Targets.of(task, task.train, slice(None), pack.device)
-    stopped_at, step = None, _steps(task, elapsed, targets, pack)
+    stopped_at = None
+    step = _steps(task, elapsed, targets, pack)
     for epoch in range(start, job.rung.epochs):
-        began, before = time.perf_counter(), [pack.state(p) for p in range(len(members))]
+        began = time.perf_counter()
+        before = [pack.state(p) for p in range(len(members))]
         for rows in minibatches(len(task.train), job, epoch):
             if beat(epoch, job.rung.epochs) is False:
                 stopped_at = epoch
@@ -133,7 +136,7 @@ def _train_pack(
             kept = [pack.state(int(p)) for p in left]
             pack = make([pack.candidates[p] for p in left], task.features, task.outputs, kept)
             step = _steps(task, elapsed, targets, pack)
-    alive = {place: pack.state(p) for p, place in enumerate(members.tolist())}
+    alive = {index: pack.state(p) for p, index in enumerate(members.tolist())}
     return tuple(
         _outcome(task, whole, record, p, alive.get(p), stopped_at)
         for p in range(len(job.candidates))
@@ -178,7 +181,9 @@ def _validate(
     """Errors, whether the solvers were stable on the whole split, and how much the outputs vary
     (see `variation.relative_variation`); each (candidates,)."""
     stable = np.ones(len(pack.candidates), bool)
-    said, asked, seen = Variation(task), Variation(task), 0
+    said = Variation(task)
+    asked = Variation(task)
+    seen = 0
 
     def predict(x: np.ndarray, elapsed: np.ndarray) -> torch.Tensor:
         nonlocal stable, seen
@@ -203,7 +208,9 @@ def _errors(
 ) -> np.ndarray:
     """The error of each candidate whose outputs `predict` tells, as a pack does, from x and
     elapsed."""
-    total, weight, elapsed = np.zeros(()), np.zeros(()), elapsed_of(split)
+    total = np.zeros(())
+    weight = np.zeros(())
+    elapsed = elapsed_of(split)
     for start in range(0, len(split), EVALUATION_BATCH):
         rows = slice(start, start + EVALUATION_BATCH)
         # A copy: a worker's task is read-only.
@@ -265,13 +272,13 @@ class _Record:
         pack.alive &= stable
         work = np.array([candidate.updates for candidate in pack.candidates])
         self.seconds[members] += seconds * work / work.sum()
-        for p, (place, error) in enumerate(zip(members.tolist(), errors, strict=True)):
-            self.curves[place].append(float(error) if pack.alive[p] else math.nan)
+        for p, (index, error) in enumerate(zip(members.tolist(), errors, strict=True)):
+            self.curves[index].append(float(error) if pack.alive[p] else math.nan)
             if unstable[p]:
-                self.unstable[place] = len(self.curves[place])
-            if pack.alive[p] and error < self.best[place]:
-                self.best[place], self.weights[place] = float(error), pack.weights(p)
-                self.variation[place] = float(variation[p])
+                self.unstable[index] = len(self.curves[index])
+            if pack.alive[p] and error < self.best[index]:
+                self.best[index], self.weights[index] = float(error), pack.weights(p)
+                self.variation[index] = float(variation[p])
 
 
 def _outcome(
@@ -283,7 +290,8 @@ def _outcome(
     stopped_at: int | None,
 ) -> Outcome:
     """state: where its training stands, None where it diverged."""
-    candidate, curve = whole.candidates[p], record.curves[p]
+    candidate = whole.candidates[p]
+    curve = record.curves[p]
     shared: dict[str, Any] = {
         "parameters": whole.layout.true_parameters(p),
         "synapses": whole.layout.synapses(p),

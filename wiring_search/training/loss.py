@@ -28,11 +28,10 @@ class Targets:
         cls, task: Task, split: Split, rows: np.ndarray | slice, device: torch.device
     ) -> "Targets":
         counted = _counted(split, rows) if task.every_step else None
-        weights = (
-            None
-            if task.class_weights is None
-            else torch.tensor(task.class_weights, dtype=torch.float64, device=device)
-        )
+        if task.class_weights is None:
+            weights = None
+        else:
+            weights = torch.tensor(task.class_weights, dtype=torch.float64, device=device)
         y = torch.from_numpy(np.array(split.y[rows])).to(
             device
         )  # a copy: a worker's task is read-only

@@ -280,7 +280,8 @@ def kept_to_range(
         effective: (parameters,) float32.
         least, greatest: (states,) float32, what each entry of the state has visited.
     """
-    dynamics, stable = NEURONS[layout.kind.neuron], np.ones(layout.size, bool)
+    dynamics = NEURONS[layout.kind.neuron]
+    stable = np.ones(layout.size, bool)
     for p, (states, made) in enumerate(zip(layout.states, layout.connections, strict=True)):
         numbers = {name: effective[at] for name, at in layout.slices[p].items()}
         neurons = slice(states.start, states.start + made.neurons)
@@ -301,13 +302,13 @@ def group_by_kind(
         apart: A further key for each candidate; a group has one of them.
     """
     groups: dict[Hashable, list[int]] = {}
-    for place, candidate in enumerate(candidates):
-        key = (kind_of(candidate), apart[place] if apart else None)
-        groups.setdefault(key, []).append(place)
+    for index, candidate in enumerate(candidates):
+        key = (kind_of(candidate), apart[index] if apart else None)
+        groups.setdefault(key, []).append(index)
     return [
-        places[start : start + (most or len(places))]
-        for places in groups.values()
-        for start in range(0, len(places), most or len(places))
+        indices[start : start + (most or len(indices))]
+        for indices in groups.values()
+        for start in range(0, len(indices), most or len(indices))
     ]
 
 
@@ -317,7 +318,8 @@ def layout_of(candidates: Sequence[Candidate], features: int, outputs: int) -> P
     if len(kinds) > 1:
         got = ", ".join("/".join(kind) for kind in sorted(kinds))
         raise ValueError(f"a pack holds candidates of one kind; got {got}")
-    wirings, steps = tuple(c.wiring for c in candidates), tuple(c.steps for c in candidates)
+    wirings = tuple(c.wiring for c in candidates)
+    steps = tuple(c.steps for c in candidates)
     return PackLayout(wirings, steps, features, outputs, *kinds)
 
 

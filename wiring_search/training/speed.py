@@ -11,7 +11,10 @@ from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import ncp
 
 _SECONDS = 0.05
-_CANDIDATES, _SAMPLES, _STEPS, _FEATURES = 8, 16, 16, 4
+_CANDIDATES = 8
+_SAMPLES = 16
+_STEPS = 16
+_FEATURES = 4
 
 
 def speed() -> float:
@@ -22,14 +25,13 @@ def speed() -> float:
         _FEATURES,
         1,
     )
-    x, elapsed = (
-        np.zeros((_SAMPLES, _STEPS, _FEATURES), np.float32),
-        np.ones((_SAMPLES, _STEPS), np.float32),
-    )
+    x = np.zeros((_SAMPLES, _STEPS, _FEATURES), np.float32)
+    elapsed = np.ones((_SAMPLES, _STEPS), np.float32)
     pack.train_step(
         x, elapsed, False, _loss
     )  # compiled, or loaded from numba's cache, and not timed
-    best, end = math.inf, time.perf_counter() + _SECONDS
+    best = math.inf
+    end = time.perf_counter() + _SECONDS
     while time.perf_counter() < end:
         start = time.perf_counter()
         pack.train_step(x, elapsed, False, _loss)

@@ -62,7 +62,8 @@ def relative_variation(outputs: Variation, targets: Variation) -> np.ndarray:
     Returns:
         (candidates,); NaN where no target varies.
     """
-    there, found = targets.amount()[0], outputs.amount()
+    there = targets.amount()[0]
+    found = outputs.amount()
     varies = there > 0
     if not varies.any():
         return np.full(len(found), np.nan)

@@ -41,7 +41,8 @@ def warm_up(
             wiring, kind.neuron, kind.solver, 0 if kind.solver == "closed-form" else 1, kind.memory
         )
         for shape in shapes:
-            x, elapsed = np.zeros((*shape, 2), np.float32), np.ones(shape, np.float32)
+            x = np.zeros((*shape, 2), np.float32)
+            elapsed = np.ones(shape, np.float32)
             Pack([candidate], 2, 1).train_step(x, elapsed, True, lambda y: y.flatten(1).sum(dim=1))
 
 

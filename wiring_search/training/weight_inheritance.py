@@ -72,15 +72,18 @@ def _inherit(
     own: Parameters, old: Parameters, layout: PackLayout, theirs: PackLayout, origins: Origins
 ) -> None:
     """Write into `own` what survives of `old`."""
-    made, before = layout.connections[0], theirs.connections[0]
-    neurons, sensory = _numbers(origins.neurons), _numbers(origins.sensory)
+    made = layout.connections[0]
+    before = theirs.connections[0]
+    neurons = _numbers(origins.neurons)
+    sensory = _numbers(origins.sensory)
     edges = _surviving((made.pre, made.post), (before.pre, before.post), (neurons, neurons))
     outer = _surviving(
         (made.sensory_pre, made.sensory_post),
         (before.sensory_pre, before.sensory_post),
         (sensory, neurons),
     )
-    features, outputs = np.arange(layout.features), np.arange(layout.output_size)
+    features = np.arange(layout.features)
+    outputs = np.arange(layout.output_size)
     sources: Sources = {
         name: ((neurons, edges, outer)[owner],)
         for name, owner in _owners(layout.kind.neuron).items()
@@ -123,7 +126,8 @@ def _owners(neuron: str) -> dict[str, int]:
     """What each parameter of the dynamics belongs to: 0 a neuron, 1 a connection, 2 a connection
     from a sensory node. Read off the shapes that it has for one neuron, two connections and three
     from sensory nodes."""
-    two, three = np.zeros(2, np.int32), np.zeros(3, np.int32)
+    two = np.zeros(2, np.int32)
+    three = np.zeros(3, np.int32)
     probe = Connections(1, (1, 1, 1), two, two, two, three, three, three)
     return {name: size - 1 for name, (size,) in NEURONS[neuron].shapes(probe).items()}
 
@@ -137,13 +141,12 @@ def _surviving(ends: tuple, theirs: tuple, origins: tuple) -> np.ndarray:
     where there is none."""
     pre, post = (origin[end] for origin, end in zip(origins, ends, strict=True))
     width = 1 + max((int(end.max(initial=0)) for end in (theirs[0], pre)), default=0)
-    keys, wanted = theirs[1].astype(np.int64) * width + theirs[0], post * width + pre
+    keys = theirs[1].astype(np.int64) * width + theirs[0]
+    wanted = post * width + pre
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return (
-        np.where((pre >= 0) & (post >= 0) & (keys[at] == wanted), at, -1)
-        if len(keys)
-        else np.full(len(pre), -1)
-    )
+    if len(keys):
+        return np.where((pre >= 0) & (post >= 0) & (keys[at] == wanted), at, -1)
+    return np.full(len(pre), -1)
 
 
 def _gates(cells: np.ndarray, theirs: int) -> np.ndarray:

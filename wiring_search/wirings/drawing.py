@@ -72,14 +72,14 @@ def places(wiring: Wiring) -> tuple[list[Place], list[Place]]:
         for layer, role in enumerate(present)
     }
     return columns["sensory"], [
-        place for role in ("motor", "command", "inter") for place in columns.get(role, ())
+        index for role in ("motor", "command", "inter") for index in columns.get(role, ())
     ]
 
 
 def _by_role(wiring: Wiring, sensory: list[Place], neurons: list[Place]) -> dict[str, list[Place]]:
     spots = {"sensory": sensory}
-    for role, place in zip(wiring.roles, neurons, strict=True):
-        spots.setdefault(role, []).append(place)
+    for role, index in zip(wiring.roles, neurons, strict=True):
+        spots.setdefault(role, []).append(index)
     return spots
 
 
@@ -100,7 +100,8 @@ def _synapse(
         "zorder": 1,
     }
     if start == end:  # from the node's upper right to its lower right, in inches around it
-        x, y = 0.7 * radius / 72, 0.8 * radius / 72
+        x = 0.7 * radius / 72
+        y = 0.8 * radius / 72
         around: Any = ax.figure.dpi_scale_trans + ScaledTranslation(*start, ax.transData)  # type: ignore[arg-type]  # any transform does
         loop: dict[str, Any] = {
             "connectionstyle": "arc3,rad=-2.4",

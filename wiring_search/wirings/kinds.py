@@ -1,8 +1,9 @@
-"""The kinds of neuron, without their equations, and the other choices of a candidate. No torch here.
+"""The kinds of neuron, without their equations, and the other choices of a candidate. No torch
+here.
 
-A new neuron is a row of `KINDS` and a file of dynamics, `networks/neurons/FAMILY.py`, whose `NEURONS`
-has its name. A compiled kernel, `networks/kernels/cpu/FAMILY.py`, makes it fast; without one it
-trains in plain torch.
+A new neuron is a row of `KINDS` and a file of dynamics, `networks/neurons/FAMILY.py`, whose
+`NEURONS` has its name. A compiled kernel, `networks/kernels/cpu/FAMILY.py`, makes it fast; without
+one it trains in plain torch.
 """
 
 from dataclasses import dataclass

@@ -4,8 +4,8 @@ Always feasible.
 A move keeps to the pairs of layers that the wiring's family joins (`joined_roles`: sensory → inter,
 inter → command, command → command and command → motor in an NCP), within `Limits`. Where it leaves
 a neuron dead or unreachable or a sensory node idle, it is not made (synapses), or the loose ends
-are tied up by new synapses (neurons). `Origins` says which neuron of the parent each neuron was, so that
-weights can follow their synapses.
+are tied up by new synapses (neurons). `Origins` says which neuron of the parent each neuron was, so
+that weights can follow their synapses.
 
 (As in NEAT, where relatives are crossed by matching the neurons that have a common origin: Stanley
 and Miikkulainen, "Evolving neural networks through augmenting topologies", Evolutionary Computation
@@ -114,7 +114,8 @@ def mutate(
     """
     names = [name for name in MOVES if name in among]
     weights = np.array([MOVES[name] for name in names])
-    draft, moves = _draft(wiring, limits), []
+    draft = _draft(wiring, limits)
+    moves = []
     before = _numbers(draft)
     for _ in range(times):
         for k in rng.choice(len(names), len(names), replace=False, p=weights / weights.sum()):
@@ -145,7 +146,8 @@ def cross(
     nodes = {role: (draft, other)[rng.integers(2)].nodes[role] for role in ROLES}
     if not limits.neurons[0] <= sum(len(nodes[role]) for role in ROLES[1:]) <= limits.neurons[1]:
         nodes = draft.nodes
-    there, both = _all(nodes), _all(draft.nodes) & _all(other.nodes)
+    there = _all(nodes)
+    both = _all(draft.nodes) & _all(other.nodes)
     mixed = {}
     for pair in dict.fromkeys((*draft.synapses, *other.synapses)):
         if there.issuperset(pair) and _roles(pair) in draft.joined:
@@ -205,7 +207,7 @@ class _Draft:
 def _draft(wiring: Wiring, limits: Limits, places: dict[str, list[int]] | None = None) -> _Draft:
     """places: what its nodes are called; by default, their places."""
     places = places or {role: list(range(getattr(wiring, role))) for role in ROLES}
-    nodes = {role: [(role, place) for place in found] for role, found in places.items()}
+    nodes = {role: [(role, index) for index in found] for role, found in places.items()}
     numbered = [*nodes["motor"], *nodes["command"], *nodes["inter"]]
     synapses = {
         (nodes["sensory"][pre], numbered[post]): polarity
@@ -222,7 +224,7 @@ def _draft(wiring: Wiring, limits: Limits, places: dict[str, list[int]] | None =
 def _matched(a: Wiring, b: Wiring, alike: Origins) -> dict[str, list[int]]:
     """The nodes of b by role, called as those of a that they are matched with, or by places
     beyond."""
-    places = {}
+    indices = {}
     for role in ROLES:
         first, start = (_starts(wiring)[role] for wiring in (a, b))
         known = (alike.sensory if role == "sensory" else alike.neurons)[
@@ -230,11 +232,11 @@ def _matched(a: Wiring, b: Wiring, alike: Origins) -> dict[str, list[int]]:
         ]
         found = [None if at is None else at - first for at in known]
         free = chain(
-            (place for place in range(getattr(a, role)) if place not in found),
+            (index for index in range(getattr(a, role)) if index not in found),
             count(getattr(a, role)),
         )
-        places[role] = [next(free) if place is None else place for place in found]
-    return places
+        indices[role] = [next(free) if index is None else index for index in found]
+    return indices
 
 
 def _starts(wiring: Wiring) -> dict[str, int]:
@@ -348,15 +350,15 @@ def _grow(draft: _Draft, limits: Limits, rng: np.random.Generator) -> str:
     if not roles:
         return ""
     role = _one_of(roles, rng)
-    colleague, new = _one_of(draft.nodes[role], rng), (role, draft.fresh)
+    colleague = _one_of(draft.nodes[role], rng)
+    new = (role, draft.fresh)
     draft.nodes[role].append(new)
     draft.fresh += 1
     for pre, post in [pair for pair in draft.synapses if colleague in pair]:
-        pair = (
-            (_one_of(draft.nodes[pre[0]], rng), new)
-            if post == colleague
-            else (new, _one_of(draft.nodes[post[0]], rng))
-        )
+        if post == colleague:
+            pair = (_one_of(draft.nodes[pre[0]], rng), new)
+        else:
+            pair = (new, _one_of(draft.nodes[post[0]], rng))
         draft.synapses[pair] = _polarity(rng)
     return f"grow {role}" if _tied_up(draft, rng) else ""
 

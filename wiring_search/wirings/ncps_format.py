@@ -26,19 +26,22 @@ def from_ncps(wiring: ncps_wirings.Wiring, features: int | None = None) -> Wirin
     if not wiring.is_built():
         if features is None:
             raise ValueError(
-                "this ncps wiring is not built, so its synapses are not drawn yet; give features=…, or call its build()"
+                "this ncps wiring is not built, so its synapses are not drawn yet; give "
+                "features=…, or call its build()"
             )
         wiring = copy.deepcopy(wiring)
         wiring.build(features)
     elif features not in (None, wiring.input_dim):
         raise ValueError(
-            f"this ncps wiring is built for {wiring.input_dim} features, not {features}; leave features out"
+            f"this ncps wiring is built for {wiring.input_dim} features, not {features}; leave "
+            "features out"
         )
     roles = [wiring.get_type_of_neuron(neuron) for neuron in range(wiring.units)]
     counts: dict[str, Any] = {role: roles.count(role) for role in ("inter", "command", "motor")}
     if roles != sorted(roles, key=["motor", "command", "inter"].index):
         raise ValueError(
-            f"neurons of this wiring are {roles}; they are to be numbered motor first, then command, then inter"
+            f"neurons of this wiring are {roles}; they are to be numbered motor first, then "
+            "command, then inter"
         )
     synapses = _synapses(wiring.sensory_adjacency_matrix), _synapses(wiring.adjacency_matrix)
     try:
@@ -82,7 +85,8 @@ class NcpsWiring(ncps_wirings.Wiring):
     def build(self, input_dim: int) -> None:
         if input_dim != self.input_dim:
             raise ValueError(
-                f"this wiring has {self.input_dim} sensory nodes, not {input_dim}; give inputs of that size"
+                f"this wiring has {self.input_dim} sensory nodes, not {input_dim}; give inputs of "
+                "that size"
             )
 
     @property

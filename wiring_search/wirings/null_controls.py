@@ -4,12 +4,13 @@ size?
 Each control keeps everything of the candidate (neuron, solver, steps, memory, learning rate) but
 its wiring, and of that
 
-    rewired   sizes, number of synapses between each pair of layers, in- and out-degree of every node (sensory and inner synapses
-              apart) and the signs that leave a node; who is joined to whom is drawn anew, by double edge swaps
-              (a → b, c → d) ↦ (a → d, c → b)
-    random    sizes, and the numbers of sensory and of inner synapses, each anywhere: layers and degrees go
-    polarity  the graph; the signs are dealt out anew, among sensory and among inner synapses
-    dense     the number of trainable parameters, as nearly as a fully connected wiring comes; it has as many neurons as that takes
+    rewired   sizes, the number of synapses between each pair of layers, the in- and out-degree of
+              every node (sensory and inner synapses apart), and the signs that leave a node. The
+              ends are redrawn by double edge swaps (a → b, c → d) ↦ (a → d, c → b)
+    random    sizes, and the numbers of sensory and of inner synapses; layers and degrees change
+    polarity  the graph; the signs are permuted, among sensory and among inner synapses
+    dense     the number of trainable parameters, as closely as a fully connected wiring can; it
+              has as many neurons as needed
 
 `rewired` and `random` are Markov chains that begin at the winner's wiring, propose moves
 symmetrically and stay where a move would leave a neuron dead or unreachable or a sensory node idle,
@@ -44,7 +45,8 @@ CONTROLS = {
 }
 # Why nothing else can be drawn.
 _ALONE = {
-    "rewired": "there is no other feasible wiring with the same degrees that {} would see as another one",
+    "rewired": "there is no other feasible wiring with the same degrees that {} would see as "
+    "another one",
     "random": "there is no other feasible wiring of its size that {} would see as another one",
     "polarity": "there is no other way to deal out its signs",
 }
@@ -77,7 +79,8 @@ def null_candidate(
     )
     if wiring is None:
         raise ValueError(
-            f"control {control} is not applicable: {reason or _ALONE[control].format(candidate.neuron)}"
+            f"control {control} is not applicable: "
+            f"{reason or _ALONE[control].format(candidate.neuron)}"
         )
     return replace(candidate, wiring=wiring)
 
@@ -97,7 +100,8 @@ def inapplicable(candidate: Candidate, control: str) -> str:
 
 def _known_reason(candidate: Candidate, control: str) -> str:
     """Why it is not applicable, as far as that shows without drawing."""
-    wiring, neuron = candidate.wiring, candidate.neuron
+    wiring = candidate.wiring
+    neuron = candidate.neuron
     if control not in CONTROLS:
         raise ValueError(
             f"control {control!r} is not known; give some of {', '.join(CONTROLS)}, or none"
@@ -109,11 +113,9 @@ def _known_reason(candidate: Candidate, control: str) -> str:
     ):
         return "its signs are all the same"
     full = wiring.neurons * (wiring.sensory + wiring.neurons)
-    return (
-        "it is fully connected already"
-        if control == "dense" and wiring.synapse_count == full
-        else ""
-    )
+    if control == "dense" and wiring.synapse_count == full:
+        return "it is fully connected already"
+    return ""
 
 
 def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str | int, ...]]:
@@ -135,9 +137,11 @@ def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str | int, ...]]:
 
 def _drawn(candidate: Candidate, control: str, rng: np.random.Generator) -> Wiring | None:
     """None where it comes out as it was, time and again."""
-    wiring, neuron = candidate.wiring, candidate.neuron
+    wiring = candidate.wiring
+    neuron = candidate.neuron
     draw = _shuffled if control == "polarity" else _swapped if control == "rewired" else _placed
-    start, seen = wiring, seen_by(neuron, wiring)
+    start = wiring
+    seen = seen_by(neuron, wiring)
     for _ in range(_TRIES):
         start = draw(start, neuron, rng)
         if seen_by(neuron, start) != seen:
@@ -150,7 +154,8 @@ def _dense(
 ) -> Wiring:
     """The fully connected wiring whose number of parameters is nearest, with the share of
     excitatory synapses that it had."""
-    wiring, seed = candidate.wiring, int(rng.integers(2**31))
+    wiring = candidate.wiring
+    seed = int(rng.integers(2**31))
     signs = [sign for *_, sign in (*wiring.sensory_synapses, *wiring.synapses)]
 
     def dense(neurons: int) -> Wiring:
@@ -159,7 +164,8 @@ def _dense(
             wiring.sensory, neurons, min(wiring.motor, neurons), excitatory=share, seed=seed
         )
 
-    wanted, neurons = parameters(wiring), 1
+    wanted = parameters(wiring)
+    neurons = 1
     while parameters(dense(neurons)) < wanted:
         neurons += 1
     return min(
@@ -270,7 +276,8 @@ class _Graph:
         self._before[post] ^= 1 << pre
 
     def _whole(self) -> bool:
-        n, everything = self._wiring.neurons, (1 << len(self.roles)) - 1
+        n = self._wiring.neurons
+        everything = (1 << len(self.roles)) - 1
         neurons = (1 << n) - 1
         reached = reachable(everything ^ neurons, self._after)
         return (

@@ -49,14 +49,17 @@ FEATURES = {
     "inner_synapses": "between neurons",
     "density": "inner synapses over neurons²",
     "sensory_density": "sensory synapses over sensory nodes × neurons",
-    "reciprocity": "share of the inner synapses, self-loops left out, that another one answers the other way round",
+    "reciprocity": "share of the inner synapses, self-loops left out, that another one answers the "
+    "other way round",
     "recurrence": "share of the inner synapses that lie on a directed cycle, self-loops included",
     "self_loops": "synapses of a neuron onto itself",
     "components": "strongly connected components of the neurons",
     "largest_component": "neurons in the largest of them",
-    "path_mean": "synapses on the shortest path from a sensory node to a motor neuron, mean over the pairs that have one",
+    "path_mean": "synapses on the shortest path from a sensory node to a motor neuron, mean over "
+    "the pairs that have one",
     "path_longest": "the largest of these",
-    "distance_mean": "synapses on the shortest path from a neuron to another, mean over the pairs that have one",
+    "distance_mean": "synapses on the shortest path from a neuron to another, mean over the pairs "
+    "that have one",
     "in_degree_mean": "synapses onto a neuron, sensory ones included: mean over neurons",
     "in_degree_spread": "their standard deviation",
     "in_degree_max": "their maximum",
@@ -64,7 +67,8 @@ FEATURES = {
     "out_degree_spread": "their standard deviation",
     "out_degree_max": "their maximum",
     "excitatory": "share of all synapses with polarity +1",
-    "clustering": "how often two neighbours of a neuron are joined: Fagiolo's coefficient, mean over neurons",
+    "clustering": "how often two neighbours of a neuron are joined: Fagiolo's coefficient, mean "
+    "over neurons",
     "spectral_radius": "largest absolute eigenvalue of the inner synapses' polarities as a matrix",
     **{
         f"triad_{name}": f"share of the connected triads of neurons: {what}"
@@ -153,7 +157,8 @@ class _Graph:
         """Breadth first from all sensory nodes and neurons at once."""
         sensory, n = self.outer.shape
         at = np.vstack([self.outer, np.eye(n)])
-        unseen, steps = at == 0, np.zeros_like(at)
+        unseen = at == 0
+        steps = np.zeros_like(at)
         steps[:sensory][self.outer > 0] = 1
         done = 0
         while at.any():
@@ -163,7 +168,8 @@ class _Graph:
             steps[sensory:][fresh[sensory:]] = done
             unseen &= ~fresh
             at = fresh.astype(float)
-        self.from_sensory, self.between = steps[:sensory], steps[sensory:]
+        self.from_sensory = steps[:sensory]
+        self.between = steps[sensory:]
         reached = ~unseen[sensory:]
         self.returns = reached.T  # whether a path leads from the column back to the row
         self.component_sizes = (reached & reached.T).sum(axis=1)
@@ -177,7 +183,8 @@ class _Graph:
 def _clustering(graph: _Graph) -> float:
     both = graph.one_way + graph.one_way.T + 2 * graph.mutual
     triangles = ((both @ both) * both).sum(axis=1)
-    degrees, mutual = both.sum(axis=1), graph.mutual.sum(axis=1)
+    degrees = both.sum(axis=1)
+    mutual = graph.mutual.sum(axis=1)
     possible = 2 * (degrees * (degrees - 1) - 2 * mutual)
     return float(
         np.divide(triangles, possible, out=np.zeros_like(triangles), where=triangles > 0).mean()
@@ -188,18 +195,20 @@ def _spectral_radius(graph: _Graph) -> float:
     """Neurons on no cycle only add eigenvalues of 0: the matrix without them is block-triangular
     around the same blocks."""
     cyclic = np.flatnonzero(graph.cyclic)
-    return (
-        float(np.abs(np.linalg.eigvals(graph.signed[np.ix_(cyclic, cyclic)])).max())
-        if cyclic.size
-        else 0.0
-    )
+    if cyclic.size:
+        return float(np.abs(np.linalg.eigvals(graph.signed[np.ix_(cyclic, cyclic)])).max())
+    return 0.0
 
 
 def _triad_shares(graph: _Graph) -> dict[str, float]:
-    m, s = graph.mutual, graph.one_way
+    m = graph.mutual
+    s = graph.one_way
     none = 1.0 - m - s - s.T
     np.fill_diagonal(none, 0.0)
-    fed_by_one, feed_one, chain, both_ways = s.T @ s, s @ s.T, s @ s, m @ m
+    fed_by_one = s.T @ s
+    feed_one = s @ s.T
+    chain = s @ s
+    both_ways = m @ m
     # Sums of products over all pairs: halved where both orders of two neurons are the same triad, a
     # third or a sixth where all are.
     counts = {

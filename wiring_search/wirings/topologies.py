@@ -210,10 +210,10 @@ def small_world(
     inner = []
     for i in range(neurons):
         targets = [(i + k) % neurons for k in range(1, neighbours + 1)]
-        for place in range(1, neighbours):
+        for index in range(1, neighbours):
             if neighbours < neurons - 1 and rng.random() < rewiring:
                 free = [j for j in range(neurons) if j != i and j not in targets]
-                targets[place] = int(rng.choice(free))
+                targets[index] = int(rng.choice(free))
         inner += [(i, j) for j in targets]
     outer = [
         (s, int(j))
@@ -256,7 +256,8 @@ def layered(
     _whole("recurrent_synapses", recurrent_synapses, 0, command * command, "command²")
     if not (_number(density) and 0 < density <= 1):
         raise ValueError(
-            f"density is {density!r}; give a number above 0 and at most 1 (all pairs of neighbouring layers)"
+            f"density is {density!r}; give a number above 0 and at most 1 (all pairs of "
+            "neighbouring layers)"
         )
     _share("excitatory", excitatory)
     rng = _generator(seed)
@@ -325,11 +326,10 @@ def _spanning(
     reached = sorted(doors_used, key=lambda i: i < motor)
     loose = [i for i in reached if i >= motor]
     for neuron in others:
-        source = (
-            loose.pop(int(rng.integers(len(loose))))
-            if loose
-            else reached[int(rng.integers(len(reached)))]
-        )
+        if loose:
+            source = loose.pop(int(rng.integers(len(loose))))
+        else:
+            source = reached[int(rng.integers(len(reached)))]
         inner.add((source, neuron))
         reached.append(neuron)
         if neuron >= motor:

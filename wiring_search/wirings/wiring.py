@@ -108,13 +108,12 @@ class Wiring:
         """The inverse of `to_json`. Raises ValueError for a missing or unknown key, and as the
         constructor does."""
         names = {field.name for field in fields(cls)}
-        missing, unknown = (
-            sorted(names - {"idle_allowed"} - data.keys()),
-            sorted(data.keys() - names),
-        )
+        missing = sorted(names - {"idle_allowed"} - data.keys())
+        unknown = sorted(data.keys() - names)
         if missing or unknown:
             raise ValueError(
-                f"a wiring's JSON lacks {missing} and has unknown {unknown}; give what Wiring.to_json() gives"
+                f"a wiring's JSON lacks {missing} and has unknown {unknown}; give what "
+                "Wiring.to_json() gives"
             )
         return cls(**data)
 
@@ -162,8 +161,10 @@ class Wiring:
             )
             if role != expected:
                 raise ValueError(
-                    f"node {node!r} has role {role!r}; neurons are numbered motor first, then command, then inter "
-                    f"({count['motor']}, {count['command']}, {count['inter']} here), and sensory nodes are sensory"
+                    f"node {node!r} has role {role!r}; neurons are numbered motor first, then "
+                    "command, then inter "
+                    f"({count['motor']}, {count['command']}, {count['inter']} here), and sensory "
+                    "nodes are sensory"
                 )
         return wiring
 
@@ -191,7 +192,8 @@ def pruned(wiring: Wiring) -> Wiring:
     lost = set(range(wiring.motor)) - set(keep)
     if lost:
         raise ValueError(
-            f"motor neuron {min(lost)} is not reached from any sensory node; add a synapse path to it"
+            f"motor neuron {min(lost)} is not reached from any sensory node; add a synapse path to "
+            "it"
         )
     number = {old: new for new, old in enumerate(keep)}
     outer = [s for s in wiring.sensory_synapses if s[1] in number]
@@ -244,15 +246,18 @@ def _check_synapses(
     for pre, post, polarity in synapses:
         if not 0 <= pre < sources:
             raise ValueError(
-                f"{what} {pre} → {post} starts at {source} {pre}; {source}s are numbered 0 to {sources - 1}"
+                f"{what} {pre} → {post} starts at {source} {pre}; {source}s are numbered 0 to "
+                f"{sources - 1}"
             )
         if not 0 <= post < neurons:
             raise ValueError(
-                f"{what} {pre} → {post} ends at neuron {post}; neurons are numbered 0 to {neurons - 1}"
+                f"{what} {pre} → {post} ends at neuron {post}; neurons are numbered 0 to "
+                f"{neurons - 1}"
             )
         if polarity not in (-1, 1):
             raise ValueError(
-                f"{what} {pre} → {post} has polarity {polarity}; give +1 (excitatory) or -1 (inhibitory)"
+                f"{what} {pre} → {post} has polarity {polarity}; give +1 (excitatory) or -1 "
+                "(inhibitory)"
             )
         if (pre, post) in seen:
             raise ValueError(f"{what} {pre} → {post} is given twice; keep one of them")
@@ -263,19 +268,22 @@ def _check_idle(wiring: Wiring) -> None:
     unused = set(range(wiring.sensory)) - {pre for pre, _, _ in wiring.sensory_synapses}
     if unused:
         raise ValueError(
-            f"sensory node {min(unused)} has no synapse; add one, or give {wiring.sensory - len(unused)} sensory nodes"
+            f"sensory node {min(unused)} has no synapse; add one, or give "
+            f"{wiring.sensory - len(unused)} sensory nodes"
         )
     unreached = set(range(wiring.neurons)) - _reached(wiring)
     if unreached:
         neuron = min(unreached)
         raise ValueError(
-            f"{wiring.roles[neuron]} neuron {neuron} cannot be reached from any sensory node; add a synapse onto it, or prune it"
+            f"{wiring.roles[neuron]} neuron {neuron} cannot be reached from any sensory node; add "
+            "a synapse onto it, or prune it"
         )
     dead = set(range(wiring.neurons)) - _acting(wiring)
     if dead:
         neuron = min(dead)
         raise ValueError(
-            f"{wiring.roles[neuron]} neuron {neuron} is dead: no path leads from it to a motor neuron; "
+            f"{wiring.roles[neuron]} neuron {neuron} is dead: no path leads from it to a motor "
+            "neuron; "
             "add a synapse from it, or prune it"
         )
 
@@ -296,6 +304,7 @@ def _node(name: Any, only: str | None = None) -> tuple[str, int]:
     kind, _, number = str(name).partition("_")
     if kind not in ("sensory", "neuron") or not number.isdigit() or (only and kind != only):
         raise ValueError(
-            f'node {name!r} is not known; name nodes "sensory_0" … and "neuron_0" …, and let no synapse end at a sensory node'
+            f'node {name!r} is not known; name nodes "sensory_0" … and "neuron_0" …, and let no '
+            "synapse end at a sensory node"
         )
     return kind, int(number)

@@ -38,7 +38,8 @@ def probability_on_front(points: ArrayLike, column: int, drawn: np.ndarray) -> n
     the objective in `column` may truly be. 0 for a row that is not finite elsewhere."""
     points = checked(points)
     held = np.flatnonzero(contends(points, column, drawn))
-    moved, counts = points[held], np.zeros(len(points))
+    moved = points[held]
+    counts = np.zeros(len(points))
     for numbers in drawn[:, held]:
         moved[:, column] = numbers
         counts[held] += is_front(moved)
@@ -48,7 +49,8 @@ def probability_on_front(points: ArrayLike, column: int, drawn: np.ndarray) -> n
 def contends(points: np.ndarray, column: int, drawn: np.ndarray) -> np.ndarray:
     """(points,) bool: which can be on a front at all, as not even at their best are they dominated
     by another at its worst."""
-    best, worst = points.copy(), points.copy()
+    best = points.copy()
+    worst = points.copy()
     best[:, column], worst[:, column] = drawn.min(axis=0), drawn.max(axis=0)
     rivals = np.unique(worst[is_front(worst)], axis=0)
     dominated = np.zeros(len(points), bool)

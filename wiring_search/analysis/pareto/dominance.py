@@ -47,7 +47,8 @@ def rank(points: ArrayLike, enough: int | None = None) -> np.ndarray:
     while len(left) and (enough is None or ranked < enough):
         front = is_front(points[left])
         ranks[left[front]] = level
-        level, ranked = level + 1, ranked + int(front.sum())
+        level = level + 1
+        ranked = ranked + int(front.sum())
         left = left[~front]
     return ranks
 
@@ -65,14 +66,14 @@ def _sweep(points: np.ndarray) -> np.ndarray:
     falls: list[float] = []
     padded = np.pad(points, ((0, 0), (3 - points.shape[1], 0)))
     for i, (rise, fall) in enumerate(padded[:, 1:].tolist()):
-        place = bisect_right(rises, rise)
-        if place and falls[place - 1] <= fall:
+        index = bisect_right(rises, rise)
+        if index and falls[index - 1] <= fall:
             continue
         kept[i] = True
-        first = place - 1 if place and rises[place - 1] == rise else place
-        while place < len(falls) and falls[place] >= fall:
-            place += 1
-        rises[first:place], falls[first:place] = [rise], [fall]
+        first = index - 1 if index and rises[index - 1] == rise else index
+        while index < len(falls) and falls[index] >= fall:
+            index += 1
+        rises[first:index], falls[first:index] = [rise], [fall]
     return kept
 
 
@@ -114,7 +115,8 @@ def _halves(points: np.ndarray) -> np.ndarray:
     if len(points) <= _FEW:
         return _compared(points)
     middle = len(points) // 2
-    first, second = _halves(points[:middle]), _halves(points[middle:])
+    first = _halves(points[:middle])
+    second = _halves(points[middle:])
     rest = np.flatnonzero(second)
     second[rest] = ~_covered(points[middle:][rest, 1:], points[:middle][first, 1:])
     return np.concatenate([first, second])
@@ -136,8 +138,8 @@ def _covered(rows: np.ndarray, by: np.ndarray) -> np.ndarray:
     if rows.shape[1] == 2:
         by = by[np.argsort(by[:, 0], kind="stable")]
         least = np.minimum.accumulate(by[:, 1])
-        place = np.searchsorted(by[:, 0], rows[:, 0], side="right")
-        return (place > 0) & (least[place - 1] <= rows[:, 1])
+        index = np.searchsorted(by[:, 0], rows[:, 0], side="right")
+        return (index > 0) & (least[index - 1] <= rows[:, 1])
     if len(rows) * len(by) <= _FEW**2:
         return np.any((by[:, None] <= rows).all(axis=2), axis=0)
     if by[:, 0].max() <= rows[:, 0].min():
@@ -146,7 +148,8 @@ def _covered(rows: np.ndarray, by: np.ndarray) -> np.ndarray:
     pivot = np.median(both)
     if pivot == both.max():
         pivot = both[both < pivot].max()
-    low, by_low = rows[:, 0] <= pivot, by[:, 0] <= pivot
+    low = rows[:, 0] <= pivot
+    by_low = by[:, 0] <= pivot
     result[low] = _covered(rows[low], by[by_low])
     high = np.flatnonzero(~low)
     result[high] = _covered(rows[high, 1:], by[by_low, 1:])

@@ -37,7 +37,8 @@ def additive_epsilon(points: ArrayLike, reference_front: ArrayLike) -> float:
 def scaled(points: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
     """Points with each objective from 0 at `low` to 1 at `high`; one where both are equal is only
     moved."""
-    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    low = np.asarray(low, np.float64)
+    high = np.asarray(high, np.float64)
     return (checked(points) - low) / np.where(high > low, high - low, 1.0)
 
 

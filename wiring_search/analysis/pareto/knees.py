@@ -78,13 +78,14 @@ def knees(
     if chosen is None:
         return Knees(None, math.nan, shares)
     _, extent = _extent(points[is_front(points)])
-    near, own = 0, points[chosen].copy()
+    near = 0
+    own = points[chosen].copy()
     if (
         drawn is not None
     ):  # fresh trainings move a chosen error up: that is luck lost, not another choice
         own[column] = np.median(drawn[:, chosen])
-    for place, row in found:
-        near += bool((np.abs(place - own) <= _NEAR * extent).all())
+    for index, row in found:
+        near += bool((np.abs(index - own) <= _NEAR * extent).all())
         shares[row] += 1
     of = len(drawn) if drawn is not None else resamples
     return Knees(chosen, near / of, shares / of)
@@ -92,7 +93,8 @@ def knees(
 
 def _extent(front: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The best of each objective, and how far it is to the worst; 1 where all are equal."""
-    low, high = front.min(axis=0), front.max(axis=0)
+    low = front.min(axis=0)
+    high = front.max(axis=0)
     return low, np.where(high > low, high - low, 1.0)
 
 
@@ -111,7 +113,8 @@ def _over_draws(
 
 def _upper(points: np.ndarray) -> np.ndarray:
     """Rows of the first fronts."""
-    left, upper = np.arange(len(points)), np.zeros(len(points), bool)
+    left = np.arange(len(points))
+    upper = np.zeros(len(points), bool)
     for _ in range(_DEEPEST):
         front = is_front(points[left])
         upper[left[front]] = True
@@ -132,5 +135,5 @@ def _over_candidates(
         rows = near[there]
         found = knee(points[rows])
         if found is not None:
-            place = points[rows[found]]
-            yield place, near[(points[near] == place).all(axis=1)]
+            index = points[rows[found]]
+            yield index, near[(points[near] == index).all(axis=1)]

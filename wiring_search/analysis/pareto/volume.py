@@ -28,10 +28,11 @@ def hypervolume_course(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
     """The hypervolume of the first point, of the first two, …: (points,) float64. Each adds what it
     alone dominates, so the whole course costs little more than its end."""
     points, reference = _below(points, reference)
-    gains, front = np.zeros(len(points)), np.empty((0, len(reference)))
-    for place, point in enumerate(points):
-        gains[place] = hypervolume_gain(point, front, reference)
-        if gains[place] > 0:
+    gains = np.zeros(len(points))
+    front = np.empty((0, len(reference)))
+    for index, point in enumerate(points):
+        gains[index] = hypervolume_gain(point, front, reference)
+        if gains[index] > 0:
             front = np.vstack([front[(front < point).any(axis=1)], point])
     return gains.cumsum()
 
@@ -45,10 +46,12 @@ def hypervolume_gain(point: np.ndarray, front: np.ndarray, reference: np.ndarray
 
 
 def _below(points: ArrayLike, reference: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    points, reference = checked(points), np.asarray(reference, np.float64)
+    points = checked(points)
+    reference = np.asarray(reference, np.float64)
     if points.shape[1] != len(reference):
         raise ValueError(
-            f"reference has {len(reference)} numbers, points have {points.shape[1]} objectives; give "
+            f"reference has {len(reference)} numbers, points have {points.shape[1]} objectives; "
+            "give "
             "one number per objective"
         )
     if not np.isfinite(reference).all():
@@ -72,7 +75,7 @@ def _volume(sides: np.ndarray) -> float:
             return _swept(sides)
     sides = sides[np.argsort(-sides[:, -1], kind="stable")]
     return float(
-        sum(side[-1] * _alone(side[:-1], sides[:place, :-1]) for place, side in enumerate(sides))
+        sum(side[-1] * _alone(side[:-1], sides[:index, :-1]) for index, side in enumerate(sides))
     )
 
 
@@ -99,18 +102,18 @@ def _swept(sides: np.ndarray) -> float:
     for width, depth, height in sides[np.argsort(-sides[:, 2], kind="stable")].tolist():
         volume += area * (level - height)
         level = height
-        place = bisect_left(widths, width)
-        beside = depths[place] if place < len(depths) else 0.0
+        index = bisect_left(widths, width)
+        beside = depths[index] if index < len(depths) else 0.0
         if beside >= depth:
             continue
-        first = place
+        first = index
         while first and depths[first - 1] <= depth:
             first -= 1
         left = widths[first - 1] if first else 0.0
-        for i in range(first, place):
+        for i in range(first, index):
             area += (widths[i] - left) * (depth - depths[i])
             left = widths[i]
         area += (width - left) * (depth - beside)
-        last = place + 1 if place < len(widths) and widths[place] == width else place
+        last = index + 1 if index < len(widths) and widths[index] == width else index
         widths[first:last], depths[first:last] = [width], [depth]
     return volume + area * level

@@ -61,7 +61,8 @@ def compare(
     from wiring_search.cli.progress import counted
     from wiring_search.report.compare import write_comparison
 
-    names, point = names_in(objectives), named_numbers("--reference", reference)
+    names = names_in(objectives)
+    point = named_numbers("--reference", reference)
     with counted(console, "studies", quiet) as on_progress:
         found = compare_studies(folders, names, point, on_progress)
     page, table = write_comparison(found, out)

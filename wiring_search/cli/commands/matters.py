@@ -83,7 +83,8 @@ def _correlations(found: "Factors") -> None:
             console.print(f"  {plain(sentence(row))}", soft_wrap=True)
         more = f"{len(clear) - _SHOWN} more are clear; " if len(clear) > _SHOWN else ""
         console.print(
-            f"  {more}{len(table) - len(clear)} of {len(table)} are not significant (q > {SIGNIFICANT})"
+            f"  {more}{len(table) - len(clear)} of {len(table)} are not significant (q > "
+            f"{SIGNIFICANT})"
         )
     console.print(
         f"{len(found.candidates)} candidates. Correlation is not causation, and candidates that a "

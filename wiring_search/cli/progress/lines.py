@@ -23,7 +23,8 @@ def lines(monitor: Monitor, console: Console) -> Iterator[Watcher]:
 
 class _Lines:
     def __init__(self, monitor: Monitor, console: Console) -> None:
-        self._monitor, self._console = monitor, console
+        self._monitor = monitor
+        self._console = console
         # When the last line was printed, and how many results it counted.
         self._last = 0.0
         self._counted = 0

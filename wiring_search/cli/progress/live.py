@@ -55,7 +55,8 @@ class View:
 
     def __init__(self, monitor: Monitor, console: Console) -> None:
         self.over = False
-        self._monitor, self._console = monitor, console
+        self._monitor = monitor
+        self._console = console
         self._trend = Trend(_TREND)
         self._lock = threading.RLock()
 
@@ -95,7 +96,8 @@ class View:
         return grid
 
     def _times(self) -> str:
-        monitor, budget = self._monitor, self._monitor.meter.budget
+        monitor = self._monitor
+        budget = self._monitor.meter.budget
         minutes = budget.minutes if monitor.started else None
         took = max(monitor.seconds if minutes is None else monitor.meter.seconds, 1)
         whole = "so far" if minutes is None else f"of {durations.in_words(60 * minutes)}"
@@ -145,7 +147,8 @@ class View:
             if monitor.waiting:
                 waiting = f" · {monitor.waiting} pack{'s' if monitor.waiting > 1 else ''} waiting"
             grid.add_row("workers", f"{monitor.workers} up{waiting}")
-        rates, epochs = monitor.candidates_a_minute(), monitor.epochs_a_second()
+        rates = monitor.candidates_a_minute()
+        epochs = monitor.epochs_a_second()
         if rates is not None and epochs is not None:
             now, overall = rates
             also = f" ({overall:.0f} overall)" if round(overall) != round(now) else ""
@@ -210,7 +213,9 @@ class Trend:
 
     def __init__(self, width: int) -> None:
         self.values: list[float] = []
-        self._width, self._stride, self._seen = width, 1, 0
+        self._width = width
+        self._stride = 1
+        self._seen = 0
 
     def add(self, value: float) -> None:
         if self._seen % self._stride == 0:
@@ -223,7 +228,8 @@ class Trend:
 
 def sparkline(values: list[float]) -> str:
     """One character per value, scaled from the smallest to the largest."""
-    low, high = min(values), max(values)
+    low = min(values)
+    high = max(values)
     steps = (len(_BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(_BARS[round((value - low) * steps)] for value in values)
 

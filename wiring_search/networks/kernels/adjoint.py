@@ -17,10 +17,11 @@ The gradient is that of the ODE, not of the solver that stands in for it: it dif
 back-propagation through time by the solver's error, O(steps^−order) or less. Where the backward
 pass has its v from is the reader's choice, `state_from`:
 
-    "starts"   the states at time steps are kept, a time step's sub-steps are run again forward: only a goes backward
-    "ends"     the states at time steps are kept, v goes backward from the end of each
-    "final"    the final state is kept, v goes backward over the whole sequence: memory that grows neither with time
-               nor with steps
+    "starts"   the states at time steps are kept; a step's sub-steps run again forward, and only a
+               goes backward
+    "ends"     the states at time steps are kept; v goes backward from the end of each
+    "final"    the final state is kept; v goes backward over the whole sequence, and memory grows
+               neither with time nor with steps
 
 Forward, liquid neurons contract: errors die out at a rate 1/τ. Backward, v expands at that rate and
 its errors with it, by e^{Δ/τ} a time step, whereas a, which is linear and obeys the transposed
@@ -59,7 +60,8 @@ def require(kind: Kind, state_from: StateFrom = "starts") -> None:
     run backward, from the final one alone."""
     if kind.solver not in TABLEAUX:
         raise ValueError(
-            f"solver is {kind.solver!r}, whose steps do not follow the ODE closely enough for its adjoint and cannot be run "
+            f"solver is {kind.solver!r}, whose steps do not follow the ODE closely enough for its "
+            "adjoint and cannot be run "
             f'backward; give one of {", ".join(TABLEAUX)}, or gradient="bptt"'
         )
     if state_from not in get_args(StateFrom):
@@ -68,7 +70,8 @@ def require(kind: Kind, state_from: StateFrom = "starts") -> None:
         )
     if state_from == "final" and kind.memory != "none":
         raise ValueError(
-            f'memory is {kind.memory!r}, whose steps cannot be run backward; give state_from="starts"'
+            f"memory is {kind.memory!r}, whose steps cannot be run backward; give "
+            'state_from="starts"'
         )
 
 

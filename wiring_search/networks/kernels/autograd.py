@@ -88,7 +88,8 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     @first_order_only(
-        'give LiquidNetwork use_reference=True, or run it in float64 (.double()), with gradient="bptt"'
+        "give LiquidNetwork use_reference=True, or run it in float64 (.double()), with "
+        'gradient="bptt"'
     )
     def backward(ctx, grad_y, grad_final):
         with cpu.at_most_threads(torch.get_num_threads()):

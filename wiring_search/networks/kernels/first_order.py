@@ -55,6 +55,7 @@ class _Refusing(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grads):
         raise RuntimeError(
-            "this gradient was asked for a gradient of its own (a gradient penalty, a Hessian), which the kernel does not "
+            "this gradient was asked for a gradient of its own (a gradient penalty, a Hessian), "
+            "which the kernel does not "
             f"compute; {ctx.instead}"
         )

@@ -4,8 +4,8 @@ A pack is a row of candidates with different wirings and one kind of neuron, sol
 gradient (`Kind`). Nothing is padded: synapses are edge lists, one candidate after the other, and
 every candidate owns one contiguous block of the flat parameter vector:
 
-    neurons and synapses (`neurons.ltc` …) | memory_x memory_h memory_b | input_w input_b | output_w output_b
-                                           | mixed memory               | input map       | readout
+    neurons and synapses | memory_x memory_h memory_b | input_w input_b | output_w output_b
+    (`neurons.ltc` …)    | mixed memory               | input map       | readout
 
 so a candidate's numbers, its optimiser state and its checkpoint are slices, and repacking is
 concatenation. Synapses are sorted by (post, pre), the wiring's canonical order: the forward pass
@@ -50,7 +50,8 @@ CANDIDATE = np.dtype(
     [
         (name, np.int64)
         for name in (
-            "neurons end_last end_second motors sensory synapses sensory_synapses cells outputs steps stages variant "  # sizes
+            "neurons end_last end_second motors sensory synapses sensory_synapses cells outputs "
+            "steps stages variant "  # sizes
             "memory projected linear adjoint "  # which form of memory; three flags, 1 or 0
             # offsets in the candidate's block, and its length
             "at_memory at_input at_output parameters "
@@ -98,12 +99,14 @@ class PackLayout:
             raise ValueError("a pack needs at least one wiring; got none")
         if len(self.wirings) != len(self.steps):
             raise ValueError(
-                f"{len(self.wirings)} wirings but {len(self.steps)} step counts; give one to each wiring"
+                f"{len(self.wirings)} wirings but {len(self.steps)} step counts; give one to each "
+                "wiring"
             )
         motors = {wiring.motor for wiring in self.wirings}
         if self.outputs is None and len(motors) > 1:
             raise ValueError(
-                f"motor neurons differ in this pack ({sorted(motors)}); give `outputs` so that each candidate has a linear readout"
+                f"motor neurons differ in this pack ({sorted(motors)}); give `outputs` so that "
+                "each candidate has a linear readout"
             )
 
     @property

@@ -30,6 +30,7 @@ def within_bounds(
         return True
     low, high = dynamics.bounds(made, parameters)
     if memory == "state":  # it may start neurons from anywhere in (−1, 1)
-        low, high = np.minimum(low, -1.0), np.maximum(high, 1.0)
+        low = np.minimum(low, -1.0)
+        high = np.maximum(high, 1.0)
     slack = SLACK * (high - low)
     return bool((least >= low - slack).all() and (greatest <= high + slack).all())

@@ -49,11 +49,10 @@ def _layered_connections(variant: int, wiring: Wiring) -> Connections:
     n = wiring.neurons
     # As in `ncps`: three layers where there are neurons of all three roles, one of all neurons
     # otherwise.
-    ends = (
-        (wiring.motor, wiring.motor + wiring.command, n)
-        if wiring.inter and wiring.command
-        else (n, n, n)
-    )
+    if wiring.inter and wiring.command:
+        ends = (wiring.motor, wiring.motor + wiring.command, n)
+    else:
+        ends = (n, n, n)
     layers = swept(ends)
     given = {(pre, post) for pre, post, _ in wiring.synapses}
     given_sensory = {(pre, post) for pre, post, _ in wiring.sensory_synapses}
@@ -80,7 +79,8 @@ def _layered_connections(variant: int, wiring: Wiring) -> Connections:
         ("sensory_ff1_w", ~sensory_kept),
         ("sensory_ff2_w", ~sensory_kept),
     )
-    signs, sensory_signs = np.ones(len(pre), np.int32), np.ones(len(sensory_pre), np.int32)
+    signs = np.ones(len(pre), np.int32)
+    sensory_signs = np.ones(len(sensory_pre), np.int32)
     if variant == PURE:
         pins = ()
     return Connections(n, ends, pre, post, signs, sensory_pre, sensory_post, sensory_signs, pins)
@@ -93,9 +93,10 @@ def _columns(rows: list[tuple[int, int, bool]]) -> tuple[np.ndarray, np.ndarray,
 
 def _shapes(variant: int, made: Connections) -> dict[str, tuple[int, ...]]:
     heads = HEADS[variant]
-    biases = (
-        ("ff1_b", "w_tau", "amplitude") if variant == PURE else tuple(f"{head}_b" for head in heads)
-    )
+    if variant == PURE:
+        biases = ("ff1_b", "w_tau", "amplitude")
+    else:
+        biases = tuple(f"{head}_b" for head in heads)
     return {
         **{name: (made.neurons,) for name in biases},
         **{f"{head}_w": (len(made.pre),) for head in heads},
@@ -131,7 +132,8 @@ def _advance(
     """The state after `elapsed` (B, 1) from v (B, neurons), with the sensory values u (B,
     sensory)."""
     for layer in swept(made.layer_ends):
-        low, high = layer.start, layer.stop
+        low = layer.start
+        high = layer.stop
         head = {
             name: (
                 sums_onto(v, made.pre, made.post, made.neurons, p[f"{name}_w"])
@@ -160,7 +162,8 @@ def closed_form(
     if w_tau is not None and amplitude is not None:
         decay = torch.exp(-elapsed * (w_tau.abs() + head["ff1"].abs()))
         return amplitude * (1.0 - decay * head["ff1"])
-    first, second = torch.tanh(head["ff1"]), torch.tanh(head["ff2"])
+    first = torch.tanh(head["ff1"])
+    second = torch.tanh(head["ff2"])
     s = torch.sigmoid(head["time_a"] * elapsed + head["time_b"])
     return first + s * second if variant == NO_GATE else (1.0 - s) * first + s * second
 

@@ -1,6 +1,7 @@
 """LTC: liquid time-constant neurons with conductance synapses.
 
-    C_i dv_i/dt = g_i (vleak_i − v_i) + Σ_j w_ji s_ji (E_ji − v_i),    s_ji = sigmoid(σ_ji (v_j − μ_ji))
+    C_i dv_i/dt = g_i (vleak_i − v_i) + Σ_j w_ji s_ji (E_ji − v_i)
+    s_ji = sigmoid(σ_ji (v_j − μ_ji))
 
 (Hasani et al., "Liquid Time-constant Networks", AAAI 2021, eq. 1 with the synapse model of eq. 2;
 the same sum runs over sensory nodes, whose values the input map gives.) The semi-implicit step of
@@ -62,11 +63,9 @@ def _initial(
     rng: np.random.Generator, name: str, shape: tuple[int, ...], made: Connections
 ) -> np.ndarray:
     fixed = {"erev": made.polarity, "sensory_erev": made.sensory_polarity}
-    return (
-        fixed[name]
-        if name in fixed
-        else rng.uniform(*INITIAL_RANGES[name.removeprefix("sensory_")], shape)
-    )
+    if name in fixed:
+        return fixed[name]
+    return rng.uniform(*INITIAL_RANGES[name.removeprefix("sensory_")], shape)
 
 
 def _advance(
@@ -85,7 +84,8 @@ def _advance(
         driving, conductance = currents(v)
         resting = driving / conductance
         return resting + (v - resting) * torch.exp(-elapsed * conductance / p["cm"])
-    h, field = elapsed / steps, _field_of(currents, p)
+    h = elapsed / steps
+    field = _field_of(currents, p)
     for _ in range(steps):
         if solver == "semi-implicit":
             driving, conductance = currents(v)
@@ -144,7 +144,8 @@ def _currents(
 def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The least and the greatest of 0, the leak's and the synapses' reversal potentials (Hasani et
     al. 2021, theorem 2)."""
-    low, high = np.minimum(p["vleak"], 0.0), np.maximum(p["vleak"], 0.0)
+    low = np.minimum(p["vleak"], 0.0)
+    high = np.maximum(p["vleak"], 0.0)
     for post, erev in ((made.post, p["erev"]), (made.sensory_post, p["sensory_erev"])):
         np.minimum.at(low, post, erev)
         np.maximum.at(high, post, erev)

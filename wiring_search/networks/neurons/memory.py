@@ -1,6 +1,7 @@
 """Mixed memory: an LSTM around the neurons, whose cells no differential equation ever touches.
 
-    (i, g, f, o) = W x + R v + b,    c' = c·sigmoid(f) + tanh(i)·sigmoid(g),    m = tanh(c')·sigmoid(o)
+    (i, g, f, o) = W x + R v + b
+    c' = c·sigmoid(f) + tanh(i)·sigmoid(g),    m = tanh(c')·sigmoid(o)
 
 x: the features; v: the neurons' states. Two published forms: m becomes the state from which the
 neurons start ("state": one cell a neuron; `ncps.torch` with mixed_memory=True), or the values of

@@ -40,7 +40,8 @@ class Tableau:
                 sums += product
             if abs(sums - 1.0 / factorials[k - 1]) > 1e-12:
                 raise ValueError(
-                    f"this tableau has {sums:g} at order {k} where a method of order {self.order} has 1/{k}!"
+                    f"this tableau has {sums:g} at order {k} where a method of order {self.order} "
+                    f"has 1/{k}!"
                 )
 
     @property
@@ -62,7 +63,8 @@ def explicit_step(
     tableau: Tableau,
 ) -> torch.Tensor:
     """One step of dv/dt = field(v). v: (B, neurons); h: (B, 1)."""
-    result, slope = v, torch.zeros_like(v)
+    result = v
+    slope = torch.zeros_like(v)
     for a, b in zip(tableau.a, tableau.b, strict=True):
         slope = field(v + h * a * slope)
         result = result + h * b * slope

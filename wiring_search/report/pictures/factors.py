@@ -248,7 +248,8 @@ def _marginal(
     log: bool | None,
     score: str,
 ) -> None:
-    bins, column = marginal(table, name, score), f"p.{name}"
+    bins = marginal(table, name, score)
+    column = f"p.{name}"
     rows = shown[shown[column].notna()]
     places = {one["at"]: k for k, one in enumerate(bins)} if log is None else None
     x = rows[column].map(places).astype(float) if places else rows[column].astype(float)
@@ -328,7 +329,8 @@ def _axis(ax: "Axes", place: int, values: "pandas.Series", log: bool | None) -> 
             {name: k / max(len(names) - 1, 1) for k, name in enumerate(names)}
         ).to_numpy(float)
     numbers = values.astype(float).to_numpy()
-    low, high = np.nanmin(numbers), np.nanmax(numbers)
+    low = np.nanmin(numbers)
+    high = np.nanmax(numbers)
     for end, height, va in ((low, -0.015, "top"), (high, 1.015, "bottom")):
         ax.text(place, height, f"{end:.3g}", fontsize=8, color=INK, ha="center", va=va)
     scaled, low, high = (

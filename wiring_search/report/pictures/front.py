@@ -80,11 +80,10 @@ def draw_front(store: Store, front: Front) -> "Figure":
         values = finished[name].astype(float)
         if len(values) and values.min() > 0 and values.max() / values.min() >= _DECADES:
             set_scale("log")
-    far = (
-        _rules(axes, store.facts.get("baselines", {}), finished[up].astype(float))
-        if up == "error"
-        else ""
-    )
+    if up == "error":
+        far = _rules(axes, store.facts.get("baselines", {}), finished[up].astype(float))
+    else:
+        far = ""
     axes.set_xlabel(_titled(across, store) + far)
     axes.set_ylabel(_titled(up, store))
     axes.set_title(

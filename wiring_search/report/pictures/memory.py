@@ -25,8 +25,9 @@ def write_memory_plot(table: "pandas.DataFrame", path: Path) -> Path:
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for panel, task in zip(panels, tasks, strict=False):
         own = table[table["task"] == task]
-        for place, (trial, curve) in enumerate(own.groupby("trial", sort=False)):
-            colour, marker = KINDS[place % len(KINDS)], _MARKERS[place % len(_MARKERS)]
+        for index, (trial, curve) in enumerate(own.groupby("trial", sort=False)):
+            colour = KINDS[index % len(KINDS)]
+            marker = _MARKERS[index % len(_MARKERS)]
             spread = curve["spread"].fillna(0.0)
             panel.errorbar(
                 curve["lag"],

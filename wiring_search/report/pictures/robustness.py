@@ -30,12 +30,12 @@ def draw(table: "pandas.DataFrame") -> "Figure":
         ax.set_axis_off()
     for ax, family in zip(panels, families, strict=False):
         label, unshifted = FAMILIES[family]
-        for place, (trial, synapses) in enumerate(
+        for index, (trial, synapses) in enumerate(
             zip(trials["trial"], trials["synapses"], strict=True)
         ):
             own = table[(table["family"] == family) & (table["trial"] == trial)]
             points = sorted([(unshifted, 1.0), *zip(own["level"], own["times_clean"], strict=True)])
-            colour = colormaps["viridis"](0.9 * place / max(len(trials) - 1, 1))
+            colour = colormaps["viridis"](0.9 * index / max(len(trials) - 1, 1))
             ax.plot(
                 *zip(*points, strict=True),
                 marker="o",

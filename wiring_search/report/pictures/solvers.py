@@ -64,11 +64,9 @@ def named(row: "Alternative") -> str:
     evaluations = (
         f"{row.function_evaluations} evaluation{'s' if row.function_evaluations > 1 else ''}"
     )
-    return (
-        f"{row.solver} × {row.steps} ({evaluations})"
-        if row.steps
-        else f"{row.solver} ({evaluations})"
-    )
+    if row.steps:
+        return f"{row.solver} × {row.steps} ({evaluations})"
+    return f"{row.solver} ({evaluations})"
 
 
 def draw(rows: "Sequence[Alternative]", path: Path, title: str, metric: str) -> None:

@@ -90,14 +90,15 @@ def _draw_errors(found: Winners, ax: "Axes") -> None:
 def _draw_controls(found: Winners, ax: "Axes") -> None:
     rows = list(found.controls[found.controls["difference"].notna()].iloc[::-1].itertuples())
     named = set()
-    for place, row in enumerate(rows):
-        colour, sure = _COLOURS[row.control], row.p_holm < SURE
+    for index, row in enumerate(rows):
+        colour = _COLOURS[row.control]
+        sure = row.p_holm < SURE
         reach = [[row.difference - row.lower], [row.upper - row.difference]]
         label = "" if row.control in named else CONTROLS[row.control]
         named.add(row.control)
         ax.errorbar(
             row.difference,
-            place,
+            index,
             xerr=np.nan_to_num(reach),
             fmt="o",
             color=colour,

@@ -28,7 +28,9 @@ def costs(out: str | Path, trials: Sequence[int] = ()) -> "dict[int, Cost]":
     from wiring_search.scores.cost import cost
 
     with closing(Store.open(Path(out))) as store:
-        config, facts, chosen = store.config, store.facts, trials_with_candidate(store, trials)
+        config = store.config
+        facts = store.facts
+        chosen = trials_with_candidate(store, trials)
     task = config.load_task()
     return {
         trial.trial: cost(

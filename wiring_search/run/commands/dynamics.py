@@ -45,7 +45,8 @@ def dynamics(out: str | Path, trials: Sequence[int] = ()) -> "pandas.DataFrame":
 
     folder = Path(out)
     with closing(Store.open(folder)) as store:
-        config, chosen = store.config, trained_trials(store, trials)
+        config = store.config
+        chosen = trained_trials(store, trials)
         states = [store.state(original_of(trial)) or b"" for trial in chosen]
     task = config.load_task()
     rows: list[dict[str, object]] = []
@@ -133,11 +134,10 @@ def _moved(
     from wiring_search.scores.trajectory import expressivity, latent_trajectories
     from wiring_search.training.loss import elapsed_of
 
-    x, elapsed = (
-        np.ascontiguousarray(task.valid.x[:_SEQUENCES]),
-        elapsed_of(task.valid)[:_SEQUENCES],
-    )
-    flow, taus = gradient_flow(pack, x, elapsed, seed), time_constants(pack, x[:2], elapsed[:2])[0]
+    x = np.ascontiguousarray(task.valid.x[:_SEQUENCES])
+    elapsed = elapsed_of(task.valid)[:_SEQUENCES]
+    flow = gradient_flow(pack, x, elapsed, seed)
+    taus = time_constants(pack, x[:2], elapsed[:2])[0]
     quartiles = np.quantile(taus, (0.25, 0.5, 0.75), method="nearest")
     row = {
         "expressivity": float(expressivity(pack, seed=seed)[0]),

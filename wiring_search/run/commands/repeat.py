@@ -93,9 +93,11 @@ def repeat(
 
     from wiring_search.scores import repeats
 
-    folder, plan = Path(out), design(out, trial, seeds)
+    folder = Path(out)
+    plan = design(out, trial, seeds)
     with closing(Store.open(folder)) as store:
-        config, searched = store.config, store.trials()[trial].score("error")
+        config = store.config
+        searched = store.trials()[trial].score("error")
     task = config.load_task()
     rung = Rung(0, config.epochs, config.batch_size)
     errors = repeats.crossed_errors(

@@ -229,7 +229,8 @@ def _counted(store: Store, candidate: Candidate) -> Callable[[Wiring], int]:
     """A function from a wiring to the candidate's trainable parameters with it."""
     from wiring_search.training.pack import layout_of
 
-    features, outputs = store.facts["features"], store.facts["outputs"]
+    features = store.facts["features"]
+    outputs = store.facts["outputs"]
     return lambda wiring: layout_of(
         (replace(candidate, wiring=wiring),), features, outputs
     ).true_parameters(0)
@@ -256,7 +257,8 @@ def _train(
     missing = _missing(store, retrainings)
     if not missing:
         return
-    count, done = len(retrainings), len(retrainings) - len(missing)
+    count = len(retrainings)
+    done = len(retrainings) - len(missing)
     kinds = sorted({kind_of(retraining.candidate) for retraining in missing})
     pool = training_pool(
         store.config.extension,
@@ -320,15 +322,13 @@ def _test_errors(
     from wiring_search.training.warm_up import one_torch_thread
 
     networks = store.retrained_networks(keys)
-    candidates, states = (
-        [retraining.candidate for retraining, _ in networks],
-        [state or b"" for _, state in networks],
-    )
+    candidates = [retraining.candidate for retraining, _ in networks]
+    states = [state or b"" for _, state in networks]
     found = {}
     with one_torch_thread():
-        for places, pack in trained_packs(task, candidates, states):
-            for place, error in zip(
-                places, validation_errors(task, task.test, pack).tolist(), strict=True
+        for indices, pack in trained_packs(task, candidates, states):
+            for index, error in zip(
+                indices, validation_errors(task, task.test, pack).tolist(), strict=True
             ):
-                found[keys[place]] = error, value_of(task.metric, error)
+                found[keys[index]] = error, value_of(task.metric, error)
     return found

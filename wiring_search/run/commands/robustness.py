@@ -46,7 +46,8 @@ def robustness(
 
     folder = Path(out)
     with closing(Store.open(folder)) as store:
-        config, chosen = store.config, trained_trials(store, trials)
+        config = store.config
+        chosen = trained_trials(store, trials)
         states = [store.state(original_of(trial)) for trial in chosen]
     task = config.load_task()
     table = pandas.DataFrame(
@@ -88,7 +89,8 @@ def _rows(
 ) -> list[dict]:
     from wiring_search.scores.robustness import CLEAN, relative_errors, score, shifts, times_clean
 
-    total, times = score(task, errors), times_clean(task, errors)
+    total = score(task, errors)
+    times = times_clean(task, errors)
     relative = {CLEAN: np.ones(len(chosen)), **relative_errors(task, errors)}
     kinds = {
         CLEAN: (CLEAN, math.nan),
@@ -98,13 +100,13 @@ def _rows(
         {
             "trial": trial.trial,
             "synapses": trial.synapses,
-            "robustness": float(total[place]),
+            "robustness": float(total[index]),
             "family": family,
             "level": level,
-            "error": float(errors[name][place]),
-            "times_clean": float(times[name][place]),
-            "relative": float(relative[name][place]),
+            "error": float(errors[name][index]),
+            "times_clean": float(times[name][index]),
+            "relative": float(relative[name][index]),
         }
-        for place, trial in enumerate(chosen)
+        for index, trial in enumerate(chosen)
         for name, (family, level) in kinds.items()
     ]

@@ -134,7 +134,8 @@ def resume(
         if trials is not None and trials != opened.config.trials:
             with opened.locked():
                 opened.set_trials(trials)
-        config, ended = opened.config, opened.ended
+        config = opened.config
+        ended = opened.ended
     if config.extension is not None:
         config.extension.refuse_changed()
     if ended:
@@ -295,7 +296,8 @@ def _facts(task: Task) -> dict[str, Any]:
 
 def _refuse_other_settings(folder: Path, config: StudyConfig) -> None:
     with closing(Store.open(folder)) as store:
-        old, new = store.config.to_json(), config.to_json()
+        old = store.config.to_json()
+        new = config.to_json()
     other = [
         f"{name} {_brief(old[name])}, not {_brief(new[name])}"
         for name in new

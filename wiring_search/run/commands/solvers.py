@@ -60,7 +60,8 @@ def solvers(
 
     folder = Path(out)
     with closing(Store.open(folder)) as store:
-        config, network = store.config, trained_network(store, trial)
+        config = store.config
+        network = trained_network(store, trial)
     require_ode(network)  # before the data are looked for
     task = config.load_task()
     rows = alternatives(network, task, samples, hyper, config.seed, on_progress)

@@ -113,10 +113,10 @@ def _walk(space: Space, candidate: Candidate, changed: Point) -> dict[str, tuple
     found: dict[str, tuple[Dimension, Value]] = {}
     point: Point = {}
     for name in space.dimensions:
-        place = space.alternative(name, point)
-        if place is None or name not in ("topology", *settings, *sizes):
+        index = space.alternative(name, point)
+        if index is None or name not in ("topology", *settings, *sizes):
             continue
-        dimension = space.alternatives(name)[place]
+        dimension = space.alternatives(name)[index]
         if name == "topology":
             alike = [
                 value

@@ -86,7 +86,8 @@ class Evolution:
     """
 
     def __init__(self, space: Space, seed: int) -> None:
-        self._space, self._seed = space, seed
+        self._space = space
+        self._seed = seed
         self._limits = {layers: limits_of(space, layers) for layers in (True, False)}
         self._seen: set[int] = set()
         self._candidates: dict[int, Candidate] = {}
@@ -203,7 +204,8 @@ class Evolution:
         wirings cannot be crossed.
         """
         mate = self._parent(rng)
-        first, second = self._candidates[number], self._candidates[mate]
+        first = self._candidates[number]
+        second = self._candidates[mate]
         if mate == number or has_layers(first.wiring) != has_layers(second.wiring):
             return None
         crossed = cross(
@@ -212,10 +214,8 @@ class Evolution:
         if crossed is None:
             return None
         (wiring, _, mine), (_, _, theirs) = crossed
-        kept, kept_of_mate = (
-            survivors(first.wiring, wiring, mine),
-            survivors(second.wiring, wiring, theirs),
-        )
+        kept = survivors(first.wiring, wiring, mine)
+        kept_of_mate = survivors(second.wiring, wiring, theirs)
         if second.neuron == neuron and (first.neuron != neuron or kept_of_mate > kept):
             return (mate, number), wiring, theirs
         return (number, mate), wiring, mine
@@ -241,11 +241,11 @@ def _marked(
 
 def _alike(marks: Origins, of_mate: Origins) -> Origins:
     """For each node of the mate, the node with the same mark."""
-    places = ({mark: at for at, mark in enumerate(found)} for found in marks)
+    indices = ({mark: at for at, mark in enumerate(found)} for found in marks)
     return Origins(
         *(
-            tuple(place.get(mark) for mark in found)
-            for place, found in zip(places, of_mate, strict=True)
+            tuple(index.get(mark) for mark in found)
+            for index, found in zip(indices, of_mate, strict=True)
         )
     )
 

@@ -80,9 +80,9 @@ class OptunaSampler:
         self._seed = seed
         self._space = space
         self._dimensions = {
-            key_of(space, name, place): dimension
+            key_of(space, name, index): dimension
             for name in space.dimensions
-            for place, dimension in enumerate(space.alternatives(name))
+            for index, dimension in enumerate(space.alternatives(name))
         }
         self._distributions = {
             key: distribution_of(dimension) for key, dimension in self._dimensions.items()
@@ -102,9 +102,9 @@ class OptunaSampler:
             trial = self._study.ask(self._distributions if self._kind.draws_all else {})
             point: Point = {}
             for name in self._space.dimensions:
-                place = self._space.alternative(name, point)
-                if place is not None:
-                    key = key_of(self._space, name, place)
+                index = self._space.alternative(name, point)
+                if index is not None:
+                    key = key_of(self._space, name, index)
                     point[name] = _suggest(trial, key, self._dimensions[key])
         if trial.number != number:
             raise ValueError(f"number is {number}; the next trial is {trial.number}")
@@ -142,11 +142,11 @@ class OptunaSampler:
 
     def _keys(self, point: Point) -> dict[str, Value]:
         """The point by the names that Optuna uses."""
-        places = {name: self._space.alternative(name, point) for name in point}
+        indices = {name: self._space.alternative(name, point) for name in point}
         return {
-            key_of(self._space, name, place): point[name]
-            for name, place in places.items()
-            if place is not None
+            key_of(self._space, name, index): point[name]
+            for name, index in indices.items()
+            if index is not None
         }
 
     def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
@@ -176,7 +176,8 @@ class OptunaSampler:
             "low-fidelity": (TrialState.COMPLETE, scores),
         }[self._cut_as]
         trial = copy.copy(self._storage.get_trial(trial_id))
-        trial.state, trial.values = state, shown
+        trial.state = state
+        trial.values = shown
         self._storage.for_now[number] = trial
 
     def state(self) -> dict[str, Any]:

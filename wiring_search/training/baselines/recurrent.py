@@ -146,7 +146,8 @@ class GRUD(nn.Module):
         for t in range(x.shape[1]):
             h = decay[:, t] * h
             keep, reset = self.from_state(h).chunk(2, dim=-1)
-            keep, reset = torch.sigmoid(keep_in[:, t] + keep), torch.sigmoid(reset_in[:, t] + reset)
+            keep = torch.sigmoid(keep_in[:, t] + keep)
+            reset = torch.sigmoid(reset_in[:, t] + reset)
             h = keep * h + (1 - keep) * torch.tanh(new_in[:, t] + self.from_reset(reset * h))
             states.append(h)
         return torch.stack(states, dim=1)
@@ -203,7 +204,8 @@ class RecurrentNetwork(nn.Module):
         each sample, 1 or more; what stands behind them is not looked at.
         """
         valid = torch.arange(x.shape[1]) < lengths[:, None]
-        x, elapsed = torch.where(valid[..., None], x, 0.0), torch.where(valid, elapsed, 0.0)
+        x = torch.where(valid[..., None], x, 0.0)
+        elapsed = torch.where(valid, elapsed, 0.0)
         states = self.layer(x, elapsed)
         if not self.every_step:
             states = states[torch.arange(len(x)), lengths - 1]
@@ -329,7 +331,8 @@ def _pruned(
     dense = fully_connected(task.features, _PRUNED_FROM, _PRUNED_FROM, seed=seed)
     candidate = Candidate(dense, learning_rate=LEARNING_RATE, seed=seed)
     on_progress()
-    retrain, worker = max(rung.epochs // 2, 1), f"process {os.getpid()}"
+    retrain = max(rung.epochs // 2, 1)
+    worker = f"process {os.getpid()}"
     try:
         front = sparse_flows.prune(
             task, candidate, _SCHEDULE, rung.epochs, retrain, rung.batch_size, seed
@@ -356,9 +359,11 @@ def train(
     (`load_weights`)."""
     optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     job = PackJob(0, rung, (), seed)
-    data, held_out = _Tensors.of(task.train), _Tensors.of(task.valid)
+    data = _Tensors.of(task.train)
+    held_out = _Tensors.of(task.valid)
     curve: list[float] = []
-    best, weights = math.inf, None
+    best = math.inf
+    weights = None
     started = time.perf_counter()
     for epoch in range(rung.epochs):
         finite = True
@@ -376,7 +381,8 @@ def train(
         if not math.isfinite(curve[-1]):
             break
         if curve[-1] < best:
-            best, weights = curve[-1], _stored(network)
+            best = curve[-1]
+            weights = _stored(network)
     shared: dict[str, Any] = {
         "parameters": network.parameters_count,
         "synapses": network.synapses,
@@ -407,7 +413,8 @@ def validation_error(task: Task, network: RecurrentNetwork, tensors: "_Tensors")
 def latency_us(network: RecurrentNetwork, features: int) -> float:
     """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several
     runs in torch."""
-    x, elapsed = torch.zeros(1, _LATENCY_STEPS, features), torch.ones(1, _LATENCY_STEPS)
+    x = torch.zeros(1, _LATENCY_STEPS, features)
+    elapsed = torch.ones(1, _LATENCY_STEPS)
     quickest = math.inf
     for _ in range(_LATENCY_REPEATS):
         start = time.perf_counter()

@@ -138,7 +138,8 @@ class Reservoir:
             np.where(elapsed[:, :, None] > 0, u, 0.0) @ self.input_weights(u.shape[2]).T + self.bias
         )
         held = (1.0 - self.leak) ** elapsed[:, :, None]
-        x, recurrent = np.zeros((len(u), self.wiring.neurons)), self.recurrent.T
+        x = np.zeros((len(u), self.wiring.neurons))
+        recurrent = self.recurrent.T
         kept = np.empty(drive.shape if every_step else (0, 0, 0))
         for t in range(u.shape[1]):
             x = held[:, t] * x + (1.0 - held[:, t]) * np.tanh(x @ recurrent + drive[:, t])
@@ -193,7 +194,8 @@ def misses(predictions: np.ndarray, targets: np.ndarray) -> float:
 
 def missing_f1(predictions: np.ndarray, targets: np.ndarray) -> float:
     """1 − F1 of class 1 where it has the largest output, targets one-hot."""
-    found, there = predictions.argmax(axis=-1) == 1, targets.argmax(axis=-1) == 1
+    found = predictions.argmax(axis=-1) == 1
+    there = targets.argmax(axis=-1) == 1
     return float(np.sum(found != there) / (np.sum(found) + np.sum(there)))
 
 
@@ -222,8 +224,10 @@ def fit_ridge(
             f"{len(several)} regularisations but no validation data; "
             "give valid=(states, targets), or one of them"
         )
-    states, targets = np.asarray(states, float), np.asarray(targets, float)
-    state_mean, target_mean = states.mean(axis=0), targets.mean(axis=0)
+    states = np.asarray(states, float)
+    targets = np.asarray(targets, float)
+    state_mean = states.mean(axis=0)
+    target_mean = targets.mean(axis=0)
     left, scales, right = np.linalg.svd(states - state_mean, full_matrices=False)
     seen = left.T @ (targets - target_mean)
     lost = scales <= scales.max(initial=0.0) * max(states.shape) * np.finfo(float).eps
@@ -391,7 +395,8 @@ def check_rank_settings(streams: int, steps: int, threshold: float) -> None:
 
 def _squared_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Column by column, (n, columns) each; 0 where a column is constant or no more than chance."""
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    a = a - a.mean(axis=0)
+    b = b - b.mean(axis=0)
     together = (a * b).sum(axis=0) ** 2
     apart = (a**2).sum(axis=0) * (b**2).sum(axis=0)
     squared = np.divide(together, apart, out=np.zeros_like(apart), where=apart > 0)
@@ -401,9 +406,10 @@ def _squared_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _rows(reservoir: Reservoir, task: Task, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """States (rows, neurons) and targets (rows, outputs): one row a sample, or a step of one that
     counts."""
-    elapsed = (
-        np.ones(split.x.shape[:2]) if split.elapsed is None else np.asarray(split.elapsed, float)
-    )
+    if split.elapsed is None:
+        elapsed = np.ones(split.x.shape[:2])
+    else:
+        elapsed = np.asarray(split.elapsed, float)
     valid = np.ones(elapsed.shape, bool)
     if split.lengths is not None:
         valid = np.arange(elapsed.shape[1]) < split.lengths[:, None]

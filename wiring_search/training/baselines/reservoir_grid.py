@@ -31,7 +31,8 @@ _LATENCY_STEPS, _LATENCY_REPEATS = 64, 7
 def reservoir(task: Task, name: str, seed: int) -> Reservoir:
     """The reservoir of this name. seed: of wiring and weights."""
     neurons = RESERVOIRS[name]
-    outer, inner = max(task.features, neurons), _SYNAPSES_A_NEURON * neurons
+    outer = max(task.features, neurons)
+    inner = _SYNAPSES_A_NEURON * neurons
     wiring = random_sparse(task.features, neurons, neurons, outer, inner, excitatory=0.5, seed=seed)
     return Reservoir(wiring, spectral_radius=_SPECTRAL_RADIUS, leak=_LEAK, seed=seed)
 
@@ -70,7 +71,8 @@ def load_readout(state: bytes) -> Readout:
 def _latency_us(fixed: Reservoir, readout: Readout, features: int) -> float:
     """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several
     runs in numpy."""
-    u, quickest = np.zeros((1, _LATENCY_STEPS, features)), math.inf
+    u = np.zeros((1, _LATENCY_STEPS, features))
+    quickest = math.inf
     for _ in range(_LATENCY_REPEATS):
         start = time.perf_counter()
         readout.predict(fixed.states(u))

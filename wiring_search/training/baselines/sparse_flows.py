@@ -248,7 +248,8 @@ class _Graph:
     def living(self, on: np.ndarray) -> np.ndarray | None:
         """Of the arcs `on`, those on a way from a sensory node to a motor neuron; None where a
         sensory node or motor neuron has no such way."""
-        pre, post = self.pre[on], self.post[on]
+        pre = self.pre[on]
+        post = self.post[on]
         reached = _flags_of_reachable(self.sources, pre, post)
         alive = reached & _flags_of_reachable(self.sinks, post, pre)
         if not alive[self.sources | self.sinks].all():
@@ -296,15 +297,16 @@ def _picked(
 def _by_name(task: Task, candidate: Candidate, flat: np.ndarray) -> dict[str, np.ndarray]:
     layout = Pack([candidate], task.features, task.outputs).layout
     return {
-        name: flat[place].reshape(layout.shapes[0][name])
-        for name, place in layout.slices[0].items()
+        name: flat[index].reshape(layout.shapes[0][name])
+        for name, index in layout.slices[0].items()
     }
 
 
 def _trained(
     task: Task, candidate: Candidate, state: State | None, rung: Rung, seed: int
 ) -> Pruned:
-    start, before = None, float("nan")
+    start = None
+    before = float("nan")
     if state is not None:
         pack = Pack([candidate], task.features, task.outputs, [state])
         before = float(validation_errors(task, task.valid, pack)[0])

@@ -5,9 +5,11 @@ are numbered motor first, then command, then inter, and swept the other way: pre
 layer exactly when its number is not below the end of post's layer. With P1 = tanh(ff1), P2 =
 tanh(ff2), s = sigmoid(a t + b), δ = ∂h':
 
-    h' = (1 − s) P1 + s P2 (without gate: P1 + s P2):  ∂P1 = δ (1 − s)  (δ),   ∂P2 = δ s,   ∂s = δ (P2 − P1)  (δ P2)
-    pure, e = exp(−t (|w_τ| + |F|)), F = ff1:  h' = A (1 − e F):  ∂A = δ (1 − e F),  ∂F = −δ A e (1 − t |F|),
-    ∂|w_τ| = δ A F e t,   ∂t = δ A F e (|w_τ| + |F|)
+    h' = (1 − s) P1 + s P2 (without gate: P1 + s P2):
+        ∂P1 = δ (1 − s)  (δ),   ∂P2 = δ s,   ∂s = δ (P2 − P1)  (δ P2)
+    pure, e = exp(−t (|w_τ| + |F|)), F = ff1:  h' = A (1 − e F):
+        ∂A = δ (1 − e F),   ∂F = −δ A e (1 − t |F|),
+        ∂|w_τ| = δ A F e t,   ∂t = δ A F e (|w_τ| + |F|)
 
 A candidate's block: four biases a neuron | four weights a connection | four a sensory connection,
 head by head; pure: ff1's bias, w_τ, A | ff1's weights | its sensory ones.
@@ -263,9 +265,9 @@ def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u
     grads[:] = 0.0
     grads[size : 2 * size] = grad_v[:size]
     grad_elapsed = splat(np.float32(0.0))
-    for i in range(
-        n
-    ):  # from the layer swept last to the first one: ∂ of a new state is whole when its neuron is met
+    # From the layer swept last to the first: the gradient of a new state is whole when its neuron
+    # is met.
+    for i in range(n):
         grad_elapsed = grad_elapsed + _heads_back(
             c, own, work, elapsed, i, load(grads, n + i), sums
         )

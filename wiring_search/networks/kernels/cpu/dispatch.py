@@ -81,8 +81,8 @@ prepare = _slot("prepare")
 #     `elapsed` (> 0, in lanes) from `before`, with the sensory values u held.
 advance = _slot("advance")
 # advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums): the way back.
-# ∂after becomes
-#     ∂before in grad_v, ∂u is written into grad_u, parameters' sums are added to `sums`; returns ∂elapsed.
+#     ∂after becomes ∂before in grad_v, ∂u is written into grad_u, parameters' sums are added to
+#     `sums`; returns ∂elapsed.
 advance_back = _slot("advance_back")
 # finish(model, c, edges, own, work, sums, grad_own): from sums, still one a lane, to the gradients
 # of neurons and synapses.

@@ -10,7 +10,8 @@ the first:
 Or the adjoint (`kernels.adjoint`, "starts"): from the state at the end of each sub-step, the same
 method takes state and adjoint λ together back to its start, dv/dt = f, dλ/dt = −Jᵀλ:
 
-    z_s = v' − h a_s f(z_{s−1}),   λ_s = λ' + h a_s J_{s−1}ᵀ λ_{s−1},   ∂v = λ' + h Σ_s b_s J_sᵀ λ_s,   ∂h = Σ_s b_s f(z_s)·λ_s
+    z_s = v' − h a_s f(z_{s−1}),   λ_s = λ' + h a_s J_{s−1}ᵀ λ_{s−1},
+    ∂v = λ' + h Σ_s b_s J_sᵀ λ_s,   ∂h = Σ_s b_s f(z_s)·λ_s
 """
 
 from typing import Any, NamedTuple

@@ -9,19 +9,21 @@ neuron, which carries the gradient to the sub-step before, and once along the in
 gathers the gradients of the synapses over all sub-steps in registers.
 
 With N, D the summed currents of `neurons.ltc`, leak included, and δ = ∂L/∂v', the semi-implicit
-step v' = A/Q, A = C v
-+ h N, Q = C + h D gives
+step v' = A/Q, A = C v + h N, Q = C + h D gives
 
-    ∂A = δ/Q   ∂Q = −∂A·v'   ∂N = h·∂A   ∂D = h·∂Q   ∂C += ∂A·v + ∂Q   ∂v += C·∂A   ∂h += ∂A·N + ∂Q·D
+    ∂A = δ/Q   ∂Q = −∂A·v'   ∂N = h·∂A   ∂D = h·∂Q
+    ∂C += ∂A·v + ∂Q   ∂v += C·∂A   ∂h += ∂A·N + ∂Q·D
 
 the closed form v' = R + (v − R) e, R = N/D, e = exp(−r), r = h D/C, one "sub-step" of the whole
 interval, gives
 
-    ∂v += δ·e   ∂R = δ (1 − e)   ∂r = −δ (v − R) e   ∂N = ∂R/D   ∂D = −∂R·R/D + ∂r·h/C   ∂C += −∂r·r/C   ∂h += ∂r·D/C
+    ∂v += δ·e   ∂R = δ (1 − e)   ∂r = −δ (v − R) e
+    ∂N = ∂R/D   ∂D = −∂R·R/D + ∂r·h/C   ∂C += −∂r·r/C   ∂h += ∂r·D/C
 
 and in both each synapse, s its sigmoid:
 
-    a = ∂N·E + ∂D,  q = a·s(1 − s);   ∂w += a·s   ∂E += w·s·∂N   ∂σ += w·q·(v − μ)   ∂μ −= w·σ·q   ∂v_pre += w·σ·q
+    a = ∂N·E + ∂D,  q = a·s(1 − s)
+    ∂w += a·s   ∂E += w·s·∂N   ∂σ += w·q·(v − μ)   ∂μ −= w·σ·q   ∂v_pre += w·σ·q
 
 In the names below `driving` is N and `conductance` D; `outer` is the part that stays during a time
 step; `own` is the candidate's block of the flat parameter vector, `c` its record in the layout's

@@ -4,7 +4,8 @@ step at a time.
 Its weights are dense, 4 × cells × (features + neurons). With z the four pre-activations, s =
 sigmoid, m the output:
 
-    ∂o = ∂m·tanh(c')·s(o)(1 − s(o))    ∂c' += ∂m·s(o)(1 − tanh²(c'))    ∂f = ∂c'·c·s(f)(1 − s(f))    ∂c = ∂c'·s(f)
+    ∂o = ∂m·tanh(c')·s(o)(1 − s(o))    ∂c' += ∂m·s(o)(1 − tanh²(c'))
+    ∂f = ∂c'·c·s(f)(1 − s(f))          ∂c = ∂c'·s(f)
     ∂i = ∂c'·s(g)(1 − tanh²(i))        ∂g = ∂c'·tanh(i)·s(g)(1 − s(g))
 """
 
@@ -97,9 +98,8 @@ def _remember(memory, c, own, x, features, before, after, cells):
     at_h = c.at_memory + 4 * k * features
     at_b = at_h + 4 * k * n
     gates = cells.gates
-    for i in range(
-        k
-    ):  # the four gates of a cell side by side: one load serves four sums, none of which waits for another
+    # The four gates of a cell side by side: one load serves four independent sums.
+    for i in range(k):
         a, b, d, e = (
             splat(own[at_b + i]),
             splat(own[at_b + k + i]),

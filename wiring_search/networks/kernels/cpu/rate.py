@@ -1,7 +1,8 @@
 """Right-hand side of the rate neurons (CT-RNN, neural ODE; `neurons.rate`), compiled.
 
-    slope = tanh(p) − z/τ,   p = b + Σ w z + outer:   ∂p = ∂slope (1 − tanh²),  ∂w += ∂p·z_pre,  ∂z_pre += w·∂p,
-    ∂z −= ∂slope/τ,  ∂τ += ∂slope·z/τ²
+    slope = tanh(p) − z/τ,   p = b + Σ w z + outer:
+        ∂p = ∂slope (1 − tanh²),  ∂w += ∂p·z_pre,  ∂z_pre += w·∂p,
+        ∂z −= ∂slope/τ,  ∂τ += ∂slope·z/τ²
 
 A candidate's block: [τ] b | w | sensory w.
 """

@@ -5,10 +5,11 @@ value that *is* a vector stays in registers. `Lanes` is an LLVM `<16 x float>`: 
 whatever the processor has (one AVX-512 register, two AVX registers, four NEON registers), so the
 same file runs everywhere. Only what the kernels need is here:
 
-    load(array, i), store(array, i, v)   lanes i·16 … i·16+15 of a flat float32 array that `aligned` made
+    load(array, i), store(array, i, v)   lanes i·16 … i·16+15 of a flat float32 array of `aligned`
     entry(array, i)                      the scalar array[i]
     splat(x), a + b, a - b, a * b, a / b, fma(a, b, c), where_positive(h, a, b), total(v)
-    logistic2(t) = 1 / (1 + 2^t)         so that sigmoid(z) = logistic2(MINUS_LOG2_E · z); absolute error below 2e-7
+    logistic2(t) = 1 / (1 + 2^t)         sigmoid(z) = logistic2(MINUS_LOG2_E · z); absolute error
+                                         below 2e-7
     logistic(z), tanh(z), exp(z), absolute(z)
     add(array, i, v)                     lanes i of the array += v
 

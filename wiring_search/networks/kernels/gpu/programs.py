@@ -64,8 +64,10 @@ class Program:
 
 def program_of(kind: Kind) -> Program | None:
     """None where there is no GPU kernel for packs of this kind."""
-    family, explicit = KINDS[kind.neuron].family, kind.solver in TABLEAUX
-    if family in _SYNAPSES and explicit:
+    if kind.neuron not in KINDS:
+        return None
+    family = KINDS[kind.neuron].family
+    if family in _SYNAPSES and kind.solver in TABLEAUX:
         return _explicit(kind)
     if family is Family.LTC:
         return _ltc(kind)
