@@ -5,6 +5,7 @@ import math
 import os
 import socket
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 
@@ -38,6 +39,7 @@ def connect(address: str | None, cores: int | None) -> bool:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # "local" said in so many words: without it Ray joins any cluster that it finds traces of on
     # this machine, even of a dead one.
+    where: dict[str, Any]
     if address:
         where = {"address": address}
     else:
@@ -50,9 +52,8 @@ def connect(address: str | None, cores: int | None) -> bool:
         else:
             hint = "; a cluster that asks for a token needs RAY_AUTH_MODE=token"
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-        # Ray prints the fate of nodes all the same, with pages of a raylet's log; there is no
-        # public
-        # switch.
+        # Ray prints the fate of nodes all the same, with pages of a raylet's log. There is no
+        # public switch.
         ray._private.worker._worker_logs_enabled = False
     except ImportError as cause:
         raise ValueError(

@@ -60,6 +60,7 @@ def mirror(store: Store, storage_url: str, follow: bool = False) -> int:
     with _storage_faults(storage_url):
         storage = _storage(storage_url)
         study = _study(store, storage, name, storage_url)
+        copy: _Tables | _Calls
         if isinstance(storage, RDBStorage):
             copy = _Tables(storage, study)
         else:

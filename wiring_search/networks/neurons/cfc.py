@@ -93,6 +93,7 @@ def _columns(rows: list[tuple[int, int, bool]]) -> tuple[np.ndarray, np.ndarray,
 
 def _shapes(variant: int, made: Connections) -> dict[str, tuple[int, ...]]:
     heads = HEADS[variant]
+    biases: tuple[str, ...]
     if variant == PURE:
         biases = ("ff1_b", "w_tau", "amplitude")
     else:

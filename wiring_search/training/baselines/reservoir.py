@@ -406,6 +406,7 @@ def _squared_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _rows(reservoir: Reservoir, task: Task, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """States (rows, neurons) and targets (rows, outputs): one row a sample, or a step of one that
     counts."""
+    elapsed: np.ndarray
     if split.elapsed is None:
         elapsed = np.ones(split.x.shape[:2])
     else:
