@@ -327,7 +327,7 @@ def test_one_thread_stays_one_when_kernels_start() -> None:
     """Numba's first kernel sets OpenMP's number of threads, which is torch's."""
     code = """
 import numba, torch
-from wiring_search.training.loop import one_torch_thread
+from wiring_search.training.warm_up import one_torch_thread
 with one_torch_thread():
     numba.get_num_threads()
     print(torch.get_num_threads())
