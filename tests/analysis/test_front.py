@@ -105,7 +105,7 @@ def test_hypervolume_is_below_the_reference_or_below_the_one_that_is_given(
     assert worse.reference.shown[0] == 0.01
     assert not worse.reference.kept
     show_front(Run(study.folder), worse)
-    assert "That is 0: no candidate is better than this point" in capsys.readouterr().out
+    assert "It is 0: no candidate is better than this point" in capsys.readouterr().out
     assert reference(study, BOTH).shown[0] == 0.9
     with pytest.raises(ValueError, match="memory, which is no objective here"):
         front_of(study, given={"memory": 0})

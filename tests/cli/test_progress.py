@@ -67,7 +67,8 @@ def test_the_screen_shows_everything_in_eighty_columns() -> None:
     )
     assert re.search(r"\d+ s of 15 min · about .* left · 0\.\d+ of 0\.5 core-hours", lines[1])
     assert re.search(
-        rf"rung 1 +20 epochs +{monitor.rungs[1].trained} trained +{monitor.rungs[1].promoted} promoted +{monitor.rungs[1].running} running",
+        rf"rung 1 +20 epochs +{monitor.rungs[1].trained} trained +{monitor.rungs[1].promoted} "
+        rf"promoted +{monitor.rungs[1].running} running",
         text,
     )
     assert re.search(r"rung 0 .* \d diverged", text)
@@ -199,7 +200,8 @@ def test_off_a_terminal_there_are_lines_now_and_then(make: Callable) -> None:
     ]
     assert 1 <= len(lines[3:]) <= 2
     assert re.fullmatch(
-        r"128 of 128 candidates · \d+ with the full budget · \d+ candidates per minute · best error [\d.]+ \(trial \d+\)"
+        r"128 of 128 candidates · \d+ with the full budget · \d+ candidates per minute · "
+        r"best error [\d.]+ \(trial \d+\)"
         r" · \d+ failed",
         lines[-1],
     )

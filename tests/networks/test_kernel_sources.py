@@ -19,7 +19,8 @@ from wiring_search.networks.kernels import cpu
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.wirings.wiring import Wiring
 
-layout = PackLayout((Wiring(1, 0, 0, 1, ((0, 0, 1),), ((0, 0, 1),)),), (1,), 1, None, Kind("ct-rnn", "heun"))
+wiring = Wiring(1, 0, 0, 1, ((0, 0, 1),), ((0, 0, 1),))
+layout = PackLayout((wiring,), (1,), 1, None, Kind("ct-rnn", "heun"))
 params = np.full(layout.parameters, 0.5, np.float32)
 arrays = np.ones((1, 1, 1), np.float32), np.ones((1, 1), np.float32), np.ones((1, 1), np.float32)
 y, _, _ = cpu.forward(layout, params, *arrays, True)

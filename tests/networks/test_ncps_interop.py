@@ -37,6 +37,8 @@ def _run(
 
 
 def _assert_near(ours: torch.Tensor, theirs: torch.Tensor, what: str) -> None:
+    ours = ours.detach()
+    theirs = theirs.detach()
     scale = max(1.0, float(theirs.abs().max()))
     assert torch.allclose(ours, theirs, rtol=0, atol=1e-5 * scale), (
         what,

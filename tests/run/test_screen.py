@@ -19,9 +19,7 @@ from wiring_search.workers.inline import InlinePool
 SMALL = search_spaces.load("small")
 
 
-def test_a_sample_has_as_many_different_feasible_candidates_as_asked_for_and_depends_on_the_seed_alone() -> (
-    None
-):
+def test_a_sample_has_the_number_of_candidates_asked_for_and_depends_on_the_seed_alone() -> None:
     points = list(sampled(SMALL, 40, 0))
     assert len({candidate.candidate_id for _, candidate in points}) == 40
     assert points == list(sampled(SMALL, 40, 0))

@@ -1,8 +1,8 @@
 """`ncps.torch.LTC` and `ncps.torch.CfC` modules with their weights: into our network in one line,
 and back. Needs `ncps` installed.
 
-    fast = from_ncps(module)      # same outputs, final state and gradients, at least ten times faster
-    y, state = fast(x)            # x: (batch, time, features)
+    fast = from_ncps(module)    # same outputs, final state and gradients, ten times faster or more
+    y, state = fast(x)          # x: (batch, time, features)
 
 `ncps` stores dense matrices and masks; we keep one entry a synapse, read from where the mask is not
 zero. A CfC that comes with a wiring becomes our "layered-cfc", whose gates and recurrence are as
