@@ -3,7 +3,7 @@
 To add a sampler, write a class that keeps the contract (`contract.Sampler`) and add an entry to
 SAMPLERS. A study can also name a sampler that is not in the table: one in the table SAMPLERS of its
 extension, or any sampler of Optuna or OptunaHub by its import path, such as
-`optuna.samplers:CmaEsSampler` or `optunahub:samplers/auto_sampler`.
+`optuna.samplers:NSGAIISampler` or `optunahub:samplers/auto_sampler`.
 """
 
 import difflib

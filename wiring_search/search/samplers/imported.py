@@ -1,6 +1,6 @@
 """Samplers by import path: any sampler of Optuna, of OptunaHub, or of an installed package.
 
-    optuna.samplers:CmaEsSampler          a class in a module
+    optuna.samplers:NSGAIISampler         a class in a module
     optunahub:samplers/auto_sampler       the sampler of an OptunaHub package
     optunahub:samplers/some_package:Name  one of several
 
@@ -95,7 +95,7 @@ def class_at(path: str) -> type[optuna.samplers.BaseSampler]:
     except ImportError as cause:
         raise ValueError(
             f"sampler {path!r} cannot be imported: {cause}; give MODULE:CLASS of an installed "
-            "package, such as optuna.samplers:CmaEsSampler"
+            "package, such as optuna.samplers:NSGAIISampler"
         ) from cause
     found = getattr(module, name, None)
     if not _is_sampler(found):
