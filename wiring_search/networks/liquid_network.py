@@ -29,17 +29,24 @@ from wiring_search.wirings.wiring import Wiring
 
 
 class LiquidNetwork(nn.Module):
-    """wiring: the graph. features: F of the input, the wiring's sensory nodes by default. outputs:
-    O, or None for the motor neurons.
+    """A liquid network as a torch module.
 
-    neuron, solver, memory: names as in `candidate.Candidate`; the neuron's usual solver by default.
-    steps: sub-steps a time step (the closed form has none). every_step: outputs at each step, or at
-    the last valid one only. positive: how conductances and capacitances stay positive: "softplus"
-    of the stored value, or "clip", where you call `clip_parameters()` after each optimiser step
-    (the two `implicit_param_constraints` of `ncps.torch.LTC`). gradient: "bptt", back-propagation
-    through the solver's steps, or "adjoint", that of the differential equation, for explicit
-    solvers (`kernels.adjoint`). use_reference: run the plain torch reference (float64 and other
-    devices do so anyway). seed: of the initial parameters.
+    Args:
+        wiring: The graph.
+        features: F of the input; the wiring's sensory nodes by default.
+        outputs: O of the readout; None for the motor neurons.
+        neuron: A name as in `wirings.kinds.KINDS`.
+        solver: One of the neuron's solvers; its usual one by default.
+        steps: Sub-steps per time step. The closed form has none.
+        memory: "none", "state" or "input".
+        every_step: Outputs at each step, or at the last valid one only.
+        positive: How conductances and capacitances stay positive: "softplus" of the stored value,
+            or "clip", where you call `clip_parameters()` after each optimiser step (the two
+            `implicit_param_constraints` of `ncps.torch.LTC`).
+        gradient: "bptt", back-propagation through the solver's steps, or "adjoint", the gradient of
+            the differential equation, for explicit solvers (`kernels.adjoint`).
+        use_reference: Run the plain torch reference. Float64 and other devices always do.
+        seed: Of the initial parameters.
 
     Its state_dict carries, beside the parameters, what gives them their meaning: wiring, neuron,
     solver, steps, memory, positive (one uint8 tensor, `_extra_state`). `load_state_dict` raises
@@ -200,7 +207,15 @@ def network_of(
     weights: np.ndarray,
     every_step: bool = True,
 ) -> LiquidNetwork:
-    """The candidate's network with these stored parameters, flat, as `Pack.weights` gives them."""
+    """The candidate's network with stored parameters.
+
+    Args:
+        candidate: What the network is.
+        features: F of the input.
+        outputs: O of the readout; None for the motor neurons.
+        weights: Flat parameters, as `Pack.weights` gives them.
+        every_step: Outputs at each step, or at the last valid one only.
+    """
     network = fresh_network_of(candidate, features, outputs, every_step=every_step)
     with torch.no_grad():
         for name, index in network.layout.slices[0].items():
@@ -212,8 +227,14 @@ def network_of(
 def fresh_network_of(
     candidate: Candidate, features: int, outputs: int | None, **others: Any
 ) -> LiquidNetwork:
-    """The candidate's network with the parameters that its seed starts it with. others: further
-    arguments of `LiquidNetwork`."""
+    """The candidate's network with the initial parameters of its seed.
+
+    Args:
+        candidate: What the network is.
+        features: F of the input.
+        outputs: O of the readout; None for the motor neurons.
+        **others: Further arguments of `LiquidNetwork`.
+    """
     dynamics = {
         name: getattr(candidate, name)
         for name in ("neuron", "solver", "steps", "memory", "gradient", "seed")

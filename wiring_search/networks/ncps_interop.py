@@ -57,13 +57,20 @@ _Ours = LiquidNetwork | BackboneCfC
 
 
 def from_ncps(module: LTC | CfC) -> _Ours:
-    """Our network with a copy of the module's weights, dtype and device, in training or evaluation
-    as the module is.
+    """Our network with a copy of an `ncps` module's weights, dtype, device and training mode.
 
-    A `BackboneCfC` for a CfC without a wiring, a `LiquidNetwork` otherwise. Maps that the module
-    does not have ("linear", None, those of a CfC but for its projection) are the identity there and
-    stay so: they do not learn. Raises ValueError for what has no counterpart: a wired CfC with
-    outputs that are no motor neurons, a backbone that was changed by hand, another epsilon.
+    Maps that the module does not have ("linear", None, those of a CfC but for its projection) are
+    the identity and do not learn.
+
+    Args:
+        module: An `ncps.torch.LTC` or `ncps.torch.CfC`.
+
+    Returns:
+        A `BackboneCfC` for a CfC without a wiring, a `LiquidNetwork` otherwise.
+
+    Raises:
+        ValueError: The module has no counterpart: it is of another class, a wired CfC whose outputs
+            are no motor neurons, a backbone that was changed by hand, or it has another epsilon.
     """
     if isinstance(module, LTC):
         network: LiquidNetwork | BackboneCfC = _network_of_ltc(module)
@@ -96,9 +103,13 @@ def from_ncps(module: LTC | CfC) -> _Ours:
 def to_ncps(network: _Ours) -> LTC | CfC:
     """An `ncps` module (batch first) with a copy of the network's weights.
 
-    Raises ValueError for what `ncps` has no place for: a projection before the sensory nodes,
-    another neuron or solver, memory as input; for an LTC a linear readout; for a CfC maps that have
-    learned, and a wiring that would be one layer to it and put out more than the motor neurons.
+    Args:
+        network: What `from_ncps` gives, or another network that `ncps` can express.
+
+    Raises:
+        ValueError: `ncps` cannot express the network: a projection before the sensory nodes,
+            another neuron or solver, memory as input; for an LTC a linear readout; for a CfC maps
+            that have learned, or a wiring of one layer with more outputs than motor neurons.
     """
     if isinstance(network, BackboneCfC):
         module = _backbone_cfc_like(network)
@@ -115,7 +126,7 @@ def to_ncps(network: _Ours) -> LTC | CfC:
 
 
 def state_order(network: _Ours) -> torch.Tensor:
-    """(neurons,) Which of our neurons stands at each place of an `ncps` module's state."""
+    """(neurons,) Which of our neurons is at each position of an `ncps` module's state."""
     if isinstance(network, BackboneCfC):
         return torch.arange(network.units)
     if _is_ltc(network):

@@ -1,7 +1,9 @@
 """Topologies: functions from sizes, densities and a seed to a wiring.
 
-All are deterministic by seed (numpy's PCG64), draw exactly as many synapses as asked for, leave no
-neuron dead or unreachable and no sensory node unused, and refuse infeasible sizes before any work.
+Each is deterministic by its seed (numpy's PCG64) and draws exactly the number of synapses that it
+was given. No neuron is dead or unreachable, and no sensory node is unused. Infeasible sizes raise
+ValueError before any work. `excitatory` is the probability of polarity +1, `seed` that of the
+wiring.
 
 `ncp` follows the four design steps of Neural Circuit Policies (Lechner et al. 2020, Methods, and
 the `ncps` package): sensory → inter, inter → command, command → command, command → motor, with
@@ -31,11 +33,27 @@ def ncp(
 ) -> Wiring:
     """A Neural Circuit Policy.
 
-    sensory_fanout: inter neurons that each sensory node feeds; inter_fanout: command neurons that
-    each inter neuron feeds; recurrent_synapses: command → command, self-loops among them;
-    motor_fanin: command neurons that feed each motor neuron. Neurons that these draws leave out are
-    given synapses in proportion, so fan-outs and fan-in are lower bounds of the totals. excitatory:
-    the probability of polarity +1. Raises ValueError for infeasible sizes.
+    Neurons that the draws leave out get synapses in proportion, so fan-outs and fan-in are lower
+    bounds.
+
+    Args:
+        sensory: Sensory nodes.
+        inter: Inter neurons.
+        command: Command neurons.
+        motor: Motor neurons.
+        sensory_fanout: Inter neurons that each sensory node feeds.
+        inter_fanout: Command neurons that each inter neuron feeds.
+        recurrent_synapses: Synapses from command to command neurons, self-loops included.
+        motor_fanin: Command neurons that feed each motor neuron.
+        excitatory: The probability of polarity +1.
+        seed: Of the wiring.
+
+    Raises:
+        ValueError: The sizes are infeasible.
+
+    Source:
+        Lechner et al., "Neural circuit policies enabling auditable autonomy", Nature Machine
+        Intelligence 2020, Methods.
     """
     sizes = {"sensory": sensory, "inter": inter, "command": command, "motor": motor}
     for name, value in sizes.items():
@@ -75,11 +93,21 @@ def auto_ncp(
     excitatory: float = 0.5,
     seed: int = 0,
 ) -> Wiring:
-    """An NCP whose sizes and fan-outs follow from the number of neurons and the sparsity, as
-    `ncps.wirings.AutoNCP` derives them.
+    """An NCP whose sizes and fan-outs follow from the number of neurons and the sparsity.
 
-    Two fifths of the neurons that are not motor neurons are command neurons. sparsity: from 0.1
-    (dense) to 1.0 (every fan-out 1). Raises ValueError for infeasible sizes.
+    The rule is that of `ncps.wirings.AutoNCP`. Two fifths of the neurons that are not motor neurons
+    are command neurons.
+
+    Args:
+        sensory: Sensory nodes.
+        neurons: All neurons, motor neurons included; motor + 3 or more.
+        motor: Motor neurons.
+        sparsity: From 0.1 (dense) to 1.0 (every fan-out is 1).
+        excitatory: The probability of polarity +1.
+        seed: Of the wiring.
+
+    Raises:
+        ValueError: The sizes are infeasible.
     """
     _whole("motor", motor, 1)
     _whole(
@@ -119,8 +147,19 @@ def fully_connected(
     excitatory: float = 2 / 3,
     seed: int = 0,
 ) -> Wiring:
-    """Every sensory node to every neuron, every neuron to every neuron. Neurons that are not motor
-    neurons are inter neurons."""
+    """Every sensory node feeds every neuron, and every neuron feeds every neuron.
+
+    Args:
+        sensory: Sensory nodes.
+        neurons: All neurons; those that are not motor neurons are inter neurons.
+        motor: Motor neurons.
+        self_connections: Whether neurons feed themselves.
+        excitatory: The probability of polarity +1.
+        seed: Of the polarities.
+
+    Raises:
+        ValueError: The sizes are infeasible.
+    """
     _neurons_with_motors(sensory, neurons, motor)
     _share("excitatory", excitatory)
     rng = _generator(seed)
@@ -145,14 +184,24 @@ def random_sparse(
     excitatory: float = 2 / 3,
     seed: int = 0,
 ) -> Wiring:
-    """Exactly so many synapses at random, self-loops among them, such that no neuron is dead and
-    none unreachable.
+    """Random synapses, self-loops included, that leave no neuron dead or unreachable.
 
-    A random spanning structure is drawn first: each neuron is put behind one that is already
-    reached, and each that leads nowhere is given a way on; the rest is uniform. Every neuron
-    without a sensory synapse needs a synapse onto it, and every neuron that is not a motor neuron
-    one from it; the larger of the two numbers is enough. Raises ValueError for fewer synapses than
-    that, or more than all pairs.
+    A random spanning structure comes first: each neuron follows one that is already reached, and
+    each that leads nowhere gets an outgoing synapse. The other synapses are uniform.
+
+    Args:
+        sensory: Sensory nodes.
+        neurons: All neurons; those that are not motor neurons are inter neurons.
+        motor: Motor neurons.
+        sensory_synapses: Their exact number.
+        synapses: The exact number of synapses between neurons. Each neuron without a sensory
+            synapse needs one onto it, and each that is not a motor neuron one from it; the larger
+            of the two counts suffices.
+        excitatory: The probability of polarity +1.
+        seed: Of the wiring.
+
+    Raises:
+        ValueError: There are fewer synapses than needed, or more than pairs.
     """
     _neurons_with_motors(sensory, neurons, motor)
     _share("excitatory", excitatory)
@@ -193,12 +242,26 @@ def small_world(
     excitatory: float = 2 / 3,
     seed: int = 0,
 ) -> Wiring:
-    """A directed Watts–Strogatz ring (Nature 393, 1998): each neuron feeds its next `neighbours`,
-    each synapse rewired by chance.
+    """A directed small world: a ring whose synapses are partly rewired.
 
-    Exactly neurons × neighbours synapses without self-loops. The synapse to the next neuron on the
-    ring is never rewired, so that every neuron reaches every other. rewiring: the probability for
-    the others. sensory_fanout: neurons each sensory node feeds.
+    It has exactly neurons × neighbours synapses, without self-loops. The synapse to the next neuron
+    on the ring is never rewired, so every neuron reaches every other.
+
+    Args:
+        sensory: Sensory nodes.
+        neurons: All neurons; those that are not motor neurons are inter neurons.
+        motor: Motor neurons.
+        neighbours: How many of the next neurons on the ring each neuron feeds.
+        rewiring: The probability that another synapse is rewired.
+        sensory_fanout: Neurons that each sensory node feeds.
+        excitatory: The probability of polarity +1.
+        seed: Of the wiring.
+
+    Raises:
+        ValueError: The sizes are infeasible.
+
+    Source:
+        Watts and Strogatz, "Collective dynamics of small-world networks", Nature 393, 1998.
     """
     _neurons_with_motors(sensory, neurons, motor)
     _whole("neurons", neurons, 3)
@@ -240,11 +303,21 @@ def layered(
     excitatory: float = 0.5,
     seed: int = 0,
 ) -> Wiring:
-    """Layers sensory → inter → command → motor, each pair of layers connected with round(density ×
-    pairs) synapses.
+    """Layers sensory → inter → command → motor, each connected at random to the next.
 
-    At least as many as the larger layer has neurons, so that every neuron has one.
-    recurrent_synapses: command → command.
+    Args:
+        sensory: Sensory nodes.
+        inter: Inter neurons.
+        command: Command neurons.
+        motor: Motor neurons.
+        density: The share of all pairs that have a synapse, rounded; at least as many as the
+            larger layer has neurons, so that every neuron has one.
+        recurrent_synapses: Synapses from command to command neurons.
+        excitatory: The probability of polarity +1.
+        seed: Of the wiring.
+
+    Raises:
+        ValueError: The sizes are infeasible.
     """
     for name, value in {
         "sensory": sensory,
