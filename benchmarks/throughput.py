@@ -65,14 +65,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, closing(pool):
         warm_up(config, Path(folder) / "warm", pool)
         with closing(Store.create(Path(folder) / "run", config, FACTS)) as store:
-            before, start = resident(), time.perf_counter()
+            before = resident()
+            start = time.perf_counter()
+            driver = time.process_time()
             search(config, store, pool)
-            seconds, grown = time.perf_counter() - start, resident() - before
+            seconds = time.perf_counter() - start
+            driver = time.process_time() - driver
+            grown = resident() - before
         size = sum(path.stat().st_size for path in (Path(folder) / "run").iterdir())
         start = time.perf_counter()
+        reading = time.process_time()
         with closing(Store.open(Path(folder) / "run")) as store:
             trials = len(store.trials(candidates=False))
             opened = time.perf_counter() - start
+            reading = time.process_time() - reading
             search(config, store, pool)
             walked = time.perf_counter() - start
             infeasible = sum(
@@ -83,10 +89,12 @@ def main() -> None:
         "infeasible": infeasible,
         "seconds": seconds,
         "trials_a_second": given.trials / seconds,
+        "driver_cpu_seconds": driver,
         "memory_kb_a_trial": grown / trials / 1024,
         "peak_mb": peak() / 2**20,
         "store_kb_a_trial": size / trials / 1024,
         "reload_seconds": opened,
+        "reload_cpu_seconds": reading,
         "walk_seconds": walked,
     }
     if given.json:
@@ -105,8 +113,8 @@ def main() -> None:
         "in all"
     )
     print(
-        f"store: {found['store_kb_a_trial']:.1f} KB a trial; read again in {opened:.2f} s, gone on "
-        f"with in {walked:.2f} s"
+        f"store: {found['store_kb_a_trial']:.1f} KB a trial; read again in {opened:.2f} s, "
+        f"resumed in {walked:.2f} s"
     )
 
 

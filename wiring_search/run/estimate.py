@@ -52,7 +52,7 @@ class Cost:
 
 def estimate(task: Task, config: StudyConfig, workers: int) -> Estimated:
     """What all trials of the study take with so many workers of one core each, from its first pack
-    on. The kernels must have been warmed up. For a search that is gone on with, give a
+    on. The kernels must have been warmed up. For a resumed search, give a
     configuration with the trials that are left.
 
     Takes a second or two. Raises ValueError for a space that has no feasible candidate.

@@ -1,7 +1,6 @@
 """The scores by name: what each says, in which unit, and which way it is good.
 
-Inside, every objective is minimised: `minimised` turns a score around where more is better, and
-nobody else does.
+Inside, every objective is minimised. Only `minimised` turns round a score of which more is better.
 """
 
 from collections.abc import Callable

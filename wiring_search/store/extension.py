@@ -12,7 +12,7 @@ There is nothing to fork or install.
 
 The study keeps the file's text, so that every worker can run it, and a description of what it
 defines: names, solvers, units and directions. An `Extension` is a value, and its code runs only
-when somebody calls `load`: a search, a worker, and whatever needs the task or the networks.
+when `load` is called: by a search, a worker, and what needs the task or the networks.
 Reading a study (table, front, report, comparison) needs the description alone. So search, resume,
 retrain, examine and export only studies of people whom you trust.
 
