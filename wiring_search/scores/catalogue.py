@@ -45,8 +45,8 @@ ALWAYS = {
     "parameters": Score("everything that is trained, input map and readout too", 1),
     "latency_us": Score("a time step, one sample at a time, on the CPU kernel", 1, "µs"),
 }
-# What is measured besides, after training, by groups that can be asked for. An extension adds its
-# own.
+# What is measured besides, after training, by groups that can be asked for. Extensions add further
+# scores.
 GROUPS: dict[str, dict[str, Score]] = {
     "memory": {
         "memory": Score(
@@ -108,7 +108,13 @@ OBJECTIVES = {name: score for name, score in SCORES.items() if score.sign}
 
 
 def add_score(group: str, name: str, score: Score) -> None:
-    """Make a score of an extension one like any other."""
+    """Register a score of an extension beside the built-in ones.
+
+    Args:
+        group: The group that it is measured with; made where there is none of this name.
+        name: Its name in tables and as an objective.
+        score: What it says; an objective where its `sign` is not 0.
+    """
     GROUPS.setdefault(group, {})[name] = score
     SCORES[name] = score
     if score.sign:
@@ -116,11 +122,18 @@ def add_score(group: str, name: str, score: Score) -> None:
 
 
 def group_of(name: str) -> str | None:
-    """The group that a score belongs to, None for those that need not be asked for."""
+    """Return the group that a score belongs to, None for those that need not be asked for."""
     return next((group for group, scores in GROUPS.items() if name in scores), None)
 
 
 def minimised(objectives: tuple[str, ...], values: ArrayLike) -> np.ndarray:
-    """values: (…, objectives) as they are shown. The same, each turned so that smaller is
-    better."""
+    """Turn values so that smaller is better in each objective.
+
+    Args:
+        objectives: Names out of SCORES.
+        values: (…, objectives), as they are shown.
+
+    Returns:
+        (…, objectives) float64.
+    """
     return np.asarray(values, float) * np.array([SCORES[name].sign for name in objectives], float)

@@ -1,11 +1,11 @@
-"""Cost: what a candidate takes to run, to train and to store, counted where it can be counted,
-measured where not.
+"""Cost: what a candidate takes to run, to train and to store. It is counted where possible and
+measured elsewhere.
 
     synapse updates per time step
         = synapses between neurons × function evaluations + sensory synapses + the memory's
 
-A sensory value is held during a time step, and the memory looks once, so theirs are computed once;
-synapses between neurons are computed anew by every stage of every sub-step.
+A sensory value is held during a time step, and the memory looks once, so theirs are computed once.
+Synapses between neurons are computed anew by every stage of every sub-step.
 
     bytes to train = 4 × (history + gradients + optimiser)
         history    = samples × (time steps + 1) × states
@@ -16,7 +16,7 @@ synapses between neurons are computed anew by every stage of every sub-step.
         optimiser  = 4 × parameters
                      (stored and effective weights, both moments of Adam)
 
-with samples rounded up to whole tiles. What pack mates share (inputs) and what is small (outputs, a
+Samples are rounded up to whole tiles. What pack mates share (inputs) and what is small (outputs, a
 core's scratch) is left out.
 """
 
@@ -37,8 +37,14 @@ _REPEATS = 51
 
 @dataclass(frozen=True)
 class Latency:
-    """Microseconds a time step, one sample at a time: quickest repeat, lower quartile, median,
-    upper quartile."""
+    """Microseconds per time step, one sample at a time, over repeated measurements.
+
+    Attributes:
+        quickest: The quickest repeat.
+        lower: The lower quartile.
+        median: The median.
+        upper: The upper quartile.
+    """
 
     quickest: float
     lower: float
@@ -48,9 +54,17 @@ class Latency:
 
 @dataclass(frozen=True)
 class Cost:
-    """synapses: connections, the memory's too. parameters: trainable numbers. state_size: numbers
-    carried from one time step to the next. function_evaluations, synapse_updates: one time step of
-    one sample. training_bytes: one minibatch. latency_us: measured now, on this machine."""
+    """What a candidate costs.
+
+    Attributes:
+        synapses: Connections, the memory's too.
+        parameters: Trainable numbers.
+        state_size: Numbers carried from one time step to the next.
+        function_evaluations: Per time step of one sample.
+        synapse_updates: Per time step of one sample.
+        training_bytes: Bytes for one minibatch.
+        latency_us: Microseconds per time step, measured now, on this machine.
+    """
 
     synapses: int
     parameters: int
@@ -69,8 +83,16 @@ def cost(
     batch_size: int,
     repeats: int = _REPEATS,
 ) -> Cost:
-    """Everything a candidate costs. features, outputs, time_steps: of the task. batch_size:
-    sequences a minibatch. repeats: of the measurement of latency."""
+    """Return everything a candidate costs.
+
+    Args:
+        candidate: What is counted and measured.
+        features: Of the task.
+        outputs: Of the task.
+        time_steps: Of the task's sequences.
+        batch_size: Sequences per minibatch.
+        repeats: Of the measurement of latency.
+    """
     layout = layout_of((candidate,), features, outputs)
     evaluations = function_evaluations(candidate.solver, candidate.steps)
     return Cost(

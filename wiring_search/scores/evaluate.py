@@ -1,14 +1,13 @@
-"""What a worker does with a job: train its candidates, with repeats if asked for, then measure the
-scores besides the error.
+"""What a worker does with a job: it trains the candidates, with repeats if asked for, then measures
+the scores besides the error.
 
-A repeat is the same candidate from other initial weights; all repeats of a candidate are members of
-the pack, which makes them cheap. The error is their mean, its curve and the weights that are kept
-are those of the first; one repeat that diverges makes the candidate diverged, for a mean over those
-that did not would flatter it. What is measured afterwards is measured on the weights of the best
-epoch, on all candidates of the pack at once; only `memory` trains, on a task of its own.
+A repeat is the same candidate from other initial weights. All repeats of a candidate are members of
+the pack, which makes them cheap. The error is their mean; the curve and the weights that are kept
+are those of the first repeat. One repeat that diverges makes the candidate diverged: a mean over
+the others would flatter it. Scores are measured on the weights of the best epoch, on all candidates
+of the pack at once. Only `memory` trains, on a separate task.
 
-A measure that fails costs its own scores and nothing else: they are NaN, and the candidate's
-message says why.
+A measure that fails costs only its scores: they are NaN, and the candidate's message says why.
 """
 
 import math
@@ -41,10 +40,24 @@ from wiring_search.workers.jobs import (
 def train_and_score(
     task: Task, job: PackJob, beat: Beat = no_beat, device: str = "cpu"
 ) -> PackResult:
-    """Train the job's candidates for its rung and measure all that it asks for. device: see
-    `devices.packs_on`; scores are measured on the CPU. Never raises for what a candidate does;
-    raises MemoryError as `training.train` does. A training that was asked to stop is not
-    measured."""
+    """Train the job's candidates for its rung and measure all scores that it asks for.
+
+    A candidate that fails is an outcome, not an exception. A training that was asked to stop is not
+    measured.
+
+    Args:
+        task: The task to train on.
+        job: Candidates, rung, repeats and groups of scores.
+        beat: See `workers.jobs.Beat`.
+        device: See `devices.packs_on`. Scores are measured on the CPU.
+
+    Returns:
+        One outcome per candidate.
+
+    Raises:
+        ValueError: `device` is unknown, or cannot be used here.
+        MemoryError: Several candidates together need more memory than there is.
+    """
     result = train(task, _repeated(job), beat, packs_on(device))
     outcomes = [
         _together(result.outcomes[p :: len(job.candidates)]) for p in range(len(job.candidates))

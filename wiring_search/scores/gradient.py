@@ -2,15 +2,15 @@
 
     ‖∂s_T/∂s_{T−k}‖_F / √n    against the lag k = 0 … T
 
-s: the n states of a candidate, its neurons' and its memory's cells; at lag 0 the norm is 1. Where
-it falls to nothing a network cannot learn what lies k steps back, where it grows without end it
-cannot learn at all (Bengio, Simard & Frasconi, "Learning long-term dependencies with gradient
-descent is difficult", IEEE Transactions on Neural Networks 1994; Pascanu, Mikolov & Bengio, "On the
-difficulty of training recurrent neural networks", ICML 2013).
+s holds the n states of a candidate, those of its neurons and of its memory's cells. At lag 0 the
+norm is 1. Where it falls to nothing, a network cannot learn what lies k steps back. Where it grows
+without end, it cannot learn at all (Bengio, Simard & Frasconi, "Learning long-term dependencies
+with gradient descent is difficult", IEEE Transactions on Neural Networks 1994; Pascanu, Mikolov &
+Bengio, "On the difficulty of training recurrent neural networks", ICML 2013).
 
 No Jacobian is ever made. For a random unit vector v, E‖Jᵀv‖² = ‖J‖²_F / n (Hutchinson's estimator),
-and Jᵀv is one backward pass of the fused kernel. Each sample carries a vector of its own through
-the pack, one time step after the other; it is made a unit vector again after each, and the
+and Jᵀv is one backward pass of the fused kernel. Each sample carries a separate vector through the
+pack, one time step after the other. The vector is normalised again after each step, and the
 logarithms add up, so that nothing under- or overflows.
 """
 
@@ -31,17 +31,21 @@ VANISHING = "vanishing"
 HEALTHY = "healthy"
 EXPLODING = "exploding"
 UNDEFINED = "undefined"
-# What a single time step leaves of a vector of length 1 counts as no less than this, the smallest
-# normal float32: so a path that is cut has a slope too, of −87 a step.
 # Validation sequences that `measure` looks at: they fill one tile of the kernel.
 _SAMPLES = 16
+# What a single time step leaves of a vector of length 1 counts as no less than this, the smallest
+# normal float32. So a path that is cut has a slope too, of −87 per step.
 _LEAST = float(np.finfo(np.float32).tiny)
 
 
 class GradientFlow(NamedTuple):
-    """log_norms: (P, T + 1), natural logarithms of the norm at lags 0 … T. slopes: (P,) of the
-    straight line through them, a time step; 0 keeps everything. verdicts: one of VANISHING,
-    HEALTHY, EXPLODING, UNDEFINED (not finite) a candidate."""
+    """How a gradient fares on its way back through time.
+
+    Attributes:
+        log_norms: (P, T + 1), natural logarithms of the norm at lags 0 … T.
+        slopes: (P,), of the straight line through them, per time step; 0 keeps everything.
+        verdicts: One per candidate: VANISHING, HEALTHY, EXPLODING, or UNDEFINED (not finite).
+    """
 
     log_norms: np.ndarray
     slopes: np.ndarray
@@ -55,12 +59,18 @@ def gradient_flow(
     seed: int = 0,
     through_memory: bool = True,
 ) -> GradientFlow:
-    """On given inputs: random ones, or a task's. x: (B, T, F) float32; elapsed: (B, T) float32,
-    ones by default; a step of no time hands the gradient on as it is. seed: of the vectors, one a
-    sample. Sixteen samples cost as much as one.
+    """Measure the gradient flow of a pack on given inputs: random ones, or a task's.
 
-    through_memory=False: of the gradient that goes from neuron to neuron alone; what reaches a
-    memory's cells is dropped.
+    Sixteen samples cost as much as one.
+
+    Args:
+        pack: Fresh or trained.
+        x: (B, T, F) float32.
+        elapsed: (B, T) float32, ones by default. A step of no time passes the gradient on
+            unchanged.
+        seed: Of the random vectors, one per sample.
+        through_memory: False for the gradient that goes from neuron to neuron alone: what reaches a
+            memory's cells is dropped.
     """
     elapsed = np.ones(x.shape[:2], np.float32) if elapsed is None else elapsed
     log_norms = log_jacobian_norms(
@@ -83,9 +93,17 @@ def measure(trained: TrainedCandidates) -> Scores:
 
 
 def verdict(slope: float, steps: int) -> str:
-    """What a slope means for a sequence of so many time steps: vanishing where it takes more than
-    HEALTHY_FACTOR away from a gradient on its way through, exploding where it makes it more than
-    HEALTHY_FACTOR as large."""
+    """Return what a slope means for a sequence.
+
+    Args:
+        slope: Of the logarithm of the norm, per time step.
+        steps: Time steps of the sequence.
+
+    Returns:
+        VANISHING where a gradient shrinks by more than HEALTHY_FACTOR on its way through the
+        sequence, EXPLODING where it grows by more than that, UNDEFINED where the slope is not
+        finite, else HEALTHY.
+    """
     if not np.isfinite(slope):
         return UNDEFINED
     limit = np.log(HEALTHY_FACTOR)
@@ -93,15 +111,32 @@ def verdict(slope: float, steps: int) -> str:
 
 
 def fitted_slopes(log_norms: np.ndarray) -> np.ndarray:
-    """(P,) of (P, lags): least squares, a lag."""
+    """Return the slopes of straight lines through norms, by least squares.
+
+    Args:
+        log_norms: (P, lags).
+
+    Returns:
+        (P,), per lag.
+    """
     lags = np.arange(log_norms.shape[1]) - (log_norms.shape[1] - 1) / 2
     # Not a matrix product: its sums would depend on how many rows there are.
     return (log_norms * lags).sum(axis=1) / (lags**2).sum()
 
 
 def unit_probes(pack: Pack, samples: int, seed: int) -> np.ndarray:
-    """Random vectors (samples, states), float32, of length 1 in the states of each candidate. A
-    candidate's depend on how many states it has, not on its pack mates."""
+    """Draw random vectors of length 1 in the states of each candidate.
+
+    A candidate's vectors depend on how many states it has, not on its pack mates.
+
+    Args:
+        pack: Gives the states.
+        samples: How many vectors.
+        seed: Of the draw.
+
+    Returns:
+        (samples, states) float32.
+    """
     states = pack.layout.states
     drawn = np.random.default_rng(seed).standard_normal(
         (max(s.stop - s.start for s in states), samples)
@@ -113,8 +148,18 @@ def unit_probes(pack: Pack, samples: int, seed: int) -> np.ndarray:
 def log_jacobian_norms(
     pack: Pack, x: np.ndarray, elapsed: np.ndarray, probes: np.ndarray, through_memory: bool = True
 ) -> np.ndarray:
-    """(P, T + 1): half the logarithm of the mean over samples of ‖Jᵀv‖², lag by lag. probes: (B,
-    states), the v."""
+    """Return half the logarithm of the mean over samples of ‖Jᵀv‖², lag by lag.
+
+    Args:
+        pack: Fresh or trained.
+        x: (B, T, F) float32.
+        elapsed: (B, T) float32.
+        probes: (B, states), the v.
+        through_memory: See `gradient_flow`.
+
+    Returns:
+        (P, T + 1), for lags 0 … T.
+    """
     kept = list(one_step_passes(pack, x, elapsed))
     dropped = np.concatenate(
         [np.arange(s.start + made.neurons, s.stop) for s, made in _members(pack)]
@@ -134,7 +179,13 @@ def log_jacobian_norms(
 def one_step_passes(
     pack: Pack, x: np.ndarray, elapsed: np.ndarray
 ) -> Iterator[cpu.Kept | plain.Kept]:
-    """The forward pass cut into time steps: of each what its own backward pass wants."""
+    """Yield the forward pass cut into time steps: of each, what its backward pass needs.
+
+    Args:
+        pack: Fresh or trained.
+        x: (B, T, F) float32.
+        elapsed: (B, T) float32.
+    """
     state = np.zeros((len(x), pack.layout.state_size), np.float32)
     for t in range(x.shape[1]):
         now, dt, before = map(np.ascontiguousarray, (x[:, t : t + 1], elapsed[:, t : t + 1], state))

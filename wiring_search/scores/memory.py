@@ -1,17 +1,17 @@
 """Long-term memory of a candidate: a score for a search, and a suite for what it found.
 
-Both train candidates from scratch on generated tasks and judge them on sequences that neither
-trained them nor chose their epoch. An error e between guessing (chance c) and perfection becomes a
-*share*, 1 − e / c: for yes and no that is 2 · accuracy − 1. A candidate's *area* on a task is the
-area under its shares over log2(lag), by trapezoids, divided by that of perfection; its *longest*
-lag is the longest it has solved together with all shorter ones.
+Both train candidates from scratch on generated tasks. They judge them on sequences that were used
+neither to train nor to choose the epoch. An error e between guessing (chance c) and perfection
+becomes a *share*, 1 − e / c: for yes and no that is 2 · accuracy − 1. A candidate's *area* on a
+task is the area under its shares over log2(lag), by trapezoids, divided by that of perfection. Its
+*longest* lag is the longest it has solved together with all shorter ones.
 
 `recall_scores` is the score: delayed recall (`wiring_search.tasks.recall`) asks for all lags at
 once, so one short training gives a curve. `suite` is the thorough one, several tasks, lags and
 seeds.
 
-What is not told by the motor neurons is not seen: recall of K lags needs about K motor neurons to
-be perfect, for it is one linear readout a lag. A candidate with fewer scores less, however much its
+Only what the motor neurons show is seen. Recall of K lags needs about K motor neurons to be
+perfect, for it is one linear readout per lag. A candidate with fewer scores less, however much its
 other neurons remember.
 """
 
@@ -36,8 +36,13 @@ _TEST_BATCH = 512
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A task of the suite. chance: the error of guessing. solved: the largest error that counts as
-    solved. fixed: its one lag, where that cannot be chosen."""
+    """A task of the suite.
+
+    Attributes:
+        chance: The error of guessing.
+        solved: The largest error that counts as solved.
+        fixed: Its one lag, where that cannot be chosen.
+    """
 
     chance: float
     solved: float
@@ -58,8 +63,13 @@ TASKS = ("recall", "copy", "adding", "parity-dense")
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """area: 0 (nothing) … 1 (every lag). longest: the longest lag solved, 0 for none. accuracies:
-    by lag. All NaN for a candidate whose training diverged."""
+    """What a candidate recalls; all NaN where its training diverged.
+
+    Attributes:
+        area: 0 (nothing) … 1 (every lag).
+        longest: The longest lag solved, in steps; 0 for none.
+        accuracies: By lag.
+    """
 
     area: float
     longest: float
@@ -68,8 +78,14 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A candidate (its place among those given) on a task at a lag. errors: on the test split, one
-    a seed of the weights, NaN for one that diverged."""
+    """A candidate on a task at a lag.
+
+    Attributes:
+        candidate: Its index among those given.
+        task: A name out of CHALLENGES.
+        lag: In time steps.
+        errors: On the test split, one per seed of the weights; NaN where a training diverged.
+    """
 
     candidate: int
     task: str
@@ -78,12 +94,12 @@ class Row:
 
     @property
     def tried(self) -> int:
-        """Seeds."""
+        """The number of seeds."""
         return len(self.errors)
 
     @property
     def solved(self) -> int:
-        """Seeds that solved it."""
+        """The number of seeds that solved it."""
         return sum(error <= CHALLENGES[self.task].solved for error in self.errors)
 
     @property
@@ -93,7 +109,7 @@ class Row:
 
     @property
     def mean(self) -> float:
-        """Over the seeds that did not diverge, NaN where all did."""
+        """The mean `metric` over the seeds that did not diverge, NaN where all did."""
         return self._metric(_mean(self.errors))
 
     @property
@@ -103,7 +119,7 @@ class Row:
 
     @property
     def chance(self) -> float:
-        """Of guessing."""
+        """The `metric` of guessing."""
         return self._metric(CHALLENGES[self.task].chance)
 
     def _metric(self, error: float) -> float:
@@ -112,9 +128,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A candidate on a task over all lags. longest: the longest lag that most seeds solved, and all
-    shorter ones; 0 for none. area, spread: mean and standard deviation over the seeds that diverged
-    nowhere; NaN for none, or fewer than two."""
+    """A candidate on a task over all lags.
+
+    Attributes:
+        candidate: Its index among those given.
+        task: A name out of CHALLENGES.
+        longest: The longest lag that most seeds solved, together with all shorter ones; 0 for none.
+        area: The mean over the seeds that diverged nowhere; NaN for none.
+        spread: The standard deviation over the same seeds; NaN for fewer than two.
+    """
 
     candidate: int
     task: str
@@ -130,13 +152,21 @@ Progress = Callable[[int, int, str], None]
 def recall_scores(
     candidates: Sequence[Candidate], seed: int = 0, longest: int = 16, streams: int = 2048
 ) -> list[Recall]:
-    """How far back each candidate can tell random bits, after a short training side by side.
+    """Measure how far back each candidate recalls random bits, after a short training side by side.
 
-    One pass over `streams` streams of 2 × `longest` steps in minibatches of 16, lags 1, 2, 4 …
-    `longest`. All train with one learning rate, 0.02: the rate that a search finds for its task
-    says nothing about memory. seed: the order of the streams. A candidate's scores do not depend on
-    the others. The default costs 8 to 9 % of training a pack for 60 epochs on digits; twice the
-    streams separate neurons no better.
+    Training is one pass over the streams in minibatches of 16, with lags 1, 2, 4 … `longest`. All
+    candidates train with one learning rate, 0.02: the rate that a search finds for its task says
+    nothing about memory. A candidate's scores do not depend on the others. The default costs 8 to 9
+    % of training a pack for 60 epochs on digits; twice the streams separate neurons no better.
+
+    Args:
+        candidates: Of any kinds.
+        seed: Of the order of the streams.
+        longest: The longest lag, in steps.
+        streams: How many streams of 2 × `longest` steps.
+
+    Returns:
+        One per candidate.
     """
     task = load("recall", TaskOptions(samples=streams, lag=longest))
     trained = tuple(
@@ -164,7 +194,11 @@ def measure(trained: TrainedCandidates) -> Scores:
 
 
 def recall_of(accuracies: dict[int, float]) -> Recall:
-    """Area and longest lag of a curve of accuracies by lag, in ascending order."""
+    """Return area and longest lag of a curve.
+
+    Args:
+        accuracies: By lag, in ascending order.
+    """
     challenge = CHALLENGES["recall"]
     errors = {lag: 1.0 - accuracy for lag, accuracy in accuracies.items()}
     solved = {lag: error <= challenge.solved for lag, error in errors.items()}
@@ -180,14 +214,27 @@ def suite(
     samples: int = 4000,
     on_progress: Progress = lambda done, count, doing: None,
 ) -> list[Row]:
-    """Train every candidate on every task at every lag from several seeds, and judge it on the test
-    split.
+    """Train every candidate on every task and lag from several seeds, and judge it on test splits.
 
-    All candidates × seeds of a task and lag are trained side by side, as they are but for the seed
-    of their weights, in minibatches of 16; the best epoch on the validation split is the one
-    judged. recall is trained once, up to the longest lag, and has rows for its whole ladder;
-    pixel-digits have one lag, 64, and samples of their own. Rows come by candidate, task and lag.
-    Raises ValueError for an unknown task, and where there is nothing to do.
+    All candidates × seeds of a task and lag are trained side by side in minibatches of 16. Only the
+    seed of their weights is changed. The best epoch on the validation split is the one judged.
+    recall is trained once, up to the longest lag, and has rows for its whole ladder. pixel-digits
+    have one lag, 64, and a fixed set of samples.
+
+    Args:
+        candidates: Of any kinds.
+        tasks: Names out of CHALLENGES.
+        lags: In time steps, 2 or more.
+        seeds: Trainings per candidate, task and lag.
+        epochs: Of each training.
+        samples: Sequences that are generated per task.
+        on_progress: Called with (trainings done, all trainings, what is under way).
+
+    Returns:
+        Rows by candidate, task and lag.
+
+    Raises:
+        ValueError: A task is unknown, a lag is below 2, or there is nothing to do.
     """
     _check(candidates, tasks, lags, seeds, epochs)
     copies = tuple(
@@ -220,7 +267,7 @@ def suite(
 
 
 def standings(rows: Iterable[Row]) -> list[Standing]:
-    """Rows of a suite, summed up over lags."""
+    """Return rows of a suite, summed up over lags: one standing per candidate and task."""
     curves: dict[tuple[int, str], list[Row]] = {}
     for row in rows:
         curves.setdefault((row.candidate, row.task), []).append(row)
@@ -240,10 +287,16 @@ def standings(rows: Iterable[Row]) -> list[Standing]:
 
 
 def area(errors: dict[int, float], chance: float) -> float:
-    """The area under the shares 1 − error / chance over log2(lag), 0 … 1; of a single lag, its
-    share. NaN stays NaN.
+    """Return the area under the shares 1 − error / chance over log2(lag).
 
     A curve that is worse than chance as a whole counts as 0.
+
+    Args:
+        errors: By lag.
+        chance: The error of guessing.
+
+    Returns:
+        0 … 1; of a single lag, its share. NaN stays NaN.
     """
     lags = np.array(sorted(errors))
     shares = 1.0 - np.array([errors[int(lag)] for lag in lags]) / chance
@@ -254,7 +307,7 @@ def area(errors: dict[int, float], chance: float) -> float:
 
 
 def longest_solved(solved: dict[int, bool]) -> int:
-    """The longest lag that is solved and has no unsolved one below it; 0 for none."""
+    """Return the longest lag that is solved and has no unsolved one below it; 0 for none."""
     longest = 0
     for lag in sorted(solved):
         if not solved[lag]:
@@ -266,8 +319,17 @@ def longest_solved(solved: dict[int, bool]) -> int:
 def held_out_errors(
     task: Task, candidate: Candidate, outcome: Outcome, lag: int = 0
 ) -> dict[int, float]:
-    """Errors on the test split with the weights of the best epoch, by lag: all lags of recall, else
-    `lag` alone. NaN where the training failed."""
+    """Return errors on the test split with the weights of the best epoch, by lag.
+
+    Args:
+        task: The task it was trained on.
+        candidate: What was trained.
+        outcome: Of its training.
+        lag: The lag of the task; not used for recall.
+
+    Returns:
+        All lags of recall, else `lag` alone. NaN where the training failed.
+    """
     lags = recall.ladder(task.time_steps // 2) if task.name == "recall" else (lag,)
     if outcome.status is not Status.OK or outcome.state is None:
         return dict.fromkeys(lags, math.nan)
