@@ -1,7 +1,9 @@
-"""What can be said of a candidate before anything is trained: expressivity, gradient slope, kernel
-rank, at initialisation, of candidates by the thousand.
+"""What can be said of a candidate before anything is trained.
 
-They are called proxies because a search would like them to foretell the error; how well they do is
+Expressivity, gradient slope and kernel rank are measured at initialisation, of candidates by the
+thousand.
+
+They are called proxies because a search would like them to predict the error. How well they do is
 to be measured, task by task.
 """
 
@@ -28,13 +30,20 @@ _SAMPLES, _TIME_STEPS = 16, 32
 def proxies(
     candidates: Sequence[Candidate], features: int, seed: int = 0, progress: Progress | None = None
 ) -> dict[str, np.ndarray]:
-    """PROXIES by name, (P,) each in the order of the candidates, whatever mixture of kinds they
-    are; NaN where a number is not finite. features: of the input that they would read. seed: of the
-    inputs; weights come from each candidate's own.
+    """Measure PROXIES of untrained candidates.
 
-    expressivity: see `trajectory.expressivity`. gradient_slope: of the logarithm a time step
-    (`gradient.gradient_flow`) on streams of independent numbers, uniform in −1 … 1. kernel_rank:
-    see `rank.kernel_rank`. progress(done, all): called after each pack.
+    expressivity: see `trajectory.expressivity`. gradient_slope: of the logarithm per time step
+    (`gradient.gradient_flow`), on streams of independent numbers, uniform in −1 … 1. kernel_rank:
+    see `rank.kernel_rank`.
+
+    Args:
+        candidates: Of any mixture of kinds; each gives the seed of its weights.
+        features: Of the input that they would read.
+        seed: Of the inputs.
+        progress: Called with (candidates done, all candidates) after each pack.
+
+    Returns:
+        (P,) each by name, in the order of the candidates; NaN where a number is not finite.
     """
     found = {name: np.full(len(candidates), np.nan) for name in PROXIES}
     x = different_streams(_SAMPLES, _TIME_STEPS, features, seed).astype(np.float32)

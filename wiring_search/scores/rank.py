@@ -1,14 +1,12 @@
 """Kernel rank and generalisation rank of the liquid network itself: what it tells apart, and what
-it takes for the same.
-
-The rank of the final states (streams × neurons) that different random input streams lead to, and
-that jittered copies of one stream lead to; definitions, streams and threshold are those of
-`reservoir`, where an echo state network of random weights stands for the wiring. Here the
-candidate's own neurons run, with the weights they have, fresh or trained. (Legenstein & Maass,
-"Edge of chaos and prediction of computational performance for neural circuit models", Neural
-Networks 20, 2007: more of the first and less of the second is better.)
-
-Every candidate sees the first of the same streams, as many as it has neurons.
+it takes for the same.  Kernel rank is the rank of the final states (streams × neurons) that
+different random input streams lead to. Generalisation rank is that of the states that jittered
+copies of one stream lead to. Definitions, streams and threshold are those of `reservoir`, where an
+echo state network of random weights stands for the wiring. Here the candidate's neurons run with
+the weights they have, fresh or trained. More of the first and less of the second is better
+(Legenstein & Maass, "Edge of chaos and prediction of computational performance for neural circuit
+models", Neural Networks 20, 2007).  Every candidate sees the first of the same streams, as many as
+it has neurons.
 """
 
 import numpy as np
@@ -33,8 +31,24 @@ def kernel_rank(
     threshold: float = THRESHOLD,
     seed: int = 0,
 ) -> np.ndarray:
-    """(P,): ranks, from 0 to the number of neurons; NaN where a state is not finite. streams: as
-    many as a candidate has neurons by default. Raises ValueError for numbers out of range."""
+    """Return the ranks of the states that different streams lead to.
+
+    Args:
+        pack: Fresh or trained.
+        streams: How many; by default as many as a candidate has neurons.
+        steps: Time steps of each stream.
+        threshold: Singular values above this share of the largest count.
+        seed: Of the streams.
+
+    Returns:
+        (P,), from 0 to the number of neurons; NaN where a state is not finite.
+
+    Raises:
+        ValueError: A number is out of range, see `reservoir.check_rank_settings`.
+
+    Source:
+        Legenstein & Maass, Neural Networks 20, 2007.
+    """
     count = _count(pack, streams, steps, threshold)
     return _ranks(
         pack, different_streams(count, steps, pack.layout.features, seed), streams, threshold
@@ -49,8 +63,26 @@ def generalisation_rank(
     threshold: float = THRESHOLD,
     seed: int = 0,
 ) -> np.ndarray:
-    """(P,), as `kernel_rank`, of copies of one stream whose numbers are moved by normal ones of
-    standard deviation `jitter`."""
+    """Return the ranks of the states that jittered copies of one stream lead to.
+
+    Args:
+        pack: Fresh or trained.
+        streams: How many copies; by default as many as a candidate has neurons.
+        steps: Time steps of each stream.
+        jitter: Standard deviation of the normal numbers that are added to the stream.
+        threshold: Singular values above this share of the largest count.
+        seed: Of the streams.
+
+    Returns:
+        (P,), as of `kernel_rank`.
+
+    Raises:
+        ValueError: A number is out of range, see `reservoir.check_rank_settings`, or `jitter` is
+            negative.
+
+    Source:
+        Legenstein & Maass, Neural Networks 20, 2007.
+    """
     count = _count(pack, streams, steps, threshold)
     return _ranks(
         pack, jittered_streams(count, steps, pack.layout.features, jitter, seed), streams, threshold

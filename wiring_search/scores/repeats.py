@@ -2,12 +2,12 @@
 it?
 
 A point of the space is trained with W wirings (seeds of its topology) × I initialisations × D
-orders of the minibatches, all combinations, and the errors are split by analysis of variance with
+orders of the minibatches, all combinations. The errors are split by analysis of variance with
 random effects:
 
     y[w, i, d] = mean + wiring[w] + initialisation[w, i] + order[d] + residual[w, i, d]
 
-An initialisation belongs to its wiring, for the same seed means other numbers to another wiring; an
+An initialisation belongs to its wiring, for the same seed means other numbers to another wiring. An
 order is the same for all. What an order does to one network and not to another is in the residual.
 Setting the mean squares of a balanced design equal to their expectations (Searle, Casella,
 McCulloch, "Variance Components", 1992, chapter 4)
@@ -17,7 +17,7 @@ McCulloch, "Variance Components", 1992, chapter 4)
     E MS_order          = residual + W I order                           D − 1
     E MS_residual       = residual                                       (W I − 1)(D − 1)
 
-gives the estimates; one that comes out below 0 is 0.
+gives the estimates. An estimate below 0 is set to 0.
 
 Means of repeated scores have t-distributed bounds, below.
 """
@@ -41,7 +41,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class VarianceSplit:
-    """Variances of the error, by what causes them. wiring: NaN where there was one wiring only."""
+    """Variances of the error, by what causes them.
+
+    Attributes:
+        wiring: NaN where there was one wiring only.
+        initialisation: Of initial weights.
+        order: Of the order of the minibatches.
+        residual: What is left, interactions included.
+    """
 
     wiring: float
     initialisation: float
@@ -50,17 +57,24 @@ class VarianceSplit:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Of the sum of what is known, by name; 0 where nothing varies."""
+        """The share of each known variance in their sum, by name; 0 where nothing varies."""
         known = {name: value for name, value in vars(self).items() if not math.isnan(value)}
         total = sum(known.values())
         return {name: value / total if total > 0 else 0.0 for name, value in known.items()}
 
 
 def variance_split(errors: np.ndarray) -> VarianceSplit:
-    """The four components of errors (wirings, initialisations, orders).
+    """Return the four components of errors.
 
-    Raises ValueError for another shape, fewer than two initialisations or orders, and errors that
-    are not finite (the design is no longer balanced without them).
+    Args:
+        errors: (wirings, initialisations, orders).
+
+    Raises:
+        ValueError: The shape is another, there are fewer than two initialisations or orders, or an
+            error is not finite (the design is no longer balanced without it).
+
+    Source:
+        Searle, Casella, McCulloch, "Variance Components", 1992, chapter 4.
     """
     if errors.ndim != 3 or errors.shape[0] < 1 or min(errors.shape[1:]) < 2:
         raise ValueError(
@@ -104,11 +118,21 @@ def crossed_errors(
     on_progress: Progress = lambda done, count: None,
     train: Train = training.train,
 ) -> np.ndarray:
-    """Validation errors (wirings, initialisations, orders) of every combination; NaN where a
-    training failed.
+    """Train every combination and return the validation errors.
 
-    wirings: a candidate each, whose own seed does not matter. Wirings and initialisations train
-    side by side in packs, each pack once for every order.
+    Wirings and initialisations train side by side in packs, each pack once for every order.
+
+    Args:
+        task: The task to train on.
+        wirings: One candidate each; its seed is replaced.
+        init_seeds: Seeds of the initial weights.
+        data_seeds: Seeds of the order of the minibatches.
+        rung: Epochs and batch size.
+        on_progress: Called with (trainings done, all trainings) after each pack.
+        train: Trains a pack.
+
+    Returns:
+        (wirings, initialisations, orders); NaN where a training failed.
     """
     members = [replace(candidate, seed=seed) for candidate in wirings for seed in init_seeds]
     errors = np.full((len(members), len(data_seeds)), np.nan)
@@ -122,13 +146,22 @@ def crossed_errors(
 
 
 def mean(scores: np.ndarray) -> np.ndarray:
-    """Of repeated scores (…, repeats): their mean (…)."""
+    """Return the mean (…) of repeated scores (…, repeats)."""
     return np.mean(scores, axis=-1)
 
 
 def standard_error(scores: np.ndarray) -> np.ndarray:
-    """Of the mean of repeated scores (…, repeats): s / √repeats. Raises ValueError for fewer than
-    two repeats."""
+    """Return the standard error of the mean of repeated scores, s / √repeats.
+
+    Args:
+        scores: (…, repeats).
+
+    Returns:
+        (…).
+
+    Raises:
+        ValueError: There are fewer than two repeats.
+    """
     repeats = scores.shape[-1]
     if repeats < 2:
         raise ValueError(f"{repeats} repeats have no spread; give two or more")
@@ -136,14 +169,34 @@ def standard_error(scores: np.ndarray) -> np.ndarray:
 
 
 def upper_bound(scores: np.ndarray, confidence: float = 0.95) -> np.ndarray:
-    """With this confidence, the expected score lies below (one-sided, Student's t). scores: (…,
-    repeats)."""
+    """Return the bound below which the expected score lies (one-sided, Student's t).
+
+    Args:
+        scores: (…, repeats).
+        confidence: From 0.5 to less than 1.
+
+    Returns:
+        (…).
+
+    Raises:
+        ValueError: There are fewer than two repeats, or `confidence` is out of range.
+    """
     return mean(scores) + _reach(scores.shape[-1], confidence) * standard_error(scores)
 
 
 def lower_bound(scores: np.ndarray, confidence: float = 0.95) -> np.ndarray:
-    """With this confidence, the expected score lies above (one-sided, Student's t). scores: (…,
-    repeats)."""
+    """Return the bound above which the expected score lies (one-sided, Student's t).
+
+    Args:
+        scores: (…, repeats).
+        confidence: From 0.5 to less than 1.
+
+    Returns:
+        (…).
+
+    Raises:
+        ValueError: There are fewer than two repeats, or `confidence` is out of range.
+    """
     return mean(scores) - _reach(scores.shape[-1], confidence) * standard_error(scores)
 
 

@@ -3,8 +3,9 @@
     relative error under a shift = error on the validation split / error on the shifted one, 0 … 1
     robustness = the mean of it over all shifts
 
-1 is a network that does not mind, 0 one that is lost. It is a ratio, so read it beside the error:
-who knows nothing has nothing to lose. Shifts, levels in brackets (`shifts` says what each does):
+1 is a network that loses nothing, 0 one that is lost. It is a ratio, so read it beside the error: a
+network that has learned nothing has nothing to lose. Shifts, levels in brackets (`shifts` says what
+each does):
 
     noise        on every input [share of the feature's spread on the training split]
     drop-timed   samples are missing, the elapsed times say so [share]
@@ -15,7 +16,7 @@ who knows nothing has nothing to lose. Shifts, levels in brackets (`shifts` says
     length       the process waits at its first step before it starts [times as long]
     channels     so many features of each sample stand at their training mean [count]
 
-Levels are those usual for sequences; the training and the test split are never scored. Random
+Levels are those usual for sequences. The training and the test split are never scored. Random
 shifts draw the same numbers for each level, timed or hidden: levels differ by nothing else.
 """
 
@@ -60,8 +61,13 @@ _SLOWER = (2, 4)
 
 @dataclass(frozen=True)
 class Shift:
-    """family: a name out of FAMILIES. level: how much of it. apply: shifts a split, which stays as
-    it is."""
+    """A shift of a split at one level.
+
+    Attributes:
+        family: A name out of FAMILIES.
+        level: How much of it.
+        apply: Returns a split's shifted copy; the split stays as it is.
+    """
 
     family: str
     level: float
@@ -73,8 +79,12 @@ class Shift:
 
 
 def shifts(task: Task, seed: int = 0) -> list[Shift]:
-    """All shifts that mean something for a task; where there is one feature, it is never
-    missing."""
+    """Return all shifts that apply to a task; a single feature is never missing.
+
+    Args:
+        task: Its training split gives means and spreads of the features.
+        seed: Of the random shifts.
+    """
     means, spread = _moments(task.train)
     for_noise, for_drops, for_channels = ((seed, number) for number in range(3))
     result = [
@@ -111,10 +121,16 @@ def robustness(
     seed: int = 0,
     on_progress: Callable[[int, int], None] = lambda done, count: None,
 ) -> dict[str, np.ndarray]:
-    """Errors (P,) of a trained pack on the validation split by shift: `CLEAN` first, then every one
-    of `shifts`.
+    """Return the errors of a trained pack on the validation split by shift.
 
-    on_progress(done, count): called after each of them.
+    Args:
+        task: The task it was trained on.
+        pack: Trained.
+        seed: Of the random shifts.
+        on_progress: Called with (shifts done, all shifts) after each of them.
+
+    Returns:
+        (P,) by name: `CLEAN` first, then every one of `shifts`.
     """
     chosen = shifts(task, seed)
     errors = {CLEAN: validation_errors(task, task.valid, pack)}
@@ -125,11 +141,18 @@ def robustness(
 
 
 def times_clean(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Each error over the clean one, (P,) by name; infinite where an output stops being finite, NaN
-    where the clean error is no number.
+    """Return each error over the clean one.
 
-    Both are held above what the split can tell from 0, so that a network without any error is not
-    lost with its first one: half a miss, or what single precision makes of the targets.
+    Both are held above what the split can tell from 0: half a miss, or what single precision makes
+    of the targets. So a network without any error is not lost with its first one.
+
+    Args:
+        task: Gives that resolution.
+        errors: (P,) by name, from `robustness`.
+
+    Returns:
+        (P,) by name: infinite where an output stops being finite, NaN where the clean error is no
+        number.
     """
     least = _resolution(task)
     clean = np.maximum(errors[CLEAN], least)
@@ -140,8 +163,15 @@ def times_clean(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.ndarr
 
 
 def relative_errors(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The clean error over each shifted one, 0 … 1, (P,) by shift: 1 where the shift does not harm
-    (or happens to help)."""
+    """Return the clean error over each shifted one.
+
+    Args:
+        task: See `times_clean`.
+        errors: (P,) by name, from `robustness`.
+
+    Returns:
+        (P,) by shift, 0 … 1; 1 where the shift does not harm (or happens to help).
+    """
     return {
         name: np.minimum(1.0, 1.0 / times)
         for name, times in times_clean(task, errors).items()
@@ -150,7 +180,15 @@ def relative_errors(task: Task, errors: dict[str, np.ndarray]) -> dict[str, np.n
 
 
 def score(task: Task, errors: dict[str, np.ndarray]) -> np.ndarray:
-    """`robustness` as one number a candidate, (P,): the mean over shifts of `relative_errors`."""
+    """Return `robustness` as one number per candidate: the mean over shifts of `relative_errors`.
+
+    Args:
+        task: See `times_clean`.
+        errors: (P,) by name, from `robustness`.
+
+    Returns:
+        (P,).
+    """
     relative = list(relative_errors(task, errors).values())
     # One after the other: numpy's mean adds up in an order that depends on P.
     return sum(relative, np.zeros(())) / len(relative)

@@ -8,8 +8,8 @@ have.
 Weights define a differential equation, but they were trained with one solver, whose errors they
 have learned too. So each row says two things: how far the solver is from the equation
 (`solver_accuracy`), and what the task's validation error becomes with it. The fine solution has a
-row of its own: it is right about the equation, and need not be better at the task. Hypersolvers
-(`hypersolver`) are fitted on inputs of the training split; all that is reported is measured on the
+separate row: it is right about the equation, and need not be better at the task. Hypersolvers
+(`hypersolver`) are fitted on inputs of the training split. All that is reported is measured on the
 validation split.
 """
 
@@ -37,10 +37,10 @@ from wiring_search.training.warm_up import one_torch_thread
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import KINDS, has_steps
 
-# Sub-steps a time step that every solver is tried with, beside as many as the network was trained
+# Sub-steps per time step that every solver is tried with, beside as many as the network was trained
 # with.
 SUB_STEPS = (1, 2, 4)
-# Of the fine solution: its own error is about a fifteenth of this share of the greatest state.
+# Of the fine solution: its error is about a fifteenth of this share of the greatest state.
 _TOLERANCE = 1e-7
 # Time steps of training sequences that hypersolvers are fitted on.
 _FITTED_TIME_STEPS = 2048
@@ -50,10 +50,23 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Alternative:
-    """One solver for the network's weights. solver ("hyper-…" for a hypersolver) to stable: see
-    `SolverReport`, measured on some sequences of the validation split. error, metric: of the task
-    on all of that split; NaN where an output is not finite. trained_with: the solver that the
-    weights were trained with. fine: the fine solution itself, whose errors are 0 by definition."""
+    """One solver for the network's weights.
+
+    The fields from `solver` to `stable` are those of `SolverReport`, measured on some sequences of
+    the validation split.
+
+    Attributes:
+        solver: "hyper-…" for a hypersolver.
+        steps: Sub-steps per time step.
+        function_evaluations: See `SolverReport`.
+        terminal_error: See `SolverReport`.
+        worst_error: See `SolverReport`.
+        stable: See `SolverReport`.
+        error: Of the task, on all of the validation split; NaN where an output is not finite.
+        metric: As `error`, in the task's metric.
+        trained_with: Whether it is the solver that the weights were trained with.
+        fine: Whether it is the fine solution itself, whose solver errors are 0 by definition.
+    """
 
     solver: str
     steps: int
@@ -68,10 +81,16 @@ class Alternative:
 
 
 def with_solver(network: LiquidNetwork, solver: str, steps: int = 0) -> LiquidNetwork:
-    """A copy with the same weights and another solver, back-propagating through it. steps:
-    sub-steps a time step, 0 for the closed form.
+    """Return a copy with the same weights and another solver, back-propagating through it.
 
-    Raises ValueError for a solver or a number of steps that its neurons cannot have."""
+    Args:
+        network: Stays as it is.
+        solver: A solver of its neurons.
+        steps: Sub-steps per time step, 0 for the closed form.
+
+    Raises:
+        ValueError: Its neurons cannot have this solver, or this number of steps.
+    """
     kind = network.layout.kind
     chosen = Candidate(network.wiring, kind.neuron, solver, steps, kind.memory)
     other = copy.deepcopy(network)
@@ -88,15 +107,24 @@ def alternatives(
     seed: int = 0,
     on_progress: Progress = lambda done, count, what: None,
 ) -> list[Alternative]:
-    """One row a solver and number of sub-steps; then the hypersolvers, and last the fine solution.
+    """Measure every solver on the network's weights.
 
-    network: trained on the task. samples: validation sequences that are drawn to measure a solver's
-    own errors on. hyper: fit hypersolvers too, on every base that is not further from the fine
-    solution than a state of zeros would be: a correction does not save a base that explodes. seed:
-    of the draws and the fits. on_progress(done, count, what): called before each row is made.
+    Args:
+        network: Trained on the task.
+        task: Gives the sequences.
+        samples: Validation sequences that are drawn to measure a solver's errors on.
+        hyper: Fit hypersolvers too, on every base that is not further from the fine solution than a
+            state of zeros would be: a correction does not save a base that explodes.
+        seed: Of the draws and the fits.
+        on_progress: Called with (done, count, what) before each row is made.
 
-    Raises ValueError for neurons that are no differential equation, fewer than one sample, and
-    where no fine solution is found.
+    Returns:
+        One row per solver and number of sub-steps, then the hypersolvers, and last the fine
+        solution.
+
+    Raises:
+        ValueError: The neurons are no differential equation, `samples` is below 1, or no fine
+            solution is found.
     """
     require_ode(network)
     if samples < 1:

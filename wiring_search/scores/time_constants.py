@@ -3,12 +3,13 @@ are.
 
     τ_i = Σ Δt / −Σ ln |∂s_i(t + Δt) / ∂s_i(t)|        over the time steps of a trajectory
 
-the time in which a small change of one state, all others held at the start of each step, shrinks to
-1/e: one definition for every neuron and for a memory's cells. For LTC without self-loops it is the
-harmonic mean of the system time constant C / (g + Σ w s) of Hasani et al. (AAAI 2021, theorem 1)
-over the trajectory, as its solver sees it; for the CT-RNN its τ; for the neural ODE, which has no
-leak, ∞. A CfC neuron that is not connected to itself remembers nothing of itself: 0. With a memory
-that gives the neurons their states it is the memory's cells that remember.
+τ_i is the time in which a small change of one state, all others held at the start of each step,
+shrinks to 1/e. This is one definition for every neuron and for a memory's cells. For LTC without
+self-loops it is the harmonic mean of the system time constant C / (g + Σ w s) of Hasani et al.
+(AAAI 2021, theorem 1) over the trajectory, as its solver sees it. For the CT-RNN it is its τ; for
+the neural ODE, which has no leak, ∞. A CfC neuron that is not connected to itself remembers nothing
+of itself: 0. With a memory that gives the neurons their states it is the memory's cells that
+remember.
 """
 
 import numpy as np
@@ -21,9 +22,17 @@ from wiring_search.training.pack import Pack
 def time_constants(
     pack: Pack, x: np.ndarray, elapsed: np.ndarray | None = None
 ) -> list[np.ndarray]:
-    """Of every candidate (neurons and memory cells,), in the unit of `elapsed`: 0 where a state
-    keeps nothing of itself, ∞ where it does not forget by itself, or grows. Arguments as of
-    `self_derivatives`."""
+    """Return the effective time constants of every candidate.
+
+    Args:
+        pack: Fresh or trained.
+        x: (B, T, F) float32; few samples will do.
+        elapsed: (B, T) float32, ones by default.
+
+    Returns:
+        (neurons and memory cells,) per candidate, in the unit of `elapsed`: 0 where a state keeps
+        nothing of itself, ∞ where it does not forget by itself, or grows.
+    """
     elapsed = np.ones(x.shape[:2], np.float32) if elapsed is None else elapsed
     result = []
     for kept in self_derivatives(pack, x, elapsed):
@@ -34,9 +43,18 @@ def time_constants(
 
 
 def self_derivatives(pack: Pack, x: np.ndarray, elapsed: np.ndarray) -> list[np.ndarray]:
-    """∂s_i(t + Δt) / ∂s_i(t) of every candidate, (B, T, neurons and memory cells), exact: one
-    backward pass a time step with a unit vector for each state. x: (B, T, F) float32; elapsed: (B,
-    T) float32; few samples will do."""
+    """Return ∂s_i(t + Δt) / ∂s_i(t) of every candidate, exactly.
+
+    It takes one backward pass per time step with a unit vector for each state.
+
+    Args:
+        pack: Fresh or trained.
+        x: (B, T, F) float32; few samples will do.
+        elapsed: (B, T) float32.
+
+    Returns:
+        (B, T, neurons and memory cells) per candidate.
+    """
     layout = pack.layout
     samples = len(x)
     own = np.concatenate(

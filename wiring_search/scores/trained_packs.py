@@ -35,11 +35,18 @@ class TrainedCandidates:
 
     @cached_property
     def packs(self) -> list[tuple[list[int], Pack]]:
-        """The candidates as packs, each with the places of its members."""
+        """The candidates as packs, each with the indices of its members."""
         return list(trained_packs(self.task, self.candidates, self.states))
 
     def per_pack(self, measure: Callable[[Pack], np.ndarray]) -> np.ndarray:
-        """Return (candidates,) float64 from a measure that returns (members,) for a pack."""
+        """Return a score of every candidate.
+
+        Args:
+            measure: Returns (members,) for a pack.
+
+        Returns:
+            (candidates,) float64.
+        """
         values = np.full(len(self.candidates), np.nan)
         for places, pack in self.packs:
             values[places] = measure(pack)
@@ -63,7 +70,13 @@ def trained_pack(task: Task, candidates: Sequence[Candidate], states: Sequence[b
 def trained_packs(
     task: Task, candidates: Sequence[Candidate], states: Sequence[bytes]
 ) -> Iterator[tuple[list[int], Pack]]:
-    """Yield candidates of any kinds as packs, each with the places of its members."""
+    """Yield candidates of any kinds as packs, each with the indices of its members.
+
+    Args:
+        task: The task they were trained on.
+        candidates: Of any kinds.
+        states: The training state of each, `Outcome.state`.
+    """
     for places in group_by_kind(candidates, _LARGEST_PACK):
         members = [candidates[p] for p in places]
         yield places, trained_pack(task, members, [states[p] for p in places])

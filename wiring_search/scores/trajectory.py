@@ -14,7 +14,7 @@ Published lengths compare unlike things (LTC with recurrence, the others without
 width as √k or k. Here every neuron has the recurrence of its wiring, the same input, and as much
 time; and `expressivity` divides by the same measure of neural ODEs of equal width, fully connected
 and as we initialise them, so that wirings of different sizes compare. `published_trajectory` has
-the paper's own set-up.
+the paper's set-up.
 
 What it does not say: LTC is bounded by its reversal potentials, ±1 here and at the start, so its
 paths are shorter than those of a neural ODE, which nothing bounds; the paper's are longer since its
@@ -42,18 +42,30 @@ _REFERENCE_SEEDS = 5
 
 
 class Lengths(NamedTuple):
-    """(P,) each, over the length of the input: of the path in the plane of two principal
-    components, and of the path itself among all neurons."""
+    """Lengths over the length of the input.
+
+    Attributes:
+        plane: (P,), of the path in the plane of two principal components.
+        full: (P,), of the path among all neurons.
+    """
 
     plane: np.ndarray
     full: np.ndarray
 
 
 def circle(features: int, time_steps: int = TIME_STEPS, seed: int = 0) -> np.ndarray:
-    """x of one turn, (time_steps, features) float32: each time step holds the value of its middle.
-    seed: of a and b.
+    """Return the input x of one turn; each time step holds the value of its middle.
 
-    Raises ValueError for no feature, or fewer than three time steps.
+    Args:
+        features: F.
+        time_steps: T of the turn.
+        seed: Of a and b.
+
+    Returns:
+        (time_steps, features) float32.
+
+    Raises:
+        ValueError: There is no feature, or there are fewer than three time steps.
     """
     if features < 1:
         raise ValueError(f"features is {features}; give 1 or more")
@@ -69,15 +81,26 @@ def circle(features: int, time_steps: int = TIME_STEPS, seed: int = 0) -> np.nda
 
 
 def circle_length(features: int) -> float:
-    """The length of the input's path: a circumference, or there and back for a single feature."""
+    """Return the length of the input's path: a circumference; there and back for one feature."""
     return 4.0 if features == 1 else 2 * np.pi * np.sqrt(features / 2)
 
 
 def latent_trajectories(
     pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0
 ) -> list[np.ndarray]:
-    """Of every candidate the states of its neurons, from 0 at the start to the end of the turn:
-    (time_steps + 1, neurons) float32. seed: of the circle. Raises ValueError as `circle`."""
+    """Return the states of every candidate's neurons, from 0 at the start to the end of the turn.
+
+    Args:
+        pack: Fresh or trained.
+        time_steps: T of the turn.
+        seed: Of the circle.
+
+    Returns:
+        (time_steps + 1, neurons) float32 per candidate.
+
+    Raises:
+        ValueError: As of `circle`.
+    """
     x = circle(pack.layout.features, time_steps, seed)[None]
     elapsed = np.full((1, time_steps), 2 * np.pi / time_steps, np.float32)
     rest = np.zeros((1, pack.layout.state_size), np.float32)
@@ -90,20 +113,35 @@ def latent_trajectories(
 
 
 def principal_plane(path: np.ndarray) -> np.ndarray:
-    """The path (points, neurons) in its first two principal components: (points, 2), or (points, 1)
-    of one neuron."""
+    """Project a path on its first two principal components.
+
+    Args:
+        path: (points, neurons).
+
+    Returns:
+        (points, 2), or (points, 1) of one neuron.
+    """
     centred = path - path.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
     return centred @ axes[:, :-3:-1]
 
 
 def path_length(path: np.ndarray) -> float:
-    """Of (points, dimensions), with straight lines between points."""
+    """Return the length of a path (points, dimensions), with straight lines between points."""
     return float(np.sqrt(np.square(np.diff(path, axis=0)).sum(axis=1)).sum())
 
 
 def trajectory_lengths(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) -> Lengths:
-    """Of every candidate, NaN where its states are not finite. Raises ValueError as `circle`."""
+    """Return the lengths of every candidate, NaN where its states are not finite.
+
+    Args:
+        pack: Fresh or trained.
+        time_steps: T of the turn.
+        seed: Of the circle.
+
+    Raises:
+        ValueError: As of `circle`.
+    """
     whole = circle_length(pack.layout.features)
     plane = np.full(pack.layout.size, np.nan)
     full = np.full(pack.layout.size, np.nan)
@@ -118,8 +156,19 @@ def trajectory_lengths(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) 
 
 
 def expressivity(pack: Pack, time_steps: int = TIME_STEPS, seed: int = 0) -> np.ndarray:
-    """(P,): the length in the plane over that of neural ODEs with as many neurons. No unit; more is
-    more expressive; NaN where states are not finite. Raises ValueError as `circle`."""
+    """Return the length in the plane over that of neural ODEs with as many neurons.
+
+    Args:
+        pack: Fresh or trained.
+        time_steps: T of the turn.
+        seed: Of the circle.
+
+    Returns:
+        (P,), a pure number; more is more expressive; NaN where states are not finite.
+
+    Raises:
+        ValueError: As of `circle`.
+    """
     features = pack.layout.features
     connections = pack.layout.connections
     usual = np.array(
@@ -139,8 +188,16 @@ def measure(trained: TrainedCandidates) -> Scores:
 def neural_ode_length(
     neurons: int, features: int, time_steps: int = TIME_STEPS, seed: int = 0
 ) -> float:
-    """The mean length in the plane of five neural ODEs, fully connected, synapses excitatory as
-    often as inhibitory, each feature a sensory node."""
+    """Return the mean length in the plane of five fully connected neural ODEs.
+
+    Their synapses are excitatory as often as inhibitory, and each feature is a sensory node.
+
+    Args:
+        neurons: Of each.
+        features: F of the circle.
+        time_steps: T of the turn.
+        seed: Of the circle.
+    """
     drawn = [
         Candidate(
             fully_connected(features, neurons, 1, excitatory=0.5, seed=k), *REFERENCE[:2], 1, seed=k
