@@ -15,9 +15,16 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def packs_on(device: str) -> Callable[..., PackLike]:
-    """How packs are made on a device: "cpu"; "cuda", the GPU of this process; "auto", a GPU where
-    there is one. Candidates of a kind that has no GPU kernel train on the CPU. Raises ValueError
-    for other names, and for "cuda" where no GPU can be used."""
+    """Return how packs are made on a device.
+
+    Candidates of a kind that has no GPU kernel train on the CPU.
+
+    Args:
+        device: "cpu"; "cuda", the GPU of this process; or "auto", a GPU where there is one.
+
+    Raises:
+        ValueError: The name is another, or it is "cuda" and no GPU can be used.
+    """
     if device not in DEVICES:
         raise ValueError(f"device is {device!r}; give one of {', '.join(DEVICES)}")
     why_not = why_no_gpu()
@@ -27,7 +34,7 @@ def packs_on(device: str) -> Callable[..., PackLike]:
 
 
 def why_no_gpu() -> str | None:
-    """None where a GPU can be used."""
+    """Return the reason why no GPU can be used, None where one can."""
     if not torch.cuda.is_available():
         return "torch sees no GPU here"
     if find_spec("triton"):
@@ -36,6 +43,7 @@ def why_no_gpu() -> str | None:
 
 
 def has_gpu_kernel(kind: Kind) -> bool:
+    """Return whether candidates of this kind can train on a GPU."""
     from wiring_search.networks.kernels import gpu
 
     return gpu.covers(kind)

@@ -1,8 +1,8 @@
 """A pack that trains on a GPU: what `pack.Pack` is on the CPU, with all its numbers on the device.
 
 It learns what the same pack learns on the CPU, to the rounding of float32. Its training state is
-the same plain arrays, so a candidate may train for one rung here and for the next one there. What
-the host wants to know is fetched all at once, when it is first asked for after a step.
+the same plain arrays, so a candidate may train for one rung here and for the next one there.
+Numbers that the host needs are fetched all at once, when they are first asked for after a step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,8 +26,15 @@ from wiring_search.wirings.candidate import Candidate
 def room_for(
     candidates: Sequence[Candidate], features: int, outputs: int, time_steps: int, share: float
 ) -> int:
-    """How many like these, all of one kind, train at once in such a share of the memory that is
-    free on this process's GPU."""
+    """Return how many candidates like these train at once on this process's GPU.
+
+    Args:
+        candidates: All of one kind.
+        features: F of the input.
+        outputs: O of every readout.
+        time_steps: T of the training sequences.
+        share: Of the GPU memory that is free, 0 … 1.
+    """
     needed = gpu.bytes_needed(
         layout_of(tuple(candidates), features, outputs), time_steps, EVALUATION_BATCH
     )
@@ -35,8 +42,18 @@ def room_for(
 
 
 class GpuPack:
-    """See `pack.Pack`. device: where it trains. Raises ValueError, besides, for kinds of candidates
-    without a GPU kernel."""
+    """Candidates of one kind that train side by side on a GPU; see `pack.Pack`.
+
+    Args:
+        candidates: At least one.
+        features: F of the shared input.
+        outputs: O of every readout.
+        states: See `pack.Pack`.
+        device: Where it trains.
+
+    Raises:
+        ValueError: As of `pack.Pack`, and where the candidates' kind has no GPU kernel.
+    """
 
     def __init__(
         self,
@@ -68,7 +85,7 @@ class GpuPack:
 
     @property
     def alive(self) -> np.ndarray:
-        """(candidates,) bool. Waits for the device."""
+        """(candidates,) bool, which of them still train. Reading it waits for the device."""
         return self._trainer.alive.bool().cpu().numpy()
 
     @alive.setter
@@ -93,8 +110,11 @@ class GpuPack:
         every_step: bool,
         loss_of: Callable[[torch.Tensor], Loss],
     ) -> Callable[[np.ndarray], None]:
-        """See `pack.Pack.steps_on`; the data stays on the device, and a step waits for nothing.
-        Raises MemoryError where the device has no room for a step of the whole pack."""
+        """See `pack.PackLike.steps_on`. The data stays on the device, and a step waits for nothing.
+
+        Raises:
+            MemoryError: The device has no room for a step of the whole pack.
+        """
         self._refuse_too_many(x.shape[1])
         mine = torch.tensor(x, device=self.device)
         theirs = torch.tensor(elapsed, device=self.device)
@@ -110,11 +130,11 @@ class GpuPack:
         return step
 
     def weights(self, p: int) -> np.ndarray:
-        """A copy of candidate p's stored parameters, flat, in the order of `layout.shapes[p]`."""
+        """Return a copy of p's stored parameters, flat, in the order of `layout.shapes[p]`."""
         return self._on_host().raw[self.layout.blocks[p]].copy()
 
     def state(self, p: int) -> dict[str, np.ndarray]:
-        """A copy of candidate p's training state, see `pack.Numbers.state`."""
+        """Return a copy of candidate p's training state; see `pack.Numbers.state`."""
         return self._on_host().state(self.layout, p)
 
     def _on_host(self) -> Numbers:

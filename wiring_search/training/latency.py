@@ -1,5 +1,6 @@
-"""Latency: what one time step of one sample costs on the fused CPU kernel, the way a controller
-would run it."""
+"""Latency: what one time step of one sample costs on the fused CPU kernel, run as a controller
+would run it.
+"""
 
 import time
 
@@ -13,12 +14,20 @@ _STEPS = 64
 
 
 def latencies_us(candidate: Candidate, features: int, outputs: int, repeats: int = 7) -> np.ndarray:
-    """Microseconds a time step, (repeats,), one sample at a time, outputs at each step, on the
-    calling thread alone.
+    """Measure the latency of a time step, one sample at a time, on the calling thread alone.
 
-    A repeat is a sequence of 64 steps in one call of the kernel, the way into it and out of it
-    included. The weights are the initial ones: what is computed does not depend on them. The
-    quickest repeat says what the work costs, the spread how busy the machine was.
+    A repeat is a sequence of 64 steps with outputs at each, in one call of the kernel, the way into
+    it and out of it included. The weights are the initial ones: the cost does not depend on them.
+    The quickest repeat says what the work costs, the spread how busy the machine was.
+
+    Args:
+        candidate: What is run.
+        features: F of the input.
+        outputs: O of the readout.
+        repeats: Of the measurement.
+
+    Returns:
+        (repeats,), microseconds per time step.
     """
     layout = layout_of((candidate,), features, outputs)
     params = initial_weights(layout, 0, candidate.seed)
@@ -28,7 +37,7 @@ def latencies_us(candidate: Candidate, features: int, outputs: int, repeats: int
     seconds = np.empty(repeats)
     with (
         cpu.one_thread()
-    ):  # one sample is work for one core: waking others would be what is measured
+    ):  # one sample is work for one core: other threads would only add the cost of waking them
         for repeat in range(repeats):
             start = time.perf_counter()
             cpu.forward(layout, params, x, elapsed, state, True)

@@ -153,7 +153,16 @@ def _steps(
 
 
 def validation_errors(task: Task, split: Split, pack: PackLike) -> np.ndarray:
-    """Return the error of each candidate on a split, (candidates,): 1 − accuracy, 1 − F1 or mse."""
+    """Return the error of each candidate on a split: 1 − accuracy, 1 − F1 or mse.
+
+    Args:
+        task: Gives the metric.
+        split: Of the task.
+        pack: Fresh or trained.
+
+    Returns:
+        (candidates,).
+    """
     return _validate(task, split, pack)[0]
 
 
@@ -163,7 +172,7 @@ def network_error(
     """Return the error of a network on a split.
 
     Args:
-        task: What is asked for: an output at each step, or one per sequence.
+        task: Says whether there is an output at each step, or one per sequence.
         split: Of the task.
         network: Returns (B, T, O), or (B, O), from x (B, T, F) and elapsed (B, T).
     """
@@ -206,8 +215,7 @@ def _validate(
 def _errors(
     task: Task, split: Split, predict: Callable[[np.ndarray, np.ndarray], torch.Tensor]
 ) -> np.ndarray:
-    """The error of each candidate whose outputs `predict` tells, as a pack does, from x and
-    elapsed."""
+    """Return the error of each candidate whose outputs `predict` returns, as a pack does."""
     total = np.zeros(())
     weight = np.zeros(())
     elapsed = elapsed_of(split)
@@ -223,6 +231,15 @@ def _errors(
 
 
 def minibatches(samples: int, job: PackJob, epoch: int) -> Iterator[np.ndarray]:
+    """Yield the rows of each minibatch of an epoch.
+
+    Their order is drawn from the job's data seed and the epoch.
+
+    Args:
+        samples: Of the training split.
+        job: Gives the data seed and the batch size.
+        epoch: From 0.
+    """
     order = np.random.default_rng((job.data_seed, 0, epoch)).permutation(samples)
     for start in range(0, samples, job.rung.batch_size):
         yield order[start : start + job.rung.batch_size]
@@ -230,9 +247,16 @@ def minibatches(samples: int, job: PackJob, epoch: int) -> Iterator[np.ndarray]:
 
 @dataclass
 class _Record:
-    """What the epochs so far have shown: validation errors, each candidate's best epoch, its
-    weights and how much its outputs vary there, in which epoch (from 1) its solver was found
-    unstable, and seconds spent on it."""
+    """What the epochs so far have shown.
+
+    Attributes:
+        curves: Validation errors of each candidate.
+        best: The error of each candidate's best epoch.
+        weights: The weights of that epoch.
+        variation: How much its outputs vary there.
+        unstable: In which epoch (from 1) a candidate's solver was found unstable.
+        seconds: Spent on each candidate.
+    """
 
     curves: list[list[float]]
     best: list[float]
@@ -243,7 +267,10 @@ class _Record:
 
     @classmethod
     def of(cls, states: Sequence[dict[str, np.ndarray] | None]) -> "_Record":
-        """Of candidates that go on from these states; inherited weights have no past."""
+        """Return the record of candidates that resume from these states.
+
+        Inherited weights have no past.
+        """
         curves = [state["curve"].tolist() if state and "curve" in state else [] for state in states]
         weights = [
             state["best_weights"] if state and curve else None
@@ -266,7 +293,16 @@ class _Record:
         variation: np.ndarray,
         seconds: float,
     ) -> None:
-        """members: the place of each of the pack's candidates. seconds: what the epoch took."""
+        """Note an epoch.
+
+        Args:
+            pack: What is left of the pack.
+            members: The index of each of its candidates in the record.
+            errors: (candidates,), on the validation split.
+            stable: (candidates,) bool, whether the solver kept to its range.
+            variation: (candidates,), of the outputs.
+            seconds: What the epoch took.
+        """
         pack.alive &= np.isfinite(errors)
         unstable = pack.alive & ~stable
         pack.alive &= stable

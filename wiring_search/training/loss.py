@@ -1,4 +1,4 @@
-"""The loss of predictions against a split's targets, one number per sample and candidate."""
+"""The loss of predictions against a split's targets, one number per candidate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +10,27 @@ from wiring_search.tasks.task import Split, Task
 
 
 def as_pack(task: Task, y: torch.Tensor) -> torch.Tensor:
-    """Outputs of one network as those of a pack of one: (1, B, T or 1, O)."""
+    """Return outputs of one network as those of a pack of one.
+
+    Args:
+        task: Says whether there is an output per step.
+        y: (B, T, O) where it does, else (B, O).
+
+    Returns:
+        (1, B, T or 1, O).
+    """
     return y[None] if task.every_step else y[None, :, None]
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What predictions for some samples are held to, on a device. y: (n, …); counted: (n, T) bool,
-    which steps count, None for all; class_weights: (classes,) or None."""
+    """What predictions for some samples are compared with, on a device.
+
+    Attributes:
+        y: (n, …).
+        counted: (n, T) bool, which steps count; None for all.
+        class_weights: (classes,), or None.
+    """
 
     y: torch.Tensor
     counted: torch.Tensor | None
@@ -27,6 +40,7 @@ class Targets:
     def of(
         cls, task: Task, split: Split, rows: np.ndarray | slice, device: torch.device
     ) -> "Targets":
+        """Return the targets of some rows of a split, copied to a device."""
         counted = _counted(split, rows) if task.every_step else None
         if task.class_weights is None:
             weights = None
@@ -38,18 +52,32 @@ class Targets:
         return cls(y, None if counted is None else counted.to(device), weights)
 
     def at(self, rows: np.ndarray | torch.Tensor) -> "Targets":
+        """Return the targets of some of these samples."""
         return Targets(
             self.y[rows], None if self.counted is None else self.counted[rows], self.class_weights
         )
 
 
 def loss_of(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the loss that trains on some rows of a split; see `loss_to`.
+
+    Args:
+        task: Gives the kind of loss.
+        split: Gives the targets.
+        rows: Which samples the predictions are for.
+    """
     return lambda predictions: loss_to(task, Targets.of(task, split, rows, predictions.device))(
         predictions
     )
 
 
 def loss_to(task: Task, targets: Targets) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the loss against given targets.
+
+    Returns:
+        A function from predictions (candidates, B, T or 1, O) to losses (candidates,).
+    """
+
     def loss(predictions: torch.Tensor) -> torch.Tensor:
         wrong, weights = wrongness_to(task, targets, predictions, for_training=True)
         return wrong / weights
@@ -58,12 +86,21 @@ def loss_to(task: Task, targets: Targets) -> Callable[[torch.Tensor], torch.Tens
 
 
 def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sums whose ratio is the loss or the error, both (candidates,); those of batches may be added
-    up first.
+    """Return two sums whose ratio is the loss or the error; those of batches may be added up first.
 
-    Cross entropy (training) or misses (scoring), or squared errors, over their number. For F1,
-    misses over positives found and positives there are: 1 − F1 = 1 − 2 tp / (2 tp + fp + fn) = (fp
-    + fn) / ((tp + fp) + (tp + fn)).
+    The first is cross entropy (training), misses (scoring) or squared errors. The second is their
+    number. For F1, they are misses over positives found and positives there are: 1 − F1 = 1 − 2 tp
+    / (2 tp + fp + fn) = (fp + fn) / ((tp + fp) + (tp + fn)).
+
+    Args:
+        task: Gives kind, metric and class weights.
+        split: Gives the targets.
+        rows: Which samples the predictions are for.
+        predictions: (candidates, B, T or 1, O).
+        for_training: Whether the ratio is the loss, or the error.
+
+    Returns:
+        (candidates,) each.
     """
     return wrongness_to(
         task, Targets.of(task, split, rows, predictions.device), predictions, for_training
@@ -73,6 +110,7 @@ def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tenso
 def wrongness_to(
     task: Task, targets: Targets, predictions: torch.Tensor, for_training: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the sums of `wrongness` against given targets."""
     target = targets.y
     if not task.every_step:
         predictions = predictions[:, :, 0]
@@ -109,7 +147,7 @@ def _counted(split: Split, rows: np.ndarray | slice) -> torch.Tensor | None:
 
 
 def elapsed_of(split: Split) -> np.ndarray:
-    """(n, T) float32, 0 in the padding."""
+    """Return a split's elapsed times, (n, T) float32, 0 in the padding; ones where it has none."""
     elapsed = np.ones(split.x.shape[:2], np.float32) if split.elapsed is None else split.elapsed
     if split.lengths is None:
         return np.ascontiguousarray(elapsed, np.float32)

@@ -2,8 +2,9 @@
 
 All their parameters lie in one flat vector (`kernels.layout`), one kernel call runs all of them
 forward, one backward, one optimiser step updates them. A candidate learns exactly what it would
-learn alone, bit for bit; one that diverges is frozen and its pack mates do not notice. Training
-states are plain arrays by name, so that promoted candidates of several packs can be packed anew.
+learn alone, bit for bit. One that diverges is frozen, and its pack mates train on unchanged.
+Training states are plain arrays by name, so that promoted candidates of several packs can be packed
+anew.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -34,8 +35,11 @@ Loss = Callable[[torch.Tensor], torch.Tensor]
 class Numbers:
     """What trains, of a whole pack.
 
-    raw, first, second: (parameters,) float32, stored parameters and both moments of Adam. steps:
-    (candidates,) int64, optimiser steps done.
+    Attributes:
+        raw: (parameters,) float32, stored parameters.
+        first: (parameters,) float32, first moment of Adam.
+        second: (parameters,) float32, second moment of Adam.
+        steps: (candidates,) int64, optimiser steps done.
     """
 
     raw: np.ndarray
@@ -50,7 +54,12 @@ class Numbers:
         candidates: Sequence[Candidate],
         states: Sequence[Mapping[str, np.ndarray] | None],
     ) -> "Numbers":
-        """From these states, or where there is none from the candidate's seed.
+        """Return the numbers of these states; where there is none, those drawn from the seed.
+
+        Args:
+            layout: Of the candidates.
+            candidates: Of one kind.
+            states: What `state` returned for each candidate, or None; empty for none at all.
 
         Raises:
             ValueError: A state is not its candidate's.
@@ -77,7 +86,7 @@ class Numbers:
         return cls(raw, first, second, steps)
 
     def state(self, layout: PackLayout, p: int) -> dict[str, np.ndarray]:
-        """A copy of candidate p's part: stored weights, both moments of Adam, its step count."""
+        """Return a copy of candidate p's part: stored weights, both moments of Adam, step count."""
         block = layout.blocks[p]
         return {
             "weights": self.raw[block].copy(),
@@ -90,8 +99,11 @@ class Numbers:
 class PackLike(Protocol):
     """What training needs of a pack, wherever its numbers lie: `Pack`, `gpu_pack.GpuPack`.
 
-    alive: (candidates,) bool, which of them still train; training writes it anew to freeze one.
-    device: where the outputs of `predict_checked` lie, and what `steps_on` is called with.
+    Attributes:
+        candidates: Those that train side by side.
+        layout: Where their parameters and states lie.
+        alive: (candidates,) bool, which of them still train; training writes it anew to freeze one.
+        device: Where the outputs of `predict_checked` lie, and what `steps_on` is called with.
     """
 
     candidates: tuple[Candidate, ...]
@@ -109,12 +121,12 @@ class PackLike(Protocol):
     def predict_checked(
         self, x: np.ndarray, elapsed: np.ndarray, every_step: bool
     ) -> tuple[np.ndarray | torch.Tensor, np.ndarray]:
-        """Outputs, and which candidates kept to what their equation allows.
+        """Return outputs, and which candidates kept to what their equation allows.
 
         Args:
             x: (B, T, F) float32.
             elapsed: (B, T) float32, in the task's unit of time; 0 where a sample has ended.
-            every_step: whether all time steps are read out, or the last one.
+            every_step: Whether all time steps are read out, or the last one.
 
         Returns:
             (candidates, B, T or 1, O) on `device`, and (candidates,) bool.
@@ -128,21 +140,22 @@ class PackLike(Protocol):
         every_step: bool,
         loss_of: Callable[[Any], Loss],
     ) -> Callable[[np.ndarray], None]:
-        """The function that does one training step on some rows of these data.
+        """Return the function that does one training step on some rows of these data.
 
         Args:
             x: (n, T, F) float32.
             elapsed: (n, T) float32.
-            loss_of: from the numbers of rows, an array or a tensor on `device`, their loss.
+            every_step: Whether all time steps are read out, or the last one.
+            loss_of: Returns the loss of rows from their numbers, an array or a tensor on `device`.
         """
         ...
 
     def weights(self, p: int) -> np.ndarray:
-        """A copy of candidate p's stored parameters, flat."""
+        """Return a copy of candidate p's stored parameters, flat."""
         ...
 
     def state(self, p: int) -> dict[str, np.ndarray]:
-        """A copy of candidate p's training state, with which another pack goes on."""
+        """Return a copy of candidate p's training state, from which another pack can resume."""
         ...
 
 
@@ -150,9 +163,10 @@ class Pack:
     """Candidates of one kind, at least one, that train side by side on the CPU.
 
     Args:
+        candidates: At least one.
         features: F of the shared input.
         outputs: O of every readout.
-        states: what `state(p)` returned for a candidate earlier, or None to start it afresh from
+        states: What `state(p)` returned for a candidate earlier, or None to start it afresh from
             its seed.
 
     Raises:
@@ -185,7 +199,7 @@ class Pack:
         return self._effective
 
     def predict(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> np.ndarray:
-        """Outputs (candidates, B, T or 1, O); see `predict_checked`."""
+        """Return outputs (candidates, B, T or 1, O); see `predict_checked`."""
         return self.predict_checked(x, elapsed, every_step)[0]
 
     def predict_checked(
@@ -206,7 +220,17 @@ class Pack:
     def train_step(
         self, x: np.ndarray, elapsed: np.ndarray, every_step: bool, loss: Loss
     ) -> np.ndarray:
-        """One optimiser step on one minibatch; the losses (candidates,) before it."""
+        """Do one optimiser step on one minibatch.
+
+        Args:
+            x: (B, T, F) float32.
+            elapsed: (B, T) float32.
+            every_step: Whether all time steps are read out, or the last one.
+            loss: Returns (candidates,) from predictions (candidates, B, T or 1, O).
+
+        Returns:
+            (candidates,), the losses before the step.
+        """
         y, final, kept = cpu.forward(
             self.layout, self._effective, x, elapsed, self._rest(x), every_step
         )
@@ -246,8 +270,7 @@ class Pack:
         every_step: bool,
         loss_of: Callable[[np.ndarray], Loss],
     ) -> Callable[[np.ndarray], None]:
-        """Data to train on: the function that does one step on those of its rows that it is given.
-        x: (n, T, F); elapsed: (n, T); loss_of: of the same rows."""
+        """See `PackLike`."""
 
         def step(rows: np.ndarray) -> None:
             self.train_step(np.ascontiguousarray(x[rows]), elapsed[rows], every_step, loss_of(rows))
@@ -255,11 +278,11 @@ class Pack:
         return step
 
     def weights(self, p: int) -> np.ndarray:
-        """A copy of candidate p's stored parameters, flat, in the order of `layout.shapes[p]`."""
+        """Return a copy of p's stored parameters, flat, in the order of `layout.shapes[p]`."""
         return self._numbers.raw[self.layout.blocks[p]].copy()
 
     def state(self, p: int) -> dict[str, np.ndarray]:
-        """A copy of candidate p's training state; see `Numbers.state`."""
+        """Return a copy of candidate p's training state; see `Numbers.state`."""
         return self._numbers.state(self.layout, p)
 
     def _rest(self, x: np.ndarray) -> np.ndarray:
@@ -267,18 +290,23 @@ class Pack:
 
 
 def may_leave_its_range(kind: Kind) -> bool:
-    """Whether this kind's solver, with steps too long, can leave what the equation allows."""
+    """Return whether this kind's solver, with too long steps, can leave the equation's range."""
     return NEURONS[kind.neuron].bounds is not None and kind.solver in TABLEAUX
 
 
 def kept_to_range(
     layout: PackLayout, effective: np.ndarray, least: np.ndarray, greatest: np.ndarray
 ) -> np.ndarray:
-    """Which candidates stayed within what their equation allows, (candidates,) bool.
+    """Return which candidates stayed within what their equation allows.
 
     Args:
+        layout: Of the candidates.
         effective: (parameters,) float32.
-        least, greatest: (states,) float32, what each entry of the state has visited.
+        least: (states,) float32, the least value that each entry of the state has visited.
+        greatest: (states,) float32, the greatest.
+
+    Returns:
+        (candidates,) bool.
     """
     dynamics = NEURONS[layout.kind.neuron]
     stable = np.ones(layout.size, bool)
@@ -294,7 +322,7 @@ def kept_to_range(
 def group_by_kind(
     candidates: Sequence[Candidate], most: int | None = None, apart: Sequence[Hashable] = ()
 ) -> list[list[int]]:
-    """Return the places of candidates that one pack can hold, group by group.
+    """Return the indices of candidates that one pack can hold, group by group.
 
     Args:
         candidates: Of any kinds.
@@ -313,7 +341,16 @@ def group_by_kind(
 
 
 def layout_of(candidates: Sequence[Candidate], features: int, outputs: int) -> PackLayout:
-    """The layout of candidates of one kind. Raises ValueError where their kinds differ."""
+    """Return the layout of candidates of one kind.
+
+    Args:
+        candidates: At least one.
+        features: F of the shared input.
+        outputs: O of every readout.
+
+    Raises:
+        ValueError: Their kinds differ.
+    """
     kinds = {kind_of(candidate) for candidate in candidates}
     if len(kinds) > 1:
         got = ", ".join("/".join(kind) for kind in sorted(kinds))
@@ -324,7 +361,16 @@ def layout_of(candidates: Sequence[Candidate], features: int, outputs: int) -> P
 
 
 def initial_weights(layout: PackLayout, p: int, seed: int) -> np.ndarray:
-    """Stored parameters of candidate p before training, flat, from its shapes and seed alone."""
+    """Return candidate p's stored parameters before training, from its shapes and seed alone.
+
+    Args:
+        layout: Of the pack.
+        p: The candidate's index in it.
+        seed: Of the weights.
+
+    Returns:
+        Flat, in the order of `layout.shapes[p]`.
+    """
     positive = NEURONS[layout.kind.neuron].positive
     parts = []
     for name, value in initial_parameters(

@@ -18,8 +18,10 @@ _FEATURES = 4
 
 
 def speed() -> float:
-    """Training steps a second of a small pack of LTCs, on the threads that the caller has. The best
-    of some runs: what else happens on the machine makes a run slower, never faster."""
+    """Return the training steps per second of a small pack of LTCs, on the caller's threads.
+
+    It is the best of some runs: what else happens on the machine makes a run slower, never faster.
+    """
     pack = Pack(
         [Candidate(ncp(_FEATURES, 8, 6, 1, 4, 4, 4, 4, seed=s)) for s in range(_CANDIDATES)],
         _FEATURES,

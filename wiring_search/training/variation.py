@@ -1,5 +1,6 @@
-"""How much outputs vary over a split: a network that always says the same has learned nothing,
-whatever its error."""
+"""How much outputs vary over a split: a network with a constant output has learned nothing,
+whatever its error.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Variation:
-    """Adds up, batch by batch, what tells how much values differ within a split.
+    """Adds up, batch by batch, how much values differ within a split.
 
     Args:
-        task: Whether values are classes, and how many there are.
+        task: Says whether values are classes, and how many there are.
     """
 
     def __init__(self, task: "Task") -> None:
@@ -24,10 +25,12 @@ class Variation:
         self._sums = self._squares = np.zeros(())
 
     def add(self, values: torch.Tensor, counted: torch.Tensor | None) -> None:
-        """Args:
-        values: (candidates, B), or with steps (candidates, B, T), of classes; of numbers with
-            a last axis of outputs.
-        counted: (B, T) bool, the steps that count; None for all.
+        """Add a batch of values.
+
+        Args:
+            values: (candidates, B), or with steps (candidates, B, T), of classes; of numbers with a
+                last axis of outputs.
+            counted: (B, T) bool, the steps that count; None for all.
         """
         last = values.dim() - (0 if self._classes else 1)
         rows = values[:, counted] if counted is not None else values.flatten(1, last - 1)
@@ -45,8 +48,12 @@ class Variation:
         self._squares = self._squares + squares.cpu().numpy()
 
     def amount(self) -> np.ndarray:
-        """(candidates, 1): the share of decisions besides the most frequent class; of numbers
-        (candidates, outputs): standard deviations. 0 where all are the same."""
+        """Return how much the values differ, 0 where all are the same, NaN where there are none.
+
+        Returns:
+            Of classes (candidates, 1): the share of decisions besides the most frequent class. Of
+            numbers (candidates, outputs): standard deviations.
+        """
         if not self._count:
             return np.full((1, 1), np.nan)
         if self._classes:
@@ -56,8 +63,14 @@ class Variation:
 
 
 def relative_variation(outputs: Variation, targets: Variation) -> np.ndarray:
-    """How much outputs vary over how much targets do: 0 for a constant, about 1 for outputs like
-    the targets. Of several outputs the largest counts.
+    """Return how much outputs vary over how much targets do.
+
+    It is 0 for a constant and about 1 for outputs like the targets. Of several outputs the largest
+    counts.
+
+    Args:
+        outputs: Of the candidates.
+        targets: Of the same samples, as one candidate.
 
     Returns:
         (candidates,); NaN where no target varies.

@@ -53,7 +53,7 @@ def one_torch_thread() -> Iterator[None]:
     Tensors of small networks are too small to share: on busy cores, threads that wait for each
     other take ten times as long.
     """
-    # starts numba's threads: done later, inside the block, that would set torch's number anew
+    # Starts numba's threads. Done later, inside the block, it would set torch's number anew.
     numba.get_num_threads()
     before = torch.get_num_threads()
     torch.set_num_threads(1)

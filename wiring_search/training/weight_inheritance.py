@@ -1,14 +1,11 @@
-"""A child's weights before training: its parent's wherever neurons and synapses survive, its own
-initial ones elsewhere.
-
-A parameter belongs to a neuron, a connection, a sensory node (a row of the input map), a motor
-neuron (a column of the readout) or memory cells, and is inherited where all that it belongs to is
-in the parent, too, and means the same. A synapse whose polarity was flipped keeps its strength: of
-an LTC, everything but the reversal potential; of a rate neuron, the absolute weight. Another solver
-reads the same weights; another kind of neuron does not, and inherits nothing.
-
-(Real et al., "Large-scale evolution of image classifiers", ICML 2017, inherit the weights of layers
-whose shapes match; where each synapse is an entry of a list, single ones can be.)
+"""A child's weights before training: its parent's wherever neurons and synapses survive, fresh
+initial ones elsewhere.  A parameter belongs to a neuron, a connection, a sensory node (a row of the
+input map), a motor neuron (a column of the readout) or memory cells. It is inherited where all that
+it belongs to is in the parent, too, and means the same. A synapse whose polarity was flipped keeps
+its strength: of an LTC, everything but the reversal potential; of a rate neuron, the absolute
+weight. Another solver reads the same weights. Another kind of neuron does not, and inherits
+nothing.  (Real et al., "Large-scale evolution of image classifiers", ICML 2017, inherit the weights
+of layers whose shapes match; where each synapse is an entry of a list, single ones can be.)
 """
 
 from functools import cache
@@ -37,11 +34,23 @@ def inherited_state(
     features: int,
     outputs: int,
 ) -> bytes:
-    """A training state for the child, to be given as one of `PackJob.states`: inherited weights,
-    and an optimiser that has not made a step. parent_state: `Outcome.state` of the parent, of which
-    the weights of the best epoch count. origins: of the child's nodes in the parent.
+    """Return a training state for the child, with weights inherited from its parent.
 
-    Raises ValueError for a state that is not this parent's.
+    The optimiser has not made a step. The state can be one of `PackJob.states`.
+
+    Args:
+        parent: The parent.
+        parent_state: Its `Outcome.state`, of which the weights of the best epoch count.
+        child: The child.
+        origins: Of the child's nodes in the parent.
+        features: F of the task.
+        outputs: O of the task.
+
+    Raises:
+        ValueError: The state is not this parent's.
+
+    Source:
+        After Real et al., "Large-scale evolution of image classifiers", ICML 2017.
     """
     layout = layout_of((child,), features, outputs)
     weights = initial_weights(layout, 0, child.seed)
@@ -123,9 +132,12 @@ def _inherit(
 
 @cache
 def _owners(neuron: str) -> dict[str, int]:
-    """What each parameter of the dynamics belongs to: 0 a neuron, 1 a connection, 2 a connection
-    from a sensory node. Read off the shapes that it has for one neuron, two connections and three
-    from sensory nodes."""
+    """Return what each parameter of the dynamics belongs to, read off shapes of a small example.
+
+    Returns:
+        By name: 0 a neuron, 1 a connection, 2 a connection from a sensory node. The example has one
+        neuron, two connections and three from sensory nodes.
+    """
     two = np.zeros(2, np.int32)
     three = np.zeros(3, np.int32)
     probe = Connections(1, (1, 1, 1), two, two, two, three, three, three)
