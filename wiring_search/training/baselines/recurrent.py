@@ -1,19 +1,21 @@
-"""Baselines that are trained: the usual recurrent networks, and the liquid wirings that a person
-would take unasked.
+"""Baselines that are trained: the usual recurrent networks, and liquid wirings that need no search.
 
 A wiring that was searched for is worth it only where it beats them at its size. Each that learns by
 gradients is trained exactly as a candidate is (`wiring_search.training.loop`): the same epochs,
 minibatches and order of samples, Adam with a learning rate of 0.01, gradients clipped to norm 1,
-scored on the validation split at its best epoch; the test split is never read.
+scored on the validation split at its best epoch. The test split is never read.
 
-Recurrent networks, each of 4, 8, 16 and 32 units with a linear readout: `rnn` (tanh), `gru` and
-`lstm`, torch's own, which are told the times as one more feature where a task has times; `ct-gru`
-and `gru-d`, whose state decays over time by itself. Liquid ones, of LTC neurons: `auto-ncp` with a
-motor neuron an output, and `dense-ltc`, fully connected and all neurons read out, which is how the
-LTC paper uses them; `pruned-ltc`, made from a dense network of 24 neurons by removing synapses step
-by step down to so many per cent (`wiring_search.training.baselines.sparse_flows`), retrained for
-half the epochs after each step. And one of which nothing but the readout is fitted, in closed form:
-`reservoir` (`wiring_search.training.baselines.reservoir_grid`).
+Recurrent networks have 4, 8, 16 or 32 units and a linear readout. `rnn` (tanh), `gru` and `lstm`
+are torch's; they read the times as one more feature where a task has times. The state of `ct-gru`
+and `gru-d` decays over time by itself.
+
+Liquid ones are of LTC neurons. `auto-ncp` has one motor neuron per output. `dense-ltc` is fully
+connected with all neurons read out, which is how the LTC paper uses them. `pruned-ltc` is made from
+a dense network of 24 neurons by removing synapses step by step down to so many per cent
+(`wiring_search.training.baselines.sparse_flows`), retrained for half the epochs after each step.
+
+Of `reservoir` only the readout is fitted, in closed form
+(`wiring_search.training.baselines.reservoir_grid`).
 """
 
 import math
@@ -58,7 +60,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """worker: who trained it, for the log."""
+    """A trained baseline.
+
+    Attributes:
+        name: See `known`.
+        outcome: Of its training.
+        worker: What trained it, for the log.
+    """
 
     name: str
     outcome: Outcome
@@ -66,7 +74,14 @@ class Trained:
 
 
 class TorchLayer(nn.Module):
-    """One of torch's own recurrent layers. timed: the elapsed time is one more feature."""
+    """One of torch's recurrent layers.
+
+    Args:
+        kind: The layer's class.
+        features: F of the input.
+        units: Of the layer.
+        timed: Whether the elapsed time is one more feature.
+    """
 
     def __init__(
         self, kind: Callable[..., nn.RNNBase], features: int, units: int, timed: bool
@@ -82,8 +97,7 @@ class TorchLayer(nn.Module):
 
 
 class CTGRU(nn.Module):
-    """Continuous-time GRU (Mozer, Kazakov and Lindsey, "Discrete-Event Continuous-Time Recurrent
-    Nets", 2017).
+    """Continuous-time GRU.
 
     A unit is a sum of eight traces ĥ_m, which decay with the time constants τ_m = 10^(m/2),
     exactly. Two gates choose among them by a time scale that each unit computes from the input and
@@ -95,6 +109,9 @@ class CTGRU(nn.Module):
 
     As everywhere here, the input of a step stands at the beginning of the time that elapses with
     it.
+
+    Source:
+        Mozer, Kazakov and Lindsey, "Discrete-Event Continuous-Time Recurrent Nets", 2017.
     """
 
     TRACES = 8
@@ -123,12 +140,17 @@ class CTGRU(nn.Module):
 
 
 class GRUD(nn.Module):
-    """GRU whose state decays between inputs: the part of GRU-D (Che et al., Scientific Reports 8,
-    2018) that is about time; its other part fills in missing inputs, of which there are none here.
+    """GRU whose state decays between inputs.
 
         h ← exp(−max(0, w elapsed + b)) h
         z, r = σ(W [x, h] + b),  ĥ = tanh(W [x, r h] + b)
         h ← z h + (1 − z) ĥ
+
+    It is the part of GRU-D that is about time. The other part fills in missing inputs, of which
+    there are none here.
+
+    Source:
+        Che et al., Scientific Reports 8, 2018.
     """
 
     def __init__(self, features: int, units: int) -> None:
@@ -172,9 +194,14 @@ CELLS = tuple(_LAYERS)
 class RecurrentNetwork(nn.Module):
     """A recurrent layer and a linear readout.
 
-    cell: a name out of CELLS. timed: the task has times of its own. every_step: outputs at each
-    step, or at the last valid one only. seed: of the initial parameters; torch's own generator is
-    left as it was.
+    Args:
+        cell: A name out of CELLS.
+        features: F of the input.
+        outputs: O of the readout.
+        units: Of the layer.
+        timed: Whether the task has times.
+        every_step: Whether there are outputs at each step, or at the last valid one only.
+        seed: Of the initial parameters; torch's global generator is left as it was.
     """
 
     def __init__(
@@ -198,10 +225,13 @@ class RecurrentNetwork(nn.Module):
     def forward(
         self, x: torch.Tensor, elapsed: torch.Tensor, lengths: torch.Tensor
     ) -> torch.Tensor:
-        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`.
+        """Return outputs (batch, time, outputs), or (batch, outputs) without `every_step`.
 
-        x: (batch, time, features). elapsed: (batch, time), ≥ 0. lengths: (batch,) valid steps of
-        each sample, 1 or more; what stands behind them is not looked at.
+        Args:
+            x: (batch, time, features).
+            elapsed: (batch, time), ≥ 0.
+            lengths: (batch,) valid steps of each sample, 1 or more; what stands behind them is not
+                looked at.
         """
         valid = torch.arange(x.shape[1]) < lengths[:, None]
         x = torch.where(valid[..., None], x, 0.0)
@@ -213,19 +243,22 @@ class RecurrentNetwork(nn.Module):
 
     @property
     def synapses(self) -> int:
-        """Connections from every feature and unit to every unit, each counted once however many
-        gates it feeds, as a liquid synapse is, which has several numbers too. Biases, decay rates
-        and the readout are none."""
+        """The number of connections from every feature and unit to every unit.
+
+        Each is counted once however many gates it feeds, as a liquid synapse is, which has several
+        numbers too. Biases, decay rates and the readout are none.
+        """
         units = self.readout.in_features
         return units * (self.features + units)
 
     @property
     def parameters_count(self) -> int:
+        """The number of trainable numbers."""
         return sum(value.numel() for value in self.parameters())
 
 
 def known(task: Task) -> tuple[str, ...]:
-    """The names of all baselines of a task: cell or topology, and number of units."""
+    """Return the names of all baselines of a task: cell or topology, and number of units."""
     return (
         *(f"{cell}-{units}" for cell in CELLS for units in UNITS),
         *liquid(task, seed=0),
@@ -235,10 +268,14 @@ def known(task: Task) -> tuple[str, ...]:
 
 
 def chosen(task: Task, only: Collection[str]) -> tuple[str, ...]:
-    """Those of the known names that `only` gives, wholly or by their first part; all where it is
-    empty.
+    """Return the known names that are asked for.
 
-    Raises ValueError for a name that is neither.
+    Args:
+        task: Gives the known names.
+        only: Whole names or their first parts; empty for all.
+
+    Raises:
+        ValueError: A name is neither.
     """
     names = known(task)
     families = dict.fromkeys(name.rpartition("-")[0] for name in names)
@@ -254,7 +291,13 @@ def chosen(task: Task, only: Collection[str]) -> tuple[str, ...]:
 
 
 def recurrent(task: Task, name: str, seed: int) -> RecurrentNetwork:
-    """The untrained recurrent network of this name."""
+    """Return the untrained recurrent network of this name.
+
+    Args:
+        task: Gives features, outputs and times.
+        name: Cell and number of units, such as "gru-8".
+        seed: Of the initial parameters.
+    """
     cell, _, units = name.rpartition("-")
     timed = task.train.elapsed is not None
     return RecurrentNetwork(
@@ -263,8 +306,12 @@ def recurrent(task: Task, name: str, seed: int) -> RecurrentNetwork:
 
 
 def liquid(task: Task, seed: int) -> dict[str, Candidate]:
-    """The liquid baselines by name, those sizes that have room for the task's outputs. seed: of
-    wiring and weights."""
+    """Return the liquid baselines by name, in those sizes that have room for the task's outputs.
+
+    Args:
+        task: Gives features and outputs.
+        seed: Of wiring and weights.
+    """
     wirings = {
         f"auto-ncp-{n}": auto_ncp(task.features, n, task.outputs, seed=seed)
         for n in _AUTO_NCP_NEURONS
@@ -287,8 +334,15 @@ def train_all(
     seed: int,
     on_progress: Progress = lambda name, epoch, epochs: None,
 ) -> Iterator[Trained]:
-    """Train the baselines of these names one after another, the liquid ones as one pack; each when
-    it is done. seed: the study's, of initial weights and of the order of the data."""
+    """Train baselines one after another and yield each when it is done; liquid ones are one pack.
+
+    Args:
+        task: The task to train on.
+        names: See `known`.
+        rung: Epochs and batch size.
+        seed: The study's, of initial weights and of the order of the data.
+        on_progress: Called with (name, epoch, epochs).
+    """
     for name in names:
         if name.rpartition("-")[0] in CELLS:
             network = recurrent(task, name, seed)
@@ -355,8 +409,18 @@ def train(
     seed: int,
     progress: Callable[[int, int], None] = lambda epoch, epochs: None,
 ) -> Outcome:
-    """Train a network, in place, and score it. `Outcome.state` holds the weights of the best epoch
-    (`load_weights`)."""
+    """Train a network, in place, and score it.
+
+    Args:
+        task: Its training split trains, its validation split chooses the best epoch.
+        network: Changed; its weights are those of the last epoch.
+        rung: Epochs and batch size.
+        seed: Of the order of the data.
+        progress: Called with (epoch, epochs) after each epoch.
+
+    Returns:
+        Its `state` holds the weights of the best epoch (`load_weights`).
+    """
     optimiser = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     job = PackJob(0, rung, (), seed)
     data = _Tensors.of(task.train)
@@ -398,6 +462,13 @@ def train(
 
 @torch.no_grad()
 def validation_error(task: Task, network: RecurrentNetwork, tensors: "_Tensors") -> float:
+    """Return the error of a network on the validation split: 1 − accuracy, 1 − F1 or mse.
+
+    Args:
+        task: Gives the split and the metric.
+        network: Fresh or trained.
+        tensors: Of the validation split.
+    """
     total, weight = 0.0, 0.0
     for start in range(0, len(task.valid), _EVALUATION_BATCH):
         rows = np.arange(start, min(start + _EVALUATION_BATCH, len(task.valid)))
@@ -411,8 +482,14 @@ def validation_error(task: Task, network: RecurrentNetwork, tensors: "_Tensors")
 
 @torch.no_grad()
 def latency_us(network: RecurrentNetwork, features: int) -> float:
-    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several
-    runs in torch."""
+    """Return the latency in torch: microseconds per time step, one sample at a time.
+
+    Outputs are read at each step. The quickest of several runs counts.
+
+    Args:
+        network: What is run.
+        features: F of the task.
+    """
     x = torch.zeros(1, _LATENCY_STEPS, features)
     elapsed = torch.ones(1, _LATENCY_STEPS)
     quickest = math.inf

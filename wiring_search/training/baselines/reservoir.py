@@ -1,12 +1,13 @@
-"""A wiring as a liquid state machine: a fixed random reservoir of which only a linear readout is
-fitted, and measures of what it computes before anything is trained.
+"""A wiring as a liquid state machine: a fixed random reservoir and a linear readout.
+
+Only the readout is fitted. Measures say what the reservoir computes before anything is trained.
 
     x' = (1 − leak)^Δt x + (1 − (1 − leak)^Δt) tanh(W x + W_in u + b)
 
 With the usual Δt = 1 this is the leaky echo state network, x' = (1 − leak) x + leak tanh(…)
 (Jaeger, GMD report 148, 2001; Maass, Natschläger & Markram, Neural Computation 14, 2002, for the
-liquid of spiking neurons); other elapsed times relax for as long, and Δt = 0 holds the state. W and
-W_in have an entry where the wiring has a synapse, its polarity is the sign. Matrices are dense: at
+liquid of spiking neurons). Other elapsed times relax for as long, and Δt = 0 holds the state. W and
+W_in have an entry where the wiring has a synapse; its polarity is the sign. Matrices are dense: at
 200 neurons a step of 360 streams takes a millisecond. No torch.
 """
 
@@ -35,14 +36,21 @@ Error = Callable[[np.ndarray, np.ndarray], float]
 
 @dataclass(frozen=True)
 class Reservoir:
-    """spectral_radius: the largest |eigenvalue| that W is scaled to, > 0. A wiring without a cycle
-    has a nilpotent W, whose radius is 0 at any scale: its synapses stay as drawn (it is a cascade
-    of filters, and forgets by itself).
+    """A fixed random reservoir on a wiring.
 
-    leak: share of a state that a unit time step replaces, above 0 and at most 1. input_scale,
-    bias_scale: of W_in and b, ≥ 0. seed: of the magnitudes, uniform in 0.5 … 1.5 before scaling so
-    that no synapse is drawn away, and of the biases, uniform within ±bias_scale. Raises ValueError
-    for numbers out of these ranges.
+    Attributes:
+        wiring: Where W and W_in have entries, and their signs.
+        spectral_radius: The largest |eigenvalue| that W is scaled to, > 0. A wiring without a cycle
+            has a nilpotent W, whose radius is 0 at any scale: its synapses stay as drawn (it is a
+            cascade of filters, and forgets by itself).
+        leak: Share of a state that a unit time step replaces, above 0 and at most 1.
+        input_scale: Of W_in, ≥ 0.
+        bias_scale: Of b, ≥ 0.
+        seed: Of the magnitudes, uniform in 0.5 … 1.5 before scaling so that no synapse is drawn
+            away, and of the biases, uniform within ±bias_scale.
+
+    Raises:
+        ValueError: A number is out of these ranges.
     """
 
     wiring: Wiring
@@ -102,9 +110,15 @@ class Reservoir:
         )
 
     def input_weights(self, features: int) -> np.ndarray:
-        """W_in: (neurons, features). One feature a sensory node where their numbers agree;
-        otherwise through a fixed random projection with entries of variance 1/features, as a
-        network's projection starts."""
+        """Return W_in, (neurons, features).
+
+        There is one feature per sensory node where their numbers agree. Otherwise features pass
+        through a fixed random projection with entries of variance 1/features, as a network's
+        projection starts.
+
+        Args:
+            features: F of the input.
+        """
         if features == self.wiring.sensory:
             return self.sensory
         projection = self._generator("projection").normal(
@@ -115,12 +129,19 @@ class Reservoir:
     def states(
         self, u: np.ndarray, elapsed: np.ndarray | None = None, every_step: bool = True
     ) -> np.ndarray:
-        """States (batch, time, neurons), or (batch, neurons) after the last step without
-        `every_step`, from rest.
+        """Return the states that an input leads to from rest.
 
-        u: (batch, time, features). elapsed: (batch, time) time since the previous step, ≥ 0, 1.0 by
-        default; where it is 0 the state is held and u is not looked at. Raises ValueError for other
-        shapes and for negative times.
+        Args:
+            u: (batch, time, features).
+            elapsed: (batch, time) time since the previous step, ≥ 0, 1.0 by default; where it is 0
+                the state is held and u is not looked at.
+            every_step: Whether all states are returned, or those after the last step.
+
+        Returns:
+            (batch, time, neurons), or (batch, neurons) without `every_step`.
+
+        Raises:
+            ValueError: A shape is another, or a time is negative.
         """
         u = np.asarray(u, float)
         if u.ndim != 3 or 0 in u.shape:
@@ -148,13 +169,13 @@ class Reservoir:
         return kept if every_step else x
 
     def _generator(self, part: str) -> np.random.Generator:
-        """One stream of numbers a part, so that each is the same whichever is asked for first."""
+        """One stream of numbers per part: each is the same whichever is asked for first."""
         parts = ("recurrent", "sensory", "bias", "projection")
         return np.random.default_rng((self.seed, parts.index(part)))
 
 
 def spectral_radius(w: np.ndarray) -> float:
-    """The largest |eigenvalue| of a square matrix, exactly 0 where its graph has no cycle.
+    """Return the largest |eigenvalue| of a square matrix, exactly 0 where its graph has no cycle.
 
     Nodes that lie before or behind all cycles add eigenvalues 0 only. They are taken off first: the
     eigenvalues of a nilpotent block are what rounding hits hardest.
@@ -172,28 +193,35 @@ def spectral_radius(w: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Readout:
-    """weights: (outputs, neurons). bias: (outputs,). regularisation: the one it was fitted with."""
+    """A linear readout.
+
+    Attributes:
+        weights: (outputs, neurons).
+        bias: (outputs,).
+        regularisation: The λ it was fitted with.
+    """
 
     weights: np.ndarray
     bias: np.ndarray
     regularisation: float
 
     def predict(self, states: np.ndarray) -> np.ndarray:
-        """(…, outputs) of (…, neurons)."""
+        """Return outputs (…, outputs) from states (…, neurons)."""
         return states @ self.weights.T + self.bias
 
 
 def mean_squared_error(predictions: np.ndarray, targets: np.ndarray) -> float:
+    """Return the mean squared error of predictions, over all entries."""
     return float(np.mean((predictions - targets) ** 2))
 
 
 def misses(predictions: np.ndarray, targets: np.ndarray) -> float:
-    """1 − accuracy of the largest output, targets one-hot."""
+    """Return 1 − accuracy of the largest output, targets one-hot."""
     return float(np.mean(predictions.argmax(axis=-1) != targets.argmax(axis=-1)))
 
 
 def missing_f1(predictions: np.ndarray, targets: np.ndarray) -> float:
-    """1 − F1 of class 1 where it has the largest output, targets one-hot."""
+    """Return 1 − F1 of class 1 where it has the largest output, targets one-hot."""
     found = predictions.argmax(axis=-1) == 1
     there = targets.argmax(axis=-1) == 1
     return float(np.sum(found != there) / (np.sum(found) + np.sum(there)))
@@ -206,13 +234,20 @@ def fit_ridge(
     valid: tuple[np.ndarray, np.ndarray] | None = None,
     error: Error = mean_squared_error,
 ) -> Readout:
-    """The readout with the least Σ‖y − W x − b‖² + λ‖W‖², in closed form; the bias is not held
-    down.
+    """Return the readout with the least Σ‖y − W x − b‖² + λ‖W‖², in closed form.
 
-    states: (n, neurons); targets: (n, outputs). regularisation: λ ≥ 0; 0 is least squares, of the
-    smallest norm where it is not unique. Of several λ the one is taken whose `error` on `valid`,
-    (states, targets), is least, the largest λ of equals. Raises ValueError for a negative λ, none,
-    or several without `valid`.
+    The bias is not held down.
+
+    Args:
+        states: (n, neurons).
+        targets: (n, outputs).
+        regularisation: λ ≥ 0; 0 is least squares, of the smallest norm where it is not unique. Of
+            several λ the one is taken whose `error` on `valid` is least, the largest λ of equals.
+        valid: (states, targets) to choose λ on.
+        error: Of predictions and targets.
+
+    Raises:
+        ValueError: λ is negative, there is none, or there are several without `valid`.
     """
     several = sorted(np.atleast_1d(np.asarray(regularisation, float)).tolist(), reverse=True)
     if not several or not min(several) >= 0:
@@ -244,12 +279,16 @@ def fit_ridge(
 def score(
     reservoir: Reservoir, task: Task, regularisation: float | Sequence[float] = REGULARISATIONS
 ) -> float:
-    """The error on the validation split (1 − accuracy, 1 − F1, or mse) with a ridge readout fitted
-    on the training split.
+    """Return the error on the validation split with a ridge readout fitted on the training split.
 
-    The same number that training gives for a candidate: per step, or at the last valid step, as the
-    task asks. Of several regularisations that with the least error counts, as a candidate's best
-    epoch does.
+    It is the same number that training gives for a candidate: 1 − accuracy, 1 − F1, or mse, per
+    step or at the last valid step, as the task asks. Of several regularisations that with the least
+    error counts, as a candidate's best epoch does.
+
+    Args:
+        reservoir: Stays as it is.
+        task: Gives splits and metric.
+        regularisation: See `fit_ridge`.
     """
     return fit(reservoir, task, regularisation)[1]
 
@@ -257,7 +296,7 @@ def score(
 def fit(
     reservoir: Reservoir, task: Task, regularisation: float | Sequence[float] = REGULARISATIONS
 ) -> tuple[Readout, float]:
-    """The readout that `score` judges, and its score."""
+    """Return the readout that `score` judges, and its score; arguments as of `score`."""
     error = {"accuracy": misses, "f1": missing_f1, "mse": mean_squared_error}[task.metric]
     valid = _rows(reservoir, task, task.valid)
     readout = fit_ridge(*_rows(reservoir, task, task.train), regularisation, valid, error)
@@ -267,16 +306,28 @@ def fit(
 def memory_curve(
     reservoir: Reservoir, delays: int | None = None, length: int | None = None, seed: int = 0
 ) -> np.ndarray:
-    """How well the state recalls its input of k steps ago, k = 1 … delays: squared correlations,
-    (delays,).
+    """Measure how well the state recalls its input of k steps ago, k = 1 … delays.
 
     The input is one stream of independent numbers, uniform in −1 … 1 (through the projection where
-    there are several sensory nodes). A least-squares readout a delay is fitted on half of `length`
-    steps, by default 40 a neuron and at least 4,000; the correlation is taken on the other half.
-    What is not above chance there counts as 0, as otherwise every delay adds a little (Dambre et
-    al., "Information processing capacity of dynamical systems", Scientific Reports 2, 2012).
-    delays: twice the neurons by default. Raises ValueError for fewer than one delay, or a length
-    below 10 × (delays + neurons).
+    there are several sensory nodes). A least-squares readout per delay is fitted on the first half
+    of the steps; the correlation is taken on the other half. What is not above chance there counts
+    as 0, as otherwise every delay adds a little.
+
+    Args:
+        reservoir: Stays as it is.
+        delays: Twice the neurons by default.
+        length: Steps; by default 40 × (delays + neurons), and at least 4,000.
+        seed: Of the input.
+
+    Returns:
+        (delays,), squared correlations.
+
+    Raises:
+        ValueError: There is less than one delay, or `length` is below 10 × (delays + neurons).
+
+    Source:
+        Dambre et al., "Information processing capacity of dynamical systems", Scientific Reports 2,
+        2012.
     """
     neurons = reservoir.wiring.neurons
     delays = 2 * neurons if delays is None else delays
@@ -301,9 +352,13 @@ def memory_curve(
 def memory_capacity(
     reservoir: Reservoir, delays: int | None = None, length: int | None = None, seed: int = 0
 ) -> float:
-    """The sum of `memory_curve`, at most the number of neurons (Jaeger, "Short term memory in echo
-    state networks", GMD report 152, 2001, proposition 2). A delay of 0 is no memory and not
-    counted."""
+    """Return the sum of `memory_curve`, at most the number of neurons.
+
+    A delay of 0 is no memory and not counted. Arguments and errors are those of `memory_curve`.
+
+    Source:
+        Jaeger, "Short term memory in echo state networks", GMD report 152, 2001, proposition 2.
+    """
     return float(memory_curve(reservoir, delays, length, seed).sum())
 
 
@@ -314,17 +369,25 @@ def kernel_quality(
     threshold: float = 0.01,
     seed: int = 0,
 ) -> int:
-    """How many different inputs the reservoir tells apart linearly: the rank of the states (streams
-    × neurons) that as many different streams lead to.
+    """Return how many different inputs the reservoir tells apart linearly.
 
-    The streams are independent numbers, uniform in −1 … 1, one a sensory node and step; as many as
-    neurons by default. Singular values above threshold × the largest count. (Legenstein & Maass,
-    "Edge of chaos and prediction of computational performance for neural circuit models", Neural
-    Networks 20, 2007.) More is better, if the `generalisation_rank` stays small: their difference
-    is the merit.
+    It is the rank of the states (streams × neurons) that as many different streams lead to. The
+    streams are independent numbers, uniform in −1 … 1, one per sensory node and step. More is
+    better, if the `generalisation_rank` stays small: their difference is the merit.
 
-    Raises ValueError for fewer than one stream or step, or a threshold that is not from 0 to below
-    1.
+    Args:
+        reservoir: Stays as it is.
+        streams: How many; as many as neurons by default.
+        steps: Time steps of each stream.
+        threshold: Singular values above this share of the largest count.
+        seed: Of the streams.
+
+    Raises:
+        ValueError: There is less than one stream or step, or `threshold` is not from 0 to below 1.
+
+    Source:
+        Legenstein & Maass, "Edge of chaos and prediction of computational performance for neural
+        circuit models", Neural Networks 20, 2007.
     """
     count = _streams(reservoir, streams, steps, threshold)
     u = different_streams(count, steps, reservoir.wiring.sensory, seed)
@@ -339,12 +402,24 @@ def generalisation_rank(
     threshold: float = 0.01,
     seed: int = 0,
 ) -> int:
-    """The rank of the states that jittered copies of one stream lead to: small where the reservoir
-    takes them for the same.
+    """Return the rank of the states that jittered copies of one stream lead to.
 
-    Every number of every copy is moved by a normal one of standard deviation `jitter`; everything
-    else is as in `kernel_quality` (Legenstein & Maass 2007, theorem 5.1: it bounds the VC-dimension
-    of the readouts). Raises ValueError as `kernel_quality` does, and for a negative jitter.
+    It is small where the reservoir takes them for the same.
+
+    Args:
+        reservoir: Stays as it is.
+        streams: How many copies; as many as neurons by default.
+        steps: Time steps of each stream.
+        jitter: Standard deviation of the normal numbers that every number of every copy is moved
+            by.
+        threshold: Singular values above this share of the largest count.
+        seed: Of the streams.
+
+    Raises:
+        ValueError: As of `kernel_quality`, and where `jitter` is negative.
+
+    Source:
+        Legenstein & Maass 2007, theorem 5.1: it bounds the VC-dimension of the readouts.
     """
     count = _streams(reservoir, streams, steps, threshold)
     u = jittered_streams(count, steps, reservoir.wiring.sensory, jitter, seed)
@@ -352,14 +427,36 @@ def generalisation_rank(
 
 
 def different_streams(count: int, steps: int, width: int, seed: int) -> np.ndarray:
-    """(count, steps, width), independent and uniform in −1 … 1. The first ones are the same
-    whatever `count`."""
+    """Draw streams of independent numbers, uniform in −1 … 1.
+
+    Args:
+        count: How many. The first ones are the same whatever `count`.
+        steps: Time steps of each.
+        width: Numbers per time step.
+        seed: Of the draw.
+
+    Returns:
+        (count, steps, width).
+    """
     return np.random.default_rng(seed).uniform(-1.0, 1.0, (count, steps, width))
 
 
 def jittered_streams(count: int, steps: int, width: int, jitter: float, seed: int) -> np.ndarray:
-    """(count, steps, width): copies of the first of `different_streams`, each number moved by a
-    normal one of standard deviation `jitter`. Raises ValueError for a negative jitter."""
+    """Draw copies of the first of `different_streams`, each number moved by a normal one.
+
+    Args:
+        count: How many.
+        steps: Time steps of each.
+        width: Numbers per time step.
+        jitter: The standard deviation.
+        seed: Of the draw.
+
+    Returns:
+        (count, steps, width).
+
+    Raises:
+        ValueError: `jitter` is negative.
+    """
     if not jitter >= 0:
         raise ValueError(f"jitter is {jitter}; give a standard deviation, 0 or more")
     rng = np.random.default_rng(seed)
@@ -369,7 +466,7 @@ def jittered_streams(count: int, steps: int, width: int, jitter: float, seed: in
 
 
 def numerical_rank(states: np.ndarray, threshold: float) -> int:
-    """How many singular values of (streams, neurons) are above threshold × the largest."""
+    """Return how many singular values of (streams, neurons) are above threshold × the largest."""
     scales = np.linalg.svd(states, compute_uv=False)
     return int((scales > threshold * scales[0]).sum())
 
@@ -381,8 +478,11 @@ def _streams(reservoir: Reservoir, streams: int | None, steps: int, threshold: f
 
 
 def check_rank_settings(streams: int, steps: int, threshold: float) -> None:
-    """Raises ValueError for fewer than one stream or step, or a threshold that is not from 0 to
-    below 1."""
+    """Check the settings of a rank.
+
+    Raises:
+        ValueError: There is less than one stream or step, or `threshold` is not from 0 to below 1.
+    """
     for name, value in {"streams": streams, "steps": steps}.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; give 1 or more")
@@ -404,7 +504,7 @@ def _squared_correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _rows(reservoir: Reservoir, task: Task, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """States (rows, neurons) and targets (rows, outputs): one row a sample, or a step of one that
+    """States (rows, neurons) and targets (rows, outputs): one row per sample, or per step that
     counts."""
     elapsed: np.ndarray
     if split.elapsed is None:

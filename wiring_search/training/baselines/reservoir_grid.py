@@ -1,13 +1,12 @@
-"""Liquid state machines as baselines: how far a wiring gets of which nothing is trained but a
-linear readout.
+"""Liquid state machines as baselines: how far a wiring gets with only a linear readout trained.
 
-A fixed random reservoir (`wiring_search.training.baselines.reservoir`) as a textbook sets it up,
-for no task in particular: ten synapses a neuron, half of them inhibitory, spectral radius 0.9, just
-below where echoes stop fading; leak 0.3, so that a neuron looks back over some three steps, and
-further with those that feed it; one sensory synapse a neuron, or one a feature where features are
-more. The readout is a ridge regression from all neurons, in closed form, whose regularisation is
-the one of a few with the least error on the validation split, as the best epoch is of a trained
-network.
+A fixed random reservoir (`wiring_search.training.baselines.reservoir`) is set up as in a textbook,
+for no task in particular. It has ten synapses per neuron, half of them inhibitory, and a spectral
+radius of 0.9, just below where echoes stop fading. With a leak of 0.3 a neuron looks back over some
+three steps, and further with those that feed it. There is one sensory synapse per neuron, or one
+per feature where features are more. The readout is a ridge regression from all neurons, in closed
+form. Its regularisation is the one of a few with the least error on the validation split, as the
+best epoch is of a trained network.
 """
 
 import math
@@ -29,7 +28,13 @@ _LATENCY_STEPS, _LATENCY_REPEATS = 64, 7
 
 
 def reservoir(task: Task, name: str, seed: int) -> Reservoir:
-    """The reservoir of this name. seed: of wiring and weights."""
+    """Return the reservoir of this name.
+
+    Args:
+        task: Gives the features.
+        name: A name out of RESERVOIRS.
+        seed: Of wiring and weights.
+    """
     neurons = RESERVOIRS[name]
     outer = max(task.features, neurons)
     inner = _SYNAPSES_A_NEURON * neurons
@@ -38,9 +43,16 @@ def reservoir(task: Task, name: str, seed: int) -> Reservoir:
 
 
 def train(task: Task, fixed: Reservoir) -> Outcome:
-    """Fit the readout on the training split and score it on the validation split. parameters: the
-    readout's, as nothing else is trained; synapses: the wiring's. `Outcome.state` holds the readout
-    (`load_readout`)."""
+    """Fit the readout on the training split and score it on the validation split.
+
+    Args:
+        task: Gives the splits and the metric.
+        fixed: Stays as it is.
+
+    Returns:
+        `parameters` are the readout's, as nothing else is trained; `synapses` are the wiring's.
+        `state` holds the readout (`load_readout`).
+    """
     started = time.perf_counter()
     readout, error = fit(fixed, task)
     shared: dict[str, Any] = {
@@ -63,14 +75,13 @@ def train(task: Task, fixed: Reservoir) -> Outcome:
 
 
 def load_readout(state: bytes) -> Readout:
-    """The readout in `Outcome.state`."""
+    """Return the readout in `Outcome.state`."""
     arrays = load_state(state)
     return Readout(arrays["weights"], arrays["bias"], float(arrays["regularisation"]))
 
 
 def _latency_us(fixed: Reservoir, readout: Readout, features: int) -> float:
-    """Microseconds a time step, one sample at a time, outputs at each step: the quickest of several
-    runs in numpy."""
+    """Microseconds per time step in numpy, one sample at a time: the quickest of several runs."""
     u = np.zeros((1, _LATENCY_STEPS, features))
     quickest = math.inf
     for _ in range(_LATENCY_REPEATS):

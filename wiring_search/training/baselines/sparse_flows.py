@@ -1,16 +1,15 @@
-"""Sparse flows: wirings made by training a dense one and taking its weakest synapses away, step by
-step.
+"""Sparse flows: wirings made by training a dense one and removing its weakest synapses.
 
-Train; remove the synapses of least magnitude over the whole network; train the rest on from where
-it stands; again, down to the sizes asked for (Liebenwein, Hasani, Amini & Rus, "Sparse Flows:
+Train; remove the synapses of least magnitude over the whole network; train the rest on from its
+weights; repeat, down to the sizes asked for (Liebenwein, Hasani, Amini & Rus, "Sparse Flows:
 Pruning Continuous-depth Models", NeurIPS 2021, algorithm 1, unstructured). One dense network gives
-a front of sizes, and what comes out is a wiring like any other: it can be stored, drawn, and
-trained anew from other seeds.
+a front of sizes. What comes out is a wiring like any other: it can be stored, drawn, and trained
+anew from other seeds.
 
 The magnitude of an LTC synapse is w · |E|, with its conductance w as the dynamics sees it (softplus
 of the stored number) and its reversal potential E. This choice is ours, as the paper's networks
-have plain weights: an LTC synapse acts through the current w s (E − v) with 0 ≤ s ≤ 1 and v near 0
-at rest, so that w · |E| is the most it can drive its neuron with. A large w alone would also keep
+have plain weights. An LTC synapse acts through the current w s (E − v) with 0 ≤ s ≤ 1 and v near 0
+at rest, so w · |E| is the most it can drive its neuron with. A large w alone would also keep
 synapses that have lost their sign, and only leak. (On the digits, w alone and w (1 + |E|) prune as
 well, within the scatter of seeds; `prune` takes any other measure.)
 """
@@ -30,8 +29,8 @@ from wiring_search.wirings.reachability import bits, members, reachable, success
 from wiring_search.wirings.wiring import Wiring
 from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status
 
-# Of a network in training: one number a synapse between neurons, and one a sensory synapse, both in
-# canonical order.
+# Of a network in training: one number per synapse between neurons, and one per sensory synapse,
+# both in canonical order.
 Measure = Callable[[Task, Candidate, State], tuple[np.ndarray, np.ndarray]]
 
 _OF_NEURONS = ("gleak", "vleak", "cm")
@@ -42,10 +41,14 @@ _OF_SYNAPSES = ("w", "mu", "sigma", "erev")
 class Pruned:
     """One size of the front.
 
-    candidate: the candidate with its pruned wiring. error: the task's validation error at the best
-    epoch of its retraining; error_before: the same right after the removal, before any (NaN for the
-    dense one). state: that best epoch's weights with Adam's moments at the end, by the names of
-    `Pack.state`, to go on from. outcome: all scores of the retraining, as of any candidate.
+    Attributes:
+        candidate: The candidate with its pruned wiring.
+        error: The task's validation error at the best epoch of its retraining.
+        error_before: The same right after the removal, before any retraining (NaN for the dense
+            one).
+        state: The weights of that best epoch with Adam's moments at the end, by the names of
+            `Pack.state`, to resume from.
+        outcome: All scores of the retraining, as of any candidate.
     """
 
     candidate: Candidate
@@ -65,8 +68,14 @@ class Pruned:
 
 @dataclass(frozen=True, eq=False)
 class Thinned:
-    """wiring: what is left. neurons, synapses, sensory_synapses: what of the wiring before that is,
-    by its numbers and places in canonical order, ascending."""
+    """What is left of a wiring.
+
+    Attributes:
+        wiring: What is left.
+        neurons: The neurons of the wiring before that are left, by number, ascending.
+        synapses: The synapses that are left, by index in canonical order, ascending.
+        sensory_synapses: The same of sensory synapses.
+    """
 
     wiring: Wiring
     neurons: np.ndarray
@@ -75,8 +84,15 @@ class Thinned:
 
 
 def geometric(target: float, steps: int) -> tuple[float, ...]:
-    """Shares for `prune`: from 1 to `target` in so many steps, each removing the same share of what
-    is left."""
+    """Return shares for `prune`: each step removes the same share of what is left.
+
+    Args:
+        target: The last share, between 0 and 1.
+        steps: How many, from 1 to `target`.
+
+    Raises:
+        ValueError: `target` is not between 0 and 1, or there is less than one step.
+    """
     if not 0 < target < 1 or steps < 1:
         raise ValueError(
             f"target is {target} in {steps} steps; "
@@ -86,8 +102,16 @@ def geometric(target: float, steps: int) -> tuple[float, ...]:
 
 
 def magnitudes(task: Task, candidate: Candidate, state: State) -> tuple[np.ndarray, np.ndarray]:
-    """w · |E| of the synapses between neurons, and of the sensory ones, in the wiring's canonical
-    order."""
+    """Return w · |E| of the synapses between neurons, and of the sensory ones.
+
+    Args:
+        task: The task it was trained on.
+        candidate: Of plain LTC.
+        state: Its training state.
+
+    Returns:
+        One number per synapse, in the wiring's canonical order.
+    """
     values = _by_name(task, candidate, state["weights"])
     inner, sensory = (
         (np.logaddexp(0.0, values[f"{of}w"]), np.abs(values[f"{of}erev"]))
@@ -106,18 +130,29 @@ def prune(
     seed: int = 0,
     measure: Measure = magnitudes,
 ) -> tuple[Pruned, ...]:
-    """The dense candidate, trained, and one smaller network for each entry of `keep`, each cut out
-    of the one before.
+    """Train a dense candidate, and cut smaller networks out of it, each out of the one before.
 
-    keep: shares of the dense wiring's synapses that stay, falling, above 0 and below 1 (`geometric`
-    gives a schedule); exactly round(share × all) stay where `thinned` can have it so. epochs: of
-    the dense network; retrain: of each smaller one, weights and moments carried over. seed: of the
-    order of the minibatches, the weights start from candidate.seed. measure: what the least of goes
-    first. The same arguments give the same result. Only the training and validation splits are
-    read.
+    The same arguments give the same result. Only the training and validation splits are read.
 
-    Raises ValueError for a schedule that does not fall, or a candidate that is not plain LTC;
-    RuntimeError where a network's training fails.
+    Args:
+        task: The task to train on.
+        candidate: The dense one; its seed gives the initial weights.
+        keep: Shares of the dense wiring's synapses that stay, falling, above 0 and below 1
+            (`geometric` gives a schedule). Exactly round(share × all) stay where `thinned` can have
+            it so.
+        epochs: Of the dense network.
+        retrain: Epochs of each smaller one, weights and moments carried over.
+        batch_size: Sequences per minibatch.
+        seed: Of the order of the minibatches.
+        measure: Synapses with the least of it are removed first.
+
+    Returns:
+        The dense network, and one smaller network for each entry of `keep`.
+
+    Raises:
+        ValueError: The schedule does not fall, a count is below 1, or the candidate is not plain
+            LTC.
+        RuntimeError: A network's training fails.
     """
     if KINDS[candidate.neuron].family is not Family.LTC or candidate.memory != "none":
         raise ValueError(
@@ -151,18 +186,23 @@ def prune(
 def thinned(
     wiring: Wiring, magnitude: np.ndarray, sensory_magnitude: np.ndarray, synapses: int
 ) -> Thinned:
-    """The wiring with so many synapses left, those of least magnitude taken away first, over both
-    kinds together.
+    """Remove the synapses of least magnitude, over both kinds, until so many are left.
 
     A neuron that cannot be reached or cannot act any more goes, and all its synapses with it.
-    Sensory nodes and motor neurons are the wiring's face to the task and stay: a removal that would
+    Sensory nodes and motor neurons are the wiring's face to the task and stay. A removal that would
     cut one off is passed over, and so is one that would take a neuron with more synapses than are
     still to go. So never fewer synapses are left than asked for, and more only where no removal is
     left that may be made.
 
-    magnitude, sensory_magnitude: one a synapse, in canonical order. Raises ValueError for other
-    lengths, NaN, a number of synapses that is below 1 or above the wiring's, or a wiring with idle
-    nodes.
+    Args:
+        wiring: Without idle nodes.
+        magnitude: One per synapse, in canonical order.
+        sensory_magnitude: One per sensory synapse, in canonical order.
+        synapses: How many are to be left, of both kinds together.
+
+    Raises:
+        ValueError: A length is another, a magnitude is NaN, `synapses` is below 1 or above the
+            wiring's, or the wiring has idle nodes.
     """
     (pre, post, _), (sensory_pre, sensory_post, _) = (
         wiring.synapse_arrays(),
@@ -196,9 +236,9 @@ def thinned(
             "somebody in this wiring is idle already; "
             "give one without idle nodes, as `wiring.pruned` makes it"
         )
-    # One by one in effect, and by blocks in fact: a block that may go at once may go one by one,
-    # with the same left at the end; any other is halved. Who is passed over once would be so for
-    # ever.
+    # One by one in effect, and by blocks in fact. A block that may go at once may go one by one,
+    # with the same left at the end; any other is halved. A synapse that is passed over once would
+    # always be.
     waiting = [np.argsort(size, kind="stable")]
     while waiting and left.sum() > synapses:
         block = waiting.pop()
@@ -214,8 +254,18 @@ def thinned(
 
 
 def carried(task: Task, before: Candidate, after: Candidate, state: State, cut: Thinned) -> State:
-    """The state (see `Pack.state`) of what is left of a network: every number that stays, stored
-    weights and both moments, unchanged. The input map and the readout stay whole."""
+    """Return the training state of what is left of a network.
+
+    Every number that stays is unchanged: stored weights and both moments. The input map and the
+    readout stay whole.
+
+    Args:
+        task: The task it was trained on.
+        before: The network before the removal.
+        after: The network with `cut.wiring`.
+        state: Of `before`, see `Pack.state`.
+        cut: What is left.
+    """
     kept = {
         **dict.fromkeys(_OF_NEURONS, cut.neurons),
         **dict.fromkeys(_OF_SYNAPSES, cut.synapses),
@@ -320,7 +370,7 @@ def _trained(
             f"{mend if outcome.status is Status.DIVERGED else ''}"
         )
     arrays = load_state(outcome.state)
-    # The next round trains afresh from these weights, and has a record of its own.
+    # The next round trains afresh from these weights, and starts a new record.
     going_on = {
         "weights": arrays["best_weights"],
         **{name: arrays[name] for name in ("first", "second", "step")},
