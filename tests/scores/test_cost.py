@@ -1,4 +1,4 @@
-"""Costs held to counts by hand and to memory as it is allocated."""
+"""Costs compared with counts by hand and with memory as it is allocated."""
 
 import tracemalloc
 

@@ -155,7 +155,7 @@ def test_a_held_network_keeps_its_gradient() -> None:
 
 
 def _decaying(tau: float, self_weight: float = 0.0) -> Pack:
-    """CT-RNN neurons that know nothing of each other, in their linear range."""
+    """CT-RNN neurons with weights of 0 between them, in their linear range."""
     pack = Pack([Candidate(fully_connected(FEATURES, 5, 1), "ct-rnn", "rk4", 4)], FEATURES, 1)
     own, made = pack.layout.slices[0], pack.layout.connections[0]
     pack.effective[own["sensory_w"]] = 0.0

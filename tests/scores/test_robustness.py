@@ -23,7 +23,7 @@ from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import PackJob, Rung
 
-TEST = Split(np.full((3, 6, 3), np.nan, np.float32), np.zeros(3, np.int64))  # who reads it gets NaN
+TEST = Split(np.full((3, 6, 3), np.nan, np.float32), np.zeros(3, np.int64))  # reading it gives NaN
 
 
 def _split(n: int, kind: str, every_step: bool, times: bool, ragged: bool, seed: int) -> Split:

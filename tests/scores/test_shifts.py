@@ -1,4 +1,4 @@
-"""Distribution shifts, each held to an obvious loop over samples and steps."""
+"""Distribution shifts, each compared with an obvious loop over samples and steps."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def _split(
     lengths = rng.integers(1, T + 1, N) if ragged else np.full(N, T)
     x = rng.standard_normal((N, T, F)).astype(np.float32)
     elapsed = rng.uniform(0.1, 2, (N, T)).astype(np.float32)
-    x[np.arange(T) >= lengths[:, None]] = np.nan  # nobody may look at padding
+    x[np.arange(T) >= lengths[:, None]] = np.nan  # padding must not be read
     y = rng.integers(0, 5, (N, T) if every_step else N)
     return Split(x, y, elapsed if times else None, lengths if ragged else None)
 

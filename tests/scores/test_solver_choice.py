@@ -45,7 +45,7 @@ LTC, CT_RNN, LTC_MEMORY, CFC, LAYERED, DIVERGED, DUPLICATE, RUNNING, INFEASIBLE 
 
 
 class _Sealed:
-    """A split that may not be looked at."""
+    """A split that must not be read."""
 
     def __getattr__(self, name: str) -> None:
         raise AssertionError(f"the test split was read: {name}")

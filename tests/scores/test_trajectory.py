@@ -1,5 +1,6 @@
-"""Trajectory length against plain torch, singular values and closed forms; the paper's own set-up
-against its re-run."""
+"""Trajectory length against plain torch, singular values and closed forms; the paper's set-up
+against its re-run.
+"""
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def _candidates(neuron: str = "ltc", memory: str = "none", count: int = 4) -> li
 
 
 def _slow_states(candidate: Candidate, time_steps: int) -> np.ndarray:
-    """(time_steps + 1, neurons): the plain reference in float64, one time step a call."""
+    """(time_steps + 1, neurons): the plain reference in float64, one time step per call."""
     pack = Pack([candidate], FEATURES, 1)
     params = torch.from_numpy(pack.effective).double()
     x = torch.from_numpy(circle(FEATURES, time_steps)).double()

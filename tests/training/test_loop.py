@@ -1,5 +1,6 @@
 """Training a pack through a rung: scores are what an independent computation gives, failures are
-told and contained."""
+reported and contained.
+"""
 
 import math
 from dataclasses import replace
@@ -21,7 +22,7 @@ from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status, each_epoc
 
 
 class _Sealed:
-    """A test split that may not be looked at."""
+    """A test split that must not be read."""
 
     def __getattr__(self, name: str) -> None:
         raise AssertionError(f"the test split was read: {name}")
@@ -236,7 +237,7 @@ def test_a_training_that_is_stopped_goes_on_as_if_it_never_had(beats: int) -> No
 
 
 def test_the_others_go_on_when_a_member_leaves_the_pack() -> None:
-    """Compared with packs in which nobody was lost, for losses at different times."""
+    """Compared with packs that lost no member, for losses at different times."""
     task, candidates = _task(), _candidates(4)
     healthy = training.train(task, _job(candidates, epochs=8)).outcomes
     for rate in (3.0, 1e30):

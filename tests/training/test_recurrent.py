@@ -24,7 +24,7 @@ FEATURES, OUTPUTS = 3, 2
 
 
 class _Sealed:
-    """A test split that may not be looked at."""
+    """A test split that must not be read."""
 
     def __getattr__(self, name: str) -> None:
         raise AssertionError(f"the test split was read: {name}")
@@ -166,7 +166,7 @@ def test_a_cell_is_its_equations_sample_by_sample(cell: str, by_hand) -> None:
 
 
 def test_the_quickest_trace_of_a_ct_gru_lives_for_one_time_unit() -> None:
-    """It falls to 1/e; dividing the time by ln τ = 0 in place of τ = 1, as a known copy does, would
+    """It falls to 1/e. Dividing the time by ln τ = 0 instead of τ = 1, as a known copy does, would
     wipe it out."""
     layer = _network("ct-gru", units=1).layer
     with torch.no_grad():
@@ -506,8 +506,8 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
 
 
 def test_a_search_goes_on_as_if_there_were_no_baselines(tmp_path: Path) -> None:
-    """Stopped after its first pack, given baselines, and gone on with: the sampler has not heard of
-    them."""
+    """Stopped after its first pack, given baselines, and resumed: the sampler does not see the
+    baselines."""
     whole = _ended(tmp_path / "whole").table()
     mine = Store.create(tmp_path / "cut", config(trials=6, epochs=1), {**FACTS, "baselines": {}})
 

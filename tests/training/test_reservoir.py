@@ -54,7 +54,7 @@ def _linear(wiring: Wiring, **settings) -> Reservoir:
 
 
 class _Sealed:
-    """A test split that may not be looked at."""
+    """A test split that must not be read."""
 
     def __getattr__(self, name: str) -> None:
         raise AssertionError(f"the test split was read: {name}")

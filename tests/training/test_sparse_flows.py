@@ -1,5 +1,6 @@
-"""Pruning takes exactly the weakest synapses, loses nobody it must not lose, and carries on what is
-left."""
+"""Pruning removes exactly the weakest synapses, keeps the nodes it must keep, and carries on what
+is left.
+"""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -28,7 +29,7 @@ from wiring_search.wirings.wiring import Wiring
 
 
 class _Sealed:
-    """A test split that may not be looked at."""
+    """A test split that must not be read."""
 
     def __getattr__(self, name: str) -> None:
         raise AssertionError(f"the test split was read: {name}")

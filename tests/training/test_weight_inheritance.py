@@ -26,7 +26,7 @@ def _candidate(wiring, neuron: str = "ltc", memory: str = "none", seed: int = 0)
 
 
 def _trained(candidate: Candidate, seed: int = 0) -> tuple[bytes, np.ndarray]:
-    """A state as training gives it, with weights that are nobody's initial ones, and those
+    """A state as training gives it, with weights that are no candidate's initial ones, and those
     weights."""
     layout = layout_of((candidate,), FEATURES, OUTPUTS)
     best = parameters(layout, np.random.default_rng(seed))
@@ -108,8 +108,7 @@ def test_a_synapse_without_strength_can_go(neuron: str, names: tuple[str, ...]) 
 
 
 def _told(layout: PackLayout, flat: np.ndarray, names: Origins) -> dict[tuple, float]:
-    """Every number of a candidate by what it belongs to, told one by one; nodes that are new are
-    called by None."""
+    """Every number of a candidate by what it belongs to, one by one; new nodes are named None."""
     wiring, made, kind = layout.wirings[0], layout.connections[0], layout.kind
     neurons, sensory = names
     cells = {"none": (), "state": neurons, "input": sensory}[kind.memory]
