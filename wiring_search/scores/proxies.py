@@ -32,10 +32,6 @@ def proxies(
 ) -> dict[str, np.ndarray]:
     """Measure PROXIES of untrained candidates.
 
-    expressivity: see `trajectory.expressivity`. gradient_slope: of the logarithm per time step
-    (`gradient.gradient_flow`), on streams of independent numbers, uniform in −1 … 1. kernel_rank:
-    see `rank.kernel_rank`.
-
     Args:
         candidates: Of any mixture of kinds; each gives the seed of its weights.
         features: Of the input that they would read.
@@ -44,6 +40,9 @@ def proxies(
 
     Returns:
         (P,) each by name, in the order of the candidates; NaN where a number is not finite.
+        `expressivity` is that of `trajectory.expressivity`. `gradient_slope` is of the logarithm
+        per time step (`gradient.gradient_flow`), on streams of independent numbers, uniform in −1 …
+        1. `kernel_rank` is that of `rank.kernel_rank`.
     """
     found = {name: np.full(len(candidates), np.nan) for name in PROXIES}
     x = different_streams(_SAMPLES, _TIME_STEPS, features, seed).astype(np.float32)

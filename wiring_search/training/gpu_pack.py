@@ -81,6 +81,7 @@ class GpuPack:
 
     @property
     def device(self) -> torch.device:
+        """Where the parameters and the outputs lie."""
         return self._trainer.device
 
     @property

@@ -91,6 +91,7 @@ class TorchLayer(nn.Module):
         self.cell = kind(features + timed, units, batch_first=True)
 
     def forward(self, x: torch.Tensor, elapsed: torch.Tensor) -> torch.Tensor:
+        """Return states (B, T, units) from x (B, T, F) and elapsed (B, T)."""
         if self.timed:
             x = torch.cat([x, elapsed[..., None]], dim=-1)
         return self.cell(x)[0]
@@ -123,6 +124,7 @@ class CTGRU(nn.Module):
         self.from_recalled = nn.Linear(units, units, bias=False)
 
     def forward(self, x: torch.Tensor, elapsed: torch.Tensor) -> torch.Tensor:
+        """Return states (B, T, units) from x (B, T, F) and elapsed (B, T)."""
         scales = 10.0 ** (torch.arange(self.TRACES, dtype=x.dtype) / 2)
         log_scales = scales.log()
         decay = torch.exp(-elapsed[..., None, None] / scales)  # (B, T, 1, traces)
@@ -161,6 +163,7 @@ class GRUD(nn.Module):
         self.from_reset = nn.Linear(units, units, bias=False)
 
     def forward(self, x: torch.Tensor, elapsed: torch.Tensor) -> torch.Tensor:
+        """Return states (B, T, units) from x (B, T, F) and elapsed (B, T)."""
         decay = torch.exp(-torch.relu(self.decay(elapsed[..., None])))  # (B, T, units)
         keep_in, reset_in, new_in = self.from_input(x).chunk(3, dim=-1)
         h = x.new_zeros(len(x), self.from_reset.in_features)
