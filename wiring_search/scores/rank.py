@@ -1,12 +1,14 @@
 """Kernel rank and generalisation rank of the liquid network itself: what it tells apart, and what
-it takes for the same.  Kernel rank is the rank of the final states (streams × neurons) that
-different random input streams lead to. Generalisation rank is that of the states that jittered
-copies of one stream lead to. Definitions, streams and threshold are those of `reservoir`, where an
-echo state network of random weights stands for the wiring. Here the candidate's neurons run with
-the weights they have, fresh or trained. More of the first and less of the second is better
-(Legenstein & Maass, "Edge of chaos and prediction of computational performance for neural circuit
-models", Neural Networks 20, 2007).  Every candidate sees the first of the same streams, as many as
-it has neurons.
+it takes for the same.
+
+Kernel rank is the rank of the final states (streams × neurons) that different random input streams
+lead to. Generalisation rank is that of the states that jittered copies of one stream lead to.
+Definitions, streams and threshold are those of `reservoir`, where an echo state network of random
+weights stands for the wiring. Here the candidate's neurons run with the weights they have, fresh or
+trained. More of the first and less of the second is better (Legenstein & Maass, "Edge of chaos and
+prediction of computational performance for neural circuit models", Neural Networks 20, 2007).
+
+Every candidate sees the first of the same streams, as many as it has neurons.
 """
 
 import numpy as np

@@ -1,11 +1,14 @@
 """A child's weights before training: its parent's wherever neurons and synapses survive, fresh
-initial ones elsewhere.  A parameter belongs to a neuron, a connection, a sensory node (a row of the
-input map), a motor neuron (a column of the readout) or memory cells. It is inherited where all that
-it belongs to is in the parent, too, and means the same. A synapse whose polarity was flipped keeps
-its strength: of an LTC, everything but the reversal potential; of a rate neuron, the absolute
-weight. Another solver reads the same weights. Another kind of neuron does not, and inherits
-nothing.  (Real et al., "Large-scale evolution of image classifiers", ICML 2017, inherit the weights
-of layers whose shapes match; where each synapse is an entry of a list, single ones can be.)
+initial ones elsewhere.
+
+A parameter belongs to a neuron, a connection, a sensory node (a row of the input map), a motor
+neuron (a column of the readout) or memory cells. It is inherited where all that it belongs to is in
+the parent, too, and means the same. A synapse whose polarity was flipped keeps its strength: of an
+LTC, everything but the reversal potential; of a rate neuron, the absolute weight. Another solver
+reads the same weights. Another kind of neuron does not, and inherits nothing.
+
+(Real et al., "Large-scale evolution of image classifiers", ICML 2017, inherit the weights of layers
+whose shapes match; where each synapse is an entry of a list, single ones can be.)
 """
 
 from functools import cache
