@@ -153,6 +153,10 @@ TASKS: dict[str, Entry] = {
 def load(name: str, options: TaskOptions | None = None) -> Task:
     """Return the task of a name.
 
+    Args:
+        name: A name of `TASKS`.
+        options: What the user chose; the defaults where it is None.
+
     Raises:
         ValueError: The name is unknown, the task lacks the protocol, or its data are missing or do
             not fit.

@@ -61,7 +61,18 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(folder: Path, part: str) -> tuple[Recording, np.ndarray]:
-    """The rows of "train" or "test", and the subject of each, (rows,)."""
+    """Read the rows of one part.
+
+    Args:
+        folder: The folder "UCI HAR Dataset".
+        part: "train" or "test".
+
+    Returns:
+        The rows as one recording, and the subject of each, (rows,).
+
+    Raises:
+        ValueError: A file is broken, or the part's files differ in rows.
+    """
     paths = [folder / name for name in _FILES if name.startswith(part)]
     names = [f"feature {number}" for number in range(1, _FEATURES + 1)]
     features, classes, subjects = [

@@ -1,9 +1,9 @@
-"""Adding: of a sequence of random numbers two are marked; tell their sum at the end.
+"""Adding: two numbers of a random sequence are marked; return their sum at the end.
 
 (Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9, 1997; with one mark in
 each half as in Le, Jaitly and Hinton, "A simple way to initialize recurrent networks of rectified
-linear units", 2015.) A step is a number, uniform in 0 … 1, and a mark, 0 or 1; the lag is the
-length of a sequence. Always telling 1, the mean of the sum, has a squared error of 1/6, the
+linear units", 2015.) A step is a number, uniform in 0 … 1, and a mark, 0 or 1. The lag is the
+length of a sequence. Always predicting 1, the mean of the sum, has a squared error of 1/6, the
 variance of the sum of two such numbers.
 """
 
@@ -39,7 +39,16 @@ def load(options: TaskOptions) -> Task:
 
 
 def sequences(samples: int, seed: tuple[int, ...], steps: int) -> Split:
-    """x: (samples, steps, 2), numbers and marks; y: (samples, 1)."""
+    """Draw sequences.
+
+    Args:
+        samples: How many.
+        seed: Of the draw.
+        steps: Time steps of each, 2 or more.
+
+    Returns:
+        x: (samples, steps, 2), numbers and marks; y: (samples, 1), the sums.
+    """
     rng = np.random.default_rng(seed)
     numbers = rng.random((samples, steps))
     rows = np.arange(samples)

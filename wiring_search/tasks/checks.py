@@ -1,4 +1,4 @@
-"""Whether a task that somebody else made is one that can be trained on."""
+"""Whether a task of an extension can be trained on."""
 
 import numpy as np
 
@@ -8,8 +8,14 @@ _METRICS = {"classification": ("accuracy", "f1"), "regression": ("mse",)}
 
 
 def checked(task: Task) -> Task:
-    """The task itself. Raises ValueError for shapes, types and values that are not those of
-    `task.Task` and `task.Split`."""
+    """Return the task unchanged once its arrays are checked.
+
+    Args:
+        task: A task that an extension made.
+
+    Raises:
+        ValueError: Shapes, types or values are not those of `task.Task` and `task.Split`.
+    """
     if task.metric not in _METRICS.get(task.kind, ()):
         allowed = "; ".join(f"{kind}: {', '.join(metrics)}" for kind, metrics in _METRICS.items())
         raise ValueError(f"kind is {task.kind!r} with the metric {task.metric!r}; give {allowed}")

@@ -1,5 +1,6 @@
-"""What the columns of a task's sequences are outside of it: their names, and how raw values become
-those that a network sees."""
+"""The columns of a task's sequences: their names, and the scale from raw values to those that a
+network sees.
+"""
 
 from dataclasses import dataclass
 
@@ -8,15 +9,26 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """z-scores: rows (…, F) less `middle`, over `spread`, both (F,)."""
+    """z-scores: rows (…, F) less `middle`, over `spread`.
+
+    Attributes:
+        middle: (F,), the means.
+        spread: (F,), the standard deviations; 1 for a constant column.
+    """
 
     middle: np.ndarray
     spread: np.ndarray
 
     @classmethod
     def of(cls, rows: np.ndarray) -> "Scale":
-        """That of these rows; NaN is left out, a constant column is only centred. Raises ValueError
-        for a column without any value."""
+        """Return the scale of rows.
+
+        Args:
+            rows: (rows, F). NaN is left out; a constant column is only centred.
+
+        Raises:
+            ValueError: A column has no value.
+        """
         empty = np.isnan(rows).all(axis=0)
         if empty.any():
             raise ValueError(
@@ -33,8 +45,12 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """names: of features or targets in their order, or of classes. scale: of the training rows,
-    None where raw values are taken as they are."""
+    """Names and scale of a task's columns.
+
+    Attributes:
+        names: Of features or targets in their order, or of classes.
+        scale: Of the training rows, None where raw values are used unchanged.
+    """
 
     names: tuple[str, ...]
     scale: Scale | None = None

@@ -1,11 +1,11 @@
-"""Copy memory: read five symbols, wait, and write them down again in the same order.
+"""Copy memory: read five symbols, wait, and repeat them in the same order.
 
-The classic of long-term memory (Hochreiter and Schmidhuber, "Long short-term memory", Neural
+The classic task of long-term memory (Hochreiter and Schmidhuber, "Long short-term memory", Neural
 Computation 9, 1997; in this form Arjovsky, Shah and Bengio, "Unitary evolution recurrent neural
-networks", ICML 2016), kept short: five symbols out of eight, then as many blanks as the lag says,
-then five markers, at each of which a symbol is told. So each is told lag + 5 steps after it was
-read. A step is one of ten tokens, one-hot: 0 the blank, 1 … 8 the symbols, 9 the marker. Only the
-five markers are scored; a guess is right in one of eight cases.
+networks", ICML 2016), kept short. A sequence has five symbols out of eight, then `lag` blanks, then
+five markers. At each marker one symbol is the target, so each symbol is due lag + 5 steps after it
+was read. A step is one of ten tokens, one-hot: 0 the blank, 1 … 8 the symbols, 9 the marker. Only
+the five markers are scored. A guess is right in one of eight cases.
 """
 
 import numpy as np
@@ -43,7 +43,16 @@ def load(options: TaskOptions) -> Task:
 
 
 def sequences(samples: int, seed: tuple[int, ...], lag: int) -> Split:
-    """x: (samples, lag + 10, 10); y: (samples, lag + 10), symbols from 0 on at the markers."""
+    """Draw sequences.
+
+    Args:
+        samples: How many.
+        seed: Of the draw.
+        lag: Blanks between the symbols and the markers.
+
+    Returns:
+        x: (samples, lag + 10, 10); y: (samples, lag + 10), symbols from 0 on at the markers.
+    """
     symbols = np.random.default_rng(seed).integers(0, SYMBOLS, (samples, LENGTH))
     steps = 2 * LENGTH + lag
     tokens = np.full((samples, steps), BLANK)

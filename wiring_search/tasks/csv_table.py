@@ -1,11 +1,11 @@
-"""A user's own table: one row a time step, the target told at every row from the inputs up to that
-row.
+"""A user's table: one row per time step, the target predicted at every row from the inputs up to
+that row.
 
-The file is cut in time, the first 70 % of its rows for training, 15 % for validation, 15 % for
-test, and each part into windows, so that no window crosses a border. Inputs, and the target of a
-regression, are scaled to mean 0 and deviation 1 by the training rows: an mse of 1 is what the mean
-reaches. What a network cannot train on (gaps, text, constant columns, too few rows) is refused with
-its place.
+The file is cut in time: the first 70 % of its rows train, 15 % validate, 15 % test. Each part is
+then cut into windows, so no window crosses a border. Inputs, and the target of a regression, are
+scaled to mean 0 and deviation 1 by the training rows: an mse of 1 is what the mean reaches. What a
+network cannot train on (gaps, text, constant columns, too few rows) is refused, and the message
+names its row or column.
 """
 
 import difflib

@@ -1,12 +1,13 @@
 """The 1,797 handwritten digits that scikit-learn ships (8 × 8 pixels, UCI "Optical Recognition of
 Handwritten Digits"), as sequences.
 
-`digits` reads an image row by row, eight steps of eight features; `pixel-digits` pixel by pixel,
-sixty-four steps of one feature, where the first row must be remembered for fifty-six steps;
-`permuted-pixel-digits` the same in an order drawn once from a fixed seed, where neighbours in the
-image are far apart in time (Le, Jaitly and Hinton, "A simple way to initialize recurrent networks
-of rectified linear units", 2015). Pixels are scaled to 0 … 1; the class is asked for at the last
-step. 1,077 train, 360 validation, 360 test images, stratified by class, the same in both.
+`digits` reads an image row by row, eight steps of eight features. `pixel-digits` reads it pixel by
+pixel, sixty-four steps of one feature; the first row must be remembered for fifty-six steps.
+`permuted-pixel-digits` reads the pixels in an order drawn once from a fixed seed; neighbours in the
+image are then far apart in time (Le, Jaitly and Hinton, "A simple way to initialize recurrent
+networks of rectified linear units", 2015). Pixels are scaled to 0 … 1. The class is asked for at
+the last step. There are 1,077 train, 360 validation and 360 test images, stratified by class, the
+same for all three tasks.
 """
 
 import numpy as np

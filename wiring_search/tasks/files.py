@@ -1,5 +1,6 @@
-"""Reading the files of real data sets as they are published: tables whose faults are named by file
-and line."""
+"""Readers for the files of real data sets as they are published. Messages name a fault by file and
+line.
+"""
 
 import warnings
 import zlib
@@ -15,12 +16,22 @@ if TYPE_CHECKING:
 def read_table(
     path: Path, names: list[str], separator: str = ",", header: bool = True, missing: str = ""
 ) -> "pandas.DataFrame":
-    """A pandas table with at least the columns `names`; a column with anything but numbers is text,
-    and only empty fields and `missing` count as missing.
+    """Read a file as a table.
 
-    The index is the number of the line in the file, as an editor counts. Without a header, `names`
-    are all its columns in order. Raises ValueError for a file that cannot be read so, or lacks a
-    column.
+    A column with anything but numbers is text. Only empty fields and `missing` count as missing.
+
+    Args:
+        path: The file.
+        names: Columns that it must have; without a header, all its columns in order.
+        separator: Between fields.
+        header: Whether the first line names the columns.
+        missing: What stands for a missing value, besides an empty field.
+
+    Returns:
+        A pandas table. Its index is the number of the line in the file, as an editor counts.
+
+    Raises:
+        ValueError: The file cannot be read so, has no rows, or lacks a column.
     """
     import pandas
 
@@ -70,9 +81,19 @@ def read_table(
 
 
 def numbers(table: "pandas.DataFrame", columns: list, path: Path, gaps: bool = False) -> np.ndarray:
-    """The columns as (rows, columns) float64, NaN where a value is missing and `gaps` allows it.
+    """Return columns of a table as numbers.
 
-    Raises ValueError with file, line and value for what is no finite number.
+    Args:
+        table: Of `read_table`.
+        columns: Their names.
+        path: The file, for messages.
+        gaps: Whether values may be missing.
+
+    Returns:
+        (rows, columns) float64, NaN where a value is missing.
+
+    Raises:
+        ValueError: A value is no finite number; the message says file, line and value.
     """
     import pandas
 
@@ -85,8 +106,19 @@ def numbers(table: "pandas.DataFrame", columns: list, path: Path, gaps: bool = F
 
 
 def stamps(text: "pandas.Series", form: str, path: Path) -> np.ndarray:
-    """Dates and times of that form as seconds, float64. Raises ValueError with file, line and value
-    for any other."""
+    """Return dates and times as seconds.
+
+    Args:
+        text: A column of `read_table`.
+        form: Their form, as `strftime` has it.
+        path: The file, for messages.
+
+    Returns:
+        (rows,) float64.
+
+    Raises:
+        ValueError: A value has another form; the message says file, line and value.
+    """
     import pandas
 
     times = pandas.to_datetime(text, format=form, errors="coerce")
@@ -100,8 +132,20 @@ def stamps(text: "pandas.Series", form: str, path: Path) -> np.ndarray:
 
 
 def ids(column: "pandas.Series", known: dict, path: Path, what: str) -> np.ndarray:
-    """The numbers of names, int64. Raises ValueError with file, line and value for a name that is
-    not known."""
+    """Return the numbers of names.
+
+    Args:
+        column: A column of `read_table`.
+        known: The number of each name.
+        path: The file, for messages.
+        what: What a name stands for, for messages.
+
+    Returns:
+        (rows,) int64.
+
+    Raises:
+        ValueError: A name is not known; the message says file, line and value.
+    """
     _refuse(
         ~column.isin(list(known)).to_numpy(), column, path, f"{what} ({', '.join(map(str, known))})"
     )

@@ -1,4 +1,4 @@
-"""What generated tasks have in common: three splits drawn from seeds of their own, and a lag."""
+"""What generated tasks share: three splits drawn from separate seeds, and a lag."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,20 @@ Draw = Callable[[int, tuple[int, ...]], Split]
 
 
 def splits(task: str, options: TaskOptions, seed: int, draw: Draw) -> dict[str, Split]:
-    """As many sequences for training as asked for, and a tenth of that for validation and for test.
+    """Draw the three splits of a generated task.
 
-    Raises ValueError for fewer than 100.
+    Args:
+        task: The task's name, for messages.
+        options: `samples` says how many sequences train; a tenth of that validates, and a tenth
+            tests.
+        seed: Of the task.
+        draw: Draws samples.
+
+    Returns:
+        The splits "train", "valid" and "test".
+
+    Raises:
+        ValueError: Fewer than 100 samples.
     """
     if options.samples < _LEAST_SAMPLES:
         raise ValueError(
@@ -29,8 +40,17 @@ def splits(task: str, options: TaskOptions, seed: int, draw: Draw) -> dict[str, 
 
 
 def lag_of(task: str, options: TaskOptions, usual: int, least: int = 1) -> int:
-    """The lag asked for, or the task's usual one. Raises ValueError for a shorter one than makes
-    sense."""
+    """Return the lag of a generated task.
+
+    Args:
+        task: The task's name, for messages.
+        options: `lag` is the lag asked for, if any.
+        usual: The lag where none is asked for.
+        least: The shortest lag that makes sense.
+
+    Raises:
+        ValueError: The lag is shorter than `least`.
+    """
     lag = usual if options.lag is None else options.lag
     if lag < least:
         raise ValueError(f"--lag is {lag}; task {task} needs {least} or more")

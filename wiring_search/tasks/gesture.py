@@ -2,13 +2,14 @@
 accelerations of hands and wrists, at every frame.
 
 Madeo, Lima and Peres, "Gesture Unit Segmentation using Support Vector Machines", 2013 (UCI, Gesture
-Phase Segmentation): three people (a, b, c) tell comic strips (1, 2, 3); the seven processed files
-`*_va3.csv`, 32 features and the phase as one letter.
+Phase Segmentation). Three people (a, b, c) retell comic strips (1, 2, 3). The data are the seven
+processed files `*_va3.csv`, with 32 features and the phase as one letter.
 
 Clean: files are kept apart: a1, a3, b1, c1 train, a2 validates, b3 and c3 test (people seen before,
-stories not yet for that person); windows of 32 frames, stride 16; z-scores by the training frames.
-Paper (LTC, table 3): the windows of all seven files, scaled by all of them and dealt at random
-75/10/15: as each overlaps its neighbours by half, most test frames have been trained on.
+stories not yet for that person). Windows have 32 frames, stride 16; z-scores by the training
+frames. Paper (LTC, table 3): the windows of all seven files, scaled by all of them and dealt at
+random 75/10/15. Each window overlaps its neighbours by half, so most test frames have been trained
+on.
 """
 
 from pathlib import Path
@@ -60,7 +61,17 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path: Path) -> Recording:
-    """One file: x (frames, 32), y (frames,)."""
+    """Read one file.
+
+    Args:
+        path: A file `*_va3.csv`.
+
+    Returns:
+        x: (frames, 32), y: (frames,).
+
+    Raises:
+        ValueError: The file is broken, or names an unknown phase.
+    """
     table = read_table(path, ["Phase"])
     columns = [name for name in table.columns if name != "Phase"]
     if len(columns) != _FEATURES:

@@ -57,7 +57,15 @@ def load(options: TaskOptions) -> Task:
 
 
 def trivial_errors(train: Split, split: Split) -> dict[str, float]:
-    """Mean squared errors of the rules that know nothing of dynamics, and of linear ones."""
+    """Return mean squared errors of rules without dynamics, and of linear ones.
+
+    Args:
+        train: Split that linear rules are fitted on.
+        split: Split that all rules are judged on.
+
+    Returns:
+        The error by the rule's name.
+    """
     return {
         "mean": trivial_rules.mean(train, split),
         "persistence": trivial_rules.persistence(split),

@@ -1,4 +1,4 @@
-"""Occupancy: is somebody in the room? From temperature, humidity, light, CO2 and humidity ratio,
+"""Occupancy: is the room occupied? From temperature, humidity, light, CO2 and humidity ratio,
 minute by minute.
 
 Candanedo and Feldheim, Energy and Buildings 112 (2016), with the windows of the LTC paper (16
@@ -6,8 +6,8 @@ steps, stride 1; test stride 8; z-scores by the training rows). Test: both test 
 threshold on the light solves it.
 
 Clean: the training file is cut in time, its first nine tenths train, the rest validates. Paper: a
-tenth of the training file's windows, drawn at random, validates, each overlapping fifteen windows
-on either side that mostly train, and the z-scores are by its rows too; 7,315, 812 and 1,549
+tenth of the training file's windows, drawn at random, validates. Each of them overlaps fifteen
+windows on either side that mostly train, and the z-scores are by its rows too; 7,315, 812 and 1,549
 windows.
 """
 
@@ -68,8 +68,17 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of one file: inputs (rows, 5) float64 and occupied (rows,) int64. The header has one
-    name fewer than rows have fields."""
+    """Read the rows of one file. Its header has one name fewer than rows have fields.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Inputs (rows, 5) float64, and occupied (rows,) int64.
+
+    Raises:
+        ValueError: The file lacks a column.
+    """
     import pandas
 
     table = pandas.read_csv(path)

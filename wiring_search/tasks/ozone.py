@@ -67,7 +67,17 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Days (rows,), measurements (rows, 72) with NaN where one is missing, and classes (rows,)."""
+    """Read the record.
+
+    Args:
+        path: `eighthr.data`.
+
+    Returns:
+        Days (rows,), measurements (rows, 72) with NaN where one is missing, and classes (rows,).
+
+    Raises:
+        ValueError: See `files`.
+    """
     names = [f"measurement {number}" for number in range(1, _FEATURES + 1)]
     table = read_table(path, ["date", *names, "class"], header=False, missing="?")
     days = stamps(table["date"], "%m/%d/%Y", path) / _DAY

@@ -3,14 +3,14 @@ its end.
 
 The task of the ODE-LSTM paper (Lechner and Hasani, "Learning Long-Term Dependencies in
 Irregularly-Sampled Time Series", 2020): 2 to 31 bits (or up to the lag asked for), drawn uniformly,
-padded to one step more. `parity-dense` reads one bit a step, each 1/32 time units long. `parity`
-reads events: a step a run of equal bits, its length / 32 as the time elapsed; there the count of
+padded to one step more. `parity-dense` reads one bit per step, each 1/32 time units long. `parity`
+reads events: a step is a run of equal bits, its length / 32 the time elapsed. There the count of
 ones is in the times alone, which are no feature: a network must know about time to know the answer.
 
 Bits are 0 or 1. Streams are drawn from a fixed seed, as many for training as asked for and a tenth
-of that for validation and for test; only streams of a few bits occur in two splits. Always giving
-the same answer is right in half of the cases (the published accuracy of LTC on events, 49.11 %, is
-that of a constant).
+of that each for validation and for test. Only streams of a few bits occur in two splits. Always
+giving the same answer is right in half of the cases (the published accuracy of LTC on events,
+49.11 %, is that of a constant).
 """
 
 import numpy as np
@@ -36,8 +36,17 @@ def load_dense(options: TaskOptions) -> Task:
 def streams(
     samples: int, seed: tuple[int, ...], longest: int = _LONGEST
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bits (samples, longest + 1) int64, 0 beyond their end, and how many of them are valid
-    (samples,) int64."""
+    """Draw streams of random bits.
+
+    Args:
+        samples: How many.
+        seed: Of the draw.
+        longest: Most bits of a stream.
+
+    Returns:
+        Bits (samples, longest + 1) int64, 0 beyond their end, and how many of them are valid
+        (samples,) int64.
+    """
     rng = np.random.default_rng(seed)
     lengths = rng.integers(_SHORTEST, longest + 1, samples)
     bits = rng.integers(0, 2, (samples, longest + 1))
@@ -45,13 +54,23 @@ def streams(
 
 
 def dense(bits: np.ndarray, lengths: np.ndarray) -> Split:
-    """A step a bit."""
+    """Return streams read bit by bit, one per step.
+
+    Args:
+        bits: (samples, steps) int64, of `streams`.
+        lengths: (samples,) int64, valid bits.
+    """
     valid = np.arange(bits.shape[1]) < lengths[:, None]
     return _split(bits, np.where(valid, 1 / BITS_A_TIME_UNIT, 0.0), lengths, bits)
 
 
 def events(bits: np.ndarray, lengths: np.ndarray) -> Split:
-    """A step a run of equal bits, the last one included."""
+    """Return streams read as runs of equal bits, one run per step, the last run included.
+
+    Args:
+        bits: (samples, steps) int64, of `streams`.
+        lengths: (samples,) int64, valid bits.
+    """
     steps = np.arange(bits.shape[1])
     starts = (steps < lengths[:, None]) & ((steps == 0) | (bits != np.roll(bits, 1, axis=1)))
     rows, firsts = np.nonzero(starts)
@@ -102,7 +121,7 @@ def _task(name: str, form, options: TaskOptions) -> Task:
 
 
 def _counts(split: Split) -> Split:
-    """The numbers of ones, of zeros and of steps in place of the sequence, (n, 1, 3)."""
+    """Replace sequences by their numbers of ones, zeros and steps, (n, 1, 3)."""
     if split.elapsed is None or split.lengths is None:
         raise TypeError("runs of bits have times and lengths; this split has not")
     ones = BITS_A_TIME_UNIT * (split.x[:, :, 0] * split.elapsed).sum(axis=1)

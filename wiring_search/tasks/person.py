@@ -1,16 +1,16 @@
-"""Person: what a person does, from the places of four tags worn at ankles, chest and belt, reading
-by reading.
+"""Person: what a person does, from the positions of four tags worn at ankles, chest and belt,
+reading by reading.
 
 Kaluža et al., "An Agent-Based Approach to Care in Independent Living", 2010 (UCI, Localization Data
-for Person Activity): `ConfLongDemo_JSI.txt`, five people (A … E), five recordings each, eleven
-activities, merged to seven as in the papers: lying, sitting, standing up, walking, falling, on all
-fours, sitting on the ground. A reading is one tag (one-hot) and its x, y, z in metres.
+for Person Activity): `ConfLongDemo_JSI.txt`, five people (A … E), five recordings each. Eleven
+activities are merged to seven as in the papers: lying, sitting, standing up, walking, falling, on
+all fours, sitting on the ground. A reading is one tag (one-hot) and its x, y, z in metres.
 
-Clean: people are kept apart: the last one tests, the one before validates, the others train;
-windows of 32 readings, stride 16; places as z-scores by the training rows. Readings come at
+Clean: people are kept apart: the last one tests, the one before validates, the others train.
+Windows have 32 readings, stride 16; positions are z-scores by the training rows. Readings come at
 irregular times: elapsed counts units of 100 ms, at least 0.01 (the millisecond of the time stamps)
 where tags are read at once; a recording begins with 1. Paper (LTC, table 4): no times, no scaling;
-the windows of all people dealt at random 75/10/15, each overlapping its neighbours by half; the
+the windows of all people dealt at random 75/10/15, each overlapping its neighbours by half. The
 last recording is lost, as the published script only keeps one when the next begins.
 """
 
@@ -77,8 +77,17 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path: Path) -> list[tuple[str, Recording]]:
-    """The recordings in the order of the file, each with the letter of its person; rows in the
-    order of their times."""
+    """Read the recordings, in the order of the file.
+
+    Args:
+        path: `ConfLongDemo_JSI.txt`.
+
+    Returns:
+        Each recording with the letter of its person; rows in the order of their times.
+
+    Raises:
+        ValueError: See `files`.
+    """
     table = read_table(path, _COLUMNS, header=False)
     tags = np.eye(len(_TAGS))[ids(table["tag"], _TAGS, path, "a tag")]
     x = np.concatenate([tags, numbers(table, ["x", "y", "z"], path)], axis=1)

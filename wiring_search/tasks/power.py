@@ -61,8 +61,18 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Minutes (rows,), and the seven values (rows, 7), the target first, NaN where they are
-    missing."""
+    """Read the record.
+
+    Args:
+        path: `household_power_consumption.txt`.
+
+    Returns:
+        Minutes (rows,), and the seven values (rows, 7), the target first, NaN where they are
+        missing.
+
+    Raises:
+        ValueError: See `files`.
+    """
     table = read_table(path, ["Date", "Time", *_COLUMNS], separator=";", missing="?")
     seconds = stamps(table["Date"] + " " + table["Time"], "%d/%m/%Y %H:%M:%S", path)
     return seconds / 60.0, numbers(table, _COLUMNS, path, gaps=True)

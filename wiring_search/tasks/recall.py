@@ -1,14 +1,14 @@
 """Delayed recall: at each step of a stream of random bits, recall the bit of k steps ago, for every
 k of a ladder at once.
 
-Bits are ±1 and one is read a step. The lags are 1, 2, 4, 8 … up to the longest; output j is the bit
-of lags[j] steps ago, a regression whose sign is the answer. So one training gives a whole curve of
-accuracy over lag, where copy memory needs a training a lag. (Jaeger, "Short term memory in echo
-state networks", GMD report 152, 2001, asks a reservoir the same with real numbers.)
+Bits are ±1, one per step. The lags are 1, 2, 4, 8 … up to the longest. Output j is the bit of
+lags[j] steps ago, a regression whose sign is the answer. So one training gives a whole curve of
+accuracy over lag; copy memory needs one training per lag. (Jaeger, "Short term memory in echo state
+networks", GMD report 152, 2001, asks a reservoir the same with real numbers.)
 
 A stream is twice as long as the longest lag, and its second half is scored: there every bit asked
 for has been read, and all lags are judged on the same steps. Bits are independent: knowing nothing
-means telling 0 (error 1) or guessing (half of the signs right).
+means answering 0 (error 1) or guessing (half of the signs right).
 """
 
 import numpy as np
@@ -43,13 +43,22 @@ def load(options: TaskOptions) -> Task:
 
 
 def ladder(longest: int) -> tuple[int, ...]:
-    """The powers of two up to the longest lag, and itself."""
+    """Return the powers of two up to the longest lag, and the longest lag itself."""
     powers = (2**i for i in range(longest.bit_length()))
     return tuple(dict.fromkeys([*powers, longest]))
 
 
 def streams(samples: int, seed: tuple[int, ...], lags: tuple[int, ...]) -> Split:
-    """x: (samples, T, 1), y: (samples, T, lags), 0 before the stream began."""
+    """Draw streams of random bits.
+
+    Args:
+        samples: How many.
+        seed: Of the draw.
+        lags: Steps to recall over.
+
+    Returns:
+        x: (samples, T, 1); y: (samples, T, lags), 0 before the stream began.
+    """
     longest = lags[-1]
     rng = np.random.default_rng(seed)
     bits = 2.0 * rng.integers(0, 2, (samples, 2 * longest)) - 1.0
@@ -61,10 +70,14 @@ def streams(samples: int, seed: tuple[int, ...], lags: tuple[int, ...]) -> Split
 
 
 def sign_errors(predictions: np.ndarray, split: Split) -> np.ndarray:
-    """The share of wrong signs for each lag: (candidates, lags), NaN where a prediction is not
-    finite.
+    """Return the share of wrong signs for each lag.
 
-    predictions: (candidates, samples, T, lags).
+    Args:
+        predictions: (candidates, samples, T, lags).
+        split: Of `streams`.
+
+    Returns:
+        (candidates, lags), NaN where a prediction is not finite.
     """
     answers = predictions[:, split.scored]
     bits = split.counted

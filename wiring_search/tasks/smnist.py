@@ -3,9 +3,9 @@
 
 `smnist` reads an image row by row, 28 steps of 28 pixels in 0 … 1, as the LTC paper does (table 3).
 `smnist-events` is that of the ODE-LSTM paper (Lechner and Hasani, 2020): the 784 pixels, black or
-white (above 128), one after the other; an event where the colour changes, its feature the new
-colour, its elapsed time the pixels since the event before / 256; the last run is not told, and what
-is beyond 256 events neither. The digit is asked for at the end.
+white (above 128), one after the other. An event is a change of colour. Its feature is the new
+colour, its elapsed time the pixels since the event before / 256. The length of the last run is left
+out, and so are events beyond the 256th. The digit is asked for at the end.
 
 The first nine tenths of the training file train, the rest validates, the test file tests. No image
 is in two splits, so the LTC paper's protocol is the clean one too, and `--protocol paper` is the
@@ -35,7 +35,11 @@ _WHITE, _MOST_EVENTS = 128, 256
 
 
 def load_rows(options: TaskOptions) -> Task:
-    """Raises ValueError for files that are absent or broken."""
+    """Return the task `smnist`.
+
+    Raises:
+        ValueError: Files are absent or broken.
+    """
     images = _images(options, "smnist")
     splits = {
         part: Split((x / np.float32(255.0)).astype(np.float32), y)
@@ -46,7 +50,11 @@ def load_rows(options: TaskOptions) -> Task:
 
 
 def load_events(options: TaskOptions) -> Task:
-    """Raises ValueError for files that are absent or broken."""
+    """Return the task `smnist-events`.
+
+    Raises:
+        ValueError: Files are absent or broken.
+    """
     splits = {part: events(x, y) for part, (x, y) in _images(options, "smnist-events").items()}
     times = {
         part: Split(one.elapsed[:, :, None], one.y)
@@ -58,7 +66,12 @@ def load_events(options: TaskOptions) -> Task:
 
 
 def events(images: np.ndarray, y: np.ndarray) -> Split:
-    """Images (n, 28, 28) as changes of colour."""
+    """Return images as changes of colour.
+
+    Args:
+        images: (n, 28, 28), 0 … 255.
+        y: (n,) int64, the digits.
+    """
     white = images.reshape(len(images), -1) > _WHITE
     changes = np.concatenate(
         [np.ones((len(white), 1), bool), white[:, 1:] != white[:, :-1]], axis=1
@@ -77,9 +90,17 @@ def events(images: np.ndarray, y: np.ndarray) -> Split:
 
 
 def read_idx(path: Path) -> np.ndarray:
-    """The array of unsigned bytes in a file of the IDX format: two zeros, 8 for the type, the
-    number of dimensions, each dimension in four bytes (most significant first), the values. Raises
-    ValueError for any other content."""
+    """Read an array of unsigned bytes from a file of the IDX format.
+
+    The file has two zeros, 8 for the type, the number of dimensions, each dimension in four bytes
+    (most significant first), then the values.
+
+    Args:
+        path: The file; unpacked where it ends in .gz.
+
+    Raises:
+        ValueError: The content is any other.
+    """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (EOFError, OSError, zlib.error) as cause:

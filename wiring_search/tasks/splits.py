@@ -1,12 +1,12 @@
 """From recordings to three splits: what the tasks on real data share.
 
-A recording is a stretch of rows without an interruption. The clean way: recordings are given to
-train, valid and test whole (files, subjects) or cut in time, inputs are scaled by the training
-rows, and only then is each recording cut into windows; so no window, and no statistic, crosses a
-split. The scripts of the LTC paper (Hasani et al., AAAI 2021) go the other way round: windows
-first, scaled by all rows, then dealt at random (`dealt`), so that overlapping windows of one
-recording end in different splits, and errors come out too small. Those scripts also leave out the
-last window that would fit (`last=False`).
+A recording is a stretch of rows without an interruption. The clean way has three stages. Recordings
+are assigned to train, valid and test whole (files, subjects) or cut in time. Inputs are scaled by
+the training rows. Only then is each recording cut into windows, so no window, and no statistic,
+crosses a split. The scripts of the LTC paper (Hasani et al., AAAI 2021) go the other way round:
+windows first, scaled by all rows, then dealt at random (`dealt`). Overlapping windows of one
+recording then end in different splits, and errors come out too small. Those scripts also leave out
+the last window that would fit (`last=False`).
 """
 
 from dataclasses import dataclass, replace
@@ -22,8 +22,13 @@ PARTS = ("train", "valid", "test")
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """x: (rows, F). y: class ids (rows,), or values (rows, O). elapsed: (rows,) time units since
-    the row before, or None for 1.0 everywhere."""
+    """A stretch of rows without an interruption.
+
+    Attributes:
+        x: (rows, F).
+        y: Class ids (rows,), or values (rows, O).
+        elapsed: (rows,), time units since the row before, or None for 1.0 everywhere.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -39,15 +44,24 @@ Parts = dict[str, list[Recording]]
 
 
 def in_time(rows: int, valid: float, test: float) -> dict[str, slice]:
-    """The first rows train, those after them validate, the last ones test; shares of all rows."""
+    """Return the rows of each part: the first ones train, the next validate, the last ones test.
+
+    Args:
+        rows: How many there are.
+        valid: Share of all rows that validates.
+        test: Share of all rows that tests.
+    """
     first = int(rows * (1 - valid - test))
     second = int(rows * (1 - test))
     return {"train": slice(0, first), "valid": slice(first, second), "test": slice(second, rows)}
 
 
 def runs(breaks: np.ndarray) -> list[slice]:
-    """Slices of the rows between breaks; (rows,) bool, True where a row does not follow on the one
-    before."""
+    """Return slices of the rows between breaks.
+
+    Args:
+        breaks: (rows,) bool, True where a row does not follow the one before.
+    """
     starts = np.union1d(0, np.flatnonzero(breaks))
     return [slice(int(a), int(b)) for a, b in zip(starts, [*starts[1:], len(breaks)], strict=True)]
 
@@ -55,9 +69,18 @@ def runs(breaks: np.ndarray) -> list[slice]:
 def timed(
     times: np.ndarray, x: np.ndarray, y: np.ndarray, longest_gap: float, valid: float, test: float
 ) -> Parts:
-    """One record with the time of each row, cut in time into the parts, and each part where a gap
-    is longer than `longest_gap`. The first row of a recording counts as one time unit after
-    nothing."""
+    """Cut one record in time into the parts, and each part at its long gaps.
+
+    The first row of a recording counts as one time unit after nothing.
+
+    Args:
+        times: (rows,), rising.
+        x: (rows, F).
+        y: Class ids (rows,), or values (rows, O).
+        longest_gap: In units of `times`; a longer gap begins a new recording.
+        valid: Share of the rows that validates.
+        test: Share of the rows that tests.
+    """
     parts: Parts = {}
     for name, rows in in_time(len(times), valid, test).items():
         elapsed = np.diff(times[rows], prepend=times[rows][:1] - 1.0)
@@ -68,7 +91,12 @@ def timed(
 
 
 def scaled(parts: Parts, targets: bool = False) -> Parts:
-    """Inputs, and `targets` where asked, as z-scores by the rows that train."""
+    """Return the parts as z-scores by the rows that train.
+
+    Args:
+        parts: Recordings by part.
+        targets: Whether to scale targets too.
+    """
     x_scale = Scale.of(np.concatenate([recording.x for recording in parts["train"]]))
     parts = {
         name: [replace(part, x=x_scale(part.x)) for part in recordings]
@@ -84,10 +112,16 @@ def scaled(parts: Parts, targets: bool = False) -> Parts:
 
 
 def windows(recordings: list[Recording], window: int, stride: int, last: bool = True) -> Split:
-    """All windows of all recordings, of one split or yet to be dealt; `last`: with the last one
-    that fits.
+    """Return all windows of all recordings.
 
-    Raises ValueError where there is none.
+    Args:
+        recordings: Of one split, or of several that are dealt afterwards.
+        window: Rows per window.
+        stride: Rows from the start of a window to the start of the next.
+        last: False leaves out the last row of each recording, as the LTC paper's scripts do.
+
+    Raises:
+        ValueError: No recording is as long as a window.
     """
     pieces = [recording if last else recording.rows(slice(0, -1)) for recording in recordings]
     pieces = [piece for piece in pieces if len(piece.x) >= window]
@@ -109,8 +143,18 @@ def windows(recordings: list[Recording], window: int, stride: int, last: bool = 
 def split(
     parts: Parts, window: int, stride: int, test_stride: int | None = None, last: bool = True
 ) -> dict[str, Split]:
-    """The windows of each part. test_stride: another stride for the test part. Raises ValueError,
-    with the part's name, where one has none."""
+    """Return the windows of each part.
+
+    Args:
+        parts: Recordings by part.
+        window: Rows per window.
+        stride: Rows from the start of a window to the start of the next.
+        test_stride: Another stride for the test part.
+        last: See `windows`.
+
+    Raises:
+        ValueError: A part has no window; the message names the part.
+    """
     result = {}
     for name in PARTS:
         try:
@@ -125,9 +169,17 @@ def split(
 
 
 def dealt(whole: Split, seed: int, valid: float = 0.1, test: float = 0.15) -> dict[str, Split]:
-    """Windows dealt at random, as the LTC paper's scripts do with that seed: the first tenth of a
-    permutation validates, the next shares test, the rest trains. Raises ValueError where a split
-    gets none."""
+    """Deal windows at random, as the LTC paper's scripts do.
+
+    Args:
+        whole: All windows.
+        seed: Of the permutation.
+        valid: Share that validates: the first windows of the permutation.
+        test: Share that tests: the next ones. The rest trains.
+
+    Raises:
+        ValueError: A split gets no window.
+    """
     order = np.random.RandomState(seed).permutation(len(whole))
     first = int(valid * len(whole))
     second = first + int(test * len(whole))
@@ -140,7 +192,12 @@ def dealt(whole: Split, seed: int, valid: float = 0.1, test: float = 0.15) -> di
 
 
 def taken(whole: Split, index: np.ndarray) -> Split:
-    """The samples of these numbers."""
+    """Return some samples of a split.
+
+    Args:
+        whole: The split.
+        index: Their numbers.
+    """
     optional = [
         None if values is None else values[index] for values in (whole.elapsed, whole.lengths)
     ]

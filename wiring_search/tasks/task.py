@@ -17,11 +17,15 @@ from wiring_search.tasks.columns import Columns
 class Split:
     """n samples of T steps with F features.
 
-    x: (n, T, F) float32. y: int64 class ids, (n,) or (n, T) with every step; or float32 values, (n,
-    O) or (n, T, O). elapsed: (n, T) float32 time units since the previous step, or None for 1.0
-    everywhere. lengths: (n,) int64 valid steps of each sample (the rest is padding), or None where
-    all T are valid. scored: (n, T) bool, with every step: the steps whose targets count, in
-    training too; or None for all valid ones.
+    Attributes:
+        x: (n, T, F) float32.
+        y: int64 class ids, (n,) or, with every step, (n, T); or float32 values, (n, O) or (n, T,
+            O).
+        elapsed: (n, T) float32, time units since the previous step, or None for 1.0 everywhere.
+        lengths: (n,) int64, valid steps of each sample (the rest is padding), or None where all T
+            are valid.
+        scored: (n, T) bool, with every step: the steps whose targets count, in training too; or
+            None for all valid ones.
     """
 
     x: np.ndarray
@@ -34,14 +38,18 @@ class Split:
         return len(self.x)
 
     def first(self, count: int) -> "Split":
-        """Its first samples."""
+        """Return its first samples.
+
+        Args:
+            count: How many.
+        """
         rest = (self.elapsed, self.lengths, self.scored)
         cut = (None if part is None else part[:count] for part in rest)
         return Split(self.x[:count], self.y[:count], *cut)
 
     @property
     def counted(self) -> np.ndarray:
-        """The targets that count: y, or its scored steps one after another."""
+        """The targets that count: y, or its scored steps in sequence."""
         return self.y if self.scored is None else self.y[self.scored]
 
 
@@ -98,5 +106,10 @@ SHARES = ("accuracy", "f1")
 
 
 def value_of(metric: str, error: float) -> float:
-    """Return a task's metric from its error: 1 − error for accuracy and F1, else the error."""
+    """Return a task's metric from its error: 1 − error for accuracy and F1, else the error.
+
+    Args:
+        metric: Of the task.
+        error: Of a candidate or a rule.
+    """
     return 1.0 - error if metric in SHARES else error

@@ -67,8 +67,18 @@ def load(options: TaskOptions) -> Task:
 
 
 def read(path: Path) -> "pandas.DataFrame":
-    """The rows as they stand: weather and volume as numbers, `time` in seconds, `day` in days,
-    `weekday` from Monday, `hour`, and whether a holiday is named."""
+    """Read the rows unchanged.
+
+    Args:
+        path: `Metro_Interstate_Traffic_Volume.csv`, or .csv.gz.
+
+    Returns:
+        A table of weather and volume as numbers, `time` in seconds, `day` in days, `weekday` from
+        Monday, `hour`, and whether a holiday is named.
+
+    Raises:
+        ValueError: See `files`.
+    """
     import pandas
 
     given = read_table(path, ["holiday", *_WEATHER, "date_time", "traffic_volume"])

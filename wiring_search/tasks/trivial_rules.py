@@ -1,8 +1,8 @@
-"""Trivial rules that every score is shown beside: a liquid network that loses to one of them has
+"""Trivial rules that every score is shown beside. A liquid network that loses to one of them has
 learned nothing worth its size.
 
-Each is fitted on the training split and returns its error on another split: 1 − accuracy, 1 − F1,
-or mean squared error.
+Each rule is fitted on the training split and returns its error on another split: 1 − accuracy,
+1 − F1, or mean squared error.
 """
 
 from dataclasses import dataclass
@@ -16,30 +16,36 @@ _RIDGE = 1e-3
 
 
 def majority(train: Split, split: Split) -> float:
-    """Always the most frequent class of the training split."""
+    """Error of always the most frequent class of the training split."""
     classes, counts = np.unique(train.counted, return_counts=True)
     return float(np.mean(split.counted != classes[counts.argmax()]))
 
 
 def mean(train: Split, split: Split) -> float:
-    """Always the mean target of the training split."""
+    """Error of always the mean target of the training split."""
     middle = train.counted.reshape(-1, train.y.shape[-1]).mean(axis=0, dtype=np.float64)
     return float(np.mean((split.counted - middle) ** 2))
 
 
 def constant(split: Split, value: float) -> float:
-    """Always the same number."""
+    """Error of always the same number."""
     return float(np.mean((split.counted - value) ** 2, dtype=np.float64))
 
 
 def persistence(split: Split) -> float:
-    """For a target that is the next input: what is now, stays."""
+    """Error of predicting the present input, for a target that is the next input."""
     return float(np.mean((split.y.astype(np.float64) - split.x) ** 2))
 
 
 def previous_target(split: Split) -> float:
-    """The target of the step before, from the second step of each window on; misses for classes,
-    squared errors for values."""
+    """Error of the target of the step before, from the second step of each window on.
+
+    Args:
+        split: With a target at every step.
+
+    Returns:
+        The share of misses for classes, the mean squared error for values.
+    """
     now = split.y[:, 1:]
     before = split.y[:, :-1]
     if np.issubdtype(split.y.dtype, np.integer):
@@ -48,12 +54,16 @@ def previous_target(split: Split) -> float:
 
 
 def linear(train: Split, split: Split, lags: int) -> float:
-    """Ridge regression from the last `lags` inputs of a step to its target (an autoregression
-    where the target is the next input).
+    """Error of ridge regression from the last inputs of a step to its target.
 
-    Inputs are clipped to their range in training and standardised: a rule that is asked beyond
-    what it has seen shall not win or lose by extrapolation. Fitted and judged, in float64, on the
-    steps that have so many inputs behind them.
+    It is an autoregression where the target is the next input. Inputs are clipped to their range in
+    training and standardised: a rule must not win or lose by extrapolation. It is fitted and
+    judged, in float64, on the steps that have `lags` inputs behind them.
+
+    Args:
+        train: Split that the rule is fitted on.
+        split: Split that it is judged on.
+        lags: Inputs that the rule sees, the present one included.
     """
     inputs, targets = _lagged(train, lags)
     scale = _Scale.of(inputs)
@@ -65,7 +75,7 @@ def linear(train: Split, split: Split, lags: int) -> float:
 
 
 def logistic(train: Split, split: Split) -> float:
-    """Logistic regression on a whole sequence at once, for one class a sequence."""
+    """Error of logistic regression on a whole sequence at once, for one class per sequence."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=500).fit(train.x.reshape(len(train), -1), train.y)
@@ -73,9 +83,11 @@ def logistic(train: Split, split: Split) -> float:
 
 
 def linear_classes(train: Split, split: Split) -> float:
-    """Ridge regression from one step (or a whole sequence, where each sequence has one class) to
-    one-hot classes; the largest output decides. Inputs are clipped and standardised as in
-    `linear`."""
+    """Error of ridge regression to one-hot classes; the largest output decides.
+
+    The rule sees one step, or a whole sequence where each sequence has one class. Inputs are
+    clipped and standardised as in `linear`.
+    """
     (inputs, classes), (others, truth) = _steps(train), _steps(split)
     scale = _Scale.of(inputs)
     targets = np.eye(classes.max() + 1)[classes]
@@ -94,8 +106,11 @@ def linear_classes(train: Split, split: Split) -> float:
 
 
 def nearest(train: Split, split: Split) -> float:
-    """The target of the nearest training sequence (Euclid, the padding included): misses, or
-    squared errors."""
+    """Error of the target of the nearest training sequence (Euclid, the padding included).
+
+    Returns:
+        The share of misses for classes, the mean squared error for values.
+    """
     known, asked = (part.x.reshape(len(part), -1).astype(np.float64) for part in (train, split))
     distances = (known**2).sum(axis=1) - 2 * asked @ known.T
     found = train.y[distances.argmin(axis=1)]
@@ -104,8 +119,10 @@ def nearest(train: Split, split: Split) -> float:
 
 
 def group_mean(train: Split, split: Split) -> float:
-    """The mean training target of each value of the first input, where that names a group; of all,
-    for a new one."""
+    """Error of the mean training target of the step's group, the value of its first input.
+
+    A value that training lacks gets the mean of all targets.
+    """
     groups, places = np.unique(train.x[:, :, 0], return_inverse=True)
     targets = train.y[:, :, 0].astype(np.float64).ravel()
     places = places.ravel()
@@ -116,7 +133,15 @@ def group_mean(train: Split, split: Split) -> float:
 
 
 def missing_f1(found: np.ndarray, there: np.ndarray) -> float:
-    """1 − F1 of class 1. Raises ValueError where there is none."""
+    """Return 1 − F1 of class 1.
+
+    Args:
+        found: Predicted classes.
+        there: True classes, of the same shape.
+
+    Raises:
+        ValueError: No true class is 1.
+    """
     if not (there == 1).any():
         raise ValueError("no step of class 1 to be found: F1 is not defined")
     return float(np.sum((found == 1) != (there == 1)) / (np.sum(found == 1) + np.sum(there == 1)))
@@ -151,7 +176,7 @@ def _ridge(inputs: np.ndarray) -> np.ndarray:
 
 
 def _steps(split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (rows, …) and classes (rows,): one row a step, or a sequence."""
+    """Inputs (rows, …) and classes (rows,): one row per step, or per sequence."""
     return split.x.reshape(split.y.size, -1), split.y.ravel()
 
 

@@ -1,9 +1,9 @@
 """The text format of the UEA/UCR archive of time series (`.ts`,
 https://www.aeon-toolkit.org/en/stable/api_reference/data_format.html).
 
-Lines with # are comments; lines with @ say what the file holds (`@timeStamps`, `@dimensions`,
-`@classLabel true A B`, or `@targetLabel true` …, in any case); after `@data` each line is a series:
-its dimensions and at last its label, between colons, each dimension a list of values between
+Lines with # are comments. Lines with @ say what the file holds (`@timeStamps`, `@dimensions`,
+`@classLabel true A B`, or `@targetLabel true` …, in any case). After `@data` each line is a series:
+its dimensions and at last its label, between colons. Each dimension is a list of values between
 commas, or of (time, value) where there are time stamps, a number or a date. "?" or NaN is a missing
 value. What the lines hold counts, not what the header says of lengths and missing values.
 """
@@ -15,15 +15,21 @@ from typing import Literal
 
 import numpy as np
 
-_OUTSIDE_BRACKETS = re.compile(r":(?![^(]*\))")  # a date has colons of its own
+_OUTSIDE_BRACKETS = re.compile(r":(?![^(]*\))")  # a date has colons too
 _PAIR = re.compile(r"\(([^()]*),([^(),]*)\)")
 _MISSING = ("?", "nan")
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """values: (steps, dimensions) float64, NaN where one is missing. times: (steps,) rising
-    numbers, seconds where the file has dates, or None. label: as it stands. line: where."""
+    """One series of a file.
+
+    Attributes:
+        values: (steps, dimensions) float64, NaN where one is missing.
+        times: (steps,), rising numbers, seconds where the file has dates; or None.
+        label: As in the file.
+        line: Number of its line.
+    """
 
     values: np.ndarray
     times: np.ndarray | None
@@ -33,8 +39,15 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class TsFile:
-    """kind: of the labels. labels: the classes that the header names, in its order; none for a
-    regression, or where it names none."""
+    """A file.
+
+    Attributes:
+        path: Its path.
+        kind: Of the labels.
+        labels: The classes that the header names, in its order; none for a regression, or where it
+            names none.
+        series: In the order of the file.
+    """
 
     path: Path
     kind: Literal["classification", "regression"]
@@ -43,7 +56,14 @@ class TsFile:
 
 
 def read(path: Path) -> TsFile:
-    """Raises ValueError, with the number of the line, for what does not follow the format."""
+    """Read a file.
+
+    Args:
+        path: A file `*.ts`.
+
+    Raises:
+        ValueError: A line does not follow the format; the message says its number.
+    """
     lines = path.read_text(
         encoding="utf-8", errors="replace"
     ).splitlines()  # comments may be of any encoding
@@ -69,7 +89,11 @@ def read(path: Path) -> TsFile:
 
 
 def number(text: str) -> float:
-    """A finite number. Raises ValueError for any other text."""
+    """Return a finite number.
+
+    Raises:
+        ValueError: The text is any other.
+    """
     try:
         value = float(text)
     except ValueError:
@@ -113,7 +137,7 @@ def _labels(
 
 
 def _dimensions(path: Path, header: dict[str, str]) -> int | None:
-    """As the header says; None where it does not."""
+    """The number that the header says, None where it says none."""
     if _is(header, "univariate"):
         return 1
     text = header.get("dimensions", header.get("dimension"))

@@ -1,13 +1,14 @@
-"""Any data set of the UEA/UCR archive of multivariate time series, or of its regression sibling:
-`NAME_TRAIN.ts` and `NAME_TEST.ts` (Bagnall et al., "The UEA multivariate time series classification
-archive", 2018; Tan et al., "Time Series Extrinsic Regression", 2021;
+"""Any data set of the UEA/UCR archive of multivariate time series, or of its regression sibling.
+
+Its files are `NAME_TRAIN.ts` and `NAME_TEST.ts` (Bagnall et al., "The UEA multivariate time series
+classification archive", 2018; Tan et al., "Time Series Extrinsic Regression", 2021;
 https://www.timeseriesclassification.com).
 
-One class, or one number, a series, asked for at its end. The archive's test file tests; of its
-training file a fifth, drawn from a fixed seed and stratified by class, validates. Inputs, and the
-target of a regression, are z-scores by what then trains. A missing value is that of the step
-before, or the mean where there is none; series of unequal lengths are padded; time stamps become
-elapsed times in units of the median gap of the training series.
+There is one class, or one number, per series, asked for at its end. The archive's test file tests.
+Of its training file a fifth, drawn from a fixed seed and stratified by class, validates. Inputs,
+and the target of a regression, are z-scores by what then trains. A missing value is that of the
+step before, or the mean where there is none. Series of unequal lengths are padded. Time stamps
+become elapsed times in units of the median gap of the training series.
 """
 
 from dataclasses import replace
@@ -27,7 +28,11 @@ _HELD_OUT, _SEED = 0.2, 0
 
 
 def load(options: TaskOptions) -> Task:
-    """Raises ValueError for files that are absent, broken, or do not fit each other."""
+    """Return the task.
+
+    Raises:
+        ValueError: Files are absent, broken, or do not fit each other.
+    """
     path = _training_file(options)
     training, test = (
         ts_format.read(path.with_name(path.name.removesuffix(_TRAIN) + end))

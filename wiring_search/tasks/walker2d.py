@@ -3,8 +3,8 @@ frames are missing.
 
 Lechner and Hasani, "Learning Long-Term Dependencies in Irregularly-Sampled Time Series", 2020:
 rollouts as `.npy` files, (frames, 17) each. Every frame is dropped with probability 0.1, from a
-fixed seed; elapsed is the number of frames since the one kept before, the target the true next
-frame, dropped or not; windows of 64 kept frames, stride 16; no scaling. Files, shuffled once, are
+fixed seed. Elapsed is the number of frames since the last kept one; the target is the true next
+frame, dropped or not. Windows have 64 kept frames, stride 16; no scaling. Files, shuffled once, are
 kept apart: 15 % test, 10 % validate, the rest trains. So the paper's protocol is the clean one too,
 and `--protocol paper` is the same.
 """
@@ -50,7 +50,15 @@ def load(options: TaskOptions) -> Task:
 
 
 def thinned(parts: dict[str, list[np.ndarray]]) -> Parts:
-    """Frames dropped, from one stream of random numbers through train, valid and test."""
+    """Drop frames, from one stream of random numbers through train, valid and test.
+
+    Args:
+        parts: Rollouts (frames, 17) by part.
+
+    Returns:
+        Recordings by part: x a kept frame, y the frame after it, elapsed the frames since the last
+        kept one.
+    """
     rng = np.random.RandomState(_FRAME_SEED)
     result: Parts = {}
     for name, rollouts in parts.items():
