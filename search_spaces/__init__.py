@@ -1,5 +1,7 @@
-"""Search spaces: what may vary, within which bounds, and what must hold. Presets by name, or a TOML
-file of your own."""
+"""Search spaces: what may vary, within which bounds, and what must hold.
+
+A space is a preset by name, or a user's TOML file.
+"""
 
 import difflib
 from pathlib import Path
@@ -20,8 +22,14 @@ SPACES: dict[str, Space] = {
 
 
 def load(name: str) -> Space:
-    """A preset by name, or the space of a TOML file. Raises ValueError for an unknown name and for
-    a faulty file."""
+    """Return a search space.
+
+    Args:
+        name: Of a preset in `SPACES`, or the path of a TOML file.
+
+    Raises:
+        ValueError: The name is unknown, or the file is faulty.
+    """
     if name in SPACES:
         return SPACES[name]
     if name.endswith(".toml"):

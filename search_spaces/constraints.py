@@ -13,8 +13,12 @@ from wiring_search.search_spaces.dimensions import Point
 def check_constraint(text: str, names: dict[str, Any]) -> None:
     """Check the text of a constraint.
 
+    Args:
+        text: The constraint.
+        names: The dimensions that it may name, as keys.
+
     Raises:
-        ValueError: it is not a comparison, or uses other names than these.
+        ValueError: It is not a comparison, or uses other names than these.
     """
     try:
         tree = ast.parse(text, mode="eval").body
@@ -39,7 +43,14 @@ def check_constraint(text: str, names: dict[str, Any]) -> None:
 
 
 def evaluate(text: str, point: Point) -> bool:
-    """Whether a constraint holds at a point. It holds if one of its dimensions does not exist."""
+    """Return whether a constraint holds at a point.
+
+    It holds if one of its dimensions does not exist.
+
+    Args:
+        text: A constraint that `check_constraint` allows.
+        point: Values by dimension.
+    """
     return any(name not in point for name in names_in(text)) or bool(
         _value(ast.parse(text, mode="eval").body, point)
     )
@@ -93,7 +104,7 @@ def _value(node: ast.expr, point: Point) -> Any:
 
 
 def names_in(text: str) -> list[str]:
-    """The dimensions that a constraint names, each once."""
+    """Return the dimensions that a constraint names, each once."""
     found = (
         node.id for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Name)
     )

@@ -1,4 +1,4 @@
-"""Dimensions: ranges and choices, as values, drawn from, and as plain data."""
+"""Dimensions: ranges and choices, as values, as plain data, and drawn from."""
 
 import math
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ Point = dict[str, Value]
 class Dimension:
     """What one setting may be.
 
-    Args:
-        when: values by dimension. The dimension exists only if each of these dimensions exists and
+    Attributes:
+        when: Values by dimension. The dimension exists only if each of these dimensions exists and
             has one of its values.
     """
 
@@ -26,10 +26,13 @@ class Dimension:
 class IntRange(Dimension):
     """Whole numbers from low to high, both included.
 
-    Args:
-        low: the smallest value.
-        high: the largest value.
-        log: draw small numbers as often as large ones; low must be 1 or more.
+    Attributes:
+        low: The smallest value.
+        high: The largest value.
+        log: Draw small numbers as often as large ones; low must be 1 or more.
+
+    Raises:
+        ValueError: An end is not a whole number, or the ends do not fit.
     """
 
     low: int
@@ -48,10 +51,13 @@ class IntRange(Dimension):
 class FloatRange(Dimension):
     """Real numbers from low to high.
 
-    Args:
-        low: the smallest value.
-        high: the largest value.
-        log: draw uniformly in the logarithm; low must be above 0.
+    Attributes:
+        low: The smallest value.
+        high: The largest value.
+        log: Draw uniformly in the logarithm; low must be above 0.
+
+    Raises:
+        ValueError: An end is not finite, or the ends do not fit.
     """
 
     low: float
@@ -68,7 +74,14 @@ class FloatRange(Dimension):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Dimension):
-    """One of a few numbers, or one of a few names. A single value is fixed."""
+    """One of a few numbers, or one of a few names.
+
+    Attributes:
+        values: Each once. A single value is fixed.
+
+    Raises:
+        ValueError: There is no value, a value stands twice, or numbers and names are mixed.
+    """
 
     values: tuple[Value, ...]
 
@@ -84,9 +97,19 @@ class Choice(Dimension):
 
 
 def dimension_from_json(value: Any) -> Dimension | tuple[Dimension, ...]:
-    """A number or name (fixed), {"choices": [...]}, or {"low": …, "high": …, "log": …}; a range of
-    whole numbers where both ends are whole. With "when": {"neuron": ["ltc"]} it exists only there;
-    a list of those are alternatives."""
+    """Return a dimension from plain data.
+
+    Args:
+        value: A number or name (fixed), {"choices": [...]}, or {"low": …, "high": …, "log": …}. It
+            is a range of whole numbers where both ends are whole. With "when": {"neuron": ["ltc"]}
+            it exists only there. A list of such dictionaries holds alternatives.
+
+    Returns:
+        One dimension, or a tuple of alternatives.
+
+    Raises:
+        ValueError: The data have another form.
+    """
     if (
         isinstance(value, list)
         and value

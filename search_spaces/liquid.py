@@ -1,11 +1,10 @@
-"""Everything that makes a liquid network: which neuron, how it is solved, with which memory, on
-which wiring.
+"""Everything that makes a liquid network: its neuron, its solver, its memory, and its wiring.
 
-A dimension exists only where it matters. Polarity does for LTC, CT-RNN and neural ODE, not for CfC,
-whose weights are drawn with both signs. Explicit solvers alone have an adjoint gradient. A layered
-CfC needs a wiring with layers, and recurs densely within each, whatever recurrent synapses it has.
-A fully connected wiring has nothing to draw but its polarities. (`auto_ncp` is left out: each of
-its wirings is an `ncp`.)
+A dimension exists only where it matters. Polarity matters for LTC, CT-RNN and neural ODE. It does
+not for CfC, whose weights are drawn with both signs. Only explicit solvers have an adjoint
+gradient. A layered CfC needs a wiring with layers. It recurs densely within each layer, whatever
+recurrent synapses the wiring has. A fully connected wiring has nothing to draw but its polarities.
+(`auto_ncp` is left out: each of its wirings is an `ncp`.)
 """
 
 from wiring_search.search_spaces.dimensions import Choice, FloatRange, IntRange

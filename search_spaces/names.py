@@ -31,7 +31,8 @@ NAMES: dict[str, Collection[str]] = {
 
 
 def known_dimensions(topology: str) -> dict[str, bool]:
-    """The dimensions that a space with this topology may have, and whether each is required."""
+    """Return the dimensions that a space with this topology may have, and whether each is required.
+    """
     arguments = inspect.signature(TOPOLOGIES[topology]).parameters.values()
     wiring = {
         a.name: a.default is a.empty

@@ -1,8 +1,9 @@
-"""Spaces of Neural Circuit Policies: layer sizes, fan-outs, recurrent synapses, polarity, unfolds,
-learning rate.
+"""Spaces of Neural Circuit Policies.
 
-Where `sensory` differs from the number of features of a task, a learned projection stands before
-the wiring; the motor neurons feed a linear readout. So the same space serves every task.
+What varies: layer sizes, fan-outs, recurrent synapses, polarity, unfolds and learning rate.
+
+Where `sensory` differs from the number of features of a task, a learned projection feeds the
+wiring. The motor neurons feed a linear readout. So the same space serves every task.
 """
 
 from wiring_search.search_spaces.dimensions import FloatRange, IntRange

@@ -13,7 +13,13 @@ from wiring_search.search_spaces.dimensions import Dimension, Point, Value
 
 
 def key_of(space: Space, name: str, index: int) -> str:
-    """Optuna's name for an alternative of a dimension. Each needs a name of its own."""
+    """Return Optuna's name for an alternative of a dimension; each alternative needs another name.
+
+    Args:
+        space: The space.
+        name: The dimension.
+        index: The alternative's index.
+    """
     return name if len(space.alternatives(name)) == 1 else f"{name}:{index}"
 
 
@@ -31,9 +37,15 @@ def distribution_of(dimension: Dimension) -> BaseDistribution:
 def distributions_at(
     space: Space, point: Point
 ) -> dict[str, tuple[str, optuna.distributions.BaseDistribution]]:
-    """Each dimension of a point and its distribution, by Optuna's name.
+    """Return the distribution of each dimension of a point.
 
-    The point of a child of other candidates has only the dimensions that the child determines.
+    Args:
+        space: The space.
+        point: Values by dimension. The point of a child of other candidates has only the dimensions
+            that the child determines.
+
+    Returns:
+        By Optuna's name, the dimension and its distribution.
     """
     found = {}
     for name, value in point.items():

@@ -18,9 +18,9 @@ def sampled(space: Space, samples: int, seed: int) -> Iterator[tuple[Point, Cand
     """Draw distinct candidates uniformly, over logarithms if a range is logarithmic.
 
     Args:
-        space: what may vary.
-        samples: how many to draw; there are fewer if the space has no more.
-        seed: decides which candidates, and their order.
+        space: What may vary.
+        samples: How many to draw; there are fewer if the space has no more.
+        seed: Decides which candidates, and their order.
     """
     rng = np.random.default_rng((seed, 0x5C))
     seen: set[str] = set()

@@ -51,8 +51,8 @@ class Fault(ValueError):
     """A space that contradicts itself.
 
     Args:
-        message: what is wrong, and what to write instead.
-        where: the dimension, the constraint, or the key of a file that is wrong.
+        message: What is wrong, and what to write instead.
+        where: The dimension, the constraint, or the key of a file that is wrong.
     """
 
     def __init__(self, message: str, where: str) -> None:
@@ -64,17 +64,17 @@ class Fault(ValueError):
 class Space:
     """What may vary.
 
-    Args:
-        topology: a name out of TOPOLOGIES; None if the dimension `topology` chooses it.
-        dimensions: by name, the topologies' arguments (`wiring_seed` for their seed) and
+    Attributes:
+        topology: A name out of TOPOLOGIES; None if the dimension `topology` chooses it.
+        dimensions: By name, the topologies' arguments (`wiring_seed` for their seed) and
             CANDIDATE_DIMENSIONS. A tuple holds alternatives: the first one whose `when` holds is
             used; if none does, the dimension does not exist. A condition names choices that come
             earlier.
-        constraints: comparisons of dimensions, as text (`constraints`). A constraint holds if one
+        constraints: Comparisons of dimensions, as text (`constraints`). A constraint holds if one
             of its dimensions does not exist.
 
     Raises:
-        Fault: a name is unknown; a condition cannot be decided; in some case an argument of the
+        Fault: A name is unknown; a condition cannot be decided; in some case an argument of the
             topology is missing or a dimension means nothing; or a constraint is not a comparison.
     """
 
@@ -114,21 +114,34 @@ class Space:
         )
 
     def alternatives(self, name: str) -> tuple[Dimension, ...]:
-        """The alternatives of a dimension; usually there is one."""
+        """Return the alternatives of a dimension; usually there is one."""
         found = self.dimensions[name]
         return found if isinstance(found, tuple) else (found,)
 
     def alternative(self, name: str, point: Point) -> int | None:
-        """The index of a dimension's alternative, given the earlier dimensions in `point`; None if
-        the dimension does not exist there."""
+        """Return the index of a dimension's alternative at a point.
+
+        Args:
+            name: The dimension.
+            point: Values of the earlier dimensions.
+
+        Returns:
+            The index, None if the dimension does not exist there.
+        """
         for index, dimension in enumerate(self.alternatives(name)):
             if all(point.get(parent) in values for parent, values in dimension.when.items()):
                 return index
         return None
 
     def draw(self, rng: np.random.Generator) -> Point:
-        """Draw a point, uniformly in each dimension, or in its logarithm if the range is
-        logarithmic. It may be infeasible."""
+        """Draw a point, uniformly in each dimension, over logarithms if its range is logarithmic.
+
+        Args:
+            rng: The generator.
+
+        Returns:
+            A point; it may be infeasible.
+        """
         point: Point = {}
         for name in self.dimensions:
             index = self.alternative(name, point)
@@ -140,12 +153,12 @@ class Space:
         """Build the candidate at a point.
 
         Args:
-            point: a value for each dimension that exists there.
-            seed: of the candidate's initial weights.
+            point: A value for each dimension that exists there.
+            seed: Of the candidate's initial weights.
 
         Raises:
-            Infeasible: a constraint does not hold, or the topology refuses the sizes.
-            ValueError: a dimension is missing, or does not exist at this point.
+            Infeasible: A constraint does not hold, or the topology refuses the sizes.
+            ValueError: A dimension is missing, or does not exist at this point.
         """
         existing = [name for name in self.dimensions if self.alternative(name, point) is not None]
         if set(existing) != set(point):
@@ -180,7 +193,7 @@ class Space:
             raise Infeasible(str(reason)) from reason
 
     def dynamics(self) -> list[tuple[str, str, str]]:
-        """Every combination of neuron, solver and memory in this space."""
+        """Return every combination of neuron, solver and memory in this space."""
         memories = self._choices("memory") if "memory" in self.dimensions else MEMORIES[:1]
         return [
             (*pair, str(memory))

@@ -31,7 +31,7 @@ def read_space(path: Path) -> Space:
     """Read a space from a TOML file.
 
     Raises:
-        ValueError: the file is wrong; the message begins with "FILE, line N:" if one line is.
+        ValueError: The file is wrong; the message begins with "FILE, line N:" if one line is.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -41,7 +41,15 @@ def read_space(path: Path) -> Space:
 
 
 def parse_space(text: str, name: str) -> Space:
-    """Read a space from text; errors call the file `name`."""
+    """Read a space from text.
+
+    Args:
+        text: TOML.
+        name: What errors call the file.
+
+    Raises:
+        ValueError: The text is wrong.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as cause:

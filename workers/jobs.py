@@ -44,8 +44,7 @@ _SENTENCES = {
 VARIATION, CONSTANT = "output_variation", 0.01
 
 # Called with (epochs done, epochs to do) after every minibatch and measure. False asks the trainer
-# to
-# stop; it then returns what it had at the end of the last whole epoch.
+# to stop; it then returns what it had at the end of the last whole epoch.
 Beat = Callable[[int, int], bool]
 
 

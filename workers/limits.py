@@ -1,5 +1,5 @@
-"""How many candidates a worker may train at once: by its speed, its memory, and what did
-not fit."""
+"""How many candidates a worker may train at once: by its speed, its memory, and what did not fit.
+"""
 
 from collections.abc import Hashable
 
@@ -11,7 +11,11 @@ def parts(speed: float, fastest: float) -> int:
     """Return into how many parts a job is cut for a worker of this speed.
 
     The fastest worker takes a job whole, one that is n times slower an n-th. The number is rounded,
-    so that workers that differ by noise alone leave no crumbs.
+    so that workers that differ by noise alone get equal parts.
+
+    Args:
+        speed: Of the worker.
+        fastest: Of the fastest worker, in the same unit.
     """
     return max(1, round(fastest / speed))
 
@@ -34,16 +38,25 @@ class Limits:
         self._largest, self._bytes = 0, 0
 
     def measured(self, candidates: int, taken: int) -> None:
-        """Record that a slice of so many candidates took so many bytes.
+        """Record what a slice took.
 
         The largest slice counts: in small ones the fixed costs weigh too much.
+
+        Args:
+            candidates: Of the slice.
+            taken: Bytes.
         """
         if candidates >= self._largest:
             self._bytes = max(taken, self._bytes) if candidates == self._largest else taken
             self._largest = candidates
 
     def did_not_fit(self, kind: Hashable, candidates: int) -> None:
-        """Record that a slice was too large for this kind of worker."""
+        """Record that a slice was too large for a worker.
+
+        Args:
+            kind: Of the worker, see `most`.
+            candidates: Of the slice.
+        """
         self._fits[kind] = max(1, min(candidates // 2, self._fits.get(kind, candidates)))
 
     def most(self, kind: Hashable, memory: float) -> int | None:

@@ -34,13 +34,12 @@ def equally_fast() -> float:
     return 1.0
 
 
-# Jobs per worker: one under way and two that wait, so that no worker idles while the caller is
-# busy.
+# Jobs per worker: one under way and two that wait, so no worker idles while the caller is busy.
 _JOBS_PER_WORKER = 3
 
 
 class Pool(Protocol):
-    """Trains jobs; every submitted job comes back once, in any order.
+    """A pool trains jobs. Every submitted job comes back once, in any order.
 
     A candidate that kills or hangs its worker comes back crashed, and its pack mates trained. A
     pool may train the candidates of a job apart, since their numbers do not depend on each other.

@@ -12,7 +12,14 @@ import ray
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine that is up, and what it offers to Ray. memory: bytes."""
+    """A machine that is up, and what it offers to Ray.
+
+    Attributes:
+        id: Ray's id of it.
+        cpus: Cores.
+        gpus: GPUs.
+        memory: Bytes.
+    """
 
     id: str
     cpus: float
@@ -37,8 +44,8 @@ def connect(address: str | None, cores: int | None) -> bool:
         return False
     # Ray announces a change of defaults for GPUs on every start.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # "local" said in so many words: without it Ray joins any cluster that it finds traces of on
-    # this machine, even of a dead one.
+    # "local" is explicit: without it Ray joins any cluster that it finds traces of on this
+    # machine, even of a dead one.
     where: dict[str, Any]
     if address:
         where = {"address": address}
@@ -52,7 +59,7 @@ def connect(address: str | None, cores: int | None) -> bool:
         else:
             hint = "; a cluster that asks for a token needs RAY_AUTH_MODE=token"
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-        # Ray prints the fate of nodes all the same, with pages of a raylet's log. There is no
+        # Ray prints failures of nodes all the same, with pages of a raylet's log. There is no
         # public switch.
         ray._private.worker._worker_logs_enabled = False
     except ImportError as cause:
@@ -78,19 +85,31 @@ def nodes() -> list[Node]:
 
 
 def room(cpus: float, gpus: float, each_cpus: int, each_gpus: float) -> int:
-    """Return how many workers fit into so many cores and GPUs."""
+    """Return how many workers fit.
+
+    Args:
+        cpus: Cores that there are.
+        gpus: GPUs that there are.
+        each_cpus: Cores per worker.
+        each_gpus: GPUs per worker.
+    """
     by_cpus = int(cpus // each_cpus)
     return by_cpus if each_gpus == 0 else min(by_cpus, int((gpus + 1e-9) // each_gpus))
 
 
 def free_room(each_cpus: int, each_gpus: float) -> int:
-    """Return how many more workers fit beside everything that runs on the cluster."""
+    """Return how many more workers fit beside everything that runs on the cluster.
+
+    Args:
+        each_cpus: Cores per worker.
+        each_gpus: GPUs per worker.
+    """
     free = ray.available_resources()
     return room(free.get("CPU", 0.0), free.get("GPU", 0.0), each_cpus, each_gpus)
 
 
 def _knock(address: str | None) -> None:
-    """Raise OSError soon where nothing listens at host:port; Ray itself would try for minutes."""
+    """Raise OSError soon where no server listens at host:port; Ray itself would try for minutes."""
     host, colon, port = (address or "").removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()

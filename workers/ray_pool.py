@@ -44,7 +44,7 @@ from wiring_search.workers.slices import Board, Slice
 
 # Seconds between two looks at the cluster's nodes.
 _REFRESH = 2.0
-# Seconds of waiting at a stretch, so that an interrupt from the keyboard comes through.
+# Seconds of waiting at a stretch, so that a keyboard interrupt comes through.
 _NAP = 0.2
 # After so many failed starts in a row the fault is not the cluster's.
 _FAILED_STARTS = 3
@@ -211,7 +211,7 @@ class RayPool:
     def _admit(self, handle: _Handle, reference: ray.ObjectRef) -> None:
         try:
             handle.info = ray.get(reference)
-        except Exception as failure:  # of any kind: another worker starts in its stead
+        except Exception as failure:  # of any kind: another worker starts instead
             self._drop(handle)
             self._failed_starts += not isinstance(failure, _NODE_LOST)
             if self._failed_starts >= _FAILED_STARTS and not self.workers:
@@ -274,8 +274,8 @@ class RayPool:
             room(node.cpus, node.gpus, self._cpus, self._gpus) for node in self._nodes.values()
         )
         if self._wanted is None:
-            # Never more than there is room for: on a cluster that grows with demand, every one that
-            # waits would add a node. But one in any case, for a cluster that has no node yet.
+            # Never more than there is room for: on a cluster that grows with demand, every waiting
+            # worker would add a node. But one in any case, for a cluster that has no node yet.
             wanted = max(
                 1,
                 min(

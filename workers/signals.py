@@ -40,8 +40,10 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def sigterm_raises() -> Iterator[None]:
-    """Make SIGTERM raise `Terminated`, as Ctrl-C raises KeyboardInterrupt, inside the block: for
-    the work before and after training."""
+    """Make SIGTERM raise `Terminated` inside the block, as Ctrl-C raises KeyboardInterrupt.
+
+    It is for the work before and after training.
+    """
 
     def hear(number: int, frame: object) -> None:
         raise Terminated
@@ -52,8 +54,10 @@ def sigterm_raises() -> Iterator[None]:
 
 @contextmanager
 def signals_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGTERM inside the block: for a few seconds of work that must not be left
-    half done."""
+    """Ignore Ctrl-C and SIGTERM inside the block.
+
+    It is for a few seconds of work that must not be left half done.
+    """
     with _handled_by(signal.SIG_IGN):
         yield
 

@@ -1,8 +1,8 @@
 """The board of a pool: jobs in order, cut into slices for workers, and their results joined again.
 
 A candidate's numbers do not depend on its pack mates, so candidates of a job may be trained apart:
-on a slow worker or one with little memory, and to find out which of them kills its worker.
-Bookkeeping alone: no clock, no process, no Ray.
+on a slow worker or one with little memory, and to find out which of them kills its worker. This
+file only keeps the books: no clock, no process, no Ray.
 """
 
 import math
@@ -59,7 +59,14 @@ def join(job: PackJob, parts: Iterable[tuple[tuple[int, ...], PackResult]]) -> P
 
 
 def untouched(part: PackJob) -> PackResult:
-    """The result of candidates that were stopped before training began: their states as given."""
+    """Return the result of candidates that were stopped before training began.
+
+    Args:
+        part: The candidates as a job.
+
+    Returns:
+        Their states as given.
+    """
     states = part.states or (None,) * len(part.candidates)
     blank = Outcome(Status.RUNNING, math.nan, math.nan, 0, 0, math.nan, math.nan)
     return PackResult(
@@ -70,7 +77,12 @@ def untouched(part: PackJob) -> PackResult:
 
 
 def crashed(part: PackJob, message: str) -> PackResult:
-    """The result of candidates whose worker failed too often."""
+    """Return the result of candidates whose worker failed too often.
+
+    Args:
+        part: The candidates as a job.
+        message: Why, for each candidate.
+    """
     outcome = Outcome(Status.CRASHED, math.nan, math.nan, 0, 0, math.nan, math.nan, message=message)
     return PackResult(part.number, (outcome,) * len(part.candidates))
 
@@ -118,11 +130,14 @@ class Board:
         self._next += 1
 
     def take(self, parts: int = 1, most: int | None = None) -> Slice | None:
-        """Take the next slice off the queue; None where nothing waits.
+        """Take the next slice off the queue.
 
         Args:
             parts: The slice is one of so many equal parts of its job.
             most: Candidates at most; None for no limit.
+
+        Returns:
+            The slice, None where the queue is empty.
         """
         if not self._queue:
             return None
@@ -137,12 +152,24 @@ class Board:
         return first
 
     def job(self, piece: Slice) -> PackJob:
-        """The candidates of a slice as a job."""
+        """Return the candidates of a slice as a job.
+
+        Args:
+            piece: A slice of this board.
+        """
         job = self._jobs[piece.job].job
         return job if len(piece.indices) == len(job.candidates) else job.part(piece.indices)
 
     def finished(self, piece: Slice, result: PackResult) -> PackResult | None:
-        """Record the result of a slice."""
+        """Record the result of a slice.
+
+        Args:
+            piece: The slice.
+            result: Of its candidates.
+
+        Returns:
+            See the class.
+        """
         entry = self._jobs[piece.job]
         entry.parts.append((piece.indices, result))
         if sum(len(indices) for indices, _ in entry.parts) < len(entry.job.candidates):
@@ -150,8 +177,17 @@ class Board:
         return join(self._jobs.pop(piece.job).job, entry.parts)
 
     def failed(self, piece: Slice, why: str) -> PackResult | None:
-        """Record a slice whose worker died: each half is tried again, a single candidate
-        `TRIES` times in all."""
+        """Record a slice whose worker died.
+
+        Each half is tried again, a single candidate `TRIES` times in all.
+
+        Args:
+            piece: The slice.
+            why: The reason, for a candidate's message.
+
+        Returns:
+            See the class.
+        """
         if len(piece.indices) > 1:
             return self.too_large(piece)
         failures = piece.failures + 1
@@ -163,15 +199,32 @@ class Board:
         return self.finished(piece, crashed(self.job(piece), message))
 
     def lost(self, piece: Slice, why: str) -> PackResult | None:
-        """Record a slice whose worker was lost through no fault of the slice, for example with its
-        node: it is tried again as it is."""
+        """Record a slice whose worker was lost through no fault of the slice.
+
+        Its node may have failed, for example. The slice is tried again as it is.
+
+        Args:
+            piece: The slice.
+            why: The reason, for a candidate's message.
+
+        Returns:
+            See the class.
+        """
         if piece.losses == LOSSES:
             return self.failed(piece, why)
         return self._again(replace(piece, losses=piece.losses + 1))
 
     def too_large(self, piece: Slice) -> PackResult | None:
-        """Record a slice that did not fit into memory: each half is tried again. A single
-        candidate has no halves; see `failed`."""
+        """Record a slice that did not fit into memory.
+
+        Each half is tried again. A single candidate has no halves; see `failed`.
+
+        Args:
+            piece: The slice.
+
+        Returns:
+            See the class.
+        """
         middle = (len(piece.indices) + 1) // 2
         halves = [
             replace(piece, indices=half, losses=0)
@@ -180,7 +233,7 @@ class Board:
         return self._again(*halves)
 
     def stop(self) -> list[PackResult]:
-        """Give out nothing any more, and forget the jobs that were not begun.
+        """Give out no further slice, and forget the jobs that were not begun.
 
         Returns:
             The results of begun jobs whose remaining slices were not begun.

@@ -1,5 +1,8 @@
-"""What defines a study. The same configuration and seed give the same table, on any workers and
-however often the search is interrupted."""
+"""The configuration of a study.
+
+The same configuration and seed give the same table, on any workers and however often the search is
+interrupted.
+"""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -28,9 +31,10 @@ class StudyConfig:
     `load_task` and `load_extension` run it.
 
     Attributes:
-        task: The task's name; task_options: its options.
+        task: The task's name.
         space: The search space as plain data, see `wiring_search.search_spaces.Space.to_json`.
         space_name: The space's name, for people.
+        task_options: Options of the task.
         trials: Candidates to train. Infeasible and repeated points do not count. None: train until
             a budget is spent.
         sampler: A name of `search.samplers.SAMPLERS`, or an import path.
@@ -189,9 +193,12 @@ class StudyConfig:
         return math.inf if self.trials is None else self.trials
 
     def groups_at(self, rung: int) -> tuple[str, ...]:
-        """The groups of scores that are measured at a rung.
+        """Return the groups of scores that are measured at a rung.
 
         At the full budget these are all groups, below it those of the objectives.
+
+        Args:
+            rung: Its index in `rungs`.
         """
         if rung == len(self.rungs) - 1:
             return self.scores
