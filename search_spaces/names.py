@@ -31,7 +31,10 @@ NAMES: dict[str, Collection[str]] = {
 
 
 def known_dimensions(topology: str) -> dict[str, bool]:
-    """Return the dimensions that a space with this topology may have, and whether each is required.
+    """Return the dimensions that a space with this topology may have.
+
+    Returns:
+        Whether each is required, by name.
     """
     arguments = inspect.signature(TOPOLOGIES[topology]).parameters.values()
     wiring = {

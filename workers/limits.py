@@ -1,5 +1,4 @@
-"""How many candidates a worker may train at once: by its speed, its memory, and what did not fit.
-"""
+"""How many candidates a worker may train at once: by speed, by memory, and by what did not fit."""
 
 from collections.abc import Hashable
 

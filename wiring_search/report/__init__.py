@@ -1,10 +1,9 @@
-"""The report: one self-contained HTML file that answers "which small wiring is enough?" from the
-store alone.
+"""The report: one HTML file that answers "which small wiring is enough?" from the store alone.
 
-Python computes (`data.py`: the front, how the search went, the checklist) and embeds it as JSON;
-the scripts in `web/` draw it, and `page.css` gives it its looks, light or dark as the reader's
-system is. Nothing is loaded from anywhere, so the file can be mailed and opened in ten years.
-`serve.py` serves the same page over a running study.
+Python computes (`data.py`: the front, the progress of the search, the checklist) and embeds it as
+JSON. The scripts in `web/` draw it, and `page.css` styles it, light or dark as the reader's system
+is. The file loads nothing, so it can be mailed and opened in ten years. `serve.py` serves the same
+page over a running study.
 """
 
 from pathlib import Path
@@ -21,17 +20,28 @@ FILE = "report.html"
 
 
 def write_report(store: Store, playable: dict[str, Any] | None = None) -> Path:
-    """Write the report into the run folder, whole or not at all; its path. Raises ValueError where
-    the disk does not take it.
+    """Write the report into the run folder, whole or not at all.
 
-    playable: networks that the page can run, as `wiring_search.report.player` makes them;
-    {"absent": why} where there are none, and None where nothing is said of that.
+    Args:
+        store: The study's store.
+        playable: Networks that the page can run, as `wiring_search.report.player` makes them;
+            {"absent": why} where there are none; None where the page does not mention them.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ValueError: The disk does not take it.
     """
     text = report_page({**report_data(store), "play": playable})
     return write_whole(store.folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def report_page(data: dict[str, Any]) -> str:
-    """The HTML of a report."""
+    """Return the HTML of a report.
+
+    Args:
+        data: Of `report_data`, and `play`.
+    """
     title = f"{data['task']}: {data['finished']:,} candidates"
     return page(title, data, "page.html", ANSWER=data["lead"]["answer"])

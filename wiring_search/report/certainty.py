@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 
 def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | None) -> list[str]:
-    """What qualifies the score of the trial in `row`. judged: candidates it was chosen from; found:
-    what retraining has shown."""
+    """Return what qualifies the score of a trial, in sentences.
+
+    Args:
+        store: The study's store.
+        row: The trial's row of the table.
+        judged: Candidates that it was chosen from.
+        found: The results of retraining, if any.
+    """
     own = None if found is None else of_trial(found, int(row["trial"]))
     if found is None or own is None:
         said = [
@@ -39,7 +45,12 @@ def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | 
 
 
 def standard_error_of_share(share: float, count: int) -> float:
-    """Of a share of `count` independent answers that are right: √(p(1 − p)/n)."""
+    """Return the standard error of a share of independent answers: √(p(1 − p)/n).
+
+    Args:
+        share: p, of answers that are right.
+        count: n.
+    """
     return math.sqrt(max(share * (1.0 - share), 0.0) / count)
 
 

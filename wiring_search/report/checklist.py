@@ -1,8 +1,8 @@
 """The best-practice checklist of neural architecture search, filled in from the store.
 
 The items are those of M. Lindauer and F. Hutter, Best Practices for Scientific Research on Neural
-Architecture Search, JMLR 21(243), 2020 (arXiv 1909.02453). Each is answered by what the store
-shows, and by nothing else: what it cannot show is not claimed.
+Architecture Search, JMLR 21(243), 2020 (arXiv 1909.02453). Each is answered by what the store shows
+alone: nothing else is claimed.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,13 @@ Finding = tuple[Answer, str]
 
 @dataclass(frozen=True)
 class Compared:
-    """Random search beside a study: its configuration, environment, and how many candidates it has
-    judged."""
+    """Random search beside a study.
+
+    Attributes:
+        config: Its configuration.
+        versions: Its environment.
+        judged: Candidates that have finished a rung.
+    """
 
     config: StudyConfig
     versions: dict[str, str]
@@ -28,10 +33,20 @@ class Compared:
 
 @dataclass(frozen=True)
 class Known:
-    """What a store shows. judged: candidates that have finished a rung. baselines: other networks
-    that were trained. seeds: trainings of each winner when it was retrained, 0 where none was;
-    controls: null wirings that were trained beside winners. seconds: that workers have spent on all
-    of it; wall_seconds: from first to last."""
+    """What a store shows.
+
+    Attributes:
+        config: The study's configuration.
+        versions: Its environment.
+        judged: Candidates that have finished a rung.
+        ended: Whether the study has run to its end.
+        random: Random search beside it, if any.
+        baselines: Other networks that were trained.
+        seeds: Trainings of each winner when it was retrained, 0 where none was.
+        controls: Null wirings that were trained beside winners.
+        seconds: Of workers, for all of it.
+        wall_seconds: From first to last.
+    """
 
     config: StudyConfig
     versions: dict[str, str]
@@ -56,7 +71,7 @@ class Item:
 
 
 def checklist(known: Known) -> list[Item]:
-    """All items, in the order of the paper."""
+    """Return all items, in the order of the paper."""
     return [
         Item(part, question, *answer(known))
         for part, questions in _QUESTIONS.items()

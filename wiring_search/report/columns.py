@@ -1,4 +1,4 @@
-"""Many rows as little text: one list a column, numbers rounded, words once."""
+"""Many rows as little text: one list per column, numbers rounded, each word once."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -11,8 +11,15 @@ if TYPE_CHECKING:
 
 
 def rounded(value: Any, digits: int = 5) -> Any:
-    """A number with so many significant digits, a whole one as such; None where it is none, or not
-    finite."""
+    """Round a number; a whole one stays whole.
+
+    Args:
+        value: A number; words and truth values are returned unchanged.
+        digits: Significant digits.
+
+    Returns:
+        The number, None where it is missing or not finite.
+    """
     if value is None or isinstance(value, str | bool | np.bool_):
         return value.item() if isinstance(value, np.bool_) else value
     number = float(value)
@@ -26,17 +33,22 @@ def rounded(value: Any, digits: int = 5) -> Any:
 
 
 def listed(series: "pandas.Series") -> list[Any]:
-    """The values of a table's column; missing ones are None."""
+    """Return the values of a table's column; missing ones are None."""
     return series.astype(object).where(series.notna(), None).tolist()
 
 
 def column(values: Iterable[Any], digits: int = 5) -> list[Any]:
-    """Numbers, rounded; missing ones are None."""
+    """Return numbers, rounded; missing ones are None.
+
+    Args:
+        values: The numbers.
+        digits: Significant digits.
+    """
     return [rounded(value, digits) for value in values]
 
 
 def coded(values: Sequence[Any]) -> dict[str, list]:
-    """Words as their places in a list of those that there are; missing ones are None."""
+    """Return words as indices into the list of distinct words; missing ones are None."""
     texts = [None if value is None else str(value) for value in values]
     choices = sorted({text for text in texts if text is not None})
     index = {text: i for i, text in enumerate(choices)}

@@ -1,5 +1,4 @@
-"""The page on which several studies are compared: as the report, one file that loads nothing from
-anywhere."""
+"""The page on which several studies are compared: like the report, one file that loads nothing."""
 
 from itertools import combinations
 from pathlib import Path
@@ -25,8 +24,18 @@ _STOPS = 250
 
 
 def write_comparison(found: Comparison, folder: Path) -> tuple[Path, Path]:
-    """Write page and table into the folder, each whole or not at all; their paths. Raises
-    ValueError where the disk does not take them."""
+    """Write page and table into the folder, each whole or not at all.
+
+    Args:
+        found: The comparison.
+        folder: The folder; made where there is none.
+
+    Returns:
+        The paths of the page and of the table.
+
+    Raises:
+        ValueError: The disk does not take them.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
@@ -39,14 +48,13 @@ def write_comparison(found: Comparison, folder: Path) -> tuple[Path, Path]:
 
 
 def comparison_page(found: Comparison) -> str:
-    """The HTML of a comparison."""
+    """Return the HTML of a comparison."""
     title = f"{found.task}: {len(found.runs)} studies compared"
     return page(title, comparison_data(found), "compare.html", ANSWER=found.answer)
 
 
 def comparison_data(found: Comparison) -> dict[str, Any]:
-    """Everything the page shows, as plain data; scores as they are shown, not as they are
-    minimised."""
+    """Return everything the page shows, as plain data. Scores are as shown, not as minimised."""
     return {
         "task": found.task,
         "metric": found.metric,

@@ -35,7 +35,10 @@ _MOST_MESSAGES, _LONGEST_MESSAGE = 300, 200
 
 
 def report_data(store: Store) -> dict[str, Any]:
-    """Everything the page shows. Numbers are finite, with five digits; missing ones are None."""
+    """Return everything the page shows.
+
+    Numbers are finite, with five digits; missing ones are None.
+    """
     config = store.config
     facts = store.facts
     table = store.table()
@@ -227,7 +230,7 @@ def _baselines(rows: "pandas.DataFrame") -> list[dict[str, Any]]:
 
 
 def wiring_data(wiring: Wiring) -> dict[str, Any]:
-    """A wiring as `wiring.js` draws it: synapses as flat lists of from, to, polarity."""
+    """Return a wiring as `wiring.js` draws it: synapses as flat lists of from, to, polarity."""
     return {
         "layers": [wiring.sensory, wiring.inter, wiring.command, wiring.motor],
         "outer": [number for synapse in wiring.sensory_synapses for number in synapse],

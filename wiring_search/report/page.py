@@ -1,5 +1,4 @@
-"""A page: a template, its looks, scripts and data, put into one file of HTML that loads nothing
-from anywhere."""
+"""A page: template, style sheets, scripts and data in one file of HTML that loads nothing."""
 
 import html
 import json
@@ -17,15 +16,15 @@ _MARK = re.compile(
 
 
 def page(title: str, data: dict[str, Any], template: str, **texts: str) -> str:
-    """The HTML of a page.
+    """Return the HTML of a page.
 
     Args:
-        title: plain text.
-        data: plain data, its numbers finite.
-        template: a file of `web/`. Its style sheets and modules are put in place, each module
-            after those that it imports; `<!--TITLE-->`, `<!--DATA-->` and `<!--COLOURS-->` stand
-            where those go.
-        texts: further marks, in capitals, and the plain text that goes there.
+        title: Plain text.
+        data: Plain data, its numbers finite.
+        template: A file of `web/`. Its style sheets and modules are put in place, each module after
+            those that it imports. Title, data and colours replace the marks `<!--TITLE-->`,
+            `<!--DATA-->` and `<!--COLOURS-->`.
+        texts: Further marks, in capitals, and the plain text that replaces each.
     """
     parts = {"TITLE": html.escape(title), "DATA": as_json(data), "COLOURS": colours_css()}
     parts |= {name: html.escape(text) for name, text in texts.items()}
@@ -45,7 +44,7 @@ def page(title: str, data: dict[str, Any], template: str, **texts: str) -> str:
 
 
 def colours_css() -> str:
-    """The colours of both schemes as variables of CSS."""
+    """Return the colours of both schemes as variables of CSS."""
 
     def root(colours: dict[str, str]) -> str:
         return (
@@ -56,13 +55,13 @@ def colours_css() -> str:
 
 
 def as_json(data: Any) -> str:
-    """Compact JSON that may stand in a script element.
+    """Return compact JSON that may stand in a script element.
 
-    `<` is escaped, because "</script" ends the element and "<!--<script" keeps it from ending; so
+    `<` is escaped, because "</script" ends the element and "<!--<script" keeps it from ending. So
     is everything beyond ASCII, U+2028 and U+2029 included, which end lines in older scripts.
 
     Raises:
-        ValueError: a number is not finite, which JSON does not know.
+        ValueError: A number is not finite, which JSON does not know.
     """
     return json.dumps(data, allow_nan=False, ensure_ascii=True, separators=(",", ":")).replace(
         "<", "\\u003c"

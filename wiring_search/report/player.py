@@ -1,9 +1,7 @@
-"""Trained networks as plain data that a web page can run: their parameters, and real validation
-inputs to run them on.
+"""Trained networks as plain data that a web page can run: parameters, and validation inputs.
 
-`report/web/forward.js` computes from this what the kernels compute; Python's own last outputs are
-among the data, so that a page can say how well the two agree. Only the validation split is looked
-at.
+`report/web/forward.js` computes from this what the kernels compute. Python's last outputs are among
+the data, so that a page can say how well the two agree. Only the validation split is read.
 """
 
 import json
@@ -27,12 +25,12 @@ from wiring_search.wirings.kinds import KINDS
 from wiring_search.workers.jobs import Status
 
 MOST_NETWORKS = 24
-# Longer sequences are cut: nobody looks at more steps than a screen has pixels.
+# Longer sequences are cut: a screen has no more pixels than this.
 MOST_STEPS = 512
 _MOST_NUMBERS = 12_000  # of one sample's inputs
 _LARGEST = 1_500_000  # bytes of everything
-# Validation samples among which the shown ones are looked for: the first ones, so many at most,
-# with so many time steps in all. A pack keeps its states of all the steps that it is given at once.
+# Validation samples among which the shown ones are chosen: the first ones, so many at most, with so
+# many time steps in all. A pack keeps its states of all the steps that it is given at once.
 _RANKED, _RANKED_STEPS, _STEPS_AT_ONCE = 512, 120_000, 16_000
 _FOR_GRADIENT = 16
 # What a sample is to a network, of all those that were ranked.
@@ -48,14 +46,23 @@ def playable(
     most: int = MOST_NETWORKS,
     largest: int = _LARGEST,
 ) -> Plain:
-    """The networks of these trials, the first ones of them first, with samples of the task's
-    validation split.
+    """Return the networks of trials, with samples of the task's validation split.
 
-    Plain numbers, lists and words: `samples` by their number in the split, a list of `networks`,
-    and of how many of all their time steps (`steps`, `of_steps`) samples are shown. Of a duplicate,
-    it is the network of the trial that it is equal to; a trial without trained weights is left out,
-    one whose neurons are an extension's, which no page knows, and so are those beyond `most`, or
-    that would make all of it larger than `largest` bytes.
+    A duplicate gets the network of the trial that it is equal to. Left out are trials without
+    trained weights, trials whose neurons are an extension's, which no page knows, and networks
+    beyond `most` or `largest`.
+
+    Args:
+        store: The study's store.
+        trials: The first ones come first.
+        task: Its validation split gives the samples.
+        most: Networks at most.
+        largest: Bytes at most, of all of it.
+
+    Returns:
+        Plain numbers, lists and words: `samples` by their number in the split, a list of
+        `networks`, and how many of all their time steps (`steps`, `of_steps`) samples are shown
+        for.
     """
     kept = {trial.trial: found for trial in trials if (found := _weights(store, trial)) is not None}
     shown = dict(list(kept.items())[:most])
@@ -76,7 +83,7 @@ def playable(
     for numbers, pack in packs:
         networks |= _networks(task, pack, numbers, chosen, steps)
     size = 0
-    for number in shown:  # in the order that was asked for, not that of packs
+    for number in shown:  # in the given order, not that of packs
         added = {
             str(row): _sample(task, row, steps)
             for row in chosen[number].values()
@@ -91,8 +98,13 @@ def playable(
 
 
 def plain(layout: PackLayout, p: int, parameters: np.ndarray) -> Plain:
-    """Network p of a pack as `forward.js` takes it. parameters: (layout.parameters,), as the
-    dynamics sees them."""
+    """Return a network of a pack as `forward.js` takes it.
+
+    Args:
+        layout: Of the pack.
+        p: The network's index in the pack.
+        parameters: (layout.parameters,), as the dynamics sees them.
+    """
     wiring = layout.wirings[p]
     made = layout.connections[p]
     kind = layout.kind
@@ -124,8 +136,11 @@ def plain(layout: PackLayout, p: int, parameters: np.ndarray) -> Plain:
 
 
 def shortest(values: np.ndarray) -> list[float]:
-    """Numbers whose JSON is the shortest text that gives this float32 again. values: any shape, row
-    after row."""
+    """Return numbers whose JSON is the shortest text that gives the same float32 again.
+
+    Args:
+        values: Any shape, row after row.
+    """
     return [float(str(value)) for value in np.asarray(values, np.float32).ravel()]
 
 
@@ -143,9 +158,11 @@ def _weights(store: Store, trial: Trial) -> tuple[Candidate, bytes] | None:
 
 
 def _samples(task: Task, packs: list[tuple[list[int], Pack]]) -> dict[int, dict[str, int]]:
-    """Of every trial, the rows of its samples by what they are to it. The easy and the typical one
-    are the same for all, so that networks can be compared on them: where the mean rank of its loss
-    among all samples is the least, and nearest the middle."""
+    """Rows of samples per trial, by what they are to its network.
+
+    The easy and the typical one are the same for all, so that networks can be compared on them:
+    where the mean rank of its loss among all samples is the least, and nearest the middle.
+    """
     losses = {
         number: row
         for numbers, pack in packs
@@ -172,8 +189,7 @@ def _distinct(rows: dict[str, int]) -> dict[str, int]:
 
 
 def _losses(task: Task, pack: Pack) -> np.ndarray:
-    """(P, samples): of each of the first validation samples what training would minimise; −∞ where
-    nothing of it counts."""
+    """(P, samples): training losses of the first validation samples; −∞ where no step counts."""
     split = task.valid
     elapsed = elapsed_of(task.valid)
     most = min(_RANKED, len(split), max(16, _RANKED_STEPS // task.time_steps))
@@ -232,9 +248,15 @@ def _networks(
 
 
 def plane(path: np.ndarray) -> Plain:
-    """The principal plane of states (points, neurons): where its middle lies, its two axes (one of
-    a single neuron), and the share of the states' variance along each. The largest entry of an axis
-    is positive."""
+    """Return the principal plane of states.
+
+    Args:
+        path: States (points, neurons).
+
+    Returns:
+        The states' mean (`middle`), the plane's two axes (one for a single neuron), and the share
+        of the states' variance along each (`explained`). The largest entry of an axis is positive.
+    """
     path = np.nan_to_num(path.astype(float), posinf=0.0, neginf=0.0)
     centred = path - path.mean(axis=0)
     lengths, axes = np.linalg.eigh(centred.T @ centred)
@@ -259,8 +281,10 @@ def _gradient(log_norms: np.ndarray, slope: float) -> Plain:
 
 
 def _sample(task: Task, row: int, steps: int) -> Plain:
-    """A validation sample, without its padding. elapsed: None for 1 everywhere; counted: the steps
-    whose targets count, None for all of them."""
+    """A validation sample, without its padding.
+
+    `elapsed` is None for 1 everywhere. `counted` holds the steps whose targets count, None for all.
+    """
     split = task.valid
     n = _steps_of(task, row, steps)
     y = split.y[row, :n] if task.every_step else split.y[row]
@@ -279,7 +303,7 @@ def _steps_of(task: Task, row: int, steps: int) -> int:
 
 
 def _rounded(values: np.ndarray, digits: int) -> Any:
-    """To so many significant digits; nested lists of numbers, None for what is not finite."""
+    """To `digits` significant digits; nested lists of numbers, None for what is not finite."""
     if np.ndim(values):
         return [_rounded(value, digits) for value in values]
     return float(f"{float(values):.{digits}g}") if np.isfinite(values) else None

@@ -16,16 +16,15 @@ _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
 def linked(name: str, present: set[str]) -> list[str]:
-    """The scripts of a module: those that it imports come first.
+    """Return the scripts of a module; those that it imports come first.
 
     Args:
-        name: a file of `web/`.
-        present: modules that the page has already; this one and its imports are added.
+        name: A file of `web/`.
+        present: Modules that the page has already; this one and its imports are added.
 
     Raises:
-        ValueError: a module imports or exports in another form than
-            `import {a, b} from "./file.js"`, `import * as File from "./file.js"` and
-            `export {a, b}`.
+        ValueError: A module imports or exports in another form than `import {a, b} from
+            "./file.js"`, `import * as File from "./file.js"` and `export {a, b}`.
     """
     if name in present:
         return []
@@ -35,7 +34,7 @@ def linked(name: str, present: set[str]) -> list[str]:
 
 
 def namespace(name: str) -> str:
-    """The object that holds what a module exports."""
+    """Return the object that holds what a module exports."""
     return name.removesuffix(".js").capitalize()
 
 

@@ -1,10 +1,9 @@
-"""A small server of the report, for a study that may be running. The page asks for news and draws
-them.
+"""A small server of the report, for a study that may be running.
 
-It answers three paths and writes nothing: the page, its data, and its state (a few numbers, asked
-for every two seconds). It serves no file of the folder. By default it listens on this machine
-alone. It answers only to its own name, so that no script of another site can read it through a
-name that points here (DNS rebinding).
+The page asks for news and draws them. It answers three paths and writes nothing: the page, its
+data, and its state (a few numbers, asked for every two seconds). It serves no file of the folder.
+By default it listens on this machine alone. It answers to known host names only, so no script of
+another site can read it through a name that points here (DNS rebinding).
 """
 
 import ipaddress
@@ -43,7 +42,7 @@ Play = Callable[[Store], dict[str, Any]]
 
 
 class Live:
-    """A study's data as they stand, made anew when the store has changed. Threads may share it."""
+    """A study's current data, computed anew when the store has changed. Threads may share it."""
 
     def __init__(self, folder: Path, play: Play) -> None:
         self._folder = folder
@@ -54,8 +53,12 @@ class Live:
         self._rests_until = 0.0
 
     def state(self) -> dict[str, Any]:
-        """version: of what `data` gives now. finished: trials that have come to an end; ended:
-        whether the study has."""
+        """Return a few numbers about the study.
+
+        Returns:
+            `version` of the current `data`, trials that have `finished`, and whether the study has
+            `ended`.
+        """
         with closing(Store.open(self._folder)) as store:
             finished = sum(finished is not None for _, finished in store.times().values())
             version = self._version(store)
@@ -66,7 +69,7 @@ class Live:
         return {"version": version, "finished": finished, "ended": ended}
 
     def data(self) -> dict[str, Any]:
-        """`report_data`, and its version."""
+        """Return `report_data`, and its version."""
         with self._lock, closing(Store.open(self._folder)) as store:
             version = self._version(store)
             if not self._data or (
@@ -78,8 +81,11 @@ class Live:
             return self._data
 
     def page(self) -> dict[str, Any]:
-        """The same, and networks to play, which news do not change in an open page: its reader may
-        be in the midst of one."""
+        """Return the data, and networks to play.
+
+        A change of the store does not change the networks of an open page: its reader may be in the
+        midst of one.
+        """
         data = self.data()
         with self._lock, closing(Store.open(self._folder)) as store:
             if self._played.get("version") != data["version"]:
@@ -98,11 +104,16 @@ class Live:
 def server(
     folder: Path, host: str = "127.0.0.1", port: int = 8000, play: Play = lambda store: {}
 ) -> ThreadingHTTPServer:
-    """A server that listens; `serve_forever` answers. port: 0 takes any that is free (`server_port`
-    says which). play: makes the networks that can be run in a page when it is loaded, none by
-    default.
+    """Return a server that listens; `serve_forever` answers.
 
-    Raises ValueError where `folder` holds no study, and where it cannot listen there.
+    Args:
+        folder: The run folder.
+        host: The address to listen on.
+        port: The port; 0 takes any that is free (`server_port` says which).
+        play: Makes the networks that can be run in a page when it is loaded; none by default.
+
+    Raises:
+        ValueError: `folder` holds no study, or the address cannot be listened on.
     """
     from wiring_search.report import report_page
 
@@ -159,7 +170,7 @@ def server(
                 self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
-            """A page asks every two seconds; nobody wants to read that."""
+            """Log nothing: a page asks every two seconds."""
 
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -174,8 +185,11 @@ def server(
 
 
 def _is_own_name(given: str, host: str) -> bool:
-    """Whether a Host header names this server: an address, localhost, what it was told to listen
-    on, or this machine's name. A rebound name is none of them."""
+    """Whether a Host header names this server.
+
+    It does for an address, localhost, the host that it listens on, and this machine's name. A
+    rebound name is none of them.
+    """
     name = given.rpartition(":")[0] if given.rpartition(":")[2].isdigit() else given
     name = name.strip("[]").lower().rstrip(".")
     try:

@@ -47,7 +47,7 @@ _OVERALL = ("control", "trials", "difference", "lower", "upper", "p_holm", "sent
 
 
 def winners_data(found: Winners) -> dict[str, Any]:
-    """Rows of `Winners` as a page shows them, with findings in sentences."""
+    """Return rows of `Winners` as a page shows them, with findings in sentences."""
     return {
         "seeds": found.seeds,
         "findings": [
@@ -69,13 +69,18 @@ def winners_data(found: Winners) -> dict[str, Any]:
 
 
 def of_trial(found: Winners, trial: int) -> "pandas.Series | None":
-    """The row of a trial, None if it was not retrained."""
+    """Return the row of a trial, None if it was not retrained.
+
+    Args:
+        found: The results of retraining.
+        trial: Its number.
+    """
     own = found.table[found.table["trial"] == trial]
     return None if own.empty else own.iloc[0]
 
 
 def selection_bias(found: Winners) -> str:
-    """The selection bias of the search, in a sentence."""
+    """Return the selection bias of the search, in a sentence."""
     if not found.selection_bias.n:
         return ""
     return (

@@ -1,8 +1,8 @@
 """Pictures of dynamics with matplotlib: trajectories, gradient norms over the lag, time constants.
 
-Each takes what the measure of that name gives, one label a candidate, and draws into `ax` or into a
-new figure; returns the axes. At most as many candidates as there are colours that can be told
-apart, eight.
+Each function takes what the measure of that name returns and one label per candidate. It draws into
+`ax` or into a new figure, and returns the axes. It draws at most eight candidates, as many as there
+are colours that can be told apart.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,17 @@ if TYPE_CHECKING:
 def draw_trajectories(
     paths: Sequence[np.ndarray], labels: Sequence[str], ax: "Axes | None" = None
 ) -> "Axes":
-    """paths: (points, neurons) each, as of `latent_trajectories`: each in its own first two
-    principal components, from the dot on. Raises ValueError for more than eight, another number of
-    labels, or candidates of a single neuron."""
+    """Draw each trajectory in its first two principal components, from the dot on.
+
+    Args:
+        paths: Per candidate (points, neurons), as of `latent_trajectories`.
+        labels: One per candidate.
+        ax: Axes to draw into; None for a new figure.
+
+    Raises:
+        ValueError: More than eight candidates, another number of labels, or a candidate of a single
+            neuron.
+    """
     ax = _axes(ax, (5.5, 5), len(paths), len(labels))
     for path, label, colour in zip(paths, labels, KINDS, strict=False):
         plane = principal_plane(path.astype(float))
@@ -43,9 +51,18 @@ def draw_trajectories(
 def draw_gradient_flow(
     flow: GradientFlow, labels: Sequence[str], ax: "Axes | None" = None, line_style: str = "-"
 ) -> "Axes":
-    """The norm at every lag as dots, the fitted slope as a line; 1 keeps everything. line_style:
-    matplotlib's, so that two flows of the same candidates can share axes and colours. Raises
-    ValueError for more than eight candidates, or another number of labels."""
+    """Draw the norm at every lag as dots, the fitted slope as a line; 1 keeps everything.
+
+    Args:
+        flow: Of all candidates.
+        labels: One per candidate.
+        ax: Axes to draw into; None for a new figure.
+        line_style: Matplotlib's, so that two flows of the same candidates can share axes and
+            colours.
+
+    Raises:
+        ValueError: More than eight candidates, or another number of labels.
+    """
     ax = _axes(ax, (6.5, 4.2), len(flow.log_norms), len(labels))
     lags = np.arange(flow.log_norms.shape[1])
     ax.axhline(0, color=FAINT, linewidth=0.8)
@@ -72,9 +89,18 @@ def draw_gradient_flow(
 def draw_time_constants(
     constants: Sequence[np.ndarray], labels: Sequence[str], ax: "Axes | None" = None
 ) -> "Axes":
-    """constants: (states,) each, as of `time_constants`: sorted, the share of states with no more
-    than that. What is 0 or ∞ is said in the legend. Raises ValueError for more than eight
-    candidates, or another number of labels."""
+    """Draw, for each time constant, the share of states with no more than that.
+
+    The legend gives the states whose time constant is 0 or ∞.
+
+    Args:
+        constants: Per candidate (states,), as of `time_constants`.
+        labels: One per candidate.
+        ax: Axes to draw into; None for a new figure.
+
+    Raises:
+        ValueError: More than eight candidates, or another number of labels.
+    """
     ax = _axes(ax, (6.5, 4.2), len(constants), len(labels))
     for values, label, colour in zip(constants, labels, KINDS, strict=False):
         finite = np.sort(values[(values > 0) & np.isfinite(values)])

@@ -1,5 +1,7 @@
-"""What matters, to look at: importance bars, marginals, parallel coordinates, features against
-scores."""
+"""Pictures of what matters.
+
+Importance bars, marginals, parallel coordinates, and features against scores.
+"""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -22,8 +24,11 @@ _PANELS = 4  # in a row
 
 
 def draw_importance(found: Factors) -> "Figure":
-    """Bars with their intervals, a panel an objective, dimensions in the order of the first; a mark
-    says how far chance reaches, and what does not get past it is grey."""
+    """Draw bars with their intervals, one panel per objective.
+
+    Dimensions are in the order of the first objective. A mark shows how far chance reaches; bars
+    that do not exceed it are grey.
+    """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -89,8 +94,15 @@ def draw_importance(found: Factors) -> "Figure":
 
 
 def draw_marginals(found: Factors, objective: str) -> "Figure":
-    """One objective against each dimension: candidates as points, those on the front marked; the
-    median and the quartiles along the dimension as a line and a band (for names, as bars)."""
+    """Draw one objective against each dimension.
+
+    Candidates are points, those on the front marked. Median and quartiles along the dimension are a
+    line and a band (for names, bars).
+
+    Args:
+        found: What matters.
+        objective: Its name.
+    """
     from matplotlib.figure import Figure
 
     rows = -(-len(found.dimensions) // _PANELS)
@@ -124,10 +136,12 @@ def draw_marginals(found: Factors, objective: str) -> "Figure":
 
 
 def draw_parallel(found: Factors) -> "Figure":
-    """A line a candidate through all dimensions and objectives, coloured by error (or else the
-    first objective) from good, dark, to bad; the front on top, thick. A line breaks where a
-    dimension does not exist for it; those that less than half of the candidates have are left
-    out."""
+    """Draw one line per candidate through all dimensions and objectives.
+
+    Lines are coloured by error (or else the first objective) from good, dark, to bad; the front is
+    on top, thick. A line breaks where a dimension does not exist for the candidate. Dimensions that
+    less than half of the candidates have are left out.
+    """
     from matplotlib.collections import LineCollection
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
@@ -155,7 +169,7 @@ def draw_parallel(found: Factors) -> "Figure":
     looks: dict[str, Any] = {
         "cmap": "viridis",
         "norm": Normalize(0, 1.08),
-    }  # the palest yellow is not seen on white
+    }  # the palest yellow is invisible on white
     others = LineCollection(
         lines[~front],
         array=ranks[~front],
@@ -186,8 +200,10 @@ def draw_parallel(found: Factors) -> "Figure":
 
 
 def draw_correlations(found: Factors) -> "Figure":
-    """Rank correlations of features and dimensions with scores, as they are and at equal size;
-    those that are not significant are faded."""
+    """Draw rank correlations of features and dimensions with scores, as they are and at equal size.
+
+    Correlations that are not significant are faded.
+    """
     from matplotlib.figure import Figure
 
     table = found.correlations
@@ -312,7 +328,7 @@ def _logarithmic(ax: "Axes", x: "pandas.Series") -> None:
 
 
 def _axis(ax: "Axes", place: int, values: "pandas.Series", log: bool | None) -> np.ndarray:
-    """(rows,) Heights from 0 to 1 on a vertical axis, whose ends (or names) are written at it."""
+    """(rows,) Heights from 0 to 1 on a vertical axis. Its ends (or names) are written beside it."""
     if log is None:
         names = sorted(values.dropna().unique())
         for k, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""The picture of a front: size against error, with all that it was found among."""
+"""The picture of a front: size against error, with all other candidates."""
 
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,16 @@ _DECADES = 8
 
 
 def draw_front(store: Store, front: Front) -> "Figure":
-    """Synapses against error where both are objectives, else the first two objectives. Steps join
-    those that nothing beats in the two; filled dots are on the front in all objectives, a ring
-    marks the knee, bars are standard errors over trainings. Diamonds are trained baselines, lines
-    trivial rules; rules far off are named below the picture."""
+    """Draw synapses against error where both are objectives, else the first two objectives.
+
+    Steps join candidates that no other beats in the two. Filled dots are on the front in all
+    objectives, a ring marks the knee, bars are standard errors over trainings. Diamonds are trained
+    baselines, lines trivial rules; rules far off are named below the picture.
+
+    Args:
+        store: The study's store.
+        front: Its front.
+    """
     from matplotlib.figure import Figure
 
     across, up = _axes(front.objectives)

@@ -1,4 +1,4 @@
-"""A picture of the memory suite: accuracy over lag, one panel a task, one line a trial."""
+"""A picture of the memory suite: accuracy over lag, one panel per task, one line per trial."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,15 @@ _MARKERS = "osD^vPX*"
 
 
 def write_memory_plot(table: "pandas.DataFrame", path: Path) -> Path:
-    """Draw the rows of `examine.memory` into a picture; its path. Bars are the spread over seeds,
-    chance is dashed."""
+    """Draw accuracy over lag. Bars are the spread over seeds, chance is dashed.
+
+    Args:
+        table: Rows of `examine.memory`.
+        path: The picture's file.
+
+    Returns:
+        The path.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter, ScalarFormatter
 

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
 
 
 def draw_proxies(table: "pandas.DataFrame") -> "Figure":
-    """Rank correlations of `run.commands.screen.trust` with their intervals, one panel per score.
+    """Draw rank correlations of proxies with their intervals, one panel per score.
 
     Intervals that contain 0 are grey.
+
+    Args:
+        table: Of `run.commands.screen.trust`.
     """
     from matplotlib.figure import Figure
 

@@ -1,5 +1,4 @@
-"""Robustness to look at: the error under a shift as a multiple of the clean one, a panel a family
-of shifts, a line a trial."""
+"""A picture of robustness: the error under a shift as a multiple of the clean error."""
 
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,13 @@ _COLUMNS, _MOST_NAMED = 3, 24
 
 
 def draw(table: "pandas.DataFrame") -> "Figure":
-    """table: rows of shifted trials, with columns trial, synapses, family, level, times_clean.
-    Lines are coloured from few synapses (dark) to many; every family starts where nothing is
-    shifted, at 1."""
+    """Draw one panel per family of shifts, one line per trial.
+
+    Lines are coloured from few synapses (dark) to many. Every family starts without a shift, at 1.
+
+    Args:
+        table: Rows of shifted trials, with columns trial, synapses, family, level, times_clean.
+    """
     from matplotlib import colormaps
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, StrMethodFormatter

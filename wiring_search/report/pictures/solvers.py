@@ -1,5 +1,4 @@
-"""What `wiring_search.scores.solver_choice` found, for people: a table, a sentence, and a
-picture."""
+"""The findings of `scores.solver_choice`, for people: a table, sentences, and a picture."""
 
 import math
 from collections.abc import Sequence
@@ -26,15 +25,27 @@ _COLOURS = {
 
 
 def table(rows: "Sequence[Alternative]", metric: str) -> "pandas.DataFrame":
-    """One row an alternative; the metric under its own name."""
+    """Return one row per alternative.
+
+    Args:
+        rows: The alternatives.
+        metric: The task's; names the metric's column.
+    """
     import pandas
 
     return pandas.DataFrame([asdict(row) for row in rows]).rename(columns={"metric": metric})
 
 
 def sentences(rows: "Sequence[Alternative]", metric: str) -> str:
-    """What the table says: which cheaper solver is nearly as good, and what the equation itself
-    would do."""
+    """Return what the table says, in sentences.
+
+    They name a cheaper solver that is nearly as good, if any, and the metric of the equation
+    itself.
+
+    Args:
+        rows: The alternatives.
+        metric: The task's.
+    """
     own = next(row for row in rows if row.trained_with)
     fine = next(row for row in rows if row.fine)
     greatest, within = nearly(own.error, metric)
@@ -60,7 +71,7 @@ def sentences(rows: "Sequence[Alternative]", metric: str) -> str:
 
 
 def named(row: "Alternative") -> str:
-    """The solver, its sub-steps and what it costs."""
+    """Return the solver, its sub-steps and its cost, in words."""
     evaluations = (
         f"{row.function_evaluations} evaluation{'s' if row.function_evaluations > 1 else ''}"
     )
@@ -70,8 +81,14 @@ def named(row: "Alternative") -> str:
 
 
 def draw(rows: "Sequence[Alternative]", path: Path, title: str, metric: str) -> None:
-    """Terminal error, and the task's error, against function evaluations a time step, as a picture
-    in `path`."""
+    """Draw terminal error, and the task's error, against function evaluations per time step.
+
+    Args:
+        rows: The alternatives.
+        path: The picture's file.
+        title: Above the picture.
+        metric: The task's.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.6), layout="constrained")
@@ -107,8 +124,10 @@ def draw(rows: "Sequence[Alternative]", path: Path, title: str, metric: str) -> 
 
 
 def _beyond(rows: "Sequence[Alternative]", name: str) -> float:
-    """A height above all stable solvers: others explode, and would leave nothing of these to be
-    seen."""
+    """A height above all stable solvers.
+
+    Others explode, and would hide the differences between these.
+    """
     return 1.5 * max(
         (getattr(row, name) for row in rows if row.stable and math.isfinite(getattr(row, name))),
         default=1.0,
@@ -116,7 +135,7 @@ def _beyond(rows: "Sequence[Alternative]", name: str) -> float:
 
 
 def _curves(ax: "Axes", rows: "Sequence[Alternative]", name: str, highest: float) -> None:
-    """A line a solver. What is higher, or not finite, stands at the upper edge."""
+    """One line per solver. What is higher, or not finite, is drawn at the upper edge."""
     shown = [row for row in rows if not row.fine]
     for solver in dict.fromkeys(row.solver for row in shown):
         of_solver = [row for row in shown if row.solver == solver]

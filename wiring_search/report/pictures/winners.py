@@ -1,5 +1,7 @@
-"""Winners to look at: their errors in the search, with fresh seeds and on the test split, and
-beside that how much worse (or not) their controls are."""
+"""A picture of winners: their errors in the search, with fresh seeds and on the test split.
+
+Beside that it shows how much worse (or not) their controls are.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,11 @@ _COLOURS = dict(zip(CONTROLS, (GREEN, BLUE, PINK, VERMILION), strict=True))
 
 
 def draw(found: Winners) -> "Figure":
-    """Sizes against errors, with 95 % intervals over seeds, and the two fronts on test. With
-    controls, a second panel: control − winner, filled where it is surely not 0 after Holm's
-    correction."""
+    """Draw sizes against errors, with 95 % intervals over seeds, and the two fronts on test.
+
+    With controls there is a second panel: control − winner, filled where it is surely not 0 after
+    Holm's correction.
+    """
     from matplotlib.figure import Figure
 
     compared = found.controls[found.controls["difference"].notna()]
