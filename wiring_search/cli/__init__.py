@@ -19,8 +19,7 @@ from wiring_search.workers.pool import NoWorkerStarts
 
 __all__ = ["app", "main"]
 
-# Typer carries a click of its own in some versions, and uses the installed one in others; this is
-# the one it raises.
+# Some versions of typer bundle a click, others use the installed one; this is what it raises.
 _UsageFault: Any = typer.BadParameter.__base__
 
 # A file in commands/ is a command: importing it registers what it defines.
@@ -52,8 +51,10 @@ def _root(
 
 
 def main() -> None:
-    """The entry point. An error of the input ends in one sentence; an interrupt says how to
-    resume."""
+    """Run the command line.
+
+    An error of the input ends in one sentence; an interrupt says how to resume.
+    """
     try:
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

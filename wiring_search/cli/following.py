@@ -102,7 +102,16 @@ def follow(
 
 
 def train_baselines(folder: Path, only: tuple[str, ...], quiet: bool) -> "Run":
-    """Train baselines and show their progress. Raises typer.Exit where Ctrl-C stops them."""
+    """Train baselines and show their progress.
+
+    Args:
+        folder: The run folder.
+        only: Names of baselines; all where there is none.
+        quiet: Whether to show the result only.
+
+    Raises:
+        typer.Exit: Ctrl-C stopped it.
+    """
     from wiring_search import run
     from wiring_search.cli.progress import baselines_shown
 

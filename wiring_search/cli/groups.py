@@ -5,7 +5,7 @@ A command asks for a group as one parameter, and typer sees the fields:
     @command("Search")
     def resume(out: Folder, machine: Machine = Machine()) -> None: ...
 
-has the options --workers, --address … of `Machine`, in a panel of their own in --help.
+has the options --workers, --address … of `Machine`, in a separate panel in --help.
 """
 
 import dataclasses

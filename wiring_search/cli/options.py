@@ -1,7 +1,7 @@
 """What commands share: the application, the consoles, and the options.
 
-Options that belong together are one frozen dataclass (`Machine`, `Limits`, …). A command takes it
-as one parameter, see `wiring_search.cli.groups`.
+Related options are one frozen dataclass (`Machine`, `Limits`, …). A command takes it as one
+parameter, see `wiring_search.cli.groups`.
 """
 
 import os
@@ -149,7 +149,11 @@ class TaskChoice:
 
     @property
     def options(self) -> "TaskOptions":
-        """Raises ValueError for an unknown kind or protocol."""
+        """The options of the task.
+
+        Raises:
+            ValueError: The kind or the protocol is unknown.
+        """
         from wiring_search.tasks import TaskOptions
 
         one_of("--kind", self.kind, ("auto", "classification", "regression"))
@@ -183,18 +187,35 @@ class SpaceChoice:
 
 
 def names_in(text: str) -> tuple[str, ...]:
-    """The names in a comma-separated list."""
+    """Return the names in a comma-separated list."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Raises ValueError for a value that is not allowed."""
+    """Check the value of an option.
+
+    Args:
+        option: Its name, for the message.
+        value: As typed.
+        allowed: The allowed values.
+
+    Raises:
+        ValueError: The value is not allowed.
+    """
     if value not in allowed:
         raise ValueError(f"{option} is {value!r}; give one of {', '.join(allowed)}")
 
 
 def named_numbers(option: str, text: str) -> dict[str, float]:
-    """The numbers in a list such as error=0.9,synapses=1000. Raises ValueError for another list."""
+    """Return the numbers in a list such as error=0.9,synapses=1000.
+
+    Args:
+        option: Its name, for the message.
+        text: As typed.
+
+    Raises:
+        ValueError: The text has another form.
+    """
     numbers = {}
     for part in names_in(text):
         name, _, value = part.partition("=")
@@ -208,7 +229,15 @@ def named_numbers(option: str, text: str) -> dict[str, float]:
 
 
 def whole_numbers(option: str, text: str) -> tuple[int, ...]:
-    """The whole numbers in a comma-separated list. Raises ValueError for another list."""
+    """Return the whole numbers in a comma-separated list.
+
+    Args:
+        option: Its name, for the message.
+        text: As typed.
+
+    Raises:
+        ValueError: The text has another form.
+    """
     try:
         return tuple(int(part) for part in names_in(text))
     except ValueError:

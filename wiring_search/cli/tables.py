@@ -27,7 +27,7 @@ def show_front(run: "Run", found: "Front | None" = None) -> None:
 
     Args:
         run: The run folder.
-        found: A front of the same study in other objectives; by default that of its own.
+        found: A front of the same study in other objectives; the study's front by default.
     """
     from wiring_search.tasks.task import value_of
 
@@ -87,7 +87,7 @@ def _scores(found: "Front", metric: str) -> list[str]:
 
 
 def print_files(**paths: Path) -> None:
-    """Print where files are, by what they are."""
+    """Print the paths of files, by what they are."""
     for what, path in paths.items():
         console.print(f"{what}: {plain(str(path))}", soft_wrap=True)
 
@@ -122,19 +122,30 @@ def print_table(
 
 
 def number(value: object) -> str:
-    """A number with four digits; a dash for NaN."""
+    """Return a number with four digits; a dash for NaN."""
     if isinstance(value, float):
         return "–" if math.isnan(value) else f"{value:.4g}"
     return str(value)
 
 
 def finite(value: float, digits: int) -> str:
-    """A number with so many digits; a dash where it is not finite."""
+    """Return a number as text, a dash where it is not finite.
+
+    Args:
+        value: The number.
+        digits: Significant digits.
+    """
     return f"{value:.{digits}g}" if math.isfinite(value) else "–"
 
 
 def with_spread(metric: str, mean: float, spread: float) -> str:
-    """A mean ± its spread, if that is known."""
+    """Return a mean ± its spread, if that is known.
+
+    Args:
+        metric: Named before the mean.
+        mean: NaN where the training diverged.
+        spread: NaN where it is unknown.
+    """
     if math.isnan(mean):
         return "diverged"
     text = f"{metric} {mean:.3g}".strip()
@@ -142,7 +153,7 @@ def with_spread(metric: str, mean: float, spread: float) -> str:
 
 
 def plain(text: str) -> str:
-    """Text without markup: brackets stay brackets."""
+    """Return text without markup: brackets stay brackets."""
     from rich.markup import escape
 
     return escape(text)

@@ -1,5 +1,4 @@
-"""A search from a few words to its files: where task, space, study, pool, store and report are put
-together.
+"""A search from a few words to its files: task, space, study, pool, store and report put together.
 
     from wiring_search.run import search, study_config
 

@@ -1,11 +1,10 @@
-"""What a search will take, before it starts: measured on a few of its candidates on this machine,
-not guessed.
+"""The time that a search will take, measured before it starts on a few of its candidates.
 
 A handful of random candidates, from the cheapest to the dearest of a larger sample, train for a few
-minibatches and are validated once, on one core, packed as the search would pack them; two of them
-have their scores measured. The rest is arithmetic. What it cannot know: that workers are slower or
-faster than this machine, and that a sampler soon prefers large candidates or small ones. It is good
-for a factor of two.
+minibatches and are validated once. They run on one core of this machine, packed as the search would
+pack them. Two of them have their scores measured. The rest is arithmetic. Two things remain
+unknown: workers may be slower or faster than this machine, and a sampler soon prefers large
+candidates or small ones. The estimate is good for a factor of two.
 """
 
 import math
@@ -29,21 +28,25 @@ from wiring_search.training.warm_up import one_torch_thread
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import PackJob, Rung
 
-# Candidates are drawn, ordered by cost, and so many of them measured: each stands for its part of
-# the sample.
+# Candidates are drawn and ordered by cost. So many of them are measured; each represents a part
+# of the sample.
 _DRAWN, _MEASURED, _SCORED = 64, 8, 2
 # Samples that validation is measured on, and training samples of the pack whose scores are.
 _SHOWN, _FEW = 256, 64
-# Seconds after which what has been measured must do.
+# Seconds after which no further pack is measured; the minibatches of a pack get a third of them.
 _PATIENCE = 1.5
 _STEPS = 40
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one core, the mean over candidates. epoch: one training of one of them for one
-    epoch. below, full: what follows at the end of a rung, latency and scores, where it is not the
-    last and where it is."""
+    """Seconds of one core, the mean over candidates.
+
+    Attributes:
+        epoch: One training of one candidate for one epoch.
+        below: Latency and scores at the end of a rung that is not the last.
+        full: The same at the end of the last rung.
+    """
 
     epoch: float
     below: float
@@ -51,17 +54,32 @@ class Cost:
 
 
 def estimate(task: Task, config: StudyConfig, workers: int) -> Estimated:
-    """What all trials of the study take with so many workers of one core each, from its first pack
-    on. The kernels must have been warmed up. For a resumed search, give a
-    configuration with the trials that are left.
+    """Estimate what all trials of a study take, from its first pack on.
 
-    Takes a second or two. Raises ValueError for a space that has no feasible candidate.
+    It takes a second or two. The kernels must have been warmed up.
+
+    Args:
+        task: The study's task.
+        config: The study. For a resumed search, one with the trials that are left.
+        workers: Of one core each.
+
+    Raises:
+        ValueError: The space has no feasible candidate.
     """
     return extrapolated(measured(task, config), config, workers)
 
 
 def extrapolated(cost: Cost, config: StudyConfig, workers: int) -> Estimated:
-    """Raises ValueError for less than one worker."""
+    """Return what all trials of a study take.
+
+    Args:
+        cost: Of a candidate.
+        config: The study.
+        workers: Of one core each, 1 or more.
+
+    Raises:
+        ValueError: Less than one worker.
+    """
     if workers < 1:
         raise ValueError(f"workers is {workers}; give 1 or more")
     if config.trials is None:
@@ -78,7 +96,15 @@ def extrapolated(cost: Cost, config: StudyConfig, workers: int) -> Estimated:
 
 
 def measured(task: Task, config: StudyConfig) -> Cost:
-    """See `estimate`."""
+    """Measure what a candidate costs; see `estimate`.
+
+    Args:
+        task: The study's task.
+        config: The study.
+
+    Raises:
+        ValueError: The space has no feasible candidate.
+    """
     candidates = typical(
         Space.from_json(config.space), min(_MEASURED, config.pack_size), config.seed
     )
@@ -97,8 +123,18 @@ def measured(task: Task, config: StudyConfig) -> Cost:
 
 
 def typical(space: Space, count: int, seed: int) -> list[Candidate]:
-    """So many random candidates, cheap ones first: the middle ones of equal parts of a larger
-    sample ordered by cost. Fewer where the space has no more."""
+    """Return random candidates, cheap ones first.
+
+    They are the middle ones of equal parts of a larger sample ordered by cost.
+
+    Args:
+        space: Where candidates are drawn from.
+        count: How many; fewer where the space has no more.
+        seed: Of the sample.
+
+    Raises:
+        ValueError: The space has no feasible candidate.
+    """
     drawn = sorted(
         (candidate for _, candidate in sampled(space, _DRAWN, seed)),
         key=lambda candidate: candidate.updates,
@@ -112,7 +148,7 @@ def typical(space: Space, count: int, seed: int) -> list[Candidate]:
 
 
 def _epoch_seconds(task: Task, candidates: list[Candidate], batch_size: int) -> float:
-    """Of all of them, side by side."""
+    """Seconds that all candidates take for an epoch, side by side."""
     pack = Pack(candidates, task.features, task.outputs)
     rows = np.random.default_rng(0).permutation(len(task.train))[:batch_size]
     _step_seconds(task, pack, rows[:8])  # what is only done once
@@ -136,8 +172,7 @@ def _step_seconds(task: Task, pack: Pack, rows: np.ndarray) -> float:
 
 
 def _rung_seconds(task: Task, candidates: list[Candidate], scores: tuple[str, ...]) -> float:
-    """A candidate's share of what a worker does besides training them: all that it takes, less the
-    training."""
+    """A candidate's share of the time that a worker spends besides training."""
     small = replace(task, train=task.train.first(_FEW), valid=task.valid.first(_SHOWN))
     job = PackJob(0, Rung(0, 1, _FEW), tuple(candidates), 0, scores=scores)
     began = time.perf_counter()

@@ -33,6 +33,10 @@ def export(store: Store) -> list[Path]:
 def save_figure(figure: "Figure", path: Path) -> None:
     """Save a picture in the format that its name says.
 
+    Args:
+        figure: The picture.
+        path: Its file, with the format as suffix.
+
     Raises:
         ValueError: The format is unknown, or the file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""A run folder: what its store says, and the files that are written from it."""
+"""A run folder: queries of its store, and the files that are written from it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -27,6 +27,9 @@ class Run:
     """A run folder, finished or still running. Everything is read from its store.
 
     Reading runs no code of the study's extension.
+
+    Attributes:
+        folder: Its path.
     """
 
     folder: Path
@@ -36,7 +39,7 @@ class Run:
 
     @contextmanager
     def opened(self) -> Iterator[Store]:
-        """The store, open for as long as the context lasts.
+        """Yield the store, open inside the block.
 
         Raises:
             ValueError: The folder holds no study.
@@ -72,19 +75,23 @@ class Run:
             return store.facts["baselines"]
 
     def table(self) -> "pandas.DataFrame":
-        """One row per trial, and one per trained baseline."""
+        """Return one row per trial, and one per trained baseline."""
         with self.opened() as store:
             return store.table()
 
     def front(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
-        """The Pareto front, in the study's objectives or in others."""
+        """Return the Pareto front.
+
+        Args:
+            objectives: Those of the study by default.
+        """
         with self.opened() as store:
             return results.front(store.table(), objectives or store.config.objectives)
 
     def analysed(
         self, objectives: tuple[str, ...] | None = None, reference: dict[str, float] | None = None
     ) -> Front:
-        """The front with its knee, hypervolume, and the probability of each member.
+        """Return the front with its knee, hypervolume, and the probability of each member.
 
         Args:
             objectives: Those of the study by default.
@@ -96,6 +103,10 @@ class Run:
     def draw(self, front: Front, path: Path) -> None:
         """Write the picture of a front to a file.
 
+        Args:
+            front: Of this study.
+            path: The picture's file.
+
         Raises:
             ValueError: The file's name has no known format, or the file cannot be written.
         """
@@ -104,23 +115,34 @@ class Run:
         save_figure(figure, path)
 
     def compared(self, objectives: tuple[str, ...] | None = None) -> "pandas.DataFrame":
-        """The front and the trained baselines; `on_front` says which lie on their joint front."""
+        """Return the front and the trained baselines.
+
+        Args:
+            objectives: Those of the study by default.
+
+        Returns:
+            A table; `on_front` says which rows lie on the joint front.
+        """
         with self.opened() as store:
             return results.compared(store.table(), objectives or store.config.objectives)
 
     def score_share(self) -> float:
-        """Time spent on scores over time spent on training; NaN where nothing was trained."""
+        """Return time spent on scores over time spent on training; NaN without training."""
         table = self.table()
         trained = float(table["train_seconds"][table["baseline"] == ""].sum())
         return float(table["score_seconds"].sum()) / trained if trained else float("nan")
 
     def answer(self) -> str:
-        """One sentence: how small a wiring is enough, or that none is."""
+        """Return one sentence: how small a wiring is enough, or that none is."""
         with self.opened() as store:
             return enough(store).sentence
 
     def trial(self, number: int) -> Trial:
-        """A trial by its number. Raises ValueError where there is none."""
+        """Return a trial by its number.
+
+        Raises:
+            ValueError: There is no such trial.
+        """
         with self.opened() as store:
             return store.trial(number)
 
@@ -135,7 +157,15 @@ class Run:
 
 
 def write_files_of(store: Store, task: Task | None) -> None:
-    """Tables and report. Raises StoreFault where there is no room for them."""
+    """Write the tables and the report of a study.
+
+    Args:
+        store: The study's store.
+        task: Its task, for the networks in the report; loaded where it is None.
+
+    Raises:
+        StoreFault: The disk has no room for them.
+    """
     try:
         export(store)
         write_report(store, _playable(store, task))
@@ -148,7 +178,7 @@ def write_files_of(store: Store, task: Task | None) -> None:
 
 
 def player() -> Callable[[Store], dict[str, Any]]:
-    """Makes the networks that a served report can run; the task is loaded once."""
+    """Return a function that makes the networks of a served report; it loads the task once."""
     task: Task | None = None
 
     def play(store: Store) -> dict[str, Any]:
@@ -161,8 +191,13 @@ def player() -> Callable[[Store], dict[str, Any]]:
 
 
 def _load_task(store: Store) -> Task:
-    """The study's task. Raises ValueError where that takes code of an extension: a report is read
-    without running it."""
+    """The study's task.
+
+    A report is read without running the code of an extension.
+
+    Raises:
+        ValueError: The task takes code of an extension.
+    """
     config = store.config
     extension = config.extension
     if extension is not None and extension.defines_task(config.task) and not extension.is_loaded:

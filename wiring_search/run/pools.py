@@ -1,4 +1,4 @@
-"""What commands run on: workers of a Ray cluster, or this process."""
+"""The machines of a command: workers of a Ray cluster, or this process."""
 
 import os
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Resources:
 
     @property
     def cores(self) -> int:
-        """Cores that each worker keeps busy; this process, all there are."""
+        """Cores that each worker keeps busy; all there are for this process."""
         return (os.cpu_count() or 1) if self.workers == 0 else self.cpus
 
 
@@ -58,19 +58,18 @@ def make_pool(
     kinds: "list[Kind]",
     on_kernel: Callable[[str, int, int], None],
 ) -> "Pool":
-    """A pool of workers that call `train`.
+    """Make a pool of workers that call `train`.
 
     Args:
         train: Trains a pack.
         task: The task.
-        resources: How many workers, and where.
+        resources: How many workers, and where they run.
         kinds: What they will train; the kernels are compiled first.
         on_kernel: Called with (kind, number, count) before each kernel is compiled.
     """
     from wiring_search.training.warm_up import warm_up
 
-    # Compile once, here: workers then find the kernels in the cache instead of compiling them side
-    # by side.
+    # Compile once, here: workers then find the kernels in the cache, and none compiles them again.
     warm_up(kinds, on_kernel)
     if resources.workers == 0:
         from wiring_search.workers.inline import InlinePool
@@ -90,8 +89,15 @@ def training_pool(
     kinds: "list[Kind]",
     on_kernel: Callable[[str, int, int], None],
 ) -> "Pool":
-    """A pool of workers that train candidates and score them, on the device of `resources`, which
-    must be decided. See `make_pool`."""
+    """Make a pool of workers that train candidates and score them.
+
+    Args:
+        extension: The study's extension, which each worker loads.
+        task: See `make_pool`.
+        resources: See `make_pool`. Its device must be decided; workers train on it.
+        kinds: See `make_pool`.
+        on_kernel: See `make_pool`.
+    """
     from wiring_search.scores.evaluate import train_and_score
 
     return make_pool(
@@ -104,9 +110,15 @@ def training_pool(
 
 
 def decided(resources: Resources, kinds: "list[Kind]") -> Resources:
-    """With the device decided, "cpu" or "cuda", and a GPU to each worker that is to use one. Raises
-    ValueError for other names, and for "cuda" in this process, or on this machine, where it has
-    none."""
+    """Decide the device, "cpu" or "cuda", and give a GPU to each worker that is to use one.
+
+    Args:
+        resources: What a command runs on.
+        kinds: What it will train.
+
+    Raises:
+        ValueError: The device is unknown, or "cuda" for this process or machine, which has none.
+    """
     from wiring_search.training.devices import DEVICES, has_gpu_kernel, packs_on, why_no_gpu
 
     device = resources.device
@@ -130,7 +142,7 @@ def default_pack_size(
     seen from here; there a pack without room is halved.)
 
     Args:
-        config: The study; its own pack size is not looked at.
+        config: The study; its pack size is ignored.
         resources: What it runs on.
         load_task: Returns the study's task, called only on a GPU; by default it is loaded here.
 
@@ -151,8 +163,10 @@ def default_pack_size(
 
 
 def _room_on_gpu(task: Task, space: search_spaces.Space, seed: int, share: float) -> int:
-    """How many candidates fit into half of a worker's share of the free memory; the other half is
-    for larger ones."""
+    """Candidates that fit into half of a worker's share of the free memory.
+
+    The other half is for larger ones.
+    """
     from wiring_search.run.estimate import typical
     from wiring_search.training.gpu_pack import room_for
     from wiring_search.training.pack import group_by_kind
@@ -164,7 +178,7 @@ def _room_on_gpu(task: Task, space: search_spaces.Space, seed: int, share: float
 
 
 def kinds_of(space: search_spaces.Space) -> "list[Kind]":
-    """What candidates of a space are trained as."""
+    """Return the kinds that candidates of a space are trained as."""
     from wiring_search.networks.kernels.layout import Kind
 
     return [Kind(*dynamics) for dynamics in space.dynamics()]

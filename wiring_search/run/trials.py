@@ -10,7 +10,11 @@ OnProgress = Callable[[int, int], None]
 
 
 def trials_with_candidate(store: Store, numbers: Sequence[int]) -> list[Trial]:
-    """Those trials, or those of the front.
+    """Return trials, all with a candidate.
+
+    Args:
+        store: The study's store.
+        numbers: Of the trials; the front where there is none.
 
     Raises:
         ValueError: There is no such trial, it was infeasible, or there is no front yet.
@@ -38,7 +42,11 @@ def trials_with_candidate(store: Store, numbers: Sequence[int]) -> list[Trial]:
 
 
 def trained_trials(store: Store, numbers: Sequence[int]) -> list[Trial]:
-    """Those trials, or those of the front, all with a trained network.
+    """Return trials, all with a trained network.
+
+    Args:
+        store: The study's store.
+        numbers: Of the trials; the front where there is none.
 
     Raises:
         ValueError: As `trials_with_candidate`, and for a trial without a trained network.
@@ -57,5 +65,5 @@ def trained_trials(store: Store, numbers: Sequence[int]) -> list[Trial]:
 
 
 def original_of(trial: Trial) -> int:
-    """The trial whose training counts for this one: itself, unless it is a duplicate."""
+    """Return the trial whose training counts for this one: itself, unless it is a duplicate."""
     return trial.trial if trial.duplicate_of is None else trial.duplicate_of

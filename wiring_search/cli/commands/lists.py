@@ -1,4 +1,4 @@
-"""tasks, spaces, scores: what there is to choose from."""
+"""tasks, spaces, scores: lists of what can be chosen."""
 
 from wiring_search.cli.options import command, console
 from wiring_search.cli.tables import print_table

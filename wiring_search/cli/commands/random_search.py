@@ -1,4 +1,4 @@
-"""random: random search beside a search, to see what its sampler is worth."""
+"""random: random search beside a search, to measure what its sampler is worth."""
 
 from dataclasses import replace
 

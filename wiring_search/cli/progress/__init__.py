@@ -1,4 +1,4 @@
-"""What a search shows while it runs: a live view in a terminal, a line now and then elsewhere."""
+"""The display of a running search: a live view in a terminal, a line now and then elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,5 +1,4 @@
-"""Progress of work that is done piece by piece: a bar in a terminal, a line now and then
-elsewhere."""
+"""Progress of work in pieces: a bar in a terminal, a line now and then elsewhere."""
 
 import math
 import time
@@ -23,7 +22,15 @@ SECONDS_BETWEEN_LINES = 5.0
 
 @contextmanager
 def baselines_shown(console: Console, quiet: bool = False) -> Iterator[BaselineWatcher]:
-    """Yields the watcher of baselines, which train one after another."""
+    """Show the progress of baselines, which train one after another, until the block ends.
+
+    Args:
+        console: Where to show it.
+        quiet: Show nothing.
+
+    Yields:
+        The watcher to call.
+    """
     with counted(console, "baselines", quiet) as on_progress:
         yield lambda event: on_progress(event.done, event.count, _doing(event))
 

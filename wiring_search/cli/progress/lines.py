@@ -1,4 +1,4 @@
-"""Without a terminal: a line now and then, and one at the end."""
+"""Progress without a terminal: a line now and then, and one at the end."""
 
 import time
 from collections.abc import Iterator

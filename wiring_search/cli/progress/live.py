@@ -46,8 +46,9 @@ def live(monitor: Monitor, console: Console) -> Iterator[Watcher]:
 
 
 class View:
-    """The screen of a search. The search's thread calls it with events, the display's thread asks
-    for frames.
+    """The screen of a search.
+
+    The search's thread calls it with events, the display's thread asks for frames.
 
     Attributes:
         over: The search has ended, and a table shows the front.
@@ -80,7 +81,7 @@ class View:
                 self._facts(),
             ]
             if not self.over and self._monitor.front.trials:
-                # Below what stands above: a line for the names, and one to spare.
+                # Below the lines above: a line for the names, and one to spare.
                 room = self._console.height - len(self._monitor.rungs) - 10
                 parts += [Text(), self._front(max(1, min(_FRONT_ROWS, room)))]
             return Group(*parts)
@@ -209,6 +210,9 @@ class Trend:
     """A series thinned to fewer than 2 × `width` values.
 
     When it is full, every second value is dropped, and every second one of those to come.
+
+    Args:
+        width: Half of the limit.
     """
 
     def __init__(self, width: int) -> None:
@@ -227,7 +231,7 @@ class Trend:
 
 
 def sparkline(values: list[float]) -> str:
-    """One character per value, scaled from the smallest to the largest."""
+    """Return one character per value, scaled from the smallest to the largest."""
     low = min(values)
     high = max(values)
     steps = (len(_BARS) - 1) / (high - low) if high > low else 0.0
@@ -235,7 +239,12 @@ def sparkline(values: list[float]) -> str:
 
 
 def spread(rows: list, count: int) -> list:
-    """`count` of the rows, evenly spread, both ends included."""
+    """Return some of the rows, evenly spread, both ends included.
+
+    Args:
+        rows: All rows.
+        count: How many to return, at most.
+    """
     if len(rows) <= count:
         return rows
     return [rows[round(i * (len(rows) - 1) / max(count - 1, 1))] for i in range(count)]

@@ -8,7 +8,7 @@ from wiring_search.search.monitor import Monitor
 
 
 def event_line(event: Event) -> str | None:
-    """The line of an event; None for events that only change counts."""
+    """Return the line of an event; None for events that only change counts."""
     match event:
         case TaskLoaded():
             return event.description
@@ -34,14 +34,14 @@ def event_line(event: Event) -> str | None:
 
 
 def hours(core_hours: float) -> str:
-    """Core-hours with two digits, whole numbers from 100 on."""
+    """Return core-hours with two digits, whole numbers from 100 on."""
     if core_hours < 0.01:
         return "less than 0.01"
     return f"{core_hours:.2g}" if core_hours < 100 else f"{core_hours:.0f}"
 
 
 def candidates(monitor: Monitor) -> str:
-    """How many candidates are decided, and how many have the full budget."""
+    """Return how many candidates are decided, and how many have the full budget."""
     endless = monitor.ends_by_budget or monitor.config.trials is None
     whole = "" if endless else f" of {monitor.config.trials}"
     text = f"{monitor.decided}{whole} candidates"
@@ -49,7 +49,7 @@ def candidates(monitor: Monitor) -> str:
 
 
 def best(monitor: Monitor) -> str | None:
-    """The smallest error so far; None before there is one."""
+    """Return the smallest error so far; None before there is one."""
     if monitor.best is None:
         return None
     trial, error = monitor.best
@@ -61,13 +61,18 @@ def best(monitor: Monitor) -> str | None:
 
 
 def time_left(monitor: Monitor) -> str | None:
-    """The expected time to the end; None while it is unknown."""
+    """Return the expected time to the end; None while it is unknown."""
     seconds = monitor.seconds_left()
     return None if seconds is None else f"about {durations.in_words(seconds)} left"
 
 
 def progress_line(monitor: Monitor, over: bool = False) -> str:
-    """The progress of a search in one line, without the time left where the search is over."""
+    """Return the progress of a search in one line.
+
+    Args:
+        monitor: Of the search.
+        over: Whether the search is over; the line then has no time left.
+    """
     rates = monitor.candidates_a_minute()
     parts = [
         candidates(monitor),

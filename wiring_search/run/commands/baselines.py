@@ -29,7 +29,14 @@ class BaselineEpoch:
 
 @dataclass(frozen=True)
 class BaselineDone:
-    """A baseline is in the store."""
+    """A baseline is in the store.
+
+    Attributes:
+        name: The baseline.
+        outcome: Of its training.
+        done: Baselines in the store, of `count`, earlier calls included.
+        count: Baselines asked for.
+    """
 
     name: str
     outcome: Outcome
@@ -43,12 +50,22 @@ BaselineWatcher = Callable[[BaselineEpoch | BaselineDone], None]
 def train_baselines(
     out: str | Path, only: tuple[str, ...] = (), watch: BaselineWatcher = lambda event: None
 ) -> Run:
-    """Train baselines beside the study in `out`, with its budget, in this process; those that were
-    trained are kept.
+    """Train baselines beside a study, with its budget, in this process.
 
-    only: names out of `wiring_search.training.baselines.recurrent.known`, or their first part such
-    as "lstm"; all by default. Tables and report are written at the end, also after an interrupt.
-    Raises ValueError for an unknown name.
+    Baselines that were trained are kept. Tables and report are written at the end, also after an
+    interrupt.
+
+    Args:
+        out: The run folder.
+        only: Names out of `wiring_search.training.baselines.recurrent.known`, or their first part
+            such as "lstm"; all by default.
+        watch: Called with a `BaselineEpoch` or `BaselineDone`.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        ValueError: A name is unknown.
     """
     from wiring_search.training.baselines import recurrent as baselines
 

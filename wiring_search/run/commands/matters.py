@@ -24,12 +24,20 @@ def matters(
     objectives: Sequence[str] = (),
     on_progress: OnProgress = lambda done, count: None,
 ) -> Factors:
-    """Importance of every dimension for every objective, structure of every wiring, and
-    correlations of both with scores.
+    """Compute what matters in a study: importance, structure, and correlations.
 
-    Also written into the folder: importance.csv, structure.csv, correlations.csv, matters.json (for
-    the report, which is written anew), and the pictures of `pictures_of`. Nothing is trained. The
-    rest: see `wiring_search.analysis.factors.factors_of`.
+    These are the importance of every dimension for every objective, the structure of every wiring,
+    and correlations of both with scores; see `wiring_search.analysis.factors.factors_of`. Nothing
+    is trained. Writes importance.csv, structure.csv, correlations.csv, matters.json (for the
+    report, which is written anew), and the pictures of `pictures_of` into the folder.
+
+    Args:
+        out: The run folder.
+        objectives: See `factors_of`.
+        on_progress: Called with (done, count).
+
+    Returns:
+        What was found.
     """
     from wiring_search.report.pictures import factors as pictures
 
@@ -54,8 +62,13 @@ def matters(
 
 
 def pictures_of(objectives: Sequence[str]) -> list[str]:
-    """The files that `matters` draws: importance, parallel coordinates, correlations, and marginals
-    of each objective."""
+    """Return the files that `matters` draws.
+
+    They show importance, parallel coordinates, correlations, and marginals of each objective.
+
+    Args:
+        objectives: Their names.
+    """
     return [
         "importance.png",
         "parallel.png",

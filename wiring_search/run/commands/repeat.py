@@ -45,7 +45,11 @@ class Repeats:
 
     @property
     def split(self) -> "VarianceSplit":
-        """Raises ValueError where a training failed."""
+        """The sources of the errors' variance.
+
+        Raises:
+            ValueError: A training failed.
+        """
         from wiring_search.scores.repeats import variance_split
 
         return variance_split(self.errors)
@@ -71,7 +75,12 @@ class Design:
 
 
 def design(out: str | Path, trial: int, seeds: int = 5) -> Design:
-    """Combine `seeds` wirings, initialisations and data orders; fewer wirings if there are no more.
+    """Combine wirings, initialisations and data orders.
+
+    Args:
+        out: The run folder.
+        trial: The trial's number.
+        seeds: How many of each; fewer wirings if there are no more.
 
     Raises:
         ValueError: Fewer than two seeds, or a trial without a candidate.
@@ -87,8 +96,19 @@ def design(out: str | Path, trial: int, seeds: int = 5) -> Design:
 def repeat(
     out: str | Path, trial: int, seeds: int = 5, on_progress: OnProgress = lambda done, count: None
 ) -> Repeats:
-    """Train a trial anew, with the budget of its search, by all combinations of `design`; also
-    written into the folder, as repeat-N.csv. on_progress(done, count): trainings."""
+    """Train a trial anew, with the budget of its search, by all combinations of `design`.
+
+    Writes repeat-N.csv into the folder.
+
+    Args:
+        out: The run folder.
+        trial: The trial's number, N.
+        seeds: See `design`.
+        on_progress: Called with (done, count) of trainings.
+
+    Raises:
+        ValueError: See `design`.
+    """
     import pandas
 
     from wiring_search.scores import repeats
@@ -128,8 +148,7 @@ def repeat(
 
 
 def _wirings(config: StudyConfig, trial: Trial, count: int) -> tuple[Candidate, ...]:
-    """The trial's candidate, and those of the next wiring seeds at the same point, without
-    repeated wirings."""
+    """Candidates with distinct wirings: the trial's, then the next wiring seeds at its point."""
     assert trial.candidate is not None
     found = {trial.candidate.wiring.wiring_id: trial.candidate}
     if "wiring_seed" in trial.params:

@@ -31,7 +31,7 @@ from wiring_search.workers.pool import NothingSubmitted
 from wiring_search.workers.signals import stopped_by_signals
 
 WINNERS_TABLE, CONTROLS_TABLE, WINNERS_PICTURE = "winners.csv", "controls.csv", "winners.png"
-# Keeps the fresh seeds apart from everything else that is drawn from the study's seed.
+# Separates the fresh seeds from all other draws of the study's seed.
 _FRESH = 0x7E57
 _SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -167,7 +167,14 @@ def retrain(
 
 
 def winners(out: str | Path) -> Winners | None:
-    """The results of retraining so far; see `wiring_search.analysis.winners`."""
+    """Return the results of retraining so far; see `wiring_search.analysis.winners`.
+
+    Args:
+        out: The run folder.
+
+    Returns:
+        The results, None before the first training finished.
+    """
     with closing(Store.open(Path(out))) as store:
         return winning.winners(store)
 
@@ -176,6 +183,11 @@ def open_test(store: Store, task: tasks.Task, todo: Plan) -> int | None:
     """Test the planned networks that trained well and were not tested yet.
 
     An opening whose numbers were never written, because the process was killed, is completed.
+
+    Args:
+        store: The study's store, locked.
+        task: The study's task.
+        todo: The plan.
 
     Returns:
         The number of the opening; None if there was nothing new to test.
@@ -199,7 +211,12 @@ def open_test(store: Store, task: tasks.Task, todo: Plan) -> int | None:
 
 
 def write(folder: Path, found: Winners) -> None:
-    """The tables and the picture."""
+    """Write the tables and the picture.
+
+    Args:
+        folder: The run folder.
+        found: The results of retraining.
+    """
     write_whole(folder / WINNERS_TABLE, lambda path: found.table.to_csv(path, index=False))
     write_whole(folder / CONTROLS_TABLE, lambda path: found.controls.to_csv(path, index=False))
     picture = winning_picture.draw(found)
@@ -249,8 +266,7 @@ def _train(
     resources: Resources,
     on_progress: OnProgress,
 ) -> None:
-    """Pack by pack, each in the store as soon as it is finished; until all are, or a signal is
-    heard."""
+    """Train pack by pack; each is in the store as soon as it is finished. A signal stops it."""
     from wiring_search.networks.kernels.layout import kind_of
     from wiring_search.training.warm_up import one_torch_thread
 
@@ -301,8 +317,10 @@ def _train(
 
 
 def _packs(retrainings: Sequence[Retraining], size: int) -> list[list[Retraining]]:
-    """Side by side trains who has the same order of the data; those of one kind of neuron together,
-    for a kernel runs one."""
+    """Packs of retrainings with the same data order, those of one kind of neuron side by side.
+
+    A kernel runs one kind of neuron.
+    """
     from wiring_search.networks.kernels.layout import kind_of
 
     packs: list[list[Retraining]] = []

@@ -61,7 +61,7 @@ def robustness(
 def _errors(
     task: tasks.Task, chosen: list[Trial], states: list, seed: int, on_progress: OnProgress
 ) -> dict[str, np.ndarray]:
-    """Of all trials by shift, (trials,), whatever mixture of kinds they are."""
+    """Errors of all trials by shift, (trials,) each, for any mixture of kinds."""
     from wiring_search.scores.robustness import robustness as errors_of
     from wiring_search.scores.trained_packs import trained_packs
 

@@ -137,7 +137,13 @@ def _refuse_another_subject(folder: Path, config: StudyConfig) -> None:
 
 
 def screen_pack(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
-    """Score a job's candidates by their proxies. Nothing is trained, so there is no error."""
+    """Score a job's candidates by their proxies. Nothing is trained, so there is no error.
+
+    Args:
+        task: Gives the number of features.
+        job: The candidates.
+        beat: See `workers.jobs.Beat`.
+    """
     from wiring_search.scores.proxies import proxies
     from wiring_search.training.pack import layout_of
 
@@ -214,8 +220,16 @@ def rank_sample(
 
 
 def merit(table: "pandas.DataFrame") -> "pandas.Series":
-    """The mean percentile of each row over the proxies, 0 to 1, shape (rows,). A proxy that is not
-    finite counts as the worst."""
+    """Return the mean percentile of each row over the proxies, 0 to 1.
+
+    A proxy that is not finite counts as the worst.
+
+    Args:
+        table: One row per candidate, with the columns `scores.proxies.PROXIES`.
+
+    Returns:
+        (rows,).
+    """
     from wiring_search.scores.proxies import PROXIES
 
     good = {

@@ -36,12 +36,12 @@ def study_config(
     extension: str | Path | None = None,
     **settings: Any,
 ) -> StudyConfig:
-    """The configuration of a study, from names.
+    """Return the configuration of a study, from names.
 
     Args:
         task: The task's name.
         space: A preset or a TOML file.
-        options: What the task needs to know.
+        options: Of the task.
         extension: A Python file; its scores are measured too.
         settings: Other fields of `StudyConfig`.
 
@@ -227,7 +227,7 @@ def _run(
                 if study.search(store.config, store, pool, watch, until):
                     store.record_end()
             except StoreFault:
-                raise  # what is left to read of it would not be written either
+                raise  # files from a faulty store would not be written either
             except BaseException:
                 Run(folder).write_files(task)
                 raise
@@ -261,8 +261,10 @@ def _estimate(
 
 @contextmanager
 def _stop_requests(pool: "Pool", meter: Meter) -> Iterator[Until]:
-    """Yields the function that says why to stop. A pool that trains in this process is stopped in
-    the middle of a pack."""
+    """Yield the function that says why to stop.
+
+    A pool that trains in this process is stopped in the middle of a pack.
+    """
     alarm = None
     if math.isfinite(meter.left()):
         alarm = threading.Timer(meter.left() + 0.1, pool.stop)
