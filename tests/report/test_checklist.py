@@ -1,4 +1,4 @@
-"""The checklist: every item has the answer that the store shows, and no better one."""
+"""The checklist: every item has the answer that the store supports, and no better one."""
 
 from dataclasses import replace
 from pathlib import Path

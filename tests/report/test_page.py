@@ -1,4 +1,4 @@
-"""Every page in a real browser, with names as long and as nasty as a user's table may have them."""
+"""Every page in a real browser, with names as long and as nasty as a user's table may have."""
 
 import json
 import threading
@@ -50,8 +50,10 @@ def _train(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study that fills every part of the report: baselines, winners with a control, the test
-    split, what matters."""
+    """A study that fills every part of the report.
+
+    It has baselines, winners with a control, the test split, and what matters.
+    """
     folder = tmp_path_factory.mktemp("pages") / "study"
     with closing(studies.store(folder, FACTS, trials=12)) as mine:
         search(mine.config, mine, InlinePool(_train, studies.tiny_task()))

@@ -1,5 +1,7 @@
-"""Playing a trained wiring in the page: what JavaScript computes is what Python computes, and the
-player is alive."""
+"""Playing a trained wiring in the page: JavaScript computes what Python computes.
+
+The player runs in a real browser.
+"""
 
 import html
 import io
@@ -52,8 +54,10 @@ OFF = {"synapses": [1, 4], "sensory": [0], "neurons": [0, 5], "nodes": [2]}
 
 
 def _network(kind: tuple[str, str, str], number: int) -> LiquidNetwork:
-    """A random one in float64: every second with as many features as sensory nodes, every third
-    with an affine readout."""
+    """A random network in float64.
+
+    Every second has as many features as sensory nodes, every third an affine readout.
+    """
     neuron, solver, memory = kind
     wiring = ncp(4, 5, 3, 2, 2, 2, 2, 2, seed=number)
     features, outputs = (4, 3)[number % 2], (3, 3, None)[number % 3]
@@ -84,8 +88,7 @@ def _flat(network: LiquidNetwork) -> np.ndarray:
 
 
 def _silenced(network: LiquidNetwork, off: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """The effective parameters with zeros where something is off, from the documented meaning, by
-    hand."""
+    """The effective parameters with zeros where a part is off, by hand from the documentation."""
     made, own = (
         network.layout.connections[0],
         {name: value.detach().clone() for name, value in network.effective().items()},
@@ -180,7 +183,7 @@ def test_javascript_computes_what_python_computes_for_every_kind_whole_and_with_
                 worst["/".join(kind)] = max(
                     worst.get("/".join(kind), 0.0), apart if np.isfinite(apart) else np.inf
                 )
-    # Both compute in float64, so far more is asked for than the eye could see.
+    # Both compute in float64, so the tolerance is far below what the eye could see.
     assert max(worst.values()) < 1e-9, {
         kind: value for kind, value in worst.items() if not value < 1e-9
     }
@@ -399,7 +402,7 @@ def test_in_a_browser_the_player_plays_and_every_part_is_a_switch(
     ) = told["heard"]
     bias, easy = np.array(first["parameters"]["output_b"]), np.array(first["expected"][0])
     share = lambda y: round(100 * float(np.exp(y.max()) / np.exp(y).sum()))  # noqa: E731
-    # Without motor neurons only the readout's bias speaks.
+    # Without motor neurons the output is the readout's bias.
     assert f"Prediction: {easy.argmax()} ({share(easy)} %)" in whole
     assert f"Prediction: {bias.argmax()} ({share(bias)} %)" in silent
     assert f"Intact network: {easy.argmax()}" in silent

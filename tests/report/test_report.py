@@ -117,7 +117,7 @@ def test_page_is_self_contained_and_safe(finished: Store) -> None:
 
 
 def test_colours_have_the_contrast_that_readers_need() -> None:
-    """WCAG 2.2, AA: 4.5 of text, 3 of what has to be told apart in pictures, in both schemes."""
+    """WCAG 2.2, AA: 4.5 for text, 3 for what must be distinguished in pictures, in both schemes."""
     for colours in (LIGHT, DARK):
         for name in ("ink", "soft", "accent", "base", "good", "warn", "bad", "exc", "inh"):
             assert (
@@ -131,7 +131,7 @@ def test_colours_have_the_contrast_that_readers_need() -> None:
 
 
 def test_no_colour_is_written_twice() -> None:
-    """Pages take them from variables, pictures and graphs from the palette."""
+    """Pages take colours from variables, pictures and graphs from the palette."""
     package = Path(report.__file__).parents[1]
     files = [path for path in package.rglob("*") if path.suffix in (".py", ".js", ".css", ".html")]
     written = [path.name for path in files if re.search(r"#[0-9a-f]{6}\b", path.read_text("utf-8"))]
@@ -162,8 +162,8 @@ def test_baselines_stand_beside_the_candidates_and_change_nothing_of_them(tmp_pa
     mine = store(tmp_path, trials=10)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
     before, data, claim = mine.table(), report_data(mine), enough(mine).sentence
-    # One that no candidate comes near, one that is just large, one that is the first one's worse
-    # twin, one that failed.
+    # One far better than all candidates, one only large, a slightly worse twin of the first, and
+    # one that failed.
     given = {
         "lstm-4": (0.01, 9000),
         "lstm-8": (0.5, 9500),
@@ -218,8 +218,8 @@ def test_an_empty_study_has_a_report_too(tmp_path: Path) -> None:
     assert "No candidate has finished" in path.read_text(encoding="utf-8")
 
 
-# Where a score stands in the picture, told from the labels of its axis alone; and what a pointer
-# there is told.
+# Where a score stands in the picture, from the labels of its axis alone; and the tip of a pointer
+# there.
 _POINTING = """
   const over = document.querySelector("#chart-front .over"), back = document.querySelector("#chart-front .plot > svg");
   const edge = over.getBoundingClientRect();
@@ -479,7 +479,7 @@ def _lost(task: Task, job: PackJob, beat: Beat) -> PackResult:
 
 
 def _half_measured(task: Task, job: PackJob, beat: Beat) -> PackResult:
-    """Scores of which every other candidate has none."""
+    """Further scores, which about half of the candidates lack."""
     given = fake_train(task, job, beat)
     names = ("memory", "memory_lag", "expressivity", "gradient_slope", "kernel_rank")
     scored = (

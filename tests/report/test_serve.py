@@ -1,5 +1,7 @@
-"""The served page: what it gives, to whom, and that it follows a study which somebody else is
-running."""
+"""The served page: what it answers, and to which hosts.
+
+It follows a study that another process runs.
+"""
 
 import http.client
 import json
@@ -52,7 +54,7 @@ def _ask(
 
 
 def _news(serving: ThreadingHTTPServer, before: dict) -> dict:
-    """The state, once it is another one."""
+    """The state, once it has changed."""
     end = time.monotonic() + 600
     while (state := json.loads(_ask(serving, "/state.json")[1]))["version"] == before["version"]:
         assert time.monotonic() < end, "nothing new is told"
@@ -170,7 +172,7 @@ def test_a_study_that_cannot_be_read_is_told_and_may_come_back(tmp_path: Path) -
 def test_the_command_says_where_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     store(tmp_path).close()
     command = [sys.executable, "-m", "wiring_search.cli", "serve", str(tmp_path), "--port", "0"]
-    # Started from a script that runs in the background it would not hear of Ctrl-C.
+    # Started from a script in the background, it would not get Ctrl-C.
     hear = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(

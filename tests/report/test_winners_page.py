@@ -1,5 +1,7 @@
-"""Winners that were trained again in the report: error bars, how sure the answer is, controls,
-openings of the test split."""
+"""Retrained winners in the report.
+
+It has error bars, the certainty of the answer, controls, and openings of the test split.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +24,10 @@ DRAWS = np.array([-0.01, 0.0, 0.01, 0.02])
 
 @pytest.fixture(scope="module")
 def again(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, int]:
-    """A study whose smallest wiring near the best was trained four times more, and tested; its
-    control is much worse."""
+    """A study whose smallest wiring near the best was trained four times more, and tested.
+
+    Its control is much worse.
+    """
     mine = store(tmp_path_factory.mktemp("again"), trials=12)
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
     small = mine.trial(int(enough(mine).small["trial"]))

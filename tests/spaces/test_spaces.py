@@ -1,5 +1,7 @@
-"""Search spaces: what they build is feasible or said not to be, what means nothing does not exist,
-and a faulty file is told with its line."""
+"""Search spaces: they build feasible candidates or say why not.
+
+Meaningless dimensions do not exist. A faulty file is refused with its line.
+"""
 
 import json
 import random
@@ -46,7 +48,7 @@ def _point(space: Space, rng: random.Random) -> Point:
 
 
 def _built(space: Space, count: int, seed: int = 0) -> Iterator[tuple[Point, Candidate]]:
-    """The feasible ones of so many random points, built."""
+    """The feasible ones of random points, built."""
     rng = random.Random(seed)
     for point in (_point(space, rng) for _ in range(count)):
         try:
@@ -119,8 +121,7 @@ def test_liquid_reaches_everything_and_draws_nothing_that_means_nothing() -> Non
 
 
 def test_every_dimension_of_liquid_matters() -> None:
-    """Each one that exists at a point makes another candidate there, at least at some points, in
-    each of its alternatives."""
+    """Each alternative of each dimension changes the candidate, at some points at least."""
     space, rng, tried, matters = SPACES["liquid"], random.Random(1), set(), set()
     for point, candidate in _built(space, 150):
         for name in point:

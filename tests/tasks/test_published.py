@@ -1,7 +1,7 @@
-"""Tasks on published data: read from small files in the original formats, split as they say,
-refused where broken.
+"""Tasks on published data, read from small files in the original formats.
 
-The files hold a number that names each row, so that a split can be asked which rows it has.
+They are split as documented, and broken files are refused. The files hold a number that names each
+row, so that a test can see which rows a split has.
 """
 
 import os
@@ -91,7 +91,7 @@ def test_the_papers_splits_share_rows_as_published(name: str, folders: dict[str,
     train, valid, test = (_rows(getattr(task, part), NAMING[name]) for part in PARTS)
     assert train & valid
     assert task.source.endswith("splits of the paper")
-    # Two data sets have a test file of their own.
+    # Two data sets have a separate test file.
     assert bool(train & test) == (name != "activity")
 
 

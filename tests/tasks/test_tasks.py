@@ -1,5 +1,7 @@
-"""Tasks: splits are clean, baselines are what an independent computation gives, a user's table is
-refused with the place of the fault."""
+"""Tasks: splits are clean, and baselines are what an independent computation gives.
+
+A user's table is refused with the row or column of the fault.
+"""
 
 from pathlib import Path
 
@@ -162,7 +164,7 @@ def test_linear_rule_is_ridge_regression_on_standardised_inputs() -> None:
 
 
 def test_linear_rules_stay_within_the_range_of_training() -> None:
-    """One input far outside is as one at the edge; an input that never changes says nothing."""
+    """An input far outside counts as one at the edge; an input that never changes has no effect."""
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.uniform(-1, 1, (30, 5, 1)), np.full((30, 5, 1), 7.0)], axis=2)
     edge, far = x.copy(), x.copy()

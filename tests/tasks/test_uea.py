@@ -1,5 +1,7 @@
-"""The .ts format of the UEA/UCR archive: read by an independent loop, refused by line, split as
-told."""
+"""The .ts format of the UEA/UCR archive: read by an independent loop, and refused by line.
+
+Splits are as documented.
+"""
 
 from pathlib import Path
 
@@ -36,14 +38,18 @@ def _write(folder: Path, train: list[str], test: list[str], header: str) -> Task
 
 
 def _line(values: np.ndarray, label: object) -> str:
-    """values (dimensions, steps)."""
+    """A line of a file.
+
+    Args:
+        values: (dimensions, steps).
+    """
     return ":".join([*(",".join(map(str, row)) for row in values), str(label)])
 
 
 def _made(
     count: int, seed: int, first: int = 0, steps: int = 7
 ) -> tuple[np.ndarray, list[str], list[str]]:
-    """Values (count, 2, steps), of which the very first one counts the series; labels; lines."""
+    """Values (count, 2, steps), labels, and lines; the very first value of a series counts it."""
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((count, 2, steps)).round(3)
     values[:, 0, 0] = np.arange(first, first + count)
@@ -114,9 +120,9 @@ def test_unequal_lengths_are_padded_and_missing_values_carried(tmp_path: Path) -
     for part in (task.train, task.valid):
         for x, length in zip(part.x, part.lengths, strict=True):
             assert not x[length:].any()
-            if length == 3:  # the missing last value is that of the step before
+            if length == 3:  # a missing last value is that of the step before
                 assert x[2, 0] == x[1, 0] != x[0, 0]
-            if length == 2:  # what is missing at first is the mean; then it is known
+            if length == 2:  # a value missing at first is the mean; then it is known
                 assert x[0, 0] == 0.0 != x[1, 0]
                 assert x[1, 1] == x[0, 1]
 

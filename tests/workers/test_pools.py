@@ -1,4 +1,4 @@
-"""Both pools keep one contract: jobs come back once, whatever becomes of those who train them."""
+"""Both pools keep one contract: every job comes back once, even if its workers die."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ from wiring_search.workers.slices import TRIES
 
 
 def _same(result: PackResult, job: PackJob) -> bool:
-    """Equal to what the trainer gives here; compared as text, in which a NaN equals a NaN."""
+    """Whether a result equals the trainer's here; compared as text, in which a NaN equals a NaN."""
     return repr(result.outcomes) == repr(fake_train(tiny_task(), job).outcomes)
 
 
@@ -60,7 +60,7 @@ def _ray_pool(train: Train, workers: int | None = 2, **given) -> Pool:
 
 
 def _until_up(pool: Pool, workers: int) -> None:
-    """Keeps it busy until so many workers are up."""
+    """Keep the pool busy until so many workers are up."""
     while pool.workers < workers:
         pool.submit(_jobs(1)[0])
         pool.next_done()
@@ -68,7 +68,7 @@ def _until_up(pool: Pool, workers: int) -> None:
 
 @pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.ray)])
 def pool_of(request: pytest.FixtureRequest) -> Iterator[Callable[[Train], Pool]]:
-    """Makes a pool of either kind around a trainer."""
+    """A function that makes a pool of either kind around a trainer."""
     made: list[Pool] = []
     if request.param == "ray":
         request.getfixturevalue("local_ray")
@@ -97,7 +97,7 @@ def test_nothing_submitted_is_said(pool_of) -> None:
 
 
 def test_a_pool_wants_jobs_before_it_has_workers_and_none_when_it_has_enough(pool_of) -> None:
-    """A caller that submits what is wanted, and nothing else, gets all its jobs done."""
+    """A caller that submits only what is wanted gets all its jobs done."""
     pool, jobs, found = pool_of(slow_train), _jobs(8), []
     assert jobs_wanted(pool) >= 1
     left = list(jobs)
@@ -167,7 +167,7 @@ def test_only_those_that_fail_alone_are_crashed(pool_of) -> None:
 
 @dataclass(frozen=True)
 class _Narrow:
-    """Has memory for `most` candidates, and notes how many it was given."""
+    """Has memory for `most` candidates, and notes the size of each slice."""
 
     most: int
     notes: Path
@@ -187,13 +187,18 @@ def test_memory_that_runs_out_halves_the_slice_and_is_remembered(pool_of, tmp_pa
         assert _same(results[job.number], job)
     tried = [int(size) for size in (tmp_path / "notes").read_text().split()]
     assert max(tried[-8:]) <= 3  # the last two jobs were never tried whole
-    assert tried.count(8) <= 2  # one a worker, before the first of them has failed
+    assert tried.count(8) <= 2  # one per worker, before the first of them has failed
 
 
 @dataclass(frozen=True)
 class _Stoppable:
-    """Epochs of 0.05 s for a candidate each, with a beat after each; states say how many were done.
-    begun: made with the first."""
+    """Epochs of 0.05 s per candidate, with a beat after each.
+
+    States hold the number of epochs done.
+
+    Attributes:
+        begun: A file, made with the first epoch.
+    """
 
     begun: Path
 
@@ -231,8 +236,10 @@ def test_stopping_brings_back_what_was_begun_and_forgets_the_rest(pool_of, tmp_p
 
 @dataclass(frozen=True)
 class _Deadly:
-    """Kills its worker when one of these seeds is among its candidates, as often as `deaths` says
-    (counted in a file, since workers die)."""
+    """Kills its worker when one of these seeds is among its candidates, `deaths` times.
+
+    Deaths are counted in a file, since workers die.
+    """
 
     seeds: tuple[int, ...]
     notes: Path
@@ -267,8 +274,10 @@ def test_a_candidate_that_kills_its_worker_is_found(tmp_path: Path, local_ray: N
 
 @dataclass(frozen=True)
 class _SpoilsItsGpu:
-    """With this seed among its candidates all of them fail as they do after an error on a GPU, and
-    so does all that the process trains afterwards."""
+    """Fails as after an error on a GPU, once this seed is among its candidates.
+
+    All candidates of the slice fail, and so does all that the process trains afterwards.
+    """
 
     seed: int
 
@@ -299,8 +308,10 @@ def test_a_candidate_that_spoils_a_gpu_costs_the_others_nothing(local_ray: None)
 
 @dataclass(frozen=True)
 class _Hanging:
-    """Hangs when this seed is among its candidates: asleep with no beat, or with its whole process
-    stopped."""
+    """Hangs when this seed is among its candidates.
+
+    It sleeps with no beat, or its whole process is stopped.
+    """
 
     seed: int
     stops_its_process: bool
@@ -337,17 +348,20 @@ def test_workers_share_one_copy_of_the_task_and_keep_to_their_cores(local_ray: N
     assert len({pid for pid, *_ in seen}) == 2
     assert {tuple(rest) for _, *rest in seen} == {
         tuple(seen[0][1:])
-    }  # the same place in the same shared memory
+    }  # the same offset in the same shared memory
     assert seen[0][2:] == ["False", "tiny", "1", "1"]
 
 
 def _report(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
-    """pid, file and offset in shared memory of the task's inputs, whether they can be written, its
-    name, threads."""
+    """Facts of the worker, as the result's `worker`.
+
+    They are its pid, file and offset in shared memory of the task's inputs, whether they can be
+    written, its name, and its threads.
+    """
     import numba
     import torch
 
-    time.sleep(0.3)  # both workers get some
+    time.sleep(0.3)  # both workers get jobs
     x = task.train.x
     address = x.ctypes.data
     for line in Path("/proc/self/maps").read_text().splitlines():

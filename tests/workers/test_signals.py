@@ -1,4 +1,4 @@
-"""What signals do to a search that runs, and to what must not be left half done."""
+"""What signals do to a running search, and to work that must not be left half done."""
 
 import os
 import signal

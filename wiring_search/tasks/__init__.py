@@ -42,8 +42,8 @@ class Entry:
         load: Returns the task.
         summary: One line for the list of tasks.
         needs: The options without which it cannot be loaded.
-        published: Whether `--protocol paper` exists: a paper's own splits beside the clean ones, or
-            splits that are both.
+        published: Whether `--protocol paper` exists: the splits of a paper beside the clean ones,
+            or splits that are both.
     """
 
     load: Callable[[TaskOptions], Task]

@@ -41,7 +41,7 @@ def read_table(
         EOFError,
         OSError,
         zlib.error,
-    )  # pandas' own faults are ValueErrors
+    )  # other faults of pandas are ValueErrors
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(

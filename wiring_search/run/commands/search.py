@@ -153,8 +153,8 @@ def search_randomly(
 ) -> Run:
     """Run random search beside a study, to see what its sampler is worth.
 
-    It has the study's settings, as many candidates as the study has by now, and its own store in
-    `out`/random. If that exists, it resumes. Tables and reports of both are written at the end.
+    It has the study's settings, as many candidates as the study has by now, and a separate store
+    in `out`/random. If that exists, it resumes. Tables and reports of both are written at the end.
 
     Args:
         out: The run folder of the study.
@@ -216,7 +216,7 @@ def _run(
         on_kernel = lambda *kernel: watch(events.KernelPrepared(*kernel))  # noqa: E731
         resources = decided(resources, kinds)
         pool = training_pool(store.config.extension, task, resources, kinds, on_kernel)
-        # Signals are heard until the files are written: Ray's own handler would end the process
+        # Signals are heard until the files are written: Ray's handler would end the process
         # without a word.
         with (
             one_torch_thread(),
