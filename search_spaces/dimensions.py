@@ -108,7 +108,8 @@ def dimension_from_json(value: Any) -> Dimension | tuple[Dimension, ...]:
         One dimension, or a tuple of alternatives.
 
     Raises:
-        ValueError: The data have another form.
+        ValueError: The data have another form, or values that do not fit.
+        TypeError: A value has another type.
     """
     if (
         isinstance(value, list)

@@ -118,7 +118,8 @@ def windows(recordings: list[Recording], window: int, stride: int, last: bool = 
         recordings: Of one split, or of several that are dealt afterwards.
         window: Rows per window.
         stride: Rows from the start of a window to the start of the next.
-        last: False leaves out the last row of each recording, as the LTC paper's scripts do.
+        last: False leaves out the last row of each recording, and so a window that ends there, as
+            the LTC paper's scripts do.
 
     Raises:
         ValueError: No recording is as long as a window.

@@ -140,9 +140,9 @@ def screen_pack(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     """Score a job's candidates by their proxies. Nothing is trained, so there is no error.
 
     Args:
-        task: Gives the number of features.
+        task: Gives the numbers of features and outputs.
         job: The candidates.
-        beat: See `workers.jobs.Beat`.
+        beat: Not called, since nothing trains.
     """
     from wiring_search.scores.proxies import proxies
     from wiring_search.training.pack import layout_of
