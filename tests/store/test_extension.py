@@ -283,7 +283,7 @@ def test_resuming_needs_no_file_but_refuses_another_text(searched: tuple[Path, P
 
 
 def test_another_process_has_it_too(searched: tuple[Path, Path]) -> None:
-    """As a Ray worker: it is told what to train, and has loaded nothing."""
+    """As in a Ray worker: it gets what to train, and has loaded nothing."""
     config = Run(searched[1]).config
     task = config.load_task()
     job = PackJob(

@@ -165,11 +165,8 @@ class _Bad:
 def test_a_study_outlives_a_candidate_that_kills_and_one_that_hangs(
     local_ray: None, tmp_path: Path
 ) -> None:
-    given = {
-        **STUDY,
-        "trials": 24,
-        "sampler": "random",
-    }  # which asks for the same whatever it is told
+    # Random sampling proposes the same candidates, whatever their scores.
+    given = {**STUDY, "trials": 24, "sampler": "random"}
     table, _ = _undisturbed(tmp_path / "whole", **given)
     fine = table[table["status"].isin(["ok", "pruned"])]["trial"].tolist()
     with closing(Store.open(tmp_path / "whole")) as whole:

@@ -124,9 +124,8 @@ def test_the_weakest_go_one_by_one_and_what_may_not_is_passed_over(seed: int) ->
         assert ours == expected
         assert not cut.wiring.idle_allowed
         assert (cut.wiring.sensory, cut.wiring.motor) == (wiring.sensory, wiring.motor)
-        if (
-            cut.wiring.synapse_count > target
-        ):  # then every single removal would cut somebody off, or take too many
+        # Above the target, every single removal would disconnect a neuron, or take too many.
+        if cut.wiring.synapse_count > target:
             after = [_without(graph, edge, wiring) for edge in graph.edges]
             assert all(left is None or left.number_of_edges() < target for left in after)
         exact += cut.wiring.synapse_count == target

@@ -1,4 +1,4 @@
-"""Topologies: exact counts, the structural rules of NCPs, nobody left out, deterministic,
+"""Topologies: exact counts, the structural rules of NCPs, every node used, deterministic,
 infeasible sizes refused."""
 
 import itertools

@@ -1,5 +1,5 @@
-"""Gradients that cannot be differentiated again: whoever tries is refused, never given a gradient
-without that part.
+"""Gradients that cannot be differentiated again: an attempt raises an error and never loses a part
+of the gradient.
 
 `torch.autograd.function.once_differentiable` does this only where the gradient that comes in needs
 one itself. That of `y.sum()` does not, so a gradient penalty on it would be left out of the total

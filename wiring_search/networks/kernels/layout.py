@@ -81,8 +81,14 @@ class EdgeLists(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PackLayout:
-    """wirings, steps: one a candidate. features: F of the shared input. outputs: O of every
-    readout, None for affine motors. kind: of all candidates.
+    """Where each candidate's numbers lie in a pack's flat arrays.
+
+    Attributes:
+        wirings: One per candidate.
+        steps: Sub-steps per time step, one per candidate.
+        features: F of the shared input.
+        outputs: O of every readout; None for affine motors.
+        kind: That of all candidates.
 
     Raises ValueError where the lists differ in length, the pack is empty, or an affine readout
     meets wirings with different numbers of motor neurons.

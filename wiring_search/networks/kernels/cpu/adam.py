@@ -29,8 +29,8 @@ def adam_step(
     """In place, for each candidate p with alive[p]; sets alive[p] to False where its gradient is
     not finite.
 
-    starts: (P + 1,) where blocks start. first, second: running moments. step: 1 for the first one,
-    one a candidate.
+    starts: (P + 1,) where blocks start. first, second: running moments. step: 1 for the first
+    update, one per candidate.
     """
     for p in range(len(starts) - 1):
         if not alive[p]:
