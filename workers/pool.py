@@ -6,13 +6,12 @@ Two pools keep it: `inline.InlinePool` and `ray_pool.RayPool`.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from wiring_search.workers.jobs import Beat, PackJob, PackResult
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line catches `NoWorkerStarts`, and its --help loads no numpy
     from wiring_search.tasks.task import Task
+    from wiring_search.workers.jobs import Beat, PackJob, PackResult
 
 # `wiring_search.scores.evaluate.train_and_score`, or a stand-in for tests.
-Train = Callable[["Task", PackJob, Beat], PackResult]
+Train = Callable[["Task", "PackJob", "Beat"], "PackResult"]
 # Returns how fast the calling process trains, so that jobs are cut to fit:
 # `wiring_search.training.speed.speed`, or a stand-in.
 Measure = Callable[[], float]
@@ -63,11 +62,11 @@ class Pool(Protocol):
         """Begun jobs that have not come back."""
         ...
 
-    def submit(self, job: PackJob) -> None:
+    def submit(self, job: "PackJob") -> None:
         """Queue a job. It never waits."""
         ...
 
-    def next_done(self, timeout: float | None = None) -> PackResult | None:
+    def next_done(self, timeout: float | None = None) -> "PackResult | None":
         """Wait for the next finished job.
 
         Args:

@@ -70,7 +70,8 @@ def by_reference(
 class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx, layout, softplus, every_step, x, elapsed, state, *values):
-        params = np.concatenate([value.detach().numpy().reshape(-1) for value in values])
+        flat = [value if value.ndim == 1 else value.reshape(-1) for value in values]
+        params = torch.cat(flat).numpy()
         if softplus and layout.positive.any():
             raw, params = params, np.empty_like(params)
             adam.effective_of(raw, layout.positive, params)
@@ -113,12 +114,11 @@ class _Fused(torch.autograd.Function):
 
 
 def _pieces(flat: np.ndarray, shapes: Sequence[torch.Size]) -> list[Tensor]:
-    pieces, at = [], 0
-    for shape in shapes:
-        size = shape.numel()
-        pieces.append(torch.from_numpy(flat[at : at + size].reshape(shape)))
-        at += size
-    return pieces
+    parts = torch.from_numpy(flat).split([shape.numel() for shape in shapes])
+    return [
+        part if len(shape) == 1 else part.view(shape)
+        for part, shape in zip(parts, shapes, strict=True)
+    ]
 
 
 def _array(tensor: Tensor) -> np.ndarray:
