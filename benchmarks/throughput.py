@@ -29,7 +29,7 @@ from wiring_search.tasks.task import Split, Task
 from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status
 from wiring_search.workers.ray_pool import RayPool
 
-FACTS = {"metric": "accuracy", "baselines": {}, "source": "made up", "features": 2, "outputs": 2}
+FACTS = {"metric": "accuracy", "rules": {}, "source": "made up", "features": 2, "outputs": 2}
 STATE = bytes(12_000)  # what a candidate of 250 parameters leaves behind
 
 

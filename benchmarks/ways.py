@@ -141,7 +141,7 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
     )
     facts = {
         "metric": task.metric,
-        "baselines": {},
+        "rules": {},
         "source": "",
         "features": task.features,
         "outputs": task.outputs,

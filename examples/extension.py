@@ -14,8 +14,7 @@ from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons.connections import Connections, synapses_of
 from wiring_search.networks.neurons.dynamics import Dynamics, sums_onto
 from wiring_search.scores.catalogue import Score
-from wiring_search.tasks import Split, Task, TaskOptions
-from wiring_search.tasks import trivial_rules as baselines
+from wiring_search.tasks import Split, Task, TaskOptions, trivial_rules
 
 # A neuron: a leaky unit whose rate is gated by its inputs.
 #
@@ -102,9 +101,9 @@ def chirps(options: TaskOptions) -> Task:
         outputs=2,
         metric="accuracy",
         **splits,
-        baselines={
-            "majority class": baselines.majority(splits["train"], splits["valid"]),
-            "logistic regression": baselines.logistic(splits["train"], splits["valid"]),
+        rules={
+            "majority class": trivial_rules.majority(splits["train"], splits["valid"]),
+            "logistic regression": trivial_rules.logistic(splits["train"], splits["valid"]),
         },
         source="generated",
     )

@@ -57,9 +57,8 @@ def main() -> None:
 
     print(run.answer())
     print(run.front()[["trial", "synapses", "mse", "latency_us"]])
-    print(
-        {name: round(error, 4) for name, error in run.baselines.items()}
-    )  # a network that loses to one of these is not worth its size
+    # A network that loses to one of these rules is not worth its size.
+    print({name: round(error, 4) for name, error in run.rules.items()})
 
 
 if __name__ == "__main__":

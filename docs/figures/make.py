@@ -42,7 +42,7 @@ def draw_front(run: Run) -> Figure:
     best = front.sort_values("synapses")["accuracy"].cummax()
     ax.step(front["synapses"], best, where="post", color=BLUE)
     ax.scatter(front["synapses"], front["accuracy"], s=26, color=BLUE, label="front", zorder=3)
-    logistic = 1 - run.baselines["logistic regression on all pixels"]
+    logistic = 1 - run.rules["logistic regression on all pixels"]
     ax.axhline(
         logistic, color=ORANGE, linestyle="--", label="logistic regression on all pixels at once"
     )

@@ -31,7 +31,7 @@ def _study(
 ) -> Store:
     """A finished study. rows: error and synapses of each trial, and how much its outputs vary
     where the store knows."""
-    mine = store(folder, {**FACTS, "baselines": rules}, trials=len(rows), **given)
+    mine = store(folder, {**FACTS, "rules": rules}, trials=len(rows), **given)
     for trial, (error, synapses, *variation) in enumerate(rows):
         candidate = replace(CANDIDATE, seed=trial)
         asked = Trial(trial, trial, 0, Status.RUNNING, {}, candidate, None, "", {})

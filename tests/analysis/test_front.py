@@ -78,7 +78,7 @@ def test_the_reference_point_is_that_of_the_rule_and_stays(study: Store) -> None
 
 
 def test_before_there_are_sixteen_it_is_not_kept(tmp_path: Path) -> None:
-    facts = {**studies.FACTS, "baselines": {}}
+    facts = {**studies.FACTS, "rules": {}}
     with closing(_studied(tmp_path, facts, trials=9)) as mine:
         table = candidates(mine.table())
         found = reference(mine, BOTH)

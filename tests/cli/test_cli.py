@@ -303,7 +303,7 @@ def test_a_users_table_and_space_from_python(tmp_path: Path) -> None:
     )
     config = study_config("csv", str(example), options, trials=4, epochs=40, pack_size=2)
     run = search(config, tmp_path / "run", ONE_PROCESS)
-    assert run.front()["error"].min() < 0.7 < run.baselines["mean"]
+    assert run.front()["error"].min() < 0.7 < run.rules["mean"]
     assert run.report.is_file()
     assert "mse" in run.answer()
 

@@ -195,7 +195,7 @@ def test_off_a_terminal_there_are_lines_now_and_then(make: Callable) -> None:
     assert not any("\x1b[?25l" in line for line in lines)
     assert lines[:3] == [
         "digits: 1,797 samples [made up]",
-        "baselines: majority class 0.9",
+        "rule majority class: error 0.9",
         "Estimate: about 4 min on 2 workers, 0.13 core-hours.",
     ]
     assert 1 <= len(lines[3:]) <= 2

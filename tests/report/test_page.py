@@ -26,7 +26,7 @@ from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Statu
 LONG = "column_" * 43
 NASTY = ("<!--<script", "</script><b>bold</b>", "<!--JS-->", "\u2028\u2029", "\ud800")
 NAME = "<!--<script>\u2028</script>" + LONG
-FACTS = {**studies.FACTS, "source": NAME, "baselines": {NAME: 0.9}}
+FACTS = {**studies.FACTS, "source": NAME, "rules": {NAME: 0.9}}
 _FOUND = {"partial": 0.1, "partial_lower": -0.2, "partial_upper": 0.4, "q": 0.01, "reading": NAME}
 _CORRELATION = {"feature": NAME, "score": "error", "rho": 0.4, "lower": 0.2, "upper": 0.6}
 _IMPORTANCE = {"dimension": NAME, "importance": 0.6, "lower": 0.4, "upper": 0.8, "chance": 0.1}

@@ -459,7 +459,7 @@ def test_in_a_browser_the_best_stands_beside_the_rules_where_no_wiring_is_enough
     assert not found["uncertainty"]
     assert f"Trial {best} " in found["picture"]
     assert any(name.startswith("best candidate") for name in found["names"])
-    assert set(FACTS["baselines"]) <= set(found["names"])
+    assert set(FACTS["rules"]) <= set(found["names"])
 
 
 def _good(task: Task, job: PackJob, beat: Beat) -> PackResult:

@@ -114,7 +114,7 @@ def test_a_lag_that_makes_no_sense_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "baseline"),
+    ("name", "rule"),
     [
         ("copy", "always the same symbol"),
         ("adding", "always 1"),
@@ -122,8 +122,8 @@ def test_a_lag_that_makes_no_sense_is_refused(name: str) -> None:
         ("recall", "always 0"),
     ],
 )
-def test_baselines_are_at_chance(name: str, baseline: str) -> None:
-    error = load(name, TaskOptions(samples=20_000, lag=5)).baselines[baseline]
+def test_rules_are_at_chance(name: str, rule: str) -> None:
+    error = load(name, TaskOptions(samples=20_000, lag=5)).rules[rule]
     # Telling 0 is the best constant for recall, of which guessing signs is the equal: an error of
     # 1.
     expected = 1.0 if name == "recall" else memory.CHALLENGES[name].chance

@@ -357,7 +357,7 @@ def test_what_is_wrong_is_said_before_anything_is_trained(
 
 def _task(**given: object) -> Task:
     split = Split(np.zeros((4, 3, 2), np.float32), np.array([0, 1, 1, 0]))
-    settings = {"train": split, "valid": split, "test": split, "baselines": {}, "source": ""}
+    settings = {"train": split, "valid": split, "test": split, "rules": {}, "source": ""}
     return Task(
         **{
             "name": "t",
@@ -386,7 +386,7 @@ def _task(**given: object) -> Task:
             "24 values that are not finite",
         ),
         ({"every_step": True}, r"train.y is int64 of shape \(4,\); give int64 \(4, 3\)"),
-        ({"baselines": {"none": np.nan}}, "give finite errors"),
+        ({"rules": {"none": np.nan}}, "give finite errors"),
         ({"inputs": Columns(("only one",))}, "inputs names 1 columns, and there are 2"),
     ],
 )
@@ -394,3 +394,8 @@ def test_a_task_that_cannot_be_trained_on_is_refused(given: dict, said: str) -> 
     assert tasks.checked(_task()) is not None
     with pytest.raises(ValueError, match=said):
         tasks.checked(_task(**given))
+
+
+def test_a_task_with_the_earlier_name_of_its_rules_is_refused() -> None:
+    with pytest.raises(TypeError, match="rules={name: error}"):
+        _task(baselines={"majority class": 0.5})

@@ -45,6 +45,10 @@ UPDATE trials SET scores = '{"memory":0.5,"memory_lag":null}', score_seconds = 0
 """
 
 
+# Versions up to 0.2.0 had this name for rules.
+FACTS_THEN = {"baselines" if name == "rules" else name: fact for name, fact in FACTS.items()}
+
+
 def _store(folder: Path, schema: int) -> None:
     """Pack 0: trial 0 ok, 1 its duplicate, 2 infeasible, 3 diverged. Pack 1: nothing to train. Pack
     2: trial 5 under way."""
@@ -58,7 +62,7 @@ def _store(folder: Path, schema: int) -> None:
         connection.executescript(SCHEMA_1)
         connection.execute(
             "INSERT INTO study VALUES (?, ?, ?, ?, ?, NULL)",
-            (schema, json.dumps(old), json.dumps(FACTS), "{}", "2026-01-01"),
+            (schema, json.dumps(old), json.dumps(FACTS_THEN), "{}", "2026-01-01"),
         )
         connection.executemany(
             "INSERT INTO packs VALUES (?, ?)", [(0, '{"generation": 0}'), (1, "{}"), (2, "{}")]

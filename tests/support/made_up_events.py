@@ -46,7 +46,7 @@ def events(config: StudyConfig, workers: int = 2, seed: int = 0) -> Iterator[Eve
     as there are enough of them; one in twenty diverges. The reference point comes with the first
     pack that has the full budget."""
     rng = np.random.default_rng(seed)
-    yield TaskLoaded("digits: 1,797 samples [made up]\nbaselines: majority class 0.9")
+    yield TaskLoaded("digits: 1,797 samples [made up]\nrule majority class: error 0.9")
     yield Estimated(240.0, 240.0 * workers / 3600)
     yield PoolSeen(workers, 0)
     waiting: list[list[tuple[int, float, int]]] = [[] for _ in config.rungs]

@@ -14,7 +14,7 @@ from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Statu
 
 FACTS = {
     "metric": "accuracy",
-    "baselines": {"majority class": 0.9},
+    "rules": {"majority class": 0.9},
     "source": "made up",
     "features": 2,
     "outputs": 2,

@@ -122,8 +122,8 @@ def test_tasks_are_whole(name: str, protocol: str, folders: dict[str, Path]) -> 
             assert part.elapsed.dtype == np.float32
             steps = part.x.shape[1] if part.lengths is None else part.lengths[:, None]
             assert ((part.elapsed > 0) == (np.arange(part.x.shape[1]) < steps)).all()
-    assert task.baselines
-    assert all(np.isfinite(error) and error >= 0 for error in task.baselines.values())
+    assert task.rules
+    assert all(np.isfinite(error) and error >= 0 for error in task.rules.values())
     assert name in describe(task)
     assert {
         "accuracy": "1 − accuracy",
@@ -214,8 +214,8 @@ def test_traffic_calendar_is_the_rule_to_beat(tmp_path: Path) -> None:
     means = frame.loc[rows["train"]].groupby(["day", "hour"])["z"].mean()
     asked = frame.loc[rows["valid"]].join(means.rename("mean"), on=["day", "hour"])
     expected = ((asked["mean"].fillna(frame["z"][rows["train"]].mean()) - asked["z"]) ** 2).mean()
-    assert task.baselines["mean of weekday and hour"] == pytest.approx(expected, rel=1e-4)
-    assert task.baselines["mean of weekday and hour"] < 0.05 < task.baselines["linear on the hour"]
+    assert task.rules["mean of weekday and hour"] == pytest.approx(expected, rel=1e-4)
+    assert task.rules["mean of weekday and hour"] < 0.05 < task.rules["linear on the hour"]
 
 
 def test_ozone_is_scaled_by_training_days_and_f1_is_told(tmp_path: Path) -> None:
@@ -240,13 +240,11 @@ def test_ozone_is_scaled_by_training_days_and_f1_is_told(tmp_path: Path) -> None
     assert (days == 200).any()
     assert (task.train.elapsed == 1).all()
     truth = np.concatenate([y[s : s + 32] for s in range(end, last - 31, 4)])
-    assert task.baselines["every day"] == pytest.approx(1 - f1_score(truth, np.ones_like(truth)))
+    assert task.rules["every day"] == pytest.approx(1 - f1_score(truth, np.ones_like(truth)))
     pairs = np.concatenate(
         [np.stack([y[s : s + 31], y[s + 1 : s + 32]]) for s in range(end, last - 31, 4)], axis=1
     )
-    assert task.baselines["same as the step before"] == pytest.approx(
-        1 - f1_score(pairs[1], pairs[0])
-    )
+    assert task.rules["same as the step before"] == pytest.approx(1 - f1_score(pairs[1], pairs[0]))
 
 
 def test_ozone_of_the_paper_has_its_axes_swapped(tmp_path: Path) -> None:
@@ -352,7 +350,7 @@ def test_power_leaves_missing_minutes_out_or_repeats_them(tmp_path: Path) -> Non
     assert not ((minutes[:, 0] < 1000) & (minutes[:, -1] >= 1100)).any()
     z = (there[:, 0] - there[:end, 0].mean()) / there[:end, 0].std()
     assert np.allclose(task.train.y[0, :, 0], z[:32], atol=1e-5)
-    assert task.baselines["linear on the minute"] < 0.01 < task.baselines["mean"]
+    assert task.rules["linear on the minute"] < 0.01 < task.rules["mean"]
     paper = _load("power", tmp_path, "paper")
     assert sum(len(getattr(paper, part)) for part in PARTS) == len(range(0, len(values) - 32, 32))
     filled = pandas.DataFrame(values).ffill().to_numpy()
@@ -375,7 +373,7 @@ def test_walker2d_tells_frames_that_are_missing(tmp_path: Path) -> None:
         kept += len(np.unique(1000 * files + frames))
     assert 0.8 < kept / (len(rollouts) * 199) < 0.95
     assert [len(np.unique(getattr(task, part).x[:, :, 0] // 1000)) for part in PARTS] == [7, 1, 1]
-    assert task.baselines["persistence"] == pytest.approx(
+    assert task.rules["persistence"] == pytest.approx(
         np.mean((task.valid.y.astype(float) - task.valid.x) ** 2)
     )
 
@@ -636,7 +634,7 @@ def test_a_search_on_irregular_times(folders: dict[str, Path], tmp_path: Path) -
     table = run.table()
     assert (table["status"] == "ok").all()
     assert table["accuracy"].between(0, 1).all()
-    assert "majority class" in run.baselines
+    assert "majority class" in run.rules
 
 
 @pytest.mark.slow

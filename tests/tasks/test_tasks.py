@@ -1,4 +1,4 @@
-"""Tasks: splits are clean, and baselines are what an independent computation gives.
+"""Tasks: splits are clean, and rules are what an independent computation gives.
 
 A user's table is refused with the row or column of the fault.
 """
@@ -46,7 +46,7 @@ def test_digits_are_all_there_once_and_stratified(name: str, steps: int, feature
     assert np.array_equal(images[np.lexsort(images.T)], expected[np.lexsort(expected.T)])
     for part in parts:
         assert np.bincount(part.y, minlength=10).min() > 0.08 * len(part)
-    assert 0.85 < task.baselines["majority class"] < 0.91
+    assert 0.85 < task.rules["majority class"] < 0.91
 
 
 def test_half_cheetah_follows_the_protocol() -> None:
@@ -70,7 +70,7 @@ def test_linear_rules_of_half_cheetah_do_not_extrapolate(
 ) -> None:
     """The body angle reaches seven times its training range in two validation traces."""
     task = load("half-cheetah", TaskOptions(data=_data("half_cheetah")))
-    assert task.baselines[rule] == pytest.approx(valid, abs=0.006)
+    assert task.rules[rule] == pytest.approx(valid, abs=0.006)
     assert half_cheetah.trivial_errors(task.train, task.test)[rule] == pytest.approx(
         test, abs=0.006
     )
@@ -133,7 +133,7 @@ def test_parity_cannot_be_guessed(name: str) -> None:
         assert np.mean(part.y) == pytest.approx(0.5, abs=1.5 / np.sqrt(len(part)))
         assert (part.lengths < 32).all()
         assert part.elapsed.max() <= 31 / 32
-    assert all(error == pytest.approx(0.5, abs=0.09) for error in task.baselines.values())
+    assert all(error == pytest.approx(0.5, abs=0.09) for error in task.rules.values())
     assert not np.array_equal(task.valid.x, task.test.x)
     again = load(name, TaskOptions(samples=3000))
     assert np.array_equal(task.train.x, again.train.x)
@@ -247,7 +247,7 @@ def test_own_table_is_cut_in_time(tmp_path: Path) -> None:
         (table["a"].to_numpy()[280:296] - train.mean()) / train.std(),
         atol=1e-5,
     )
-    assert task.baselines["linear, 4 rows"] < 1e-4 < task.baselines["mean"]
+    assert task.rules["linear, 4 rows"] < 1e-4 < task.rules["mean"]
 
 
 def test_own_table_with_text_target_is_a_classification(tmp_path: Path) -> None:

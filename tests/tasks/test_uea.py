@@ -90,7 +90,7 @@ def test_the_archives_test_file_tests_and_a_fifth_of_each_class_validates(tmp_pa
     assert len(valid) == 8
     knn = KNeighborsClassifier(1).fit(known["train"].x.reshape(32, -1), known["train"].y)
     expected = 1 - knn.score(known["valid"].x.reshape(8, -1), known["valid"].y)
-    assert task.baselines == {
+    assert task.rules == {
         "majority class": pytest.approx(0.5),
         "nearest training series": pytest.approx(expected),
     }
@@ -172,10 +172,10 @@ def test_a_number_to_tell_is_a_regression(tmp_path: Path) -> None:
         targets[15:] - targets[15] + task.test.y[0, 0] * spread,
         atol=1e-2,
     )
-    assert task.baselines["mean"] == pytest.approx(np.mean(task.valid.y**2), rel=1e-4)
+    assert task.rules["mean"] == pytest.approx(np.mean(task.valid.y**2), rel=1e-4)
     distances = ((task.valid.x[:, None] - task.train.x[None]) ** 2).sum(axis=(2, 3))
     found = task.train.y[distances.argmin(1)]
-    assert task.baselines["nearest training series"] == pytest.approx(
+    assert task.rules["nearest training series"] == pytest.approx(
         np.mean((found - task.valid.y) ** 2), rel=1e-5
     )
 

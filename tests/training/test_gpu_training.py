@@ -50,7 +50,7 @@ def _task(kind: str) -> Task:
         valid=valid,
         test=test,
         outputs=1 if kind == "regression" else 2,
-        baselines={},
+        rules={},
         source="drawn",
     )
 

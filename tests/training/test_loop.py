@@ -54,7 +54,7 @@ def _task(kind: str = "classification", every_step: bool = False, lengths: bool 
         train=_split(40, kind, every_step, 0, lengths),
         valid=_split(30, kind, every_step, 1, lengths),
         test=_Sealed(),
-        baselines={},
+        rules={},
         source="",
     )
 

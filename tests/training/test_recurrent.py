@@ -55,7 +55,7 @@ def _task(kind: str = "classification", every_step: bool = False, timed: bool = 
         train=_split(50, kind, every_step, timed, 0),
         valid=_split(30, kind, every_step, timed, 1),
         test=_Sealed(),
-        baselines={},
+        rules={},
         source="",
     )
 
@@ -455,7 +455,7 @@ def test_a_readout_that_is_not_finite_is_diverged() -> None:
 
 
 def _ended(folder: Path) -> Store:
-    mine = Store.create(folder, config(trials=6, epochs=1), {**FACTS, "baselines": {}})
+    mine = Store.create(folder, config(trials=6, epochs=1), {**FACTS, "rules": {}})
     search(mine.config, mine, InlinePool(fake_train, tiny_task()))
     return mine
 
@@ -509,7 +509,7 @@ def test_a_search_goes_on_as_if_there_were_no_baselines(tmp_path: Path) -> None:
     """Stopped after its first pack, given baselines, and resumed: the sampler does not see the
     baselines."""
     whole = _ended(tmp_path / "whole").table()
-    mine = Store.create(tmp_path / "cut", config(trials=6, epochs=1), {**FACTS, "baselines": {}})
+    mine = Store.create(tmp_path / "cut", config(trials=6, epochs=1), {**FACTS, "rules": {}})
 
     def stop(event: object) -> None:
         raise KeyboardInterrupt

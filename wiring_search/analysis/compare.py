@@ -254,7 +254,7 @@ def _spent(study: Study) -> np.ndarray:
 
 
 def _able(study: Study) -> "pandas.DataFrame":
-    return study.finished[qualified(study.finished, study.facts.get("baselines", {}))]
+    return study.finished[qualified(study.finished, study.facts.get("rules", {}))]
 
 
 def _best(study: Study, greatest: float) -> dict[str, float]:

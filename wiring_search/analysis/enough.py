@@ -41,7 +41,7 @@ def enough(store: Store) -> Enough:
     """
     finished = candidates(store.table())
     metric = store.facts["metric"]
-    rules = store.facts.get("baselines", {})
+    rules = store.facts.get("rules", {})
     if finished.empty:
         return Enough("No candidate has finished training yet.")
     fresh = _fresh(store)

@@ -98,9 +98,7 @@ def _worst(store: Store, name: str, first: np.ndarray) -> tuple[float, str]:
     if known is not None:
         return known, "the worst possible"
     rules = {
-        rule: error
-        for rule, error in store.facts.get("baselines", {}).items()
-        if math.isfinite(error)
+        rule: error for rule, error in store.facts.get("rules", {}).items() if math.isfinite(error)
     }
     if name in _ERRORS and rules:
         rule = max(rules, key=rules.__getitem__)

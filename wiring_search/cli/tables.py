@@ -45,7 +45,7 @@ def show_front(run: "Run", found: "Front | None" = None) -> None:
             "joint front: yes if no candidate and no baseline is at least as good in every "
             "objective and better in one"
         )
-    for name, error in run.baselines.items():
+    for name, error in run.rules.items():
         console.print(f"rule {name}: {run.metric} {value_of(run.metric, error):.4g}")
     for line in _sentences(found):
         console.print(plain(line), soft_wrap=True)

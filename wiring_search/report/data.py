@@ -68,7 +68,7 @@ def report_data(store: Store) -> dict[str, Any]:
             }
             for name in measured
         ],
-        "rules": {name: rounded(error) for name, error in facts.get("baselines", {}).items()},
+        "rules": {name: rounded(error) for name, error in facts.get("rules", {}).items()},
         "baselines": _baselines(best.rows),
         "lead": lead,
         "finished": len(finished),

@@ -69,10 +69,10 @@ class Run:
             return store.facts["metric"]
 
     @property
-    def baselines(self) -> dict[str, float]:
+    def rules(self) -> dict[str, float]:
         """Errors of trivial rules on the validation split, by name."""
         with self.opened() as store:
-            return store.facts["baselines"]
+            return store.facts["rules"]
 
     def table(self) -> "pandas.DataFrame":
         """Return one row per trial, and one per trained baseline."""

@@ -46,7 +46,7 @@ class StoreReader:
     Attributes:
         folder: The run folder.
         config: What defines the study.
-        facts: What tables and reports say about the task: metric, baselines, sizes …
+        facts: What tables and reports say about the task: metric, rules, sizes …
         versions: Versions, commit and machine, as `wiring_search.store.environment` found them.
         created: When the study began, ISO 8601, UTC.
     """

@@ -35,7 +35,7 @@ class Store(StoreReader):
         with self._reading() as connection:
             row = connection.execute(sql.select(STUDY)).one()
         self.config = self._declared(StudyConfig.from_json(row.config))
-        self.facts = row.facts
+        self.facts = _renamed(row.facts)
         self.versions = row.versions
         self.created = row.created
 
@@ -48,7 +48,7 @@ class Store(StoreReader):
         Args:
             folder: The run folder.
             config: What defines the study.
-            facts: What tables and reports say about the task: metric, baselines, sizes …
+            facts: What tables and reports say about the task: metric, rules, sizes …
             url: Of a PostgreSQL database that keeps the study, under the folder's name. Without
                 it, an SQLite file in the folder does.
 
@@ -307,6 +307,11 @@ class Store(StoreReader):
         """
         with self._writing() as connection:
             after.record_test_scores(connection, values)
+
+
+def _renamed(facts: dict[str, Any]) -> dict[str, Any]:
+    """Version 0.2.0 and earlier kept the errors of trivial rules under the name `baselines`."""
+    return {"rules" if name == "baselines" else name: fact for name, fact in facts.items()}
 
 
 def _holds_study(folder: Path) -> str:

@@ -189,7 +189,7 @@ def describe(task: Task) -> str:
         f"{task.name}: {task.kind}, {task.time_steps} steps of {task.features} features, "
         f"{task.outputs} outputs at {asked}",
         f"sequences: {sizes}; error: {error}",
-        *(f"rule {name}: error {value:.4g}" for name, value in task.baselines.items()),
+        *(f"rule {name}: error {value:.4g}" for name, value in task.rules.items()),
         f"source: {task.source}",
     ]
     return "\n".join(lines)

@@ -51,7 +51,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "majority class": trivial_rules.majority(splits["train"], splits["valid"]),
             "linear on the row": trivial_rules.linear_classes(splits["train"], splits["valid"]),
             "activity of the row before": trivial_rules.previous_target(splits["valid"]),

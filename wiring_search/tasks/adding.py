@@ -30,7 +30,7 @@ def load(options: TaskOptions) -> Task:
         train=parts["train"],
         valid=parts["valid"],
         test=parts["test"],
-        baselines={
+        rules={
             "always 1": trivial_rules.constant(parts["valid"], 1.0),
             "mean": trivial_rules.mean(parts["train"], parts["valid"]),
         },

@@ -30,9 +30,9 @@ def checked(task: Task) -> Task:
                 f"{name} names {len(columns.names)} columns, and there are {count}; "
                 "name each once, in their order"
             )
-    if not all(np.isfinite(error) for error in task.baselines.values()):
+    if not all(np.isfinite(error) for error in task.rules.values()):
         raise ValueError(
-            f"baselines are {task.baselines}; give finite errors on the validation split, or none"
+            f"rules are {task.rules}; give finite errors on the validation split, or none"
         )
     return task
 

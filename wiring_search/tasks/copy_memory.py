@@ -35,9 +35,7 @@ def load(options: TaskOptions) -> Task:
         train=parts["train"],
         valid=parts["valid"],
         test=parts["test"],
-        baselines={
-            "always the same symbol": trivial_rules.majority(parts["train"], parts["valid"])
-        },
+        rules={"always the same symbol": trivial_rules.majority(parts["train"], parts["valid"])},
         source=f"{LENGTH} random symbols from a fixed seed, {lag} blanks",
     )
 

@@ -62,7 +62,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines=_baselines(splits["train"], splits["valid"], classes),
+        rules=_rules(splits["train"], splits["valid"], classes),
         source=f"{path.name}: {target} from {', '.join(inputs)}",
         inputs=Columns(tuple(inputs), x_scale),
         targets=targets,
@@ -196,7 +196,7 @@ def _refuse_unseen(y: np.ndarray, classes: list, parts: dict[str, slice], path: 
         )
 
 
-def _baselines(train: Split, valid: Split, classes: list | None) -> dict[str, float]:
+def _rules(train: Split, valid: Split, classes: list | None) -> dict[str, float]:
     if classes is None:
         rows = min(4, train.x.shape[1])
         result = {

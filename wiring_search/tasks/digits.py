@@ -63,7 +63,7 @@ def _task(name: str, steps: int, order: np.ndarray | slice = slice(None)) -> Tas
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "majority class": trivial_rules.majority(splits["train"], splits["valid"]),
             "logistic regression on all pixels": trivial_rules.logistic(
                 splits["train"], splits["valid"]

@@ -51,7 +51,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "majority class": trivial_rules.majority(train, valid),
             "linear on the frame": trivial_rules.linear_classes(train, valid),
             "phase of the frame before": trivial_rules.previous_target(valid),

@@ -49,7 +49,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines=trivial_errors(splits["train"], splits["valid"]),
+        rules=trivial_errors(splits["train"], splits["valid"]),
         source=f"HalfCheetah-v2 rollouts, {_ADDRESS}",
         inputs=Columns(_OBSERVATIONS),
         targets=Columns(tuple(f"next {name}" for name in _OBSERVATIONS)),

@@ -56,7 +56,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "majority class": trivial_rules.majority(splits["train"], splits["valid"]),
             "light > 365": light_rule_error(splits["valid"], scale),
             "same as a minute ago": trivial_rules.previous_target(splits["valid"]),

@@ -56,7 +56,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "every day": trivial_rules.missing_f1(np.ones_like(valid.y), valid.y),
             "logistic regression on the day": _logistic(train, valid),
             "same as the step before": trivial_rules.missing_f1(valid.y[:, :-1], valid.y[:, 1:]),

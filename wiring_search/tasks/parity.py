@@ -111,7 +111,7 @@ def _task(name: str, form, options: TaskOptions) -> Task:
         train=parts["train"],
         valid=parts["valid"],
         test=parts["test"],
-        baselines={
+        rules={
             "majority class": trivial_rules.majority(train, valid),
             "logistic regression on counts": trivial_rules.logistic(_counts(train), _counts(valid)),
         },

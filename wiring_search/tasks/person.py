@@ -67,7 +67,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "majority class": trivial_rules.majority(train, valid),
             "linear on the reading": trivial_rules.linear_classes(train, valid),
             "activity of the reading before": trivial_rules.previous_target(valid),

@@ -4,7 +4,7 @@ UCI, Individual Household Electric Power Consumption: a house at Sceaux, Decembe
 2010, `household_power_consumption.txt` (2,075,259 rows, fields between semicolons, "?" where a
 minute is missing). Target: the global active power as a z-score at every step, from reactive power,
 voltage, current and three sub-meters; windows of 32 minutes, stride 32. Beware: current times
-voltage nearly is the target, so look at the linear baseline first.
+voltage nearly is the target, so look at the linear rule first.
 
 Clean: the record is cut in time, 75 % train, 10 % validate, 15 % test, scaled by the training rows.
 Missing minutes are left out, the elapsed time (in minutes) says so, and no window runs over a gap
@@ -51,7 +51,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "mean": trivial_rules.mean(train, valid),
             "linear on the minute": trivial_rules.linear(train, valid, 1),
             "power of the minute before": trivial_rules.previous_target(valid),

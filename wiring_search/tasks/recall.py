@@ -34,7 +34,7 @@ def load(options: TaskOptions) -> Task:
         train=parts["train"],
         valid=parts["valid"],
         test=parts["test"],
-        baselines={
+        rules={
             "always 0": trivial_rules.constant(parts["valid"], 0.0),
             "mean": trivial_rules.mean(parts["train"], parts["valid"]),
         },

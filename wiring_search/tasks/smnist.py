@@ -149,7 +149,7 @@ def _task(name: str, splits: dict[str, Split], trivial: dict[str, float], how: s
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "majority class": trivial_rules.majority(splits["train"], splits["valid"]),
             **trivial,
         },

@@ -6,7 +6,7 @@ statistics come from the training split.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class Task:
         train: Split that trains.
         valid: Split that validates: it chooses the best epoch, and gives the error of candidates.
         test: Split that is read once, at the end.
-        baselines: Errors of trivial rules on the validation split, by name.
+        rules: Errors of trivial rules on the validation split, by name.
         source: Where the data come from, in one sentence.
         class_weights: Weight of each class in the training loss; None for equal weights. Errors
             are never weighted.
@@ -83,11 +83,20 @@ class Task:
     train: Split
     valid: Split
     test: Split
-    baselines: dict[str, float]
+    rules: dict[str, float]
     source: str
     class_weights: tuple[float, ...] | None = None
     inputs: Columns | None = None
     targets: Columns | None = None
+
+    def __new__(cls, *_: Any, **fields: Any) -> "Task":
+        """Refuse the name that `rules` had in version 0.2.0 and earlier."""
+        if "baselines" in fields:
+            raise TypeError(
+                "Task has no field baselines: baselines are trained networks; "
+                "give the errors of trivial rules as rules={name: error}"
+            )
+        return super().__new__(cls)
 
     @property
     def features(self) -> int:

@@ -54,7 +54,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "mean": trivial_rules.mean(train, valid),
             "mean of weekday and hour": trivial_rules.group_mean(
                 calendar["train"], calendar["valid"]

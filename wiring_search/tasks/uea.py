@@ -65,7 +65,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             **_constant(splits["train"], splits["valid"]),
             "nearest training series": trivial_rules.nearest(splits["train"], splits["valid"]),
         },

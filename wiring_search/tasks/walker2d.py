@@ -37,7 +37,7 @@ def load(options: TaskOptions) -> Task:
         train=splits["train"],
         valid=splits["valid"],
         test=splits["test"],
-        baselines={
+        rules={
             "mean": trivial_rules.mean(train, valid),
             "persistence": trivial_rules.persistence(valid),
             **{

@@ -87,7 +87,7 @@ def draw_front(store: Store, front: Front) -> "Figure":
         if len(values) and values.min() > 0 and values.max() / values.min() >= _DECADES:
             set_scale("log")
     if up == "error":
-        far = _rules(axes, store.facts.get("baselines", {}), finished[up].astype(float))
+        far = _rules(axes, store.facts.get("rules", {}), finished[up].astype(float))
     else:
         far = ""
     axes.set_xlabel(_titled(across, store) + far)

@@ -286,7 +286,7 @@ def _stop_requests(pool: "Pool", meter: Meter) -> Iterator[Until]:
 def _facts(task: Task) -> dict[str, Any]:
     return {
         "metric": task.metric,
-        "baselines": task.baselines,
+        "rules": task.rules,
         "source": task.source,
         "description": tasks.describe(task),
         "features": task.features,
