@@ -24,8 +24,8 @@ from wiring_search.search.samplers import SAMPLERS
 from wiring_search.search.study import search
 from wiring_search.store import Store
 from wiring_search.store.config import StudyConfig
-from wiring_search.store.pruning import PRUNING
 from wiring_search.tasks.task import Split, Task
+from wiring_search.training.pruning import PRUNING
 from wiring_search.workers.jobs import Beat, Outcome, PackJob, PackResult, Status
 from wiring_search.workers.ray_pool import RayPool
 

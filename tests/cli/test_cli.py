@@ -13,12 +13,19 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+import typer
 
 import wiring_search
-from wiring_search.cli import commands
+from wiring_search.cli import app, commands
+from wiring_search.export import FORMATS
 from wiring_search.run import ONE_PROCESS, Run, search, study_config
+from wiring_search.scores.memory import CHALLENGES
+from wiring_search.search.loggers import LOGGERS
+from wiring_search.search.samplers import SAMPLERS
 from wiring_search.store import Store, exists
 from wiring_search.tasks import TaskOptions
+from wiring_search.training.pruning import CUT_AS, PRUNING
+from wiring_search.wirings.null_controls import CONTROLS
 
 TIMES = ["latency_us", "train_seconds", "score_seconds"]
 SMALL = [
@@ -86,6 +93,24 @@ def test_help_teaches() -> None:
         assert re.search(rf"│ {command}\b", text), command
     assert _run() == text
     assert "wiring-search search --task csv --data own.csv" in _run("search", "--help")
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "known"),
+    [
+        ("search", "sampler", SAMPLERS),
+        ("search", "pruning", PRUNING),
+        ("search", "cut_as", CUT_AS),
+        ("search", "log", LOGGERS),
+        ("retrain", "controls", CONTROLS),
+        ("memory", "tasks", CHALLENGES),
+        ("export", "to", FORMATS),
+    ],
+)
+def test_help_names_what_an_option_knows(command: str, option: str, known: dict) -> None:
+    parameters = typer.main.get_command(app).commands[command].params
+    (text,) = (parameter.help for parameter in parameters if parameter.name == option)
+    assert set(known) - set(re.findall(r"[\w-]+", text)) == set()
 
 
 def test_help_fits_eighty_columns() -> None:

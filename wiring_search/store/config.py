@@ -11,16 +11,10 @@ from typing import Any
 from wiring_search import tasks
 from wiring_search.scores.catalogue import ALWAYS, GROUPS, MEASURED, REPEATED, Score
 from wiring_search.store.extension import Extension
-from wiring_search.store.pruning import PRUNING, Promotion
 from wiring_search.tasks.options import TaskOptions
 from wiring_search.tasks.task import Task
+from wiring_search.training.pruning import CUT_AS, PRUNING, Promotion
 from wiring_search.workers.jobs import Rung
-
-CUT_AS = {
-    "pruned": "as pruned: worse than every candidate with the full budget",
-    "left-out": "not at all",
-    "low-fidelity": "with their scores at the last rung that they finished",
-}
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ class StudyConfig:
         pruning: A name of PRUNING.
         eta: Each rung has eta times the epochs of the rung below.
         first_epochs: The least epochs of the first rung; 0 makes three rungs.
-        cut_as: A name of CUT_AS: how the sampler learns of a candidate that was cut at a rung.
+        cut_as: A name of CUT_AS: how the sampler sees a candidate that was not promoted.
         asynchronous: Results reach the sampler in the order of finishing, which keeps all workers
             busy. Otherwise they reach it in the order of asking, which makes the table a function
             of the seed alone.

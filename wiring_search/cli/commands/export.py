@@ -19,8 +19,8 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="Comma-separated formats, such as torch,c; or all that can hold the network. A "
-            "wrong name lists the formats."
+            help="Formats, comma-separated: torch, onnx, ncps, graphml, json, dot, c; or all that "
+            "can hold the network."
         ),
     ] = "all",
     folder: Annotated[

@@ -18,6 +18,7 @@ from wiring_search.cli.options import (
     names_in,
 )
 from wiring_search.search.samplers import SAMPLERS
+from wiring_search.training.pruning import CUT_AS, PRUNING
 
 if TYPE_CHECKING:
     from wiring_search.store.config import StudyConfig
@@ -94,7 +95,9 @@ class Pruning:
 
     pruning: Annotated[
         str,
-        typer.Option(help="none (all get the full budget), halving, median or one-epoch."),
+        typer.Option(
+            help="; ".join(f"{name}: {way.summary}" for name, way in PRUNING.items()) + "."
+        ),
     ] = "none"
     eta: Annotated[
         int,
@@ -106,8 +109,9 @@ class Pruning:
     cut_as: Annotated[
         str,
         typer.Option(
-            help="What the sampler sees of pruned candidates: pruned, left-out, or low-fidelity "
-            "(their scores so far)."
+            help="How the sampler sees a candidate that was not promoted. "
+            + "; ".join(f"{name}: {how}" for name, how in CUT_AS.items())
+            + "."
         ),
     ] = "low-fidelity"
     asynchronous: Annotated[

@@ -23,8 +23,8 @@ def solvers(
 ) -> None:
     """Run a trained network with other solvers: cost, accuracy, task error.
 
-    For neurons that are a differential equation (ltc, ct-rnn, neural-ode). The network is not
-    trained again; hypersolvers are fitted on training sequences. Writes OUT/trial-N-solvers.csv and
+    For neurons with a choice of solvers, such as ltc and ct-rnn. The network is not trained again;
+    hypersolvers are fitted on training sequences. Writes OUT/trial-N-solvers.csv and
     OUT/trial-N-solvers.png.
     """
     from wiring_search import run

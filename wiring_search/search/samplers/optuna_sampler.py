@@ -62,7 +62,7 @@ class OptunaSampler:
         space: what may vary.
         objectives: how many scores a trial has, all to be minimised.
         seed: the study's.
-        cut_as: a name out of `CUT_AS`: how a pruned trial is shown.
+        cut_as: a name out of `training.pruning.CUT_AS`: how a pruned trial is shown.
     """
 
     remembers_candidates = False

@@ -1,7 +1,7 @@
-"""Pruning: the ways in which candidates climb from rung to rung, by name.
+"""Pruning: the ways in which candidates climb from rung to rung, by name. No torch here.
 
 A way is a value: where its rungs end, which share of a rung is promoted, and when. The study's
-`promotion.Ladder` does the rest. To add a way, add an entry to PRUNING.
+`search.promotion.Ladder` does the rest. To add a way, add an entry to PRUNING.
 """
 
 import math
@@ -44,7 +44,7 @@ PRUNING: dict[str, Promotion] = {
         lambda eta: 1.0,
     ),
     "halving": Promotion(
-        "asynchronous successive halving: the best 1/eta of a rung are promoted, and its front",
+        "the best 1/eta of a rung are promoted, and its front (ASHA)",
         _geometric,
         lambda eta: 1 / eta,
     ),
@@ -54,10 +54,16 @@ PRUNING: dict[str, Promotion] = {
         lambda eta: 1 / 2,
     ),
     "one-epoch": Promotion(
-        "all candidates train for one epoch, then the best of them for the full budget "
-        "(Egele et al. 2023)",
+        "all candidates train for one epoch, then the best for the full budget (Egele et al. 2023)",
         lambda epochs, eta, first: tuple(sorted({1, epochs})),
         lambda eta: 1 / eta**2,
         together=True,
     ),
+}
+
+# How the sampler sees a candidate that was not promoted.
+CUT_AS = {
+    "pruned": "as worse than every candidate with the full budget",
+    "left-out": "not at all",
+    "low-fidelity": "with its scores at the last rung that it finished",
 }
