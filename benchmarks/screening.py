@@ -31,7 +31,7 @@ from wiring_search.scores.trajectory import (
 )
 from wiring_search.search_spaces import Space, load
 from wiring_search.search_spaces.sample import sampled
-from wiring_search.training.baselines.reservoir import different_streams
+from wiring_search.training.baselines.reservoir_ranks import different_streams
 from wiring_search.training.pack import Pack
 from wiring_search.training.warm_up import warm_up
 from wiring_search.wirings.candidate import Candidate

@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +96,42 @@ def room(cpus: float, gpus: float, each_cpus: int, each_gpus: float) -> int:
     """
     by_cpus = int(cpus // each_cpus)
     return by_cpus if each_gpus == 0 else min(by_cpus, int((gpus + 1e-9) // each_gpus))
+
+
+def room_on(machines: Iterable[Node], each_cpus: int, each_gpus: float) -> int:
+    """Return how many workers fit on nodes that nothing else runs on.
+
+    Args:
+        machines: The nodes.
+        each_cpus: Cores per worker.
+        each_gpus: GPUs per worker.
+    """
+    return sum(room(node.cpus, node.gpus, each_cpus, each_gpus) for node in machines)
+
+
+def refuse_too_many(workers: int, each_cpus: int, each_gpus: float) -> None:
+    """Check that the cluster has room for so many workers.
+
+    Args:
+        workers: How many.
+        each_cpus: Cores per worker.
+        each_gpus: GPUs per worker.
+
+    Raises:
+        ValueError: It has not.
+    """
+    found = nodes()
+    most = room_on(found, each_cpus, each_gpus)
+    if workers <= most:
+        return
+    need = "a core" if each_cpus == 1 else f"{each_cpus} cores"
+    need += f" and {each_gpus:g} of a GPU" if each_gpus else ""
+    there = f"{sum(node.cpus for node in found):g}"
+    there += f", and {sum(node.gpus for node in found):g} GPUs" if each_gpus else ""
+    mend = f"give --workers {most}" if most else "give each worker less"
+    raise ValueError(
+        f"{workers} workers need {need} each, and this Ray cluster has {there}; {mend}"
+    )
 
 
 def free_room(each_cpus: int, each_gpus: float) -> int:

@@ -11,21 +11,12 @@ take the driver down. A slice is as large as the speed and memory of its worker 
 
 import gc
 import math
-import re
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, cast
 
 import ray
-from ray.exceptions import (
-    ActorUnavailableError,
-    NodeDiedError,
-    ObjectFetchTimedOutError,
-    ObjectLostError,
-    RayActorError,
-    RayTaskError,
-)
 
 from wiring_search.tasks.task import Task
 from wiring_search.workers import limits
@@ -37,7 +28,20 @@ from wiring_search.workers.pool import (
     Train,
     equally_fast,
 )
-from wiring_search.workers.ray_cluster import Node, connect, free_room, nodes, room
+from wiring_search.workers.ray_cluster import (
+    Node,
+    connect,
+    free_room,
+    nodes,
+    refuse_too_many,
+    room_on,
+)
+from wiring_search.workers.ray_failures import (
+    NODE_LOST,
+    brief,
+    lost_with_node,
+    raised_by_trainer,
+)
 from wiring_search.workers.ray_worker import STARTING, WorkerInfo, _Worker
 from wiring_search.workers.signals import signals_ignored
 from wiring_search.workers.slices import Board, Slice
@@ -48,8 +52,6 @@ _REFRESH = 2.0
 _NAP = 0.2
 # After so many failed starts in a row the fault is not the cluster's.
 _FAILED_STARTS = 3
-
-_NODE_LOST = (ActorUnavailableError, NodeDiedError, ObjectLostError, ObjectFetchTimedOutError)
 
 
 @dataclass(eq=False, slots=True)
@@ -109,9 +111,17 @@ class RayPool:
         self._patience = patience
         self._started_ray = connect(address, workers and workers * cpus)
         if address is None:
-            self._refuse_too_many()
-        self._train, self._task, self._measure = ray.put(train), ray.put(task), measure
-        self._board, self._limits = Board(), limits.Limits()
+            try:
+                refuse_too_many(workers or 1, cpus, gpus)
+            except ValueError:
+                if self._started_ray:
+                    ray.shutdown()
+                raise
+        self._train = ray.put(train)
+        self._task = ray.put(task)
+        self._measure = measure
+        self._board = Board()
+        self._limits = limits.Limits()
         self._ready: deque[PackResult] = deque()
         self._nodes: dict[str, Node] = {}
         self._handles: list[_Handle] = []
@@ -213,11 +223,11 @@ class RayPool:
             handle.info = ray.get(reference)
         except Exception as failure:  # of any kind: another worker starts instead
             self._drop(handle)
-            self._failed_starts += not isinstance(failure, _NODE_LOST)
+            self._failed_starts += not isinstance(failure, NODE_LOST)
             if self._failed_starts >= _FAILED_STARTS and not self.workers:
                 raise NoWorkerStarts(
                     f"no worker starts; {self._failed_starts} tried, the last failed: "
-                    f"{_brief(failure)}"
+                    f"{brief(failure)}"
                 ) from failure
             return
         self._failed_starts = 0
@@ -237,28 +247,16 @@ class RayPool:
             self._ready.append(done)
 
     def _failed(self, handle: _Handle, piece: Slice, failure: Exception) -> PackResult | None:
-        if isinstance(failure, RayTaskError):  # the trainer raised it, and its worker lives
+        if raised_by_trainer(failure):
             self._make_idle(handle)
         else:
             self._drop(handle)
         if limits.out_of_memory(failure) and len(piece.indices) > 1:
             self._limits.did_not_fit(self._memory(handle), len(piece.indices))
             return self._board.too_large(piece)
-        if self._is_lost(handle, failure):
-            return self._board.lost(piece, _brief(failure))
-        return self._board.failed(piece, _brief(failure))
-
-    def _is_lost(self, handle: _Handle, failure: Exception) -> bool:
-        """Whether the worker was lost through no fault of its slice, for example with its node."""
-        if (
-            isinstance(failure, _NODE_LOST)
-            or "node has died" in str(failure)
-            or getattr(failure, "preempted", False)
-        ):
-            return True
-        return isinstance(failure, RayActorError) and handle.info.node not in {
-            node.id for node in nodes()
-        }
+        if lost_with_node(failure, handle.info.node):
+            return self._board.lost(piece, brief(failure))
+        return self._board.failed(piece, brief(failure))
 
     def _refresh_nodes(self) -> None:
         """Look up the cluster's nodes, drop workers whose node is gone, start some where there is
@@ -269,35 +267,33 @@ class RayPool:
             self._drop(handle)
         if self._stopping:
             return
+        for _ in range(self._workers_wanted() - len(self._handles)):
+            self._start_worker()
+
+    def _workers_wanted(self) -> int:
+        """How many workers there should be now, up or starting."""
+        if self._wanted is not None:
+            return self._wanted
+        # Never more than there is room for: on a cluster that grows with demand, every waiting
+        # worker would add a node. But one in any case, for a cluster that has no node yet.
         starting = len(self._handles) - self.workers
-        wanted = sum(
-            room(node.cpus, node.gpus, self._cpus, self._gpus) for node in self._nodes.values()
+        free = max(0, free_room(self._cpus, self._gpus) - starting)
+        room = room_on(self._nodes.values(), self._cpus, self._gpus)
+        return max(1, min(room, len(self._handles) + free))
+
+    def _start_worker(self) -> None:
+        options = {
+            "num_cpus": self._cpus,
+            "num_gpus": self._gpus,
+            "scheduling_strategy": "SPREAD",
+        }
+        actor_class: Any = _Worker  # Ray's decorator makes it one
+        actor = actor_class.options(**options).remote(
+            self._train, self._task, self._cpus, self._measure
         )
-        if self._wanted is None:
-            # Never more than there is room for: on a cluster that grows with demand, every waiting
-            # worker would add a node. But one in any case, for a cluster that has no node yet.
-            wanted = max(
-                1,
-                min(
-                    wanted,
-                    len(self._handles) + max(0, free_room(self._cpus, self._gpus) - starting),
-                ),
-            )
-        else:
-            wanted = self._wanted
-        for _ in range(wanted - len(self._handles)):
-            options = {
-                "num_cpus": self._cpus,
-                "num_gpus": self._gpus,
-                "scheduling_strategy": "SPREAD",
-            }
-            actor_class: Any = _Worker  # Ray's decorator makes it one
-            actor = actor_class.options(**options).remote(
-                self._train, self._task, self._cpus, self._measure
-            )
-            handle = _Handle(actor, None)
-            self._handles.append(handle)
-            self._expect(handle, actor.start.remote())
+        handle = _Handle(actor, None)
+        self._handles.append(handle)
+        self._expect(handle, actor.start.remote())
 
     @property
     def _interval(self) -> float:
@@ -326,10 +322,8 @@ class RayPool:
                 handle.silence_ref = handle.actor.silence.remote()
 
     def _read_silence(self, handle: _Handle) -> None:
-        silence_ref, handle.silence_ref = (
-            cast(ray.ObjectRef, handle.silence_ref),
-            None,
-        )  # it was asked
+        silence_ref = cast(ray.ObjectRef, handle.silence_ref)  # it was asked
+        handle.silence_ref = None
         try:
             handle.silence = ray.get(silence_ref)
         except Exception:  # it died; if it had a slice, the answer to that says so
@@ -375,24 +369,6 @@ class RayPool:
         node = self._nodes.get(handle.info.node)
         return math.inf if node is None else node.memory * self._cpus / max(node.cpus, 1)
 
-    def _refuse_too_many(self) -> None:
-        has = nodes()
-        most = sum(room(node.cpus, node.gpus, self._cpus, self._gpus) for node in has)
-        if (self._wanted or 1) <= most:
-            return
-        if self._started_ray:
-            ray.shutdown()
-        need = "a core" if self._cpus == 1 else f"{self._cpus} cores"
-        need += f" and {self._gpus:g} of a GPU" if self._gpus else ""
-        there = f"{sum(node.cpus for node in has):g}" + (
-            f", and {sum(node.gpus for node in has):g} GPUs" if self._gpus else ""
-        )
-        mend = f"give --workers {most}" if most else "give each worker less"
-        raise ValueError(
-            f"{self._wanted or 1} workers need {need} each, and this Ray cluster has {there}; "
-            f"{mend}"
-        )
-
 
 def _check(workers: int | None, cpus: int, gpus: float, patience: float) -> None:
     if workers is not None and workers < 1:
@@ -403,10 +379,3 @@ def _check(workers: int | None, cpus: int, gpus: float, patience: float) -> None
         raise ValueError(f"gpus is {gpus}; give a share of a GPU such as 0.25, or whole ones")
     if not patience > 0:
         raise ValueError(f"patience is {patience}; give a number of seconds above 0")
-
-
-def _brief(failure: BaseException) -> str:
-    """The last line of Ray's coloured traceback, which names the fault."""
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(failure)).strip().splitlines()
-    last = lines[-1].strip() if lines else ""
-    return last if isinstance(failure, RayTaskError) else f"{type(failure).__name__}: {last}"

@@ -13,7 +13,7 @@ from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.scores.rank import generalisation_rank, kernel_rank
 from wiring_search.scores.trajectory import expressivity
 from wiring_search.training.baselines.reservoir import Reservoir
-from wiring_search.training.baselines.reservoir import kernel_quality as echo_state_quality
+from wiring_search.training.baselines.reservoir_ranks import kernel_quality as echo_state_quality
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.topologies import fully_connected, random_sparse

@@ -14,6 +14,7 @@ import pandas
 import pytest
 import torch
 
+from tests.support.made_up_tasks import Sealed
 from tests.support.studies import FACTS, config
 from wiring_search import tasks
 from wiring_search.export.trained_network import trained_network
@@ -44,13 +45,6 @@ TRAINED = (
 LTC, CT_RNN, LTC_MEMORY, CFC, LAYERED, DIVERGED, DUPLICATE, RUNNING, INFEASIBLE = range(9)
 
 
-class _Sealed:
-    """A split that must not be read."""
-
-    def __getattr__(self, name: str) -> None:
-        raise AssertionError(f"the test split was read: {name}")
-
-
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -61,7 +55,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return replace(tasks.load("digits"), test=_Sealed())
+    return replace(tasks.load("digits"), test=Sealed())
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
+from tests.support.made_up_tasks import Sealed
 from tests.support.random_packs import random_wiring
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.tasks.task import Split, Task
@@ -19,16 +20,6 @@ from wiring_search.training.pack import Pack
 from wiring_search.training.state import load_state
 from wiring_search.wirings.candidate import Candidate
 from wiring_search.workers.jobs import Outcome, PackJob, Rung, Status, each_epoch
-
-
-class _Sealed:
-    """A test split that must not be read."""
-
-    def __getattr__(self, name: str) -> None:
-        raise AssertionError(f"the test split was read: {name}")
-
-    def __len__(self) -> int:
-        raise AssertionError("the test split was read")
 
 
 def _split(n: int, kind: str, every_step: bool, seed: int, lengths: bool = False) -> Split:
@@ -53,7 +44,7 @@ def _task(kind: str = "classification", every_step: bool = False, lengths: bool 
         metric="accuracy" if kind == "classification" else "mse",
         train=_split(40, kind, every_step, 0, lengths),
         valid=_split(30, kind, every_step, 1, lengths),
-        test=_Sealed(),
+        test=Sealed(),
         rules={},
         source="",
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.made_up_tasks import Sealed
 from tests.support.random_packs import random_wiring
 from wiring_search import tasks
 from wiring_search.networks.liquid_network import LiquidNetwork
@@ -28,16 +29,6 @@ from wiring_search.wirings.topologies import fully_connected
 from wiring_search.wirings.wiring import Wiring
 
 
-class _Sealed:
-    """A test split that must not be read."""
-
-    def __getattr__(self, name: str) -> None:
-        raise AssertionError(f"the test split was read: {name}")
-
-    def __len__(self) -> int:
-        raise AssertionError("the test split was read")
-
-
 def _split(n: int, seed: int) -> Split:
     rng = np.random.default_rng(seed)
     x = rng.random((n, 6, 3)).astype(np.float32)
@@ -53,7 +44,7 @@ TASK = Task(
     "accuracy",
     _split(48, 0),
     _split(30, 1),
-    _Sealed(),
+    Sealed(),
     {},
     "",
 )
@@ -364,7 +355,7 @@ def test_a_training_that_fails_is_told() -> None:
 
 @pytest.mark.slow
 def test_a_quarter_of_the_synapses_reads_digits_as_well() -> None:
-    task = replace(tasks.load("digits"), test=_Sealed())
+    task = replace(tasks.load("digits"), test=Sealed())
     by_magnitude, at_random = [], []
     for seed in range(2):
         candidate = Candidate(

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from wiring_search.scores.gradient import gradient_flow
 from wiring_search.scores.rank import kernel_rank
 from wiring_search.scores.trajectory import expressivity
-from wiring_search.training.baselines.reservoir import different_streams
+from wiring_search.training.baselines.reservoir_ranks import different_streams
 from wiring_search.training.pack import Pack, group_by_kind
 from wiring_search.wirings.candidate import Candidate
 

@@ -3,10 +3,11 @@ it takes for the same.
 
 Kernel rank is the rank of the final states (streams × neurons) that different random input streams
 lead to. Generalisation rank is that of the states that jittered copies of one stream lead to.
-Definitions, streams and threshold are those of `reservoir`, where an echo state network of random
-weights stands for the wiring. Here the candidate's neurons run with the weights they have, fresh or
-trained. More of the first and less of the second is better (Legenstein & Maass, "Edge of chaos and
-prediction of computational performance for neural circuit models", Neural Networks 20, 2007).
+Definitions, streams and threshold are those of `reservoir_ranks`, where an echo state network of
+random weights stands for the wiring. Here the candidate's neurons run with the weights they have,
+fresh or trained. More of the first and less of the second is better (Legenstein & Maass, "Edge of
+chaos and prediction of computational performance for neural circuit models", Neural Networks 20,
+2007).
 
 Every candidate sees the first of the same streams, as many as it has neurons.
 """
@@ -15,7 +16,7 @@ import numpy as np
 
 from wiring_search.networks.kernels import cpu
 from wiring_search.scores.trained_packs import Scores, TrainedCandidates
-from wiring_search.training.baselines.reservoir import (
+from wiring_search.training.baselines.reservoir_ranks import (
     check_rank_settings,
     different_streams,
     jittered_streams,
@@ -46,7 +47,7 @@ def kernel_rank(
         (P,), from 0 to the number of neurons; NaN where a state is not finite.
 
     Raises:
-        ValueError: A number is out of range, see `reservoir.check_rank_settings`.
+        ValueError: A number is out of range, see `reservoir_ranks.check_rank_settings`.
 
     Source:
         Legenstein & Maass, Neural Networks 20, 2007.
@@ -79,8 +80,8 @@ def generalisation_rank(
         (P,), as of `kernel_rank`.
 
     Raises:
-        ValueError: A number is out of range, see `reservoir.check_rank_settings`, or `jitter` is
-            negative.
+        ValueError: A number is out of range, see `reservoir_ranks.check_rank_settings`, or `jitter`
+            is negative.
 
     Source:
         Legenstein & Maass, Neural Networks 20, 2007.

@@ -80,7 +80,7 @@ class StoredPack:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A trained network for comparison; see `wiring_search.training.baselines.recurrent`."""
+    """A trained network for comparison; see `wiring_search.training.baselines.catalogue`."""
 
     name: str
     status: Status

@@ -57,7 +57,7 @@ def train_baselines(
 
     Args:
         out: The run folder.
-        only: Names out of `wiring_search.training.baselines.recurrent.known`, or their first part
+        only: Names out of `wiring_search.training.baselines.catalogue.known`, or their first part
             such as "lstm"; all by default.
         watch: Called with a `BaselineEpoch` or `BaselineDone`.
 
@@ -67,13 +67,13 @@ def train_baselines(
     Raises:
         ValueError: A name is unknown.
     """
-    from wiring_search.training.baselines import recurrent as baselines
+    from wiring_search.training.baselines import catalogue
 
     folder = Path(out)
     with closing(Store.open(folder)) as store, store.locked():
         config = store.config
         task = config.load_task()
-        names = baselines.chosen(task, only)
+        names = catalogue.chosen(task, only)
         trained = {row.name for row in store.baselines()}
         missing = [name for name in names if name not in trained]
         done = len(names) - len(missing)
@@ -83,7 +83,7 @@ def train_baselines(
             watch(BaselineEpoch(name, epoch, epochs, done, len(names)))
 
         try:
-            for result in baselines.train_all(task, missing, rung, config.seed, on_epoch):
+            for result in catalogue.train_all(task, missing, rung, config.seed, on_epoch):
                 store.record_baseline(result.name, result.outcome, result.worker)
                 done += 1
                 watch(BaselineDone(result.name, result.outcome, done, len(names)))

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from wiring_search.tasks.task import Task
-from wiring_search.training.baselines.reservoir import Readout, Reservoir, fit
+from wiring_search.training.baselines.readout import Readout, fit
+from wiring_search.training.baselines.reservoir import Reservoir
 from wiring_search.training.state import load_state, save_state
 from wiring_search.wirings.topologies import random_sparse
 from wiring_search.workers.jobs import Outcome, Status
