@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,20 +71,35 @@ def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.url.replace("studies", "mirrors")
 
 
-def _loaded(url: str, name: str) -> optuna.Study:
-    if "://" in url:
-        return optuna.load_study(
-            study_name=name, storage=url.replace("postgresql:", "postgresql+psycopg:")
-        )
-    backend = optuna.storages.journal.JournalFileBackend(url)
-    return optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(backend))
+Load = Callable[[str, str], optuna.Study]
 
 
-def test_the_mirror_says_what_the_store_says(tmp_path: Path, storage_url: str) -> None:
+@pytest.fixture
+def loaded() -> Iterator[Load]:
+    """Loads a study from a storage by name; the storage's connections are closed in the end."""
+    with ExitStack() as stack:
+
+        def load(url: str, name: str) -> optuna.Study:
+            if "://" not in url:
+                backend = optuna.storages.journal.JournalFileBackend(url)
+                storage = optuna.storages.JournalStorage(backend)
+            else:
+                storage = optuna.storages.RDBStorage(
+                    url.replace("postgresql:", "postgresql+psycopg:")
+                )
+                stack.callback(storage.engine.dispose)
+            return optuna.load_study(study_name=name, storage=storage)
+
+        yield load
+
+
+def test_the_mirror_says_what_the_store_says(
+    tmp_path: Path, storage_url: str, loaded: Load
+) -> None:
     mine = _study(tmp_path / "run")
     assert mirror(mine, storage_url) == 5
     assert mirror(mine, storage_url) == 0
-    study = _loaded(storage_url, "run")
+    study = loaded(storage_url, "run")
     assert study.metric_names == ["error", "synapses"]
     assert [d.name for d in study.directions] == ["MINIMIZE"] * 2
     assert [t.state.name for t in study.trials] == ["RUNNING", "RUNNING", "FAIL", "RUNNING", "FAIL"]
@@ -98,7 +113,7 @@ def test_the_mirror_says_what_the_store_says(tmp_path: Path, storage_url: str) -
 
     mine.record_outcomes(0, {0: OUTCOME}, "me")
     assert mirror(mine, storage_url) == 2
-    first, twin, *_ = _loaded(storage_url, "run").trials
+    first, twin, *_ = loaded(storage_url, "run").trials
     assert first.state.name == twin.state.name == "COMPLETE"
     assert (
         first.values
@@ -113,32 +128,32 @@ def test_the_mirror_says_what_the_store_says(tmp_path: Path, storage_url: str) -
 
     mine.record_pack(2, 1, [3], [], {})
     assert mirror(mine, storage_url) == 1
-    assert _loaded(storage_url, "run").trials[3].user_attrs["status"] == "running"
+    assert loaded(storage_url, "run").trials[3].user_attrs["status"] == "running"
     mine.record_outcomes(2, {3: CUT}, "me")
     mine.record_pack(3, 0, [5], [_asked(5, 3, Candidate(CANDIDATE.wiring, steps=5))], {})
     mine.record_end()
     assert mirror(mine, storage_url) == 2
-    states = [t.state.name for t in _loaded(storage_url, "run").trials]
+    states = [t.state.name for t in loaded(storage_url, "run").trials]
     assert states == ["COMPLETE", "COMPLETE", "FAIL", "PRUNED", "FAIL", "RUNNING"]
-    assert _loaded(storage_url, "run").trials[3].user_attrs["rung"] == 1
+    assert loaded(storage_url, "run").trials[3].user_attrs["rung"] == 1
     assert mirror(mine, storage_url) == 0
-    assert [trial.number for trial in _loaded(storage_url, "run").best_trials] == [0, 1]
+    assert [trial.number for trial in loaded(storage_url, "run").best_trials] == [0, 1]
 
 
-def test_larger_is_better_where_it_is(tmp_path: Path) -> None:
+def test_larger_is_better_where_it_is(tmp_path: Path, loaded: Load) -> None:
     mine = store(tmp_path / "run", scores=("memory",), objectives=("error", "memory"))
     mine.record_pack(0, 0, [0, 1], [_asked(0), _asked(1, candidate=OTHER)], {})
     good = replace(OUTCOME, scores={"memory": 0.5})
     mine.record_outcomes(0, {0: good, 1: replace(good, scores={"memory": math.nan})}, "me")
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
     mirror(mine, url)
-    study = _loaded(url, "run")
+    study = loaded(url, "run")
     assert [d.name for d in study.directions] == ["MINIMIZE", "MAXIMIZE"]
     assert study.trials[0].values == [0.25, 0.5]
     assert study.trials[1].state.name == "FAIL"
 
 
-def test_points_of_a_space_with_conditions_are_told(tmp_path: Path) -> None:
+def test_points_of_a_space_with_conditions_come_over(tmp_path: Path, loaded: Load) -> None:
     """Optuna knows one range by one name: alternatives of a dimension have several."""
     space = search_spaces.load("liquid")
     mine = Store.create(tmp_path / "run", config(space=space.to_json()), FACTS)
@@ -147,29 +162,31 @@ def test_points_of_a_space_with_conditions_are_told(tmp_path: Path) -> None:
     mine.record_pack(0, 0, [], [_asked(n, params=point) for n, point in enumerate(points)], {})
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
     mirror(mine, url)
-    for point, trial in zip(points, _loaded(url, "run").trials, strict=True):
+    for point, trial in zip(points, loaded(url, "run").trials, strict=True):
         assert {name.split(":")[0]: value for name, value in trial.params.items()} == point
 
 
 @pytest.mark.parametrize("name", ["lr%200.1", "a?b", "a#b", "größe"])
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
-def test_a_mirror_is_in_the_file_that_is_named(tmp_path: Path, name: str, kind: str) -> None:
+def test_a_mirror_is_in_the_file_that_is_named(
+    tmp_path: Path, name: str, kind: str, loaded: Load
+) -> None:
     mine, folder = _study(tmp_path / name / "run"), tmp_path / name
     url = str(folder / "mirror.log")
     if kind == "sqlite":
         url = sqlalchemy.URL.create("sqlite", database=str(folder / "mirror.db")).render_as_string()
     assert mirror(mine, url) == 5
-    assert len(_loaded(url, "run").trials) == 5
+    assert len(loaded(url, "run").trials) == 5
     assert list(folder.glob("mirror.*"))
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_another_study_of_that_name_is_left_alone(tmp_path: Path) -> None:
+def test_another_study_of_that_name_is_left_alone(tmp_path: Path, loaded: Load) -> None:
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
     optuna.create_study(storage=url, study_name="run").optimize(lambda trial: 1.0, n_trials=1)
     with pytest.raises(ValueError, match="holds another study named 'run'; choose another storage"):
         mirror(_study(tmp_path / "run"), url)
-    assert len(_loaded(url, "run").trials) == 1
+    assert len(loaded(url, "run").trials) == 1
 
 
 @pytest.mark.parametrize(
@@ -181,7 +198,7 @@ def test_another_study_of_that_name_is_left_alone(tmp_path: Path) -> None:
         "/nowhere/x",
     ],
 )
-def test_a_storage_that_cannot_be_used_is_told(tmp_path: Path, url: str) -> None:
+def test_a_storage_that_cannot_be_used_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(
         ValueError, match="the Optuna storage .* cannot be used .*; give a URL such as sqlite:///"
     ) as fault:
@@ -189,7 +206,9 @@ def test_a_storage_that_cannot_be_used_is_told(tmp_path: Path, url: str) -> None
     assert "secret" not in str(fault.value)
 
 
-def test_following_ends_with_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_following_ends_with_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loaded: Load
+) -> None:
     mine = _study(tmp_path / "run")
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
     monkeypatch.setattr("wiring_search.store.optuna_mirror._LEAST_PAUSE", 0.05)
@@ -204,7 +223,7 @@ def test_following_ends_with_the_search(tmp_path: Path, monkeypatch: pytest.Monk
     driver.start()
     assert mirror(mine, url, follow=True) == 5 + 3
     driver.join()
-    assert _loaded(url, "run").trials[0].values == [0.25, 13]
+    assert loaded(url, "run").trials[0].values == [0.25, 13]
 
 
 def _until_mirrored(file: Path, trials: int) -> None:
@@ -230,7 +249,7 @@ def _statements() -> Iterator[list[str]]:
         sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
 
 
-def test_a_thousand_trials_are_written_many_at_once(tmp_path: Path) -> None:
+def test_a_thousand_trials_are_written_many_at_once(tmp_path: Path, loaded: Load) -> None:
     """Optuna's calls take several statements for each trial; what is there already is not
     written again."""
     mine, numbers = store(tmp_path / "run"), range(1000)
@@ -246,7 +265,7 @@ def test_a_thousand_trials_are_written_many_at_once(tmp_path: Path) -> None:
     assert len(first) < 200
     assert len(second) < 200
     assert not {"INSERT", "UPDATE", "DELETE"} & set(third)
-    assert {trial.state.name for trial in _loaded(url, "run").trials} == {"COMPLETE"}
+    assert {trial.state.name for trial in loaded(url, "run").trials} == {"COMPLETE"}
 
 
 @contextmanager
@@ -316,7 +335,7 @@ def test_the_real_dashboard_shows_the_study(tmp_path: Path, storage_url: str) ->
         }
 
 
-def test_the_command_mirrors_a_run_folder(tmp_path: Path) -> None:
+def test_the_command_mirrors_a_run_folder(tmp_path: Path, loaded: Load) -> None:
     _study(tmp_path / "run").close()
     url = f"sqlite:///{tmp_path / 'mirror.db'}"
     command = [
@@ -330,4 +349,4 @@ def test_the_command_mirrors_a_run_folder(tmp_path: Path) -> None:
     ]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said == f"Wrote 5 trials. View them with: optuna-dashboard {url}\n"
-    assert len(_loaded(url, "run").trials) == 5
+    assert len(loaded(url, "run").trials) == 5

@@ -2,6 +2,7 @@
 driver, never lost."""
 
 import math
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from wiring_search.search.study import search
 from wiring_search.store import Store, StoreFault, exists
 from wiring_search.store.location import POINTER
 from wiring_search.workers.jobs import Status
+
+Open = Callable[[Path], Store]
 
 
 def test_a_database_holds_many_studies(tmp_path: Path, postgres: Postgres) -> None:
@@ -39,7 +42,9 @@ def test_a_database_holds_many_studies(tmp_path: Path, postgres: Postgres) -> No
     assert not exists(tmp_path / "elsewhere" / "one")
 
 
-def test_another_machine_goes_on_with_a_study(tmp_path: Path, postgres: Postgres) -> None:
+def test_another_machine_resumes_a_study(
+    tmp_path: Path, postgres: Postgres, open_store: Open
+) -> None:
     here, there = tmp_path / "shared", tmp_path / "other machine"
     with closing(Store.create(here, config(), FACTS, postgres.url)) as store, store.locked():
         store.record_pack(0, 0, [0], [RUNNING], {})
@@ -49,10 +54,10 @@ def test_another_machine_goes_on_with_a_study(tmp_path: Path, postgres: Postgres
         store.record_outcomes(0, {0: OUTCOME}, "me")
         with (
             pytest.raises(ValueError, match="another search is running on"),
-            Store.open(here).locked(),
+            open_store(here).locked(),
         ):
             pass
-    assert Store.open(here).trial(0).error == 0.25
+    assert open_store(here).trial(0).error == 0.25
     with pytest.raises(ValueError, match="holds a study already"):
         Store.attach(there, postgres.url, "shared")
 
@@ -82,7 +87,7 @@ def test_a_name_that_postgresql_cannot_have_is_refused(tmp_path: Path, name: str
         Store.create(tmp_path / name, config(), FACTS, "postgresql://me@host/db")
 
 
-def test_a_server_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(StoreFault, match="the server cannot be reached .*refused"):
         Store.create(folder, config(), FACTS, "postgresql://me@127.0.0.1:1/db")
@@ -99,12 +104,20 @@ def test_a_pointer_to_nothing_is_no_study(tmp_path: Path, postgres: Postgres) ->
     assert exists(tmp_path / "gone")
 
 
-def test_who_has_lost_the_hold_writes_no_more(tmp_path: Path, postgres: Postgres) -> None:
-    """The server ends the session that holds the study, another driver takes it up: the first one,
-    which may not have noticed, can write nothing, however often it tries."""
+def test_a_study_of_a_later_version_is_refused(tmp_path: Path, postgres: Postgres) -> None:
+    Store.create(tmp_path / "later", config(), FACTS, postgres.url).close()
+    postgres.run('UPDATE "later".study SET schema = 99')
+    with pytest.raises(ValueError, match="has store schema 99; this version reads schema"):
+        Store.open(tmp_path / "later")
+
+
+def test_a_driver_that_lost_its_lock_writes_no_more(
+    tmp_path: Path, postgres: Postgres, open_store: Open
+) -> None:
+    """The server ends the session that holds the lock, and another driver takes the study up: the
+    first one, which may not have noticed, can write nothing, however often it tries."""
     folder = tmp_path / "fenced"
-    first = Store.create(folder, config(), FACTS, postgres.url)
-    with first.locked():
+    with closing(Store.create(folder, config(), FACTS, postgres.url)) as first, first.locked():
         first.record_pack(0, 0, [0], [RUNNING], {})
         postgres.run(
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
@@ -119,26 +132,25 @@ def test_who_has_lost_the_hold_writes_no_more(tmp_path: Path, postgres: Postgres
                 with pytest.raises(StoreFault, match="the lock on the study of .* was lost"):
                     first.record_outcomes(0, {0: OUTCOME}, "me")
             assert first.trials() == [RUNNING]
-    again = Store.open(folder)
+    again = open_store(folder)
     assert again.packs()[0].finish_order is None
     again.record_outcomes(0, {0: OUTCOME}, "me")
 
 
-def test_a_hold_knows_no_clock(
-    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+def test_a_lock_knows_no_clock(
+    tmp_path: Path, postgres: Postgres, open_store: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock jumps an hour ahead or back: the search that locked a study keeps its lock."""
     import time
 
     now = time.time
     for name, url in (("file", None), ("server", postgres.url)):
-        store = Store.create(tmp_path / name, config(), FACTS, url)
-        with store.locked():
+        with closing(Store.create(tmp_path / name, config(), FACTS, url)) as store, store.locked():
             for jump in (3600.0, -3600.0):
                 monkeypatch.setattr(time, "time", lambda jump=jump: now() + jump)
                 with (
                     pytest.raises(ValueError, match="another search is running"),
-                    Store.open(tmp_path / name).locked(),
+                    open_store(tmp_path / name).locked(),
                 ):
                     pass
             store.record_pack(0, 0, [0], [RUNNING], {})
@@ -146,8 +158,8 @@ def test_a_hold_knows_no_clock(
 
 def test_a_server_that_goes_away_leaves_whole_packs(tmp_path: Path) -> None:
     with running() as server:
-        store = Store.create(tmp_path / "run", config(), FACTS, server.url)
-        with store.locked():
+        folder = tmp_path / "run"
+        with closing(Store.create(folder, config(), FACTS, server.url)) as store, store.locked():
             store.record_pack(0, 0, [0], [RUNNING], {})
             store.record_outcomes(0, {0: OUTCOME}, "me")
             server.stop()
@@ -159,20 +171,20 @@ def test_a_server_that_goes_away_leaves_whole_packs(tmp_path: Path) -> None:
                     store.record_pack(1, 0, [1], [TWIN], {})
             for look in (
                 store.trials,
-                lambda: Store.open(tmp_path / "run"),
-                lambda: exists(tmp_path / "run"),
+                lambda: Store.open(folder),
+                lambda: exists(folder),
             ):
                 with pytest.raises(StoreFault, match="the server"):
                     look()
         server.start()
-        with closing(Store.open(tmp_path / "run")) as again, again.locked():
+        with closing(Store.open(folder)) as again, again.locked():
             assert [t.status for t in again.trials()] == [Status.OK]
             assert len(again.packs()) == 1
             again.record_pack(1, 0, [], [TWIN], {})
             assert math.isclose(again.trials()[1].score("error"), 0.25)
 
 
-def test_a_user_without_rights_is_told(tmp_path: Path, postgres: Postgres) -> None:
+def test_a_user_without_rights_is_refused(tmp_path: Path, postgres: Postgres) -> None:
     postgres.run("DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN")
     url = postgres.url.replace("tester@", "guest@")
     with pytest.raises(StoreFault, match="the user lacks the rights on the database"):
@@ -183,8 +195,8 @@ def test_a_user_without_rights_is_told(tmp_path: Path, postgres: Postgres) -> No
 
 
 @pytest.mark.parametrize("pruning", ["none", "halving"])
-def test_a_search_that_stops_and_goes_on_gives_the_same_table_as_in_a_file(
-    tmp_path: Path, postgres: Postgres, pruning: str
+def test_a_search_that_stops_and_resumes_gives_the_same_table_as_in_a_file(
+    tmp_path: Path, postgres: Postgres, open_store: Open, pruning: str
 ) -> None:
     given = config(pruning=pruning, epochs=9, sampler="nsga2", trials=30)
     there, here = tmp_path / f"searched-{pruning}", tmp_path / "file"
@@ -194,7 +206,7 @@ def test_a_search_that_stops_and_goes_on_gives_the_same_table_as_in_a_file(
             ending = pytest.raises(KeyboardInterrupt) if stop else nullcontext()
             with ending, closing(Store.open(folder)) as mine, mine.locked():
                 search(mine.config, mine, Shuffled(seed, stop))
-    one, other = Store.open(here), Store.open(there)
+    one, other = open_store(here), open_store(there)
     assert other.table().equals(one.table())
     assert len(one.table()) >= 30
     times = ["worker", "finished"]

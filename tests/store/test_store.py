@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy
 
 from tests.support.other_drivers import driving, holding
-from tests.support.studies import FACTS, config, store
+from tests.support.studies import config, store
 from wiring_search.analysis.table import front
 from wiring_search.run import Run
 from wiring_search.store import FILE, Baseline, Store, StoredPack, Trial, exists
@@ -36,26 +36,17 @@ OUTCOME = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weight
 
 _NUMBERS = itertools.count()
 Make = Callable[..., Store]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def make(request: pytest.FixtureRequest) -> Make:
-    """Makes a study in a folder, in either of the databases that stores can be in."""
-    if request.param == "sqlite":
-        return store
-    server = request.getfixturevalue("postgres")
-    return lambda folder, **given: Store.create(folder, config(**given), FACTS, server.url)
+Open = Callable[[Path], Store]
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A folder of its own for a study; no two have the same name, as studies in one database have
-    not."""
+def folder(tmp_path: Path) -> Path:
+    """A folder for a study; no two have the same name, as studies in one database have not."""
     return tmp_path / f"run-{next(_NUMBERS)}"
 
 
-def test_trials_come_back_as_they_went_in(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_trials_come_back_as_they_went_in(folder: Path, make: Make, open_store: Open) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {"generation": 3})
     assert mine.trials() == [RUNNING, TWIN, IMPOSSIBLE]
     assert mine.packs() == [StoredPack(0, 0, (0,), None)]
@@ -69,7 +60,7 @@ def test_trials_come_back_as_they_went_in(place: Path, make: Make) -> None:
         "latency_us": 1.5,
         "train_seconds": 2.5,
     }
-    again = Store.open(place)
+    again = open_store(folder)
     assert again.trials(0) == [
         replace(RUNNING, status=Status.OK, curve=(0.5, 0.25), score_seconds=0.0, **scores),
         replace(TWIN, score_seconds=0.0, **scores),
@@ -80,8 +71,8 @@ def test_trials_come_back_as_they_went_in(place: Path, make: Make) -> None:
     assert again.config == config()
 
 
-def test_diverged_scores_are_nan_in_the_table(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_diverged_scores_are_nan_in_the_table(folder: Path, make: Make) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING], {})
     mine.record_outcomes(
         0,
@@ -114,13 +105,15 @@ def test_table_has_the_promised_columns(tmp_path: Path) -> None:
     ]
 
 
-def test_baselines_come_back_as_they_went_in_and_once(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_baselines_come_back_as_they_went_in_and_once(
+    folder: Path, make: Make, open_store: Open
+) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING, IMPOSSIBLE], {})
     mine.record_baseline("lstm-4", OUTCOME, "me")
     lost = Outcome(Status.DIVERGED, math.nan, math.nan, 30, 13, 1.0, 1.0, (math.nan,), None, "why")
     mine.record_baseline("gru-4", lost, "me")
-    first, second = Store.open(place).baselines()
+    first, second = open_store(folder).baselines()
     assert first == Baseline("lstm-4", Status.OK, 13, "", 0.25, 0.75, 30, 1.5, 2.5, (0.5, 0.25))
     assert second.status is Status.DIVERGED
     assert math.isnan(second.score("error"))
@@ -138,8 +131,8 @@ def test_baselines_come_back_as_they_went_in_and_once(place: Path, make: Make) -
     assert len(mine.packs()) == 1
 
 
-def test_a_pack_is_written_whole_or_not_at_all(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_a_pack_is_written_whole_or_not_at_all(folder: Path, make: Make) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING], {})
     with pytest.raises(sqlalchemy.exc.IntegrityError):
         mine.record_pack(1, 0, [1, 0], [replace(RUNNING, trial=1), RUNNING], {})
@@ -147,8 +140,8 @@ def test_a_pack_is_written_whole_or_not_at_all(place: Path, make: Make) -> None:
     assert len(mine.trials()) == 1
 
 
-def test_one_driver_at_a_time(place: Path, make: Make) -> None:
-    mine, other = make(place), Store.open(place)
+def test_one_driver_at_a_time(folder: Path, make: Make, open_store: Open) -> None:
+    mine, other = make(folder), open_store(folder)
     with (
         mine.locked(),
         pytest.raises(ValueError, match="another search is running"),
@@ -159,14 +152,14 @@ def test_one_driver_at_a_time(place: Path, make: Make) -> None:
         assert other.trials() == []
 
 
-def test_there_is_one_study_a_folder(place: Path, make: Make) -> None:
-    assert not exists(place)
+def test_there_is_one_study_a_folder(folder: Path, make: Make, open_store: Open) -> None:
+    assert not exists(folder)
     with pytest.raises(ValueError, match="holds no study"):
-        Store.open(place)
-    make(place)
-    assert exists(place)
+        open_store(folder)
+    make(folder)
+    assert exists(folder)
     with pytest.raises(ValueError, match="holds a study already"):
-        make(place)
+        make(folder)
 
 
 def test_a_store_cut_short_while_it_was_made_is_no_study(tmp_path: Path) -> None:
@@ -196,23 +189,27 @@ def test_config_goes_through_json_and_checks_itself() -> None:
             config(**given)
 
 
-def test_further_scores_come_back_and_a_missing_one_is_nan(place: Path, make: Make) -> None:
-    mine = make(place, scores=("memory",))
+def test_further_scores_come_back_and_a_missing_one_is_nan(
+    folder: Path, make: Make, open_store: Open
+) -> None:
+    mine = make(folder, scores=("memory",))
     mine.record_pack(0, 0, [0], [RUNNING, TWIN], {})
     mine.record_outcomes(
         0,
         {0: replace(OUTCOME, scores={"memory": 0.5, "memory_lag": math.nan}, score_seconds=0.25)},
         "me",
     )
-    for trial, row in zip(Store.open(place).trials(), mine.table().itertuples(), strict=True):
+    for trial, row in zip(open_store(folder).trials(), mine.table().itertuples(), strict=True):
         assert trial.score("memory") == row.memory == 0.5
         assert trial.score("score_seconds") == row.score_seconds == 0.25
         assert math.isnan(trial.score("memory_lag"))
         assert math.isnan(row.memory_lag)
 
 
-def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> None:
-    mine = make(place, epochs=9, pruning="halving")
+def test_a_promoted_trial_goes_through_its_rungs(
+    folder: Path, make: Make, open_store: Open
+) -> None:
+    mine = make(folder, epochs=9, pruning="halving")
     other = replace(RUNNING, trial=2, candidate=OTHER, candidate_id=None, wiring_id=None)
     mine.record_pack(0, 0, [0], [RUNNING, TWIN], {})
     mine.record_pack(1, 0, [2], [other], {})
@@ -240,7 +237,7 @@ def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> Non
         {0: better, 2: replace(better, status=Status.DIVERGED, error=math.nan, state=None)},
         "you",
     )
-    again = Store.open(place)
+    again = open_store(folder)
     first, twin, second = again.trials()
     assert first == replace(
         RUNNING,
@@ -278,8 +275,8 @@ def test_a_promoted_trial_goes_through_its_rungs(place: Path, make: Make) -> Non
     assert history["worker"].tolist() == ["me", "you"] * 2
 
 
-def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(folder: Path, make: Make) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING], {})
     mine.record_outcomes(0, {0: replace(OUTCOME, scores={"memory": 0.5})}, "me")
     mine.record_pack(1, 0, [], [replace(TWIN, pack=1)], {})
@@ -292,8 +289,8 @@ def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(place: Path, mak
     )
 
 
-def test_a_pack_is_finished_once_with_its_own_outcomes(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_a_pack_is_finished_once_with_its_own_outcomes(folder: Path, make: Make) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING, TWIN], {})
     for pack, outcomes, message in (
         (1, {0: OUTCOME}, "pack 1 is not running: it does not exist"),
@@ -311,27 +308,29 @@ def test_a_pack_is_finished_once_with_its_own_outcomes(place: Path, make: Make) 
     assert mine.trial(0).train_seconds == 2.5
 
 
-def test_a_promoted_trial_must_be_there(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_a_promoted_trial_must_be_there(folder: Path, make: Make) -> None:
+    mine = make(folder)
     with pytest.raises(ValueError, match="a member that does not exist"):
         mine.record_pack(0, 1, [7], [], {})
     assert mine.packs() == []
 
 
-def test_a_checkpoint_lasts_until_its_pack_is_finished(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_a_checkpoint_lasts_until_its_pack_is_finished(
+    folder: Path, make: Make, open_store: Open
+) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING], {})
     assert mine.checkpoint(0) == {}
     mine.record_checkpoint(0, {0: b"early", 1: b"gone"})
     mine.record_checkpoint(0, {0: b"late"})
-    assert Store.open(place).checkpoint(0) == {0: b"late"}
+    assert open_store(folder).checkpoint(0) == {0: b"late"}
     assert mine.checkpoint(1) == {}
     mine.record_outcomes(0, {0: OUTCOME}, "me")
     assert mine.checkpoint(0) == {}
 
 
-def test_trials_without_candidates_say_all_else(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_trials_without_candidates_say_all_else(folder: Path, make: Make) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING, TWIN, IMPOSSIBLE], {})
     light = mine.trials(candidates=False)
     assert light == [replace(RUNNING, candidate=None), replace(TWIN, candidate=None), IMPOSSIBLE]
@@ -346,14 +345,14 @@ def test_trials_without_candidates_say_all_else(place: Path, make: Make) -> None
             mine.candidates([0, missing])
 
 
-def test_parents_are_told_in_the_table(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_parents_are_in_the_table(folder: Path, make: Make) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [replace(RUNNING, sampler_attrs={"parents": [12, 15]}), TWIN], {})
     assert mine.table()["parents"].tolist() == ["12+15", ""]
 
 
-def test_a_workers_last_words_may_be_anything(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_a_workers_last_words_may_be_anything(folder: Path, make: Make) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING], {})
     mine.record_outcomes(
         0, {0: replace(OUTCOME, status=Status.CRASHED, message="a\0b\udcffc", error=math.inf)}, "me"
@@ -362,8 +361,8 @@ def test_a_workers_last_words_may_be_anything(place: Path, make: Make) -> None:
     assert mine.trial(0).error is None
 
 
-def test_numbers_of_numpy_are_numbers(place: Path, make: Make) -> None:
-    mine = make(place)
+def test_numbers_of_numpy_are_numbers(folder: Path, make: Make) -> None:
+    mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING], {})
     counts = {"parameters": np.int64(7), "synapses": np.int64(5)}
     mine.record_outcomes(
@@ -380,28 +379,28 @@ def test_numbers_of_numpy_are_numbers(place: Path, make: Make) -> None:
     )
 
 
-def test_a_holder_is_named_and_its_hold_dies_with_it(place: Path, make: Make) -> None:
-    mine = make(place)
-    with holding(place) as process:
+def test_a_holder_is_named_and_its_hold_dies_with_it(folder: Path, make: Make) -> None:
+    mine = make(folder)
+    with holding(folder) as process:
         named = (
-            rf"another search is running on {place} "
+            rf"another search is running on {folder} "
             rf"\(.*process {process.pid} on {platform.node()}.* since 20"
         )
         with pytest.raises(ValueError, match=named), mine.locked():
             pass
         process.kill()
         process.wait()
-        _until(lambda: _owns(mine))
+        _until(lambda: _can_lock(mine))
         mine.record_pack(0, 0, [0], [RUNNING], {})
 
 
-def test_a_study_is_read_while_another_process_writes_it(place: Path, make: Make) -> None:
+def test_a_study_is_read_while_another_process_writes_it(folder: Path, make: Make) -> None:
     """Every look shows whole packs: those that are asked for, running or finished all three."""
-    mine = make(place)
+    mine = make(folder)
     sizes = []
-    with driving(place) as process:
+    with driving(folder) as process:
         while len(sizes) < 20 or sizes[-1] == sizes[0]:
-            table = Run(place).table()
+            table = Run(folder).table()
             assert len(table) % 3 == 0
             assert set(table["status"][:-3]) <= {"ok"}
             assert table["status"][-3:].nunique() <= 1
@@ -409,13 +408,13 @@ def test_a_study_is_read_while_another_process_writes_it(place: Path, make: Make
             sizes.append(len(table))
             assert process.poll() is None
     assert sizes == sorted(sizes)
-    _until(lambda: _owns(mine))
+    _until(lambda: _can_lock(mine))
     packs = mine.packs()
     assert [p.finish_order for p in packs[:-1]] == list(range(len(packs) - 1))
     assert len(mine.trials()) == 3 * len(packs)
 
 
-def _owns(mine: Store) -> bool:
+def _can_lock(mine: Store) -> bool:
     with suppress(ValueError), mine.locked():
         return True
     return False
@@ -471,17 +470,19 @@ def test_a_relative_folder_is_kept_in(tmp_path: Path, monkeypatch: pytest.Monkey
     assert Store.open(Path("-out%20a")).config == config()
 
 
-def test_a_store_takes_one_study(place: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_takes_one_study(
+    folder: Path, make: Make, open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Even where two processes make it at once, and neither has seen the other's."""
-    make(place, seed=1).close()
+    make(folder, seed=1).close()
     monkeypatch.setattr("wiring_search.store.store.exists", lambda folder: False)
     monkeypatch.setattr("wiring_search.store.store._refuse_taken", lambda folder, server: None)
     with pytest.raises(
         ValueError, match="holds a study already; resume it, or choose another folder"
     ):
-        make(place, seed=2)
+        make(folder, seed=2)
     monkeypatch.undo()
-    assert Store.open(place).config.seed == 1
+    assert open_store(folder).config.seed == 1
 
 
 def test_a_store_with_two_studies_is_refused(tmp_path: Path) -> None:

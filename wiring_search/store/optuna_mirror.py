@@ -57,8 +57,7 @@ def mirror(store: Store, storage_url: str, follow: bool = False) -> int:
         ValueError: The storage cannot be used, or holds another study of that name.
     """
     name = store.folder.resolve().name
-    with _storage_faults(storage_url):
-        storage = _storage(storage_url)
+    with _storage_faults(storage_url), _opened(storage_url) as storage:
         study = _study(store, storage, name, storage_url)
         copy: _Tables | _Calls
         if isinstance(storage, RDBStorage):
@@ -86,6 +85,18 @@ def mirror(store: Store, storage_url: str, follow: bool = False) -> int:
             time.sleep(
                 max(_LEAST_PAUSE, 10 * (time.monotonic() - began))
             )  # a large study is looked at less often
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[BaseStorage]:
+    """The storage; its connections are closed in the end, which Optuna leaves to its users."""
+    storage = _storage(url)
+    try:
+        yield storage
+    finally:
+        if isinstance(storage, RDBStorage):
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def _storage(url: str) -> BaseStorage:

@@ -70,14 +70,16 @@ class Store(StoreReader):
             "versions": environment(),
             "created": now(),
         }
-        with database_faults(folder), engine.execution_options(writes=True).begin() as connection:
-            if server is not None:
-                make_schema(connection, server.study)
-            METADATA.create_all(connection)
-            if connection.execute(sql.select(STUDY.c.schema)).first() is not None:
-                raise ValueError(_holds_study(folder))
-            connection.execute(sql.insert(STUDY), row)
-        return cls(folder, engine)
+        with _disposed_on_failure(engine):
+            writer = engine.execution_options(writes=True)
+            with database_faults(folder), writer.begin() as connection:
+                if server is not None:
+                    make_schema(connection, server.study)
+                METADATA.create_all(connection)
+                if connection.execute(sql.select(STUDY.c.schema)).first() is not None:
+                    raise ValueError(_holds_study(folder))
+                connection.execute(sql.insert(STUDY), row)
+            return cls(folder, engine)
 
     @classmethod
     def open(cls, folder: Path) -> "Store":
@@ -94,7 +96,9 @@ class Store(StoreReader):
                 f"{folder} holds no study ({missing}); name a folder that `wiring-search search` "
                 "wrote"
             )
-        return cls(folder, engine_of(folder))
+        engine = engine_of(folder)
+        with _disposed_on_failure(engine):
+            return cls(folder, engine)
 
     @classmethod
     def attach(cls, folder: Path, url: str, name: str | None = None) -> "Store":
@@ -312,6 +316,16 @@ class Store(StoreReader):
 def _renamed(facts: dict[str, Any]) -> dict[str, Any]:
     """Version 0.2.0 and earlier kept the errors of trivial rules under the name `baselines`."""
     return {"rules" if name == "baselines" else name: fact for name, fact in facts.items()}
+
+
+@contextmanager
+def _disposed_on_failure(engine: sql.Engine) -> Iterator[None]:
+    """Close the engine's connections where no store is left to close them."""
+    try:
+        yield
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 def _holds_study(folder: Path) -> str:
