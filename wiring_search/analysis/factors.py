@@ -214,6 +214,11 @@ def marginal(table: "pandas.DataFrame", dimension: str, score: str) -> list[dict
     There are at most twenty bins of ten candidates or more (of a third if there are fewer than
     thirty), or one bin per name. Candidates without the dimension are in no bin.
 
+    Args:
+        table: One row per candidate (`Factors.candidates`).
+        dimension: Of the search space.
+        score: A column of the table.
+
     Returns:
         For each bin: at (the median of the dimension, or the name), low and high (its range), n,
         and lower, median, upper (the quartiles of the score).

@@ -24,8 +24,15 @@ _PERMUTATIONS = 20_000
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of n values, with its standard error and 95 % interval (Student's t); NaN if there
-    are too few values."""
+    """The mean of values, with its 95 % interval (Student's t); NaN if there are too few values.
+
+    Attributes:
+        n: How many values.
+        mean: Their mean.
+        se: Its standard error.
+        lower: The lower end of the interval.
+        upper: The upper end.
+    """
 
     n: int
     mean: float
@@ -107,8 +114,16 @@ def difference(
 def permutation_p(
     first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray, seed: int = 0
 ) -> float:
-    """The two-sided p-value of the difference of means: exact for few permutations, otherwise from
-    a sample of them."""
+    """Return the two-sided p-value of the difference of means.
+
+    Args:
+        first: (n,) values of one group.
+        second: (m,) values of the other.
+        seed: Of the sample.
+
+    Returns:
+        The exact value for few permutations, otherwise that of a sample of them.
+    """
     values = np.concatenate([first, second]).astype(float)
     n = len(first)
     centred = values - values.mean()

@@ -62,7 +62,12 @@ class Study:
 
 @dataclass(frozen=True)
 class Method:
-    """One configuration, and its runs by seed."""
+    """A method that is compared.
+
+    Attributes:
+        name: Tells it from the other methods.
+        runs: Its studies, of one configuration, by seed.
+    """
 
     name: str
     runs: tuple[Study, ...]

@@ -31,6 +31,13 @@ def reference_point(
 def record_reference_point(
     connection: sql.Connection, objectives: Sequence[str], point: Sequence[float]
 ) -> None:
+    """See `Store.record_reference_point`.
+
+    Args:
+        connection: In a transaction that writes.
+        objectives: Names, in order.
+        point: (objectives,), smaller is better.
+    """
     row = {
         "objectives": _name(objectives),
         "point": [float(value) for value in point],
@@ -42,6 +49,16 @@ def record_reference_point(
 def record_retrainings(
     connection: sql.Connection, outcomes: Mapping[Retraining, Outcome], worker: str
 ) -> None:
+    """See `Store.record_retrainings`.
+
+    Args:
+        connection: In a transaction that writes.
+        outcomes: Of each retraining.
+        worker: What trained them, for the log.
+
+    Raises:
+        IntegrityError: One of them is recorded already.
+    """
     connection.execute(
         sql.insert(RETRAINED), [retraining_row(*pair, worker) for pair in outcomes.items()]
     )
@@ -63,7 +80,19 @@ def networks(
 
 
 def record_opening(connection: sql.Connection, purpose: str, keys: Sequence[Key]) -> int:
-    """See `Store.record_opening`."""
+    """See `Store.record_opening`.
+
+    Args:
+        connection: In a transaction that writes.
+        purpose: In words.
+        keys: Retrainings by (trial, control, draw).
+
+    Returns:
+        The number of this opening, from 1.
+
+    Raises:
+        ValueError: A network is not trained well, or the split was opened for it before.
+    """
     if not keys:
         raise ValueError("the test split is opened for networks; name at least one")
     for key in keys:

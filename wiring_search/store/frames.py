@@ -17,9 +17,15 @@ _SCORES = ("error", "synapses", "parameters", "latency_us", "train_seconds")
 def table(
     config: StudyConfig, metric: str, trials: Sequence[Trial], baselines: Sequence[Baseline]
 ) -> "pandas.DataFrame":
-    """One row per trial, then one per trained baseline.
+    """Return one row per trial, then one per trained baseline.
 
     A baseline has its name in the column `baseline`, and nothing in the columns about trials.
+
+    Args:
+        config: The study's.
+        metric: The name of the task's metric, which is a column.
+        trials: In order.
+        baselines: In order.
 
     Returns:
         Scores and parameters (`p.NAME`) as columns. `epochs` is that of the row's last rung.
@@ -59,7 +65,16 @@ def table(
 
 
 def history(config: StudyConfig, metric: str, rows: Sequence[Any]) -> "pandas.DataFrame":
-    """One row per trial and finished rung, in this order. Times are those of the rung alone."""
+    """Return one row per trial and finished rung, in this order.
+
+    Args:
+        config: The study's.
+        metric: The name of the task's metric, which is a column.
+        rows: Mappings of the table of rungs.
+
+    Returns:
+        Scores as columns; times are those of the rung alone.
+    """
     import pandas
 
     columns = [

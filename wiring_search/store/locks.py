@@ -78,6 +78,11 @@ def lock_file(folder: Path) -> Iterator[None]:
 def lock_session(folder: Path, study: str, engine: sql.Engine) -> Iterator[sql.Connection]:
     """Lock the study in PostgreSQL.
 
+    Args:
+        folder: The run folder, for messages.
+        study: The name that the lock is for.
+        engine: Of the database; the lock takes one connection of it.
+
     Yields:
         The connection that holds the lock.
 

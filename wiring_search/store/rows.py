@@ -80,7 +80,20 @@ class StoredPack:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A trained network for comparison; see `wiring_search.training.baselines.catalogue`."""
+    """A trained network for comparison. A number that is not finite is None.
+
+    Attributes:
+        name: See `wiring_search.training.baselines.catalogue`.
+        status: Of its training.
+        synapses: Connections.
+        message: Why training failed; else "".
+        error: On the validation split, at the best epoch.
+        metric: The task's metric, at the same epoch.
+        parameters: Trained numbers.
+        latency_us: Microseconds per time step.
+        train_seconds: Of the whole training.
+        curve: The error after each epoch.
+    """
 
     name: str
     status: Status
@@ -204,7 +217,13 @@ def scores_row(outcome: Outcome, worker: str) -> dict[str, Any]:
 
 
 def retraining_row(retraining: Retraining, outcome: Outcome, worker: str) -> dict[str, Any]:
-    """The row of a finished retraining; the test split is still sealed."""
+    """Return the row of a finished retraining; the test split is still sealed.
+
+    Args:
+        retraining: Which one.
+        outcome: Of its training.
+        worker: What trained it, for the log.
+    """
     candidate = retraining.candidate
     return {
         **scores_row(outcome, worker),

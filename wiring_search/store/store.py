@@ -213,6 +213,11 @@ class Store(StoreReader):
         They go into the history of rungs, the rows of the trials, and those of their duplicates.
         The pack's checkpoint is deleted.
 
+        Args:
+            pack: Its number.
+            outcomes: By trial; of all members and of no other.
+            worker: What trained them, for the log.
+
         Raises:
             ValueError: The pack is not running, or the outcomes are not those of its members.
         """
@@ -230,6 +235,11 @@ class Store(StoreReader):
 
     def record_baseline(self, name: str, outcome: Outcome, worker: str) -> None:
         """Record the outcome of a trained baseline.
+
+        Args:
+            name: See `wiring_search.training.baselines.catalogue`.
+            outcome: Of its training.
+            worker: What trained it, for the log.
 
         Raises:
             ValueError: The baseline is recorded already.

@@ -39,7 +39,19 @@ def record_pack(
     trials: Sequence[Trial],
     sampler_state: dict[str, Any],
 ) -> None:
-    """See `Store.record_pack`."""
+    """See `Store.record_pack`.
+
+    Args:
+        connection: In a transaction that writes.
+        pack: Its number.
+        rung: On which it trains.
+        members: The trials that train in it, in order.
+        trials: The new trials.
+        sampler_state: The sampler's state after it was asked for this pack.
+
+    Raises:
+        ValueError: A member does not exist.
+    """
     row = {"pack": pack, "rung": rung, "members": list(members), "sampler_state": sampler_state}
     connection.execute(sql.insert(PACKS), row)
     rows = [asked_row(trial) for trial in trials]
@@ -65,7 +77,18 @@ def record_outcomes(
     worker: str,
     epochs: Sequence[int],
 ) -> None:
-    """See `Store.record_outcomes`. epochs: of each rung."""
+    """See `Store.record_outcomes`.
+
+    Args:
+        connection: In a transaction that writes.
+        pack: Its number.
+        outcomes: By trial.
+        worker: What trained them, for the log.
+        epochs: At which each rung ends.
+
+    Raises:
+        ValueError: The pack is not running, or the outcomes are not those of its members.
+    """
     rung = _close_pack(connection, pack, set(outcomes))
     if not outcomes:
         return
@@ -95,7 +118,13 @@ def record_outcomes(
 
 
 def record_checkpoint(connection: sql.Connection, pack: int, states: Mapping[int, bytes]) -> None:
-    """See `Store.record_checkpoint`."""
+    """See `Store.record_checkpoint`.
+
+    Args:
+        connection: In a transaction that writes.
+        pack: Its number.
+        states: Training states by trial.
+    """
     connection.execute(sql.delete(CHECKPOINTS).where(CHECKPOINTS.c.pack == pack))
     rows = [{"pack": pack, "trial": trial, "state": state} for trial, state in states.items()]
     if rows:
@@ -103,7 +132,17 @@ def record_checkpoint(connection: sql.Connection, pack: int, states: Mapping[int
 
 
 def record_baseline(connection: sql.Connection, name: str, outcome: Outcome, worker: str) -> None:
-    """See `Store.record_baseline`. Raises IntegrityError where there is one of that name."""
+    """See `Store.record_baseline`.
+
+    Args:
+        connection: In a transaction that writes.
+        name: Of the baseline.
+        outcome: Of its training.
+        worker: What trained it, for the log.
+
+    Raises:
+        IntegrityError: There is one of that name.
+    """
     row = {
         **scores_row(outcome, worker),
         **trained_row(outcome),

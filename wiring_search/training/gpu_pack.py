@@ -96,7 +96,16 @@ class GpuPack:
     def predict_checked(
         self, x: np.ndarray, elapsed: np.ndarray, every_step: bool
     ) -> tuple[torch.Tensor, np.ndarray]:
-        """See `pack.PackLike`; the outputs stay on the device."""
+        """Return outputs, and which candidates kept to what their equation allows.
+
+        Args:
+            x: (B, T, F) float32.
+            elapsed: (B, T) float32, in the task's unit of time; 0 where a sample has ended.
+            every_step: Whether all time steps are read out, or the last one.
+
+        Returns:
+            (candidates, B, T or 1, O), which stays on the device, and (candidates,) bool.
+        """
         there = torch.from_numpy(x).to(self.device), torch.from_numpy(elapsed).to(self.device)
         y, kept = self._trainer.predict(*there, every_step)
         if not may_leave_its_range(self.layout.kind):
@@ -111,7 +120,15 @@ class GpuPack:
         every_step: bool,
         loss_of: Callable[[torch.Tensor], Loss],
     ) -> Callable[[np.ndarray], None]:
-        """See `pack.PackLike.steps_on`. The data stays on the device, and a step waits for nothing.
+        """Return the function that does one training step on some rows of these data.
+
+        The data stays on the device, and a step waits for nothing.
+
+        Args:
+            x: (n, T, F) float32.
+            elapsed: (n, T) float32.
+            every_step: Whether all time steps are read out, or the last one.
+            loss_of: Returns the loss of rows from their numbers, a tensor on the device.
 
         Raises:
             MemoryError: The device has no room for a step of the whole pack.

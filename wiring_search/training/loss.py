@@ -40,7 +40,14 @@ class Targets:
     def of(
         cls, task: Task, split: Split, rows: np.ndarray | slice, device: torch.device
     ) -> "Targets":
-        """Return the targets of some rows of a split, copied to a device."""
+        """Return the targets of some rows of a split, copied to a device.
+
+        Args:
+            task: Says whether steps count one by one, and gives class weights.
+            split: Gives the targets.
+            rows: Which samples.
+            device: Where predictions lie.
+        """
         counted = _counted(split, rows) if task.every_step else None
         if task.class_weights is None:
             weights = None
@@ -73,6 +80,10 @@ def loss_of(task: Task, split: Split, rows: np.ndarray) -> Callable[[torch.Tenso
 
 def loss_to(task: Task, targets: Targets) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return the loss against given targets.
+
+    Args:
+        task: Gives the kind of loss.
+        targets: On the device of the predictions.
 
     Returns:
         A function from predictions (candidates, B, T or 1, O) to losses (candidates,).
@@ -110,7 +121,17 @@ def wrongness(task, split, rows, predictions, for_training) -> tuple[torch.Tenso
 def wrongness_to(
     task: Task, targets: Targets, predictions: torch.Tensor, for_training: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the sums of `wrongness` against given targets."""
+    """Return the sums of `wrongness` against given targets.
+
+    Args:
+        task: Gives kind and metric.
+        targets: On the device of the predictions.
+        predictions: (candidates, B, T or 1, O).
+        for_training: Whether the ratio is the loss, or the error.
+
+    Returns:
+        (candidates,) each.
+    """
     target = targets.y
     if not task.every_step:
         predictions = predictions[:, :, 0]

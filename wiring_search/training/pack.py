@@ -199,16 +199,33 @@ class Pack:
         return self._effective
 
     def predict(self, x: np.ndarray, elapsed: np.ndarray, every_step: bool) -> np.ndarray:
-        """Return outputs (candidates, B, T or 1, O); see `predict_checked`."""
+        """Return outputs; see `predict_checked`.
+
+        Args:
+            x: (B, T, F) float32.
+            elapsed: (B, T) float32, in the task's unit of time; 0 where a sample has ended.
+            every_step: Whether all time steps are read out, or the last one.
+
+        Returns:
+            (candidates, B, T or 1, O).
+        """
         return self.predict_checked(x, elapsed, every_step)[0]
 
     def predict_checked(
         self, x: np.ndarray, elapsed: np.ndarray, every_step: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        """See `PackLike`.
+        """Return outputs, and which candidates kept to what their equation allows.
 
-        An explicit solver with steps that are too long leaves the range that its equation allows,
-        finite as its numbers may still be.
+        An explicit solver with steps that are too long leaves that range, finite as its numbers may
+        still be.
+
+        Args:
+            x: (B, T, F) float32.
+            elapsed: (B, T) float32, in the task's unit of time; 0 where a sample has ended.
+            every_step: Whether all time steps are read out, or the last one.
+
+        Returns:
+            (candidates, B, T or 1, O), and (candidates,) bool.
         """
         y, _, kept = cpu.forward(
             self.layout, self._effective, x, elapsed, self._rest(x), every_step
@@ -270,7 +287,14 @@ class Pack:
         every_step: bool,
         loss_of: Callable[[np.ndarray], Loss],
     ) -> Callable[[np.ndarray], None]:
-        """See `PackLike`."""
+        """Return the function that does one training step on some rows of these data.
+
+        Args:
+            x: (n, T, F) float32.
+            elapsed: (n, T) float32.
+            every_step: Whether all time steps are read out, or the last one.
+            loss_of: Returns the loss of rows from their numbers.
+        """
 
         def step(rows: np.ndarray) -> None:
             self.train_step(np.ascontiguousarray(x[rows]), elapsed[rows], every_step, loss_of(rows))

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 class Promotion:
     """How candidates are promoted.
 
-    Args:
-        summary: one sentence for help and documentation.
+    Attributes:
+        summary: One sentence for help and documentation.
         ends: (epochs, eta, first_epochs) -> the epochs at which the rungs end, ascending; the last
             one is `epochs`.
         share: eta -> the share of a rung's candidates that is promoted, above 0 and up to 1. The
             rung's Pareto front is always promoted.
-        together: promote only after every candidate has finished the rung.
+        together: Promote only after every candidate has finished the rung.
     """
 
     summary: str

@@ -1,6 +1,6 @@
 """What several runs reach: attainment surfaces (Grunert da Fonseca, Fonseca and Hall 2001).
 
-A run attains a place where one of its points is there or better in every objective. The surface of
+A run attains a point where one of its points is there or better in every objective. The surface of
 a level bounds what at least that share of the runs attain; that of one half is the median run.
 """
 
@@ -16,12 +16,23 @@ from wiring_search.analysis.pareto.dominance import checked
 def attainment(
     runs: Sequence[ArrayLike], levels: Sequence[float] = (0.25, 0.5, 0.75)
 ) -> list[np.ndarray]:
-    """The surface of each level for two objectives: corners (m, 2), by the first objective, which
-    rises as the other falls. No corner where too few runs have a point.
+    """Return the surface of each level for two objectives.
 
-    runs: (points, 2) each; points that are not finite count as absent. levels: shares of the runs
-    above 0, up to 1; of n runs the least number counts that is no smaller share. Raises ValueError
-    for no run, other levels and other objectives.
+    Args:
+        runs: (points, 2) each; points that are not finite count as absent.
+        levels: Shares of the runs, above 0 and up to 1; of n runs the least number counts that is
+            no smaller share.
+
+    Returns:
+        By level, corners (m, 2): the first objective rises as the other falls. There are none where
+        too few runs have a point.
+
+    Raises:
+        ValueError: There is no run, a level is out of range, or there are not two objectives.
+
+    Source:
+        Grunert da Fonseca, Fonseca and Hall, "Inferential performance assessment of stochastic
+        optimisers and the attainment function", EMO 2001.
     """
     if not len(runs):
         raise ValueError("there are no runs; give one or more")
@@ -38,8 +49,8 @@ def attainment(
         )
     points = [run[np.isfinite(run).all(axis=1)] for run in points]
     across = np.unique(np.concatenate([run[:, 0] for run in points]))
-    # (places, runs): the least second number that each run has up to there; then by how many runs
-    # have it.
+    # (numbers across, runs): the least second number that each run has up to there; then by how
+    # many runs have it.
     least = np.sort(np.stack([_least_up_to(run, across) for run in points], axis=1), axis=1)
     return [_corners(across, least[:, math.ceil(level * len(runs) - 1e-9) - 1]) for level in levels]
 

@@ -1,5 +1,4 @@
-"""How sure it is that a candidate is on the front, when the error that was measured is one draw of
-a lottery.
+"""How sure it is that a candidate is on the front, when its error was measured only a few times.
 
 Of a candidate that was trained n times, mean m and standard error s, the expected error is taken to
 be m + s · t with t from Student's distribution of n − 1 degrees of freedom: the posterior under the
@@ -20,9 +19,22 @@ from wiring_search.analysis.pareto.dominance import checked, is_front
 def drawn(
     mean: ArrayLike, standard_error: ArrayLike, freedom: ArrayLike, draws: int = 400, seed: int = 0
 ) -> np.ndarray:
-    """(draws, candidates): expected errors as they may be. freedom: degrees of freedom of each
-    standard error. Where the standard error is NaN nothing is known, and the mean is drawn every
-    time."""
+    """Draw expected errors as they may be.
+
+    Args:
+        mean: (candidates,) mean errors.
+        standard_error: (candidates,) of the means; where it is NaN nothing is known, and the mean
+            is drawn every time.
+        freedom: (candidates,) degrees of freedom of each standard error.
+        draws: How many.
+        seed: Of the draws.
+
+    Returns:
+        (draws, candidates).
+
+    Source:
+        Gelman et al., "Bayesian Data Analysis", 3.2.
+    """
     mean, standard_error, freedom = (
         np.asarray(given, np.float64) for given in (mean, standard_error, freedom)
     )
@@ -34,8 +46,16 @@ def drawn(
 
 
 def probability_on_front(points: ArrayLike, column: int, drawn: np.ndarray) -> np.ndarray:
-    """(points,): the share of draws in which a point is on the front. drawn: (draws, points), what
-    the objective in `column` may truly be. 0 for a row that is not finite elsewhere."""
+    """Return the share of draws in which a point is on the front.
+
+    Args:
+        points: (points, objectives), smaller is better.
+        column: The objective that is uncertain.
+        drawn: (draws, points), what it may truly be.
+
+    Returns:
+        (points,); 0 for a row that is not finite elsewhere.
+    """
     points = checked(points)
     held = np.flatnonzero(contends(points, column, drawn))
     moved = points[held]
@@ -47,8 +67,18 @@ def probability_on_front(points: ArrayLike, column: int, drawn: np.ndarray) -> n
 
 
 def contends(points: np.ndarray, column: int, drawn: np.ndarray) -> np.ndarray:
-    """(points,) bool: which can be on a front at all, as not even at their best are they dominated
-    by another at its worst."""
+    """Return which points can be on a front at all.
+
+    One cannot where it is dominated, even at its best, by another at its worst.
+
+    Args:
+        points: (points, objectives), smaller is better.
+        column: The objective that is uncertain.
+        drawn: (draws, points), what it may truly be.
+
+    Returns:
+        (points,) bool.
+    """
     best = points.copy()
     worst = points.copy()
     best[:, column], worst[:, column] = drawn.min(axis=0), drawn.max(axis=0)

@@ -11,7 +11,20 @@ _FEW = 128
 
 
 def is_front(points: ArrayLike) -> np.ndarray:
-    """Which points no other one dominates. points: (n, objectives). Returns (n,) bool."""
+    """Return which points no other one dominates.
+
+    Args:
+        points: (n, objectives), smaller is better.
+
+    Returns:
+        (n,) bool; False for rows that are not finite.
+
+    Raises:
+        ValueError: The shape is another.
+
+    Source:
+        Kung, Luccio and Preparata, "On finding the maxima of a set of vectors", J. ACM 22, 1975.
+    """
     points = checked(points)
     whole = np.flatnonzero(np.isfinite(points).all(axis=1))
     result = np.zeros(len(points), bool)
@@ -25,10 +38,17 @@ def is_front(points: ArrayLike) -> np.ndarray:
 
 
 def rank(points: ArrayLike, enough: int | None = None) -> np.ndarray:
-    """Non-dominated rank: 0 on the front, 1 on the front of the rest, … (n,) int64; −1 for rows
-    that are not finite.
+    """Return non-dominated ranks: 0 on the front, 1 on the front of the rest, …
 
-    enough: whole ranks until so many points have one; the others are −1 too.
+    Args:
+        points: (n, objectives), smaller is better.
+        enough: Whole ranks are given until so many points have one; None for all.
+
+    Returns:
+        (n,) int64; −1 for rows that are not finite, and for those left over.
+
+    Raises:
+        ValueError: The shape is another.
     """
     points = checked(points)
     ranks = np.full(len(points), -1)
@@ -159,7 +179,11 @@ def _covered(rows: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 
 def checked(points: ArrayLike) -> np.ndarray:
-    """(points, objectives) float64. Raises ValueError for another shape."""
+    """Return points as (points, objectives) float64.
+
+    Raises:
+        ValueError: The shape is another.
+    """
     points = np.asarray(points, np.float64)
     if points.ndim != 2 or points.shape[1] == 0:
         raise ValueError(f"points have shape {points.shape}; give (points, objectives)")

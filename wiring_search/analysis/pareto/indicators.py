@@ -14,9 +14,24 @@ from wiring_search.analysis.pareto.dominance import checked
 
 
 def igd_plus(points: ArrayLike, reference_front: ArrayLike) -> float:
-    """Mean distance from the reference front to the points, of which only what they are worse by
-    counts (Ishibuchi, Masuda, Tanigaki and Nojima 2015, eq. 19). inf without points. Raises
-    ValueError for an empty reference front."""
+    """Return the mean distance from the reference front to the points.
+
+    Only what the points are worse by counts.
+
+    Args:
+        points: (points, objectives), smaller is better.
+        reference_front: (points, objectives).
+
+    Returns:
+        The distance; inf without points.
+
+    Raises:
+        ValueError: The reference front is empty, or has other objectives.
+
+    Source:
+        Ishibuchi, Masuda, Tanigaki and Nojima, "Modified distance calculation in generational
+        distance and inverted generational distance", EMO 2015, eq. 19.
+    """
     points, front = _both(points, reference_front)
     return float(
         np.mean(
@@ -26,17 +41,39 @@ def igd_plus(points: ArrayLike, reference_front: ArrayLike) -> float:
 
 
 def additive_epsilon(points: ArrayLike, reference_front: ArrayLike) -> float:
-    """The least number that, taken from every objective of the points, lets them reach or pass all
-    of the reference front (Zitzler, Thiele, Laumanns, Fonseca and Grunert da Fonseca 2003); below 0
-    where they pass it already. inf without points. Raises ValueError for an empty reference
-    front."""
+    """Return the least number that brings the points to all of the reference front.
+
+    It is taken from every objective of every point.
+
+    Args:
+        points: (points, objectives), smaller is better.
+        reference_front: (points, objectives).
+
+    Returns:
+        The number; below 0 where the points pass the front already, inf without points.
+
+    Raises:
+        ValueError: The reference front is empty, or has other objectives.
+
+    Source:
+        Zitzler, Thiele, Laumanns, Fonseca and Grunert da Fonseca, "Performance assessment of
+        multiobjective optimizers", IEEE Trans. Evol. Comput. 7, 2003.
+    """
     points, front = _both(points, reference_front)
     return max(float((points - z).max(axis=1).min(initial=math.inf)) for z in front)
 
 
 def scaled(points: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
-    """Points with each objective from 0 at `low` to 1 at `high`; one where both are equal is only
-    moved."""
+    """Return points with each objective from 0 at `low` to 1 at `high`.
+
+    Args:
+        points: (points, objectives).
+        low: (objectives,).
+        high: (objectives,); an objective where it equals `low` is only moved.
+
+    Returns:
+        (points, objectives).
+    """
     low = np.asarray(low, np.float64)
     high = np.asarray(high, np.float64)
     return (checked(points) - low) / np.where(high > low, high - low, 1.0)

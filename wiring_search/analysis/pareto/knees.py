@@ -28,10 +28,15 @@ _NEAR = 0.1
 
 @dataclass(frozen=True)
 class Knees:
-    """chosen: the row of the knee, the first of equal ones; None where there is no knee. stability:
-    the share of resamples whose knee lies within a tenth of the front's extent of it, in every
-    objective (of drawn numbers, of their median); NaN without a knee. shares: (points,) of the
-    resamples, how many have just that row (or one equal to it) as their knee."""
+    """The knee of a front, and how firm that choice is.
+
+    Attributes:
+        chosen: The row of the knee, the first of equal ones; None where there is no knee.
+        stability: The share of resamples whose knee lies within a tenth of the front's extent of
+            it, in every objective (of drawn numbers, of their median); NaN without a knee.
+        shares: (points,) the share of resamples that have just that row, or one equal to it, as
+            their knee.
+    """
 
     chosen: int | None
     stability: float
@@ -39,8 +44,18 @@ class Knees:
 
 
 def knee(points: ArrayLike) -> int | None:
-    """The row of the knee of the points' front, the first of equal ones; None where fewer than
-    three different points are on it, or none lies below the plane of the extremes."""
+    """Return the row of the knee of the points' front, the first of equal ones.
+
+    Args:
+        points: (points, objectives), smaller is better.
+
+    Returns:
+        The row; None where fewer than three different points are on the front, or none lies below
+        the plane of the extremes.
+
+    Source:
+        Das, "On characterizing the 'knee' of the Pareto curve", Structural Optimization 18, 1999.
+    """
     points = checked(points)
     rows = np.flatnonzero(is_front(points))
     front = points[rows]
@@ -60,12 +75,20 @@ def knees(
     resamples: int = 400,
     seed: int = 0,
 ) -> Knees:
-    """The knee, and how often another look at the same search would have chosen it, or one near it.
+    """Return the knee, and how often another look at the same search would choose it, or one near.
 
-    drawn: (draws, points), numbers that the objective in `column` may truly have
-    (`certainty.drawn`): the resamples are those draws. Without, nothing is known of the numbers,
-    and candidates are resampled with replacement, as if the search had met others of their kind;
-    any one of them is then missing from 37 % of the resamples.
+    Args:
+        points: (points, objectives), smaller is better.
+        column: The objective that is uncertain.
+        drawn: (draws, points), numbers that it may truly have (`certainty.drawn`): the resamples
+            are those draws. Without, nothing is known of the numbers, and candidates are resampled
+            with replacement, as if the search had met others of their kind; any one of them is then
+            missing from 37 % of the resamples.
+        resamples: How many, without `drawn`.
+        seed: Of the resamples.
+
+    Source:
+        Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979.
     """
     points = checked(points)
     chosen = knee(points)

@@ -16,17 +16,38 @@ from wiring_search.analysis.pareto.dominance import checked, is_front
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
-    """The volume that the points dominate within the box below `reference` (objectives,). Points
-    beyond it count as nothing. Raises ValueError for a reference of another length, or one that is
-    not finite."""
+    """Return the volume that the points dominate within the box below a reference point.
+
+    Args:
+        points: (points, objectives), smaller is better; those beyond the reference add nothing.
+        reference: (objectives,).
+
+    Raises:
+        ValueError: The reference has another length, or is not finite.
+
+    Source:
+        Zitzler and Thiele, "Multiobjective optimization using evolutionary algorithms", PPSN 1998.
+    """
     rows, corner = _below(points, reference)
     rows = rows[np.isfinite(rows).all(axis=1) & (rows < corner).all(axis=1)]
     return _volume(corner - rows[is_front(rows)])
 
 
 def hypervolume_course(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
-    """The hypervolume of the first point, of the first two, …: (points,) float64. Each adds what it
-    alone dominates, so the whole course costs little more than its end."""
+    """Return the hypervolume of the first point, of the first two, …
+
+    Each point adds what it alone dominates, so the whole course costs little more than its end.
+
+    Args:
+        points: (points, objectives), smaller is better.
+        reference: (objectives,).
+
+    Returns:
+        (points,) float64.
+
+    Raises:
+        ValueError: The reference has another length, or is not finite.
+    """
     points, reference = _below(points, reference)
     gains = np.zeros(len(points))
     front = np.empty((0, len(reference)))
@@ -38,8 +59,16 @@ def hypervolume_course(points: ArrayLike, reference: ArrayLike) -> np.ndarray:
 
 
 def hypervolume_gain(point: np.ndarray, front: np.ndarray, reference: np.ndarray) -> float:
-    """What the point dominates (objectives,) that the front (points, objectives) does not; 0 for
-    one that is not finite, and beyond the reference. Nothing is checked."""
+    """Return the volume that the point dominates and the front does not. Nothing is checked.
+
+    Args:
+        point: (objectives,), smaller is better.
+        front: (points, objectives).
+        reference: (objectives,).
+
+    Returns:
+        The volume; 0 for a point that is not finite, or beyond the reference.
+    """
     if not (np.isfinite(point) & (point < reference)).all() or (front <= point).all(axis=1).any():
         return 0.0
     return _alone(reference - point, reference - front[(front < reference).all(axis=1)])

@@ -121,7 +121,13 @@ def score(
 def fit(
     reservoir: Reservoir, task: Task, regularisation: float | Sequence[float] = REGULARISATIONS
 ) -> tuple[Readout, float]:
-    """Return the readout that `score` judges, and its score; arguments as of `score`."""
+    """Return the readout that `score` judges, and its score.
+
+    Args:
+        reservoir: Stays as it is.
+        task: Gives splits and metric.
+        regularisation: See `fit_ridge`.
+    """
     error = {"accuracy": misses, "f1": missing_f1, "mse": mean_squared_error}[task.metric]
     valid = _rows(reservoir, task, task.valid)
     readout = fit_ridge(*_rows(reservoir, task, task.train), regularisation, valid, error)

@@ -61,7 +61,16 @@ def memory_capacity(
 ) -> float:
     """Return the sum of `memory_curve`, at most the number of neurons.
 
-    A delay of 0 is no memory and not counted. Arguments and errors are those of `memory_curve`.
+    A delay of 0 is no memory and not counted.
+
+    Args:
+        reservoir: Stays as it is.
+        delays: Twice the neurons by default.
+        length: Steps; see `memory_curve`.
+        seed: Of the input.
+
+    Raises:
+        ValueError: As of `memory_curve`.
 
     Source:
         Jaeger, "Short term memory in echo state networks", GMD report 152, 2001, proposition 2.

@@ -120,6 +120,11 @@ def numerical_rank(states: np.ndarray, threshold: float) -> int:
 def check_rank_settings(streams: int, steps: int, threshold: float) -> None:
     """Check the settings of a rank.
 
+    Args:
+        streams: How many, 1 or more.
+        steps: Time steps of each, 1 or more.
+        threshold: A share of the largest singular value, from 0 to below 1.
+
     Raises:
         ValueError: There is less than one stream or step, or `threshold` is not from 0 to below 1.
     """
