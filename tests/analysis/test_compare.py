@@ -64,11 +64,11 @@ def test_studies_that_differ_by_their_seed_are_runs_of_one_method(
 def test_the_reference_is_the_worst_of_the_studies_own(
     found: Comparison, folders: list[Path]
 ) -> None:
-    own = []
+    references = []
     for folder in folders:
         with closing(Store.open(folder)) as store:
-            own.append(reference(store, ("error", "synapses")).shown)
-    assert found.reference.shown == tuple(np.max(own, axis=0))
+            references.append(reference(store, ("error", "synapses")).shown)
+    assert found.reference.shown == tuple(np.max(references, axis=0))
     assert found.reference.shown[0] == 0.9
     other = compare(folders, given={"synapses": 1000})
     assert other.reference.shown == (0.9, 1000)
@@ -89,15 +89,15 @@ def test_what_is_measured_is_moocores(found: Comparison, folders: list[Path]) ->
     union = everything[moocore.is_nondominated(everything)]
     low, high = union.min(axis=0), np.array(found.reference.shown)
     for _, row in found.runs.iterrows():
-        own = points[row["study"]]
-        volume = moocore.hypervolume(own, ref=high)
+        mine = points[row["study"]]
+        volume = moocore.hypervolume(mine, ref=high)
         assert row["hypervolume"] == pytest.approx(volume)
         assert row["share"] == pytest.approx(volume / np.prod(high - low))
-        bounded, front = (own - low) / (high - low), (union - low) / (high - low)
+        bounded, front = (mine - low) / (high - low), (union - low) / (high - low)
         assert row["igd_plus"] == pytest.approx(moocore.igd_plus(bounded, ref=front))
         assert row["epsilon"] == pytest.approx(moocore.epsilon_additive(bounded, ref=front))
-        assert row["error"] == own[:, 0].min()
-        near = own[own[:, 0] <= everything[:, 0].min() + 0.01, 1]
+        assert row["error"] == mine[:, 0].min()
+        near = mine[mine[:, 0] <= everything[:, 0].min() + 0.01, 1]
         assert np.array_equal(row["enough"], near.min() if len(near) else np.nan, equal_nan=True)
 
 

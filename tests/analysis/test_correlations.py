@@ -60,7 +60,7 @@ def test_nothing_to_correlate_is_nan() -> None:
 
 
 def test_false_discoveries_are_as_rare_as_q_says() -> None:
-    """Benjamini and Hochberg's own words: the largest k with p(k) ≤ k/m · q, and everything below
+    """Benjamini and Hochberg's words: the largest k with p(k) ≤ k/m · q, and everything below
     it."""
     p = np.random.default_rng(2).random(50) ** 3
     q = false_discovery([*p, np.nan])
@@ -73,11 +73,11 @@ def test_false_discoveries_are_as_rare_as_q_says() -> None:
 
 def test_what_size_explains_is_gone_when_size_is_held_constant() -> None:
     rng = np.random.default_rng(3)
-    size, own = rng.random((2, 300))
-    error = size + 0.3 * own + 0.1 * rng.standard_normal(300)
+    size, apart = rng.random((2, 300))
+    error = size + 0.3 * apart + 0.1 * rng.standard_normal(300)
     features = {
         "follows": size + 0.2 * rng.standard_normal(300),
-        "own": own,
+        "apart": apart,
         "fixed": np.ones(300),
         "size": size,
     }
@@ -86,10 +86,10 @@ def test_what_size_explains_is_gone_when_size_is_held_constant() -> None:
         for row in correlations(features, {"error": error, "size": size}, size)
         if row["score"] == "error"
     }
-    assert set(rows) == {"follows", "own", "size"}
+    assert set(rows) == {"follows", "apart", "size"}
     assert rows["follows"]["q"] < 1e-6
     assert rows["follows"]["rho"] > 0.7
     assert abs(rows["follows"]["partial"]) < 0.2
-    assert rows["own"]["partial_q"] < 1e-6
-    assert rows["own"]["partial"] > rows["own"]["rho"]
+    assert rows["apart"]["partial_q"] < 1e-6
+    assert rows["apart"]["partial"] > rows["apart"]["rho"]
     assert np.isnan(rows["size"]["partial"])

@@ -34,7 +34,7 @@ Point = dict[str, float | int | str]
 def filled(
     folder: Path, space: Space, candidates: int, error_of: Callable[[Point], float], **given: object
 ) -> Store:
-    """A finished study of random points, whose errors are as told; every thirtieth diverges, and
+    """A finished study of random points, whose errors are as given; every thirtieth diverges, and
     some are infeasible."""
     mine = studies.store(folder, space=space.to_json(), trials=candidates, **given)
     rng, trials, outcomes = np.random.default_rng(4), [], {}
@@ -146,7 +146,9 @@ def test_importance_of_conditional_dimensions_is_optunas() -> None:
             for name in ("neuron", "steps", "learning_rate", "inter")
         }
         there = {
-            name: SPACE.alternatives(name)[place] for name, place in at.items() if place is not None
+            name: SPACE.alternatives(name)[number]
+            for name, number in at.items()
+            if number is not None
         }
         study.add_trial(
             optuna.trial.create_trial(
@@ -246,13 +248,13 @@ def test_marginals_hold_every_candidate_once(folder: Path) -> None:
         assert 2 <= len(bins) <= 20
         assert sum(one["n"] for one in bins) == table[f"p.{name}"].notna().sum()
         for one in bins:
-            own = table[
+            members = table[
                 table[f"p.{name}"].between(one["low"], one["high"])
                 if name != "solver"
                 else table["p.solver"] == one["at"]
             ]
-            assert one["median"] == own["error"].median()
-            assert one["lower"] == own["error"].quantile(0.25)
+            assert one["median"] == members["error"].median()
+            assert one["lower"] == members["error"].quantile(0.25)
 
 
 def test_the_command_writes_what_it_says(folder: Path, run) -> None:

@@ -193,14 +193,14 @@ def test_probabilities_are_those_of_a_plain_simulation(tmp_path: Path) -> None:
             no_worse = (moved <= moved[i]) & (size <= size[i])
             times[i] += not (no_worse & ((moved < moved[i]) | (size < size[i]))).any()
     expected = dict(zip(finished["trial"].astype(int), times / draws, strict=True))
-    told = (
+    shares = (
         dict(zip(found.rows["trial"].astype(int), found.rows["probability"], strict=True))
         | found.beside
     )
     assert found.rows["probability"].iloc[0] == 1
-    assert 0 < min(told.values()) < 0.9
-    assert all(share == pytest.approx(expected[trial], abs=0.08) for trial, share in told.items())
-    assert all(expected[trial] < 0.33 for trial in expected.keys() - told.keys())
+    assert 0 < min(shares.values()) < 0.9
+    assert all(share == pytest.approx(expected[trial], abs=0.08) for trial, share in shares.items())
+    assert all(expected[trial] < 0.33 for trial in expected.keys() - shares.keys())
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from scipy import stats
 from wiring_search.analysis.pareto import (
     additive_epsilon,
     attainment,
-    drawn,
+    draw_errors,
     hypervolume,
     hypervolume_course,
     igd_plus,
@@ -178,7 +178,7 @@ def test_a_knee_is_furthest_below_the_line_of_the_extremes() -> None:
     assert knee([(0, 1, 1), (1, 0, 1), (1, 1, 0), (0.3, 0.3, 0.3), (0.3, 0.3, 0.3)]) == 3
 
 
-def test_a_knee_is_as_stable_as_resamples_agree_on_its_place() -> None:
+def test_a_knee_is_as_stable_as_resamples_agree_on_it() -> None:
     ends = np.repeat([(0.0, 1.0), (1.0, 0.0)], 5, axis=0)
     crowd = [(1.0, 1.0 + k) for k in range(20)]
     alone = np.concatenate([ends, [(0.1, 0.1)], crowd])
@@ -208,11 +208,15 @@ def test_probability_on_the_front_is_that_of_the_normal_and_the_t_distribution()
     """Two candidates of one size: the one is on the front where its error is smaller. A third is
     smaller, and always on it."""
     points = np.array([(0.10, 50), (0.12, 50), (0.9, 10), (0.9, 60), (np.nan, 5)])
-    many = drawn(points[:, 0], [0.01, 0.01, np.nan, 0.001, 0.01], [1e6, 1e6, 0, 5, 3], draws=20_000)
+    many = draw_errors(
+        points[:, 0], [0.01, 0.01, np.nan, 0.001, 0.01], [1e6, 1e6, 0, 5, 3], draws=20_000
+    )
     probability = probability_on_front(points, 0, many)
     expected = stats.norm.cdf(0.02 / np.hypot(0.01, 0.01))
     assert probability == pytest.approx([expected, 1 - expected, 1, 0, 0], abs=0.01)
-    few = drawn(points[:, 0], [0.02, np.nan, np.nan, np.nan, np.nan], [2, 0, 0, 0, 0], draws=20_000)
+    few = draw_errors(
+        points[:, 0], [0.02, np.nan, np.nan, np.nan, np.nan], [2, 0, 0, 0, 0], draws=20_000
+    )
     assert probability_on_front(points, 0, few)[0] == pytest.approx(stats.t(2).cdf(1), abs=0.01)
     assert (few[:, 1] == 0.12).all()
     assert np.isnan(few[:, 4]).all()

@@ -157,9 +157,9 @@ def test_each_is_told_in_a_sentence(
     found: Winners, trial: int, control: str, sentence: str
 ) -> None:
     rows = found.controls
-    (told,) = rows.loc[(rows["trial"] == trial) & (rows["control"] == control), "sentence"]
-    assert told.startswith(sentence)
-    assert ("no effect of the topology beyond its size" in told) == (control == "random")
+    (shown,) = rows.loc[(rows["trial"] == trial) & (rows["control"] == control), "sentence"]
+    assert shown.startswith(sentence)
+    assert ("no effect of the topology beyond its size" in shown) == (control == "random")
 
 
 def test_controls_that_were_not_trained_are_absent(found: Winners) -> None:

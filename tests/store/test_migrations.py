@@ -91,9 +91,9 @@ def _store(folder: Path, schema: int) -> None:
                 "asked": "then",
                 **further,
             }
-            columns, places = ", ".join(row), ", ".join("?" * len(row))
+            columns, marks = ", ".join(row), ", ".join("?" * len(row))
             connection.execute(
-                f"INSERT INTO trials ({columns}) VALUES ({places})", tuple(row.values())
+                f"INSERT INTO trials ({columns}) VALUES ({marks})", tuple(row.values())
             )
 
         done = {

@@ -36,11 +36,11 @@ def dom_of(page: Path) -> str:
 
 
 def found_in(text: str, folder: Path, script: str) -> dict:
-    """What a script, the body of a function run in the page after its own, returns."""
+    """What a script returns: the body of a function, run in the page after the page's scripts."""
     copy = folder / "page.html"
     call = f"(() => {{ try {{ {script} }} catch (fault) {{ return {{fault: fault.stack}}; }} }})()"
-    told = f"document.title = JSON.stringify({call});"
-    copy.write_text(text.replace("</body>", f"<script>{told}</script></body>"), encoding="utf-8")
+    report = f"document.title = JSON.stringify({call});"
+    copy.write_text(text.replace("</body>", f"<script>{report}</script></body>"), encoding="utf-8")
     found = json.loads(
         html.unescape(re.search(r"<title>(.*?)</title>", dom_of(copy), re.DOTALL).group(1))
     )

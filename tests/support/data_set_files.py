@@ -1,6 +1,6 @@
 """Small files in the formats of the published data sets, for the tests of the tasks that read them.
 
-One input of each row is a number that occurs once, so that a row can be told again in a scaled
+One input of each row is a number that occurs once, so that a row is found again in a scaled
 window.
 """
 
@@ -17,7 +17,7 @@ ROWS_A_SUBJECT, READINGS, ROLLOUTS, IMAGES = 50, 100, 9, 100
 
 
 def traffic(folder: Path, packed: bool = False) -> pandas.DataFrame:
-    """Twelve hundred hours with an hour told twice, one missing, a gap of two days, a holiday, and
+    """Twelve hundred hours with an hour given twice, one missing, a gap of two days, a holiday, and
     values that cannot be.
 
     clouds_all counts the rows."""
@@ -86,15 +86,15 @@ def activity(folder: Path) -> None:
     rng = np.random.default_rng(3)
     for part, subjects in SUBJECTS.items():
         (folder / part).mkdir(parents=True)
-        who = np.repeat(subjects, ROWS_A_SUBJECT)
-        x = rng.uniform(-1, 1, (len(who), 561))
-        x[:, 0] = who + np.tile(np.arange(ROWS_A_SUBJECT), len(subjects)) / 1000
+        subject_of_row = np.repeat(subjects, ROWS_A_SUBJECT)
+        x = rng.uniform(-1, 1, (len(subject_of_row), 561))
+        x[:, 0] = subject_of_row + np.tile(np.arange(ROWS_A_SUBJECT), len(subjects)) / 1000
         fields = [[_three_digits(value) for value in row] for row in x]
         (folder / part / f"X_{part}.txt").write_text("".join(f"{''.join(row)}\n" for row in fields))
         y = np.tile(np.arange(ROWS_A_SUBJECT) // 9 % 6 + 1, len(subjects))
         (folder / part / f"y_{part}.txt").write_text("".join(f"{label}\n" for label in y))
         (folder / part / f"subject_{part}.txt").write_text(
-            "".join(f"{subject}\n" for subject in who)
+            "".join(f"{subject}\n" for subject in subject_of_row)
         )
 
 
@@ -121,10 +121,10 @@ def person(folder: Path) -> pandas.DataFrame:
         for i in range(READINGS):
             ticks = 633790226051280329 + 10_000_000_000 * number + 10_000 * int(ms[i])
             tag, label = int(rng.integers(4)), activities[i // 8 % len(activities)]
-            place = [float(1000 * number + i), round(float(rng.random()), 4), 0.5]
+            position = [float(1000 * number + i), round(float(rng.random()), 4), 0.5]
             date = "27.05.2009 14:03:25:127"
-            lines.append(",".join([name, tags[tag], str(ticks), date, *map(str, place), label]))
-            rows.append((name, tag, ms[i], place[0], label))
+            lines.append(",".join([name, tags[tag], str(ticks), date, *map(str, position), label]))
+            rows.append((name, tag, ms[i], position[0], label))
     (folder / "ConfLongDemo_JSI.txt").write_text("\n".join(lines) + "\n")
     return pandas.DataFrame(rows, columns=["name", "tag", "ms", "x", "activity"])
 

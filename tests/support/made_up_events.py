@@ -1,4 +1,4 @@
-"""The events of a made-up search with rungs, for the tests of those who watch one."""
+"""The events of a made-up search with rungs, for tests of what watches one."""
 
 import math
 from collections.abc import Iterator

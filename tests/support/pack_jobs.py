@@ -12,15 +12,15 @@ EPOCHS = 4
 
 
 def jobs(count: int, candidates: int = 2) -> list[PackJob]:
-    """The place of a candidate in all jobs is its seed, so that a trainer can tell them apart."""
+    """The number of a candidate in all jobs is its seed, so that a trainer can tell them apart."""
     rng = np.random.default_rng(0)
     return [
         PackJob(
             k,
             Rung(0, EPOCHS, 4),
             tuple(
-                Candidate(random_wiring(rng), seed=k * candidates + place)
-                for place in range(candidates)
+                Candidate(random_wiring(rng), seed=k * candidates + position)
+                for position in range(candidates)
             ),
             0,
         )

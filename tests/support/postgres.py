@@ -1,5 +1,5 @@
-"""A real PostgreSQL server for tests, started here: its data in a folder of its own, a Unix socket
-and a free port."""
+"""A real PostgreSQL server for tests, started here with a temporary folder, a Unix socket and a
+free port."""
 
 import os
 import shutil
@@ -72,7 +72,7 @@ class Postgres:
         raise AssertionError((self.folder / "log").read_text())
 
     def stop(self) -> None:
-        """As when the power fails: no connection is told."""
+        """As when the power fails: connections are not closed."""
         if self.process is not None and self.process.poll() is None:
             number = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
             os.kill(number, signal.SIGQUIT)
@@ -99,7 +99,7 @@ class Postgres:
 
 @contextmanager
 def running() -> Iterator[Postgres]:
-    """A server of its own, stopped at the end. Skips the test where PostgreSQL is not installed."""
+    """A fresh server, stopped at the end. Skips the test where PostgreSQL is not installed."""
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL's server is not installed: apt-get install postgresql")

@@ -1,5 +1,5 @@
-"""A pool with a clock of its own: any number of workers of any speed, whose jobs take as long as
-they are told to."""
+"""A pool with a simulated clock: any number of workers of any speed, whose jobs take as long as
+the test says."""
 
 import heapq
 from collections.abc import Callable, Sequence

@@ -30,13 +30,13 @@ def test_liquid_baselines_are_candidates_trained_as_candidates() -> None:
 
 def test_known_names_fit_the_task_and_are_chosen_by_either_part() -> None:
     task = replace(made_up_task(), outputs=20)
-    assert catalogue.known(task)[:5] == ("rnn-4", "rnn-8", "rnn-16", "rnn-32", "gru-4")
-    assert [name for name in catalogue.known(task) if "ncp" in name] == [
+    assert catalogue.names_of(task)[:5] == ("rnn-4", "rnn-8", "rnn-16", "rnn-32", "gru-4")
+    assert [name for name in catalogue.names_of(task) if "ncp" in name] == [
         "auto-ncp-32",
         "auto-ncp-64",
     ]
-    assert catalogue.chosen(task, ()) == catalogue.known(task)
-    assert catalogue.chosen(task, ("gru-d", "lstm-8")) == (
+    assert catalogue.select(task, ()) == catalogue.names_of(task)
+    assert catalogue.select(task, ("gru-d", "lstm-8")) == (
         "lstm-8",
         "gru-d-4",
         "gru-d-8",
@@ -44,7 +44,7 @@ def test_known_names_fit_the_task_and_are_chosen_by_either_part() -> None:
         "gru-d-32",
     )
     with pytest.raises(ValueError, match="no baseline is called 'gru-5'; known: rnn, gru"):
-        catalogue.chosen(task, ("gru-5",))
+        catalogue.select(task, ("gru-5",))
 
 
 def test_pruned_networks_are_baselines_of_their_size() -> None:
@@ -55,4 +55,4 @@ def test_pruned_networks_are_baselines_of_their_size() -> None:
     assert [t.outcome.synapses for t in trained] == [round(0.5 * dense), round(0.1 * dense)]
     (alone,) = catalogue.train_all(task, ("pruned-ltc-10",), rung, 0)
     assert timeless(alone.outcome) == timeless(trained[1].outcome)
-    assert set(catalogue.PRUNED) <= set(catalogue.known(task))
+    assert set(catalogue.PRUNED) <= set(catalogue.names_of(task))

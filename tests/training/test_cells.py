@@ -155,14 +155,14 @@ def test_what_stands_in_the_padding_does_not_matter(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_time_matters_where_it_is_told(cell: str) -> None:
+def test_time_matters_where_it_is_given(cell: str) -> None:
     x, elapsed, lengths = _ragged()
     assert not torch.allclose(
         _network(cell)(x, elapsed, lengths), _network(cell)(x, 0.5 * elapsed, lengths), atol=1e-4
     )
     if cell in ("rnn", "gru", "lstm"):
-        untold = _network(cell, timed=False)
-        assert torch.equal(untold(x, elapsed, lengths), untold(x, 0.5 * elapsed, lengths))
+        timeless = _network(cell, timed=False)
+        assert torch.equal(timeless(x, elapsed, lengths), timeless(x, 0.5 * elapsed, lengths))
 
 
 @pytest.mark.parametrize("timed", [False, True])
@@ -171,9 +171,9 @@ def test_time_matters_where_it_is_told(cell: str) -> None:
 def test_sizes_are_those_of_the_formulas(cell: str, units: int, timed: bool) -> None:
     network = RecurrentNetwork(cell, FEATURES, OUTPUTS, units, timed)
     gates = {"rnn": 1, "gru": 3, "lstm": 4, "ct-gru": 3, "gru-d": 3}[cell]
-    own = cell in ("ct-gru", "gru-d")
-    features = FEATURES if own else FEATURES + timed
-    biases = 1 if own else 2  # torch has one for the input and one for the state
+    decays = cell in ("ct-gru", "gru-d")
+    features = FEATURES if decays else FEATURES + timed
+    biases = 1 if decays else 2  # torch has one for the input and one for the state
     decay = 2 * units if cell == "gru-d" else 0
     synapses = units * (features + units)
     assert network.synapses == synapses

@@ -81,8 +81,8 @@ def test_errors_are_those_of_the_network_with_the_best_weights(
         flat = torch.from_numpy(load_state(outcome.state)["best_weights"])
         torch.nn.utils.vector_to_parameters(flat, network.parameters())
         split = task.valid
-        own = None if split.lengths is None else torch.from_numpy(split.lengths)
-        y = network(torch.from_numpy(split.x), lengths=own)[0].detach().numpy()
+        counts = None if split.lengths is None else torch.from_numpy(split.lengths)
+        y = network(torch.from_numpy(split.x), lengths=counts)[0].detach().numpy()
         wrong = (
             y.argmax(-1) != split.y if kind == "classification" else ((y - split.y) ** 2).mean(-1)
         )
@@ -108,14 +108,14 @@ def test_f1_adds_up_over_batches(lengths: bool, monkeypatch: pytest.MonkeyPatch)
         network = LiquidNetwork(candidate.wiring, 3, 2, steps=2, every_step=True)
         flat = torch.from_numpy(load_state(outcome.state)["best_weights"])
         torch.nn.utils.vector_to_parameters(flat, network.parameters())
-        own = task.valid.lengths if lengths else np.full(len(task.valid), 6)
+        counts = task.valid.lengths if lengths else np.full(len(task.valid), 6)
         y = (
-            network(torch.from_numpy(task.valid.x), lengths=torch.from_numpy(own))[0]
+            network(torch.from_numpy(task.valid.x), lengths=torch.from_numpy(counts))[0]
             .detach()
             .numpy()
             .argmax(-1)
         )
-        valid = np.arange(6) < own[:, None]
+        valid = np.arange(6) < counts[:, None]
         assert outcome.metric == pytest.approx(f1_score(task.valid.y[valid], y[valid]), abs=1e-6)
         assert outcome.metric > 0
         assert outcome.error == pytest.approx(1 - outcome.metric)
@@ -157,22 +157,22 @@ def test_training_learns() -> None:
 
 
 def test_every_minibatch_and_epoch_is_a_beat() -> None:
-    told = []
-    training.train(_task(), _job(_candidates(1)), lambda done, total: told.append((done, total)))
-    assert told == [(epoch + (beat == 3), 4) for epoch in range(4) for beat in range(4)]
+    heard = []
+    training.train(_task(), _job(_candidates(1)), lambda done, total: heard.append((done, total)))
+    assert heard == [(epoch + (beat == 3), 4) for epoch in range(4) for beat in range(4)]
 
 
 def test_each_epoch_is_told_once_of_every_kind() -> None:
-    told, candidates = (
+    heard, candidates = (
         [],
         (*_candidates(2), Candidate(_candidates()[2].wiring, "cfc", "closed-form", 0)),
     )
     training.train(
         _task(),
         _job(candidates, epochs=2),
-        each_epoch(lambda done, total: told.append((done, total))),
+        each_epoch(lambda done, total: heard.append((done, total))),
     )
-    assert told == [(1, 2), (2, 2)] * 2
+    assert heard == [(1, 2), (2, 2)] * 2
 
 
 @pytest.mark.parametrize("memory", ["none", "state"])
@@ -186,15 +186,15 @@ def test_rung_by_rung_is_as_in_one_go(memory: str) -> None:
         [(1, [[0, 1], [2, 3]]), (4, [[3, 0, 2], [1]]), (6, [[1, 2, 0, 3]])]
     ):
         found: dict[int, Outcome] = {}
-        for places in packs:
+        for members in packs:
             job = PackJob(
                 9,
                 Rung(number, end, 16),
-                tuple(candidates[p] for p in places),
+                tuple(candidates[p] for p in members),
                 7,
-                tuple(states[p] for p in places),
+                tuple(states[p] for p in members),
             )
-            found |= zip(places, training.train(task, job).outcomes, strict=True)
+            found |= zip(members, training.train(task, job).outcomes, strict=True)
         states = [found[p].state for p in range(4)]
     assert [_timeless(found[p]) for p in range(4)] == [_timeless(outcome) for outcome in straight]
 

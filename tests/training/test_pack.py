@@ -89,8 +89,8 @@ def test_a_state_goes_on_bit_for_bit_in_another_pack() -> None:
         [candidates[p] for p in order], FEATURES, OUTPUTS, [first.state(p) for p in order]
     )
     _train(repacked, 5)
-    for place, p in enumerate(order):
-        assert np.array_equal(repacked.weights(place), whole.weights(p))
+    for position, p in enumerate(order):
+        assert np.array_equal(repacked.weights(position), whole.weights(p))
 
 
 def test_another_candidates_state_is_refused() -> None:

@@ -32,9 +32,11 @@ def test_errors_are_those_of_the_network_with_the_best_weights(
     kind: str, every_step: bool, timed: bool
 ) -> None:
     task, rung = made_up_task(kind, every_step, timed), Rung(0, 5, 16)
-    told = []
-    outcome = train(task, network_of(task, "gru-8", 2), rung, 2, lambda *epoch: told.append(epoch))
-    assert told == [(epoch, 5) for epoch in range(1, 6)]
+    epochs = []
+    outcome = train(
+        task, network_of(task, "gru-8", 2), rung, 2, lambda *epoch: epochs.append(epoch)
+    )
+    assert epochs == [(epoch, 5) for epoch in range(1, 6)]
     assert outcome.status is Status.OK
     assert outcome.error == min(outcome.curve)
     assert len(outcome.curve) == 5

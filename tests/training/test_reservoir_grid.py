@@ -24,12 +24,12 @@ def test_reservoirs_are_scored_with_their_readout_alone(
     kind: str, every_step: bool, timed: bool
 ) -> None:
     task, rung = made_up_task(kind, every_step, timed), Rung(0, 5, 16)
-    told = []
+    heard = []
     (trained,) = catalogue.train_all(
-        task, ("reservoir-16",), rung, 4, lambda *event: told.append(event)
+        task, ("reservoir-16",), rung, 4, lambda *event: heard.append(event)
     )
     outcome = trained.outcome
-    assert told == [("reservoir-16", 1, 1)]
+    assert heard == [("reservoir-16", 1, 1)]
     assert outcome.status is Status.OK
     assert outcome.curve == (outcome.error,)
     assert outcome.parameters == task.outputs * (16 + 1)
@@ -78,7 +78,7 @@ def test_a_reservoir_is_as_its_name_says(name: str, features: int) -> None:
     assert len(fixed.wiring.sensory_synapses) == max(neurons, features)
     assert np.abs(np.linalg.eigvals(fixed.recurrent)).max() == pytest.approx(0.9)
     assert fixed.leak == 0.3
-    assert catalogue.chosen(task, ("reservoir",)) == tuple(RESERVOIRS)
+    assert catalogue.select(task, ("reservoir",)) == tuple(RESERVOIRS)
 
 
 def test_a_readout_that_is_not_finite_is_diverged() -> None:

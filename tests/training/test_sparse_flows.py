@@ -133,11 +133,11 @@ def test_the_weakest_go_of_both_kinds_together() -> None:
     )
     assert cut.wiring.neurons == 10
     assert cut.wiring.synapse_count == 90
-    places = [
+    ends = [
         *(wiring.synapses[i] for i in cut.synapses),
         *(wiring.sensory_synapses[i] for i in cut.sensory_synapses),
     ]
-    assert places == [*cut.wiring.synapses, *cut.wiring.sensory_synapses]
+    assert ends == [*cut.wiring.synapses, *cut.wiring.sensory_synapses]
     assert thinned(wiring, inner, sensory, wiring.synapse_count).wiring == wiring
 
 
@@ -294,7 +294,7 @@ def test_what_is_left_computes_what_the_dense_network_would_without_the_rest(
     for part in ("weights", "first", "second"):
         assert np.abs(dense.state[part]).max() > 0
         old, new = (
-            {name: flat[place] for name, place in layout.slices[0].items()}
+            {name: flat[block] for name, block in layout.slices[0].items()}
             for layout, flat in zip(layouts, (dense.state[part], state[part]), strict=True)
         )
         for name in (

@@ -116,7 +116,7 @@ def _told(layout: PackLayout, flat: np.ndarray, names: Origins) -> dict[tuple, f
         name: flat[layout.slices[0][name]].reshape(shape)
         for name, shape in layout.shapes[0].items()
     }
-    pinned, told = made.pinned(), {}
+    pinned, found = made.pinned(), {}
     for name, values in block.items():
         for at, value in np.ndenumerate(values):
             if name.startswith("memory_"):
@@ -141,8 +141,8 @@ def _told(layout: PackLayout, flat: np.ndarray, names: Origins) -> dict[tuple, f
             else:
                 owner = (neurons[at[0]],)
             if not (name in pinned and pinned[name][at]):
-                told[name, *owner] = float(value)
-    return {key: value for key, value in told.items() if None not in key}
+                found[name, *owner] = float(value)
+    return {key: value for key, value in found.items() if None not in key}
 
 
 @pytest.mark.parametrize(("neuron", "memory"), KINDS)

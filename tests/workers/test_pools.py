@@ -368,9 +368,9 @@ def _report(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
         span, _, offset, _, inode, *_ = line.split()
         start, end = (int(number, 16) for number in span.split("-"))
         if start <= address < end:
-            place = f"{inode}:{int(offset, 16) + address - start}"
+            offset_in_file = f"{inode}:{int(offset, 16) + address - start}"
     threads = f"{numba.get_num_threads()} {torch.get_num_threads()}"
-    report = f"{os.getpid()} {place} {x.flags.writeable} {task.name} {threads}"
+    report = f"{os.getpid()} {offset_in_file} {x.flags.writeable} {task.name} {threads}"
     return PackResult(job.number, fake_train(task, job).outcomes, report)
 
 

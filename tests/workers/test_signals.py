@@ -17,14 +17,14 @@ def _send(number: int) -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_first_signal_asks_and_the_second_one_ends(number: int) -> None:
-    told = []
-    with pytest.raises(KeyboardInterrupt), stopped_by_signals(lambda: told.append(1)) as until:
+    heard = []
+    with pytest.raises(KeyboardInterrupt), stopped_by_signals(lambda: heard.append(1)) as until:
         assert until() is None
         _send(number)
         assert until() == signal.Signals(number).name
-        assert told == [1]
+        assert heard == [1]
         _send(number)
-    assert told == [1]
+    assert heard == [1]
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -8,7 +8,7 @@ import numpy as np
 from wiring_search.analysis.expected_error import expected_errors
 from wiring_search.analysis.pareto import (
     Knees,
-    drawn,
+    draw_errors,
     hypervolume,
     is_front,
     knees,
@@ -129,7 +129,7 @@ def _draws(
     front = is_front(points)
     if "error" not in objectives or not front.any() or not several[front].all():
         return None
-    draws = drawn(known["mean"], known["standard_error"], known["freedom"], seed=seed)
+    draws = draw_errors(known["mean"], known["standard_error"], known["freedom"], seed=seed)
     return np.where(several & np.isfinite(points[:, objectives.index("error")]), draws, np.nan)
 
 

@@ -190,7 +190,7 @@ class _Measure:
             raw = self._evaluated(
                 [key for of_one in keys for key in of_one], drawn[said[drawn]], by_number
             )
-            # Alternatives are told apart by name; the importance of all of them is their sum
+            # Alternatives differ by name; the importance of all of them is their sum
             # (theorem 4.2 of Conditional PED-ANOVA).
             found[members] = [sum(raw.get(key, 0.0) for key in of_one) for of_one in keys]
         return found

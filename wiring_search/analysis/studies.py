@@ -166,7 +166,7 @@ def differing(methods: Sequence[Method]) -> dict[str, list[str]]:
 def _brief(config: dict[str, Any], name: str) -> str:
     value = config[name]
     if name == "space":
-        return config["space_name"] or "own"
+        return config["space_name"] or "custom"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
@@ -177,10 +177,10 @@ def _study(name: str, store: Store, objectives: tuple[str, ...]) -> Study:
         points = minimised_points(finished, objectives)
     except ValueError as fault:
         raise ValueError(f"{store.folder}: {fault}") from None
-    places = {pack.number: pack.finish_order for pack in store.packs()}
+    finish_orders = {pack.number: pack.finish_order for pack in store.packs()}
     history = store.history()
-    history = history.assign(place=history["pack"].map(places)).sort_values(
-        ["place", "trial"], kind="stable"
+    history = history.assign(finish_order=history["pack"].map(finish_orders)).sort_values(
+        ["finish_order", "trial"], kind="stable"
     )
     return Study(
         name,

@@ -12,7 +12,7 @@ import numpy as np
 
 from wiring_search.analysis import table as results
 from wiring_search.analysis.generalisation_gap import FrontsOnTest, drop, fronts_on_test
-from wiring_search.analysis.pareto.certainty import drawn, probability_on_front
+from wiring_search.analysis.pareto.certainty import draw_errors, probability_on_front
 from wiring_search.analysis.reference_point import reference as reference_of
 from wiring_search.analysis.significance import Difference, Mean, difference, holm, mean_of
 from wiring_search.store import Store
@@ -85,14 +85,14 @@ def winners(store: Store) -> Winners | None:
     import pandas
 
     runs = store.retrainings()
-    own = runs[runs["control"] == ""]
-    if own.empty:
+    original = runs[runs["control"] == ""]
+    if original.empty:
         return None
     trials = store.table()
     trials = trials[trials["baseline"] == ""].set_index("trial")
     rows = [
-        _winner(own[own["trial"] == trial], trials.loc[trial])
-        for trial in dict.fromkeys(own["trial"])
+        _winner(original[original["trial"] == trial], trials.loc[trial])
+        for trial in dict.fromkeys(original["trial"])
     ]
     table = (
         pandas.DataFrame(rows)
@@ -109,7 +109,7 @@ def winners(store: Store) -> Winners | None:
             table.loc[table["tested"] > 0, name] = getattr(fronts, name)
     controls = _controls(store, runs, table)
     wide = {
-        split: own.pivot(index="trial", columns="draw", values=split)
+        split: original.pivot(index="trial", columns="draw", values=split)
         for split in ("error", "test_error")
     }
     searched = table.set_index("trial").loc[wide["error"].index, ["searched"]].to_numpy()
@@ -119,7 +119,7 @@ def winners(store: Store) -> Winners | None:
         overall=_overall(runs, controls),
         openings=store.openings(),
         runs=runs,
-        seeds=int(own.groupby("trial").size().max()),
+        seeds=int(original.groupby("trial").size().max()),
         selection_bias=drop(searched, wide["error"]),
         shift=drop(wide["error"], wide["test_error"]),
         objectives=objectives,
@@ -184,7 +184,7 @@ def _certainty(
 ) -> np.ndarray:
     """On test if all winners are tested."""
     split, counted = ("test", "tested") if (table["tested"] > 0).all() else ("valid", "trained")
-    errors = drawn(table[split], table[f"{split}_se"], table[counted] - 1)
+    errors = draw_errors(table[split], table[f"{split}_se"], table[counted] - 1)
     return probability_on_front(
         _points(table, trials, objectives, split), objectives.index("error"), errors
     )
@@ -200,11 +200,11 @@ def _controls(
     rows: list[dict[str, Any]] = []
     found: list[tuple[Difference | None, int]] = []
     for trial, candidate in zip(chosen, store.candidates(chosen), strict=True):
-        own = runs[(runs["trial"] == trial) & (runs["control"] == "")]
+        original = runs[(runs["trial"] == trial) & (runs["control"] == "")]
         for control in CONTROLS:
             if (trial, control) in trained:
                 null = runs.loc[trained[trial, control]]
-                row, compared = _control(own, null)
+                row, compared = _control(original, null)
                 found.append(compared)
             elif reason := inapplicable(candidate, control):
                 row = {"reason": reason}
@@ -249,12 +249,12 @@ def _controls(
 
 
 def _control(
-    own: "pandas.DataFrame", null: "pandas.DataFrame"
+    original: "pandas.DataFrame", null: "pandas.DataFrame"
 ) -> tuple[dict[str, Any], tuple[Difference, int]]:
     """One winner's trainings against those of a control; also the smaller number of trainings."""
     good = null[null["status"] == Status.OK.value]
-    split, column = _split(own, null)
-    groups = [group[column].dropna().tolist() for group in (own, null)]
+    split, column = _split(original, null)
+    groups = [group[column].dropna().tolist() for group in (original, null)]
     compared = difference(*groups)
     values = {
         "difference" if name == "mean" else name: value for name, value in asdict(compared).items()
@@ -293,12 +293,12 @@ def _overall(runs: "pandas.DataFrame", controls: "pandas.DataFrame") -> "pandas.
         ]
         if len(trials) < 2:
             continue
-        own, null = (
+        original, null = (
             runs[(runs["control"] == name) & runs["trial"].isin(trials)] for name in ("", control)
         )
-        split, column = _split(own, null)
+        split, column = _split(original, null)
         one, two = (
-            group.pivot(index="trial", columns="draw", values=column) for group in (own, null)
+            group.pivot(index="trial", columns="draw", values=column) for group in (original, null)
         )
         both = one.columns.intersection(two.columns)
         mean = drop(one[both], two[both])

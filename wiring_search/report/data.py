@@ -346,7 +346,7 @@ def _settings(store: Store) -> dict[str, str]:
     return {
         "task": config.task,
         "data": store.facts.get("source", ""),
-        "space": config.space_name or config.space["topology"] or "own",
+        "space": config.space_name or config.space["topology"] or "custom",
         "sampler": config.sampler,
         "objectives": ", ".join(config.objectives),
         "candidates": "as many as its budget allowed"

@@ -81,9 +81,9 @@ def _by_name(layout: PackLayout, flat: np.ndarray) -> Parameters:
 
 
 def _inherit(
-    own: Parameters, old: Parameters, layout: PackLayout, theirs: PackLayout, origins: Origins
+    child: Parameters, parent: Parameters, layout: PackLayout, theirs: PackLayout, origins: Origins
 ) -> None:
-    """Write into `own` what survives of `old`."""
+    """Write into the child's parameters what survives of its parent's."""
     made = layout.connections[0]
     before = theirs.connections[0]
     neurons = _numbers(origins.neurons)
@@ -112,14 +112,15 @@ def _inherit(
             "memory_h": (gates, neurons),
             "memory_b": (gates,),
         }
-    if "input_w" in own and "input_w" in old:
-        if own["input_w"].ndim > old["input_w"].ndim:  # one weight a feature is a projection, too
-            old = {**old, "input_w": np.diag(old["input_w"])}
-        sources |= _of_input_map(own["input_w"].ndim, old["input_w"].ndim, sensory, features)
+    if "input_w" in child and "input_w" in parent:
+        if child["input_w"].ndim > parent["input_w"].ndim:
+            # One weight per feature is a projection, too.
+            parent = {**parent, "input_w": np.diag(parent["input_w"])}
+        sources |= _of_input_map(child["input_w"].ndim, parent["input_w"].ndim, sensory, features)
     sources |= {"output_w": (outputs, neurons[: layout.wirings[0].motor]), "output_b": (outputs,)}
     for name, axes in sources.items():
         kept = [np.flatnonzero(axis >= 0) for axis in axes]
-        own[name][np.ix_(*kept)] = old[name][
+        child[name][np.ix_(*kept)] = parent[name][
             np.ix_(*(axis[at] for axis, at in zip(axes, kept, strict=True)))
         ]
     for prefix, source, new, known in (
@@ -127,10 +128,10 @@ def _inherit(
         ("sensory_", outer, made.sensory_polarity, before.sensory_polarity),
     ):
         flipped = np.flatnonzero((source >= 0) & (new != known[source]))
-        if prefix + "erev" in own:
-            own[prefix + "erev"][flipped] = new[flipped]
+        if prefix + "erev" in child:
+            child[prefix + "erev"][flipped] = new[flipped]
         elif KINDS[layout.kind.neuron].signed:  # its weights have the signs
-            own[prefix + "w"][flipped] = new[flipped] * np.abs(own[prefix + "w"][flipped])
+            child[prefix + "w"][flipped] = new[flipped] * np.abs(child[prefix + "w"][flipped])
 
 
 @cache

@@ -2,7 +2,7 @@
 NaN or an infinite number is on no front."""
 
 from wiring_search.analysis.pareto.attainment import attainment
-from wiring_search.analysis.pareto.certainty import drawn, probability_on_front
+from wiring_search.analysis.pareto.certainty import draw_errors, probability_on_front
 from wiring_search.analysis.pareto.dominance import is_front, rank
 from wiring_search.analysis.pareto.indicators import additive_epsilon, igd_plus, scaled
 from wiring_search.analysis.pareto.knees import Knees, knee, knees
@@ -12,7 +12,7 @@ __all__ = [
     "Knees",
     "additive_epsilon",
     "attainment",
-    "drawn",
+    "draw_errors",
     "hypervolume",
     "hypervolume_course",
     "hypervolume_gain",

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from wiring_search.analysis.pareto.dominance import checked, is_front
 
 
-def drawn(
+def draw_errors(
     mean: ArrayLike, standard_error: ArrayLike, freedom: ArrayLike, draws: int = 400, seed: int = 0
 ) -> np.ndarray:
     """Draw expected errors as they may be.
@@ -45,28 +45,28 @@ def drawn(
     return mean + np.where(known, standard_error, 0.0) * np.where(known, t, 0.0)
 
 
-def probability_on_front(points: ArrayLike, column: int, drawn: np.ndarray) -> np.ndarray:
+def probability_on_front(points: ArrayLike, column: int, draws: np.ndarray) -> np.ndarray:
     """Return the share of draws in which a point is on the front.
 
     Args:
         points: (points, objectives), smaller is better.
         column: The objective that is uncertain.
-        drawn: (draws, points), what it may truly be.
+        draws: (draws, points), what it may truly be.
 
     Returns:
         (points,); 0 for a row that is not finite elsewhere.
     """
     points = checked(points)
-    held = np.flatnonzero(contends(points, column, drawn))
+    held = np.flatnonzero(contends(points, column, draws))
     moved = points[held]
     counts = np.zeros(len(points))
-    for numbers in drawn[:, held]:
+    for numbers in draws[:, held]:
         moved[:, column] = numbers
         counts[held] += is_front(moved)
-    return counts / len(drawn)
+    return counts / len(draws)
 
 
-def contends(points: np.ndarray, column: int, drawn: np.ndarray) -> np.ndarray:
+def contends(points: np.ndarray, column: int, draws: np.ndarray) -> np.ndarray:
     """Return which points can be on a front at all.
 
     One cannot where it is dominated, even at its best, by another at its worst.
@@ -74,14 +74,14 @@ def contends(points: np.ndarray, column: int, drawn: np.ndarray) -> np.ndarray:
     Args:
         points: (points, objectives), smaller is better.
         column: The objective that is uncertain.
-        drawn: (draws, points), what it may truly be.
+        draws: (draws, points), what it may truly be.
 
     Returns:
         (points,) bool.
     """
     best = points.copy()
     worst = points.copy()
-    best[:, column], worst[:, column] = drawn.min(axis=0), drawn.max(axis=0)
+    best[:, column], worst[:, column] = draws.min(axis=0), draws.max(axis=0)
     rivals = np.unique(worst[is_front(worst)], axis=0)
     dominated = np.zeros(len(points), bool)
     for rival in rivals:

@@ -33,7 +33,7 @@ class Knees:
     Attributes:
         chosen: The row of the knee, the first of equal ones; None where there is no knee.
         stability: The share of resamples whose knee lies within a tenth of the front's extent of
-            it, in every objective (of drawn numbers, of their median); NaN without a knee.
+            it, in every objective (of draws, of their median); NaN without a knee.
         shares: (points,) the share of resamples that have just that row, or one equal to it, as
             their knee.
     """
@@ -71,7 +71,7 @@ def knee(points: ArrayLike) -> int | None:
 def knees(
     points: ArrayLike,
     column: int = 0,
-    drawn: np.ndarray | None = None,
+    draws: np.ndarray | None = None,
     resamples: int = 400,
     seed: int = 0,
 ) -> Knees:
@@ -80,11 +80,11 @@ def knees(
     Args:
         points: (points, objectives), smaller is better.
         column: The objective that is uncertain.
-        drawn: (draws, points), numbers that it may truly have (`certainty.drawn`): the resamples
-            are those draws. Without, nothing is known of the numbers, and candidates are resampled
-            with replacement, as if the search had met others of their kind; any one of them is then
-            missing from 37 % of the resamples.
-        resamples: How many, without `drawn`.
+        draws: (draws, points), numbers that it may truly have (`certainty.draw_errors`): the
+            resamples are those draws. Without, nothing is known of the numbers, and candidates are
+            resampled with replacement, as if the search had met others of their kind; any one of
+            them is then missing from 37 % of the resamples.
+        resamples: How many, without `draws`.
         seed: Of the resamples.
 
     Source:
@@ -94,23 +94,22 @@ def knees(
     chosen = knee(points)
     found = list(
         _over_candidates(points, resamples, seed)
-        if drawn is None
-        else _over_draws(points, column, drawn)
+        if draws is None
+        else _over_draws(points, column, draws)
     )
     shares = np.zeros(len(points))
     if chosen is None:
         return Knees(None, math.nan, shares)
     _, extent = _extent(points[is_front(points)])
     near = 0
-    own = points[chosen].copy()
-    if (
-        drawn is not None
-    ):  # fresh trainings move a chosen error up: that is luck lost, not another choice
-        own[column] = np.median(drawn[:, chosen])
+    at = points[chosen].copy()
+    if draws is not None:
+        # Fresh trainings move a chosen error up: that is selection bias, not another choice.
+        at[column] = np.median(draws[:, chosen])
     for index, row in found:
-        near += bool((np.abs(index - own) <= _NEAR * extent).all())
+        near += bool((np.abs(index - at) <= _NEAR * extent).all())
         shares[row] += 1
-    of = len(drawn) if drawn is not None else resamples
+    of = len(draws) if draws is not None else resamples
     return Knees(chosen, near / of, shares / of)
 
 
@@ -122,12 +121,12 @@ def _extent(front: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _over_draws(
-    points: np.ndarray, column: int, drawn: np.ndarray
+    points: np.ndarray, column: int, draws: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The knee of each draw that has one: its point, and its rows."""
-    held = np.flatnonzero(contends(points, column, drawn))
+    held = np.flatnonzero(contends(points, column, draws))
     moved = points[held]
-    for numbers in drawn[:, held]:
+    for numbers in draws[:, held]:
         moved[:, column] = numbers
         found = knee(moved)
         if found is not None:

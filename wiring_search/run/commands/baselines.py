@@ -57,8 +57,8 @@ def train_baselines(
 
     Args:
         out: The run folder.
-        only: Names out of `wiring_search.training.baselines.catalogue.known`, or their first part
-            such as "lstm"; all by default.
+        only: Names out of `wiring_search.training.baselines.catalogue.names_of`, or their first
+            part such as "lstm"; all by default.
         watch: Called with a `BaselineEpoch` or `BaselineDone`.
 
     Returns:
@@ -73,7 +73,7 @@ def train_baselines(
     with closing(Store.open(folder)) as store, store.locked():
         config = store.config
         task = config.load_task()
-        names = catalogue.chosen(task, only)
+        names = catalogue.select(task, only)
         trained = {row.name for row in store.baselines()}
         missing = [name for name in names if name not in trained]
         done = len(names) - len(missing)

@@ -52,7 +52,7 @@ class Trained:
     """A trained baseline.
 
     Attributes:
-        name: See `known`.
+        name: See `names_of`.
         outcome: Of its training.
         worker: What trained it, for the log.
     """
@@ -62,7 +62,7 @@ class Trained:
     worker: str
 
 
-def known(task: Task) -> tuple[str, ...]:
+def names_of(task: Task) -> tuple[str, ...]:
     """Return the names of all baselines of a task: cell or topology, and number of units."""
     return (
         *(f"{cell}-{units}" for cell in CELLS for units in UNITS),
@@ -72,7 +72,7 @@ def known(task: Task) -> tuple[str, ...]:
     )
 
 
-def chosen(task: Task, only: Collection[str]) -> tuple[str, ...]:
+def select(task: Task, only: Collection[str]) -> tuple[str, ...]:
     """Return the known names that are asked for.
 
     Args:
@@ -82,7 +82,7 @@ def chosen(task: Task, only: Collection[str]) -> tuple[str, ...]:
     Raises:
         ValueError: A name is neither.
     """
-    names = known(task)
+    names = names_of(task)
     families = dict.fromkeys(name.rpartition("-")[0] for name in names)
     for part in only:
         if part not in names and part not in families:
@@ -128,7 +128,7 @@ def train_all(
 
     Args:
         task: The task to train on.
-        names: See `known`.
+        names: See `names_of`.
         rung: Epochs and batch size.
         seed: The study's, of initial weights and of the order of the data.
         on_progress: Called with (name, epoch, epochs).
