@@ -65,15 +65,15 @@ class InlinePool:
         if piece is None:
             return
         try:
-            done = self._board.finished(
+            done = self._board.record_result(
                 piece, self._train(self._task, self._board.job(piece), self._beat)
             )
         except Exception as failure:  # a candidate must not end its pack mates or the search
             if out_of_memory(failure) and len(piece.indices) > 1:
-                self._limits.did_not_fit(_HERE, len(piece.indices))
-                done = self._board.too_large(piece)
+                self._limits.record_too_large(_HERE, len(piece.indices))
+                done = self._board.record_too_large(piece)
             else:
-                done = self._board.failed(piece, f"{type(failure).__name__}: {failure}")
+                done = self._board.record_failure(piece, f"{type(failure).__name__}: {failure}")
         if done is not None:
             self._ready.append(done)
 

@@ -36,7 +36,7 @@ class Limits:
         self._fits: dict[Hashable, int] = {}
         self._largest, self._bytes = 0, 0
 
-    def measured(self, candidates: int, taken: int) -> None:
+    def record_use(self, candidates: int, taken: int) -> None:
         """Record what a slice took.
 
         The largest slice counts: in small ones the fixed costs weigh too much.
@@ -49,7 +49,7 @@ class Limits:
             self._bytes = max(taken, self._bytes) if candidates == self._largest else taken
             self._largest = candidates
 
-    def did_not_fit(self, kind: Hashable, candidates: int) -> None:
+    def record_too_large(self, kind: Hashable, candidates: int) -> None:
         """Record that a slice was too large for a worker.
 
         Args:

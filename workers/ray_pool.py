@@ -240,8 +240,8 @@ class RayPool:
         except Exception as failure:  # the worker died, or its trainer raised: see `_failed`
             done = self._failed(handle, piece, failure)
         else:
-            self._limits.measured(len(piece.indices), taken)
-            done = self._board.finished(piece, result)
+            self._limits.record_use(len(piece.indices), taken)
+            done = self._board.record_result(piece, result)
             self._make_idle(handle)
         if done is not None:
             self._ready.append(done)
@@ -252,11 +252,11 @@ class RayPool:
         else:
             self._drop(handle)
         if limits.out_of_memory(failure) and len(piece.indices) > 1:
-            self._limits.did_not_fit(self._memory(handle), len(piece.indices))
-            return self._board.too_large(piece)
+            self._limits.record_too_large(self._memory(handle), len(piece.indices))
+            return self._board.record_too_large(piece)
         if lost_with_node(failure, handle.info.node):
-            return self._board.lost(piece, brief(failure))
-        return self._board.failed(piece, brief(failure))
+            return self._board.record_loss(piece, brief(failure))
+        return self._board.record_failure(piece, brief(failure))
 
     def _refresh_nodes(self) -> None:
         """Look up the cluster's nodes, drop workers whose node is gone, start some where there is
@@ -335,7 +335,7 @@ class RayPool:
         del self._awaited[cast(ray.ObjectRef, handle.awaited)]
         self._drop(handle)
         piece, handle.slice = cast(Slice, handle.slice), None  # it had one
-        done = self._board.failed(piece, f"it hung, with no beat for {self._patience:g} s")
+        done = self._board.record_failure(piece, f"it hung, with no beat for {self._patience:g} s")
         if done is not None:
             self._ready.append(done)
 

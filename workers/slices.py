@@ -58,7 +58,7 @@ def join(job: PackJob, parts: Iterable[tuple[tuple[int, ...], PackResult]]) -> P
     )
 
 
-def untouched(part: PackJob) -> PackResult:
+def untouched_result(part: PackJob) -> PackResult:
     """Return the result of candidates that were stopped before training began.
 
     Args:
@@ -76,7 +76,7 @@ def untouched(part: PackJob) -> PackResult:
     )
 
 
-def crashed(part: PackJob, message: str) -> PackResult:
+def crashed_result(part: PackJob, message: str) -> PackResult:
     """Return the result of candidates whose worker failed too often.
 
     Args:
@@ -97,8 +97,9 @@ class _Open:
 class Board:
     """Jobs to do, first come first served.
 
-    Each slice that `take` returns is reported once, by `finished`, `failed`, `lost` or
-    `too_large`. These return the job's result after its last slice, else None.
+    Each slice that `take` returns is reported once, by `record_result`, `record_failure`,
+    `record_loss` or `record_too_large`. These return the job's result after its last slice, else
+    None.
     """
 
     def __init__(self) -> None:
@@ -160,7 +161,7 @@ class Board:
         job = self._jobs[piece.job].job
         return job if len(piece.indices) == len(job.candidates) else job.part(piece.indices)
 
-    def finished(self, piece: Slice, result: PackResult) -> PackResult | None:
+    def record_result(self, piece: Slice, result: PackResult) -> PackResult | None:
         """Record the result of a slice.
 
         Args:
@@ -176,7 +177,7 @@ class Board:
             return None
         return join(self._jobs.pop(piece.job).job, entry.parts)
 
-    def failed(self, piece: Slice, why: str) -> PackResult | None:
+    def record_failure(self, piece: Slice, why: str) -> PackResult | None:
         """Record a slice whose worker died.
 
         Each half is tried again, a single candidate `TRIES` times in all.
@@ -189,16 +190,16 @@ class Board:
             See the class.
         """
         if len(piece.indices) > 1:
-            return self.too_large(piece)
+            return self.record_too_large(piece)
         failures = piece.failures + 1
         if failures < TRIES:
             return self._again(replace(piece, failures=failures))
         message = (
             f"its worker failed {failures} times while it was trained alone, the last time: {why}"
         )
-        return self.finished(piece, crashed(self.job(piece), message))
+        return self.record_result(piece, crashed_result(self.job(piece), message))
 
-    def lost(self, piece: Slice, why: str) -> PackResult | None:
+    def record_loss(self, piece: Slice, why: str) -> PackResult | None:
         """Record a slice whose worker was lost through no fault of the slice.
 
         Its node may have failed, for example. The slice is tried again as it is.
@@ -211,13 +212,13 @@ class Board:
             See the class.
         """
         if piece.losses == LOSSES:
-            return self.failed(piece, why)
+            return self.record_failure(piece, why)
         return self._again(replace(piece, losses=piece.losses + 1))
 
-    def too_large(self, piece: Slice) -> PackResult | None:
+    def record_too_large(self, piece: Slice) -> PackResult | None:
         """Record a slice that did not fit into memory.
 
-        Each half is tried again. A single candidate has no halves; see `failed`.
+        Each half is tried again. A single candidate has no halves; see `record_failure`.
 
         Args:
             piece: The slice.
@@ -243,7 +244,7 @@ class Board:
         self._queue = deque()
         self._jobs = {number: entry for number, entry in self._jobs.items() if entry.begun}
         done = [
-            self.finished(piece, untouched(self.job(piece)))
+            self.record_result(piece, untouched_result(self.job(piece)))
             for piece in queued
             if piece.job in self._jobs
         ]
@@ -257,5 +258,5 @@ class Board:
         if not self._stopped:
             self._queue.extendleft(reversed(pieces))
             return None
-        done = [self.finished(piece, untouched(self.job(piece))) for piece in pieces]
+        done = [self.record_result(piece, untouched_result(self.job(piece))) for piece in pieces]
         return done[-1]

@@ -51,7 +51,7 @@ class SimulatedPool:
         result = None
         while result is None and self._running:
             self.now, worker, piece = heapq.heappop(self._running)
-            result = self._board.finished(
+            result = self._board.record_result(
                 piece, self._train(self._task, self._board.job(piece), lambda done, to_do: True)
             )
             self._idle.append(worker)

@@ -35,13 +35,13 @@ def test_whatever_happens_to_slices_every_job_comes_back_whole(data: st.DataObje
         piece = out.pop(data.draw(st.integers(0, len(out) - 1)))
         part = board.job(piece)
         if any(candidate.seed in poison for candidate in part.candidates):
-            note(board.failed(piece, "poison"))
+            note(board.record_failure(piece, "poison"))
         elif piece.losses < LOSSES and data.draw(st.integers(0, 3)) == 0:
-            note(board.lost(piece, "its node went"))
+            note(board.record_loss(piece, "its node went"))
         elif len(piece.indices) > 1 and data.draw(st.integers(0, 3)) == 0:
-            note(board.too_large(piece))
+            note(board.record_too_large(piece))
         else:
-            note(board.finished(piece, fake_train(tiny_task(), part)))
+            note(board.record_result(piece, fake_train(tiny_task(), part)))
     assert board.waiting == board.under_way == 0
     only_these_crashed(jobs, results, tuple(poison), "poison")
 
@@ -53,7 +53,7 @@ def test_a_slice_under_which_nodes_keep_going_is_suspected_in_the_end() -> None:
     while board.queued:
         piece = board.take()
         sizes.append(len(piece.indices))
-        result = board.lost(piece, "its node went")
+        result = board.record_loss(piece, "its node went")
     assert sizes.count(2) == LOSSES + 1
     assert {outcome.status for outcome in result.outcomes} == {Status.CRASHED}
 
@@ -67,8 +67,8 @@ def test_a_stopped_job_is_as_far_as_its_slowest_slice() -> None:
     first, second = board.take(parts=4), board.take(parts=4)
     assert board.stop() == []
     assert board.take() is None
-    assert board.finished(first, fake_train(tiny_task(), board.job(first))) is None
-    whole = board.failed(second, "died while it was stopped")
+    assert board.record_result(first, fake_train(tiny_task(), board.job(first))) is None
+    whole = board.record_failure(second, "died while it was stopped")
     assert whole.stopped_at == 3
     assert whole.outcomes[0].status is not Status.RUNNING
     assert [(o.status, o.state) for o in whole.outcomes[1:]] == [
@@ -87,12 +87,12 @@ def test_slices_are_as_large_as_speed_and_memory_allow() -> None:
     assert [parts(speed, 10.0) for speed in (10.0, 9.0, 7.0, 5.0, 3.4, 1.0)] == [1, 1, 1, 2, 3, 10]
     learned = Limits()
     assert learned.most("small", 1e9) is None
-    learned.measured(1, 10**8)
-    learned.measured(10, 2 * 10**8)
-    learned.measured(5, 10**9)  # a smaller slice says less
+    learned.record_use(1, 10**8)
+    learned.record_use(10, 2 * 10**8)
+    learned.record_use(5, 10**9)  # a smaller slice says less
     assert learned.most("small", 1e9) == 40
     assert learned.most("tiny", 1.0) == 1
-    learned.did_not_fit("small", 17)
-    learned.did_not_fit("small", 30)
+    learned.record_too_large("small", 17)
+    learned.record_too_large("small", 30)
     assert learned.most("small", 1e9) == 8
     assert learned.most("large", 1e9) == 40
