@@ -1,5 +1,6 @@
 """Stores that a test makes or opens, closed when it ends."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests.support.studies import FACTS, config
 from wiring_search.store import Store
 
 Make = Callable[..., Store]
+_NUMBERS = itertools.count()
 
 
 @pytest.fixture
@@ -37,3 +39,9 @@ def make(request: pytest.FixtureRequest, closed_later: Callable[[Store], Store])
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres").url
     return lambda folder, **given: closed_later(Store.create(folder, config(**given), FACTS, url))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for a study; no two have the same name, as studies in one database have not."""
+    return tmp_path / f"run-{next(_NUMBERS)}"

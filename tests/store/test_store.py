@@ -1,13 +1,9 @@
-"""The store: rows go in whole and come out the same, one driver at a time, in a file and in
-PostgreSQL."""
+"""The store: rows go in whole and come out the same, in a file and in PostgreSQL."""
 
-import itertools
 import math
-import platform
 import sqlite3
-import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy
 
-from tests.support.other_drivers import driving, holding
 from tests.support.studies import config, store
-from wiring_search.analysis.table import front
-from wiring_search.run import Run
 from wiring_search.store import FILE, Baseline, Store, StoredPack, Trial, exists
 from wiring_search.store.config import StudyConfig
 from wiring_search.tasks import TaskOptions
@@ -34,15 +27,8 @@ IMPOSSIBLE = Trial(2, 0, 0, Status.INFEASIBLE, {"inter": 1}, None, None, "no", {
 OUTCOME = Outcome(Status.OK, 0.25, 0.75, 30, 13, 1.5, 2.5, (0.5, 0.25), b"weights")
 
 
-_NUMBERS = itertools.count()
 Make = Callable[..., Store]
 Open = Callable[[Path], Store]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder for a study; no two have the same name, as studies in one database have not."""
-    return tmp_path / f"run-{next(_NUMBERS)}"
 
 
 def test_trials_come_back_as_they_went_in(folder: Path, make: Make, open_store: Open) -> None:
@@ -138,18 +124,6 @@ def test_a_pack_is_written_whole_or_not_at_all(folder: Path, make: Make) -> None
         mine.record_pack(1, 0, [1, 0], [replace(RUNNING, trial=1), RUNNING], {})
     assert len(mine.packs()) == 1
     assert len(mine.trials()) == 1
-
-
-def test_one_driver_at_a_time(folder: Path, make: Make, open_store: Open) -> None:
-    mine, other = make(folder), open_store(folder)
-    with (
-        mine.locked(),
-        pytest.raises(ValueError, match="another search is running"),
-        other.locked(),
-    ):
-        pass
-    with other.locked():
-        assert other.trials() == []
 
 
 def test_there_is_one_study_a_folder(folder: Path, make: Make, open_store: Open) -> None:
@@ -377,97 +351,6 @@ def test_numbers_of_numpy_are_numbers(folder: Path, make: Make) -> None:
         0.5,
         {"memory": 0.25},
     )
-
-
-def test_a_holder_is_named_and_its_hold_dies_with_it(folder: Path, make: Make) -> None:
-    mine = make(folder)
-    with holding(folder) as process:
-        named = (
-            rf"another search is running on {folder} "
-            rf"\(.*process {process.pid} on {platform.node()}.* since 20"
-        )
-        with pytest.raises(ValueError, match=named), mine.locked():
-            pass
-        process.kill()
-        process.wait()
-        _until(lambda: _can_lock(mine))
-        mine.record_pack(0, 0, [0], [RUNNING], {})
-
-
-def test_a_study_is_read_while_another_process_writes_it(folder: Path, make: Make) -> None:
-    """Every look shows whole packs: those that are asked for, running or finished all three."""
-    mine = make(folder)
-    sizes = []
-    with driving(folder) as process:
-        while len(sizes) < 20 or sizes[-1] == sizes[0]:
-            table = Run(folder).table()
-            assert len(table) % 3 == 0
-            assert set(table["status"][:-3]) <= {"ok"}
-            assert table["status"][-3:].nunique() <= 1
-            assert len(front(table, ("error", "synapses"))) == sum(table["status"] == "ok")
-            sizes.append(len(table))
-            assert process.poll() is None
-    assert sizes == sorted(sizes)
-    _until(lambda: _can_lock(mine))
-    packs = mine.packs()
-    assert [p.finish_order for p in packs[:-1]] == list(range(len(packs) - 1))
-    assert len(mine.trials()) == 3 * len(packs)
-
-
-def _can_lock(mine: Store) -> bool:
-    with suppress(ValueError), mine.locked():
-        return True
-    return False
-
-
-def _until(reached: Callable[[], bool]) -> None:
-    """A server takes a moment to notice that a client is dead."""
-    for _ in range(12_000):
-        if reached():
-            return
-        time.sleep(0.05)
-    raise AssertionError("never came true")
-
-
-# What a folder may be called; in a URL, most of these would mean something else.
-NAMES = [
-    "lr 0.1",
-    "lr%200.1",
-    "a?b",
-    "a?mode=memory",
-    "a#b",
-    "100%",
-    "it's",
-    'a"b',
-    "größe",
-    "実験",
-    "-out",
-    ":memory:",
-    "a&b;c",
-    "a\\b",
-]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_store_is_in_its_folder_whatever_the_name(tmp_path: Path, name: str) -> None:
-    for number, other in enumerate(NAMES):
-        if other != name:
-            store(tmp_path / other, seed=number).close()
-    mine = store(tmp_path / name, seed=99)
-    mine.record_pack(0, 0, [0], [RUNNING], {})
-    mine.close()
-    assert (tmp_path / name / FILE).is_file()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)
-    again = Store.open(tmp_path / name)
-    assert again.config.seed == 99
-    assert again.trials() == [RUNNING]
-
-
-def test_a_relative_folder_is_kept_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    store(Path("-out%20a")).close()
-    assert (tmp_path / "-out%20a" / FILE).is_file()
-    assert Store.open(Path("-out%20a")).config == config()
 
 
 def test_a_store_takes_one_study(
