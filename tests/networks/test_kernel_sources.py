@@ -16,6 +16,7 @@ PACKAGE = Path(sources.__file__).parents[2]
 PROGRAM = """
 import numpy as np
 from wiring_search.networks.kernels import cpu
+from wiring_search.networks.kernels.cpu import items
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.wirings.wiring import Wiring
 
@@ -24,7 +25,7 @@ layout = PackLayout((wiring,), (1,), 1, None, Kind("ct-rnn", "heun"))
 params = np.full(layout.parameters, 0.5, np.float32)
 arrays = np.ones((1, 1, 1), np.float32), np.ones((1, 1), np.float32), np.ones((1, 1), np.float32)
 y, _, _ = cpu.forward(layout, params, *arrays, True)
-forward_items, _ = cpu._entry_points(*map(type, cpu._markers(layout.kind)), False)
+forward_items, _ = items.entry_points(*map(type, items.markers_of(layout.kind)), False)
 print(repr(float(y[0, 0, 0, 0])), sum(forward_items.stats.cache_hits.values()))
 """
 

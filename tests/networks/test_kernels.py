@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 
 from tests.support.random_packs import inputs, parameters, random_layout, truth
 from wiring_search.networks.kernels import autograd, cpu, reference
-from wiring_search.networks.kernels.cpu import adam
+from wiring_search.networks.kernels.cpu import adam, items
 from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     MINUS_LOG2_E,
@@ -107,15 +107,17 @@ def test_every_neuron_solver_and_memory_equals_its_reference(kind: Kind) -> None
 
 def test_no_two_kinds_share_a_file_of_compiled_code() -> None:
     """numba numbers what it keeps of one function by an index that it does not lock; see
-    `cpu._entry_points`."""
+    `cpu.items.entry_points`."""
     rng = np.random.default_rng(2)
     for kind in (Kind(), Kind("ct-rnn", "rk4"), Kind("cfc", "closed-form", "state")):
         layout = random_layout(rng, 1, 2, None, False, kind)
         cpu.forward(layout, parameters(layout, rng), *inputs(layout, rng, 2, 2, False), False)
-    forward_items, _ = cpu._entry_points(*map(type, cpu._markers(Kind())), False)
-    files = list(Path(forward_items.stats.cache_path).glob(f"*_items-*-{cpu._sources()[:8]}-*.nbc"))
+    forward_items, _ = items.entry_points(*map(type, items.markers_of(Kind())), False)
+    pattern = f"*_items-*-{items.sources_digest()[:8]}-*.nbc"
+    files = Path(forward_items.stats.cache_path).glob(pattern)
     per_function = Counter(file.name.rsplit(".", 2)[0] for file in files)
-    assert len(per_function) >= 3 and set(per_function.values()) == {1}, per_function
+    assert len(per_function) >= 3
+    assert set(per_function.values()) == {1}, per_function
 
 
 def test_state_is_held_bit_for_bit_where_no_time_passes() -> None:
@@ -156,7 +158,7 @@ def _ways_taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         taken.append(shared)
         return (lambda *arguments: None,) * 2
 
-    monkeypatch.setattr(cpu, "_entry_points", entry_points)
+    monkeypatch.setattr(cpu, "entry_points", entry_points)
     return taken
 
 

@@ -28,7 +28,7 @@ its errors with it, by e^{Δ/τ} a time step, whereas a, which is linear and obe
 equation, contracts as v does forward. So "starts" is the default (Gholami, Keutzer & Biros,
 "ANODE", IJCAI 2019, on why v must not be run backward); "final" is for short sequences and slow
 neurons alone. `benchmarks/adjoint.py` measures all three. The fused kernel knows "starts"
-(`kernels.explicit_cpu`), which is the gradient that a candidate may choose; this file is its
+(`kernels.cpu.explicit`), which is the gradient that a candidate may choose; this file is its
 reference.
 
 The semi-implicit solver is refused, see `require`. Run backward, its step would divide by C − h (g

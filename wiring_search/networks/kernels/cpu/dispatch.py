@@ -103,7 +103,7 @@ outer = _slot("outer")
 # outer_back(model, c, edges, own, work, u, grad_u, sums): the way back, from what field_back has
 # gathered.
 outer_back = _slot("outer_back")
-# remember_prepare(memory, c, features, keep): the scratch of the memory, `memory_cpu.Cells`. keep:
+# remember_prepare(memory, c, features, keep): the scratch of the memory, `memory.Cells`. keep:
 # for a backward pass.
 remember_prepare = _slot("remember_prepare")
 # remember(memory, c, own, x, features, before, after, cells): the new cells, and what the memory

@@ -1,5 +1,5 @@
 """Right-hand side of LTC for explicit solvers, compiled: dv/dt = (N − D v)/C, with the currents of
-`ltc_cpu`.
+`ltc`.
 
 ∂N = ∂slope/C, ∂D = −∂slope·v/C, ∂v −= ∂slope·D/C, ∂C −= ∂slope·slope/C, and each synapse as there
 """
@@ -17,8 +17,8 @@ from wiring_search.networks.kernels.cpu.dispatch import (
     prepare_field,
     stands_behind,
 )
-from wiring_search.networks.kernels.cpu.ltc import (
-    ExplicitLtc,
+from wiring_search.networks.kernels.cpu.ltc import ExplicitLtc
+from wiring_search.networks.kernels.cpu.ltc_synapses import (
     Scratch,
     prepare_ltc,
     sensory_back,

@@ -1,0 +1,180 @@
+"""The compiled functions that Python calls: loops over items, one pair for each kind of kernel.
+
+An item is one candidate on one tile of samples; `sequence` says what it does.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+from numba import njit, prange
+
+from wiring_search.networks.kernels.cpu import dispatch
+from wiring_search.networks.kernels.cpu.sequence import backward_item, forward_item
+from wiring_search.networks.kernels.cpu.simd import LANES
+from wiring_search.networks.kernels.layout import Kind
+from wiring_search.networks.kernels.sources import digest_of
+from wiring_search.wirings.kinds import KINDS
+
+
+def markers_of(kind: Kind) -> tuple[NamedTuple, NamedTuple]:
+    """What the compiled functions dispatch on, by its type: of the neurons and of the memory."""
+    neurons = dispatch.marker_of(KINDS[kind.neuron].family, kind.solver)
+    memory = dispatch.NoMemory() if kind.memory == "none" else dispatch.Lstm()
+    return neurons, memory
+
+
+@cache
+def sources_digest() -> str:
+    """The digest of all that is compiled into the entry points."""
+    compiled = [forward_item, backward_item, *dispatch.behind_slots()]
+    return digest_of({function.py_func.__module__ for function in compiled})
+
+
+@njit
+def _part(flat, i, parts):
+    size = len(flat) // parts
+    return flat[i * size : (i + 1) * size]
+
+
+@njit
+def _all_states(edges):
+    return edges.table[-1].at_state + edges.table[-1].neurons + edges.table[-1].cells
+
+
+@njit(error_model="numpy")
+def _forward_at(item, items, neurons, memory, edges, params, x, elapsed, state, y, final, history):
+    tiles = items // len(edges.table)
+    time_steps = len(elapsed) // (tiles * LANES)
+    c, tile = edges.table[item // tiles], item % tiles
+    size = (c.neurons + c.cells) * LANES
+    at = (tile * _all_states(edges) + c.at_state) * LANES
+    kept = (c.at_state * tiles * LANES + tile * size) * (time_steps + 1)
+    forward_item(
+        (neurons, memory),
+        c,
+        edges,
+        params[c.at_params :],
+        _part(x, tile, tiles),
+        _part(elapsed, tile, tiles),
+        state[at : at + size],
+        _part(y, item, items),
+        final[at : at + size],
+        history[kept : kept + size * (time_steps + 1)],
+    )
+
+
+@njit(error_model="numpy")
+def _backward_at(
+    item,
+    items,
+    neurons,
+    memory,
+    edges,
+    params,
+    x,
+    elapsed,
+    history,
+    grad_y,
+    grad_final,
+    partial,
+    grad_state,
+    grad_x,
+    grad_elapsed,
+):
+    tiles = items // len(edges.table)
+    time_steps = len(elapsed) // (tiles * LANES)
+    c, tile = edges.table[item // tiles], item % tiles
+    size = (c.neurons + c.cells) * LANES
+    at = (tile * _all_states(edges) + c.at_state) * LANES
+    kept = (c.at_state * tiles * LANES + tile * size) * (time_steps + 1)
+    grad_of_state = grad_state[at : at + size]
+    grad_of_state[:] = grad_final[at : at + size]
+    backward_item(
+        (neurons, memory),
+        c,
+        edges,
+        params[c.at_params :],
+        _part(x, tile, tiles),
+        _part(elapsed, tile, tiles),
+        history[kept : kept + size * (time_steps + 1)],
+        _part(grad_y, item, items),
+        grad_of_state,
+        partial[tile, c.at_params :],
+        _part(grad_x, item, items),
+        _part(grad_elapsed, item, items),
+    )
+
+
+@cache
+def entry_points(neurons: type, memory: type, shared: bool) -> tuple[Callable, Callable]:
+    """The two compiled loops over items for one pair of markers; without `shared` no thread is
+    asked (`prange` is `range`).
+
+    numba's cache on disk watches the file and the closure of the function it stored, not the
+    functions that one calls. `sources`, a digest of their files, is in the closure so that an
+    edited kernel is never answered by an old one.
+
+    Every pair has functions, and so files, of its own. What numba keeps of one function's types
+    goes by one index, and it counts files by it without a lock: of two processes that compile
+    different pairs at the same moment, one would be given the other's code, and run another model
+    without a word.
+    """
+    sources = sources_digest()
+    way = "shared" if shared else "alone"
+
+    def on_disk(function: Callable) -> Callable:
+        function.__qualname__ = (
+            f"{function.__name__}-{neurons.__name__}-{memory.__name__}-{way}-{sources[:8]}"
+        )
+        return njit(error_model="numpy", cache=True, parallel=shared)(function)
+
+    @on_disk
+    def forward_items(neurons, memory, edges, params, x, elapsed, state, y, final, history):
+        if not sources:
+            return
+        items = len(edges.table) * (len(final) // (_all_states(edges) * LANES))
+        for item in prange(items):
+            _forward_at(
+                item, items, neurons, memory, edges, params, x, elapsed, state, y, final, history
+            )
+
+    @on_disk
+    def backward_items(
+        neurons,
+        memory,
+        edges,
+        params,
+        x,
+        elapsed,
+        history,
+        grad_y,
+        grad_final,
+        partial,
+        grad_state,
+        grad_x,
+        grad_elapsed,
+    ):
+        if not sources:
+            return
+        items = len(edges.table) * len(partial)
+        for item in prange(items):
+            _backward_at(
+                item,
+                items,
+                neurons,
+                memory,
+                edges,
+                params,
+                x,
+                elapsed,
+                history,
+                grad_y,
+                grad_final,
+                partial,
+                grad_state,
+                grad_x,
+                grad_elapsed,
+            )
+
+    return forward_items, backward_items

@@ -1,0 +1,173 @@
+"""Synapses of LTC, compiled: constants, scratch, sensory currents and their gradients, for all
+solvers.
+
+`ltc` has the equations and explains the names.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from wiring_search.networks.kernels.cpu.simd import (
+    LANES,
+    MINUS_LOG2_E,
+    add,
+    aligned_scratch,
+    entry,
+    fma,
+    load,
+    logistic2,
+    splat,
+    store,
+    total,
+)
+from wiring_search.networks.neurons.ltc import EPSILON
+
+_compiled = njit(error_model="numpy")
+_EPSILON = np.float32(EPSILON)
+
+
+class Scratch(NamedTuple):
+    """Constants of the synapses, and lanes that an item works in. `v`, `s`, `driving` … hold one
+    row a kept sub-step; the outer ones one row a time step."""
+
+    inner_constants: np.ndarray
+    sensory_constants: np.ndarray
+    outgoing_constants: np.ndarray
+    v: np.ndarray
+    s: np.ndarray
+    driving: np.ndarray
+    conductance: np.ndarray
+    grad_driving: np.ndarray
+    grad_conductance: np.ndarray
+    outer_s: np.ndarray
+    outer_driving: np.ndarray
+    outer_conductance: np.ndarray
+    grad_outer_driving: np.ndarray
+    grad_outer_conductance: np.ndarray
+
+
+@_compiled
+def prepare_ltc(model, c, edges, own, keep):
+    kept = c.steps if keep else 1
+    rows, row = kept * c.neurons * LANES, c.neurons * LANES
+    return Scratch(
+        _synapse_constants(own, synapses_at(c), c.synapses),
+        _synapse_constants(own, sensory_at(c), c.sensory_synapses),
+        _outgoing_constants(c, edges, own),
+        aligned_scratch(rows + row),
+        aligned_scratch(kept * c.synapses * LANES),
+        aligned_scratch(rows),
+        aligned_scratch(rows),
+        aligned_scratch(rows),
+        aligned_scratch(rows),
+        aligned_scratch(c.sensory_synapses * LANES),
+        aligned_scratch(row),
+        aligned_scratch(row),
+        aligned_scratch(row),
+        aligned_scratch(row),
+    )
+
+
+# Where the groups of a candidate's block start (see `layout`).
+
+
+@_compiled
+def synapses_at(c):
+    return 3 * c.neurons
+
+
+@_compiled
+def sensory_at(c):
+    return synapses_at(c) + 4 * c.synapses
+
+
+@_compiled
+def _synapse_constants(own, at, n):
+    """Four numbers a synapse, so that the inner loop is three fused multiply-adds around the
+    sigmoid: slope, offset, w, w·E."""
+    constants = np.empty(4 * n, np.float32)
+    for e in range(n):
+        w, mu, sigma, erev = own[at + e], own[at + n + e], own[at + 2 * n + e], own[at + 3 * n + e]
+        slope = np.float32(MINUS_LOG2_E) * sigma
+        constants[4 * e] = slope
+        constants[4 * e + 1] = -slope * mu
+        constants[4 * e + 2] = w
+        constants[4 * e + 3] = w * erev
+    return constants
+
+
+@_compiled
+def _outgoing_constants(c, edges, own):
+    """w·σ and w·σ·E of each synapse, in the order of the outgoing lists."""
+    at, n = synapses_at(c), c.synapses
+    constants = np.empty(2 * n, np.float32)
+    for o in range(n):
+        e = edges.out_edge[c.at_edge + o]
+        constants[2 * o] = own[at + e] * own[at + 2 * n + e]
+        constants[2 * o + 1] = constants[2 * o] * own[at + 3 * n + e]
+    return constants
+
+
+@_compiled
+def sensory_currents(c, edges, own, work, u):
+    """Sensory synapses and leak: what does not change during the sub-steps of one time step."""
+    neurons, constants = c.neurons, work.sensory_constants
+    row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
+    kept_s, outer_driving, outer_conductance = (
+        work.outer_s,
+        work.outer_driving,
+        work.outer_conductance,
+    )
+    for i in range(neurons):
+        gleak = entry(own, i)
+        driving = splat(gleak * entry(own, neurons + i))
+        conductance = splat(gleak + _EPSILON)
+        for e in range(entry(row, i), entry(row, i + 1)):
+            s = logistic2(
+                fma(load(u, entry(pre, e)), entry(constants, 4 * e), entry(constants, 4 * e + 1))
+            )
+            conductance = fma(s, entry(constants, 4 * e + 2), conductance)
+            driving = fma(s, entry(constants, 4 * e + 3), driving)
+            store(kept_s, e, s)
+        store(outer_driving, i, driving)
+        store(outer_conductance, i, conductance)
+
+
+@_compiled
+def sensory_back(c, edges, own, work, u, grad_u, sums):
+    neurons, n = c.neurons, c.sensory_synapses
+    row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
+    kept_s, outer_driving, outer_conductance = (
+        work.outer_s,
+        work.grad_outer_driving,
+        work.grad_outer_conductance,
+    )
+    at = sensory_at(c)
+    grad_u[:] = 0.0
+    for i in range(neurons):
+        grad_n, grad_d = load(outer_driving, i), load(outer_conductance, i)
+        add(sums, i, grad_n)
+        add(sums, neurons + i, grad_d)
+        for e in range(entry(row, i), entry(row, i + 1)):
+            s = load(kept_s, e)
+            j = entry(pre, e)
+            a_s = fma(grad_n, entry(own, at + 3 * n + e), grad_d) * s
+            q = a_s * (1.0 - s)
+            add(sums, at + e, a_s)
+            add(sums, at + n + e, q)
+            add(sums, at + 2 * n + e, q * load(u, j))
+            add(sums, at + 3 * n + e, s * grad_n)
+            add(grad_u, j, q * (entry(own, at + e) * entry(own, at + 2 * n + e)))
+
+
+@_compiled
+def finish_synapses(own, at, n, sums, grad_own):
+    for e in range(n):
+        w, mu, sigma = own[at + e], own[at + n + e], own[at + 2 * n + e]
+        sum_q, sum_qv = total(load(sums, at + n + e)), total(load(sums, at + 2 * n + e))
+        grad_own[at + e] = total(load(sums, at + e))
+        grad_own[at + n + e] = -w * sigma * sum_q
+        grad_own[at + 2 * n + e] = w * (sum_qv - mu * sum_q)
+        grad_own[at + 3 * n + e] = w * total(load(sums, at + 3 * n + e))
