@@ -90,7 +90,7 @@ EXPECTED = chip.Chip("H100", 132, 1.98e9, 3.3e12, float("nan"))
 
 
 class Pack(NamedTuple):
-    placed: GpuLayout
+    gpu_layout: GpuLayout
     params: Tensor
     x: Tensor
     elapsed: Tensor
@@ -207,7 +207,7 @@ def timed_pack(this: chip.Chip, name: str, wirings: tuple[Wiring, ...]) -> Timed
         chip.seconds(lambda: both_passes(pack)),
         chip.seconds(lambda: forward(pack)),
     )
-    work = work_of(pack.placed)
+    work = work_of(pack.gpu_layout)
     rate = work.updates / seconds
     limit, memory = LEAST_SIGMOIDS * rate / this.sigmoids, work.bytes / this.bandwidth / seconds
     share, binds = max((limit, "special-function units"), (memory, "memory"))
@@ -224,7 +224,7 @@ def timed_pack(this: chip.Chip, name: str, wirings: tuple[Wiring, ...]) -> Timed
 def random_pack(wirings: tuple[Wiring, ...], device: str) -> Pack:
     layout = PackLayout(wirings, (UNFOLDS,) * len(wirings), INPUTS)
     return Pack(
-        gpu.place(layout, device),
+        gpu.to_device(layout, device),
         torch.from_numpy(parameters(layout)).to(device),
         torch.rand(BATCH, TIME_STEPS, INPUTS, device=device),
         torch.ones(BATCH, TIME_STEPS, device=device),
@@ -238,18 +238,23 @@ def forward(pack: Pack) -> tuple[Tensor, Tensor, gpu.Kept]:
 
 def both_passes(pack: Pack) -> None:
     y, final, kept = forward(pack)
-    gpu.backward(pack.placed, pack.params, kept, y, final, False)
+    gpu.backward(pack.gpu_layout, pack.params, kept, y, final, False)
 
 
-def work_of(placed: GpuLayout) -> Work:
-    layout, lanes = placed.layout, TIME_STEPS * -(-BATCH // LANES) * LANES
+def work_of(gpu_layout: GpuLayout) -> Work:
+    layout, lanes = gpu_layout.layout, TIME_STEPS * -(-BATCH // LANES) * LANES
     inner, outer = (
         sum(len(getattr(made, ends)) for made in layout.connections)
         for ends in ("pre", "sensory_pre")
     )
     onto, outer_onto, leaving, outer_leaving = (
         int(edges.width.sum()) * ROWS
-        for edges in (placed.incoming, placed.sensory, placed.outgoing, placed.leaving)
+        for edges in (
+            gpu_layout.incoming,
+            gpu_layout.sensory,
+            gpu_layout.outgoing,
+            gpu_layout.leaving,
+        )
     )
     # Onto a neuron: forward, run again, and for the synapses' own gradients. From it: for the
     # state's.
@@ -286,7 +291,7 @@ def cpu_kernel() -> tuple[float, int] | None:
         print(f"our CPU kernel is not timed: {missing}\n")
         return None
     pack = random_pack(usual_wirings(), "cpu")
-    layout, arrays = pack.placed.layout, [tensor.numpy() for tensor in pack[1:]]
+    layout, arrays = pack.gpu_layout.layout, [tensor.numpy() for tensor in pack[1:]]
 
     def run() -> None:
         y, final, kept = cpu.forward(layout, *arrays, True)
@@ -494,12 +499,12 @@ def expected(this: chip.Chip) -> None:
     )
     for name, draw in WIRINGS.items():
         size = 16
-        placed = gpu.place(
+        gpu_layout = gpu.to_device(
             PackLayout(tuple(draw(seed) for seed in range(size)), (UNFOLDS,) * size, INPUTS), "cpu"
         )
-        work = work_of(placed)
+        work = work_of(gpu_layout)
         seconds, memory = work.sigmoids / this.sigmoids, work.bytes / this.bandwidth
-        rate, scratch = work.updates / seconds, placed.scratch_rows * LANES * 4
+        rate, scratch = work.updates / seconds, gpu_layout.scratch_rows * LANES * 4
         print(
             f"{name:12}{filled(work):8.0%}{rate / 1e12:13.2f}"
             f"{rate * LEAST_SIGMOIDS / this.sigmoids:7.0%}"

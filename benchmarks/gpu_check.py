@@ -39,9 +39,9 @@ def check(device: str) -> float:
     )
 
     params, *inputs = (torch.from_numpy(array).to(device) for array in arrays)
-    placed = gpu.place(layout, device)
-    our_y, our_final, kept = gpu.forward(placed, params, *inputs, True)
-    ours = gpu.backward(placed, params, kept, grad_y.to(device), grad_final.to(device), True)
+    gpu_layout = gpu.to_device(layout, device)
+    our_y, our_final, kept = gpu.forward(gpu_layout, params, *inputs, True)
+    ours = gpu.backward(gpu_layout, params, kept, grad_y.to(device), grad_final.to(device), True)
     errors = {
         "the readouts": difference(our_y, y),
         "the final state": difference(our_final, final),

@@ -13,7 +13,7 @@ FUSED = {}
 FUSED_ADJOINT = {"solver": "rk4", "steps": 2, "gradient": "adjoint"}
 PLAIN_ADJOINT = {**FUSED_ADJOINT, "use_reference": True}
 ONCE = [FUSED, FUSED_ADJOINT, PLAIN_ADJOINT]
-REFUSED = "a gradient of its own .* give .*bptt"
+REFUSED = "second derivative was asked for .* give .*bptt"
 
 
 def _network(**given) -> LiquidNetwork:

@@ -112,7 +112,7 @@ def test_explicit_solvers_hold_a_state_bit_for_bit_where_no_time_passes(solver: 
     params, (x, elapsed, state) = parameters(layout, rng), inputs(layout, rng, 5, 2, False)
     elapsed[:2], x[:2] = 0.0, np.nan
     _, final, _ = gpu.forward(
-        gpu.place(layout, DEVICE), *on_device(params, x, elapsed, state), False
+        gpu.to_device(layout, DEVICE), *on_device(params, x, elapsed, state), False
     )
     assert np.array_equal(final[:2].cpu(), state[:2])
     assert not np.isclose(final[2:].cpu(), state[2:]).all(axis=1).any()
@@ -123,9 +123,9 @@ def test_gradients_of_inputs_are_left_out_on_request_and_the_others_stay(kind: K
     rng = np.random.default_rng(14)
     layout = random_layout(rng, 1, 3, 2, True, kind)
     params, *others = on_device(parameters(layout, rng), *inputs(layout, rng, 3, 2, True))
-    y, final, kept = gpu.forward(placed := gpu.place(layout, DEVICE), params, *others, True)
-    grad, grad_state, *_ = gpu.backward(placed, params, kept, y.cos(), final.sin(), True)
-    without = gpu.backward(placed, params, kept, y.cos(), final.sin(), False)
+    y, final, kept = gpu.forward(gpu_layout := gpu.to_device(layout, DEVICE), params, *others, True)
+    grad, grad_state, *_ = gpu.backward(gpu_layout, params, kept, y.cos(), final.sin(), True)
+    without = gpu.backward(gpu_layout, params, kept, y.cos(), final.sin(), False)
     assert torch.equal(without[0], grad)
     assert torch.equal(without[1], grad_state)
     assert without[2:] == (None, None)
@@ -142,12 +142,12 @@ def test_a_candidate_does_not_depend_on_its_mates_bit_for_bit(kind: Kind) -> Non
     arrays = parameters(layout, rng), *inputs(layout, rng, 4, 2, False)
     params, x, elapsed, state = on_device(*arrays)
     y, final, kept = gpu.forward(
-        placed := gpu.place(layout, DEVICE), params, x, elapsed, state, True
+        gpu_layout := gpu.to_device(layout, DEVICE), params, x, elapsed, state, True
     )
-    grad, grad_state, _, _ = gpu.backward(placed, params, kept, y.cos(), final.sin(), False)
+    grad, grad_state, _, _ = gpu.backward(gpu_layout, params, kept, y.cos(), final.sin(), False)
     for p in range(layout.size):
         alone, states, block = (
-            gpu.place(_alone(layout, p), DEVICE),
+            gpu.to_device(_alone(layout, p), DEVICE),
             layout.states[p],
             layout.blocks[p],
         )
@@ -169,17 +169,17 @@ def test_a_poisoned_candidate_leaves_its_mates_alone() -> None:
     params, x, elapsed, state = on_device(
         parameters(layout, rng), *inputs(layout, rng, 3, 2, False)
     )
-    placed, poisoned = gpu.place(layout, DEVICE), params.clone()
+    gpu_layout, poisoned = gpu.to_device(layout, DEVICE), params.clone()
     poisoned[layout.blocks[1]] = torch.nan
     results = []
     for own in (params, poisoned):
-        y, final, kept = gpu.forward(placed, own, x, elapsed, state, True)
+        y, final, kept = gpu.forward(gpu_layout, own, x, elapsed, state, True)
         results.append(
             (
                 y,
-                gpu.backward(placed, own, kept, torch.ones_like(y), torch.ones_like(final), False)[
-                    0
-                ],
+                gpu.backward(
+                    gpu_layout, own, kept, torch.ones_like(y), torch.ones_like(final), False
+                )[0],
             )
         )
     assert results[1][0][1].isnan().all()
@@ -196,8 +196,10 @@ def test_the_cpu_kernel_says_the_same() -> None:
     y, final, kept = cpu.forward(layout, *arrays, True)
     grad, *_ = cpu.backward(layout, arrays[0], kept, np.cos(y), np.sin(final), False)
     ours = on_device(*arrays)
-    our_y, our_final, our_kept = gpu.forward(placed := gpu.place(layout, DEVICE), *ours, True)
-    our_grad, *_ = gpu.backward(placed, ours[0], our_kept, our_y.cos(), our_final.sin(), False)
+    our_y, our_final, our_kept = gpu.forward(
+        gpu_layout := gpu.to_device(layout, DEVICE), *ours, True
+    )
+    our_grad, *_ = gpu.backward(gpu_layout, ours[0], our_kept, our_y.cos(), our_final.sin(), False)
     for mine, theirs in ((our_y, y), (our_final, final), (our_grad, grad)):
         near(mine, torch.from_numpy(theirs))
 
@@ -209,7 +211,7 @@ def test_the_range_that_states_visit_is_that_of_the_cpu(memory: str) -> None:
     arrays = parameters(layout, rng), *inputs(layout, rng, 35, 2, True)
     theirs = cpu.extremes(layout, cpu.forward(layout, *arrays, False)[2])
     ours = gpu.extremes(
-        layout, gpu.forward(gpu.place(layout, DEVICE), *on_device(*arrays), False)[2]
+        layout, gpu.forward(gpu.to_device(layout, DEVICE), *on_device(*arrays), False)[2]
     )
     for mine, other in zip(ours, theirs, strict=True):
         near(mine, torch.from_numpy(other))
@@ -218,11 +220,11 @@ def test_the_range_that_states_visit_is_that_of_the_cpu(memory: str) -> None:
 def test_slices_hold_every_synapse_once_and_rows_by_their_length() -> None:
     rng = np.random.default_rng(8)
     layout = random_layout(rng, 5, 4, 2, True)
-    placed = gpu.place(layout, "cpu")
+    gpu_layout = gpu.to_device(layout, "cpu")
     for edges, names in (
-        (placed.incoming, ("w", "mu")),
-        (placed.outgoing, ("w", "mu")),
-        (placed.leaving, ("sensory_w",)),
+        (gpu_layout.incoming, ("w", "mu")),
+        (gpu_layout.outgoing, ("w", "mu")),
+        (gpu_layout.leaving, ("sensory_w",)),
     ):
         for row, name in enumerate(names):
             stand = np.concatenate(
@@ -232,9 +234,9 @@ def test_slices_hold_every_synapse_once_and_rows_by_their_length() -> None:
         assert edges.real.sum() == len(edges.at)
         assert edges.real[edges.at].all()
         assert torch.equal(edges.start, torch.cumsum(edges.width * ROWS, 0) - edges.width * ROWS)
-    first = placed.table[:, COLUMNS.index("at_slice")]
+    first = gpu_layout.table[:, COLUMNS.index("at_slice")]
     for p, wiring in enumerate(layout.wirings):
-        rows = placed.rows[first[p] * ROWS : first[p + 1] * ROWS]
+        rows = gpu_layout.rows[first[p] * ROWS : first[p + 1] * ROWS]
         assert sorted(rows[rows >= 0].tolist()) == list(range(wiring.neurons))
         assert (rows >= 0)[: wiring.neurons].all()
         fan_in = np.bincount(layout.connections[p].post, minlength=wiring.neurons)[
@@ -250,7 +252,7 @@ def test_kinds_without_a_kernel_are_refused(kind: Kind) -> None:
     layout = random_layout(np.random.default_rng(9), 2, 3, 2, False, kind)
     assert not gpu.covers(layout.kind)
     with pytest.raises(ValueError, match=f"no GPU kernel for {'/'.join(kind)}"):
-        gpu.place(layout, DEVICE)
+        gpu.to_device(layout, DEVICE)
 
 
 def test_every_neuron_has_a_kernel_with_each_of_its_solvers_and_memories() -> None:

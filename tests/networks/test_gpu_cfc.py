@@ -57,11 +57,11 @@ def test_a_candidate_does_not_depend_on_its_mates_bit_for_bit() -> None:
         parameters(layout, rng), *inputs(layout, rng, 2, 2, False)
     )
     y, final, kept = gpu.forward(
-        placed := gpu.place(layout, DEVICE), params, x, elapsed, state, True
+        gpu_layout := gpu.to_device(layout, DEVICE), params, x, elapsed, state, True
     )
-    grad, grad_state, _, _ = gpu.backward(placed, params, kept, y.cos(), final.sin(), False)
+    grad, grad_state, _, _ = gpu.backward(gpu_layout, params, kept, y.cos(), final.sin(), False)
     alone, states, block = (
-        gpu.place(_layout("layered-cfc", LAYERED), DEVICE),
+        gpu.to_device(_layout("layered-cfc", LAYERED), DEVICE),
         layout.states[1],
         layout.blocks[1],
     )
@@ -82,10 +82,10 @@ def test_gradients_are_the_same_bits_without_those_of_the_inputs() -> None:
     layout = _layout("cfc", FLAT)
     params, x, elapsed, state = on_device(parameters(layout, rng), *inputs(layout, rng, 2, 2, True))
     y, final, kept = gpu.forward(
-        placed := gpu.place(layout, DEVICE), params, x, elapsed, state, True
+        gpu_layout := gpu.to_device(layout, DEVICE), params, x, elapsed, state, True
     )
     with_inputs, without = (
-        gpu.backward(placed, params, kept, y.cos(), final.sin(), both) for both in (True, False)
+        gpu.backward(gpu_layout, params, kept, y.cos(), final.sin(), both) for both in (True, False)
     )
     assert torch.equal(without[0], with_inputs[0])
     assert torch.equal(without[1], with_inputs[1])
@@ -97,13 +97,13 @@ def test_no_slice_crosses_layers_and_connections_from_layers_swept_before_read_n
     neuron: str,
 ) -> None:
     layout = _layout(neuron, FLAT, LAYERED)
-    placed = gpu.place(layout, "cpu")
-    record = dict(zip(COLUMNS, placed.table.T.tolist(), strict=True))
+    gpu_layout = gpu.to_device(layout, "cpu")
+    record = dict(zip(COLUMNS, gpu_layout.table.T.tolist(), strict=True))
     for p, made in enumerate(layout.connections):
         layers = [range(*ends) for ends in pairwise((0, *made.layer_ends))]
         starts = [record[name][p] for name in ("at_last", "at_second", "at_first", "after_first")]
         for layer, (first, end) in zip(layers, pairwise(starts), strict=True):
-            rows = placed.rows[first * ROWS : end * ROWS]
+            rows = gpu_layout.rows[first * ROWS : end * ROWS]
             assert sorted(rows[rows >= 0].tolist()) == list(layer)
         order = {i: turn for turn, layer in enumerate(swept(made.layer_ends)) for i in layer}
         expected = {
@@ -112,16 +112,18 @@ def test_no_slice_crosses_layers_and_connections_from_layers_swept_before_read_n
         }
         found = set()
         for slice_ in range(starts[0], starts[-1]):
-            first = placed.incoming.start[slice_]
-            places = torch.arange(first, first + placed.incoming.width[slice_] * ROWS)
-            places = places[placed.incoming.real[places] > 0]
-            rows = placed.rows[slice_ * ROWS + (places - first) % ROWS]
-            found |= set(zip(placed.incoming.other[places].tolist(), rows.tolist(), strict=True))
+            first = gpu_layout.incoming.start[slice_]
+            places = torch.arange(first, first + gpu_layout.incoming.width[slice_] * ROWS)
+            places = places[gpu_layout.incoming.real[places] > 0]
+            rows = gpu_layout.rows[slice_ * ROWS + (places - first) % ROWS]
+            found |= set(
+                zip(gpu_layout.incoming.other[places].tolist(), rows.tolist(), strict=True)
+            )
         assert found == expected
     leaving = torch.cat(
-        [edges.numbers[:, edges.at] for edges in (placed.onward, placed.outgoing)], dim=1
+        [edges.numbers[:, edges.at] for edges in (gpu_layout.onward, gpu_layout.outgoing)], dim=1
     )
     assert torch.equal(
         leaving.sort(dim=1).values,
-        placed.incoming.numbers[:, placed.incoming.at].sort(dim=1).values,
+        gpu_layout.incoming.numbers[:, gpu_layout.incoming.at].sort(dim=1).values,
     )

@@ -43,10 +43,10 @@ def test_no_program_writes_beside_its_memory(kind: Kind, monkeypatch: pytest.Mon
     )
     layout = PackLayout(wirings, (2, 1), 2, None, kind)
     params, *others = on_device(parameters(layout, rng), *inputs(layout, rng, 4, 2, True))
-    placed = gpu.place(layout, DEVICE)
+    gpu_layout = gpu.to_device(layout, DEVICE)
     monkeypatch.setattr(torch.Tensor, "new_empty", guarded)
-    y, final, kept = gpu.forward(placed, params, *others, True)
-    gpu.backward(placed, params, kept, y.cos(), final.sin(), True)
+    y, final, kept = gpu.forward(gpu_layout, params, *others, True)
+    gpu.backward(gpu_layout, params, kept, y.cos(), final.sin(), True)
     # History, readouts, final state; ∂ of the elapsed times, and what the way back works in.
     assert len(allocated) == 5
     for whole in allocated:

@@ -32,11 +32,11 @@ def equals_reference(
     """Readouts, final state and every gradient, against the reference in float64. batch: samples;
     steps: time steps; gaps: whether no time passes in some."""
     true = truth(layout, rng, batch, steps, every_step, gaps)
-    placed, arrays = gpu.place(layout, DEVICE), on_device(*true.arrays)
-    y, final, kept = gpu.forward(placed, *arrays, every_step)
+    gpu_layout, arrays = gpu.to_device(layout, DEVICE), on_device(*true.arrays)
+    y, final, kept = gpu.forward(gpu_layout, *arrays, every_step)
     grads = on_device(true.grad_y.astype(np.float32), true.grad_final.astype(np.float32))
     grad_params, grad_state, grad_x, grad_elapsed = gpu.backward(
-        placed, arrays[0], kept, *grads, True
+        gpu_layout, arrays[0], kept, *grads, True
     )
     ours = y, final, grad_params, grad_x, grad_elapsed, grad_state
     for mine, theirs in zip(ours, (true.y, true.final, *true.gradients), strict=True):

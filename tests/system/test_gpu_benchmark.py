@@ -133,7 +133,7 @@ def test_it_counts_the_sigmoids_that_the_kernels_compute(
         monkeypatch.setattr(benchmark, name, value)
     pack = benchmark.random_pack((benchmark.WIRINGS["NCP 12/6/1"](0),), "cpu")
     benchmark.both_passes(pack)
-    assert sum(counted) == benchmark.work_of(pack.placed).sigmoids
+    assert sum(counted) == benchmark.work_of(pack.gpu_layout).sigmoids
 
 
 @INTERPRETED

@@ -139,7 +139,7 @@ class BackboneCfC(nn.Module):
         elapsed = elapsed_of(x, elapsed, lengths)[:, :, None]
         state = state_of(x, state, self.state_size)
         passes = elapsed > 0
-        # Where no time passes the result is thrown away: finite numbers in place of what stands
+        # Where no time passes the result is thrown away: finite inputs instead of what stands
         # there keep its gradient 0.
         x = torch.where(passes, x, torch.zeros_like(x))
         elapsed = torch.where(passes, elapsed, torch.ones_like(elapsed))
@@ -178,8 +178,8 @@ class BackboneCfC(nn.Module):
                 z = functional.dropout(z, self.dropout, self.training)
         variant = MODES[self.mode]
         head = dict(zip(HEADS[variant], self.heads(z).split(self.units, dim=1), strict=True))
-        own = (self.w_tau, self.amplitude) if variant == PURE else ()
-        return torch.cat([closed_form(variant, head, elapsed, *own), c], dim=1)
+        decay = (self.w_tau, self.amplitude) if variant == PURE else ()
+        return torch.cat([closed_form(variant, head, elapsed, *decay), c], dim=1)
 
 
 def _require_names(mode: str, activation: str) -> None:

@@ -5,12 +5,12 @@
 ψ is one step of length h of a base solver of order p, u the sensory values, g a small perceptron
 whose last layer starts at zero, so that the hypersolver starts as its base. g is fitted to the
 residuals (z(t + h) − ψ(z(t))) / h^{p+1} of a fine solution z on the states that the network visits;
-labels are not looked at and the network's own weights stay as they are. If g is right to δ, the
+labels are not looked at and the network's weights stay as they are. If g is right to δ, the
 error of a step falls from O(h^{p+1}) to O(δ h^{p+1}) (Poli et al., "Hypersolvers: toward fast
 continuous-depth models", NeurIPS 2020, eqs. 3 to 5 and theorem 1).
 
 There g sees the slope f(v); here it sees the base's mean slope over the step, which for Euler is
-f(v) and never costs a function evaluation of its own. g is dense, whatever the wiring: it belongs
+f(v) and never costs a further function evaluation. g is dense, whatever the wiring: it belongs
 to the solver, not to the network.
 
 A correction refines a base that is stable at that step length; far beyond it, it does not save one.
@@ -134,26 +134,37 @@ class Hypersolved(nn.Module):
         lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Outputs and final state: the contract of `LiquidNetwork.forward`."""
-        own = self.cell.effective()
+        by_name = self.cell.effective()
         states = [
             visit.state
-            for visit in walk(self.cell, partial(self._advance, own), x, elapsed, state, lengths)
+            for visit in walk(
+                self.cell, partial(self._advance, by_name), x, elapsed, state, lengths
+            )
         ]
         shown = states if self.cell.every_step else states[-1:]
         y = [
-            apply_map(own["output_w"], own["output_b"], v[:, : self.cell.wiring.motor])
+            apply_map(by_name["output_w"], by_name["output_b"], v[:, : self.cell.wiring.motor])
             for v in shown
         ]
         return (torch.stack(y, dim=1) if self.cell.every_step else y[0]), states[-1]
 
     def base_step(
-        self, own: dict[str, torch.Tensor], v: torch.Tensor, u: torch.Tensor, h: torch.Tensor
+        self, by_name: dict[str, torch.Tensor], v: torch.Tensor, u: torch.Tensor, h: torch.Tensor
     ) -> torch.Tensor:
-        """ψ(v), (B, neurons): one step of the base solver. own: the cell's effective parameters. h:
-        (B, 1)."""
+        """One step of the base solver.
+
+        Args:
+            by_name: The cell's effective parameters.
+            v: (B, neurons) states at the start.
+            u: (B, sensory) sensory values, held.
+            h: (B, 1) length of the step, in the task's unit of time.
+
+        Returns:
+            ψ(v), (B, neurons).
+        """
         layout = self.cell.layout
         return NEURONS[layout.kind.neuron].advance(
-            self.base, 1, layout.connections[0], own, v, u, h
+            self.base, 1, layout.connections[0], by_name, v, u, h
         )
 
     def report(
@@ -174,11 +185,15 @@ class Hypersolved(nn.Module):
         return f"base={self.base}, steps={self.steps}"
 
     def _advance(
-        self, own: dict[str, torch.Tensor], v: torch.Tensor, u: torch.Tensor, elapsed: torch.Tensor
+        self,
+        by_name: dict[str, torch.Tensor],
+        v: torch.Tensor,
+        u: torch.Tensor,
+        elapsed: torch.Tensor,
     ) -> torch.Tensor:
         h = elapsed / self.steps
         for _ in range(self.steps):
-            stepped = self.base_step(own, v, u, h)
+            stepped = self.base_step(by_name, v, u, h)
             v = stepped + h ** (ORDERS[self.base] + 1) * self.correction(h, v, (stepped - v) / h, u)
         return v
 
@@ -297,7 +312,7 @@ def _residuals(solved: Hypersolved, course: _Course) -> list[torch.Tensor]:
     """h (N, 1), v, the base's mean slope (N, neurons), u (N, sensory) and the residual (N, neurons)
     of every sub-step along the course; found in float64, given in the network's dtype."""
     exact = copy.deepcopy(solved).double()
-    own = exact.cell.effective()
+    by_name = exact.cell.effective()
     h = course.elapsed / solved.steps
     stride = (course.states.shape[1] - 1) // solved.steps
     rows = []
@@ -305,7 +320,7 @@ def _residuals(solved: Hypersolved, course: _Course) -> list[torch.Tensor]:
         for step in range(solved.steps):
             v = course.states[:, step * stride]
             after = course.states[:, (step + 1) * stride]
-            stepped = exact.base_step(own, v, course.u, h)
+            stepped = exact.base_step(by_name, v, course.u, h)
             rows.append(
                 (
                     h,

@@ -10,7 +10,7 @@ dense as there; one with a number of units has no wiring at all and becomes a `B
 is plain torch and about as fast as there. Differences of behaviour: our networks are batch first
 and take elapsed times (batch, time), which the package gets wrong for batches (its issues 81 and
 82); with mixed memory their state is one tensor, neurons then cells; and neurons of a wired CfC are
-numbered as in the wiring, motor first (`state_order` tells their places in the state of the
+numbered as in the wiring, motor first (`state_order` tells their positions in the state of the
 module).
 """
 

@@ -5,7 +5,7 @@ are run side by side in float64 on the plain torch dynamics: the chosen solver, 
 by RK4 whose sub-steps are doubled until it agrees with itself. What is left between them is the
 solver's error, rounding aside. The same weights may be judged under other solvers as well.
 
-    print(report(network, x))                                       # the network's own solver
+    print(report(network, x))                                       # the solver of the network
     for row in compare(network, x, None, [("euler", 1), ("rk4", 2)]):
         print(row)
 
@@ -36,7 +36,7 @@ from wiring_search.wirings.candidate import Candidate
 from wiring_search.wirings.kinds import KINDS
 
 # The fine solution has been found when twice the sub-steps move no state by more than this share of
-# the greatest one. (RK4's own error is then about a fifteenth of it.)
+# the greatest one. (The error of RK4 is then about a fifteenth of it.)
 TOLERANCE = 1e-9
 _FIRST_STEPS = 16
 _MOST_STEPS = 1 << 14
@@ -88,7 +88,7 @@ class Visit(NamedTuple):
 def report(
     network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | float | None = None
 ) -> SolverReport:
-    """The network's own solver. x: (B, T, F); elapsed: as `LiquidNetwork.forward` takes it. Raises
+    """The solver of the network. x: (B, T, F); elapsed: as `LiquidNetwork.forward` takes it. Raises
     ValueError as `compare`."""
     return compare(network, x, elapsed, [(network.layout.kind.solver, network.layout.steps[0])])[0]
 
@@ -172,10 +172,12 @@ def require_ode(network: LiquidNetwork) -> None:
 def stepper(network: LiquidNetwork, solver: str, steps: int) -> Advance:
     """The network's neurons under that solver, in float64."""
     layout = network.layout
-    own = {
+    by_name = {
         name: value.detach() for name, value in copy.deepcopy(network).double().effective().items()
     }
-    return partial(NEURONS[layout.kind.neuron].advance, solver, steps, layout.connections[0], own)
+    return partial(
+        NEURONS[layout.kind.neuron].advance, solver, steps, layout.connections[0], by_name
+    )
 
 
 def states_of(
@@ -207,7 +209,7 @@ def walk(
     require_features(x, network.layout.features)
     elapsed = elapsed_of(x, elapsed, lengths)
     state = state_of(x, state, network.layout.state_size)
-    own = network.effective()
+    by_name = network.effective()
     memory = network.layout.kind.memory
     neurons = network.wiring.neurons
     v = state[:, :neurons]
@@ -220,10 +222,14 @@ def walk(
         shown = v
         new_c = c
         if memory != "none":
-            shown, new_c = remember(x[:, t], v, c, own)
+            shown, new_c = remember(x[:, t], v, c, by_name)
         if memory == "state":
             start = shown
-        u = shown if memory == "input" else apply_map(own["input_w"], own["input_b"], x[:, t])
+        u = (
+            shown
+            if memory == "input"
+            else apply_map(by_name["input_w"], by_name["input_b"], x[:, t])
+        )
         v = torch.where(passes, advance(start, u, dt), v)
         c = torch.where(passes, new_c, c)
         yield Visit(start, u, dt, passes, torch.cat([v, c], dim=1))

@@ -33,8 +33,8 @@ reference.
 
 The semi-implicit solver is refused, see `require`. Run backward, its step would divide by C − h (g
 + Σ w s), which stiff neurons take through zero. With its forward states kept, an explicit adjoint
-(classic RK4) of an NCP with 22 neurons, fresh parameters and Δ = 1 was off its own gradient by 23 %
-at 6 sub-steps and by 3 % at 48: the steps are too long for the ODE to be what they compute.
+(classic RK4) of an NCP with 22 neurons, fresh parameters and Δ = 1 was off the solver's gradient by
+23 % at 6 sub-steps and by 3 % at 48: the steps are too long for the ODE to be what they compute.
 """
 
 from itertools import accumulate, repeat
@@ -92,19 +92,19 @@ def run(
     require(layout.kind, state_from)
     outputs, finals = [], []
     for p, shapes in enumerate(layout.shapes):
-        own = {name: params[at].reshape(shapes[name]) for name, at in layout.slices[p].items()}
+        by_name = {name: params[at].reshape(shapes[name]) for name, at in layout.slices[p].items()}
         setting = _Setting(
             layout.kind,
             layout.steps[p],
             layout.connections[p],
             layout.wirings[p].motor,
-            tuple(own),
+            tuple(by_name),
             state_from,
         )
         motors, final = _Adjoint.apply(
-            setting, every_step, x, elapsed, state[:, layout.states[p]], *own.values()
+            setting, every_step, x, elapsed, state[:, layout.states[p]], *by_name.values()
         )
-        outputs.append(apply_map(own["output_w"], own["output_b"], motors))
+        outputs.append(apply_map(by_name["output_w"], by_name["output_b"], motors))
         finals.append(final)
     return torch.stack(outputs), torch.cat(finals, dim=1)
 
@@ -126,13 +126,13 @@ class _Adjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, setting, every_step, x, elapsed, state, *values):
-        own = dict(zip(setting.names, values, strict=True))
+        by_name = dict(zip(setting.names, values, strict=True))
         states: list[torch.Tensor] = [state]
         motors: list[torch.Tensor] = []
         for t in range(x.shape[1]):
-            v, u, dt, c = _enter(setting, own, x[:, t], elapsed[:, t], state)
+            v, u, dt, c = _enter(setting, by_name, x[:, t], elapsed[:, t], state)
             v = NEURONS[setting.kind.neuron].advance(
-                setting.kind.solver, setting.steps, setting.made, own, v, u, dt
+                setting.kind.solver, setting.steps, setting.made, by_name, v, u, dt
             )
             state = torch.cat([v, c], dim=1)
             motors = [*(motors if every_step else ()), v[:, : setting.motors]]
@@ -171,22 +171,22 @@ class _Adjoint(torch.autograd.Function):
                     tensor.detach().requires_grad_()
                     for tensor in (x[:, t], elapsed[:, t], before, *values)
                 ]
-                own = dict(zip(setting.names, leaves[3:], strict=True))
-                entered = _enter(setting, own, *leaves[:3])
-            v, grad_start, grad_u, grad_dt, grad_own = _back(
-                setting, own, entered, v, grad_state[:, :neurons]
+                by_name = dict(zip(setting.names, leaves[3:], strict=True))
+                entered = _enter(setting, by_name, *leaves[:3])
+            v, grad_start, grad_u, grad_dt, grad_by_name = _back(
+                setting, by_name, entered, v, grad_state[:, :neurons]
             )
             ends = (grad_start, grad_u, grad_dt, grad_state[:, neurons:])
             grad_x[:, t], grad_elapsed[:, t], grad_state, *grad_outer = torch.autograd.grad(
                 entered, leaves, ends, allow_unused=True, materialize_grads=True
             )
             for name, outer in zip(setting.names, grad_outer, strict=True):
-                grads[name] += grad_own[name] + outer if name in grad_own else outer
+                grads[name] += grad_by_name[name] + outer if name in grad_by_name else outer
         return None, None, grad_x, grad_elapsed, grad_state, *grads.values()
 
 
 def _enter(
-    setting: _Setting, own: dict[str, Tensor], x: Tensor, elapsed: Tensor, state: Tensor
+    setting: _Setting, by_name: dict[str, Tensor], x: Tensor, elapsed: Tensor, state: Tensor
 ) -> tuple[Tensor, ...]:
     """What a time step's ODE starts with: v (B, neurons), u (B, sensory), Δ (B, 1), and the
     memory's new cells.
@@ -200,17 +200,22 @@ def _enter(
     x = torch.where(passes, x, torch.zeros_like(x))
     v, c = state[:, :neurons], state[:, neurons:]
     if memory == "none":
-        return v, apply_map(own["input_w"], own["input_b"], x), dt, c
-    shown, new_c = remember(x, v, c, own)
+        return v, apply_map(by_name["input_w"], by_name["input_b"], x), dt, c
+    shown, new_c = remember(x, v, c, by_name)
     new_c = torch.where(passes, new_c, c)
     if memory == "input":
         return v, shown, dt, new_c
-    return torch.where(passes, shown, v), apply_map(own["input_w"], own["input_b"], x), dt, new_c
+    return (
+        torch.where(passes, shown, v),
+        apply_map(by_name["input_w"], by_name["input_b"], x),
+        dt,
+        new_c,
+    )
 
 
 def _back(
     setting: _Setting,
-    own: dict[str, Tensor],
+    by_name: dict[str, Tensor],
     entered: tuple[Tensor, ...],
     v: Tensor,
     adjoint: Tensor,
@@ -225,7 +230,7 @@ def _back(
     )
     start, *held = (tensor.detach() for tensor in entered[:3])
     u, dt = (tensor.requires_grad_() for tensor in held)
-    theta = {name: own[name].detach().requires_grad_() for name in neuron.shapes(setting.made)}
+    theta = {name: by_name[name].detach().requires_grad_() for name in neuron.shapes(setting.made)}
     if neuron.field is None:
         raise TypeError(f"{setting.kind.neuron} has no field to integrate backwards")
     with torch.enable_grad():

@@ -1,9 +1,9 @@
 """The kernels as torch functions with gradients: from a network's parameters, one by one as torch
 keeps them, to its outputs.
 
-`fused` and `by_reference` have one signature. The networks are so small that torch's own cost a
-parameter is felt, so `fused` is one function from raw parameters to outputs: flattening, softplus,
-the kernel, and all of it backward.
+`fused` and `by_reference` have one signature. The networks are so small that the cost of torch
+per parameter counts. So `fused` is one function from raw parameters to outputs: flattening,
+softplus, the kernel, and all of it backward.
 """
 
 from collections.abc import Sequence
@@ -82,9 +82,8 @@ class _Fused(torch.autograd.Function):
         ctx.layout, ctx.softplus, ctx.params, ctx.kept = layout, softplus, params, kept
         ctx.inputs_too = x.requires_grad or elapsed.requires_grad
         ctx.shapes = [value.shape for value in values]
-        ctx.save_for_backward(
-            x, elapsed, state, *values
-        )  # for `first_order_only`; the kernel has its own copies
+        # For `first_order_only`: the kernel has copies.
+        ctx.save_for_backward(x, elapsed, state, *values)
         return torch.from_numpy(y), torch.from_numpy(final)
 
     @staticmethod

@@ -1,9 +1,9 @@
 """Gradients that cannot be differentiated again: an attempt raises an error and never loses a part
 of the gradient.
 
-`torch.autograd.function.once_differentiable` does this only where the gradient that comes in needs
-one itself. That of `y.sum()` does not, so a gradient penalty on it would be left out of the total
-without a word.
+`torch.autograd.function.once_differentiable` does this only where the incoming gradient requires
+grad. That of `y.sum()` does not, so a gradient penalty on it would silently be left out of the
+total.
 """
 
 from collections.abc import Callable
@@ -55,7 +55,6 @@ class _Refusing(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *grads):
         raise RuntimeError(
-            "this gradient was asked for a gradient of its own (a gradient penalty, a Hessian), "
-            "which the kernel does not "
-            f"compute; {ctx.instead}"
+            "a second derivative was asked for (a gradient penalty, a Hessian); this kernel has "
+            f"first derivatives only; {ctx.instead}"
         )

@@ -53,7 +53,7 @@ def forward(
     leaves = [torch.tensor(array, requires_grad=True) for array in (params, x, elapsed, state)]
     values, xs, times, now = leaves
     states, outputs = [now], []
-    with torch.enable_grad():  # torch calls this without, in the midst of a function of its own
+    with torch.enable_grad():  # inside a torch.autograd.Function, torch calls this without
         for t in range(x.shape[1]):
             y, now = run(layout, values, xs[:, t : t + 1], times[:, t : t + 1], now, True)
             outputs.append(y)

@@ -30,22 +30,24 @@ def run(
     outputs, finals = [], []
     x = torch.where((elapsed > 0)[:, :, None], x, torch.zeros_like(x))
     for p in range(layout.size):
-        own = _own_parameters(layout, params, p)
-        y, final = _run_one(layout, p, own, x, elapsed, state[:, layout.states[p]])
+        by_name = _parameters_by_name(layout, params, p)
+        y, final = _run_one(layout, p, by_name, x, elapsed, state[:, layout.states[p]])
         outputs.append(y if every_step else y[:, -1:])
         finals.append(final)
     return torch.stack(outputs), torch.cat(finals, dim=1)
 
 
-def _own_parameters(layout: PackLayout, params: torch.Tensor, p: int) -> dict[str, torch.Tensor]:
+def _parameters_by_name(
+    layout: PackLayout, params: torch.Tensor, p: int
+) -> dict[str, torch.Tensor]:
     shapes = layout.shapes[p]
     return {name: params[at].reshape(shapes[name]) for name, at in layout.slices[p].items()}
 
 
-def _run_one(layout, p, own, x, elapsed, state):
+def _run_one(layout, p, by_name, x, elapsed, state):
     outputs = []
     for t in range(x.shape[1]):
-        y, state = step(layout, p, own, x[:, t], elapsed[:, t, None], state)
+        y, state = step(layout, p, by_name, x[:, t], elapsed[:, t, None], state)
         outputs.append(y)
     return torch.stack(outputs, dim=1), state
 
@@ -53,31 +55,39 @@ def _run_one(layout, p, own, x, elapsed, state):
 def step(
     layout: PackLayout,
     p: int,
-    own: dict[str, torch.Tensor],
+    by_name: dict[str, torch.Tensor],
     x: torch.Tensor,
     elapsed: torch.Tensor,
     state: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One time step of candidate p: its readout (B, outputs) and its new state.
+    """One time step of one candidate.
 
-    own: its parameters by name, in their shapes. x: (B, F), finite; elapsed: (B, 1); state: (B, its
-    neurons and cells).
+    Args:
+        layout: Of the pack.
+        p: The candidate's number.
+        by_name: Its parameters by name, in their shapes.
+        x: (B, F) features, finite.
+        elapsed: (B, 1) time units, ≥ 0; where 0 the state is held.
+        state: (B, its neurons and cells).
+
+    Returns:
+        Its readout (B, outputs) and its new state, as `state`.
     """
     wiring, kind, made = layout.wirings[p], layout.kind, layout.connections[p]
     v, c = state[:, : wiring.neurons], state[:, wiring.neurons :]
     passes = elapsed > 0
-    # Where no time passes the result is thrown away; 1 in its place keeps it finite, and so its
-    # gradient 0.
+    # Where no time passes the result is thrown away; an elapsed time of 1 keeps it finite, and so
+    # its gradient 0.
     dt = torch.where(passes, elapsed, torch.ones_like(elapsed))
     start, u, new_c = v, None, c
     if kind.memory != "none":
-        shown, new_c = remember(x, v, c, own)
+        shown, new_c = remember(x, v, c, by_name)
         start, u = (shown, None) if kind.memory == "state" else (v, shown)
     if u is None:
-        u = apply_map(own["input_w"], own["input_b"], x)
-    new_v = NEURONS[kind.neuron].advance(kind.solver, layout.steps[p], made, own, start, u, dt)
+        u = apply_map(by_name["input_w"], by_name["input_b"], x)
+    new_v = NEURONS[kind.neuron].advance(kind.solver, layout.steps[p], made, by_name, start, u, dt)
     v, c = torch.where(passes, new_v, v), torch.where(passes, new_c, c)
-    return apply_map(own["output_w"], own["output_b"], v[:, : wiring.motor]), torch.cat(
+    return apply_map(by_name["output_w"], by_name["output_b"], v[:, : wiring.motor]), torch.cat(
         [v, c], dim=1
     )
 

@@ -2,8 +2,7 @@
 package.
 
 Four heads, each Σ w x + b over the neuron's connections, sensory ones included: ff1, ff2, a, b.
-With s = sigmoid(a·t +
-b) and t the elapsed time
+With s = sigmoid(a·t + b) and t the elapsed time
 
     cfc          h' = (1 − s) tanh(ff1) + s tanh(ff2)
     no gate      h' = tanh(ff1) + s tanh(ff2)
@@ -15,10 +14,10 @@ time step, no sub-steps. Layers are swept inter → command → motor: a connect
 was swept before carries its new state, any other the old one.
 
 Sparse: every weight, gates included, is a synapse of the wiring. Layered: what `ncps` calls a wired
-CfC: each layer sees the one before it and its own old state; recurrence within a layer and all
-gates are dense, the wiring masks only the ff heads between layers, and its recurrent synapses,
-skips and polarities are not looked at. (A wiring without all three roles is one layer there,
-densely recurrent.)
+CfC. Each layer sees the one before it and the old state of itself. Recurrence within a layer and
+all gates are dense; the wiring masks only the ff heads between layers, and its recurrent synapses,
+skips and polarities have no effect. (A wiring without all three roles is one layer there, densely
+recurrent.)
 """
 
 from collections.abc import Mapping
@@ -58,11 +57,9 @@ def _layered_connections(variant: int, wiring: Wiring) -> Connections:
     given_sensory = {(pre, post) for pre, post, _ in wiring.sensory_synapses}
     pairs = []
     for before, layer in zip([range(0), *layers], layers, strict=False):
-        own_and_before = sorted({*before, *layer})
+        readable = sorted({*before, *layer})
         pairs += [
-            (post, pre, pre in layer or (pre, post) in given)
-            for post in layer
-            for pre in own_and_before
+            (post, pre, pre in layer or (pre, post) in given) for post in layer for pre in readable
         ]
     outer = [
         (post, pre, (pre, post) in given_sensory)
@@ -145,8 +142,8 @@ def _advance(
             )[:, low:high]
             for name in HEADS[variant]
         }
-        own = (p["w_tau"][low:high], p["amplitude"][low:high]) if variant == PURE else ()
-        new = closed_form(variant, head, elapsed, *own)
+        decay = (p["w_tau"][low:high], p["amplitude"][low:high]) if variant == PURE else ()
+        new = closed_form(variant, head, elapsed, *decay)
         v = torch.cat([v[:, :low], new, v[:, high:]], dim=1)
     return v
 

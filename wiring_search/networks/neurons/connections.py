@@ -1,4 +1,4 @@
-"""What a neuron's dynamics sees of a wiring: who is connected to whom, as index arrays.
+"""What a neuron's dynamics sees of a wiring: its connections, as index arrays.
 
 Nearly always these are the wiring's synapses. The layered CfC of the `ncps` package connects more
 (dense recurrence within a layer, dense gates), and says so here, so that its true number of
@@ -36,7 +36,7 @@ class Connections:
 
 
 def synapses_of(wiring: Wiring) -> Connections:
-    """The wiring's own synapses."""
+    """The synapses of the wiring, as they are."""
     pre, post, polarity = wiring.synapse_arrays()
     sensory_pre, sensory_post, sensory_polarity = wiring.sensory_arrays()
     ends = wiring.motor, wiring.motor + wiring.command, wiring.neurons

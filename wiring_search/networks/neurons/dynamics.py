@@ -53,6 +53,6 @@ def sums_onto(
     )
 
 
-def as_index(places: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+def as_index(indices: np.ndarray, like: torch.Tensor) -> torch.Tensor:
     """(E,) int64, where `like` is: what torch selects by, and what an exported graph can hold."""
-    return torch.from_numpy(np.ascontiguousarray(places, np.int64)).to(like.device)
+    return torch.from_numpy(np.ascontiguousarray(indices, np.int64)).to(like.device)

@@ -1,5 +1,4 @@
-"""One Adam step for a whole pack, each candidate with its own learning rate, gradient clipping and
-fate.
+"""One Adam step for a whole pack; each candidate has a separate learning rate and is clipped alone.
 
 The flat vector holds `raw` numbers; where `positive`, the dynamics sees softplus(raw). The step
 takes the gradient by the effective numbers, turns it into one by the raw numbers, clips its norm

@@ -82,7 +82,7 @@ class CfcScratch(NamedTuple):
 
 @stands_behind(prepare, Cfc)
 @_compiled
-def _prepare(model, c, edges, own, keep):
+def _prepare(model, c, edges, params, keep):
     n, readable = c.neurons, 2 * c.neurons + c.sensory if keep else 0
     taped = keep and c.variant != PURE
     turn = _turns(c, edges)
@@ -157,85 +157,85 @@ def _end_of_layer(c, i):
 
 
 @_compiled
-def _one_head(c, edges, own, turn, u, before, new, i):
+def _one_head(c, edges, params, turn, u, before, new, i):
     """ff1 of one neuron."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     at, here = _weights_at(c), entry(turn, i)
-    head = splat(entry(own, i))
+    head = splat(entry(params, i))
     for e in range(entry(row, i), here):
-        head = fma(load(before, entry(pre, e)), entry(own, at + e), head)
+        head = fma(load(before, entry(pre, e)), entry(params, at + e), head)
     for e in range(here, entry(row, i + 1)):
-        head = fma(load(new, entry(pre, e)), entry(own, at + e), head)
+        head = fma(load(new, entry(pre, e)), entry(params, at + e), head)
     for e in range(entry(sensory_row, i), entry(sensory_row, i + 1)):
-        head = fma(load(u, entry(sensory_pre, e)), entry(own, _sensory_at(c) + e), head)
+        head = fma(load(u, entry(sensory_pre, e)), entry(params, _sensory_at(c) + e), head)
     return head
 
 
 @_compiled
-def _four_heads(c, edges, own, turn, u, before, new, i):
+def _four_heads(c, edges, params, turn, u, before, new, i):
     """ff1, ff2, a, b of one neuron."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     n, at, here = c.neurons, _weights_at(c), entry(turn, i)
     heads = (
-        splat(entry(own, i)),
-        splat(entry(own, n + i)),
-        splat(entry(own, 2 * n + i)),
-        splat(entry(own, 3 * n + i)),
+        splat(entry(params, i)),
+        splat(entry(params, n + i)),
+        splat(entry(params, 2 * n + i)),
+        splat(entry(params, 3 * n + i)),
     )
-    heads = _plus_weighted(own, at, c.synapses, before, pre, entry(row, i), here, heads)
-    heads = _plus_weighted(own, at, c.synapses, new, pre, here, entry(row, i + 1), heads)
+    heads = _plus_weighted(params, at, c.synapses, before, pre, entry(row, i), here, heads)
+    heads = _plus_weighted(params, at, c.synapses, new, pre, here, entry(row, i + 1), heads)
     first, last = entry(sensory_row, i), entry(sensory_row, i + 1)
     return _plus_weighted(
-        own, _sensory_at(c), c.sensory_synapses, u, sensory_pre, first, last, heads
+        params, _sensory_at(c), c.sensory_synapses, u, sensory_pre, first, last, heads
     )
 
 
 @_compiled
-def _plus_weighted(own, at, head, values, pre, first, last, sums):
+def _plus_weighted(params, at, head, values, pre, first, last, sums):
     """Four weighted sums side by side: one load serves all of them, and none waits for another."""
     a, b, c, d = sums
     for e in range(first, last):
         value = load(values, entry(pre, e))
-        a = fma(value, entry(own, at + e), a)
-        b = fma(value, entry(own, at + head + e), b)
-        c = fma(value, entry(own, at + 2 * head + e), c)
-        d = fma(value, entry(own, at + 3 * head + e), d)
+        a = fma(value, entry(params, at + e), a)
+        b = fma(value, entry(params, at + head + e), b)
+        c = fma(value, entry(params, at + 2 * head + e), c)
+        d = fma(value, entry(params, at + 3 * head + e), d)
     return a, b, c, d
 
 
 @_compiled
-def _sweep(c, edges, own, work, elapsed, u, before, new):
+def _sweep(c, edges, params, work, elapsed, u, before, new):
     """The new state of all neurons; what the heads gave stays in work.heads, ff1 and ff2 through
-    tanh, s in place of b.
+    tanh, s where b was.
 
     First the weighted sums of a whole layer, then what is made of them: so no sum waits for another
     neuron's tanh.
     """
     for low, high in ((c.end_second, c.neurons), (c.end_last, c.end_second), (0, c.end_last)):
         if c.variant == PURE:
-            _pure_layer(c, edges, own, work, elapsed, u, before, new, low, high)
+            _pure_layer(c, edges, params, work, elapsed, u, before, new, low, high)
         else:
-            _gated_layer(c, edges, own, work, elapsed, u, before, new, low, high)
+            _gated_layer(c, edges, params, work, elapsed, u, before, new, low, high)
 
 
 @_compiled
-def _pure_layer(c, edges, own, work, elapsed, u, before, new, low, high):
+def _pure_layer(c, edges, params, work, elapsed, u, before, new, low, high):
     n, heads, turn = c.neurons, work.heads, work.turn
     for i in range(low, high):
-        store(heads, i, _one_head(c, edges, own, turn, u, before, new, i))
+        store(heads, i, _one_head(c, edges, params, turn, u, before, new, i))
     for i in range(low, high):
         first = load(heads, i)
-        decay = exp(0.0 - elapsed * (absolute(first) + abs(entry(own, n + i))))
-        store(new, i, (1.0 - decay * first) * entry(own, 2 * n + i))
+        decay = exp(0.0 - elapsed * (absolute(first) + abs(entry(params, n + i))))
+        store(new, i, (1.0 - decay * first) * entry(params, 2 * n + i))
 
 
 @_compiled
-def _gated_layer(c, edges, own, work, elapsed, u, before, new, low, high):
+def _gated_layer(c, edges, params, work, elapsed, u, before, new, low, high):
     n, heads, turn = c.neurons, work.heads, work.turn
     for i in range(low, high):
-        first, second, slope, level = _four_heads(c, edges, own, turn, u, before, new, i)
+        first, second, slope, level = _four_heads(c, edges, params, turn, u, before, new, i)
         store(heads, i, first)
         store(heads, n + i, second)
         store(heads, 2 * n + i, slope)
@@ -253,15 +253,15 @@ def _gated_layer(c, edges, own, work, elapsed, u, before, new, low, high):
 
 @stands_behind(advance, Cfc)
 @_compiled
-def _advance(model, c, edges, own, work, elapsed, u, before, after):
-    _sweep(c, edges, own, work, elapsed, u, before, after)
+def _advance(model, c, edges, params, work, elapsed, u, before, after):
+    _sweep(c, edges, params, work, elapsed, u, before, after)
 
 
 @stands_behind(advance_back, Cfc)
 @_compiled
-def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums):
+def _advance_back(model, c, edges, params, work, elapsed, u, before, grad_v, grad_u, sums):
     n, size, grads = c.neurons, c.neurons * LANES, work.grads
-    _sweep(c, edges, own, work, elapsed, u, before, work.new)
+    _sweep(c, edges, params, work, elapsed, u, before, work.new)
     grads[:] = 0.0
     grads[size : 2 * size] = grad_v[:size]
     grad_elapsed = splat(np.float32(0.0))
@@ -269,12 +269,12 @@ def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u
     # is met.
     for i in range(n):
         grad_elapsed = grad_elapsed + _heads_back(
-            c, own, work, elapsed, i, load(grads, n + i), sums
+            c, params, work, elapsed, i, load(grads, n + i), sums
         )
         if c.variant == PURE:
-            _spread_one(c, edges, own, work, u, before, i, sums)
+            _spread_one(c, edges, params, work, u, before, i, sums)
         else:
-            _spread_four(c, edges, own, work, i, sums)
+            _spread_four(c, edges, params, work, i, sums)
     if c.variant != PURE:
         _note(c, work, u, before)
         if work.tape.filled[0] == STRETCH:
@@ -285,12 +285,12 @@ def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u
 
 
 @_compiled
-def _heads_back(c, own, work, elapsed, i, delta, sums):
+def _heads_back(c, params, work, elapsed, i, delta, sums):
     """∂ of the four heads before their activations, in place in work.heads. Returns ∂elapsed."""
     n, heads = c.neurons, work.heads
     first = load(heads, i)
     if c.variant == PURE:
-        tau, amplitude = entry(own, n + i), entry(own, 2 * n + i)
+        tau, amplitude = entry(params, n + i), entry(params, 2 * n + i)
         rate = absolute(first) + abs(tau)
         decay = exp(0.0 - elapsed * rate)
         through = delta * amplitude * decay
@@ -311,7 +311,7 @@ def _heads_back(c, own, work, elapsed, i, delta, sums):
 
 
 @_compiled
-def _spread_one(c, edges, own, work, u, before, i, sums):
+def _spread_one(c, edges, params, work, u, before, i, sums):
     """From ∂ of a neuron's head to its bias, its weights, and what they read."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     sensory_row, sensory_pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
@@ -320,17 +320,17 @@ def _spread_one(c, edges, own, work, u, before, i, sums):
     add(sums, i, grad)
     for e in range(entry(row, i), turn):
         add(sums, at + e, grad * load(before, entry(pre, e)))
-        add(work.grads, entry(work.columns, e), grad * entry(own, at + e))
+        add(work.grads, entry(work.columns, e), grad * entry(params, at + e))
     for e in range(turn, entry(row, i + 1)):
         add(sums, at + e, grad * load(work.new, entry(pre, e)))
-        add(work.grads, entry(work.columns, e), grad * entry(own, at + e))
+        add(work.grads, entry(work.columns, e), grad * entry(params, at + e))
     for e in range(entry(sensory_row, i), entry(sensory_row, i + 1)):
         add(sums, sensory_at + e, grad * load(u, entry(sensory_pre, e)))
-        add(work.grads, entry(work.sensory_columns, e), grad * entry(own, sensory_at + e))
+        add(work.grads, entry(work.sensory_columns, e), grad * entry(params, sensory_at + e))
 
 
 @_compiled
-def _spread_four(c, edges, own, work, i, sums):
+def _spread_four(c, edges, params, work, i, sums):
     """The same for a neuron with four heads, but for its weights (`_add_weights`)."""
     row, sensory_row = edges.row[c.at_row :], edges.sensory_row[c.at_row :]
     n, heads = c.neurons, work.heads
@@ -341,19 +341,19 @@ def _spread_four(c, edges, own, work, i, sums):
     add(sums, 3 * n + i, four[3])
     at, head = _weights_at(c), c.synapses
     for e in range(entry(row, i), entry(row, i + 1)):
-        _add_through(own, at + e, head, four, work.grads, entry(work.columns, e))
+        _add_through(params, at + e, head, four, work.grads, entry(work.columns, e))
     at, head = _sensory_at(c), c.sensory_synapses
     for e in range(entry(sensory_row, i), entry(sensory_row, i + 1)):
-        _add_through(own, at + e, head, four, work.grads, entry(work.sensory_columns, e))
+        _add_through(params, at + e, head, four, work.grads, entry(work.sensory_columns, e))
 
 
 @_compiled
-def _add_through(own, at, head, four, grads, column):
+def _add_through(params, at, head, four, grads, column):
     """∂ of what a connection reads, from those of the four heads that it reaches."""
-    grad = fma(four[0], entry(own, at), load(grads, column))
-    grad = fma(four[1], entry(own, at + head), grad)
-    grad = fma(four[2], entry(own, at + 2 * head), grad)
-    store(grads, column, fma(four[3], entry(own, at + 3 * head), grad))
+    grad = fma(four[0], entry(params, at), load(grads, column))
+    grad = fma(four[1], entry(params, at + head), grad)
+    grad = fma(four[2], entry(params, at + 2 * head), grad)
+    store(grads, column, fma(four[3], entry(params, at + 3 * head), grad))
 
 
 @_compiled
@@ -387,8 +387,8 @@ def _add_weights(c, edges, work, sums):
 
 @stands_behind(finish, Cfc)
 @_compiled
-def _finish(model, c, edges, own, work, sums, grad_own):
+def _finish(model, c, edges, params, work, sums, grad_params):
     if c.variant != PURE:
         _add_weights(c, edges, work, sums)
     for i in range(_sensory_at(c) + _heads(c) * c.sensory_synapses):
-        grad_own[i] = total(load(sums, i))
+        grad_params[i] = total(load(sums, i))

@@ -1,9 +1,19 @@
 """One sequence kernel, many kinds of neuron: static dispatch inside compiled functions.
 
-A kernel is given a marker value, and the *type* of the marker says which functions stand behind the
-slots `prepare`, `advance`, …: numba compiles each kind apart, with nothing decided while it runs,
-and keeps each in its cache on disk (a function passed as an argument would be compiled anew by
-every process).
+A kernel gets a marker value. The *type* of the marker says which functions stand behind the slots
+`prepare`, `advance`, …. So numba compiles each kind separately, decides nothing at run time, and
+keeps each kind in its cache on disk (every process would compile a function passed as an argument
+anew).
+
+Slots share these arguments:
+
+    model, memory   the marker of the neurons, of the memory
+    c, edges        the candidate's record and the index arrays, of the layout
+    params          from the candidate's block of the flat parameter vector on
+    work, cells     the scratch of the neurons, of the memory
+    u, x            the sensory values, the features of a time step: rows of LANES numbers
+    sums            ∂ of the parameters, one row of LANES numbers per parameter, added to
+    ∂…, grad_…      the gradient of the loss by …
 """
 
 from collections.abc import Callable
@@ -72,46 +82,48 @@ def _slot(name: str) -> Callable:
     return slot
 
 
-# prepare(model, c, edges, own, keep): what an item works in, constants made of the parameters, and
-# scratch.
-#     keep: for a backward pass.
+# The scratch that an item works in, with constants made of the parameters. keep: for a backward
+# pass.
+#     (model, c, edges, params, keep)
 prepare = _slot("prepare")
-# advance(model, c, edges, own, work, elapsed, u, before, after): the neurons' states `after` one
-# time step of length
-#     `elapsed` (> 0, in lanes) from `before`, with the sensory values u held.
+# The neurons' states `after` one time step of length `elapsed` (> 0, in lanes) from `before`, with
+# u held.
+#     (model, c, edges, params, work, elapsed, u, before, after)
 advance = _slot("advance")
-# advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums): the way back.
-#     ∂after becomes ∂before in grad_v, ∂u is written into grad_u, parameters' sums are added to
-#     `sums`; returns ∂elapsed.
+# The way back: ∂after becomes ∂before in grad_v, ∂u is written to grad_u. Returns ∂elapsed.
+#     (model, c, edges, params, work, elapsed, u, before, grad_v, grad_u, sums)
 advance_back = _slot("advance_back")
-# finish(model, c, edges, own, work, sums, grad_own): from sums, still one a lane, to the gradients
-# of neurons and synapses.
+# From `sums`, still one per lane, to the gradients of neurons and synapses.
+#     (model, c, edges, params, work, sums, grad_params)
 finish = _slot("finish")
-# new_state(model, v, driving, conductance, cm, h), new_state_back(model, …, delta): one neuron, one
-# sub-step of LTC.
+# One neuron, one sub-step of LTC, and back.
+#     (model, v, driving, conductance, cm, h)
+#     (model, v, new, driving, conductance, cm, h, delta)
 new_state, new_state_back = _slot("new_state"), _slot("new_state_back")
-# field(model, c, edges, own, work, z, slope): dv/dt at z, for explicit solvers.
+# For explicit solvers: dv/dt at z, written to slope.
+#     (model, c, edges, params, work, z, slope)
 field = _slot("field")
-# field_back(model, c, edges, own, work, z, slope, grad_slope, grad_z, sums): ∂slope → ∂z, written
-# into grad_z.
+# From ∂slope to ∂z, written to grad_z.
+#     (model, c, edges, params, work, z, slope, grad_slope, grad_z, sums)
 field_back = _slot("field_back")
-# prepare_field(model, c, edges, own): the scratch of a right-hand side; it has `grad_outer`, where
-# field_back adds.
+# The scratch of a right-hand side; it has `grad_outer`, to which field_back adds.
+#     (model, c, edges, params)
 prepare_field = _slot("prepare_field")
-# outer(model, c, edges, own, work, u): what stays during a time step.
+# What stays during a time step.
+#     (model, c, edges, params, work, u)
 outer = _slot("outer")
-# outer_back(model, c, edges, own, work, u, grad_u, sums): the way back, from what field_back has
-# gathered.
+# The way back, from what field_back has gathered.
+#     (model, c, edges, params, work, u, grad_u, sums)
 outer_back = _slot("outer_back")
-# remember_prepare(memory, c, features, keep): the scratch of the memory, `memory.Cells`. keep:
-# for a backward pass.
+# The scratch of the memory, `memory.Cells`. keep: for a backward pass.
+#     (memory, c, features, keep)
 remember_prepare = _slot("remember_prepare")
-# remember(memory, c, own, x, features, before, after, cells): the new cells, and what the memory
-# shows, cells.shown.
+# The new cells in `after`, and the output of the memory in cells.shown.
+#     (memory, c, params, x, features, before, after, cells)
 remember = _slot("remember")
-# remember_back(memory, c, own, x, features, before, after, cells, grad_state, sums, grad_x): the
-# way back.
+# The way back.
+#     (memory, c, params, x, features, before, after, cells, grad_state, sums, grad_x)
 remember_back = _slot("remember_back")
-# remember_finish(memory, c, features, cells, sums): what still waits is added to the parameters'
-# sums.
+# What still waits is added to the parameters' sums.
+#     (memory, c, features, cells, sums)
 remember_finish = _slot("remember_finish")

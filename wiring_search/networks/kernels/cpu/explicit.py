@@ -38,7 +38,7 @@ _compiled = njit(error_model="numpy")
 
 class Stages(NamedTuple):
     """a, b: the tableau. z, slope: one row of neurons a kept stage. v: the state at a sub-step,
-    adjoint: λ there. `field`: the right-hand side's own scratch."""
+    adjoint: λ there. `field`: the scratch of the right-hand side."""
 
     a: np.ndarray
     b: np.ndarray
@@ -62,7 +62,7 @@ for _tableau in TABLEAUX.values():
 
 
 @_compiled
-def _prepare(model, c, edges, own, keep):
+def _prepare(model, c, edges, params, keep):
     row = c.neurons * LANES
     kept = c.steps * c.stages if keep else 1
     return Stages(
@@ -74,36 +74,36 @@ def _prepare(model, c, edges, own, keep):
         aligned_scratch(row),
         aligned_scratch(row),
         aligned_scratch(row),
-        prepare_field(model, c, edges, own),
+        prepare_field(model, c, edges, params),
     )
 
 
 @_compiled
-def _advance(model, c, edges, own, work, elapsed, u, before, after):
+def _advance(model, c, edges, params, work, elapsed, u, before, after):
     size = c.neurons * LANES
     after[:size] = before[:size]
-    outer(model, c, edges, own, work.field, u)
-    _sub_steps(model, c, edges, own, elapsed * np.float32(1.0 / c.steps), work, after, False)
+    outer(model, c, edges, params, work.field, u)
+    _sub_steps(model, c, edges, params, elapsed * np.float32(1.0 / c.steps), work, after, False)
 
 
 @_compiled
-def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums):
+def _advance_back(model, c, edges, params, work, elapsed, u, before, grad_v, grad_u, sums):
     size = c.neurons * LANES
     h = elapsed * np.float32(1.0 / c.steps)
-    outer(model, c, edges, own, work.field, u)
+    outer(model, c, edges, params, work.field, u)
     work.v[:size] = before[:size]
-    _sub_steps(model, c, edges, own, h, work, work.v, True)
+    _sub_steps(model, c, edges, params, h, work, work.v, True)
     work.field.grad_outer[:] = 0.0
     if c.adjoint:
-        grad_h = _adjoint_back(model, c, edges, own, h, work, grad_v, sums)
+        grad_h = _adjoint_back(model, c, edges, params, h, work, grad_v, sums)
     else:
-        grad_h = _stages_back(model, c, edges, own, h, work, grad_v, sums)
-    outer_back(model, c, edges, own, work.field, u, grad_u, sums)
+        grad_h = _stages_back(model, c, edges, params, h, work, grad_v, sums)
+    outer_back(model, c, edges, params, work.field, u, grad_u, sums)
     return grad_h * np.float32(1.0 / c.steps)
 
 
 @_compiled
-def _stages_back(model, c, edges, own, h, work, grad_v, sums):
+def _stages_back(model, c, edges, params, h, work, grad_v, sums):
     """Through every stage that was kept. Returns ∂h."""
     n, size = c.neurons, c.neurons * LANES
     grad_h = splat(np.float32(0.0))
@@ -122,14 +122,14 @@ def _stages_back(model, c, edges, own, h, work, grad_v, sums):
                     grad_h = fma(load(slope, i) * work.a[s + 1], load(grad_z, i), grad_h)
                 grad_h = fma(load(slope, i) * work.b[s], delta, grad_h)
                 store(grad_slope, i, grad)
-            field_back(model, c, edges, own, work.field, z, slope, grad_slope, grad_z, sums)
+            field_back(model, c, edges, params, work.field, z, slope, grad_slope, grad_z, sums)
             for i in range(n):
                 store(grad_v, i, load(grad_v, i) + load(grad_z, i))
     return grad_h
 
 
 @_compiled
-def _adjoint_back(model, c, edges, own, h, work, grad_v, sums):
+def _adjoint_back(model, c, edges, params, h, work, grad_v, sums):
     """The adjoint equation, sub-step by sub-step, from the state that each ended with. Returns
     ∂h."""
     n, size = c.neurons, c.neurons * LANES
@@ -150,19 +150,19 @@ def _adjoint_back(model, c, edges, own, h, work, grad_v, sums):
                     adjoint = fma(load(grad_z, i), work.a[s] / work.b[s - 1], adjoint)
                     store(z, i, load(end, i) - h * work.a[s] * load(slope, i))
                 store(grad_slope, i, adjoint)
-            field(model, c, edges, own, work.field, z, slope)
+            field(model, c, edges, params, work.field, z, slope)
             for i in range(n):
                 adjoint = load(grad_slope, i) * work.b[s]
                 grad_h = fma(load(slope, i), adjoint, grad_h)
                 store(grad_slope, i, h * adjoint)
-            field_back(model, c, edges, own, work.field, z, slope, grad_slope, grad_z, sums)
+            field_back(model, c, edges, params, work.field, z, slope, grad_slope, grad_z, sums)
             for i in range(n):
                 store(grad_v, i, load(grad_v, i) + load(grad_z, i))
     return grad_h
 
 
 @_compiled
-def _sub_steps(model, c, edges, own, h, work, v, keep):
+def _sub_steps(model, c, edges, params, h, work, v, keep):
     """All sub-steps of one time step on v, in place. Where `keep`, stage s of sub-step k has row
     k·stages + s of work.z and work.slope."""
     n = c.neurons
@@ -179,7 +179,7 @@ def _sub_steps(model, c, edges, own, h, work, v, keep):
                     store(z, i, load(v, i))
                 else:
                     store(z, i, fma(h * work.a[s], load(last, i), load(work.grad_slope, i)))
-            field(model, c, edges, own, work.field, z, slope)
+            field(model, c, edges, params, work.field, z, slope)
             for i in range(n):
                 store(v, i, fma(h * work.b[s], load(slope, i), load(v, i)))
 

@@ -18,7 +18,8 @@ from wiring_search.wirings.kinds import KINDS
 
 
 def markers_of(kind: Kind) -> tuple[NamedTuple, NamedTuple]:
-    """What the compiled functions dispatch on, by its type: of the neurons and of the memory."""
+    """The markers of the neurons and of the memory, by whose types the compiled functions
+    dispatch."""
     neurons = dispatch.marker_of(KINDS[kind.neuron].family, kind.solver)
     memory = dispatch.NoMemory() if kind.memory == "none" else dispatch.Lstm()
     return neurons, memory
@@ -108,17 +109,20 @@ def _backward_at(
 
 @cache
 def entry_points(neurons: type, memory: type, shared: bool) -> tuple[Callable, Callable]:
-    """The two compiled loops over items for one pair of markers; without `shared` no thread is
-    asked (`prange` is `range`).
+    """The two compiled loops over items, forward and backward, for one pair of markers.
 
-    numba's cache on disk watches the file and the closure of the function it stored, not the
-    functions that one calls. `sources`, a digest of their files, is in the closure so that an
-    edited kernel is never answered by an old one.
+    numba's cache on disk watches the file and the closure of the function that it stored, not the
+    functions that this one calls. `sources`, a digest of their files, is in the closure so that old
+    code never answers for an edited kernel.
 
-    Every pair has functions, and so files, of its own. What numba keeps of one function's types
-    goes by one index, and it counts files by it without a lock: of two processes that compile
-    different pairs at the same moment, one would be given the other's code, and run another model
-    without a word.
+    Each pair has separate functions, and so separate files in the cache. numba keeps the code of
+    one function by an index that it does not lock. If two processes compiled different pairs as one
+    function at the same moment, one would get the code of the other and silently run another model.
+
+    Args:
+        neurons: The type of the neurons' marker.
+        memory: The type of the memory's marker.
+        shared: Whether threads share the items. Otherwise `prange` is `range`.
     """
     sources = sources_digest()
     way = "shared" if shared else "alone"

@@ -26,7 +26,7 @@ and in both each synapse, s its sigmoid:
     ∂w += a·s   ∂E += w·s·∂N   ∂σ += w·q·(v − μ)   ∂μ −= w·σ·q   ∂v_pre += w·σ·q
 
 In the names below `driving` is N and `conductance` D; `outer` is the part that stays during a time
-step; `own` is the candidate's block of the flat parameter vector, `c` its record in the layout's
+step; `params` is the candidate's block of the flat parameter vector, `c` its record in the layout's
 table.
 """
 
@@ -92,26 +92,26 @@ stands_behind(prepare, SemiImplicitLtc, ClosedFormLtc)(prepare_ltc)
 
 @stands_behind(advance, SemiImplicitLtc, ClosedFormLtc)
 @_compiled
-def _advance(model, c, edges, own, work, elapsed, u, before, after):
+def _advance(model, c, edges, params, work, elapsed, u, before, after):
     size = c.neurons * LANES
     work.v[:size] = before[:size]
-    sensory_currents(c, edges, own, work, u)
-    _sub_steps(model, c, edges, own, elapsed * np.float32(1.0 / c.steps), work, False)
+    sensory_currents(c, edges, params, work, u)
+    _sub_steps(model, c, edges, params, elapsed * np.float32(1.0 / c.steps), work, False)
     last = c.steps % 2
     after[:size] = work.v[last * size : (last + 1) * size]
 
 
 @stands_behind(advance_back, SemiImplicitLtc, ClosedFormLtc)
 @_compiled
-def _advance_back(model, c, edges, own, work, elapsed, u, before, grad_v, grad_u, sums):
+def _advance_back(model, c, edges, params, work, elapsed, u, before, grad_v, grad_u, sums):
     size = c.neurons * LANES
     work.v[:size] = before[:size]
     h = elapsed * np.float32(1.0 / c.steps)
-    sensory_currents(c, edges, own, work, u)
-    _sub_steps(model, c, edges, own, h, work, True)
-    grad_h = _sub_steps_back(model, c, edges, own, h, work, grad_v, sums)
-    _gather_incoming(c, edges, own, work, sums)
-    sensory_back(c, edges, own, work, u, grad_u, sums)
+    sensory_currents(c, edges, params, work, u)
+    _sub_steps(model, c, edges, params, h, work, True)
+    grad_h = _sub_steps_back(model, c, edges, params, h, work, grad_v, sums)
+    _gather_incoming(c, edges, params, work, sums)
+    sensory_back(c, edges, params, work, u, grad_u, sums)
     return grad_h * np.float32(1.0 / c.steps)
 
 
@@ -163,7 +163,7 @@ def _closed_form_back(model, v, new, driving, conductance, cm, h, delta):
 
 
 @_compiled
-def _sub_steps(model, c, edges, own, h, work, keep):
+def _sub_steps(model, c, edges, params, h, work, keep):
     """All sub-steps of one time step, from the state at the start of work.v to the state at its
     end.
 
@@ -199,13 +199,13 @@ def _sub_steps(model, c, edges, own, h, work, keep):
                 after,
                 i,
                 new_state(
-                    model, load(before, i), driving, conductance, entry(own, 2 * neurons + i), h
+                    model, load(before, i), driving, conductance, entry(params, 2 * neurons + i), h
                 ),
             )
 
 
 @_compiled
-def _sub_steps_back(model, c, edges, own, h, work, grad_v, sums):
+def _sub_steps_back(model, c, edges, params, h, work, grad_v, sums):
     """From ∂v at the end of a time step to ∂v at its start; ∂N and ∂D of every sub-step stay in
     work. Returns ∂h."""
     neurons, synapses, steps, outgoing = c.neurons, c.synapses, c.steps, work.outgoing_constants
@@ -226,7 +226,7 @@ def _sub_steps_back(model, c, edges, own, h, work, grad_v, sums):
                 load(kept_conductance, k * neurons + i),
             )
             old, new = load(v, k * neurons + i), load(v, (k + 1) * neurons + i)
-            cm, delta = entry(own, 2 * neurons + i), load(grad_v, i)
+            cm, delta = entry(params, 2 * neurons + i), load(grad_v, i)
             grad_old, grad_n, grad_d, grad_cm, more = new_state_back(
                 model, old, new, driving, conductance, cm, h, delta
             )
@@ -248,7 +248,7 @@ def _sub_steps_back(model, c, edges, own, h, work, grad_v, sums):
 
 
 @_compiled
-def _gather_incoming(c, edges, own, work, sums):
+def _gather_incoming(c, edges, params, work, sums):
     """Σ a·s, Σ q, Σ q·v, Σ s·∂N of each synapse over the sub-steps of one time step (`_finish`
     makes gradients of them).
 
@@ -273,7 +273,7 @@ def _gather_incoming(c, edges, own, work, sums):
         store(outer_driving, i, sum_n)
         store(outer_conductance, i, sum_d)
         for e in range(entry(row, i), entry(row, i + 1)):
-            erev = splat(entry(own, at + 3 * synapses + e))
+            erev = splat(entry(params, at + 3 * synapses + e))
             j = entry(pre, e)
             sum_as, sum_q, sum_qv, sum_sn = zero, zero, zero, zero
             for k in range(steps):
@@ -293,12 +293,12 @@ def _gather_incoming(c, edges, own, work, sums):
 
 @stands_behind(finish, SemiImplicitLtc, ClosedFormLtc, ExplicitLtc)
 @_compiled
-def _finish(model, c, edges, own, work, sums, grad_own):
+def _finish(model, c, edges, params, work, sums, grad_params):
     n = c.neurons
     for i in range(n):
         grad_n, grad_d = total(load(sums, i)), total(load(sums, n + i))
-        grad_own[i] = own[n + i] * grad_n + grad_d
-        grad_own[n + i] = own[i] * grad_n
-        grad_own[2 * n + i] = total(load(sums, 2 * n + i))
-    finish_synapses(own, synapses_at(c), c.synapses, sums, grad_own)
-    finish_synapses(own, sensory_at(c), c.sensory_synapses, sums, grad_own)
+        grad_params[i] = params[n + i] * grad_n + grad_d
+        grad_params[n + i] = params[i] * grad_n
+        grad_params[2 * n + i] = total(load(sums, 2 * n + i))
+    finish_synapses(params, synapses_at(c), c.synapses, sums, grad_params)
+    finish_synapses(params, sensory_at(c), c.sensory_synapses, sums, grad_params)

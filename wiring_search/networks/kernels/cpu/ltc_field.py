@@ -47,28 +47,28 @@ class LtcScratch(NamedTuple):
 
 @stands_behind(prepare_field, ExplicitLtc)
 @_compiled
-def _prepare(model, c, edges, own):
-    currents = prepare_ltc(model, c, edges, own, False)
+def _prepare(model, c, edges, params):
+    currents = prepare_ltc(model, c, edges, params, False)
     return LtcScratch(currents, currents.v)
 
 
 @stands_behind(outer, ExplicitLtc)
 @_compiled
-def _outer(model, c, edges, own, work, u):
-    sensory_currents(c, edges, own, work.currents, u)
+def _outer(model, c, edges, params, work, u):
+    sensory_currents(c, edges, params, work.currents, u)
 
 
 @stands_behind(field, ExplicitLtc)
 @_compiled
-def _field(model, c, edges, own, work, z, slope):
+def _field(model, c, edges, params, work, z, slope):
     for i in range(c.neurons):
         driving, conductance = _currents_onto(c, edges, work.currents, z, i)
-        store(slope, i, (driving - conductance * load(z, i)) / entry(own, 2 * c.neurons + i))
+        store(slope, i, (driving - conductance * load(z, i)) / entry(params, 2 * c.neurons + i))
 
 
 @stands_behind(field_back, ExplicitLtc)
 @_compiled
-def _field_back(model, c, edges, own, work, z, slope, grad_slope, grad_z, sums):
+def _field_back(model, c, edges, params, work, z, slope, grad_slope, grad_z, sums):
     n, synapses, at = c.neurons, c.synapses, 3 * c.neurons
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     kept_s = work.currents.s
@@ -76,7 +76,7 @@ def _field_back(model, c, edges, own, work, z, slope, grad_slope, grad_z, sums):
         store(grad_z, i, splat(np.float32(0.0)))
     for i in range(n):
         _, conductance = _currents_onto(c, edges, work.currents, z, i)
-        grad_n = load(grad_slope, i) / entry(own, 2 * n + i)
+        grad_n = load(grad_slope, i) / entry(params, 2 * n + i)
         grad_d = 0.0 - grad_n * load(z, i)
         add(sums, 2 * n + i, 0.0 - grad_n * load(slope, i))
         add(grad_z, i, 0.0 - grad_n * conductance)
@@ -84,22 +84,22 @@ def _field_back(model, c, edges, own, work, z, slope, grad_slope, grad_z, sums):
         add(work.grad_outer, n + i, grad_d)
         for e in range(entry(row, i), entry(row, i + 1)):
             s, j = load(kept_s, e), entry(pre, e)
-            a_s = fma(grad_n, entry(own, at + 3 * synapses + e), grad_d) * s
+            a_s = fma(grad_n, entry(params, at + 3 * synapses + e), grad_d) * s
             q = a_s * (1.0 - s)
             add(sums, at + e, a_s)
             add(sums, at + synapses + e, q)
             add(sums, at + 2 * synapses + e, q * load(z, j))
             add(sums, at + 3 * synapses + e, s * grad_n)
-            add(grad_z, j, q * (entry(own, at + e) * entry(own, at + 2 * synapses + e)))
+            add(grad_z, j, q * (entry(params, at + e) * entry(params, at + 2 * synapses + e)))
 
 
 @stands_behind(outer_back, ExplicitLtc)
 @_compiled
-def _outer_back(model, c, edges, own, work, u, grad_u, sums):
+def _outer_back(model, c, edges, params, work, u, grad_u, sums):
     size = c.neurons * LANES
     work.currents.grad_outer_driving[:] = work.grad_outer[:size]
     work.currents.grad_outer_conductance[:] = work.grad_outer[size : 2 * size]
-    sensory_back(c, edges, own, work.currents, u, grad_u, sums)
+    sensory_back(c, edges, params, work.currents, u, grad_u, sums)
 
 
 @_compiled

@@ -49,13 +49,13 @@ class Scratch(NamedTuple):
 
 
 @_compiled
-def prepare_ltc(model, c, edges, own, keep):
+def prepare_ltc(model, c, edges, params, keep):
     kept = c.steps if keep else 1
     rows, row = kept * c.neurons * LANES, c.neurons * LANES
     return Scratch(
-        _synapse_constants(own, synapses_at(c), c.synapses),
-        _synapse_constants(own, sensory_at(c), c.sensory_synapses),
-        _outgoing_constants(c, edges, own),
+        _synapse_constants(params, synapses_at(c), c.synapses),
+        _synapse_constants(params, sensory_at(c), c.sensory_synapses),
+        _outgoing_constants(c, edges, params),
         aligned_scratch(rows + row),
         aligned_scratch(kept * c.synapses * LANES),
         aligned_scratch(rows),
@@ -84,12 +84,17 @@ def sensory_at(c):
 
 
 @_compiled
-def _synapse_constants(own, at, n):
+def _synapse_constants(params, at, n):
     """Four numbers a synapse, so that the inner loop is three fused multiply-adds around the
     sigmoid: slope, offset, w, w·E."""
     constants = np.empty(4 * n, np.float32)
     for e in range(n):
-        w, mu, sigma, erev = own[at + e], own[at + n + e], own[at + 2 * n + e], own[at + 3 * n + e]
+        w, mu, sigma, erev = (
+            params[at + e],
+            params[at + n + e],
+            params[at + 2 * n + e],
+            params[at + 3 * n + e],
+        )
         slope = np.float32(MINUS_LOG2_E) * sigma
         constants[4 * e] = slope
         constants[4 * e + 1] = -slope * mu
@@ -99,19 +104,19 @@ def _synapse_constants(own, at, n):
 
 
 @_compiled
-def _outgoing_constants(c, edges, own):
+def _outgoing_constants(c, edges, params):
     """w·σ and w·σ·E of each synapse, in the order of the outgoing lists."""
     at, n = synapses_at(c), c.synapses
     constants = np.empty(2 * n, np.float32)
     for o in range(n):
         e = edges.out_edge[c.at_edge + o]
-        constants[2 * o] = own[at + e] * own[at + 2 * n + e]
-        constants[2 * o + 1] = constants[2 * o] * own[at + 3 * n + e]
+        constants[2 * o] = params[at + e] * params[at + 2 * n + e]
+        constants[2 * o + 1] = constants[2 * o] * params[at + 3 * n + e]
     return constants
 
 
 @_compiled
-def sensory_currents(c, edges, own, work, u):
+def sensory_currents(c, edges, params, work, u):
     """Sensory synapses and leak: what does not change during the sub-steps of one time step."""
     neurons, constants = c.neurons, work.sensory_constants
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
@@ -121,8 +126,8 @@ def sensory_currents(c, edges, own, work, u):
         work.outer_conductance,
     )
     for i in range(neurons):
-        gleak = entry(own, i)
-        driving = splat(gleak * entry(own, neurons + i))
+        gleak = entry(params, i)
+        driving = splat(gleak * entry(params, neurons + i))
         conductance = splat(gleak + _EPSILON)
         for e in range(entry(row, i), entry(row, i + 1)):
             s = logistic2(
@@ -136,7 +141,7 @@ def sensory_currents(c, edges, own, work, u):
 
 
 @_compiled
-def sensory_back(c, edges, own, work, u, grad_u, sums):
+def sensory_back(c, edges, params, work, u, grad_u, sums):
     neurons, n = c.neurons, c.sensory_synapses
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     kept_s, outer_driving, outer_conductance = (
@@ -153,21 +158,21 @@ def sensory_back(c, edges, own, work, u, grad_u, sums):
         for e in range(entry(row, i), entry(row, i + 1)):
             s = load(kept_s, e)
             j = entry(pre, e)
-            a_s = fma(grad_n, entry(own, at + 3 * n + e), grad_d) * s
+            a_s = fma(grad_n, entry(params, at + 3 * n + e), grad_d) * s
             q = a_s * (1.0 - s)
             add(sums, at + e, a_s)
             add(sums, at + n + e, q)
             add(sums, at + 2 * n + e, q * load(u, j))
             add(sums, at + 3 * n + e, s * grad_n)
-            add(grad_u, j, q * (entry(own, at + e) * entry(own, at + 2 * n + e)))
+            add(grad_u, j, q * (entry(params, at + e) * entry(params, at + 2 * n + e)))
 
 
 @_compiled
-def finish_synapses(own, at, n, sums, grad_own):
+def finish_synapses(params, at, n, sums, grad_params):
     for e in range(n):
-        w, mu, sigma = own[at + e], own[at + n + e], own[at + 2 * n + e]
+        w, mu, sigma = params[at + e], params[at + n + e], params[at + 2 * n + e]
         sum_q, sum_qv = total(load(sums, at + n + e)), total(load(sums, at + 2 * n + e))
-        grad_own[at + e] = total(load(sums, at + e))
-        grad_own[at + n + e] = -w * sigma * sum_q
-        grad_own[at + 2 * n + e] = w * (sum_qv - mu * sum_q)
-        grad_own[at + 3 * n + e] = w * total(load(sums, at + 3 * n + e))
+        grad_params[at + e] = total(load(sums, at + e))
+        grad_params[at + n + e] = -w * sigma * sum_q
+        grad_params[at + 2 * n + e] = w * (sum_qv - mu * sum_q)
+        grad_params[at + 3 * n + e] = w * total(load(sums, at + 3 * n + e))

@@ -74,13 +74,13 @@ def _prepare(memory, c, features, keep):
 
 @stands_behind(remember, NoMemory)
 @_compiled
-def _nothing(memory, c, own, x, features, before, after, cells):
+def _nothing(memory, c, params, x, features, before, after, cells):
     return
 
 
 @stands_behind(remember_back, NoMemory)
 @_compiled
-def _nothing_back(memory, c, own, x, features, before, after, cells, grad_state, sums, grad_x):
+def _nothing_back(memory, c, params, x, features, before, after, cells, grad_state, sums, grad_x):
     return
 
 
@@ -92,7 +92,7 @@ def _nothing_to_finish(memory, c, features, cells, sums):
 
 @stands_behind(remember, Lstm)
 @_compiled
-def _remember(memory, c, own, x, features, before, after, cells):
+def _remember(memory, c, params, x, features, before, after, cells):
     """`before`: the whole state, neurons then cells; `after`: the new cells alone."""
     n, k = c.neurons, c.cells
     at_h = c.at_memory + 4 * k * features
@@ -101,25 +101,25 @@ def _remember(memory, c, own, x, features, before, after, cells):
     # The four gates of a cell side by side: one load serves four independent sums.
     for i in range(k):
         a, b, d, e = (
-            splat(own[at_b + i]),
-            splat(own[at_b + k + i]),
-            splat(own[at_b + 2 * k + i]),
-            splat(own[at_b + 3 * k + i]),
+            splat(params[at_b + i]),
+            splat(params[at_b + k + i]),
+            splat(params[at_b + 2 * k + i]),
+            splat(params[at_b + 3 * k + i]),
         )
         row, next_gate = c.at_memory + i * features, k * features
         for f in range(features):
             value = load(x, f)
-            a = fma(value, entry(own, row + f), a)
-            b = fma(value, entry(own, row + next_gate + f), b)
-            d = fma(value, entry(own, row + 2 * next_gate + f), d)
-            e = fma(value, entry(own, row + 3 * next_gate + f), e)
+            a = fma(value, entry(params, row + f), a)
+            b = fma(value, entry(params, row + next_gate + f), b)
+            d = fma(value, entry(params, row + 2 * next_gate + f), d)
+            e = fma(value, entry(params, row + 3 * next_gate + f), e)
         row, next_gate = at_h + i * n, k * n
         for j in range(n):
             value = load(before, j)
-            a = fma(value, entry(own, row + j), a)
-            b = fma(value, entry(own, row + next_gate + j), b)
-            d = fma(value, entry(own, row + 2 * next_gate + j), d)
-            e = fma(value, entry(own, row + 3 * next_gate + j), e)
+            a = fma(value, entry(params, row + j), a)
+            b = fma(value, entry(params, row + next_gate + j), b)
+            d = fma(value, entry(params, row + 2 * next_gate + j), d)
+            e = fma(value, entry(params, row + 3 * next_gate + j), e)
         store(gates, i, tanh(a))
         store(gates, k + i, logistic(b))
         store(gates, 2 * k + i, logistic(d))
@@ -134,7 +134,7 @@ def _remember(memory, c, own, x, features, before, after, cells):
 
 @stands_behind(remember_back, Lstm)
 @_compiled
-def _remember_back(memory, c, own, x, features, before, after, cells, grad_state, sums, grad_x):
+def _remember_back(memory, c, params, x, features, before, after, cells, grad_state, sums, grad_x):
     """∂shown and ∂(new cells), the latter in grad_state, → ∂ of the neurons (added) and of the old
     cells (written)."""
     n, k = c.neurons, c.cells
@@ -166,14 +166,16 @@ def _remember_back(memory, c, own, x, features, before, after, cells, grad_state
     if cells.tape.filled[0] == STRETCH:
         _add_weights(c, features, cells, sums)
     for j in range(n):
-        store(grad_state, j, load(grad_state, j) + _gathered(own, gates, k, at_h + j, n))
+        store(grad_state, j, load(grad_state, j) + _gathered(params, gates, k, at_h + j, n))
     if len(grad_x) > 0:
         for f in range(features):
-            store(grad_x, f, load(grad_x, f) + _gathered(own, gates, k, c.at_memory + f, features))
+            store(
+                grad_x, f, load(grad_x, f) + _gathered(params, gates, k, c.at_memory + f, features)
+            )
 
 
 @_compiled
-def _gathered(own, gates, k, at, width):
+def _gathered(params, gates, k, at, width):
     """Σ over all rows of their gradient times one column of a matrix `width` wide; in four sums,
     one a gate."""
     zero = splat(np.float32(0.0))
@@ -181,10 +183,10 @@ def _gathered(own, gates, k, at, width):
     next_gate = k * width
     for i in range(k):
         row = at + i * width
-        a = fma(load(gates, i), entry(own, row), a)
-        b = fma(load(gates, k + i), entry(own, row + next_gate), b)
-        d = fma(load(gates, 2 * k + i), entry(own, row + 2 * next_gate), d)
-        e = fma(load(gates, 3 * k + i), entry(own, row + 3 * next_gate), e)
+        a = fma(load(gates, i), entry(params, row), a)
+        b = fma(load(gates, k + i), entry(params, row + next_gate), b)
+        d = fma(load(gates, 2 * k + i), entry(params, row + 2 * next_gate), d)
+        e = fma(load(gates, 3 * k + i), entry(params, row + 3 * next_gate), e)
     return (a + b) + (d + e)
 
 

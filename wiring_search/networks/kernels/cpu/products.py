@@ -26,7 +26,7 @@ from wiring_search.networks.kernels.cpu.simd import (
 
 _compiled = njit(error_model="numpy")
 STRETCH = 16
-# One more than STRETCH, so that what a time step writes does not fall on the same few places of a
+# One more than STRETCH, so that what a time step writes does not fall on the same few lines of a
 # cache.
 _SPACING = STRETCH + 1
 

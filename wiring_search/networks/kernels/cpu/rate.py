@@ -55,7 +55,7 @@ class RateScratch(NamedTuple):
 
 @stands_behind(prepare_field, ExplicitRate)
 @_compiled
-def _prepare(model, c, edges, own):
+def _prepare(model, c, edges, params):
     return RateScratch(aligned_scratch(c.neurons * LANES), aligned_scratch(c.neurons * LANES))
 
 
@@ -77,34 +77,34 @@ def _sensory_at(c):
 
 @stands_behind(outer, ExplicitRate)
 @_compiled
-def _outer(model, c, edges, own, work, u):
+def _outer(model, c, edges, params, work, u):
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     at = _sensory_at(c)
     for i in range(c.neurons):
-        value = splat(entry(own, _bias_at(c) + i))
+        value = splat(entry(params, _bias_at(c) + i))
         for e in range(entry(row, i), entry(row, i + 1)):
-            value = fma(load(u, entry(pre, e)), entry(own, at + e), value)
+            value = fma(load(u, entry(pre, e)), entry(params, at + e), value)
         store(work.outer, i, value)
 
 
 @stands_behind(field, ExplicitRate)
 @_compiled
-def _field(model, c, edges, own, work, z, slope):
+def _field(model, c, edges, params, work, z, slope):
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     at = _synapses_at(c)
     for i in range(c.neurons):
         value = load(work.outer, i)
         for e in range(entry(row, i), entry(row, i + 1)):
-            value = fma(load(z, entry(pre, e)), entry(own, at + e), value)
+            value = fma(load(z, entry(pre, e)), entry(params, at + e), value)
         rise = tanh(value)
         if c.variant == 1:
-            rise = rise - load(z, i) / entry(own, i)
+            rise = rise - load(z, i) / entry(params, i)
         store(slope, i, rise)
 
 
 @stands_behind(field_back, ExplicitRate)
 @_compiled
-def _field_back(model, c, edges, own, work, z, slope, grad_slope, grad_z, sums):
+def _field_back(model, c, edges, params, work, z, slope, grad_slope, grad_z, sums):
     n, at = c.neurons, _synapses_at(c)
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     zero = splat(np.float32(0.0))
@@ -113,21 +113,21 @@ def _field_back(model, c, edges, own, work, z, slope, grad_slope, grad_z, sums):
     for i in range(n):
         rise, grad = load(slope, i), load(grad_slope, i)
         if c.variant == 1:
-            leak = load(z, i) / entry(own, i)
+            leak = load(z, i) / entry(params, i)
             rise = rise + leak
-            add(sums, i, grad * leak / entry(own, i))
-            add(grad_z, i, zero - grad / entry(own, i))
+            add(sums, i, grad * leak / entry(params, i))
+            add(grad_z, i, zero - grad / entry(params, i))
         grad_p = grad * (1.0 - rise * rise)
         add(work.grad_outer, i, grad_p)
         for e in range(entry(row, i), entry(row, i + 1)):
             j = entry(pre, e)
             add(sums, at + e, grad_p * load(z, j))
-            add(grad_z, j, grad_p * entry(own, at + e))
+            add(grad_z, j, grad_p * entry(params, at + e))
 
 
 @stands_behind(outer_back, ExplicitRate)
 @_compiled
-def _outer_back(model, c, edges, own, work, u, grad_u, sums):
+def _outer_back(model, c, edges, params, work, u, grad_u, sums):
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     at = _sensory_at(c)
     grad_u[:] = 0.0
@@ -137,11 +137,11 @@ def _outer_back(model, c, edges, own, work, u, grad_u, sums):
         for e in range(entry(row, i), entry(row, i + 1)):
             j = entry(pre, e)
             add(sums, at + e, grad * load(u, j))
-            add(grad_u, j, grad * entry(own, at + e))
+            add(grad_u, j, grad * entry(params, at + e))
 
 
 @stands_behind(finish, ExplicitRate)
 @_compiled
-def _finish(model, c, edges, own, work, sums, grad_own):
+def _finish(model, c, edges, params, work, sums, grad_params):
     for i in range(_sensory_at(c) + c.sensory_synapses):
-        grad_own[i] = total(load(sums, i))
+        grad_params[i] = total(load(sums, i))

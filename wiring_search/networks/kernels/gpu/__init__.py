@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import torch
 
 from wiring_search.networks.kernels.gpu.layout import LANES, Edges, GpuLayout
-from wiring_search.networks.kernels.gpu.layout import place as _place
+from wiring_search.networks.kernels.gpu.layout import to_device as _to_device
 from wiring_search.networks.kernels.gpu.programs import Program, program_of
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.wirings.kinds import MEMORIES
@@ -51,14 +51,14 @@ def covers(kind: Kind) -> bool:
     return program_of(kind) is not None
 
 
-def place(layout: PackLayout, device: str | torch.device) -> GpuLayout:
+def to_device(layout: PackLayout, device: str | torch.device) -> GpuLayout:
     """The pack on a device.
 
     Raises:
         ValueError: There is no GPU kernel for this kind of neuron, solver or memory.
     """
     program = _program(layout)
-    return _place(
+    return _to_device(
         layout, device, _backward_rows(layout, program), program.synapses.of_edge, program.swept
     )
 
@@ -72,7 +72,12 @@ def bytes_needed(layout: PackLayout, time_steps: int, samples: int) -> int:
 
 
 def forward(
-    placed: GpuLayout, params: Tensor, x: Tensor, elapsed: Tensor, state: Tensor, every_step: bool
+    gpu_layout: GpuLayout,
+    params: Tensor,
+    x: Tensor,
+    elapsed: Tensor,
+    state: Tensor,
+    every_step: bool,
 ) -> tuple[Tensor, Tensor, Kept]:
     """One pack through a whole sequence.
 
@@ -81,7 +86,7 @@ def forward(
     Returns:
         Readouts (candidates, B, T or 1, outputs), final state (B, states), what `backward` wants.
     """
-    layout, program = placed.layout, _program(placed.layout)
+    layout, program = gpu_layout.layout, _program(gpu_layout.layout)
     samples, time_steps, _ = x.shape
     tiles = _tiles(samples)
     shown = time_steps if every_step else 1
@@ -94,7 +99,7 @@ def forward(
     y = params.new_empty((layout.size, shown, layout.output_size, samples))
     final = params.new_empty((layout.state_size, samples))
     program.forward[(layout.size * tiles,)](
-        **_shared_arguments(placed, program, params, kept),
+        **_shared_arguments(gpu_layout, program, params, kept),
         state=state.t().contiguous(),
         y=y,
         final=final,
@@ -105,7 +110,7 @@ def forward(
 
 
 def backward(
-    placed: GpuLayout,
+    gpu_layout: GpuLayout,
     params: Tensor,
     kept: Kept,
     grad_y: Tensor,
@@ -113,25 +118,25 @@ def backward(
     inputs_too: bool,
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
     """Gradients of the parameters, the initial state and, where `inputs_too`, of x and elapsed."""
-    layout, program = placed.layout, _program(placed.layout)
+    layout, program = gpu_layout.layout, _program(gpu_layout.layout)
     time_steps, features, samples = kept.x.shape
     tiles = _tiles(samples)
     # Written, where the other is only read.
     grad_state = grad_final.t().clone(memory_format=torch.contiguous_format)
     grad_params = params.new_zeros((tiles, layout.parameters))
-    sums = params.new_zeros((tiles, *placed.incoming.numbers.shape))
-    sensory_sums = params.new_zeros((tiles, *placed.sensory.numbers.shape))
+    sums = params.new_zeros((tiles, *gpu_layout.incoming.numbers.shape))
+    sensory_sums = params.new_zeros((tiles, *gpu_layout.sensory.numbers.shape))
     each = layout.size * time_steps if inputs_too else 0
     grad_x = params.new_zeros(each * features * samples)
     grad_elapsed = params.new_empty(each * samples)
     back = program.synapses.back
-    onward = {"onward_edges": _list(params, placed.onward, back)} if program.swept else {}
+    onward = {"onward_edges": _list(params, gpu_layout.onward, back)} if program.swept else {}
     program.backward[(layout.size * tiles,)](
-        **_shared_arguments(placed, program, params, kept),
-        outgoing_rows=placed.outgoing_rows,
-        outgoing_edges=_list(params, placed.outgoing, back),
-        leaving_rows=placed.leaving_rows,
-        leaving_edges=_list(params, placed.leaving, back),
+        **_shared_arguments(gpu_layout, program, params, kept),
+        outgoing_rows=gpu_layout.outgoing_rows,
+        outgoing_edges=_list(params, gpu_layout.outgoing, back),
+        leaving_rows=gpu_layout.leaving_rows,
+        leaving_edges=_list(params, gpu_layout.leaving, back),
         **onward,
         history=kept.history,
         grad_y=grad_y.permute(0, 2, 3, 1).contiguous(),
@@ -141,13 +146,13 @@ def backward(
         sensory_sums=sensory_sums,
         grad_x=grad_x,
         grad_elapsed=grad_elapsed,
-        work=params.new_empty(placed.scratch_rows * tiles * LANES),
+        work=params.new_empty(gpu_layout.scratch_rows * tiles * LANES),
         parameters=layout.parameters,
         INPUTS=inputs_too,
         **_options(layout, program, program.backward),
     )
     grad = grad_params.sum(dim=0)
-    for edges, of_tiles in ((placed.incoming, sums), (placed.sensory, sensory_sums)):
+    for edges, of_tiles in ((gpu_layout.incoming, sums), (gpu_layout.sensory, sensory_sums)):
         _finish(params, edges, program.synapses.gradients, of_tiles.sum(dim=0), grad)
     if not inputs_too:
         return grad, grad_state.t(), None, None
@@ -203,15 +208,15 @@ def _finish(
 
 
 def _shared_arguments(
-    placed: GpuLayout, program: Program, params: Tensor, kept: Kept
+    gpu_layout: GpuLayout, program: Program, params: Tensor, kept: Kept
 ) -> dict[str, object]:
     """What both kernels take, by name."""
     time_steps, features, samples = kept.x.shape
     return {
-        "table": placed.table,
-        "rows": placed.rows,
-        "edges": _list(params, placed.incoming, program.synapses.onto),
-        "sensory_edges": _list(params, placed.sensory, program.synapses.onto),
+        "table": gpu_layout.table,
+        "rows": gpu_layout.rows,
+        "edges": _list(params, gpu_layout.incoming, program.synapses.onto),
+        "sensory_edges": _list(params, gpu_layout.sensory, program.synapses.onto),
         "params": params,
         "x": kept.x,
         "elapsed": kept.elapsed,
@@ -220,7 +225,7 @@ def _shared_arguments(
         "time_steps": time_steps,
         "features": features,
         "shown": kept.shown,
-        "outputs": placed.layout.output_size,
+        "outputs": gpu_layout.layout.output_size,
     }
 
 

@@ -22,8 +22,8 @@ there is shown, and its gradients are 0.
 What a program works in is laid out by `gpu.pieces`. With a memory, old and new states do not lie
 behind each other in the history, and are copied to where they do.
 
-A list of edges is (start, width, other, weights, places) in these functions: see
-`gpu.layout.Edges`; weights are one row of `places` numbers for each head.
+A list of edges is (start, width, other, weights, slots) in these functions: see
+`gpu.layout.Edges`; weights are one row of `slots` numbers for each head.
 """
 
 import triton
@@ -66,16 +66,16 @@ PURE = tl.constexpr(_PURE)
 @triton.jit
 def _plus_weighted(edges, slice_, values, heads, lanes, VARIANT: tl.constexpr):
     """Adds what the connections onto the rows of a slice bring to each head."""
-    start, width, other, weights, places = edges
+    start, width, other, weights, slots = edges
     first, second, slope, level = heads
     edge = tl.load(start + slice_) + tl.arange(0, ROWS)
     for _ in range(tl.load(width + slice_)):
         value, at = tl.load(scratch_at(values, tl.load(other + edge), lanes)), weights + edge
         first += value * tl.load(at)[:, None]
         if VARIANT != PURE:
-            second += value * tl.load(at + places)[:, None]
-            slope += value * tl.load(at + 2 * places)[:, None]
-            level += value * tl.load(at + 3 * places)[:, None]
+            second += value * tl.load(at + slots)[:, None]
+            slope += value * tl.load(at + 2 * slots)[:, None]
+            level += value * tl.load(at + 3 * slots)[:, None]
         edge += ROWS
     return first, second, slope, level
 
@@ -152,7 +152,7 @@ def forward(
             afterwards.
         LINEAR: whether the readout is linear, not affine.
         VARIANT: of `neurons.cfc`.
-        MEMORY: a place in `candidate.MEMORIES`.
+        MEMORY: an index of `kinds.MEMORIES`.
     """
     share = share_of(table, batch, tiles, time_steps, features, shown, outputs)
     neurons, lanes = share.neurons, share.lanes

@@ -27,11 +27,11 @@ from wiring_search.networks.kernels.gpu.sequence import (
     copy_rows,
     layer_of,
     logistic,
-    places_of,
     rows_of,
     scratch_at,
     share_of,
     slices_of,
+    slots_of,
     tanh,
     zeros,
 )
@@ -66,7 +66,7 @@ def _through(edges, slice_, grads, neurons, lanes, VARIANT: tl.constexpr):
 
     The sum is over the heads that they reach; grads: rows of their ∂.
     """
-    start, width, other, weights, places = edges
+    start, width, other, weights, slots = edges
     edge = tl.load(start + slice_) + tl.arange(0, ROWS)
     grad = zeros()
     for _ in range(tl.load(width + slice_)):
@@ -75,7 +75,7 @@ def _through(edges, slice_, grads, neurons, lanes, VARIANT: tl.constexpr):
         if VARIANT != PURE:
             for head in tl.static_range(1, 4):
                 of_head = tl.load(scratch_at(grads, head * neurons + i, lanes))
-                grad += of_head * tl.load(at + head * places)[:, None]
+                grad += of_head * tl.load(at + head * slots)[:, None]
         edge += ROWS
     return grad
 
@@ -107,9 +107,9 @@ def _gather(edges, slice_, values, apart, early, late, sums, lanes, VARIANT: tl.
     Args:
         values, apart: rows that they read, and how far apart those of the time steps lie.
         early, late: ∂ of the heads of the slice's rows in the two.
-        sums: (heads, places), added to.
+        sums: (heads, slots), added to.
     """
-    start, width, other, weights, places = edges
+    start, width, other, weights, slots = edges
     edge = tl.load(start + slice_) + tl.arange(0, ROWS)
     for _ in range(tl.load(width + slice_)):
         j = tl.load(other + edge)
@@ -117,7 +117,7 @@ def _gather(edges, slice_, values, apart, early, late, sums, lanes, VARIANT: tl.
         two = tl.load(scratch_at(values + apart, j, lanes))
         for head in tl.static_range(1 if VARIANT == PURE else 4):
             of_weight = tl.sum(early[head] * one + late[head] * two, axis=1)
-            add(sums + head * places + edge, of_weight, edge >= 0)
+            add(sums + head * slots + edge, of_weight, edge >= 0)
         edge += ROWS
 
 
@@ -226,7 +226,7 @@ def _gather_two(
     Args:
         old, old_apart: rows that the connections read, and how far behind those of the later one.
         both: whether there is a later one.
-        sums, sensory_sums: (heads, places), added to.
+        sums, sensory_sums: (heads, slots), added to.
         grad_numbers: pointer to ∂ of the neurons' numbers, added to.
     """
     neurons, lanes = share.neurons, share.lanes
@@ -289,7 +289,7 @@ def backward(
         grad_state: (states of all, batch) float32; ∂ of the final state on the way in, of the
             initial one on the way out.
         grad_params: (tiles, parameters) float32, holds 0: filled for neurons and maps.
-        sums, sensory_sums: (tiles, NUMBERS, places) float32, hold 0: ∂ of weights.
+        sums, sensory_sums: (tiles, NUMBERS, slots) float32, hold 0: ∂ of weights.
         grad_x: (candidates, T, features, batch) float32, holds 0; filled where INPUTS.
         grad_elapsed: (candidates, T, batch) float32, written where INPUTS.
         work: rows of LANES float32, `gpu.pieces.cfc_backward` for each program.
@@ -304,8 +304,8 @@ def backward(
     numbers = params + share.at_params
     tile = share.tile.to(tl.int64)
     grad_params += tile * parameters
-    sums += tile * NUMBERS * places_of(edges)
-    sensory_sums += tile * NUMBERS * places_of(sensory_edges)
+    sums += tile * NUMBERS * slots_of(edges)
+    sensory_sums += tile * NUMBERS * slots_of(sensory_edges)
 
     row, of_state = neurons * LANES, (neurons + share.cells) * LANES
     states = cfc_history(share, history).states

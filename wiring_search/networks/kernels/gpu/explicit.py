@@ -16,7 +16,7 @@ Both make, with δ = ∂v' and the stage that was walked before, ∂slope = h (b
 h = 0, which holds a state and its gradient.
 
 The right-hand sides are `gpu.field`'s: sums over a neuron's synapses, which are kept of each
-evaluation for the way back, where their ∂ takes their place, and one number of the neuron, its
+evaluation for the way back, where their ∂ overwrites them, and one number of the neuron, its
 leak.
 
 What a program works in is laid out by `gpu.pieces`.
@@ -145,7 +145,7 @@ def forward(
         LINEAR: whether the readout is linear, not affine.
         NEURON: the kind's name, of `gpu.field`.
         AHEAD, WEIGHTS: of the solver, see `constants`.
-        MEMORY: a place in `candidate.MEMORIES`.
+        MEMORY: an index of `kinds.MEMORIES`.
     """
     share = share_of(table, batch, tiles, time_steps, features, shown, outputs)
     neurons, steps, lanes = share.neurons, share.steps, share.lanes

@@ -7,7 +7,7 @@
 so what `gpu.explicit` sees is: sums of a neuron, `first` and `second` (twice the same where there
 is one), and a leak. The derivatives stand in `cpu.ltc_field` and `cpu.rate`; what runs along
 synapses in `gpu.ltc` and `gpu.rate`. NEURON, the kind's name, is known when a kernel is compiled.
-Sums are rows of a program's own memory, the second ones `apart` numbers behind the first.
+Sums are rows of a program's memory, the second ones `apart` numbers behind the first.
 """
 
 import triton

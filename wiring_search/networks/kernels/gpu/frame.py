@@ -19,7 +19,7 @@ from wiring_search.networks.kernels.gpu.sequence import (
 
 @triton.jit
 def begin(state, share, states):
-    """Takes a program's rows of `state`, (states of all, batch), to its own memory."""
+    """Takes a program's rows of `state`, (states of all, batch), to the program's memory."""
     take_rows(state, share.at_state, share.neurons + share.cells, states, share.lanes)
     tl.debug_barrier()
 
@@ -52,8 +52,8 @@ def held(new, before, i, passes, lanes):
 @triton.jit
 def _shown_at(values, t, share):
     """Pointer to what is shown of time step t, (outputs, batch), in (candidates, shown, …)."""
-    place = share.candidate * share.shown + t - (share.time_steps - share.shown)
-    return values + (place * share.outputs).to(tl.int64) * share.lanes.batch
+    row = share.candidate * share.shown + t - (share.time_steps - share.shown)
+    return values + (row * share.outputs).to(tl.int64) * share.lanes.batch
 
 
 @triton.jit

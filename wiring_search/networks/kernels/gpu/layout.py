@@ -19,7 +19,7 @@ leave (`leaving`).
 Where layers are swept one after the other within a time step (`neurons.cfc`), a slice of neurons
 holds rows of one layer, and a connection from a layer that was swept before reads the new state.
 The new states lie behind the old ones: neuron j is row j for those that read its old state, row
-neurons + j for the others. These leave it in a list of their own (`onward`, over the rows of
+neurons + j for the others. These leave it in a separate list (`onward`, over the rows of
 `incoming`) and are not among the `outgoing`.
 """
 
@@ -54,12 +54,12 @@ COLUMNS = (
 
 
 class Edges(NamedTuple):
-    """Edges of a list in slices, places for the missing ones included.
+    """Edges of a list in slices, with slots for the missing ones.
 
-    start, width: (slices,) where a slice's edges start, and its steps. other: (places,) the row,
-    counted within the candidate, that an edge reads. numbers: (parameters of an edge, places) where
-    these stand in the flat parameters. real: (places,) 1, or 0 for a missing one, whose `other` and
-    `numbers` are 0. at: (edges,) the places of those that there are.
+    start, width: (slices,) where a slice's edges start, and its steps. other: (slots,) the row,
+    counted within the candidate, that an edge reads. numbers: (parameters of an edge, slots) where
+    these stand in the flat parameters. real: (slots,) 1, or 0 for a missing one, whose `other` and
+    `numbers` are 0. at: (edges,) the slots of those that there are.
     """
 
     start: torch.Tensor
@@ -75,7 +75,7 @@ class GpuLayout:
     """A pack's layout, and its index arrays on a device.
 
     table: (candidates + 1, COLUMNS) int64; the last row ends what the others start. rows,
-    outgoing_rows, leaving_rows: (slices × ROWS,) the row in each place of the slices, counted
+    outgoing_rows, leaving_rows: (slices × ROWS,) the row in each slot of the slices, counted
     within the candidate; −1 for none. scratch_rows: of all candidates.
     """
 
@@ -107,8 +107,8 @@ class _Before(NamedTuple):
 class _Slices(NamedTuple):
     """Rows in slices.
 
-    slot: (rows,) the place of each row. member: the row in each place. first: (candidates × groups
-    + 1,) slices before.
+    slot: (rows,) the slot of each row. member: (slots,) the row in each, −1 for none. first:
+    (candidates × groups + 1,) slices before.
     """
 
     slot: np.ndarray
@@ -116,7 +116,7 @@ class _Slices(NamedTuple):
     first: np.ndarray
 
 
-def place(
+def to_device(
     layout: PackLayout,
     device: str | torch.device,
     scratch_rows: Sequence[int],
@@ -190,7 +190,7 @@ def _table(
     layout: PackLayout, before: _Before, incoming: _Slices, outgoing: _Slices, leaving: _Slices
 ) -> np.ndarray:
     table = np.zeros((layout.size + 1, len(COLUMNS)), np.int64)
-    column = {name: table[:, place] for place, name in enumerate(COLUMNS)}
+    column = {name: table[:, i] for i, name in enumerate(COLUMNS)}
     known = layout.edges.table
     for name in ("neurons", "sensory", "motors", "steps", "projected", "cells"):
         column[name][:-1] = known[name]
@@ -245,9 +245,9 @@ def _edges(
     step = np.arange(len(row)) - _before(length)[row]
     at = start[slices.slot[row] // ROWS] + step * ROWS + slices.slot[row] % ROWS
     # Rounded up, since Triton compiles a kernel anew for an argument that 16 divides.
-    places = -(-int(start[-1]) // 16) * 16
-    others, real = np.zeros(places, np.int32), np.zeros(places, np.float32)
-    where = np.zeros((len(numbers), places), np.int64)
+    slots = -(-int(start[-1]) // 16) * 16
+    others, real = np.zeros(slots, np.int32), np.zeros(slots, np.float32)
+    where = np.zeros((len(numbers), slots), np.int64)
     others[at], real[at], where[:, at] = other, 1.0, numbers
     return Edges(
         start=_on(device, start[:-1].astype(np.int32)),
@@ -262,10 +262,10 @@ def _edges(
 def _numbers(layout: PackLayout, names: Sequence[str]) -> np.ndarray:
     """(names, edges): where they stand in the flat parameters."""
 
-    def places(name: str) -> np.ndarray:
+    def positions(name: str) -> np.ndarray:
         return _joined(np.arange(block[name].start, block[name].stop) for block in layout.slices)
 
-    return np.stack([places(name) for name in names])
+    return np.stack([positions(name) for name in names])
 
 
 def _before(sizes: Sequence[int] | np.ndarray) -> np.ndarray:

@@ -2,10 +2,10 @@
 
 The lanes of a program are LANES samples, its rows the ROWS neurons of a slice (`gpu.layout`): a
 step along a slice is one synapse of each of them, ROWS × LANES sigmoids. Programs are as
-independent as candidates are; each runs all time steps and sub-steps by itself. What it works in, a
-few rows of lanes a neuron, is its own piece of memory, which no other program reads and the nearest
-caches hold; sums stay in registers. Nothing is added atomically: the terms of a sum come in an
-order that the candidate alone decides.
+independent as candidates are; each runs all time steps and sub-steps by itself. It works in a
+separate piece of memory, a few rows of lanes per neuron, which no other program reads and the
+nearest caches hold; sums stay in registers. Nothing is added atomically: the terms of a sum come in
+an order that the candidate alone decides.
 
 The arithmetic is that of `cpu.ltc`, where the derivatives stand. That kernel keeps sigmoids for the
 backward pass; here they are computed again, because the caches that would hold them are slower than
@@ -14,8 +14,8 @@ outgoing synapses, along the incoming ones.
 
 What a program works in is laid out by `gpu.pieces`.
 
-A list of edges is (start, width, other, constants, places) in these functions: see
-`gpu.layout.Edges` and `gpu`; constants are rows of `places` numbers.
+A list of edges is (start, width, other, constants, slots) in these functions: see
+`gpu.layout.Edges` and `gpu`; constants are rows of `slots` numbers.
 """
 
 import triton
@@ -64,15 +64,15 @@ def currents(edges, slice_, values, driving, conductance, lanes):
         values: rows of the states, or of the sensory values, that they read.
         driving, conductance: (ROWS, LANES), what is added to.
     """
-    start, width, other, constants, places = edges
+    start, width, other, constants, slots = edges
     first = tl.load(start + slice_) + tl.arange(0, ROWS)
     for k in range(tl.load(width + slice_)):
         edge = first + k * ROWS
         at = constants + edge
         value = tl.load(scratch_at(values, tl.load(other + edge), lanes))
-        s = _sigmoid(value, tl.load(at), tl.load(at + places))
-        conductance += s * tl.load(at + 2 * places)[:, None]
-        driving += s * tl.load(at + 3 * places)[:, None]
+        s = _sigmoid(value, tl.load(at), tl.load(at + slots))
+        conductance += s * tl.load(at + 2 * slots)[:, None]
+        driving += s * tl.load(at + 3 * slots)[:, None]
     return driving, conductance
 
 
@@ -150,16 +150,16 @@ def leaving(edges, slice_, values, driving, conductance, lanes):
         values: (ROWS, LANES), of the rows themselves.
         driving, conductance: rows of ∂N and ∂D of those that the synapses reach.
     """
-    start, width, other, constants, places = edges
+    start, width, other, constants, slots = edges
     first = tl.load(start + slice_) + tl.arange(0, ROWS)
     grad = zeros()
     for k in range(tl.load(width + slice_)):
         edge = first + k * ROWS
         at = constants + edge
         i = tl.load(other + edge)
-        s = _sigmoid(values, tl.load(at), tl.load(at + places))
-        a = tl.load(scratch_at(conductance, i, lanes)) * tl.load(at + 2 * places)[:, None]
-        a += tl.load(scratch_at(driving, i, lanes)) * tl.load(at + 3 * places)[:, None]
+        s = _sigmoid(values, tl.load(at), tl.load(at + slots))
+        a = tl.load(scratch_at(conductance, i, lanes)) * tl.load(at + 2 * slots)[:, None]
+        a += tl.load(scratch_at(driving, i, lanes)) * tl.load(at + 3 * slots)[:, None]
         grad += a * s * (1.0 - s)
     return grad
 
@@ -174,15 +174,15 @@ def gather(edges, slice_, i, values, driving, conductance, row, repeats, sums, l
         i: (ROWS,) the rows of the slice.
         values, driving, conductance: rows of states, ∂N and ∂D, the first of `repeats` that lie
             `row` numbers apart.
-        sums: (4, places).
+        sums: (4, slots).
     """
-    start, width, other, constants, places = edges
+    start, width, other, constants, slots = edges
     first = tl.load(start + slice_) + tl.arange(0, ROWS)
     for k in range(tl.load(width + slice_)):
         edge = first + k * ROWS
         at = constants + edge
-        slope, offset = tl.load(at), tl.load(at + places)
-        erev = tl.load(at + 4 * places)[:, None]
+        slope, offset = tl.load(at), tl.load(at + slots)
+        erev = tl.load(at + 4 * slots)[:, None]
         j = tl.load(other + edge)
         sum_as, sum_q, sum_qv, sum_sn = zeros(), zeros(), zeros(), zeros()
         for r in range(repeats):
@@ -197,9 +197,9 @@ def gather(edges, slice_, i, values, driving, conductance, row, repeats, sums, l
             sum_sn += s * grad_n
         everywhere = edge >= 0
         add(sums + edge, tl.sum(sum_as, axis=1), everywhere)
-        add(sums + places + edge, tl.sum(sum_q, axis=1), everywhere)
-        add(sums + 2 * places + edge, tl.sum(sum_qv, axis=1), everywhere)
-        add(sums + 3 * places + edge, tl.sum(sum_sn, axis=1), everywhere)
+        add(sums + slots + edge, tl.sum(sum_q, axis=1), everywhere)
+        add(sums + 2 * slots + edge, tl.sum(sum_qv, axis=1), everywhere)
+        add(sums + 3 * slots + edge, tl.sum(sum_sn, axis=1), everywhere)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -239,7 +239,7 @@ def forward(
             afterwards.
         LINEAR: whether the readout is linear, not affine.
         CLOSED: the closed-form solver, not the semi-implicit one.
-        MEMORY: a place in `candidate.MEMORIES`.
+        MEMORY: an index of `kinds.MEMORIES`.
     """
     share = share_of(table, batch, tiles, time_steps, features, shown, outputs)
     neurons, cells, steps, lanes = share.neurons, share.cells, share.steps, share.lanes

@@ -24,11 +24,11 @@ from wiring_search.networks.kernels.gpu.sequence import (
     LANES,
     SIZES,
     add,
-    places_of,
     rows_of,
     scratch_at,
     share_of,
     slices_of,
+    slots_of,
     zeros,
 )
 
@@ -234,7 +234,7 @@ def backward(
         grad_state: (states of all, batch) float32; ∂ of the final state on the way in, of the
             initial one on the way out.
         grad_params: (tiles, parameters) float32, holds 0: filled for neurons and maps.
-        sums, sensory_sums: (tiles, NUMBERS, places) float32, hold 0: what `gather` adds up.
+        sums, sensory_sums: (tiles, NUMBERS, slots) float32, hold 0: what `gather` adds up.
         grad_x: (candidates, T, features, batch) float32, holds 0; filled where INPUTS.
         grad_elapsed: (candidates, T, batch) float32, written where INPUTS.
         work: rows of LANES float32, `gpu.pieces.ltc_backward` for each program.
@@ -248,8 +248,8 @@ def backward(
     numbers = params + share.at_params
     tile = share.tile.to(tl.int64)
     grad_params += tile * parameters
-    sums += tile * NUMBERS * places_of(edges)
-    sensory_sums += tile * NUMBERS * places_of(sensory_edges)
+    sums += tile * NUMBERS * slots_of(edges)
+    sensory_sums += tile * NUMBERS * slots_of(sensory_edges)
 
     of_state, lanes = (share.neurons + share.cells) * LANES, share.lanes
     states = ltc_history(share, history).states

@@ -9,7 +9,7 @@ A program's rows for a memory of K cells, `remembered` in these functions, are P
     tanh(i), s(g), s(f), s(o), then ∂ of i, g, f, o │ tanh(c') │ m, what is shown │ ∂m
 
 What kernels call is `enter` and `leave`, which run the input map too where the memory does not
-stand in its place.
+stand there instead.
 """
 
 import triton
@@ -20,8 +20,8 @@ from wiring_search.networks.kernels.gpu.sequence import (
     ROWS,
     add,
     block_of,
+    index_of,
     logistic,
-    place_of,
     scratch_at,
     sensory_values,
     sensory_values_back,
@@ -42,7 +42,7 @@ MEMORY_PIECES = tl.constexpr(len(_PIECES))
 
 @triton.jit
 def _piece(remembered, share, NAME: tl.constexpr):
-    return remembered + place_of(NAME, PIECES) * share.cells * LANES
+    return remembered + index_of(NAME, PIECES) * share.cells * LANES
 
 
 @triton.jit
@@ -58,7 +58,7 @@ def _take_grad_shown(remembered, share, grad, passes):
 
 @triton.jit
 def _scratch_row(base, row, lanes):
-    """One row of a program's own memory, (1, LANES)."""
+    """One row of a program's memory, (1, LANES)."""
     return tl.load(base + row * LANES + lanes.lane)[None, :]
 
 

@@ -63,7 +63,7 @@ class LtcForward(NamedTuple):
 
 
 class LtcBackward(NamedTuple):
-    """Backward through the LTC, with h sub-steps; a ∂ takes the place of its value, once used.
+    """Backward through the LTC, with h sub-steps; a ∂ overwrites its value, once used.
 
     states: of h + 1 sub-steps, N each. driving, conductance: of h, then their ∂. waiting: ∂state of
     samples that are held, N. totals: sums of ∂N, ∂D, ∂C, N each. outer: driving, then conductance,
@@ -224,7 +224,7 @@ class ExplicitForward(NamedTuple):
 
 
 class ExplicitBackward(NamedTuple):
-    """Backward by an explicit solver, with E evaluations; a ∂ takes the place of its value.
+    """Backward by an explicit solver, with E evaluations; a ∂ overwrites its value.
 
     z: of E + 1 evaluations, N each. sums: of E, SUMS × N, then their ∂. delta, grad_z: N each.
     totals: of the ∂ sums, SUMS × N. total_leak: of ∂leak, N. outer: SUMS × N outer sums, then their

@@ -32,8 +32,8 @@ _MINUS_LOG2_E = -1.4426950408889634
 class Synapses:
     """What kernels read of a synapse, whose parameters have the names `of_edge`.
 
-    onto, back: from parameters (of_edge, places), 0 where a synapse is missing, to the constants
-    (…, places) that kernels read along those that reach a neuron and along those that leave a node.
+    onto, back: from parameters (of_edge, slots), 0 where a synapse is missing, to the constants
+    (…, slots) that kernels read along those that reach a neuron and along those that leave a node.
     gradients: of the parameters (of_edge, edges), from these and from what a kernel has summed over
     samples.
     """

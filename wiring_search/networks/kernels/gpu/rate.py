@@ -2,8 +2,8 @@
 
 The arithmetic is that of `cpu.rate`, where the derivatives stand. A synapse has one number, its
 weight, and costs one multiplication and addition in each of the three walks along it: onto a
-neuron, back along those that leave it, and for its own gradient. A list of edges is as in
-`gpu.ltc`, its constants are w.
+neuron, back along those that leave it, and for the gradient of its weight. A list of edges is as in
+`gpu.ltc`; its constants are w.
 
 A candidate's block: [τ] b | w | sensory w.
 """
@@ -41,7 +41,7 @@ def outer_drive(biases, slices, sensory_edges, values, outer, lanes):
 
 @triton.jit
 def gather(edges, slice_, i, values, drive, row, repeats, sums, lanes):
-    """What the synapses onto a slice gather: Σ ∂p·value is added to `sums`, (places,).
+    """What the synapses onto a slice gather: Σ ∂p·value is added to `sums`, (slots,).
 
     Args:
         i: (ROWS,) the rows of the slice.

@@ -1,7 +1,7 @@
 """What Triton kernels of all kinds of neuron share: rows of lanes, the input map and the readout.
 
 A program works on one candidate and one tile of LANES samples: its `Share` of the launch. What it
-works in is its own piece of memory, rows of LANES float32 numbers (`scratch_at`); arrays that
+works in is a separate piece of memory, rows of LANES float32 numbers (`scratch_at`); arrays that
 programs share, such as inputs and readouts, have the batch last (`shared_at`). `params` is the flat
 vector of all parameters.
 """
@@ -31,7 +31,7 @@ MINUS_LOG2_E = tl.constexpr(-1.4426950408889634)
 class Lanes(NamedTuple):
     """The samples of a program, one in each lane.
 
-    lane, sample: (LANES,) int32, its number and its place in the batch. inside: (LANES,) bool,
+    lane, sample: (LANES,) int32, its number and its index in the batch. inside: (LANES,) bool,
     whether the batch has such a sample. batch: samples of the whole batch.
     """
 
@@ -54,7 +54,7 @@ class Share(NamedTuple):
 
     record: pointer to the candidate's row of `GpuLayout.table`. tile, tiles: of the batch. steps:
     sub-steps of a time step. projected: whether the input map is a projection. at_params, at_input,
-    at_output, at_memory: places in the flat parameters; at_state: rows of all states before this
+    at_output, at_memory: positions in the flat parameters; at_state: rows of all states before this
     candidate's. time_steps, features, shown, outputs: of the launch; `shown` of the last time steps
     are read out.
     """
@@ -82,15 +82,15 @@ class Share(NamedTuple):
 
 
 @triton.constexpr_function
-def place_of(name, names):
-    """Where a name stands among others: a number when a kernel is compiled."""
+def index_of(name, names):
+    """The index of a name among others: a number when a kernel is compiled."""
     return names.index(name)
 
 
 @triton.jit
 def column(record, NAME: tl.constexpr):
     """What a candidate's row of the table says, int64. NAME: of `gpu.layout.COLUMNS`."""
-    return tl.load(record + place_of(NAME, COLUMNS))
+    return tl.load(record + index_of(NAME, COLUMNS))
 
 
 @triton.jit
@@ -153,15 +153,15 @@ def block_of(index, count):
 
 
 @triton.jit
-def places_of(edges):
-    """How many places a list of edges has: numbers between two of its constants, or of its sums."""
-    _, _, _, _, places = edges
-    return places
+def slots_of(edges):
+    """How many slots a list of edges has: numbers between two of its constants, or of its sums."""
+    _, _, _, _, slots = edges
+    return slots
 
 
 @triton.jit
 def scratch_at(base, row, lanes):
-    """Pointers to rows of a program's own memory, (ROWS, LANES)."""
+    """Pointers to rows of a program's memory, (ROWS, LANES)."""
     return base + row[:, None] * LANES + lanes.lane[None, :]
 
 
@@ -184,7 +184,7 @@ def zeros():
 
 @triton.jit
 def take_rows(shared, at, count, states, lanes):
-    """From an array that has the batch last, rows `at` …, to a program's own rows."""
+    """From an array that has the batch last, rows `at` …, to a program's rows."""
     for block in range(tl.cdiv(count, ROWS)):
         i, real = block_of(block, count)
         values = load_shared(shared, at + i, lanes)
@@ -203,7 +203,7 @@ def give_rows(states, shared, at, count, lanes):
 
 @triton.jit
 def copy_rows(source, target, count, lanes):
-    """Rows of a program's own memory to others there."""
+    """Rows of a program's memory to others there."""
     for block in range(tl.cdiv(count, ROWS)):
         i, real = block_of(block, count)
         values = tl.load(scratch_at(source, i, lanes))

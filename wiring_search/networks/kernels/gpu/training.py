@@ -46,7 +46,7 @@ class Trainer:
         device: str | torch.device,
     ) -> None:
         self.layout, self.device = layout, torch.device(device)
-        self.placed = gpu.place(layout, device)
+        self.gpu_layout = gpu.to_device(layout, device)
         self.raw, self.first, self.second, self.steps, self._rates = (
             torch.tensor(array, device=device) for array in (raw, first, second, steps, rates)
         )
@@ -70,19 +70,21 @@ class Trainer:
 
         x: (B, T, F); elapsed: (B, T), 0 where a sample has ended.
         """
-        y, _, kept = gpu.forward(self.placed, self.effective, x, elapsed, self._rest(x), every_step)
+        y, _, kept = gpu.forward(
+            self.gpu_layout, self.effective, x, elapsed, self._rest(x), every_step
+        )
         return y, kept
 
     def step(self, x: Tensor, elapsed: Tensor, every_step: bool, loss: Loss) -> Tensor:
         """One optimiser step on one minibatch; the losses (candidates,) before it."""
         y, final, kept = gpu.forward(
-            self.placed, self.effective, x, elapsed, self._rest(x), every_step
+            self.gpu_layout, self.effective, x, elapsed, self._rest(x), every_step
         )
         predictions = y.detach().requires_grad_()
         losses = loss(predictions)
         (grad_y,) = torch.autograd.grad(losses.sum(), predictions)
         no_grad = torch.zeros_like(final)
-        grad, *_ = gpu.backward(self.placed, self.effective, kept, grad_y, no_grad, False)
+        grad, *_ = gpu.backward(self.gpu_layout, self.effective, kept, grad_y, no_grad, False)
         self.alive *= losses.detach().isfinite()
         self.update(grad)
         return losses.detach()
