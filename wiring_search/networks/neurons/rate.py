@@ -19,11 +19,12 @@ from wiring_search.networks.neurons.connections import Connections, synapses_of
 from wiring_search.networks.neurons.dynamics import Dynamics, Field, sums_onto
 from wiring_search.networks.neurons.solvers import TABLEAUX, explicit_step
 
-_LEAKY = 1
+# The variant with a leak, the CT-RNN.
+LEAKY = 1
 
 
 def _shapes(variant: int, made: Connections) -> dict[str, tuple[int, ...]]:
-    leak: dict[str, tuple[int, ...]] = {"tau": (made.neurons,)} if variant == _LEAKY else {}
+    leak: dict[str, tuple[int, ...]] = {"tau": (made.neurons,)} if variant == LEAKY else {}
     return leak | {
         "bias": (made.neurons,),
         "w": (len(made.pre),),
@@ -73,7 +74,7 @@ def _field(variant: int, made: Connections, p: dict[str, torch.Tensor], u: torch
 
     def field(v: torch.Tensor) -> torch.Tensor:
         slope = torch.tanh(outer + sums_onto(v, made.pre, made.post, made.neurons, p["w"]))
-        return slope - v / p["tau"] if variant == _LEAKY else slope
+        return slope - v / p["tau"] if variant == LEAKY else slope
 
     return field
 
@@ -86,13 +87,13 @@ def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np
 NEURONS = {
     "ct-rnn": Dynamics(
         synapses_of,
-        partial(_shapes, _LEAKY),
+        partial(_shapes, LEAKY),
         _initial,
-        partial(_advance, _LEAKY),
+        partial(_advance, LEAKY),
         positive=("tau",),
-        variant=_LEAKY,
+        variant=LEAKY,
         bounds=_bounds,
-        field=partial(_field, _LEAKY),
+        field=partial(_field, LEAKY),
     ),
     "neural-ode": Dynamics(
         synapses_of, partial(_shapes, 0), _initial, partial(_advance, 0), field=partial(_field, 0)

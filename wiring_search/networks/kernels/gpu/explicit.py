@@ -54,12 +54,18 @@ from wiring_search.networks.kernels.gpu.sequence import (
 from wiring_search.networks.neurons.solvers import Tableau
 
 
-def constants(neuron: str, tableau: Tableau, adjoint: bool) -> dict[str, object]:
-    """What the kernels are compiled for; AHEAD, WEIGHTS, CARRY have a number for each stage."""
+def constants(form: int, tableau: Tableau, adjoint: bool) -> dict[str, object]:
+    """What the kernels are compiled for; AHEAD, WEIGHTS, CARRY have a number for each stage.
+
+    Args:
+        form: Of the right-hand side, see `gpu.field.form_of`.
+        tableau: Of the solver.
+        adjoint: Whether gradients come by the adjoint, not through the stages.
+    """
     a, b = tableau.a, tableau.b
     ahead = (*a[1:], 0.0)
     carry = (0.0, *(b[s] * a[s] / b[s - 1] for s in range(1, len(b)))) if adjoint else ahead
-    return {"NEURON": neuron, "AHEAD": ahead, "WEIGHTS": b, "CARRY": carry, "ADJOINT": adjoint}
+    return {"FORM": form, "AHEAD": ahead, "WEIGHTS": b, "CARRY": carry, "ADJOINT": adjoint}
 
 
 @triton.jit
@@ -71,7 +77,7 @@ def of_stage(NUMBERS: tl.constexpr, stage):
 
 
 @triton.jit
-def evaluate(cell, stage, z, new, start, moved, kept, apart, h, NEURON, AHEAD, WEIGHTS):
+def evaluate(cell, stage, z, new, start, moved, kept, apart, h, FORM, AHEAD, WEIGHTS):
     """One evaluation in all rows: its sums are kept, and what comes next goes to `new`.
 
     That is the next stage, or the state after the sub-step.
@@ -87,11 +93,11 @@ def evaluate(cell, stage, z, new, start, moved, kept, apart, h, NEURON, AHEAD, W
     for slice_ in range(slices.first, slices.end):
         i, real = rows_of(slices, slice_)
         here = real[:, None]
-        first, second = inner_sums(edges, slice_, i, neurons, z, outer, lanes, NEURON)
-        store_sums(kept, apart, i, first, second, here, lanes, NEURON)
+        first, second = inner_sums(edges, slice_, i, neurons, z, outer, lanes, FORM)
+        store_sums(kept, apart, i, first, second, here, lanes, FORM)
         v = tl.load(scratch_at(z, i, lanes))
-        leak = tl.load(block + at_leak(neurons, NEURON) + i)[:, None]
-        slope = slope_of(first, second, v, leak, NEURON)
+        leak = tl.load(block + at_leak(neurons, FORM) + i)[:, None]
+        slope = slope_of(first, second, v, leak, FORM)
         if stages == 1:
             after = v + h * slope
         else:
@@ -125,7 +131,7 @@ def forward(
     shown,
     outputs,
     LINEAR: tl.constexpr,
-    NEURON: tl.constexpr,
+    FORM: tl.constexpr,
     AHEAD: tl.constexpr,
     WEIGHTS: tl.constexpr,
     MEMORY: tl.constexpr,
@@ -143,7 +149,7 @@ def forward(
         work: rows of LANES float32, `gpu.pieces.explicit_forward` for each program; holds all
             states afterwards.
         LINEAR: whether the readout is linear, not affine.
-        NEURON: the kind's name, of `gpu.field`.
+        FORM: of the right-hand side, `gpu.field.form_of`.
         AHEAD, WEIGHTS: of the solver, see `constants`.
         MEMORY: an index of `kinds.MEMORIES`.
     """
@@ -154,7 +160,7 @@ def forward(
     stages: tl.constexpr = len(WEIGHTS)
 
     row, of_state = neurons * LANES, (neurons + share.cells) * LANES
-    at = explicit_history(share, work, sums_of(NEURON))
+    at = explicit_history(share, work, sums_of(FORM))
     cell = block, neurons, slices, edges, at.outer, lanes
 
     begin(state, share, at.states)
@@ -166,7 +172,7 @@ def forward(
         z_first, seen = enter(
             params, share, x_now, before, after + row, at.remembered, at.seen, passes, MEMORY
         )
-        outer_sums(block, neurons, slices, sensory_edges, seen, at.outer, lanes, NEURON)
+        outer_sums(block, neurons, slices, sensory_edges, seen, at.outer, lanes, FORM)
         tl.debug_barrier()
         for q in range(steps * stages):
             z = tl.where(q == 0, z_first, at.turns + (q % 2) * row)
@@ -181,7 +187,7 @@ def forward(
                 at.sums,
                 row,
                 h,
-                NEURON,
+                FORM,
                 AHEAD,
                 WEIGHTS,
             )

@@ -41,12 +41,12 @@ from wiring_search.networks.kernels.gpu.sequence import (
 
 
 @triton.jit
-def _clear_totals(at, share, slices, NEURON: tl.constexpr):
+def _clear_totals(at, share, slices, FORM: tl.constexpr):
     row, lanes = share.neurons * LANES, share.lanes
     for slice_ in range(slices.first, slices.end):
         i, real = rows_of(slices, slice_)
         here = real[:, None]
-        store_sums(at.totals, row, i, zeros(), zeros(), here, lanes, NEURON)
+        store_sums(at.totals, row, i, zeros(), zeros(), here, lanes, FORM)
         tl.store(scratch_at(at.total_leak, i, lanes), zeros(), mask=here)
     tl.debug_barrier()
 
@@ -60,7 +60,7 @@ def _walk_back(
     evaluations,
     row,
     h,
-    NEURON: tl.constexpr,
+    FORM: tl.constexpr,
     AHEAD: tl.constexpr,
     WEIGHTS: tl.constexpr,
     CARRY: tl.constexpr,
@@ -76,7 +76,7 @@ def _walk_back(
     """
     block, neurons, slices, edges, outer, lanes = cell
     stages: tl.constexpr = len(WEIGHTS)
-    leaks, apart = block + at_leak(neurons, NEURON), evaluations * row
+    leaks, apart = block + at_leak(neurons, FORM), evaluations * row
     # Where the evaluations stand on the way back; see above.
     back_z = at.z + row if ADJOINT else at.z
     grad_h = tl.zeros([LANES], tl.float32)
@@ -90,11 +90,11 @@ def _walk_back(
             i, real = rows_of(slices, slice_)
             here = real[:, None]
             if ADJOINT:
-                first, second = inner_sums(edges, slice_, i, neurons, z, outer, lanes, NEURON)
+                first, second = inner_sums(edges, slice_, i, neurons, z, outer, lanes, FORM)
             else:
-                first, second = load_sums(sums_now, apart, i, lanes, NEURON)
+                first, second = load_sums(sums_now, apart, i, lanes, FORM)
             v, leak = tl.load(scratch_at(z, i, lanes)), tl.load(leaks + i)[:, None]
-            slope = slope_of(first, second, v, leak, NEURON)
+            slope = slope_of(first, second, v, leak, FORM)
             delta = tl.load(scratch_at(tl.where(begins, at.grad_state, at.delta), i, lanes))
             of_slope = weight * delta
             if stages > 1:
@@ -102,9 +102,9 @@ def _walk_back(
                 carried = carry * tl.load(scratch_at(at.grad_z, i, lanes))
                 of_slope += tl.where(begins, 0.0, carried)
             of_first, of_second, of_z, of_leak = slope_back(
-                first, second, v, leak, slope, h * of_slope, NEURON
+                first, second, v, leak, slope, h * of_slope, FORM
             )
-            store_sums(sums_now, apart, i, of_first, of_second, here, lanes, NEURON)
+            store_sums(sums_now, apart, i, of_first, of_second, here, lanes, FORM)
             tl.store(scratch_at(at.grad_z, i, lanes), of_z, mask=here)
             add(scratch_at(at.total_leak, i, lanes), of_leak, here)
             if INPUTS:
@@ -118,7 +118,7 @@ def _walk_back(
         tl.debug_barrier()
         for slice_ in range(outgoing.first, outgoing.end):
             j, real = rows_of(outgoing, slice_)
-            grad = leaving(outgoing_edges, slice_, j, z, sums_now, apart, lanes, NEURON)
+            grad = leaving(outgoing_edges, slice_, j, z, sums_now, apart, lanes, FORM)
             grad += tl.load(scratch_at(at.grad_z, j, lanes))
             tl.store(scratch_at(at.grad_z, j, lanes), grad, mask=real[:, None])
             add(scratch_at(at.grad_state, j, lanes), grad, real[:, None])
@@ -127,7 +127,7 @@ def _walk_back(
 
 
 @triton.jit
-def _gather_inner(at, cell, evaluations, row, sums, NEURON: tl.constexpr, ADJOINT: tl.constexpr):
+def _gather_inner(at, cell, evaluations, row, sums, FORM: tl.constexpr, ADJOINT: tl.constexpr):
     """∂ of the synapses, over all evaluations at once, and what the outer part has seen of them."""
     _, _, slices, edges, outer, lanes = cell
     apart = evaluations * row
@@ -135,16 +135,16 @@ def _gather_inner(at, cell, evaluations, row, sums, NEURON: tl.constexpr, ADJOIN
     for slice_ in range(slices.first, slices.end):
         i, real = rows_of(slices, slice_)
         here = real[:, None]
-        gather(edges, slice_, i, back_z, at.sums, apart, row, evaluations, sums, lanes, NEURON)
+        gather(edges, slice_, i, back_z, at.sums, apart, row, evaluations, sums, lanes, FORM)
         of_first, of_second = zeros(), zeros()
         for q in range(evaluations):
-            first, second = load_sums(at.sums + q * row, apart, i, lanes, NEURON)
+            first, second = load_sums(at.sums + q * row, apart, i, lanes, FORM)
             of_first += first
             of_second += second
-        store_sums(outer, row, i, of_first, of_second, here, lanes, NEURON)
-        first, second = load_sums(at.totals, row, i, lanes, NEURON)
+        store_sums(outer, row, i, of_first, of_second, here, lanes, FORM)
+        first, second = load_sums(at.totals, row, i, lanes, FORM)
         first, second = first + of_first, second + of_second
-        store_sums(at.totals, row, i, first, second, here, lanes, NEURON)
+        store_sums(at.totals, row, i, first, second, here, lanes, FORM)
     tl.debug_barrier()
 
 
@@ -158,30 +158,30 @@ def _gather_outer(
     leaving_edges,
     seen,
     sensory_sums,
-    NEURON: tl.constexpr,
+    FORM: tl.constexpr,
 ):
     """∂ of the sensory synapses and of the sensory values. seen: rows of these values."""
     _, _, slices, _, outer, lanes = cell
     for slice_ in range(slices.first, slices.end):
         i, real = rows_of(slices, slice_)
-        gather(sensory_edges, slice_, i, seen, outer, row, 0, 1, sensory_sums, lanes, NEURON)
+        gather(sensory_edges, slice_, i, seen, outer, row, 0, 1, sensory_sums, lanes, FORM)
     for slice_ in range(left.first, left.end):
         j, real = rows_of(left, slice_)
-        grad = leaving(leaving_edges, slice_, j, seen, outer, row, lanes, NEURON)
+        grad = leaving(leaving_edges, slice_, j, seen, outer, row, lanes, FORM)
         tl.store(scratch_at(at.grad_seen, j, lanes), grad, mask=real[:, None])
     tl.debug_barrier()
 
 
 @triton.jit
-def _numbers_back(at, share, slices, block, grad_block, NEURON: tl.constexpr):
+def _numbers_back(at, share, slices, block, grad_block, FORM: tl.constexpr):
     """∂ of the neurons' parameters, from the sums over all time steps."""
     neurons, lanes = share.neurons, share.lanes
     for slice_ in range(slices.first, slices.end):
         i, real = rows_of(slices, slice_)
-        first, second = load_sums(at.totals, neurons * LANES, i, lanes, NEURON)
+        first, second = load_sums(at.totals, neurons * LANES, i, lanes, FORM)
         of_first, of_second = tl.sum(first, axis=1), tl.sum(second, axis=1)
         of_leak = tl.sum(tl.load(scratch_at(at.total_leak, i, lanes)), axis=1)
-        numbers_back(block, grad_block, i, real, neurons, of_first, of_second, of_leak, NEURON)
+        numbers_back(block, grad_block, i, real, neurons, of_first, of_second, of_leak, FORM)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -214,7 +214,7 @@ def backward(
     shown,
     outputs,
     LINEAR: tl.constexpr,
-    NEURON: tl.constexpr,
+    FORM: tl.constexpr,
     AHEAD: tl.constexpr,
     WEIGHTS: tl.constexpr,
     CARRY: tl.constexpr,
@@ -255,13 +255,13 @@ def backward(
     sensory_sums += tile * NUMBERS * slots_of(sensory_edges)
 
     row, of_state = neurons * LANES, (neurons + share.cells) * LANES
-    states = explicit_history(share, history, sums_of(NEURON)).states
-    at = explicit_way_back(share, work, evaluations, sums_of(NEURON))
+    states = explicit_history(share, history, sums_of(FORM)).states
+    at = explicit_way_back(share, work, evaluations, sums_of(FORM))
     grad_v = at.grad_state
     cell = block, neurons, slices, edges, at.outer, lanes
 
     begin(grad_state, share, grad_v)
-    _clear_totals(at, share, slices, NEURON)
+    _clear_totals(at, share, slices, FORM)
     for back in range(time_steps):
         t = time_steps - 1 - back
         dt = elapsed_at(elapsed, t, share)
@@ -276,7 +276,7 @@ def backward(
             v = tl.load(scratch_at(start, i, lanes))
             tl.store(scratch_at(at.z, i, lanes), v, mask=real[:, None])
         tl.debug_barrier()
-        outer_sums(block, neurons, slices, sensory_edges, seen, at.outer, lanes, NEURON)
+        outer_sums(block, neurons, slices, sensory_edges, seen, at.outer, lanes, FORM)
         tl.debug_barrier()
         # The evaluations again, each one's state and sums kept; the rows of δ and ∂z are free until
         # they are walked back.
@@ -292,7 +292,7 @@ def backward(
                 at.sums + q * row,
                 evaluations * row,
                 h,
-                NEURON,
+                FORM,
                 AHEAD,
                 WEIGHTS,
             )
@@ -305,15 +305,15 @@ def backward(
             evaluations,
             row,
             h,
-            NEURON,
+            FORM,
             AHEAD,
             WEIGHTS,
             CARRY,
             ADJOINT,
             INPUTS,
         )
-        _gather_inner(at, cell, evaluations, row, sums, NEURON, ADJOINT)
-        _gather_outer(at, cell, row, sensory_edges, left, leaving_edges, seen, sensory_sums, NEURON)
+        _gather_inner(at, cell, evaluations, row, sums, FORM, ADJOINT)
+        _gather_outer(at, cell, row, sensory_edges, left, leaving_edges, seen, sensory_sums, FORM)
         leave_step(
             params,
             grad_params,
@@ -333,4 +333,4 @@ def backward(
         )
         tl.debug_barrier()
     end(grad_v, grad_state, share)
-    _numbers_back(at, share, slices, block, grad_params + share.at_params, NEURON)
+    _numbers_back(at, share, slices, block, grad_params + share.at_params, FORM)

@@ -88,9 +88,10 @@ def _ltc(kind: Kind) -> Program:
 
 
 def _explicit(kind: Kind) -> Program:
-    tableau, sums = TABLEAUX[kind.solver], field.sums_of.fn(kind.neuron)
+    tableau, form = TABLEAUX[kind.solver], field.form_of(kind.neuron)
+    sums = field.sums_of.fn(form)
     synapses = _SYNAPSES[KINDS[kind.neuron].family]
-    constants = explicit.constants(kind.neuron, tableau, kind.gradient == "adjoint")
+    constants = explicit.constants(form, tableau, kind.gradient == "adjoint")
 
     def forward_rows(*sizes: int) -> int:
         return pieces.rows(pieces.explicit_forward, *sizes, sums)
