@@ -132,9 +132,22 @@ class BackboneCfC(nn.Module):
         state: torch.Tensor | None = None,
         lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final
-        state (batch, units and memory cells). Arguments and their ValueErrors: as of
-        `LiquidNetwork.forward`."""
+        """A batch through a whole sequence.
+
+        Args:
+            x: (B, T, features).
+            elapsed: Time since the previous step, one number or (B, T), ≥ 0, 1.0 by default. Where
+                it is 0 the state is held and x has no effect.
+            state: (B, units and memory cells), zeros by default.
+            lengths: (B,) valid steps of each sample, all by default; the state is held after them.
+
+        Returns:
+            Outputs (B, T, outputs), or (B, outputs) without `every_step`, and the final state
+            (B, units and memory cells).
+
+        Raises:
+            ValueError: Shapes or values do not fit.
+        """
         require_features(x, self.features)
         elapsed = elapsed_of(x, elapsed, lengths)[:, :, None]
         state = state_of(x, state, self.state_size)

@@ -49,8 +49,13 @@ _TOLERANCE = 1e-6
 
 
 class _Course(NamedTuple):
-    """A fine solution within every time step where time passes, float64. elapsed: (N, 1). u: (N,
-    sensory), held. states: (N, parts + 1, neurons), at both ends of the time step and between."""
+    """A fine solution within every time step where time passes, float64.
+
+    Attributes:
+        elapsed: (N, 1) length of each time step.
+        u: (N, sensory) sensory values, held.
+        states: (N, parts + 1, neurons), at both ends of the time step and between.
+    """
 
     elapsed: torch.Tensor
     u: torch.Tensor
@@ -58,10 +63,15 @@ class _Course(NamedTuple):
 
 
 class Correction(nn.Module):
-    """g: a perceptron with two hidden layers. Its inputs and outputs are measured in units that
-    `fit` sets, which the state_dict carries: before, they are 1.
+    """g: a perceptron with two hidden layers.
 
-    tanh, so that the correction stays bounded wherever a state may go.
+    Its inputs and outputs are measured in units that `fit` sets and the state_dict carries. Before,
+    they are 1. Its activation is tanh, so the correction stays bounded for every state.
+
+    Args:
+        neurons: Of the network.
+        sensory: Sensory nodes of the network.
+        hidden: Width of each hidden layer.
     """
 
     centre: torch.Tensor
@@ -84,7 +94,17 @@ class Correction(nn.Module):
     def forward(
         self, h: torch.Tensor, v: torch.Tensor, slope: torch.Tensor, u: torch.Tensor
     ) -> torch.Tensor:
-        """(B, neurons). h: (B, 1); v, slope: (B, neurons); u: (B, sensory)."""
+        """The correction of one step.
+
+        Args:
+            h: (B, 1) length of the step.
+            v: (B, neurons) states at its start.
+            slope: (B, neurons) mean slope of the base solver over the step.
+            u: (B, sensory) sensory values.
+
+        Returns:
+            g, (B, neurons).
+        """
         seen = torch.cat([h, v, slope, u], dim=1)
         return self.unit * self.layers((seen - self.centre) / self.spread)
 
@@ -92,12 +112,17 @@ class Correction(nn.Module):
 class Hypersolved(nn.Module):
     """A frozen copy of a network, run by the base solver with a correction, in plain torch.
 
-    network: of any ODE neuron. base: a name out of ORDERS. steps: sub-steps a time step. hidden:
-    width of the correction. seed: of its initial weights. Not fitted yet, it computes what the base
-    solver does; see `fit`.
+    Before it is fitted it computes what the base solver does; see `fit`.
 
-    Raises ValueError for neurons that are no ODE, a base that they do not have, and numbers below
-    1.
+    Args:
+        network: Of any ODE neuron.
+        base: A name out of ORDERS.
+        steps: Sub-steps per time step.
+        hidden: Width of the correction.
+        seed: Of the correction's initial weights.
+
+    Raises:
+        ValueError: The neuron is no ODE or does not have this base, or a number is below 1.
     """
 
     def __init__(
@@ -133,7 +158,21 @@ class Hypersolved(nn.Module):
         state: torch.Tensor | None = None,
         lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Outputs and final state: the contract of `LiquidNetwork.forward`."""
+        """A batch through a whole sequence: the contract of `LiquidNetwork.forward`.
+
+        Args:
+            x: (B, T, features).
+            elapsed: Time since the previous step, one number or (B, T), ≥ 0, 1.0 by default.
+            state: (B, neurons and memory cells), zeros by default.
+            lengths: (B,) valid steps of each sample, all by default.
+
+        Returns:
+            Outputs (B, T, outputs), or (B, outputs) where the network shows the last step only, and
+            the final state (B, neurons and memory cells).
+
+        Raises:
+            ValueError: Shapes or values do not fit.
+        """
         by_name = self.cell.effective()
         states = [
             visit.state
@@ -173,8 +212,20 @@ class Hypersolved(nn.Module):
         elapsed: torch.Tensor | float | None = None,
         truth: FineSolution | None = None,
     ) -> SolverReport:
-        """How well it follows the network's ODE: see `solver_accuracy.compare`. Its function
-        evaluations are its base's; one evaluation of the correction a sub-step comes on top."""
+        """How well it follows the network's ODE.
+
+        Args:
+            x: (B, T, features).
+            elapsed: As `forward` takes it.
+            truth: The fine solution, where it is known already.
+
+        Returns:
+            A report as of `solver_accuracy.compare`. Its function evaluations are those of the
+            base; one evaluation of the correction per sub-step comes on top.
+
+        Raises:
+            ValueError: As `solver_accuracy.fine_solution`.
+        """
         exact = copy.deepcopy(self).double()
         states = states_of(self.cell, partial(exact._advance, exact.cell.effective()), x, elapsed)
         truth = truth or fine_solution(self.cell, x, elapsed)
@@ -210,15 +261,34 @@ def fit(
     learning_rate: float = 0.01,
     seed: int = 0,
 ) -> Hypersolved:
-    """A hypersolver for the network, fitted on the states that its ODE visits on x (B, T, F).
+    """A hypersolver for the network, fitted on the states that its ODE visits on x.
 
-    Minimised is the share of the base's squared local error that the correction leaves, by Adam
-    with a learning rate that falls to 0 along a cosine. base, steps, hidden: see `Hypersolved`.
-    elapsed: as `LiquidNetwork.forward` takes it; the correction knows only step lengths like these.
-    batch: states an iteration. The same seed gives the same fit.
+    The loss is the share of the base's squared local error that the correction leaves. Adam
+    minimises it with a learning rate that falls to 0 along a cosine. The same seed gives the same
+    fit.
 
-    Raises ValueError as `Hypersolved` and `solver_accuracy.fine_solution` do, for fewer than 1
-    iterations, and where no time ever passes.
+    Args:
+        network: Of any ODE neuron; its weights do not change.
+        x: (B, T, features).
+        elapsed: As `LiquidNetwork.forward` takes it; the correction knows only step lengths like
+            these.
+        base: A name out of ORDERS.
+        steps: Sub-steps per time step.
+        hidden: Width of the correction.
+        iterations: Of Adam.
+        batch: States per iteration.
+        learning_rate: Of the first iteration.
+        seed: Of the initial weights and of the batches.
+
+    Returns:
+        The fitted hypersolver.
+
+    Raises:
+        ValueError: As `Hypersolved` and `solver_accuracy.fine_solution`; `iterations` or `batch` is
+            below 1; no time ever passes.
+
+    Source:
+        Poli et al., "Hypersolvers: toward fast continuous-depth models", NeurIPS 2020, eq. 5.
     """
     return next(
         fit_each(
@@ -238,8 +308,25 @@ def fit_each(
     learning_rate: float = 0.01,
     seed: int = 0,
 ) -> Iterator[Hypersolved]:
-    """The same for one (base, steps) of `choices` after the other; the fine solution, most of the
-    time, is found once."""
+    """Fitted hypersolvers, one after the other; the fine solution, most of the time, is found once.
+
+    Args:
+        network: Of any ODE neuron; its weights do not change.
+        x: (B, T, features).
+        elapsed: As `LiquidNetwork.forward` takes it.
+        choices: (base, steps) of each.
+        hidden: Width of the corrections.
+        iterations: Of Adam, for each.
+        batch: States per iteration.
+        learning_rate: Of the first iteration.
+        seed: Of the initial weights and of the batches.
+
+    Yields:
+        The fitted hypersolver of each choice, in their order.
+
+    Raises:
+        ValueError: As `fit`.
+    """
     if iterations < 1 or batch < 1:
         raise ValueError(f"iterations is {iterations} and batch is {batch}; give 1 or more of each")
     unfitted = [Hypersolved(network, base, steps, hidden, seed) for base, steps in choices]

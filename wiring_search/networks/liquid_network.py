@@ -118,13 +118,22 @@ class LiquidNetwork(nn.Module):
         state: torch.Tensor | None = None,
         lengths: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final
-        state (batch, neurons and memory cells).
+        """A batch through a whole sequence.
 
-        x: (batch, time, features). elapsed: time since the previous step, one number or (batch,
-        time), ≥ 0, 1.0 by default; where it is 0 the state is held and x is not looked at. state:
-        (batch, neurons and memory cells), zeros by default. lengths: (batch,) valid steps of each
-        sample; later ones are held. Raises ValueError for shapes and values that do not fit.
+        Args:
+            x: (batch, time, features).
+            elapsed: Time since the previous step, one number or (batch, time), ≥ 0, 1.0 by default.
+                Where it is 0 the state is held and x has no effect.
+            state: (batch, neurons and memory cells), zeros by default.
+            lengths: (batch,) valid steps of each sample, all by default; the state is held after
+                them.
+
+        Returns:
+            Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final
+            state (batch, neurons and memory cells).
+
+        Raises:
+            ValueError: Shapes or values do not fit.
         """
         require_features(x, self.layout.features)
         elapsed = elapsed_of(x, elapsed, lengths)
@@ -251,8 +260,19 @@ def require_features(x: torch.Tensor, features: int) -> None:
 
 
 def state_of(x: torch.Tensor, state: torch.Tensor | None, size: int) -> torch.Tensor:
-    """The state to start from, (batch, size): what is given, or zeros. Raises ValueError for
-    another shape."""
+    """The state to start from: what is given, or zeros.
+
+    Args:
+        x: (batch, time, features).
+        state: (batch, size), or None.
+        size: Of one sample's state.
+
+    Returns:
+        (batch, size).
+
+    Raises:
+        ValueError: The state has another shape.
+    """
     shape = len(x), size
     if state is None:
         return x.new_zeros(shape)
@@ -267,10 +287,18 @@ def state_of(x: torch.Tensor, state: torch.Tensor | None, size: int) -> torch.Te
 def elapsed_of(
     x: torch.Tensor, elapsed: torch.Tensor | float | None, lengths: torch.Tensor | None
 ) -> torch.Tensor:
-    """(batch, time) Time since the previous step, in the dtype of x, 0 behind the end of a sample.
+    """Time since the previous step, in the dtype of x; 0 after the end of a sample.
 
-    elapsed: one number or (batch, time), ≥ 0, 1.0 by default. lengths: (batch,) valid steps of each
-    sample, all by default. Raises ValueError for shapes and values that do not fit.
+    Args:
+        x: (batch, time, features).
+        elapsed: One number or (batch, time), ≥ 0, 1.0 by default.
+        lengths: (batch,) valid steps of each sample, all by default.
+
+    Returns:
+        (batch, time).
+
+    Raises:
+        ValueError: Shapes or values do not fit.
     """
     shape = x.shape[:2]
     if elapsed is None and lengths is None:

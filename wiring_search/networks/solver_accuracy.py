@@ -48,13 +48,19 @@ Advance = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class SolverReport:
-    """solver, steps: what was judged. function_evaluations: of the right-hand side, one time step.
-    Errors are of the neurons' states against the fine solution, relative: no unit.
+    """How well a solver follows an ODE.
 
-    terminal_error: ‖v − v*‖ / ‖v*‖ of the final states of all samples together. worst_error: the
-    greatest ‖v − v*‖ of any sample after any time step over the root mean square of ‖v*‖. stable:
-    every state after every time step is finite and within the bounds of the exact solution
-    (`Dynamics.bounds`, where there are any), give or take `bounds.SLACK`.
+    Errors are of the neurons' states against the fine solution, without a unit.
+
+    Attributes:
+        solver: Which was judged.
+        steps: Its sub-steps per time step.
+        function_evaluations: Of the right-hand side, per time step.
+        terminal_error: ‖v − v*‖ / ‖v*‖ of the final states of all samples together.
+        worst_error: The greatest ‖v − v*‖ of any sample after any time step, over the root mean
+            square of ‖v*‖.
+        stable: Whether every state after every time step is finite and within the bounds of the
+            exact solution (`Dynamics.bounds`, where there are any), give or take `bounds.SLACK`.
     """
 
     solver: str
@@ -66,17 +72,27 @@ class SolverReport:
 
 
 class FineSolution(NamedTuple):
-    """states: (B, T, neurons and memory cells) after each time step, float64. steps: sub-steps of
-    RK4 a time step."""
+    """The solution of an ODE, to a tolerance.
+
+    Attributes:
+        states: (B, T, neurons and memory cells) after each time step, float64.
+        steps: Sub-steps of RK4 per time step.
+    """
 
     states: torch.Tensor
     steps: int
 
 
 class Visit(NamedTuple):
-    """One time step of a walk. start (B, neurons), sensory (B, sensory), elapsed (B, 1): what the
-    neurons' solver was given. passes: (B, 1) bool, whether time passes (elsewhere elapsed is 1 and
-    the state is held). state: (B, neurons and memory cells) afterwards."""
+    """One time step of a walk.
+
+    Attributes:
+        start: (B, neurons), where the neurons' solver starts.
+        sensory: (B, sensory) values that it gets.
+        elapsed: (B, 1) time that it covers.
+        passes: (B, 1) bool, whether time passes; elsewhere `elapsed` is 1 and the state is held.
+        state: (B, neurons and memory cells) afterwards.
+    """
 
     start: torch.Tensor
     sensory: torch.Tensor
@@ -88,8 +104,16 @@ class Visit(NamedTuple):
 def report(
     network: LiquidNetwork, x: torch.Tensor, elapsed: torch.Tensor | float | None = None
 ) -> SolverReport:
-    """The solver of the network. x: (B, T, F); elapsed: as `LiquidNetwork.forward` takes it. Raises
-    ValueError as `compare`."""
+    """The accuracy of the solver that the network has.
+
+    Args:
+        network: Of any ODE neuron.
+        x: (B, T, features).
+        elapsed: As `LiquidNetwork.forward` takes it.
+
+    Raises:
+        ValueError: As `compare`.
+    """
     return compare(network, x, elapsed, [(network.layout.kind.solver, network.layout.steps[0])])[0]
 
 
@@ -100,13 +124,22 @@ def compare(
     choices: Sequence[tuple[str, int]],
     truth: FineSolution | None = None,
 ) -> list[SolverReport]:
-    """One report a (solver, sub-steps) of `choices`, all with the network's weights, from a state
-    of zeros. truth: the fine solution, where it is known already; nearly all of the time goes into
-    it.
+    """The accuracy of several solvers with the network's weights, from a state of zeros.
 
-    Raises ValueError for a neuron that is no differential equation (the CfC family), for a solver
-    that the neuron does not have, for x and elapsed that do not fit, and where no fine solution is
-    found.
+    Args:
+        network: Of any ODE neuron.
+        x: (B, T, features).
+        elapsed: As `LiquidNetwork.forward` takes it.
+        choices: (solver, sub-steps per time step) of each.
+        truth: The fine solution, where it is known already; finding it takes nearly all of the
+            time.
+
+    Returns:
+        One report per choice, in their order.
+
+    Raises:
+        ValueError: The neuron is no differential equation (the CfC family) or does not have a
+            solver; x or elapsed does not fit; no fine solution is found.
     """
     kind = network.layout.kind
     for solver, steps in choices:
@@ -138,10 +171,18 @@ def fine_solution(
     elapsed: torch.Tensor | float | None = None,
     tolerance: float = TOLERANCE,
 ) -> FineSolution:
-    """The solution of the network's ODE from a state of zeros: RK4, its sub-steps doubled until it
-    agrees with itself to `tolerance`, a share of the greatest state.
+    """The solution of the network's ODE from a state of zeros.
 
-    Raises ValueError for a neuron that is no ODE, and where 2¹⁴ sub-steps are not enough.
+    RK4 doubles its sub-steps until it agrees with itself.
+
+    Args:
+        network: Of any ODE neuron.
+        x: (B, T, features).
+        elapsed: As `LiquidNetwork.forward` takes it.
+        tolerance: The largest difference allowed, as a share of the greatest state.
+
+    Raises:
+        ValueError: The neuron is no ODE, or 2¹⁴ sub-steps are not enough.
     """
     require_ode(network)
     steps = _FIRST_STEPS
@@ -159,7 +200,11 @@ def fine_solution(
 
 
 def require_ode(network: LiquidNetwork) -> None:
-    """Raises ValueError for neurons that are no differential equation."""
+    """Refuse neurons that are no differential equation.
+
+    Raises:
+        ValueError: The network has such neurons.
+    """
     neuron = network.layout.kind.neuron
     if "rk4" not in KINDS[neuron].solvers:
         known = ", ".join(name for name, kind in KINDS.items() if "rk4" in kind.solvers)
@@ -170,7 +215,13 @@ def require_ode(network: LiquidNetwork) -> None:
 
 
 def stepper(network: LiquidNetwork, solver: str, steps: int) -> Advance:
-    """The network's neurons under that solver, in float64."""
+    """The network's neurons under a solver, in float64.
+
+    Args:
+        network: Whose weights are taken, as they are now.
+        solver: One of the neuron's solvers.
+        steps: Sub-steps per time step.
+    """
     layout = network.layout
     by_name = {
         name: value.detach() for name, value in copy.deepcopy(network).double().effective().items()
@@ -183,8 +234,17 @@ def stepper(network: LiquidNetwork, solver: str, steps: int) -> Advance:
 def states_of(
     network: LiquidNetwork, advance: Advance, x: torch.Tensor, elapsed: torch.Tensor | float | None
 ) -> torch.Tensor:
-    """(B, T, neurons and memory cells), float64, the state after each time step from a state of
-    zeros."""
+    """The states that a network visits, from a state of zeros.
+
+    Args:
+        network: Whose maps and memory are taken, in float64.
+        advance: Moves the neurons by one time step.
+        x: (B, T, features).
+        elapsed: As `LiquidNetwork.forward` takes it.
+
+    Returns:
+        (B, T, neurons and memory cells) after each time step, float64.
+    """
     with torch.no_grad():
         return torch.stack(
             [
@@ -203,9 +263,24 @@ def walk(
     state: torch.Tensor | None = None,
     lengths: torch.Tensor | None = None,
 ) -> Iterator[Visit]:
-    """One time step after the other of a network whose neurons go on by `advance`
-    (`kernels.reference` with the solver left open). Arguments and their ValueErrors: as of
-    `LiquidNetwork.forward`."""
+    """The time steps of a network whose neurons move by `advance`.
+
+    It is `kernels.reference` with the solver left open.
+
+    Args:
+        network: Whose maps and memory are taken.
+        advance: Moves the neurons by one time step.
+        x: (B, T, features).
+        elapsed: Time since the previous step, one number or (B, T), ≥ 0, 1.0 by default.
+        state: (B, neurons and memory cells), zeros by default.
+        lengths: (B,) valid steps of each sample, all by default.
+
+    Yields:
+        What the solver got and where the state is, time step by time step.
+
+    Raises:
+        ValueError: Shapes or values do not fit.
+    """
     require_features(x, network.layout.features)
     elapsed = elapsed_of(x, elapsed, lengths)
     state = state_of(x, state, network.layout.state_size)
@@ -238,8 +313,15 @@ def walk(
 def judge(
     network: LiquidNetwork, states: torch.Tensor, truth: torch.Tensor, solver: str, steps: int
 ) -> SolverReport:
-    """states, truth: (B, T, neurons and memory cells), float64, by the solver and by the fine
-    solution."""
+    """Compare a solver's states with the fine solution.
+
+    Args:
+        network: Whose bounds decide what is stable.
+        states: (B, T, neurons and memory cells) by the solver, float64.
+        truth: The same by the fine solution.
+        solver: Name for the report.
+        steps: Sub-steps per time step, for the report.
+    """
     v, exact = (of[:, :, : network.wiring.neurons] for of in (states, truth))
     tiny = torch.finfo(exact.dtype).tiny  # where nothing ever moves the error is 0, not 0/0
     final = exact[:, -1].norm().clamp(min=tiny)

@@ -55,9 +55,16 @@ StateFrom = Literal["starts", "ends", "final"]
 
 
 def require(kind: Kind, state_from: StateFrom = "starts") -> None:
-    """Raises ValueError where there is no adjoint: for solvers that are not explicit (which other
-    neurons than ODEs do not have), and for the states of a memory, whose discrete steps cannot be
-    run backward, from the final one alone."""
+    """Refuse what has no adjoint.
+
+    Args:
+        kind: Of the candidate. Its solver must be explicit, which only ODEs have.
+        state_from: "starts", "ends" or "final". The discrete steps of a memory cannot be run
+            backward, so a memory excludes "final".
+
+    Raises:
+        ValueError: The solver is not explicit, or `state_from` is unknown or excluded.
+    """
     if kind.solver not in TABLEAUX:
         raise ValueError(
             f"solver is {kind.solver!r}, whose steps do not follow the ODE closely enough for its "
@@ -84,10 +91,28 @@ def run(
     every_step: bool,
     state_from: StateFrom = "starts",
 ) -> tuple[Tensor, Tensor]:
-    """`reference.run`, the same outputs, with gradients by the adjoint method. Any dtype, any
-    device. These gradients cannot be differentiated again, see `first_order`.
+    """`reference.run`, with the same outputs, and gradients by the adjoint method.
 
-    state_from: see above. Raises ValueError where `require` does.
+    These gradients cannot be differentiated again, see `first_order`.
+
+    Args:
+        layout: Of the pack.
+        params: (layout.parameters,), positive where they must be; any dtype, any device.
+        x: (B, T, features).
+        elapsed: (B, T) time units, ≥ 0.
+        state: (B, layout.state_size).
+        every_step: Readouts of all time steps, or of the last one only.
+        state_from: Where the backward pass has its states from: "starts", "ends" or "final", see
+            above.
+
+    Returns:
+        Readouts (candidates, B, T or 1, outputs) and the final state (B, layout.state_size).
+
+    Raises:
+        ValueError: As `require`.
+
+    Source:
+        Chen et al., "Neural ordinary differential equations", NeurIPS 2018, algorithm 1.
     """
     require(layout.kind, state_from)
     outputs, finals = [], []

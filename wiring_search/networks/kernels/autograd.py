@@ -33,14 +33,23 @@ def fused(
     state: Tensor,
     every_step: bool,
 ) -> tuple[Tensor, Tensor]:
-    """`reference.run` by the fused CPU kernel.
-
-    values: the parameters of all candidates in the order of `layout.shapes`. softplus: whether
-    conductances and capacitances are stored raw, to be made positive by softplus. The rest: see
-    `reference.run`.
+    """`reference.run` by the fused CPU kernel, from the parameters as torch keeps them.
 
     It runs on at most `torch.get_num_threads()` threads. Its gradients cannot be differentiated
-    again: RuntimeError, see `first_order`; `by_reference` can.
+    again (RuntimeError, see `first_order`); those of `by_reference` can.
+
+    Args:
+        layout: Of the pack.
+        values: The parameters of all candidates, in the order of `layout.shapes`; float32, CPU.
+        softplus: Whether conductances and capacitances are stored raw and made positive by
+            softplus.
+        x: (B, T, features).
+        elapsed: (B, T) time units, ≥ 0; where 0 the state is held.
+        state: (B, layout.state_size).
+        every_step: Readouts of all time steps, or of the last one only.
+
+    Returns:
+        Readouts (candidates, B, T or 1, outputs) and the final state (B, layout.state_size).
     """
     return _Fused.apply(layout, softplus, every_step, x, elapsed, state, *values)
 
@@ -54,8 +63,23 @@ def by_reference(
     state: Tensor,
     every_step: bool,
 ) -> tuple[Tensor, Tensor]:
-    """The same in plain torch, for any dtype and device; with the adjoint where that is the
-    layout's gradient."""
+    """The same in plain torch, for any dtype and device.
+
+    It takes the adjoint where that is the layout's gradient.
+
+    Args:
+        layout: Of the pack.
+        values: The parameters of all candidates, in the order of `layout.shapes`.
+        softplus: Whether conductances and capacitances are stored raw and made positive by
+            softplus.
+        x: (B, T, features).
+        elapsed: (B, T) time units, ≥ 0; where 0 the state is held.
+        state: (B, layout.state_size).
+        every_step: Readouts of all time steps, or of the last one only.
+
+    Returns:
+        Readouts (candidates, B, T or 1, outputs) and the final state (B, layout.state_size).
+    """
     flat = torch.cat([value.reshape(-1) for value in values])
     if softplus:
         positive = torch.from_numpy(layout.positive).to(flat.device)

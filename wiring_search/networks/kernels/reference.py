@@ -20,12 +20,19 @@ def run(
     state: torch.Tensor,
     every_step: bool,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The contract of every kernel.
+    """A pack through a whole sequence: the contract of every kernel.
 
-    params: (layout.parameters,), positive where they must be. x: (B, T, F). elapsed: (B, T) time
-    units, ≥ 0; where 0 the state is held (so padding is elapsed = 0, and what x says there does not
-    matter). state: (B, layout.state_size). Returns the readouts (candidates, B, T or 1, outputs),
-    each step's or the last one's, and the final state.
+    Args:
+        layout: Of the pack.
+        params: (layout.parameters,), positive where they must be.
+        x: (B, T, features).
+        elapsed: (B, T) time units, ≥ 0. Where 0 the state is held and x has no effect, so padding
+            is elapsed = 0.
+        state: (B, layout.state_size).
+        every_step: Readouts of all time steps, or of the last one only.
+
+    Returns:
+        Readouts (candidates, B, T or 1, outputs) and the final state (B, layout.state_size).
     """
     outputs, finals = [], []
     x = torch.where((elapsed > 0)[:, :, None], x, torch.zeros_like(x))
@@ -93,6 +100,14 @@ def step(
 
 
 def apply_map(weight: torch.Tensor, bias: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """An affine map where `weight` is a vector, a linear one where it is a matrix. values: (B,
-    …)."""
+    """An affine map where `weight` is a vector, a linear one where it is a matrix.
+
+    Args:
+        weight: (values,) or (outputs, values).
+        bias: (outputs,).
+        values: (B, values).
+
+    Returns:
+        (B, outputs).
+    """
     return values * weight + bias if weight.ndim == 1 else values @ weight.T + bias

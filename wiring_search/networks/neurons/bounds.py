@@ -21,9 +21,18 @@ def within_bounds(
     least: np.ndarray,
     greatest: np.ndarray,
 ) -> bool:
-    """least, greatest: (neurons,), the extremes that each neuron had. parameters: as the dynamics
-    sees them. memory: a name out of `candidate.MEMORIES`. Where the equation has no bounds,
-    whatever is finite is within them."""
+    """Whether all states stayed within the bounds of the exact solution, give or take SLACK.
+
+    Where the equation has no bounds, every finite state is within them.
+
+    Args:
+        dynamics: Of the neuron.
+        memory: A name out of `kinds.MEMORIES`.
+        made: The connections.
+        parameters: By name, as the dynamics sees them.
+        least: (neurons,) the smallest state of each.
+        greatest: (neurons,) the greatest state of each.
+    """
     if not (np.isfinite(least).all() and np.isfinite(greatest).all()):
         return False
     if dynamics.bounds is None:

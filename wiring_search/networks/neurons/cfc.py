@@ -155,8 +155,22 @@ def closed_form(
     w_tau: torch.Tensor | None = None,
     amplitude: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """h' (B, neurons) after `elapsed` (B, 1), from the heads (B, neurons) by name. w_tau,
-    amplitude: (neurons,), of pure neurons alone."""
+    """The new state of CfC neurons.
+
+    Args:
+        variant: DEFAULT, NO_GATE or PURE.
+        head: The weighted sums (B, neurons), by their names in HEADS.
+        elapsed: (B, 1) time units.
+        w_tau: (neurons,), of PURE only.
+        amplitude: (neurons,), of PURE only.
+
+    Returns:
+        h', (B, neurons).
+
+    Source:
+        Hasani et al., "Closed-form continuous-time neural networks", Nature Machine Intelligence
+        2022, eqs. 2 and 4.
+    """
     if w_tau is not None and amplitude is not None:
         decay = torch.exp(-elapsed * (w_tau.abs() + head["ff1"].abs()))
         return amplitude * (1.0 - decay * head["ff1"])

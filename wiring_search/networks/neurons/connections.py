@@ -14,11 +14,18 @@ from wiring_search.wirings.wiring import Wiring
 
 @dataclass(frozen=True, eq=False)
 class Connections:
-    """pre, post, polarity (E,): between neurons, sorted by (post, pre); sensory_… (Es,): from
-    sensory nodes.
+    """Connections as index arrays, sorted by (post, pre).
 
-    layer_ends: neurons are numbered layer by layer, (last + 1) of each, the output layer first.
-    pins: names of parameters and where (bool, one a connection) they are pinned at zero.
+    Attributes:
+        neurons: Their number. They are numbered layer by layer, the output layer first.
+        layer_ends: Last number + 1 of each layer.
+        pre: (E,) sources, of connections between neurons.
+        post: (E,) targets.
+        polarity: (E,) −1 or 1.
+        sensory_pre: (Es,) sources, of connections from sensory nodes.
+        sensory_post: (Es,) targets.
+        sensory_polarity: (Es,) −1 or 1.
+        pins: Names of parameters and where they are pinned at zero, bool, one per connection.
     """
 
     neurons: int

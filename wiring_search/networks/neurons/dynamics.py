@@ -1,5 +1,4 @@
-"""What a kind of neuron is to everything around it: one frozen value each, listed in
-`neurons.NEURONS`."""
+"""The equations of a kind of neuron as one frozen value, listed in `neurons.NEURONS`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,17 +16,21 @@ Field = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Dynamics:
-    """connections(wiring): its edge lists. shapes(made): its parameters by name, in the order of
-    the flat block.
+    """The equations of a kind of neuron.
 
-    initial(rng, name, shape, made): fresh values of one of them. advance(solver, steps, made,
-    parameters, v, u, elapsed): the truth in plain torch, the state (B, neurons) after `elapsed` (B,
-    1) > 0 from v, sensory values u (B, sensory) held. positive: names of the parameters that must
-    stay positive. variant: what the compiled kernel, which relatives share, branches on.
-    bounds(made, parameters as numpy arrays): the least and the greatest value that each neuron's
-    exact solution can take when it starts at 0, None where there are none. field(made, parameters,
-    u): of an ODE neuron, dv/dt as a function of v (B, neurons) with u held; None where there is no
-    differential equation.
+    Attributes:
+        connections: (wiring) → its edge lists.
+        shapes: (made) → the parameters' shapes by name, in the order of the flat block.
+        initial: (rng, name, shape, made) → fresh values of one parameter.
+        advance: (solver, steps, made, parameters, v, u, elapsed) → the state (B, neurons) after
+            `elapsed` (B, 1) > 0 from v, with the sensory values u (B, sensory) held. Plain torch:
+            the reference for every kernel.
+        positive: Names of the parameters that must stay positive.
+        variant: What a compiled kernel branches on, where several kinds share it.
+        bounds: (made, parameters as numpy arrays) → the least and the greatest value that each
+            neuron's exact solution can take when it starts at 0; None where there are none.
+        field: (made, parameters, u) → dv/dt as a function of v (B, neurons), with u held; None
+            where there is no differential equation.
     """
 
     connections: Callable[[Wiring], Connections]
@@ -47,7 +50,18 @@ class Dynamics:
 def sums_onto(
     v: torch.Tensor, pre: np.ndarray, post: np.ndarray, neurons: int, w: torch.Tensor
 ) -> torch.Tensor:
-    """Σ w v onto each neuron, (B, neurons). v: (B, nodes); pre, post: (E,) indices; w: (E,)."""
+    """Weighted sums of what each neuron reads.
+
+    Args:
+        v: (B, nodes) values.
+        pre: (E,) indices of the nodes that are read.
+        post: (E,) indices of the neurons that read.
+        neurons: Their number.
+        w: (E,) weights.
+
+    Returns:
+        Σ w v, (B, neurons).
+    """
     return v.new_zeros(v.shape[0], neurons).index_add(
         1, as_index(post, v), w * v.index_select(1, as_index(pre, v))
     )

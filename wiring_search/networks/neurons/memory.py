@@ -16,7 +16,18 @@ import torch
 def remember(
     x: torch.Tensor, v: torch.Tensor, c: torch.Tensor, p: dict[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """m and c', both (B, cells). x: (B, features); v: (B, neurons); c: (B, cells)."""
+    """One time step of the LSTM.
+
+    Args:
+        x: (B, features).
+        v: (B, neurons) states before the time step.
+        c: (B, cells) before the time step.
+        p: memory_x (4·cells, features), memory_h (4·cells, neurons) and memory_b (4·cells,), in the
+            order i, g, f, o.
+
+    Returns:
+        The output m and the new cells c', both (B, cells).
+    """
     gates = x @ p["memory_x"].T + v @ p["memory_h"].T + p["memory_b"]
     value, write, keep, show = gates.chunk(4, dim=1)
     c = c * torch.sigmoid(keep) + torch.tanh(value) * torch.sigmoid(write)

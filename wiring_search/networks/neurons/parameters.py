@@ -16,12 +16,21 @@ def inverse_softplus(value: torch.Tensor) -> torch.Tensor:
 def initial_parameters(
     neuron: str, shapes: Shapes, made: Connections, seed: int
 ) -> dict[str, np.ndarray]:
-    """Fresh float32 parameters by name, in the order of `shapes` (see `kernels.layout`).
+    """Fresh float32 parameters of a network.
 
-    The affine maps start as the identity; a projection starts with entries of variance 1/features,
+    The affine maps start as the identity. A projection starts with entries of variance 1/features,
     so that it keeps the inputs' variance; a linear readout as `torch.nn.Linear` does, uniform
     within ±1/√motors. The memory starts as the LSTM of the `ncps` package does: Xavier inputs,
     orthogonal recurrence, biases within ±0.1, and the forget gate open (bias + 1).
+
+    Args:
+        neuron: A name out of KINDS.
+        shapes: Of the parameters by name, see `kernels.layout`.
+        made: The connections.
+        seed: The same seed gives the same parameters.
+
+    Returns:
+        Arrays by name, in the order of `shapes`.
     """
     rng = np.random.default_rng(seed)
     result = {}
@@ -44,8 +53,16 @@ def _initial_map(rng: np.random.Generator, name: str, shape: tuple[int, ...]) ->
 
 
 def initial_memory(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """memory_x, memory_h or memory_b as `ncps` starts them, the 1 that it adds to a forget gate
-    included."""
+    """A parameter of the memory as `ncps` starts it, with the 1 that it adds to a forget gate.
+
+    Args:
+        rng: What it is drawn from.
+        name: "memory_x", "memory_h" or "memory_b".
+        shape: Of the parameter; its first size is 4·cells.
+
+    Returns:
+        float64, of that shape.
+    """
     cells = shape[0] // 4
     if name == "memory_b":
         bias = rng.uniform(-0.1, 0.1, shape)

@@ -16,11 +16,16 @@ import torch
 
 @dataclass(frozen=True)
 class Tableau:
-    """order: of convergence. a: how far stage s goes along the slope of stage s − 1, a[0] = 0. b:
-    the weights.
+    """An explicit Runge–Kutta method whose stages each build on the one before.
 
-    Raises ValueError where the weights do not make a method of that order (for linear problems, v'
-    must be the Taylor polynomial of e^{hλ} up to it).
+    Attributes:
+        order: Of convergence.
+        a: How far stage s goes along the slope of stage s − 1; a[0] = 0.
+        b: The weights.
+
+    Raises:
+        ValueError: The weights do not make a method of that order. (For linear problems, v' must be
+            the Taylor polynomial of e^{hλ} up to it.)
     """
 
     order: int
@@ -62,7 +67,17 @@ def explicit_step(
     h: torch.Tensor,
     tableau: Tableau,
 ) -> torch.Tensor:
-    """One step of dv/dt = field(v). v: (B, neurons); h: (B, 1)."""
+    """One step of dv/dt = field(v).
+
+    Args:
+        field: From v to dv/dt, both (B, neurons).
+        v: (B, neurons) states at the start.
+        h: (B, 1) length of the step.
+        tableau: The method.
+
+    Returns:
+        (B, neurons) states at the end.
+    """
     result = v
     slope = torch.zeros_like(v)
     for a, b in zip(tableau.a, tableau.b, strict=True):

@@ -48,8 +48,15 @@ for _file in iter_modules(__path__):
 
 
 class Kept(NamedTuple):
-    """What `backward` wants of a forward pass, in lanes: the inputs and the state at the start of
-    every time step."""
+    """What `backward` needs of a forward pass, in lanes.
+
+    Attributes:
+        x: The inputs, (tiles, T, features, LANES) flat.
+        elapsed: (tiles, T, LANES) flat.
+        history: The state at the start of every time step, and the final one: for each candidate
+            (tiles, T + 1, its states, LANES), flat.
+        shape: (B, T, features).
+    """
 
     x: np.ndarray
     elapsed: np.ndarray
@@ -65,10 +72,19 @@ def forward(
     state: np.ndarray,
     every_step: bool,
 ) -> tuple[np.ndarray, np.ndarray, Kept | plain.Kept]:
-    """Readouts (candidates, B, T or 1, outputs), final state (B, neurons), and what `backward`
-    wants.
+    """A pack through a whole sequence.
 
-    All float32 and contiguous, shapes as in `reference.run`.
+    Args:
+        layout: Of the pack.
+        params: (layout.parameters,) float32, contiguous, positive where they must be.
+        x: (B, T, features) float32, contiguous.
+        elapsed: (B, T) float32, contiguous, time units, ≥ 0; where 0 the state is held.
+        state: (B, layout.state_size) float32, contiguous.
+        every_step: Readouts of all time steps, or of the last one only.
+
+    Returns:
+        Readouts (candidates, B, T or 1, outputs), the final state (B, layout.state_size), and what
+        `backward` needs.
     """
     if plain.is_needed(layout.kind):
         return plain.forward(layout, params, x, elapsed, state, every_step)
@@ -108,8 +124,20 @@ def backward(
     grad_final: np.ndarray,
     inputs_too: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
-    """Gradients of the parameters, the initial state and, where `inputs_too`, of x and elapsed
-    (else None)."""
+    """The gradients of a pack.
+
+    Args:
+        layout: As in `forward`.
+        params: As in `forward`.
+        kept: By `forward`.
+        grad_y: As the readouts, float32.
+        grad_final: As the final state, float32.
+        inputs_too: Whether x and elapsed get gradients.
+
+    Returns:
+        Gradients of the parameters, the initial state, x and elapsed; the last two None without
+        `inputs_too`.
+    """
     if isinstance(kept, plain.Kept):
         return plain.backward(kept, grad_y, grad_final, inputs_too)
     samples, time_steps, features = kept.shape
@@ -144,8 +172,7 @@ def backward(
 
 
 def extremes(layout: PackLayout, kept: Kept | plain.Kept) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest value that each entry of the state had in a forward pass: two
-    (states,)."""
+    """The least and the greatest value of each state in a forward pass, two (states,)."""
     if isinstance(kept, plain.Kept):
         return plain.extremes(kept)
     lows, highs = [], []
@@ -166,8 +193,11 @@ def extremes(layout: PackLayout, kept: Kept | plain.Kept) -> tuple[np.ndarray, n
 
 
 def histories(layout: PackLayout, kept: Kept | plain.Kept) -> list[np.ndarray]:
-    """Of every candidate the states that a forward pass visited, the first included: views (B, T +
-    1, neurons and memory cells)."""
+    """The states that a forward pass visited, the first included.
+
+    Returns:
+        For each candidate a view (B, T + 1, neurons and memory cells).
+    """
     if isinstance(kept, plain.Kept):
         return plain.histories(layout, kept)
     samples, time_steps, _ = kept.shape

@@ -14,7 +14,13 @@ _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
 @njit(cache=True, error_model="numpy")
 def effective_of(raw, positive, effective):
-    """softplus where `positive`, written into `effective`."""
+    """softplus(raw) where `positive`, raw elsewhere.
+
+    Args:
+        raw: (parameters,) float32.
+        positive: (parameters,) bool.
+        effective: (parameters,) float32, written.
+    """
     for i in range(len(raw)):
         effective[i] = (
             np.maximum(raw[i], 0.0) + np.log1p(np.exp(-np.abs(raw[i]))) if positive[i] else raw[i]
@@ -25,11 +31,25 @@ def effective_of(raw, positive, effective):
 def adam_step(
     starts, raw, effective, positive, grad, first, second, learning_rates, largest_norm, step, alive
 ):
-    """In place, for each candidate p with alive[p]; sets alive[p] to False where its gradient is
-    not finite.
+    """One step of Adam for each candidate p with alive[p].
 
-    starts: (P + 1,) where blocks start. first, second: running moments. step: 1 for the first
-    update, one per candidate.
+    It writes raw, effective, the moments, `step` and `alive`, and uses up `grad`.
+
+    Args:
+        starts: (P + 1,) where the candidates' blocks start.
+        raw: (parameters,) float32, the stored numbers.
+        effective: (parameters,) float32, as the dynamics sees them.
+        positive: (parameters,) bool, where softplus makes them positive.
+        grad: (parameters,) float32, by the effective numbers.
+        first: (parameters,) float32, running mean of the gradient.
+        second: (parameters,) float32, running mean of its square.
+        learning_rates: (P,).
+        largest_norm: To which a candidate's gradient is clipped.
+        step: (P,) int, updates done, counted up.
+        alive: (P,) bool, set to False where a gradient is not finite.
+
+    Source:
+        Kingma & Ba, "Adam", ICLR 2015, algorithm 1.
     """
     for p in range(len(starts) - 1):
         if not alive[p]:

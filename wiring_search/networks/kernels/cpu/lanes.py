@@ -11,16 +11,29 @@ def tiles_of(samples: int) -> int:
 
 
 def without_padding(x: np.ndarray, elapsed: np.ndarray) -> np.ndarray:
-    """Zeros where no time passes: whatever stands there (NaN too) must not reach a sum, not even
-    times zero."""
+    """x with zeros where no time passes.
+
+    What stands there (NaN too) must not reach a sum, not even times zero.
+
+    Args:
+        x: (B, T, features).
+        elapsed: (B, T).
+    """
     if elapsed.min(initial=1.0) > 0:
         return x
     return np.where((elapsed > 0)[:, :, None], x, np.float32(0.0))
 
 
 def into_lanes(array: np.ndarray, packs: int = 1) -> np.ndarray:
-    """([packs,] B, rest) -> flat lanes of (packs, tiles, rest, LANES), the last tile filled up with
-    zeros."""
+    """Samples into lanes; the last tile is filled up with zeros.
+
+    Args:
+        array: ([packs,] B, rest).
+        packs: Their number.
+
+    Returns:
+        Flat lanes of (packs, tiles, rest, LANES), aligned.
+    """
     samples = array.shape[0 if packs == 1 and array.ndim < 4 else 1]
     array = array.reshape(packs, samples, -1)
     padded = tiles_of(samples) * LANES
@@ -33,7 +46,17 @@ def into_lanes(array: np.ndarray, packs: int = 1) -> np.ndarray:
 
 
 def out_of_lanes(flat: np.ndarray, packs: int, samples: int, rest: tuple[int, ...]) -> np.ndarray:
-    """Flat lanes of (packs, tiles, rest, LANES) -> (packs, samples, *rest)."""
+    """Lanes into samples.
+
+    Args:
+        flat: Lanes of (packs, tiles, rest, LANES).
+        packs: Their number.
+        samples: B; what fills up the last tile is dropped.
+        rest: The shape behind the samples.
+
+    Returns:
+        (packs, B, *rest).
+    """
     tiles = tiles_of(samples)
     tiled = flat.reshape(packs, tiles, -1, LANES).swapaxes(2, 3)
     return tiled.reshape(packs, tiles * LANES, *rest)[:, :samples]

@@ -29,8 +29,10 @@ _EPSILON = np.float32(EPSILON)
 
 
 class Scratch(NamedTuple):
-    """Constants of the synapses, and lanes that an item works in. `v`, `s`, `driving` … hold one
-    row a kept sub-step; the outer ones one row a time step."""
+    """Constants of the synapses, and the lanes that an item works in.
+
+    `v`, `s`, `driving` … have one row per kept sub-step, the outer ones one per time step.
+    """
 
     inner_constants: np.ndarray
     sensory_constants: np.ndarray
@@ -50,6 +52,7 @@ class Scratch(NamedTuple):
 
 @_compiled
 def prepare_ltc(model, c, edges, params, keep):
+    """Scratch for one item. keep: whether it holds all sub-steps of a time step, for a way back."""
     kept = c.steps if keep else 1
     rows, row = kept * c.neurons * LANES, c.neurons * LANES
     return Scratch(
@@ -85,8 +88,10 @@ def sensory_at(c):
 
 @_compiled
 def _synapse_constants(params, at, n):
-    """Four numbers a synapse, so that the inner loop is three fused multiply-adds around the
-    sigmoid: slope, offset, w, w·E."""
+    """Slope, offset, w and w·E of each synapse, (4 n,).
+
+    With them the inner loop is three fused multiply-adds around the sigmoid.
+    """
     constants = np.empty(4 * n, np.float32)
     for e in range(n):
         w, mu, sigma, erev = (
@@ -117,7 +122,15 @@ def _outgoing_constants(c, edges, params):
 
 @_compiled
 def sensory_currents(c, edges, params, work, u):
-    """Sensory synapses and leak: what does not change during the sub-steps of one time step."""
+    """Sensory synapses and leak, which do not change during a time step.
+
+    Args:
+        c: The candidate's record.
+        edges: The layout's index arrays.
+        params: From the candidate's block on.
+        work: Its `outer_…` rows are written.
+        u: (sensory, LANES).
+    """
     neurons, constants = c.neurons, work.sensory_constants
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     kept_s, outer_driving, outer_conductance = (
@@ -142,6 +155,17 @@ def sensory_currents(c, edges, params, work, u):
 
 @_compiled
 def sensory_back(c, edges, params, work, u, grad_u, sums):
+    """The way back through `sensory_currents`.
+
+    Args:
+        c: The candidate's record.
+        edges: The layout's index arrays.
+        params: From the candidate's block on.
+        work: Has ∂ of the outer currents in its `grad_outer_…` rows.
+        u: (sensory, LANES).
+        grad_u: (sensory, LANES), written.
+        sums: (parameters, LANES), added to.
+    """
     neurons, n = c.neurons, c.sensory_synapses
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     kept_s, outer_driving, outer_conductance = (
@@ -169,6 +193,7 @@ def sensory_back(c, edges, params, work, u, grad_u, sums):
 
 @_compiled
 def finish_synapses(params, at, n, sums, grad_params):
+    """From the sums of n synapses to their gradients, written to grad_params[at : at + 4n]."""
     for e in range(n):
         w, mu, sigma = params[at + e], params[at + n + e], params[at + 2 * n + e]
         sum_q, sum_qv = total(load(sums, at + n + e)), total(load(sums, at + 2 * n + e))

@@ -32,8 +32,13 @@ _SPACING = STRETCH + 1
 
 
 class Tape(NamedTuple):
-    """grads: one row a weighted sum, values: one column a thing that is read; along each, time
-    steps. filled: how many there are, one number."""
+    """What waits to be multiplied, along STRETCH time steps.
+
+    Attributes:
+        grads: One row per weighted sum.
+        values: One column per value that is read.
+        filled: (1,) time steps that there are.
+    """
 
     grads: np.ndarray
     values: np.ndarray
@@ -51,11 +56,13 @@ def prepare_tape(rows, columns):
 
 @_compiled
 def note_grad(tape, row, grad):
+    """∂ of a weighted sum in this time step, (LANES,), onto the tape."""
     store(tape.grads, row * _SPACING + tape.filled[0], grad)
 
 
 @_compiled
 def note_value(tape, column, value):
+    """A value that is read in this time step, (LANES,), onto the tape."""
     store(tape.values, column * _SPACING + tape.filled[0], value)
 
 

@@ -34,10 +34,13 @@ Tensor = torch.Tensor
 
 
 class Kept(NamedTuple):
-    """What `backward` wants of a forward pass.
+    """What `backward` needs of a forward pass.
 
-    x: (T, F, B); elapsed: (T, B). history: what the kernel worked in, with the states of all time
-    steps. shown: how many of the last time steps were read out.
+    Attributes:
+        x: (T, features, B).
+        elapsed: (T, B).
+        history: What the kernel worked in, with the states of all time steps.
+        shown: How many of the last time steps were read out.
     """
 
     x: Tensor
@@ -52,7 +55,7 @@ def covers(kind: Kind) -> bool:
 
 
 def to_device(layout: PackLayout, device: str | torch.device) -> GpuLayout:
-    """The pack on a device.
+    """The pack's index arrays on a device.
 
     Raises:
         ValueError: There is no GPU kernel for this kind of neuron, solver or memory.
@@ -64,7 +67,16 @@ def to_device(layout: PackLayout, device: str | torch.device) -> GpuLayout:
 
 
 def bytes_needed(layout: PackLayout, time_steps: int, samples: int) -> int:
-    """About how many bytes a training step, or a forward pass alone, takes on the device."""
+    """About how many bytes a training step, or a forward pass alone, takes on the device.
+
+    Args:
+        layout: Of the pack.
+        time_steps: T.
+        samples: B.
+
+    Raises:
+        ValueError: There is no GPU kernel for this kind.
+    """
     program, tiles = _program(layout), _tiles(samples)
     rows = sum(_forward_rows(layout, program, time_steps)) + sum(_backward_rows(layout, program))
     outputs = layout.size * time_steps * layout.output_size * samples
@@ -79,12 +91,19 @@ def forward(
     state: Tensor,
     every_step: bool,
 ) -> tuple[Tensor, Tensor, Kept]:
-    """One pack through a whole sequence.
+    """A pack through a whole sequence. All arrays are float32 and on the device of the pack.
 
-    All float32 and on the device of the pack, shapes as in `reference.run`.
+    Args:
+        gpu_layout: By `to_device`.
+        params: (parameters,), positive where they must be.
+        x: (B, T, features).
+        elapsed: (B, T) time units, ≥ 0; where 0 the state is held.
+        state: (B, states).
+        every_step: Readouts of all time steps, or of the last one only.
 
     Returns:
-        Readouts (candidates, B, T or 1, outputs), final state (B, states), what `backward` wants.
+        Readouts (candidates, B, T or 1, outputs), the final state (B, states), and what `backward`
+        needs.
     """
     layout, program = gpu_layout.layout, _program(gpu_layout.layout)
     samples, time_steps, _ = x.shape
@@ -117,7 +136,20 @@ def backward(
     grad_final: Tensor,
     inputs_too: bool,
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Gradients of the parameters, the initial state and, where `inputs_too`, of x and elapsed."""
+    """The gradients of a pack.
+
+    Args:
+        gpu_layout: As in `forward`.
+        params: As in `forward`.
+        kept: By `forward`.
+        grad_y: As the readouts.
+        grad_final: As the final state.
+        inputs_too: Whether x and elapsed get gradients.
+
+    Returns:
+        Gradients of the parameters, the initial state, x and elapsed; the last two None without
+        `inputs_too`.
+    """
     layout, program = gpu_layout.layout, _program(gpu_layout.layout)
     time_steps, features, samples = kept.x.shape
     tiles = _tiles(samples)

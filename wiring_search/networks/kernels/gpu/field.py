@@ -45,6 +45,7 @@ def at_leak(neurons, FORM: tl.constexpr):
 
 @triton.jit
 def outer_sums(block, neurons, slices, sensory_edges, values, outer, lanes, FORM: tl.constexpr):
+    """What stays during a time step, sums_of(FORM) · N rows of `outer`. values: rows, sensory."""
     if FORM == LTC:
         ltc.outer_currents(block, neurons, slices, sensory_edges, values, outer, lanes)
     else:
@@ -54,7 +55,7 @@ def outer_sums(block, neurons, slices, sensory_edges, values, outer, lanes, FORM
 
 @triton.jit
 def inner_sums(edges, slice_, i, neurons, z, outer, lanes, FORM: tl.constexpr):
-    """The sums of a slice's rows i from all rows of z; twice the same where there is one."""
+    """The sums of rows i from all rows of z, two (ROWS, LANES); the same twice where there is 1."""
     if FORM == LTC:
         driving = tl.load(scratch_at(outer, i, lanes))
         conductance = tl.load(scratch_at(outer, neurons + i, lanes))
@@ -67,13 +68,14 @@ def inner_sums(edges, slice_, i, neurons, z, outer, lanes, FORM: tl.constexpr):
 
 @triton.jit
 def load_sums(kept, apart, i, lanes, FORM: tl.constexpr):
-    """Two sums, of which the second lies `apart`."""
+    """The sums of rows i, two (ROWS, LANES), of which the second lies `apart`."""
     first = tl.load(scratch_at(kept, i, lanes))
     return first, tl.load(scratch_at(kept + apart, i, lanes)) if sums_of(FORM) == 2 else first
 
 
 @triton.jit
 def store_sums(kept, apart, i, first, second, here, lanes, FORM: tl.constexpr):
+    """The sums of rows i, two (ROWS, LANES), the second one `apart`. here: (ROWS, 1) bool."""
     tl.store(scratch_at(kept, i, lanes), first, mask=here)
     if sums_of(FORM) == 2:
         tl.store(scratch_at(kept + apart, i, lanes), second, mask=here)
@@ -81,6 +83,7 @@ def store_sums(kept, apart, i, first, second, here, lanes, FORM: tl.constexpr):
 
 @triton.jit
 def slope_of(first, second, z, leak, FORM: tl.constexpr):
+    """dv/dt, (ROWS, LANES), from the sums and z, (ROWS, LANES), and the leak, (ROWS, 1)."""
     if FORM == LTC:
         return (first - second * z) / leak
     elif FORM == LEAKY:
@@ -91,7 +94,7 @@ def slope_of(first, second, z, leak, FORM: tl.constexpr):
 
 @triton.jit
 def slope_back(first, second, z, leak, slope, grad, FORM: tl.constexpr):
-    """∂ of the sums, ∂z and ∂leak, without what goes by way of synapses."""
+    """∂ of the sums, ∂z and ∂leak, four (ROWS, LANES), without what goes by way of synapses."""
     if FORM == LTC:
         grad_n = grad / leak
         return grad_n, -grad_n * z, -grad_n * second, -grad_n * slope
@@ -106,7 +109,7 @@ def slope_back(first, second, z, leak, slope, grad, FORM: tl.constexpr):
 
 @triton.jit
 def leaving(edges, slice_, j, values, kept, apart, lanes, FORM: tl.constexpr):
-    """What the synapses that leave rows j of a slice carry back. kept: rows of the ∂ of sums."""
+    """What the synapses that leave rows j carry back, (ROWS, LANES). kept: rows of ∂ of sums."""
     if FORM == LTC:
         v = tl.load(scratch_at(values, j, lanes))
         return ltc.leaving(edges, slice_, v, kept, kept + apart, lanes)
@@ -116,7 +119,7 @@ def leaving(edges, slice_, j, values, kept, apart, lanes, FORM: tl.constexpr):
 
 @triton.jit
 def gather(edges, slice_, i, values, kept, apart, row, repeats, sums, lanes, FORM: tl.constexpr):
-    """The gradients of the synapses onto rows i, a slice, over evaluations."""
+    """Adds the gradients of the synapses onto rows i, over `repeats` evaluations, to `sums`."""
     if FORM == LTC:
         ltc.gather(edges, slice_, i, values, kept, kept + apart, row, repeats, sums, lanes)
     else:

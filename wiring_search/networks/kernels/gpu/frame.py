@@ -45,7 +45,7 @@ def inputs_at(x, t, share):
 
 @triton.jit
 def held(new, before, i, passes, lanes):
-    """The new state of rows i, or where no time passes the state `before`, bit for bit."""
+    """The new state of rows i, (ROWS, LANES), or `before`, bit for bit, where no time passes."""
     return tl.where(passes, new, tl.load(scratch_at(before, i, lanes)))
 
 

@@ -126,9 +126,11 @@ def to_device(
     """The pack's index arrays on a device.
 
     Args:
-        scratch_rows: of each candidate, those that its kernel works in on the way back.
-        of_edge: the names of a synapse's parameters.
-        swept: whether layers follow one another within a time step.
+        layout: Of the pack.
+        device: Where they go.
+        scratch_rows: Of each candidate, those that its kernel works in on the way back.
+        of_edge: The names of a synapse's parameters.
+        swept: Whether layers follow one another within a time step.
     """
     made = layout.connections
     neurons = np.array([wiring.neurons for wiring in layout.wirings])

@@ -106,7 +106,7 @@ def _new_state(v, driving, conductance, cm, h, CLOSED: tl.constexpr):
 
 @triton.jit
 def new_state_back(v, new, driving, conductance, cm, h, delta, CLOSED: tl.constexpr):
-    """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
+    """∂v, ∂driving, ∂conductance, ∂C, ∂h, all (ROWS, LANES)."""
     if CLOSED:
         resting, rate = driving / conductance, conductance / cm
         decay = tl.exp2(h * rate * MINUS_LOG2_E)

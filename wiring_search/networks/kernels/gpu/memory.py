@@ -239,7 +239,7 @@ def enter(
 
 @triton.jit
 def enter_again(params, share, x_now, before, remembered, values, passes, MEMORY: tl.constexpr):
-    """`enter` on the way back: the new cells are known already, and go where ∂m will be."""
+    """`enter` on the way back: the new cells are known already and go where ∂m will be."""
     unused = _piece(remembered, share, "grad_shown")
     return enter(params, share, x_now, before, unused, remembered, values, passes, MEMORY)
 

@@ -85,6 +85,7 @@ class LtcBackward(NamedTuple):
 
 @triton.jit
 def ltc_forward(states, neurons, sensory, cells, time_steps):
+    """The pieces, from `states` on; all sizes in one unit, rows or numbers."""
     turns = states + (time_steps + 1) * (neurons + cells)
     outer = turns + 2 * neurons
     seen = outer + 2 * neurons
@@ -95,6 +96,7 @@ def ltc_forward(states, neurons, sensory, cells, time_steps):
 
 @triton.jit
 def ltc_backward(states, neurons, sensory, cells, steps):
+    """The pieces, from `states` on; all sizes in one unit, rows or numbers."""
     driving = states + (steps + 1) * neurons
     conductance = driving + steps * neurons
     waiting = conductance + steps * neurons
@@ -168,6 +170,7 @@ class CfcBackward(NamedTuple):
 
 @triton.jit
 def cfc_forward(states, neurons, sensory, cells, time_steps):
+    """The pieces, from `states` on; all sizes in one unit, rows or numbers."""
     seen = states + (time_steps + 1) * (neurons + cells)
     pair = seen + sensory
     remembered = pair + 2 * neurons
@@ -177,6 +180,7 @@ def cfc_forward(states, neurons, sensory, cells, time_steps):
 
 @triton.jit
 def cfc_backward(grads, neurons, sensory, cells):
+    """The pieces, from `grads` on; all sizes in one unit, rows or numbers."""
     seen = grads + 8 * neurons
     grad_seen = seen + 2 * sensory
     pairs = grad_seen + sensory
@@ -247,6 +251,7 @@ class ExplicitBackward(NamedTuple):
 
 @triton.jit
 def explicit_forward(states, neurons, sensory, cells, time_steps, SUMS: tl.constexpr):
+    """The pieces, from `states` on; all sizes in one unit, rows or numbers."""
     turns = states + (time_steps + 1) * (neurons + cells)
     start = turns + 2 * neurons
     moved = start + neurons
@@ -260,6 +265,7 @@ def explicit_forward(states, neurons, sensory, cells, time_steps, SUMS: tl.const
 
 @triton.jit
 def explicit_backward(z, neurons, sensory, cells, evaluations, SUMS: tl.constexpr):
+    """The pieces, from `z` on; all sizes in one unit, rows or numbers."""
     sums = z + (evaluations + 1) * neurons
     delta = sums + SUMS * evaluations * neurons
     grad_z = delta + neurons

@@ -31,7 +31,7 @@ def weighted(edges, slice_, values, total, lanes):
 
 @triton.jit
 def outer_drive(biases, slices, sensory_edges, values, outer, lanes):
-    """Bias and sensory synapses: what stays during a time step. outer: N rows."""
+    """Bias and sensory synapses, which stay during a time step: N rows of `outer`."""
     for slice_ in range(slices.first, slices.end):
         i, real = rows_of(slices, slice_)
         bias = zeros() + tl.load(biases + i)[:, None]

@@ -179,6 +179,7 @@ def load_shared(base, row, lanes):
 
 @triton.jit
 def zeros():
+    """(ROWS, LANES)."""
     return tl.zeros([ROWS, LANES], tl.float32)
 
 
@@ -193,7 +194,7 @@ def take_rows(shared, at, count, states, lanes):
 
 @triton.jit
 def give_rows(states, shared, at, count, lanes):
-    """The way back."""
+    """From a program's rows to rows `at` … of an array that has the batch last."""
     for block in range(tl.cdiv(count, ROWS)):
         i, real = block_of(block, count)
         there = real[:, None] & lanes.inside[None, :]
@@ -212,6 +213,7 @@ def copy_rows(source, target, count, lanes):
 
 @triton.jit
 def add(pointer, values, real):
+    """Adds `values` where `real` to memory; pointer, values and real have one shape."""
     tl.store(pointer, tl.load(pointer, mask=real, other=0.0) + values, mask=real)
 
 

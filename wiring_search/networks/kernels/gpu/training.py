@@ -29,9 +29,18 @@ Loss = Callable[[Tensor], Tensor]
 class Trainer:
     """The state of a pack's training, on a device.
 
-    raw, first, second: (parameters,) stored numbers and Adam's moments. steps: (candidates,) steps
-    done. rates: learning rates. largest_norm: that of a candidate's gradient, clipped to it. All
-    float32 arrays, steps int64. Raises ValueError for kinds that have no GPU kernel.
+    Args:
+        layout: Of the pack.
+        raw: (parameters,) float32, the stored numbers.
+        first: (parameters,) float32, Adam's running mean of the gradient.
+        second: (parameters,) float32, of its square.
+        steps: (candidates,) int64, steps done.
+        rates: (candidates,) float32, learning rates.
+        largest_norm: To which a candidate's gradient is clipped.
+        device: Where all of it lies.
+
+    Raises:
+        ValueError: There is no GPU kernel for this kind.
     """
 
     def __init__(
@@ -66,9 +75,15 @@ class Trainer:
         )
 
     def predict(self, x: Tensor, elapsed: Tensor, every_step: bool) -> tuple[Tensor, gpu.Kept]:
-        """Outputs (candidates, B, T or 1, O), and what `gpu.extremes` wants.
+        """The outputs of all candidates.
 
-        x: (B, T, F); elapsed: (B, T), 0 where a sample has ended.
+        Args:
+            x: (B, T, features).
+            elapsed: (B, T), 0 after the end of a sample.
+            every_step: Outputs of all time steps, or of the last one only.
+
+        Returns:
+            Outputs (candidates, B, T or 1, outputs), and what `gpu.extremes` needs.
         """
         y, _, kept = gpu.forward(
             self.gpu_layout, self.effective, x, elapsed, self._rest(x), every_step
@@ -76,7 +91,19 @@ class Trainer:
         return y, kept
 
     def step(self, x: Tensor, elapsed: Tensor, every_step: bool, loss: Loss) -> Tensor:
-        """One optimiser step on one minibatch; the losses (candidates,) before it."""
+        """One optimiser step on one minibatch.
+
+        A candidate whose loss is not finite is no longer alive.
+
+        Args:
+            x: (B, T, features).
+            elapsed: (B, T), 0 after the end of a sample.
+            every_step: Outputs of all time steps, or of the last one only.
+            loss: From outputs (candidates, B, T or 1, outputs) to losses (candidates,).
+
+        Returns:
+            Losses (candidates,) before the step.
+        """
         y, final, kept = gpu.forward(
             self.gpu_layout, self.effective, x, elapsed, self._rest(x), every_step
         )
@@ -90,7 +117,7 @@ class Trainer:
         return losses.detach()
 
     def update(self, grad: Tensor) -> None:
-        """One step of Adam along the gradient of the effective numbers, which is used up."""
+        """One step of Adam along ∂ of the effective numbers, (parameters,), which is used up."""
         adam.adam_step[(self.layout.size,)](
             starts=self._starts,
             raw=self.raw,
@@ -117,7 +144,12 @@ class Trainer:
 def replayed(
     step: Callable[[Tensor], object], device: torch.device
 ) -> Callable[[np.ndarray], None]:
-    """The same step from numbers of rows on the host, on a GPU captured in a CUDA graph."""
+    """A step that takes numbers of rows on the host; on a GPU it is captured in a CUDA graph.
+
+    Args:
+        step: Takes the rows on the device, (B,) int64.
+        device: Where it runs.
+    """
     graphs: dict[int, tuple[torch.cuda.CUDAGraph | None, Tensor]] = {}
 
     def run(rows: np.ndarray) -> None:
