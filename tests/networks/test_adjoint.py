@@ -95,14 +95,14 @@ def test_every_parameter_of_a_network(every_step: bool, positive: str) -> None:
     for each in (net, ours):
         y, state = each(x, elapsed=0.5)
         (y.square().sum() + state.sin().sum()).backward()
-    for (name, parameter), own in zip(net.named_parameters(), ours.parameters(), strict=True):
+    for (name, parameter), mine in zip(net.named_parameters(), ours.parameters(), strict=True):
         assert parameter.grad.norm() > 0, name
-        assert (own.grad - parameter.grad).norm() < 1e-6 * parameter.grad.norm(), name
+        assert (mine.grad - parameter.grad).norm() < 1e-6 * parameter.grad.norm(), name
 
 
 @pytest.mark.parametrize("neuron", ODES)
 def test_euler_equals_the_adjoint_of_torchdiffeq(neuron: str) -> None:
-    """Algorithm 1 as others wrote it, one time step: equal to rounding, not merely in the limit."""
+    """torchdiffeq's algorithm 1 over one time step: equal up to rounding, not only in the limit."""
     layout, (params, x, _, state) = _problem(Kind(neuron, "euler"), time_steps=1, gaps=False)
     layout = PackLayout(layout.wirings, (8,), layout.features, layout.outputs, layout.kind)
     elapsed = torch.full_like(x[:, :, 0], 0.4)
@@ -110,22 +110,22 @@ def test_euler_equals_the_adjoint_of_torchdiffeq(neuron: str) -> None:
     def theirs(
         params: torch.Tensor, x: torch.Tensor, state: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        own = {
+        by_name = {
             name: params[at].reshape(layout.shapes[0][name])
             for name, at in layout.slices[0].items()
         }
-        u = reference.apply_map(own["input_w"], own["input_b"], x[:, 0])
+        u = reference.apply_map(by_name["input_w"], by_name["input_b"], x[:, 0])
 
         def field(t: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-            return NEURONS[neuron].field(layout.connections[0], own, u)(v)
+            return NEURONS[neuron].field(layout.connections[0], by_name, u)(v)
 
         times = torch.tensor([0.0, 0.4], dtype=x.dtype)
-        kept = (*(own[name] for name in NEURONS[neuron].shapes(layout.connections[0])), u)
+        kept = (*(by_name[name] for name in NEURONS[neuron].shapes(layout.connections[0])), u)
         final = odeint_adjoint(
             field, state, times, method="euler", options={"step_size": 0.05}, adjoint_params=kept
         )[-1]
         return reference.apply_map(
-            own["output_w"], own["output_b"], final[:, : layout.wirings[0].motor]
+            by_name["output_w"], by_name["output_b"], final[:, : layout.wirings[0].motor]
         )[None, :, None], final
 
     def ours(
@@ -180,8 +180,8 @@ def test_padding_changes_nothing() -> None:
     x = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     x[1, 2:] = torch.nan
     net(x, 0.5, lengths=torch.tensor([5, 2]))[0].square().sum().backward()
-    for own in (x[:1], x[1:, :2]):
-        cut(own, 0.5)[0].square().sum().backward()
+    for part in (x[:1], x[1:, :2]):
+        cut(part, 0.5)[0].square().sum().backward()
     for a, b in zip(net.parameters(), cut.parameters(), strict=True):
         assert torch.allclose(a.grad, b.grad, rtol=1e-10, atol=1e-14)
 

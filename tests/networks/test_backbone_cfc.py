@@ -48,8 +48,10 @@ def _loss(y: torch.Tensor, final: torch.Tensor) -> torch.Tensor:
 
 
 def _in_our_places(module: CfC) -> dict[str, torch.Tensor]:
-    """The module's gradients by our names: its weights are replaced by them and taken over like
-    weights."""
+    """The module's gradients by our names.
+
+    They replace the module's weights, which are then converted like weights.
+    """
     carrier = copy.deepcopy(module)
     with torch.no_grad():
         for name, parameter in module.named_parameters():
@@ -117,7 +119,7 @@ def _irregular() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def _one_sample(
     module: CfC, x: torch.Tensor, elapsed: torch.Tensor, state: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The module's cell, one step after the other, those left out in which no time passes."""
+    """The module's cell, step by step, without the steps in which no time passes."""
     h, c = state[None, :UNITS], state[None, UNITS:]
     states = []
     for now, gap in zip(x, elapsed, strict=True):
@@ -203,7 +205,7 @@ def test_dropout_acts_in_training_as_in_the_original() -> None:
 
 
 def test_sizes_are_those_of_the_original() -> None:
-    """34,888: what the original has with 20 inputs and 50 units."""
+    """34,888 parameters, as the original has with 20 inputs and 50 units."""
     assert sum(p.numel() for p in BackboneCfC(20, 50).parameters()) == 34_888
     for what in MODULES:
         theirs = _module(what)

@@ -21,8 +21,10 @@ def _network(**given) -> LiquidNetwork:
 
 
 def _penalty(net: LiquidNetwork, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A loss whose own gradient needs no gradient, and the squared norm of its gradient by the
-    inputs."""
+    """A loss, and the squared norm of its gradient by the inputs.
+
+    The gradient that enters the backward pass of the loss does not require grad.
+    """
     loss = net(x)[0].sum()
     (slope,) = torch.autograd.grad(loss, x, create_graph=True)
     return loss, slope.square().sum()

@@ -1,5 +1,5 @@
-"""The GPU kernel is held to the plain reference, under Triton's interpreter where there is no GPU;
-and it becomes machine code without one."""
+"""The GPU kernel agrees with the plain reference, in Triton's interpreter where there is no GPU; it
+compiles to machine code without one."""
 
 import os
 import subprocess
@@ -55,8 +55,10 @@ def test_outputs_and_every_gradient_equal_the_reference(case: tuple, solver: str
 
 @pytest.mark.parametrize("kind", EXPLICIT, ids=lambda kind: "/".join(kind))
 def test_explicit_solvers_equal_their_reference(kind: Kind) -> None:
-    """A wiring of one slice in two sub-steps and one of two slices, whose inputs are projected, in
-    one; the second time step is missing in some samples."""
+    """Two wirings: one slice, two sub-steps; two slices, projected inputs, one sub-step.
+
+    Some samples miss the second time step.
+    """
     wirings = (
         ncp(2, 3, 2, 2, 2, 2, 2, 1, seed=1),
         random_sparse(3, ROWS + 1, 2, 5, 2 * ROWS, seed=2),
@@ -82,8 +84,7 @@ REMEMBERING = [
 
 @pytest.mark.parametrize("kind", REMEMBERING, ids=lambda kind: "/".join(kind))
 def test_mixed_memory_equals_its_reference(kind: Kind) -> None:
-    """Two candidates, one with a projection, and a missing time step in some samples, which holds
-    the cells."""
+    """Two candidates, one with a projection; a missing time step holds the cells of a sample."""
     wirings = (
         ncp(2, 3, 2, 2, 2, 2, 2, 1, seed=1),
         random_sparse(3, ROWS + 1, 2, 5, 2 * ROWS, seed=2),
@@ -172,13 +173,13 @@ def test_a_poisoned_candidate_leaves_its_mates_alone() -> None:
     gpu_layout, poisoned = gpu.to_device(layout, DEVICE), params.clone()
     poisoned[layout.blocks[1]] = torch.nan
     results = []
-    for own in (params, poisoned):
-        y, final, kept = gpu.forward(gpu_layout, own, x, elapsed, state, True)
+    for numbers in (params, poisoned):
+        y, final, kept = gpu.forward(gpu_layout, numbers, x, elapsed, state, True)
         results.append(
             (
                 y,
                 gpu.backward(
-                    gpu_layout, own, kept, torch.ones_like(y), torch.ones_like(final), False
+                    gpu_layout, numbers, kept, torch.ones_like(y), torch.ones_like(final), False
                 )[0],
             )
         )
@@ -266,8 +267,10 @@ def test_every_neuron_has_a_kernel_with_each_of_its_solvers_and_memories() -> No
 
 @pytest.mark.slow
 def test_it_becomes_machine_code_without_a_gpu_and_adds_nothing_atomically() -> None:
-    """For an H100; LTC's numbers all stay in registers. The script ends with an error where
-    anything is added atomically."""
+    """For an H100. All numbers of LTC stay in registers.
+
+    The script ends with an error where a kernel adds atomically.
+    """
     root = Path(__file__).resolve().parents[2]
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     environment["PYTHONPATH"] = os.pathsep.join([str(root), environment.get("PYTHONPATH", "")])

@@ -1,5 +1,5 @@
-"""CfC on the GPU is held to the plain reference as LTC is (`test_gpu`): every variant, sparse and
-layered."""
+"""CfC on the GPU agrees with the plain reference as LTC does (`test_gpu`): every variant, sparse
+and layered."""
 
 from itertools import pairwise
 
@@ -35,8 +35,7 @@ def _layout(
 
 @pytest.mark.parametrize("neuron", CFC)
 def test_outputs_and_every_gradient_equal_the_reference(neuron: str) -> None:
-    """Where a layered one has no connection for its pinned zeros, their gradient too: who calls a
-    kernel sets it to 0."""
+    """With the gradient of pinned zeros set to 0, as callers of a kernel do (layered neurons)."""
     rng = np.random.default_rng(1)
     layout = _layout(neuron, LAYERED, FLAT)
     assert layout.pinned.any() == (neuron in ("layered-cfc", "layered-cfc-no-gate"))
@@ -113,12 +112,10 @@ def test_no_slice_crosses_layers_and_connections_from_layers_swept_before_read_n
         found = set()
         for slice_ in range(starts[0], starts[-1]):
             first = gpu_layout.incoming.start[slice_]
-            places = torch.arange(first, first + gpu_layout.incoming.width[slice_] * ROWS)
-            places = places[gpu_layout.incoming.real[places] > 0]
-            rows = gpu_layout.rows[slice_ * ROWS + (places - first) % ROWS]
-            found |= set(
-                zip(gpu_layout.incoming.other[places].tolist(), rows.tolist(), strict=True)
-            )
+            slots = torch.arange(first, first + gpu_layout.incoming.width[slice_] * ROWS)
+            slots = slots[gpu_layout.incoming.real[slots] > 0]
+            rows = gpu_layout.rows[slice_ * ROWS + (slots - first) % ROWS]
+            found |= set(zip(gpu_layout.incoming.other[slots].tolist(), rows.tolist(), strict=True))
         assert found == expected
     leaving = torch.cat(
         [edges.numbers[:, edges.at] for edges in (gpu_layout.onward, gpu_layout.outgoing)], dim=1

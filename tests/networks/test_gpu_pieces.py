@@ -1,4 +1,4 @@
-"""What a program of the GPU kernels works in: as many rows as one formula says, and none beside."""
+"""A program of the GPU kernels works in as many rows as one formula says, and in no others."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "/".join(kind))
 def test_no_program_writes_beside_its_memory(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that the kernels fill lies between guards of NaN, which stay as they were."""
+    """The kernels write between guards of NaN, which do not change."""
     allocated, new_empty = [], torch.Tensor.new_empty
 
     def guarded(like: torch.Tensor, size: int | tuple[int, ...], **options: object) -> torch.Tensor:
@@ -64,7 +64,7 @@ FORMULAS = [
 
 @pytest.mark.parametrize(("formula", "more"), FORMULAS)
 def test_rows_of_several_candidates_add_up(formula, more: tuple[int, ...]) -> None:
-    """So a kernel finds the history of a candidate from the sizes of all those before it."""
+    """A kernel finds the history of a candidate by the sizes of all candidates before it."""
     one, other, both = (5, 2, 3), (7, 4, 1), (12, 6, 4)
     together = pieces.rows(formula, *one, *more) + pieces.rows(formula, *other, *more)
     assert pieces.rows(formula, *both, *more) == together

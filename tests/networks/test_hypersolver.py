@@ -17,7 +17,7 @@ WIRING = ncp(3, 6, 4, 2, 2, 2, 5, 2, seed=4)
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """The tensors are tiny: waking other cores for them costs more than it gives."""
+    """One thread: the tensors are so small that more threads cost time."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -62,13 +62,13 @@ def test_it_starts_as_its_base_solver(neuron: str, base: str, steps: int, memory
     ours, theirs = (of(x, elapsed, state, lengths) for of in (Hypersolved(net, base, steps), net))
     assert torch.equal(ours[0], theirs[0])
     assert torch.equal(ours[1], theirs[1])
-    # The network's own solver is not looked at.
+    # The solver of the network has no effect.
     other = LiquidNetwork(WIRING, solver="rk4", **given)
     assert torch.equal(Hypersolved(other, base, steps)(x, elapsed, state, lengths)[0], theirs[0])
 
 
 def test_outputs_at_every_step() -> None:
-    """Equal to rounding only: softplus in one vector or in many differs in the last bit."""
+    """Equal up to rounding: softplus of one vector and of many differ in the last bit."""
     net = LiquidNetwork(WIRING, solver="euler", steps=2, use_reference=True)
     x, _ = _data(1)
     ours, theirs = Hypersolved(net, "euler", 2)(x), net(x)
@@ -88,7 +88,7 @@ def test_outputs_at_every_step() -> None:
 def test_a_fitted_one_errs_less_on_new_inputs_at_equal_evaluations(
     neuron: str, base: str, steps: int, times: float
 ) -> None:
-    """Measured: 7.4, 6.0, 5.7 and 3.2 times less; asked for is about half of that."""
+    """The error falls 7.4, 6.0, 5.7 and 3.2 times; the bounds are about half of that."""
     net = LiquidNetwork(WIRING, neuron=neuron, seed=3)
     solved = fit(net, *_data(0, samples=24), base=base, steps=steps, iterations=500)
     x, elapsed = _data(1)
@@ -135,7 +135,7 @@ def test_the_same_seed_gives_the_same_fit() -> None:
 
 
 def test_several_fitted_together_are_those_fitted_alone() -> None:
-    """Apart from the fine solution's own error, whose sub-steps are shared differently."""
+    """Up to the error of the fine solution, whose sub-steps are divided differently."""
     net, data = LiquidNetwork(WIRING, seed=3), _data(0, 4, 3)
     choices = [("euler", 2), ("semi-implicit", 3), ("heun", 1)]
     together = list(fit_each(net, *data, choices, iterations=5))

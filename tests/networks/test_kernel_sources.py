@@ -1,5 +1,4 @@
-"""The compiled kernels' cache on disk is never answered by code whose constants were edited
-since."""
+"""The compiled kernels' cache on disk never answers with code from before an edited constant."""
 
 import os
 import shutil
@@ -31,8 +30,8 @@ print(repr(float(y[0, 0, 0, 0])), sum(forward_items.stats.cache_hits.values()))
 
 
 def _answer(folder: Path) -> tuple[float, int]:
-    """What the copied package computes in a process of its own, and how often the cache on disk
-    answered."""
+    """What the copied package computes in a new process, and how many functions came from the
+    cache on disk."""
     given = {
         "PYTHONPATH": str(folder),
         "NUMBA_CACHE_DIR": str(folder / "cache"),
@@ -68,7 +67,7 @@ def test_an_edited_tableau_is_computed_with(tmp_path: Path) -> None:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small package: `kernel` takes from `parts.one` and `two`; `three` is apart."""
+    """A small package: `kernel` imports `parts.one` and `two`, and nothing imports `three`."""
     folder = tmp_path / "made_up_kernels"
     (folder / "parts").mkdir(parents=True)
     for name, text in {

@@ -12,15 +12,8 @@ from scipy.integrate import solve_ivp
 
 from tests.support.random_packs import inputs, parameters, random_layout, truth
 from wiring_search.networks.kernels import autograd, cpu, reference
-from wiring_search.networks.kernels.cpu import adam, items
-from wiring_search.networks.kernels.cpu.simd import (
-    LANES,
-    MINUS_LOG2_E,
-    aligned,
-    load,
-    logistic2,
-    store,
-)
+from wiring_search.networks.kernels.cpu import items
+from wiring_search.networks.kernels.cpu.simd import LANES
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons.solvers import TABLEAUX
 from wiring_search.wirings.kinds import KINDS as NEURON_KINDS
@@ -106,7 +99,7 @@ def test_every_neuron_solver_and_memory_equals_its_reference(kind: Kind) -> None
 
 
 def test_no_two_kinds_share_a_file_of_compiled_code() -> None:
-    """numba numbers what it keeps of one function by an index that it does not lock; see
+    """numba keeps the code of one function by an index that it does not lock; see
     `cpu.items.entry_points`."""
     rng = np.random.default_rng(2)
     for kind in (Kind(), Kind("ct-rnn", "rk4"), Kind("cfc", "closed-form", "state")):
@@ -151,7 +144,7 @@ def _forward_backward(
 
 
 def _ways_taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Fills up with whether threads shared the work, call by call; nothing is computed."""
+    """A list to which each call of the kernel, here replaced, appends whether threads share it."""
     taken = []
 
     def entry_points(neurons: type, memory: type, shared: bool) -> tuple:
@@ -231,9 +224,9 @@ def test_a_candidate_depends_neither_on_its_mates_nor_on_threads(
         assert np.array_equal(shared, alone)
     for p in range(layout.size):
         block, neurons = layout.blocks[p], layout.states[p]
-        own = np.ascontiguousarray(state[:, neurons])
+        start = np.ascontiguousarray(state[:, neurons])
         y, final, grad, grad_state = _forward_backward(
-            _alone(layout, p), params[block], x, elapsed, own
+            _alone(layout, p), params[block], x, elapsed, start
         )
         assert np.array_equal(y[0], whole[0][p])
         assert np.array_equal(final, whole[1][:, neurons])
@@ -336,66 +329,6 @@ def test_semi_implicit_step_converges_to_the_ode_with_order_one() -> None:
         errors.append(np.abs(_ring_run(layout, params, [(tuple(current), span)]) - truth).max())
     orders = np.log2(np.array(errors[:-1]) / np.array(errors[1:]))
     assert np.all(np.abs(orders - 1) < 0.1), (errors, orders)
-
-
-def test_sigmoid_is_accurate_and_lets_nan_through() -> None:
-    @numba.njit
-    def sigmoid(values, results):
-        for i in range(len(values) // LANES):
-            store(results, i, logistic2(load(values, i) * MINUS_LOG2_E))
-
-    values, results = aligned(4096 * LANES), aligned(4096 * LANES)
-    values[:] = np.linspace(-100, 100, len(values))
-    sigmoid(values, results)
-    assert np.abs(results - 1 / (1 + np.exp(-values.astype(np.float64)))).max() < 3e-7
-    values[:4] = np.nan, np.inf, -np.inf, 1e30
-    sigmoid(values, results)
-    assert np.isnan(results[0])
-    assert np.allclose(results[1:4], [1, 0, 1], atol=1e-30)
-
-
-def test_adam_equals_torch() -> None:
-    rng = np.random.default_rng(7)
-    starts, n = np.array([0, 5, 12]), 12
-    positive = rng.random(n) < 0.5
-    raw, first, second = (
-        rng.standard_normal(n).astype(np.float32),
-        np.zeros(n, np.float32),
-        np.zeros(n, np.float32),
-    )
-    effective, steps, alive = np.empty(n, np.float32), np.zeros(2, np.int64), np.ones(2, bool)
-    adam.effective_of(raw, positive, effective)
-    assert np.allclose(
-        effective[positive], np.log1p(np.exp(raw[positive].astype(np.float64))), atol=1e-6
-    )
-    theirs = [
-        torch.tensor(raw[a:b], dtype=torch.float64, requires_grad=True)
-        for a, b in ((0, 5), (5, 12))
-    ]
-    optimisers = [torch.optim.Adam([p], lr=lr) for p, lr in zip(theirs, (0.1, 0.01), strict=True)]
-    for _ in range(20):
-        target = rng.standard_normal(n)
-        grad = (effective - target).astype(np.float32)
-        adam.adam_step(
-            starts,
-            raw,
-            effective,
-            positive,
-            grad,
-            first,
-            second,
-            np.array([0.1, 0.01], np.float32),
-            1.0,
-            steps,
-            alive,
-        )
-        for p, optimiser, (a, b) in zip(theirs, optimisers, ((0, 5), (5, 12)), strict=True):
-            optimiser.zero_grad()
-            own = torch.where(torch.tensor(positive[a:b]), torch.nn.functional.softplus(p), p)
-            ((own - torch.tensor(target[a:b])) ** 2 / 2).sum().backward()
-            torch.nn.utils.clip_grad_norm_([p], 1.0)
-            optimiser.step()
-    assert np.allclose(raw, torch.cat(theirs).detach().numpy(), atol=2e-5)
 
 
 def test_layouts_refuse_what_does_not_fit() -> None:

@@ -45,7 +45,8 @@ def test_initial_parameters_lie_in_their_ranges() -> None:
         "sensory_sigma": (3, 8),
         "vleak": (-0.2, 0.2),
     }.items():
-        assert values[name].min() >= low - 1e-5 and values[name].max() <= high + 1e-5, name
+        assert values[name].min() >= low - 1e-5, name
+        assert values[name].max() <= high + 1e-5, name
     assert torch.equal(
         values["erev"], torch.tensor(WIRING.synapse_arrays()[2], dtype=torch.float32)
     )
@@ -170,8 +171,8 @@ def test_elapsed_times_are_per_sample_and_step() -> None:
     net = _network()
     elapsed = torch.rand(9, 7) + 0.1
     y, _ = net(X, elapsed)
-    own, _ = net(X[4:5], elapsed[4:5])
-    assert torch.equal(y[4], own[0])
+    alone, _ = net(X[4:5], elapsed[4:5])
+    assert torch.equal(y[4], alone[0])
     assert not torch.allclose(y, net(X)[0], atol=1e-3)
 
 
@@ -232,8 +233,8 @@ def test_unknown_constraint_is_refused() -> None:
 @pytest.mark.parametrize("memory", MEMORIES)
 @pytest.mark.parametrize("neuron", KINDS)
 def test_irregular_batches_equal_a_loop_over_samples(neuron: str, memory: str) -> None:
-    """Elapsed times of their own, missing steps, padding: each sample as if it ran alone, through
-    what it really has."""
+    """Irregular times, missing steps, padding: each sample runs as if alone, through its real
+    steps."""
     torch.manual_seed(0)
     net = LiquidNetwork(
         ncp(3, 6, 4, 2, 2, 2, 4, 2), outputs=2, neuron=neuron, memory=memory, steps=2
@@ -248,8 +249,10 @@ def test_irregular_batches_equal_a_loop_over_samples(neuron: str, memory: str) -
     )
     for sample in range(9):
         there = [t for t in range(int(lengths[sample])) if not missing[sample, t]]
-        own = torch.zeros(1, net.layout.state_size)
+        state_alone = torch.zeros(1, net.layout.state_size)
         for t in there:
-            alone, own = net(x[sample, t].reshape(1, 1, 3), elapsed[sample, t].reshape(1, 1), own)
+            alone, state_alone = net(
+                x[sample, t].reshape(1, 1, 3), elapsed[sample, t].reshape(1, 1), state_alone
+            )
             assert torch.allclose(alone[0, 0], y[sample, t], atol=1e-6)
-        assert torch.allclose(own[0], state[sample], atol=1e-6)
+        assert torch.allclose(state_alone[0], state[sample], atol=1e-6)

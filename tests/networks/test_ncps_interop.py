@@ -170,8 +170,10 @@ def test_a_random_sparse_wiring_survives_the_trip() -> None:
 def _named(
     network: LiquidNetwork, module: torch.nn.Module, gradients: dict[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """The module's gradients in our places, by our names: its weights are replaced by them and
-    taken over like weights."""
+    """The module's gradients by our names, in our order.
+
+    They replace the module's weights, which are then converted like weights.
+    """
     carrier = copy.deepcopy(module)
     with torch.no_grad():
         for name, parameter in carrier.named_parameters():
@@ -212,15 +214,15 @@ def test_memory_and_cfc_equal_the_originals_and_go_back(what: str) -> None:
     mixed = theirs.use_mixed
     y, final = theirs(x, (state, cells) if mixed else state)
     our_state = torch.empty(18, ours.layout.state_size)
-    places = torch.cat([order, n + order]) if mixed else order
-    our_state[:, places] = torch.cat([state, cells], dim=1) if mixed else state
+    positions = torch.cat([order, n + order]) if mixed else order
+    our_state[:, positions] = torch.cat([state, cells], dim=1) if mixed else state
     our_y, our_final = ours(x, state=our_state)
     their_final = torch.cat(final, dim=1) if mixed else final
     _assert_near(our_y, y, "outputs")
-    _assert_near(our_final[:, places], their_final, "final state")
+    _assert_near(our_final[:, positions], their_final, "final state")
     weights, final_weights = torch.randn_like(y), torch.randn_like(their_final)
     ((y * weights).sum() + (their_final * final_weights).sum()).backward()
-    ((our_y * weights).sum() + (our_final[:, places] * final_weights).sum()).backward()
+    ((our_y * weights).sum() + (our_final[:, positions] * final_weights).sum()).backward()
     gradients = {name: p.grad for name, p in theirs.named_parameters() if p.grad is not None}
     expected = _named(ours, theirs, gradients)
     found = {name: p.grad for name, p in ours.named_parameters() if p.requires_grad}

@@ -32,7 +32,7 @@ Parameters = dict[str, torch.Tensor]
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
-    """The tensors are tiny: waking other cores for them costs more than it gives."""
+    """One thread: the tensors are so small that more threads cost time."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -50,11 +50,13 @@ def _cell(neuron: str, seed: int = 0) -> tuple[Connections, Parameters, torch.Te
     rng = np.random.default_rng(seed)
     layout = PackLayout((WIRING,), (1,), WIRING.sensory, None, Kind(neuron, "euler"))
     flat = torch.from_numpy(parameters(layout, rng)).double()
-    own = {name: flat[at].reshape(layout.shapes[0][name]) for name, at in layout.slices[0].items()}
+    by_name = {
+        name: flat[at].reshape(layout.shapes[0][name]) for name, at in layout.slices[0].items()
+    }
     v, u = (
         torch.from_numpy(rng.uniform(-0.5, 0.5, (5, n))) for n in (WIRING.neurons, WIRING.sensory)
     )
-    return layout.connections[0], own, v, u
+    return layout.connections[0], by_name, v, u
 
 
 def _dense(made: Connections, p: Parameters, name: str) -> torch.Tensor:
@@ -96,7 +98,7 @@ def _dopri5(
     u: torch.Tensor,
     span: torch.Tensor,
 ) -> torch.Tensor:
-    """The state after `span` (B, 1), each sample's own, on a common clock from 0 to 1."""
+    """The state after `span` (B, 1), one per sample, on a common clock from 0 to 1."""
     clock = torch.tensor([0.0, 1.0], dtype=torch.float64)
     field = lambda _, v: span * _field(neuron, made, p, v, u)  # noqa: E731
     return odeint(field, v, clock, rtol=1e-10, atol=1e-13, method="dopri5")[-1]
@@ -133,8 +135,8 @@ def test_a_wrong_tableau_is_refused(order: int, a: tuple[float, ...], b: tuple[f
 
 
 def _linear_ltc(span: float) -> tuple[tuple, torch.Tensor]:
-    """An LTC without slopes, every sigmoid at 1/2, and its state after `span` by a matrix
-    exponential a neuron."""
+    """An LTC without slopes, so every sigmoid is 1/2, and its state after `span` by one matrix
+    exponential per neuron."""
     made, p, v, u = _cell("ltc")
     p = {
         name: torch.zeros_like(value) if name.endswith("sigma") else value
