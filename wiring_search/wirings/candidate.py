@@ -1,8 +1,8 @@
 """A candidate: one point of the search space, ready to train.
 
-candidate = wiring × neuron × solver × steps × memory × training settings, a frozen value that
-travels as JSON. Its identity (`candidate_id`) is built on the wiring's own identity, so two
-parameter sets that lead to the same wiring and the same settings (dead or aliased dimensions) are
+candidate = wiring × neuron × solver × steps × memory × training settings. It is a frozen value that
+travels as JSON. Its identity (`candidate_id`) is built on the identity of the wiring. Two parameter
+sets that lead to the same wiring and the same settings (dead or aliased dimensions) are therefore
 recognised as one candidate and trained once.
 """
 
@@ -17,18 +17,25 @@ from wiring_search.wirings.wiring import Wiring
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """wiring: the graph. neuron: a name out of KINDS; solver: one out of its solvers. steps:
-    sub-steps ("unfolds") a time step, 0 for the closed form, which has none.
+    """A wiring with its neuron, solver, memory and training settings.
 
-    memory: "none", or an LSTM around the neurons whose output becomes their initial "state" or
-    their "input" (the two published forms of mixed memory). learning_rate: Adam's, per candidate.
-    seed: the initialisation seed of the weights; the seed that drew the wiring is the space's
-    business, the order of the data belongs to the pack. gradient: "bptt", back-propagation through
-    the solver's steps, or "adjoint", that of the differential equation, for explicit solvers.
+    Attributes:
+        wiring: The graph.
+        neuron: A name out of KINDS.
+        solver: One of the neuron's solvers.
+        steps: Sub-steps ("unfolds") per time step; 0 for the closed form, which has none.
+        memory: "none", or an LSTM around the neurons whose output becomes their initial "state" or
+            their "input" (the two published forms of mixed memory).
+        learning_rate: Step size of Adam; above 0.
+        seed: Seed of the initial weights. The seed that drew the wiring belongs to the space; the
+            order of the data belongs to the pack.
+        gradient: "bptt", back-propagation through the solver's steps, or "adjoint", the gradient of
+            the differential equation, for explicit solvers.
 
-    Raises ValueError for an unknown neuron, solver, memory or gradient, a number of steps that the
-    solver cannot have, a solver that has no adjoint, or a learning rate that is not a positive
-    number.
+    Raises:
+        ValueError: The neuron, solver, memory or gradient is unknown, the solver cannot have this
+            number of steps, the solver has no adjoint, or the learning rate is not a positive
+            number.
     """
 
     wiring: Wiring
@@ -82,16 +89,25 @@ class Candidate:
 
     @property
     def updates(self) -> int:
-        """Synapse updates a sample and time step: what training it costs, up to a factor."""
+        """Synapse updates per sample and time step: the cost of training, up to a factor."""
         return len(self.wiring.synapses) * max(self.steps, 1) + len(self.wiring.sensory_synapses)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `json.dumps` takes; `from_json` reads it back to an equal
-        candidate."""
+        """A plain dictionary that `json.dumps` takes.
+
+        Returns:
+            The settings by name, and the wiring as `Wiring.to_json` gives it. `from_json` reads it
+            back to an equal candidate.
+        """
         return {**self._settings(), "wiring": self.wiring.to_json()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Candidate":
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: As the constructor does, and as `Wiring.from_json` does.
+        """
         return cls(**{**data, "wiring": Wiring.from_json(data["wiring"])})
 
     def _settings(self) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""A layered picture of a wiring with matplotlib: sensory nodes, inter, command and motor neurons
-from left to right.
+"""A layered picture of a wiring with matplotlib.
 
-Excitatory synapses are blue, solid and end in an arrow; inhibitory ones orange, dashed and end in a
-bar (the two colours are told apart by colour-blind readers, and the ends without colour). Synapses
-within a layer bow out, downward ones to the right and upward ones to the left; a self-loop is a
-small loop. Layers without neurons take no room.
+Sensory nodes, inter, command and motor neurons stand from left to right. Excitatory synapses are
+blue, solid and end in an arrow; inhibitory ones are orange, dashed and end in a bar. Colour-blind
+readers can distinguish the two colours, and the ends differ without colour. Synapses within a layer
+bow out, downward ones to the right and upward ones to the left. A self-loop is a small loop. Layers
+without neurons take no room.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,15 @@ Place = tuple[float, float]
 
 
 def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
-    """Draw into `ax`, or into a new figure of fitting size; the axes."""
+    """Draw a wiring.
+
+    Args:
+        wiring: The graph.
+        ax: The axes to draw into; a new figure of fitting size by default.
+
+    Returns:
+        The axes.
+    """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -59,7 +67,11 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
 
 
 def places(wiring: Wiring) -> tuple[list[Place], list[Place]]:
-    """Where sensory nodes and neurons stand, by their numbers."""
+    """The positions of sensory nodes and of neurons in the picture.
+
+    Returns:
+        Positions of the sensory nodes and of the neurons, each by number.
+    """
     counts = {
         "sensory": wiring.sensory,
         "inter": wiring.inter,

@@ -1,9 +1,8 @@
-"""The kinds of neuron, without their equations, and the other choices of a candidate. No torch
-here.
+"""The kinds of neuron, without their equations, and the other choices of a candidate.
 
-A new neuron is a row of `KINDS` and a file of dynamics, `networks/neurons/FAMILY.py`, whose
-`NEURONS` has its name. A compiled kernel, `networks/kernels/cpu/FAMILY.py`, makes it fast; without
-one it trains in plain torch.
+No torch here. A new neuron is a row of `KINDS` and a file of dynamics,
+`networks/neurons/FAMILY.py`, whose `NEURONS` has its name. A compiled kernel,
+`networks/kernels/cpu/FAMILY.py`, makes it fast. Without one it trains in plain torch.
 """
 
 from dataclasses import dataclass
@@ -30,10 +29,10 @@ class Family(StrEnum):
 
 @dataclass(frozen=True)
 class NeuronKind:
-    """What the platform knows of a kind of neuron besides its equations.
+    """The properties of a kind of neuron, without its equations.
 
-    Args:
-        family: Kinds that share equations, and so files.
+    Attributes:
+        family: The family whose equations and files it shares.
         solvers: Names of its solvers, the usual one first.
         signed: The initial weights have the signs of the synapses. Otherwise polarities have no
             effect.
@@ -53,6 +52,7 @@ class NeuronKind:
 
     @property
     def usual_solver(self) -> str:
+        """The solver that is used where none is named."""
         return self.solvers[0]
 
     @property

@@ -1,15 +1,14 @@
-"""Wirings that change a little: one synapse or one neuron at a time, and two wirings made into one.
-Always feasible.
+"""Small changes of wirings: one synapse or one neuron at a time, and crossing of two wirings.
 
-A move keeps to the pairs of layers that the wiring's family joins (`joined_roles`: sensory → inter,
-inter → command, command → command and command → motor in an NCP), within `Limits`. Where it leaves
-a neuron dead or unreachable or a sensory node idle, it is not made (synapses), or the loose ends
-are tied up by new synapses (neurons). `Origins` says which neuron of the parent each neuron was, so
-that weights can follow their synapses.
+The result is always feasible. A move keeps to the pairs of layers that the wiring's family joins
+(`joined_roles`: sensory → inter, inter → command, command → command and command → motor in an NCP),
+within `Limits`. A move on synapses is not made where it leaves a neuron dead or unreachable or a
+sensory node idle. A move on neurons ties up such loose ends by new synapses. `Origins` gives each
+neuron its number in the parent, so that weights can follow their synapses.
 
-(As in NEAT, where relatives are crossed by matching the neurons that have a common origin: Stanley
-and Miikkulainen, "Evolving neural networks through augmenting topologies", Evolutionary Computation
-2002; but networks shrink, too.)
+As in NEAT, crossing matches the neurons that have a common origin (Stanley and Miikkulainen,
+"Evolving neural networks through augmenting topologies", Evolutionary Computation 2002). Unlike in
+NEAT, networks shrink, too.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -41,11 +40,21 @@ _TRIES = 24
 
 @dataclass(frozen=True)
 class Limits:
-    """The least and the greatest number of nodes of each role, and of neurons in all. recurrent:
-    synapses from command to command neurons may be added where there are none yet.
+    """The least and the greatest number of nodes of each role, and of neurons in all.
 
-    Only what a move changes is held against them: a wiring that lies outside is led back, not
-    refused. Raises ValueError where the least exceeds the greatest.
+    A wiring outside the limits is accepted. Its moves cannot lead further out.
+
+    Attributes:
+        sensory: Sensory nodes, (least, greatest).
+        inter: Inter neurons, likewise.
+        command: Command neurons, likewise.
+        motor: Motor neurons, likewise.
+        neurons: All neurons, likewise.
+        recurrent: Whether synapses from command to command neurons may be added where there are
+            none yet.
+
+    Raises:
+        ValueError: A least number exceeds the greatest.
     """
 
     sensory: tuple[int, int] = (1, MANY)
@@ -65,35 +74,51 @@ class Limits:
 
 
 class Origins(NamedTuple):
-    """For every neuron and every sensory node of a child, its number in the parent; None where it
-    is new."""
+    """The number in the parent of every neuron and every sensory node of a child.
+
+    Attributes:
+        neurons: One number per neuron; None where it is new.
+        sensory: One number per sensory node; None where it is new.
+    """
 
     neurons: tuple[int | None, ...]
     sensory: tuple[int | None, ...]
 
     @classmethod
     def same(cls, wiring: Wiring) -> "Origins":
-        """Of a wiring in itself."""
+        """The origins of a wiring in itself."""
         return cls(tuple(range(wiring.neurons)), tuple(range(wiring.sensory)))
 
     def in_turn(self, earlier: "Origins") -> "Origins":
-        """In the grandparent, where `earlier` tells of the parent."""
+        """The origins in the grandparent.
+
+        Args:
+            earlier: The origins of the parent in the grandparent.
+        """
         neurons = tuple(None if at is None else earlier.neurons[at] for at in self.neurons)
         return Origins(
             neurons, tuple(None if at is None else earlier.sensory[at] for at in self.sensory)
         )
 
     def to_json(self) -> dict[str, Any]:
+        """A plain dictionary that `json.dumps` takes; `from_json` reads it back."""
         return {"neurons": list(self.neurons), "sensory": list(self.sensory)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Origins":
+        """The inverse of `to_json`."""
         return cls(tuple(data["neurons"]), tuple(data["sensory"]))
 
 
 class Child(NamedTuple):
-    """moves: what was done, in order: "add", "remove", "rewire", "flip", "grow inter", "shrink
-    command" …"""
+    """A wiring made from another one.
+
+    Attributes:
+        wiring: The new wiring.
+        moves: The moves made, in order: "add", "remove", "rewire", "flip", "grow inter", "shrink
+            command" …
+        origins: Where its nodes come from in the parent.
+    """
 
     wiring: Wiring
     moves: tuple[str, ...]
@@ -107,10 +132,17 @@ def mutate(
     times: int = 1,
     among: Collection[str] = tuple(MOVES),
 ) -> Child:
-    """The wiring after so many moves out of MOVES, each drawn among those that can be made; fewer
-    where none can.
+    """Make moves out of MOVES, each drawn among those that can be made.
 
-    among: the moves to draw from; without "flip" where polarities mean nothing.
+    Args:
+        wiring: The parent.
+        limits: Bounds of the child's sizes.
+        rng: Source of random numbers.
+        times: The number of moves.
+        among: The moves to draw from; without "flip" where polarities mean nothing.
+
+    Returns:
+        The child, with fewer moves than `times` where none can be made.
     """
     names = [name for name in MOVES if name in among]
     weights = np.array([MOVES[name] for name in names])
@@ -131,13 +163,22 @@ def mutate(
 def cross(
     a: Wiring, b: Wiring, limits: Limits, rng: np.random.Generator, alike: Origins | None = None
 ) -> tuple[Child, Child] | None:
-    """One wiring out of two, as a child of `a` and as a child of `b`; None where they do not go
-    together.
+    """Make one wiring out of two.
 
-    alike: for every neuron and sensory node of b, which of a's it is; None for others, which are
-    matched by their order in their layers, as all are by default. Each layer has the nodes that it
-    has in one of the two. What both have is kept; a synapse that only one has is kept by chance, or
-    always where the other has not both its ends. Only pairs of roles that may be joined in `a`.
+    Each layer has the nodes that it has in one of the two. Synapses that both have are kept. A
+    synapse that only one has is kept by chance, or always where the other lacks one of its ends.
+    Only pairs of roles that may be joined in `a` have synapses.
+
+    Args:
+        a: The first parent.
+        b: The second parent.
+        limits: Bounds of the child's sizes.
+        rng: Source of random numbers.
+        alike: For every neuron and sensory node of b, which of a's it is. Those with None are
+            matched by their order in their layers, as all are by default.
+
+    Returns:
+        The wiring as a child of `a` and as a child of `b`; None where the two do not go together.
     """
     draft = _draft(a, limits)
     other = _draft(
@@ -163,8 +204,16 @@ def cross(
 
 
 def joined_roles(wiring: Wiring, recurrent: bool) -> frozenset[Roles]:
-    """The pairs of roles that may be joined: with layers, each to the next, command neurons to each
-    other where `recurrent`, and whatever else the wiring shows; without, every pair."""
+    """The pairs of roles that may be joined by synapses.
+
+    Args:
+        wiring: The graph.
+        recurrent: Whether command neurons may be joined to each other.
+
+    Returns:
+        With layers: each role to the next, command to command where `recurrent`, and whatever else
+        the wiring shows. Without layers: every pair.
+    """
     if not (wiring.inter and wiring.command):
         there = [role for role in ROLES if getattr(wiring, role)]
         return frozenset((pre, post) for pre in there for post in there if post != "sensory")
@@ -175,7 +224,13 @@ def joined_roles(wiring: Wiring, recurrent: bool) -> frozenset[Roles]:
 
 
 def survivors(parent: Wiring, child: Wiring, origins: Origins) -> int:
-    """How many synapses of the child its parent has, too."""
+    """Count the synapses of a child that its parent has, too.
+
+    Args:
+        parent: The parent.
+        child: The child.
+        origins: The child's nodes in the parent.
+    """
     inner = {(pre, post) for pre, post, _ in parent.synapses}
     outer = {(pre, post) for pre, post, _ in parent.sensory_synapses}
     neurons, sensory = origins

@@ -1,4 +1,4 @@
-"""Wirings of the `ncps` package to ours and back. Needs `ncps` installed."""
+"""Conversion of wirings from and to the `ncps` package. Needs `ncps` installed."""
 
 import copy
 from typing import Any
@@ -16,12 +16,17 @@ except ImportError as missing:
 
 
 def from_ncps(wiring: ncps_wirings.Wiring, features: int | None = None) -> Wiring:
-    """Our wiring with the same synapses, neuron for neuron.
+    """Convert an `ncps` wiring to ours with the same synapses, neuron for neuron.
 
-    features: for a wiring that is not built yet, the number of sensory nodes to build it with; the
-    wiring given is left as it is. Idle neurons and sensory nodes, which `ncps` allows, are taken
-    along (`Wiring.idle_allowed`). Raises ValueError where an unbuilt wiring comes without
-    `features`, or a built one with another number.
+    The wiring given is left as it is. Idle neurons and sensory nodes, which `ncps` allows, are kept
+    (`Wiring.idle_allowed`).
+
+    Args:
+        wiring: A wiring of the package, built or not.
+        features: The number of sensory nodes to build it with, where it is not built yet.
+
+    Raises:
+        ValueError: An unbuilt wiring comes without `features`, or a built one with another number.
     """
     if not wiring.is_built():
         if features is None:
@@ -59,7 +64,7 @@ def from_ncps(wiring: ncps_wirings.Wiring, features: int | None = None) -> Wirin
 
 
 def to_ncps(wiring: Wiring) -> "NcpsWiring":
-    """An `ncps` wiring with the same synapses, built.
+    """Convert a wiring to a built `ncps` wiring with the same synapses.
 
     Layers are those of the package, as `ncps.torch.CfC` asks for them: inter, command and motor
     where there are neurons of all three roles (its NCP), one layer of all neurons otherwise (its
@@ -69,8 +74,10 @@ def to_ncps(wiring: Wiring) -> "NcpsWiring":
 
 
 class NcpsWiring(ncps_wirings.Wiring):
-    """An `ncps` wiring with given synapses; unlike those of the package, building it again changes
-    nothing."""
+    """An `ncps` wiring with given synapses.
+
+    Building it again changes nothing. Wirings of the package draw synapses when they are built.
+    """
 
     def __init__(self, wiring: Wiring) -> None:
         super().__init__(wiring.neurons)

@@ -1,8 +1,7 @@
-"""Matched null controls of a candidate: is it the topology that makes a winner good, or only its
-size?
+"""Matched null controls of a candidate: does its topology make a winner good, or only its size?
 
 Each control keeps everything of the candidate (neuron, solver, steps, memory, learning rate) but
-its wiring, and of that
+its wiring. Of the wiring it keeps
 
     rewired   sizes, the number of synapses between each pair of layers, the in- and out-degree of
               every node (sensory and inner synapses apart), and the signs that leave a node. The
@@ -12,17 +11,18 @@ its wiring, and of that
     dense     the number of trainable parameters, as closely as a fully connected wiring can; it
               has as many neurons as needed
 
-`rewired` and `random` are Markov chains that begin at the winner's wiring, propose moves
-symmetrically and stay where a move would leave a neuron dead or unreachable or a sensory node idle,
-so that all feasible wirings that they can get to are equally likely in the end. (Maslov and
+`rewired` and `random` are Markov chains that begin at the winner's wiring and propose moves
+symmetrically. They stay where a move would leave a neuron dead or unreachable or a sensory node
+idle. In the end all feasible wirings that the chain can reach are equally likely. (Maslov and
 Sneppen, Science 296, 2002; Milo et al., "On the uniform generation of random graphs with prescribed
 degree sequences", 2003; constraints by rejection as in Artzy-Randrup and Stone, Phys. Rev. E 72,
-2005.) Self-loops are made only where the winner has some. For layered CfC, which looks at synapses
-between some layers alone (`seen_by`), `random` keeps their number between each pair of layers:
-elsewhere they would be lost, and the size with them.
+2005.) Self-loops are made only where the winner has some.
 
-Where a control would change nothing that the neuron looks at, it is not applicable, and
-`inapplicable` says why.
+Layered CfC looks only at synapses between some layers (`seen_by`). For it, `random` keeps their
+number between each pair of layers: elsewhere they would be lost, and the size with them.
+
+A control that would change nothing that the neuron looks at is not applicable, and `inapplicable`
+says why.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,10 +61,18 @@ Propose = Callable[[np.random.Generator], dict[int, Pair]]
 def null_candidate(
     candidate: Candidate, control: str, seed: int, parameters: Callable[[Wiring], int]
 ) -> Candidate:
-    """The candidate with a null wiring; the same seed draws the same one. Its own seed stays.
+    """Give the candidate a null wiring.
 
-    parameters(wiring): trainable numbers of the candidate with that wiring, for `dense`. Raises
-    ValueError for an unknown control and for one that is not applicable.
+    The same seed draws the same wiring. The seed of the candidate stays.
+
+    Args:
+        candidate: The winner.
+        control: "rewired", "random", "polarity" or "dense".
+        seed: Seed of the draw.
+        parameters: Counts the trainable numbers of the candidate with a given wiring, for `dense`.
+
+    Raises:
+        ValueError: The control is unknown or not applicable.
     """
     reason = _known_reason(candidate, control)
     rng = np.random.default_rng(
@@ -86,8 +94,14 @@ def null_candidate(
 
 
 def inapplicable(candidate: Candidate, control: str) -> str:
-    """Why the control would change nothing of this candidate; "" where it would. Raises ValueError
-    for an unknown control."""
+    """Why a control would change nothing of this candidate.
+
+    Returns:
+        The reason; "" where the control is applicable.
+
+    Raises:
+        ValueError: The control is unknown.
+    """
     reason = _known_reason(candidate, control)
     if (
         reason
@@ -119,9 +133,17 @@ def _known_reason(candidate: Candidate, control: str) -> str:
 
 
 def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str | int, ...]]:
-    """The synapses that the equations of this neuron and its first weights depend on: with signs
-    where it looks at them. (See `neurons.cfc` for what a layered CfC connects whatever the wiring
-    says.)"""
+    """The synapses that the equations of a neuron and its first weights depend on.
+
+    `neurons.cfc` says what a layered CfC connects whatever the wiring says.
+
+    Args:
+        neuron: A name out of KINDS.
+        wiring: The graph.
+
+    Returns:
+        The synapses, with signs where the neuron looks at them.
+    """
     roles = wiring.roles
     outer = [("sensory", *synapse) for synapse in wiring.sensory_synapses]
     inner = [("inner", *synapse) for synapse in wiring.synapses]

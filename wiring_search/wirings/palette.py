@@ -1,6 +1,6 @@
 """The colours of every picture, page and exported graph, each written once.
 
-Kinds are Okabe and Ito's colours (2008), which colour-blind readers can tell apart; the pale ones
+Kinds are Okabe and Ito's colours (2008), which colour-blind readers can distinguish. The pale ones
 are darkened, to be seen on white.
 """
 

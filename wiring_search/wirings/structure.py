@@ -1,16 +1,17 @@
-"""What a wiring is like, as numbers: sizes, density, reciprocity, recurrence, paths, degrees,
-clustering, motifs.
+"""Features of a wiring as numbers.
+
+They are sizes, density, reciprocity, recurrence, paths, degrees, clustering and motifs.
 
     structure(wiring)["recurrence"]  # FEATURES says what each name means
 
-All are of the graph alone, before any training. "Inner" is said of what runs between neurons;
-sensory nodes count in paths, in in-degrees and in what is named after them. Where there is nothing
-to take a mean over, the number is NaN; a share of nothing is 0.
+All describe the graph alone, before any training. "Inner" refers to synapses between neurons.
+Sensory nodes count in paths, in in-degrees and in the features named after them. A mean over
+nothing is NaN; a share of nothing is 0.
 
 Clustering: Fagiolo, "Clustering in complex directed networks", Physical Review E 76 (2007),
 equation 6. Triads: Holland & Leinhardt, "A method for detecting structure in sociometric data",
-American Journal of Sociology 76 (1970), and their letters; counted here by products of the matrices
-of mutual, one-way and absent pairs.
+American Journal of Sociology 76 (1970), and their letters. Triads are counted here by products of
+the matrices of mutual, one-way and absent pairs.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,7 +81,15 @@ FEATURES = {
 def structures(
     wirings: Sequence[Wiring], told: Callable[[int, int], None] = lambda done, count: None
 ) -> list[dict[str, float]]:
-    """`structure` of many. told(done, count): called now and then."""
+    """Compute the features of many wirings.
+
+    Args:
+        wirings: The graphs.
+        told: Called as told(done, count) after every 50 wirings and after the last.
+
+    Returns:
+        `structure` of each.
+    """
     found = []
     with threadpool_limits(
         1, "blas"
@@ -93,7 +102,11 @@ def structures(
 
 
 def structure(wiring: Wiring) -> dict[str, float]:
-    """The features of one wiring, by the names of FEATURES and in their order."""
+    """Compute the features of one wiring.
+
+    Returns:
+        Numbers by the names of FEATURES and in their order.
+    """
     graph = _Graph(wiring)
     to_motor = graph.from_sensory[:, : wiring.motor]
     between = graph.between[graph.between > 0]

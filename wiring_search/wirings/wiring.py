@@ -1,13 +1,14 @@
 """A wiring: the directed, signed graph of a Neural Circuit Policy, as a frozen value.
 
-Sensory nodes feed neurons through sensory synapses; neurons feed neurons through synapses; every
+Sensory nodes feed neurons through sensory synapses; neurons feed neurons through synapses. Every
 synapse is excitatory (+1) or inhibitory (−1). Neurons are numbered as in the `ncps` package: motor
-neurons first, then command, then inter neurons; sensory nodes have numbers of their own. (Lechner
-et al., "Neural circuit policies enabling auditable autonomy", Nature Machine Intelligence 2020.)
+neurons first, then command, then inter neurons. Sensory nodes are numbered apart from them.
+(Lechner et al., "Neural circuit policies enabling auditable autonomy", Nature Machine Intelligence
+2020.)
 
-A wiring is checked when it is made: whatever trains on it later need not ask again. Every neuron
-must be reachable from a sensory node and must reach a motor neuron, and every sensory node must be
-used; `pruned` makes such a wiring out of one that is not.
+A wiring is checked when it is made, so later code need not check again. Every neuron must be
+reachable from a sensory node and must reach a motor neuron, and every sensory node must be used.
+`pruned` makes such a wiring out of one that is not.
 """
 
 import hashlib
@@ -30,16 +31,24 @@ Synapse = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Wiring:
-    """sensory: number of sensory nodes. inter, command, motor: numbers of neurons.
+    """The graph of a network.
 
-    sensory_synapses: (sensory node, neuron, polarity) each; synapses: (neuron, neuron, polarity)
-    each; polarity +1 or −1, at most one synapse a pair, self-loops allowed. Any order is taken; the
-    canonical one, by (post, pre), is kept. idle_allowed: take neurons that cannot act or cannot be
-    reached, and sensory nodes without synapses, as they are. Only for wirings that come from
-    elsewhere with weights attached.
+    Synapses may come in any order. The canonical one, by (post, pre), is kept. Self-loops are
+    allowed.
 
-    Raises ValueError for counts, ends or polarities out of range, a pair given twice, and idle
-    neurons or sensory nodes.
+    Attributes:
+        sensory: Number of sensory nodes.
+        inter: Number of inter neurons.
+        command: Number of command neurons.
+        motor: Number of motor neurons.
+        sensory_synapses: (sensory node, neuron, polarity) each, at most one per pair.
+        synapses: (neuron, neuron, polarity) each, at most one per pair. Polarities are +1 or −1.
+        idle_allowed: Accept neurons that cannot act or cannot be reached, and sensory nodes without
+            synapses. Only for wirings that come from elsewhere with weights attached.
+
+    Raises:
+        ValueError: Counts, ends or polarities are out of range, a pair is given twice, or neurons
+            or sensory nodes are idle.
     """
 
     sensory: int
@@ -63,11 +72,12 @@ class Wiring:
 
     @property
     def neurons(self) -> int:
+        """Number of motor, command and inter neurons together."""
         return self.inter + self.command + self.motor
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """What each neuron is, by its number: "motor", "command" or "inter"."""
+        """The role of each neuron, by its number: "motor", "command" or "inter"."""
         return ("motor",) * self.motor + ("command",) * self.command + ("inter",) * self.inter
 
     @property
@@ -77,8 +87,10 @@ class Wiring:
 
     @cached_property
     def wiring_id(self) -> str:
-        """Identity of the graph: sixteen hexadecimal digits, the same for equal wirings
-        everywhere."""
+        """Identity of the graph: sixteen hexadecimal digits.
+
+        Equal wirings have the same identity on every machine.
+        """
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -91,8 +103,10 @@ class Wiring:
         return _arrays(self.synapses)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dictionary that `json.dumps` takes; `from_json` reads it back to an equal
-        wiring."""
+        """A plain dictionary that `json.dumps` takes.
+
+        `from_json` reads it back to an equal wiring.
+        """
         data = {
             "sensory": self.sensory,
             "inter": self.inter,
@@ -105,8 +119,11 @@ class Wiring:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Wiring":
-        """The inverse of `to_json`. Raises ValueError for a missing or unknown key, and as the
-        constructor does."""
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: A key is missing or unknown; also as the constructor does.
+        """
         names = {field.name for field in fields(cls)}
         missing = sorted(names - {"idle_allowed"} - data.keys())
         unknown = sorted(data.keys() - names)
@@ -132,8 +149,11 @@ class Wiring:
 
     @classmethod
     def from_networkx(cls, graph: "networkx.DiGraph") -> "Wiring":
-        """The inverse of `to_networkx`. Raises ValueError for a node or edge that does not follow
-        its form."""
+        """The inverse of `to_networkx`.
+
+        Raises:
+            ValueError: A node or edge does not follow its form.
+        """
         roles = dict(graph.nodes(data="role"))
         count = {
             role: sum(r == role for r in roles.values())
@@ -176,17 +196,25 @@ class Wiring:
 
     @classmethod
     def from_graphml(cls, text: str) -> "Wiring":
+        """The inverse of `to_graphml`.
+
+        Raises:
+            ValueError: As `from_networkx` does.
+        """
         import networkx
 
         return cls.from_networkx(networkx.parse_graphml(text))
 
 
 def pruned(wiring: Wiring) -> Wiring:
-    """The wiring without the neurons that cannot act or cannot be reached, and without sensory
-    nodes that end in none.
+    """Remove idle neurons and sensory nodes.
 
-    Neurons keep their order and are renumbered. Raises ValueError where a motor neuron would have
-    to go: a network without it would answer another question.
+    These are the neurons that cannot act or cannot be reached, and the sensory nodes that then feed
+    no neuron. Neurons keep their order and are renumbered.
+
+    Raises:
+        ValueError: A motor neuron would be removed. A network without it would answer another
+            question.
     """
     keep = sorted(_reached(wiring) & _acting(wiring))
     lost = set(range(wiring.motor)) - set(keep)
