@@ -147,7 +147,7 @@ def test_foreign_graphs_are_refused_with_the_reason() -> None:
 
 
 def test_picture_shows_every_synapse_and_tells_polarities_apart() -> None:
-    from wiring_search.wirings.drawing import places
+    from wiring_search.wirings.drawing import positions
     from wiring_search.wirings.palette import EXCITATORY, INHIBITORY
 
     wiring = fully_connected(3, 4, 2, seed=1)
@@ -164,16 +164,16 @@ def test_picture_shows_every_synapse_and_tells_polarities_apart() -> None:
     assert {patch.get_linestyle() for patch in ax.patches} == {"-", "--"} or len(
         {str(p.get_linestyle()) for p in ax.patches}
     ) == 2
-    sensory, neurons = places(wiring)
+    sensory, neurons = positions(wiring)
     assert len(set(sensory + neurons)) == 3 + 4
     assert draw(wiring, ax) is ax
 
 
 def test_layers_without_neurons_take_no_room_in_the_picture() -> None:
-    from wiring_search.wirings.drawing import places
+    from wiring_search.wirings.drawing import positions
 
     columns = [
-        sorted({x for spots in places(w) for x, _ in spots})
+        sorted({x for spots in positions(w) for x, _ in spots})
         for w in (_wiring(), fully_connected(2, 3, 1))
     ]
     assert len(columns[0]) == 4

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LAYERS = ("sensory", "inter", "command", "motor")
 _SPACING = 1.6
-Place = tuple[float, float]
+Position = tuple[float, float]
 
 
 def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
@@ -33,7 +33,7 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    sensory, neurons = places(wiring)
+    sensory, neurons = positions(wiring)
     tallest = max(wiring.sensory, wiring.inter, wiring.command, wiring.motor)
     if ax is None:
         ax = Figure(
@@ -66,7 +66,7 @@ def draw(wiring: Wiring, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def places(wiring: Wiring) -> tuple[list[Place], list[Place]]:
+def positions(wiring: Wiring) -> tuple[list[Position], list[Position]]:
     """The positions of sensory nodes and of neurons in the picture.
 
     Returns:
@@ -88,7 +88,9 @@ def places(wiring: Wiring) -> tuple[list[Place], list[Place]]:
     ]
 
 
-def _by_role(wiring: Wiring, sensory: list[Place], neurons: list[Place]) -> dict[str, list[Place]]:
+def _by_role(
+    wiring: Wiring, sensory: list[Position], neurons: list[Position]
+) -> dict[str, list[Position]]:
     spots = {"sensory": sensory}
     for role, index in zip(wiring.roles, neurons, strict=True):
         spots.setdefault(role, []).append(index)
@@ -96,7 +98,7 @@ def _by_role(wiring: Wiring, sensory: list[Place], neurons: list[Place]) -> dict
 
 
 def _synapse(
-    ax: "Axes", start: Place, end: Place, polarity: int, alpha: float, size: float
+    ax: "Axes", start: Position, end: Position, polarity: int, alpha: float, size: float
 ) -> None:
     from matplotlib.patches import FancyArrowPatch
     from matplotlib.transforms import ScaledTranslation

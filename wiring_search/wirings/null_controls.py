@@ -43,14 +43,14 @@ CONTROLS = {
     "polarity": "the same graph with shuffled signs",
     "dense": "dense networks with as many parameters",
 }
-# Why nothing else can be drawn.
+# The reason where no other wiring can be drawn.
 _ALONE = {
     "rewired": "there is no other feasible wiring with the same degrees that {} would see as "
     "another one",
     "random": "there is no other feasible wiring of its size that {} would see as another one",
     "polarity": "there is no other way to deal out its signs",
 }
-# Proposals a synapse, and chains in a row that may end where they began.
+# Proposals per synapse, and the chains in a row that may end at the winner's wiring.
 _SWEEPS, _TRIES = 20, 5
 
 Pair = tuple[int, int]
@@ -83,7 +83,7 @@ def null_candidate(
         if reason
         else _dense(candidate, parameters, rng)
         if control == "dense"
-        else _drawn(candidate, control, rng)
+        else _draw_other(candidate, control, rng)
     )
     if wiring is None:
         raise ValueError(
@@ -106,14 +106,14 @@ def inapplicable(candidate: Candidate, control: str) -> str:
     if (
         reason
         or control == "dense"
-        or _drawn(candidate, control, np.random.default_rng(0)) is not None
+        or _draw_other(candidate, control, np.random.default_rng(0)) is not None
     ):
         return reason
     return _ALONE[control].format(candidate.neuron)
 
 
 def _known_reason(candidate: Candidate, control: str) -> str:
-    """Why it is not applicable, as far as that shows without drawing."""
+    """Why a control is not applicable, as far as that is known without drawing."""
     wiring = candidate.wiring
     neuron = candidate.neuron
     if control not in CONTROLS:
@@ -157,11 +157,17 @@ def seen_by(neuron: str, wiring: Wiring) -> frozenset[tuple[str | int, ...]]:
     )
 
 
-def _drawn(candidate: Candidate, control: str, rng: np.random.Generator) -> Wiring | None:
-    """None where it comes out as it was, time and again."""
+def _draw_other(candidate: Candidate, control: str, rng: np.random.Generator) -> Wiring | None:
+    """Draw a wiring that differs for the neuron; None where every chain ends at the winner's."""
     wiring = candidate.wiring
     neuron = candidate.neuron
-    draw = _shuffled if control == "polarity" else _swapped if control == "rewired" else _placed
+    draw = (
+        _shuffle_signs
+        if control == "polarity"
+        else _swap_ends
+        if control == "rewired"
+        else _move_synapses
+    )
     start = wiring
     seen = seen_by(neuron, wiring)
     for _ in range(_TRIES):
@@ -174,8 +180,8 @@ def _drawn(candidate: Candidate, control: str, rng: np.random.Generator) -> Wiri
 def _dense(
     candidate: Candidate, parameters: Callable[[Wiring], int], rng: np.random.Generator
 ) -> Wiring:
-    """The fully connected wiring whose number of parameters is nearest, with the share of
-    excitatory synapses that it had."""
+    """The fully connected wiring whose number of parameters is nearest to the winner's, with the
+    winner's share of excitatory synapses."""
     wiring = candidate.wiring
     seed = int(rng.integers(2**31))
     signs = [sign for *_, sign in (*wiring.sensory_synapses, *wiring.synapses)]
@@ -196,7 +202,7 @@ def _dense(
     )
 
 
-def _shuffled(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
+def _shuffle_signs(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
     def dealt(synapses: tuple[Synapse, ...]) -> tuple[Synapse, ...]:
         order = rng.permutation(len(synapses))
         return tuple(
@@ -208,7 +214,7 @@ def _shuffled(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
     )
 
 
-def _swapped(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
+def _swap_ends(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
     graph = _Graph(wiring)
 
     def propose(rng: np.random.Generator) -> dict[int, Pair]:
@@ -219,10 +225,10 @@ def _swapped(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
         sensory_both_or_none = (a >= wiring.neurons) == (c >= wiring.neurons)
         return {first: (a, d), second: (c, b)} if alike and sensory_both_or_none else {}
 
-    return graph.walked(propose, rng)
+    return graph.walk(propose, rng)
 
 
-def _placed(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
+def _move_synapses(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
     graph = _Graph(wiring)
     neurons, sensory = range(wiring.neurons), range(wiring.neurons, wiring.neurons + wiring.sensory)
     of_role: dict[str, list[int]] = {}
@@ -241,13 +247,16 @@ def _placed(wiring: Wiring, neuron: str, rng: np.random.Generator) -> Wiring:
         first, second = (int(rng.integers(len(nodes))) for nodes in ends)
         return {chosen: (ends[0][first], ends[1][second])}
 
-    return graph.walked(propose, rng)
+    return graph.walk(propose, rng)
 
 
 class _Graph:
-    """A wiring while its synapses move. Nodes: neurons, then sensory nodes. pairs: (pre, post) of
-    each synapse, whose sign goes with it. after, before: of each node, its neighbours as a set of
-    bits."""
+    """A wiring whose synapses move. Nodes are neurons, then sensory nodes.
+
+    Attributes:
+        roles: The role of each node.
+        pairs: (pre, post) of each synapse. Its sign moves with it.
+    """
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
@@ -259,11 +268,13 @@ class _Graph:
         self._signs = [s[2] for s in (*wiring.sensory_synapses, *wiring.synapses)]
         self._loops = any(pre == post for pre, post in self.pairs)
         self._there = set(self.pairs)
+        # Of each node, its neighbours as a set of bits.
         self._after = successors(len(self.roles), self.pairs)
         self._before = successors(len(self.roles), ((post, pre) for pre, post in self.pairs))
 
-    def walked(self, propose: Propose, rng: np.random.Generator) -> Wiring:
-        """After so many proposals a synapse, each made where it leaves a feasible wiring."""
+    def walk(self, propose: Propose, rng: np.random.Generator) -> Wiring:
+        """Make `_SWEEPS` proposals per synapse. A proposal that leaves no feasible wiring is
+        dropped."""
         for _ in range(_SWEEPS * len(self.pairs)):
             self._move(propose(rng))
         n = self._wiring.neurons

@@ -22,8 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from wiring_search.wirings.wiring import Wiring
 
-# The thirteen ways in which three neurons can hang together: all kinds of the triad census but
-# those that leave one out.
+# The thirteen connected triads: all kinds of the triad census but those that leave a neuron out.
 TRIADS = {
     "021D": "one feeds two",
     "021U": "two feed one",
@@ -79,25 +78,24 @@ FEATURES = {
 
 
 def structures(
-    wirings: Sequence[Wiring], told: Callable[[int, int], None] = lambda done, count: None
+    wirings: Sequence[Wiring], on_progress: Callable[[int, int], None] = lambda done, count: None
 ) -> list[dict[str, float]]:
     """Compute the features of many wirings.
 
     Args:
         wirings: The graphs.
-        told: Called as told(done, count) after every 50 wirings and after the last.
+        on_progress: Called as on_progress(done, count) after every 50 wirings and after the last.
 
     Returns:
         `structure` of each.
     """
     found = []
-    with threadpool_limits(
-        1, "blas"
-    ):  # the matrices are too small to be shared out: threads would wait for one another
+    # The matrices are too small to share: threads would wait for one another.
+    with threadpool_limits(1, "blas"):
         for wiring in wirings:
             found.append(structure(wiring))
             if len(found) % 50 == 0 or len(found) == len(wirings):
-                told(len(found), len(wirings))
+                on_progress(len(found), len(wirings))
     return found
 
 
@@ -144,12 +142,19 @@ def structure(wiring: Wiring) -> dict[str, float]:
 
 
 class _Graph:
-    """signed: (neurons, neurons) polarities, from the row to the column; outer: (sensory, neurons)
-    0 or 1. positive: excitatory synapses of both kinds.
+    """The matrices of a wiring.
 
-    mutual, one_way: (neurons, neurons) 0 or 1, without self-loops, the pairs that are joined in
-    both directions and in one. from_sensory, between: synapses on shortest paths to each neuron, 0
-    where there is none (or the neuron is the same).
+    Attributes:
+        signed: (neurons, neurons) polarities, from the row to the column.
+        outer: (sensory, neurons) 0 or 1, the sensory synapses.
+        positive: Number of excitatory synapses of both kinds.
+        mutual: (neurons, neurons) 0 or 1, the pairs that are joined in both directions, without
+            self-loops.
+        one_way: (neurons, neurons) 0 or 1, the pairs that are joined in one direction.
+        from_sensory: (sensory, neurons) synapses on the shortest path, 0 where there is none.
+        between: (neurons, neurons) likewise; 0 on the diagonal.
+        returns: (neurons, neurons) whether a path leads from the column back to the row.
+        component_sizes: (neurons,) neurons in the strongly connected component of each.
     """
 
     def __init__(self, wiring: Wiring) -> None:
@@ -184,7 +189,7 @@ class _Graph:
         self.from_sensory = steps[:sensory]
         self.between = steps[sensory:]
         reached = ~unseen[sensory:]
-        self.returns = reached.T  # whether a path leads from the column back to the row
+        self.returns = reached.T
         self.component_sizes = (reached & reached.T).sum(axis=1)
 
     @cached_property
@@ -205,8 +210,11 @@ def _clustering(graph: _Graph) -> float:
 
 
 def _spectral_radius(graph: _Graph) -> float:
-    """Neurons on no cycle only add eigenvalues of 0: the matrix without them is block-triangular
-    around the same blocks."""
+    """The largest absolute eigenvalue of the polarities.
+
+    Neurons on no cycle are left out. They add only eigenvalues of 0: the matrix is
+    block-triangular, with a block per strongly connected component.
+    """
     cyclic = np.flatnonzero(graph.cyclic)
     if cyclic.size:
         return float(np.abs(np.linalg.eigvals(graph.signed[np.ix_(cyclic, cyclic)])).max())
@@ -222,8 +230,8 @@ def _triad_shares(graph: _Graph) -> dict[str, float]:
     feed_one = s @ s.T
     chain = s @ s
     both_ways = m @ m
-    # Sums of products over all pairs: halved where both orders of two neurons are the same triad, a
-    # third or a sixth where all are.
+    # Sums of products over all pairs count a triad once per order of its neurons that gives the
+    # same triad: twice, three or six times.
     counts = {
         "021D": np.vdot(fed_by_one, none) / 2,
         "021U": np.vdot(feed_one, none) / 2,

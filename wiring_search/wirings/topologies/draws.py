@@ -15,7 +15,7 @@ def generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def filled_up(
+def fill_up(
     rng: np.random.Generator, pairs: list[tuple[int, int]], sources: int, targets: int, count: int
 ) -> list[tuple[int, int]]:
     """Add random pairs that are not there yet, all equally likely.
@@ -36,7 +36,7 @@ def filled_up(
     return [*pairs, *((int(k) // targets, int(k) % targets) for k in drawn)]
 
 
-def signed(
+def with_polarities(
     rng: np.random.Generator, pairs: list[tuple[int, int]], excitatory: float
 ) -> tuple[tuple[int, int, int], ...]:
     """Draw a polarity for every pair.

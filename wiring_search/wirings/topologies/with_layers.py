@@ -10,7 +10,7 @@ the graph does not depend on when it is built.
 import numpy as np
 
 from wiring_search.wirings.topologies.arguments import check_share, check_whole, is_number
-from wiring_search.wirings.topologies.draws import filled_up, generator, signed
+from wiring_search.wirings.topologies.draws import fill_up, generator, with_polarities
 from wiring_search.wirings.wiring import Wiring
 
 
@@ -74,8 +74,8 @@ def ncp(
         inter,
         command,
         motor,
-        signed(rng, outer, excitatory),
-        signed(rng, inner, excitatory),
+        with_polarities(rng, outer, excitatory),
+        with_polarities(rng, inner, excitatory),
     )
 
 
@@ -185,8 +185,8 @@ def layered(
         inter,
         command,
         motor,
-        signed(rng, outer, excitatory),
-        signed(rng, inner, excitatory),
+        with_polarities(rng, outer, excitatory),
+        with_polarities(rng, inner, excitatory),
     )
 
 
@@ -220,5 +220,5 @@ def _between(
     b = np.resize(rng.permutation(len(targets)), larger)
     pairs = {(int(i), int(j)) for i, j in zip(a, b, strict=True)}
     count = max(round(density * len(sources) * len(targets)), len(pairs))
-    filled = filled_up(rng, sorted(pairs), len(sources), len(targets), count)
+    filled = fill_up(rng, sorted(pairs), len(sources), len(targets), count)
     return [(int(sources[i]), int(targets[j])) for i, j in filled]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from wiring_search.wirings.topologies.arguments import check_share, check_whole
-from wiring_search.wirings.topologies.draws import filled_up, generator, signed
+from wiring_search.wirings.topologies.draws import fill_up, generator, with_polarities
 from wiring_search.wirings.wiring import Wiring
 
 
@@ -38,8 +38,8 @@ def fully_connected(
         neurons - motor,
         0,
         motor,
-        signed(rng, outer, excitatory),
-        signed(rng, inner, excitatory),
+        with_polarities(rng, outer, excitatory),
+        with_polarities(rng, inner, excitatory),
     )
 
 
@@ -89,15 +89,15 @@ def random_sparse(
     # It can take one synapse more than the least, if sensory synapses end at motor neurons only.
     while len(inner) > synapses:
         outer, inner = _spanning(rng, sensory, neurons, motor, sensory_synapses)
-    outer = filled_up(rng, outer, sensory, neurons, sensory_synapses)
-    inner = filled_up(rng, inner, neurons, neurons, synapses)
+    outer = fill_up(rng, outer, sensory, neurons, sensory_synapses)
+    inner = fill_up(rng, inner, neurons, neurons, synapses)
     return Wiring(
         sensory,
         neurons - motor,
         0,
         motor,
-        signed(rng, outer, excitatory),
-        signed(rng, inner, excitatory),
+        with_polarities(rng, outer, excitatory),
+        with_polarities(rng, inner, excitatory),
     )
 
 
@@ -157,8 +157,8 @@ def small_world(
         neurons - motor,
         0,
         motor,
-        signed(rng, outer, excitatory),
-        signed(rng, inner, excitatory),
+        with_polarities(rng, outer, excitatory),
+        with_polarities(rng, inner, excitatory),
     )
 
 
