@@ -145,7 +145,7 @@ def test_a_logger_that_fails_is_told_of_once_and_the_others_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs, "LOGGERS", {**logs.LOGGERS, "mlflow": _Failing})
-    monkeypatch.setattr(logs, "_GATHERED", 0.0)
+    monkeypatch.setattr(logs, "_SECONDS_PER_BATCH", 0.0)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     config = made_up_events.halving(32)
     heard: list[str] = []
@@ -173,7 +173,7 @@ def test_a_logger_that_hangs_does_not_delay_the_search(
             pass
 
     monkeypatch.setattr(logs, "LOGGERS", {"wandb": Hanging})
-    monkeypatch.setattr(logs, "_PATIENCE", 0.2)
+    monkeypatch.setattr(logs, "_SECONDS_TO_END", 0.2)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     config = made_up_events.halving(32)
     heard = _logged(["wandb"], tmp_path, config, list(made_up_events.events(config)))
@@ -190,7 +190,7 @@ def test_mlflow_has_one_run_with_settings_and_every_value(
     mlflow = pytest.importorskip("mlflow", reason="mlflow-skinny is not installed")
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    monkeypatch.setattr(logs, "_PATIENCE", 600.0)
+    monkeypatch.setattr(logs, "_SECONDS_TO_END", 600.0)
     config = made_up_events.halving(64)
     for part in _halves(config):
         assert _logged(["mlflow"], tmp_path, config, part) == []
@@ -230,7 +230,7 @@ def test_wandb_has_the_values_in_its_file(tmp_path: Path, monkeypatch: pytest.Mo
     from wandb.proto import wandb_internal_pb2
 
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setattr(logs, "_PATIENCE", 600.0)
+    monkeypatch.setattr(logs, "_SECONDS_TO_END", 600.0)
     config = made_up_events.halving(32)
     assert _logged(["wandb"], tmp_path, config, list(made_up_events.events(config))) == []
     (file,) = (tmp_path / "logs" / "wandb").glob("offline-run-*/run-*.wandb")

@@ -17,14 +17,14 @@ from wiring_search.search.durations import in_words
 class Budget:
     """How much time one call may take.
 
-    Args:
-        minutes: wall time; None: no limit.
-        core_hours: of all workers together, idle ones included, since they are paid for too;
-            None: no limit.
-        cores: of each worker.
+    Attributes:
+        minutes: Minutes of wall time, above 0; None: no limit.
+        core_hours: Core-hours of all workers together, above 0. Idle workers count, since they
+            are paid for too. None: no limit.
+        cores: Number of cores of each worker.
 
     Raises:
-        ValueError: a value is not a number above 0.
+        ValueError: A value is not a number above 0.
     """
 
     minutes: float | None = None
@@ -52,8 +52,8 @@ class Meter:
     workers come or go.
 
     Args:
-        budget: what may be spent.
-        clock: seconds that only rise.
+        budget: The budget to measure against.
+        clock: Returns seconds that only rise.
     """
 
     def __init__(self, budget: Budget, clock: Callable[[], float] = time.monotonic) -> None:

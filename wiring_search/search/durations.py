@@ -11,7 +11,7 @@ def in_words(seconds: float) -> str:
     From ten of a unit on, the smaller unit is left out. An infinite duration is "no end".
 
     Args:
-        seconds: the duration; below 0 it counts as 0.
+        seconds: The duration; a negative one counts as 0.
     """
     if not math.isfinite(seconds):
         return "no end"

@@ -15,8 +15,8 @@ from wiring_search.workers.jobs import Outcome
 class TaskLoaded:
     """The search is about to begin.
 
-    Args:
-        description: sizes and rules of the task, in a few lines.
+    Attributes:
+        description: Sizes and rules of the task, in a few lines.
     """
 
     description: str
@@ -26,10 +26,10 @@ class TaskLoaded:
 class KernelPrepared:
     """A kernel is about to be compiled, or loaded from the cache.
 
-    Args:
-        kind: the neuron, solver and memory that it runs.
-        number: which one it is, from 1.
-        count: how many there are.
+    Attributes:
+        kind: The neuron, solver and memory that it runs.
+        number: Which one it is, from 1.
+        count: How many there are.
     """
 
     kind: str
@@ -41,9 +41,9 @@ class KernelPrepared:
 class Estimated:
     """How long the search will take, before it starts.
 
-    Args:
-        seconds: of wall time with the workers at hand; inf if only a budget ends the search.
-        core_hours: of all workers together; inf likewise.
+    Attributes:
+        seconds: Wall time with the workers at hand; inf if only a budget ends the search.
+        core_hours: Core-hours of all workers together; inf likewise.
     """
 
     seconds: float
@@ -54,10 +54,10 @@ class Estimated:
 class PackStarted:
     """A pack goes to the pool.
 
-    Args:
-        pack: its number.
-        rung: the number of the rung it trains for.
-        trials: the trials that train in it.
+    Attributes:
+        pack: The number of the pack.
+        rung: The number of the rung it trains for.
+        trials: The trials that train in it.
     """
 
     pack: int
@@ -71,11 +71,11 @@ class PackDone:
 
     Below the last rung a good candidate has the status "pruned" until it is promoted.
 
-    Args:
-        pack: its number.
-        outcomes: by trial.
-        restored: an earlier run trained it.
-        rung: the number of the rung.
+    Attributes:
+        pack: The number of the pack.
+        outcomes: Outcomes by trial.
+        restored: Whether an earlier run trained it.
+        rung: The number of the rung.
     """
 
     pack: int
@@ -88,8 +88,8 @@ class PackDone:
 class ReferenceChosen:
     """The reference point for hypervolumes is fixed from now on.
 
-    Args:
-        point: one number per objective, each to be minimised.
+    Attributes:
+        point: One number per objective, each to be minimised.
     """
 
     point: tuple[float, ...]
@@ -99,9 +99,9 @@ class ReferenceChosen:
 class PoolSeen:
     """The state of the pool.
 
-    Args:
-        workers: how many are up.
-        waiting: packs submitted that no worker has begun.
+    Attributes:
+        workers: Number of workers that are up.
+        waiting: Number of submitted packs that no worker has begun.
     """
 
     workers: int
@@ -112,8 +112,8 @@ class PoolSeen:
 class Exhausted:
     """The space has no new feasible point; the study ends early.
 
-    Args:
-        trained: candidates that were trained.
+    Attributes:
+        trained: Number of candidates that were trained.
     """
 
     trained: int
@@ -123,8 +123,8 @@ class Exhausted:
 class Stopped:
     """The search stops before its end and can be resumed. Packs under way are about to be saved.
 
-    Args:
-        reason: a few words.
+    Attributes:
+        reason: Why, in a few words.
     """
 
     reason: str

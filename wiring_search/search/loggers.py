@@ -1,8 +1,7 @@
 """Loggers: a search's scalars for TensorBoard, MLflow and Weights & Biases. Off by default.
 
 The store is the truth; a log is a courtesy. It never costs a result and never delays the search.
-Each logger writes batches in a thread of its own. If one fails, it says so once and is switched
-off.
+Each logger writes batches in a separate thread. If one fails, it says so once and is switched off.
 
 The x axis, `step`, counts results: a candidate counts once per rung that it has finished. A row is
 written when there are one per cent more results than at the last row, or after a minute, so a
@@ -33,22 +32,22 @@ from wiring_search.search.monitor import Monitor
 from wiring_search.store.config import StudyConfig
 
 _GROWTH, _SECONDS = 1.01, 60.0  # between rows, whichever comes first
-_GATHERED = 1.0  # seconds in which rows are gathered before they are written
-_PATIENCE = 10.0  # seconds at the end for what is still to be written
+_SECONDS_PER_BATCH = 1.0  # in which rows are gathered before they are written
+_SECONDS_TO_END = 10.0  # for the rows that are not written when the search ends
 _MOST_METRICS = 1000  # that MLflow takes at once
 _PROJECT = "wiring-search"
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Row:
     """Scalars at one moment.
 
-    Args:
-        step: results so far.
-        seconds: when, in seconds since 1970.
-        values: by name.
+    Attributes:
+        step: Number of results so far.
+        seconds: Time of the row, in seconds since 1970.
+        values: Scalars by name.
     """
 
     step: int
@@ -70,32 +69,32 @@ def _to_stderr(text: str) -> None:
 
 @contextmanager
 def loggers(
-    names: Sequence[str], folder: Path, config: StudyConfig, tell: Tell = _to_stderr
+    names: Sequence[str], folder: Path, config: StudyConfig, report: Report = _to_stderr
 ) -> Iterator[Watcher]:
     """Log a search to `folder`/logs, or to where MLFLOW_TRACKING_URI, WANDB_MODE … point.
 
     On leaving, waits a few seconds for rows that are not written yet.
 
     Args:
-        names: out of LOGGERS.
-        folder: of the study.
-        config: the study's settings.
-        tell: is called with one sentence if a logger fails, from its thread.
+        names: Names out of LOGGERS.
+        folder: The study's folder.
+        config: The study's settings.
+        report: Called with one sentence if a logger fails, from its thread.
 
     Yields:
         The watcher to call with every event.
 
     Raises:
-        ValueError: a name is unknown, or its package is not installed.
+        ValueError: A name is unknown, or its package is not installed.
     """
     _check(names)
     writers = [
-        _LogWriter(name, partial(LOGGERS[name], folder / "logs", config), tell) for name in names
+        _LogWriter(name, partial(LOGGERS[name], folder / "logs", config), report) for name in names
     ]
     try:
         yield _Series(config, writers) if writers else lambda event: None
     finally:
-        until = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _SECONDS_TO_END
         for writer in writers:
             writer.end()
         for writer in writers:
@@ -168,10 +167,10 @@ def _values(monitor: Monitor) -> dict[str, float]:
 class _LogWriter:
     """Writes rows to one sink, in a thread that the search does not wait for."""
 
-    def __init__(self, name: str, opened: Callable[[], Sink], tell: Tell) -> None:
+    def __init__(self, name: str, open_sink: Callable[[], Sink], report: Report) -> None:
         self._name = name
-        self._opened = opened
-        self._tell = tell
+        self._open_sink = open_sink
+        self._report = report
         self._rows: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self._failed = False
         self._thread = threading.Thread(target=self._run, name=f"log {name}", daemon=True)
@@ -188,7 +187,7 @@ class _LogWriter:
         """Wait until all rows are written, or until that time."""
         self._thread.join(max(until - time.monotonic(), 0.0))
         if self._thread.is_alive():
-            self._tell(
+            self._report(
                 f"log {self._name}: the last values were not written in time; "
                 "the results are complete"
             )
@@ -198,25 +197,25 @@ class _LogWriter:
         try:
             ended = False
             while not ended:
-                rows, ended = self._gathered()
+                rows, ended = self._next_rows()
                 if rows:
-                    sink = sink or self._opened()
+                    sink = sink or self._open_sink()
                     sink.write(rows)
             if sink is not None:
                 sink.close()
         except Exception as failure:  # whatever happens to a log, the search goes on
             self._failed = True
             cause = str(failure).partition("\n")[0]
-            self._tell(
+            self._report(
                 f"log {self._name} failed and is switched off; the search continues: "
                 f"{type(failure).__name__}: {cause}"
             )
 
-    def _gathered(self) -> tuple[list[Row], bool]:
+    def _next_rows(self) -> tuple[list[Row], bool]:
         """The rows of the next second, and whether there will be no more."""
         rows: list[Row] = []
         row = self._rows.get()
-        until = time.monotonic() + _GATHERED
+        until = time.monotonic() + _SECONDS_PER_BATCH
         while row is not None:
             rows.append(row)
             try:
@@ -260,9 +259,8 @@ class MLflow:
     `folder`/mlflow.db."""
 
     def __init__(self, folder: Path, config: StudyConfig) -> None:
-        logging.getLogger("mlflow").setLevel(
-            logging.WARNING
-        )  # it would print about its tables into the live view
+        # MLflow would print into the live view when it makes its tables.
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
         import sqlalchemy as sql
         from mlflow import MlflowClient
         from mlflow.entities import Metric, Param
@@ -330,7 +328,7 @@ class Wandb:
         )
 
     def write(self, rows: Sequence[Row]) -> None:
-        for row in rows:  # into its own process, which sends many at once
+        for row in rows:  # to a process of wandb, which sends many at once
             self._run.log(row.values, step=row.step)
 
     def close(self) -> None:

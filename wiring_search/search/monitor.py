@@ -52,13 +52,13 @@ class RungCount:
     """Counts of one rung.
 
     Attributes:
-        rung: its budget.
-        trained: candidates that finished it, failed ones included.
-        promoted: those of them that were promoted.
-        share: promoted over trained, at the latest promotion.
-        running: candidates in packs that are submitted and not back.
-        diverged: candidates whose training diverged here.
-        crashed: candidates whose worker crashed here.
+        rung: The rung.
+        trained: Number of candidates that finished it, failed ones included.
+        promoted: Number of those that were promoted.
+        share: Promoted over trained, at the latest promotion.
+        running: Number of candidates in packs that are submitted and not back.
+        diverged: Number of candidates whose training diverged here.
+        crashed: Number of candidates whose worker crashed here.
     """
 
     rung: Rung
@@ -74,10 +74,10 @@ class Front:
     """The Pareto front so far; equal points all stay. Adding compares a point with every member.
 
     Args:
-        objectives: the names of the scores.
+        objectives: The names of the scores.
 
     Attributes:
-        trials: the members.
+        trials: The members' trials.
         points: (members, objectives), all to be minimised.
     """
 
@@ -141,14 +141,15 @@ class Monitor:
     towards throughput.
 
     Attributes:
-        meter: what is spent of the budget, from the first pack on; compiling kernels is free.
-        best: trial and error of the best candidate.
-        results: outcomes so far.
-        trained: those of them that this run trained.
-        full: candidates with the full budget that did not fail.
-        workers: how many are up; None before the pool was seen.
-        waiting: packs that no worker has begun.
-        reference: the reference point of hypervolumes, once it is chosen.
+        meter: Measures what is spent of the budget, from the first pack on; compiling kernels is
+            free.
+        best: Trial and error of the best candidate.
+        results: Number of outcomes so far.
+        trained: Number of those that this run trained.
+        full: Number of candidates with the full budget that did not fail.
+        workers: Number of workers that are up; None before the pool was seen.
+        waiting: Number of packs that no worker has begun.
+        reference: The reference point of hypervolumes, once it is chosen.
     """
 
     def __init__(
@@ -158,15 +159,15 @@ class Monitor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
-        self.meter = Meter(
-            budget or Budget(), clock
-        )  # from the first pack on: kernels that are compiled before cost no budget
+        # It starts again with the first pack: kernels that are compiled before cost no budget.
+        self.meter = Meter(budget or Budget(), clock)
         self.rungs = [RungCount(rung) for rung in config.rungs]
         self.front = Front(config.objectives)
         self.at = 0
         self.best: tuple[int, float] | None = None  # trial, error
-        self.results = self.trained = 0  # outcomes told of; of them those that this run has trained
-        self.full = 0  # candidates with the full budget that did not fail
+        self.results = 0
+        self.trained = 0
+        self.full = 0
         self.workers: int | None = None
         self.waiting = 0
         self.estimated: Estimated | None = None

@@ -14,6 +14,14 @@ def job_of(config: StudyConfig, store: Store, pack: Pack) -> PackJob:
 
     A candidate starts from its checkpoint if the pack was stopped, else from the state of the rung
     below, else from the inherited weights of its parent, else afresh.
+
+    Args:
+        config: The study's settings.
+        store: The study's results, with states, checkpoints and candidates.
+        pack: The pack. Candidates that it does not hold come from the store.
+
+    Returns:
+        The job, ready to be submitted to a pool.
     """
     known = {trial.trial: trial.candidate for trial in pack.trials}
     asked = [found for trial in pack.members if (found := known.get(trial)) is not None]

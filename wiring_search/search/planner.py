@@ -1,7 +1,7 @@
-"""The planner of a study: which pack comes next, new or restored, and what the sampler is told.
+"""The planner of a study: which pack comes next, new or restored, and what the sampler learns.
 
-An infeasible point is told at once and never trained. A candidate equal to an earlier one is not
-trained again: it gets that candidate's scores.
+An infeasible point is never trained; the sampler learns of it at once. A candidate equal to an
+earlier one is not trained again: it gets that candidate's scores.
 """
 
 import math
@@ -24,11 +24,11 @@ _GIVE_UP_AFTER = 300
 class Pack:
     """Candidates that train side by side.
 
-    Args:
-        number: of the pack, from 0.
-        rung: the number of the rung that it trains for.
-        members: the trials that train, in order.
-        trials: all trials that were proposed for it, those that never train included; empty for a
+    Attributes:
+        number: The number of the pack, from 0.
+        rung: The number of the rung that it trains for.
+        members: The trials that train, in order.
+        trials: All trials that were proposed for it, those that never train included; empty for a
             pack of promoted candidates.
     """
 
@@ -42,9 +42,10 @@ class Planner:
     """Makes packs or restores them from the store, and tells the sampler and the ladder.
 
     Attributes:
-        packs: packs made or restored so far; the next one's number.
-        trained: candidates in packs of the first rung so far.
-        finished: candidates with the full budget and finite objectives that the sampler knows.
+        packs: Number of packs made or restored so far; the next one's number.
+        trained: Number of candidates in packs of the first rung so far.
+        finished: Number of candidates with the full budget and finite objectives that the sampler
+            knows.
     """
 
     def __init__(self, config: StudyConfig, store: Store) -> None:
@@ -61,7 +62,7 @@ class Planner:
         self._trial_of: dict[str | None, int] = {}
         # The latest objectives of each trial, and their rung.
         self._latest: dict[int, tuple[tuple[float, ...] | None, int]] = {}
-        self._packs_told = 0
+        self._tell_calls = 0
         self._proposes = True
         self.packs = 0
         self.trained = 0
@@ -74,16 +75,16 @@ class Planner:
         packs that are not full.
 
         Args:
-            under_way: packs that train now.
+            under_way: Number of packs that train now.
 
         Returns:
-            The pack; None if there is nothing to do until another pack is told.
+            The pack; None if there is nothing to do until `tell` was called for another pack.
         """
         promoted = self._ladder.next_pack(not self._proposes, under_way)
         if promoted is not None:
             rung, members = promoted
             pack = Pack(self.packs, rung, members)
-            self._store.record_pack(pack.number, rung, members, (), {"told": self._packs_told})
+            self._store.record_pack(pack.number, rung, members, (), {"told": self._tell_calls})
             return self._taken(pack)
         if not self._proposes:
             return None
@@ -93,7 +94,7 @@ class Planner:
         pack = Pack(self.packs, 0, members, trials)
         self._proposes = len(members) == wanted
         state = {
-            "told": self._packs_told,
+            "told": self._tell_calls,
             "exhausted": not self._proposes,
             "sampler": self._sampler.state(),
         }
@@ -104,10 +105,10 @@ class Planner:
         """Take the next pack from the store.
 
         Returns:
-            The pack; None if it was made after more packs were told than by now.
+            The pack; None if it was made after more calls of `tell` than there were by now.
         """
         state = self._store.sampler_state(stored.number)
-        if state["told"] > self._packs_told:
+        if state["told"] > self._tell_calls:
             return None
         if stored.rung:
             return self._taken(Pack(stored.number, stored.rung, stored.members))
@@ -126,8 +127,8 @@ class Planner:
         """Tell the sampler and the ladder a pack's outcomes, in the order of its trials.
 
         Args:
-            pack: what was trained. The sampler knows its infeasible trials already.
-            outcomes: by trial.
+            pack: The pack that was trained. The sampler knows its infeasible trials already.
+            outcomes: Outcomes by trial.
         """
         for number in pack.members:
             values = self._objectives(outcomes[number])
@@ -138,7 +139,7 @@ class Planner:
             if trial.duplicate_of is not None:
                 values, rung = self._latest.get(trial.duplicate_of, (None, self._last))
                 self._tell(trial.trial, values, rung)
-        self._packs_told += 1
+        self._tell_calls += 1
 
     def _taken(self, pack: Pack) -> Pack:
         """Count a pack that is about to train."""

@@ -29,7 +29,7 @@ def leading(points: np.ndarray, share: float) -> np.ndarray:
 
     Args:
         points: (n, objectives), all to be minimised. Rows that are not finite are never chosen.
-        share: of n, how many to choose; the front is always chosen whole.
+        share: The share of the points to choose; the front is always chosen whole.
 
     Returns:
         (chosen,) int64 indices, best first.
@@ -71,10 +71,10 @@ class Ladder:
     Nothing is random: the same calls in the same order give the same promotions.
 
     Args:
-        rungs: the training budgets, ascending.
-        share: of the candidates that finished a rung, how many are promoted.
-        pack_size: candidates of a full pack.
-        together: promote only after every candidate has finished the rung.
+        rungs: The training budgets, ascending.
+        share: The share of the candidates that finished a rung to promote.
+        pack_size: Number of candidates in a full pack.
+        together: Whether to promote only after every candidate has finished the rung.
     """
 
     def __init__(
@@ -88,8 +88,8 @@ class Ladder:
         """Note that a candidate finished a rung.
 
         Args:
-            rung: the number of the rung.
-            trial: the candidate's trial.
+            rung: The number of the rung.
+            trial: The candidate's trial.
             values: (objectives,), all to be minimised; None if it failed.
         """
         if rung < len(self._rungs):
@@ -99,8 +99,8 @@ class Ladder:
         """Choose the next pack of promoted candidates.
 
         Args:
-            last: no new candidate will be proposed, so that packs need not be full.
-            under_way: packs that train now.
+            last: Whether no new candidate will be proposed, so that packs need not be full.
+            under_way: Number of packs that train now.
 
         Returns:
             The rung to train for and the promoted trials; None if there is no such pack.

@@ -3,12 +3,13 @@
     ask for pack k ─► store ─► pool ─► store ─► tell pack k ─► promote, or ask for pack k + ahead …
 
 `ahead` packs are under way at once. A pack holds new candidates, or candidates that were promoted
-to a higher rung (`promotion`). In a synchronous study, packs are told in the order of their
-numbers, however they come back: the sampler, and so the table, does not depend on the number of
-workers. In an asynchronous study they are told as they come back, so a slow pack delays no other.
+to a higher rung (`promotion`). In a synchronous study, the sampler learns of packs in the order of
+their numbers, however they come back: the sampler, and so the table, does not depend on the number
+of workers. In an asynchronous study it learns of them as they come back, so a slow pack delays no
+other.
 
-A resumed study takes the same steps again. What the store already has, a proposal, a promotion or
-a result, is taken from there, after as many packs were told as the first time. A pack that was
+A resumed study takes the same steps again. A proposal, a promotion or a result that the store
+already has is taken from there, after as many calls of `tell` as the first time. A pack that was
 stopped continues from its checkpoint.
 """
 
@@ -48,18 +49,18 @@ def search(
     """Run the study to its end, from wherever the store says it stands.
 
     Args:
-        config: the study's settings.
-        store: its results so far, and where new ones go.
-        pool: trains packs.
-        watch: is called with every event (`search.events`).
-        until: is called now and then. When it returns a reason, the search stops: within about
+        config: The study's settings.
+        store: The study's results so far. New ones are written to it.
+        pool: Trains packs.
+        watch: Called with every event (`search.events`).
+        until: Called now and then. When it returns a reason, the search stops: within about
             twenty seconds the packs under way are stopped and their states saved.
 
     Returns:
         Whether the study got to its end.
 
     Raises:
-        Exception: whatever the pool raises when it cannot go on. The store keeps all results.
+        Exception: Whatever the pool raises when it cannot go on. The store keeps all results.
     """
     study = _Study(config, store, pool, watch, until)
     while study.fill():
@@ -72,7 +73,7 @@ class _Study:
     """A search that runs.
 
     Attributes:
-        reason: why it stops before its end; None while it goes on.
+        reason: Why it stops before its end; None while it goes on.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class _Study:
         self._planner = Planner(config, store)
         self._stored = {pack.number: pack for pack in store.packs()}
         self._under_way: dict[int, Pack] = {}
-        # Outcomes of packs that are back and not told yet, by pack and trial.
+        # Outcomes of packs that are back and that the sampler does not know yet, by pack and trial.
         self._outcomes: dict[int, dict[int, Outcome]] = {}
         self._reference_chosen = False
         self.reason: str | None = None

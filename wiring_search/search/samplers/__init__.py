@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class SamplerKind:
     """One way to propose candidates.
 
-    Args:
-        summary: one sentence for help and documentation.
+    Attributes:
+        summary: One sentence for help and documentation.
         make: (config, space) -> a new sampler for that study.
     """
 
@@ -64,7 +64,7 @@ def check(config: "StudyConfig") -> None:
     """Check that the study's sampler exists. One that is not built in is also tried out.
 
     Raises:
-        ValueError: no sampler has this name; or one that is not built in cannot handle the study's
+        ValueError: No sampler has this name; or one that is not built in cannot handle the study's
             objectives or its space.
     """
     kind = _kind_of(config)
@@ -78,7 +78,7 @@ def sampler_of(config: "StudyConfig", space: "Space") -> "Sampler":
     """Make the study's sampler.
 
     Raises:
-        ValueError: no sampler has this name, or it cannot be imported.
+        ValueError: No sampler has this name, or it cannot be imported.
     """
     return _kind_of(config).make(config, space)
 

@@ -1,4 +1,4 @@
-"""What a space allows a candidate: sizes of its wiring, and settings, one of which can change."""
+"""Sizes and settings that a space allows a candidate, and changes of a setting."""
 
 import math
 from collections.abc import Sequence
@@ -74,6 +74,11 @@ def with_other_setting(
 ) -> tuple[Candidate, tuple[str, ...]]:
     """Change one setting of a candidate, and those that depend on it if they must.
 
+    Args:
+        space: The space that the changed candidate belongs to.
+        candidate: The parent. Its wiring and its seed stay.
+        rng: Source of random numbers.
+
     Returns:
         The changed candidate and the setting's name; or the same candidate and no name, if the
         space varies no setting, or has no such wirings with the new one.
@@ -91,9 +96,8 @@ def with_other_setting(
     if not has_steps(settings.setdefault("solver", KINDS[neuron].usual_solver)):
         settings["steps"] = 0
     newly_layered = KINDS[neuron].layered and not KINDS[candidate.neuron].layered
-    unseen = newly_layered and joined_roles(candidate.wiring, False) != {
-        *FORWARD
-    }  # synapses that it would not look at
+    # A layered neuron would not look at synapses between other layers.
+    unseen = newly_layered and joined_roles(candidate.wiring, False) != {*FORWARD}
     if unseen or found.get("topology", (None, None))[1] == _NO_TOPOLOGY:
         return candidate, ()
     return Candidate(candidate.wiring, seed=candidate.seed, **settings), (name,)

@@ -1,4 +1,4 @@
-"""The contract of samplers: what a study asks of one."""
+"""The contract of samplers: the calls that a study makes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from wiring_search.wirings.candidate import Candidate
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a sampler proposes for a trial.
+    """A sampler's proposal for a trial.
 
-    Args:
-        point: a point of the space; for a child of other candidates, the dimensions that it
+    Attributes:
+        point: A point of the space; for a child of other candidates, the dimensions that it
             determines.
-        attrs: the sampler's notes about it, as plain data that JSON can hold.
-        candidate: a child of other candidates; None if the point determines the candidate.
+        attrs: The sampler's notes about it, as plain data that JSON can hold.
+        candidate: A child of other candidates; None if the point determines the candidate.
     """
 
     point: Point
@@ -31,7 +31,7 @@ class Sampler(Protocol):
     notes the candidates that train and tells their scores.
 
     Attributes:
-        remembers_candidates: whether a promoted candidate is noted again.
+        remembers_candidates: Whether a promoted candidate is noted again.
     """
 
     remembers_candidates: bool
@@ -41,7 +41,7 @@ class Sampler(Protocol):
         ...
 
     def put_back(self, number: int, proposal: Proposal) -> None:
-        """Take a proposal of an earlier run in place of an ask."""
+        """Take a proposal of an earlier run instead of asking for a new one."""
         ...
 
     def note(self, number: int, candidate: Candidate) -> None:
@@ -52,10 +52,10 @@ class Sampler(Protocol):
         """Tell the scores of a trial.
 
         Args:
-            number: the trial.
+            number: The trial.
             values: (objectives,), all to be minimised. None, or a value that is not finite: it
                 failed.
-            final: the trial had the full budget; otherwise it may be told again.
+            final: Whether the trial had the full budget. Otherwise more scores may follow.
         """
         ...
 

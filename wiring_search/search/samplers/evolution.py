@@ -7,7 +7,7 @@ soon as it has scores, so no worker waits. The first points are random, and some
 The wiring itself changes (`mutation`), within the sizes that the space allows, and so do the
 settings of training. Each neuron carries a mark of the trial in which it first appeared, by which
 relatives are matched when they are crossed. An ask depends only on (study seed, trial number) and
-on what was noted and told before, in that order: a resumed study notes and tells the same, and gets
+on the earlier calls of `note` and `tell`, in order: a resumed study makes the same calls, and gets
 the same children.
 
 Source: Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE
@@ -60,13 +60,13 @@ _MARKS = 1 << 20  # more than there are nodes in a wiring
 class Born:
     """A child of one candidate or two.
 
-    Args:
-        candidate: the child.
-        parents: their trials; it inherits the weights of the first one, by `origins`.
-        moves: what changed in the wiring ("cross", "add", "grow inter" …), and the settings that
+    Attributes:
+        candidate: The child.
+        parents: The parents' trials. The child inherits the weights of the first one, by `origins`.
+        moves: What changed in the wiring ("cross", "add", "grow inter" …), and the settings that
             changed, by name.
-        origins: for each neuron and sensory node, which one of the first parent it comes from.
-        params: the dimensions of the space that the child determines. Those with which a wiring was
+        origins: For each neuron and sensory node, which one of the first parent it comes from.
+        params: The dimensions of the space that the child determines. Those with which a wiring was
             drawn (fan-outs, seeds) no longer apply.
     """
 
@@ -81,8 +81,8 @@ class Evolution:
     """The population of a study and its children.
 
     Args:
-        space: bounds of sizes and settings.
-        seed: the study's.
+        space: Bounds of sizes and settings.
+        seed: The study's seed.
     """
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -113,14 +113,15 @@ class Evolution:
         parents: Sequence[int] = (),
         origins: Origins | None = None,
     ) -> None:
-        """Note that a trial trains. Note it again before its scores of a higher rung are told: it
-        may have been forgotten by then.
+        """Note that a trial trains.
+
+        Note it again before telling its scores of a higher rung: it may be forgotten by then.
 
         Args:
-            number: the trial.
-            candidate: its candidate, which no earlier trial has.
-            parents: of a child, `Born.parents`.
-            origins: of a child, `Born.origins`.
+            number: The trial.
+            candidate: Its candidate, which no earlier trial has.
+            parents: `Born.parents` of a child.
+            origins: `Born.origins` of a child.
         """
         self._seen.add(int(candidate.candidate_id, 16))
         if number not in self._candidates:
@@ -133,7 +134,7 @@ class Evolution:
         """Tell the latest scores of a trial; a trial that is not noted is ignored.
 
         Args:
-            number: the trial.
+            number: The trial.
             values: (objectives,), all to be minimised. None, or a value that is not finite: it has
                 no more children.
         """

@@ -16,8 +16,8 @@ class EvolutionSampler:
     """Children of the best wirings so far (`evolution`), and random points of the space.
 
     Args:
-        space: what may vary.
-        seed: the study's.
+        space: What may vary.
+        seed: The study's seed.
     """
 
     remembers_candidates = True
@@ -58,10 +58,18 @@ class EvolutionSampler:
             self._evolution.note(number, candidate)
 
     def tell(self, number: int, values: Sequence[float] | None, final: bool = True) -> None:
+        """Tell the scores of a trial.
+
+        Args:
+            number: The trial.
+            values: (objectives,), all to be minimised. None, or a value that is not finite: it
+                has no more children.
+            final: Ignored: the latest scores of a trial count, whatever its rung.
+        """
         self._evolution.tell(number, values)
 
     def state(self) -> dict[str, Any]:
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """There is none."""
+        """Do nothing: evolution keeps nothing beside its trials."""

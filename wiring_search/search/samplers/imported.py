@@ -45,7 +45,7 @@ def rehearse(config: StudyConfig, make: Callable[[StudyConfig, Space], Sampler])
     """Try a sampler out on the study's space, with made-up scores and failures.
 
     Raises:
-        ValueError: it raises an error with so many objectives or in this space, gives points of
+        ValueError: It raises an error with so many objectives or in this space, gives points of
             another space, or keeps values that a store cannot hold.
     """
     space = Space.from_json(config.space)
@@ -84,7 +84,7 @@ def class_at(path: str) -> type[optuna.samplers.BaseSampler]:
     """The sampler class at an import path.
 
     Raises:
-        ValueError: it cannot be imported, or is no sampler of Optuna.
+        ValueError: It cannot be imported, or is no sampler of Optuna.
     """
     module_name, _, name = path.partition(":")
     if module_name == _HUB:

@@ -43,10 +43,10 @@ Make = Callable[[int, int, bool], optuna.samplers.BaseSampler]
 class OptunaKind:
     """One of Optuna's samplers.
 
-    Args:
-        make: makes an instance for one ask.
-        draws_all: it draws all dimensions of a conditional space, existing or not.
-        after_trial: its `after_trial` is called. The built-in ones do nothing there.
+    Attributes:
+        make: Makes an instance for one ask.
+        draws_all: Whether it draws all dimensions of a conditional space, existing or not.
+        after_trial: Whether its `after_trial` is called. The built-in ones do nothing there.
     """
 
     make: Make
@@ -55,14 +55,14 @@ class OptunaKind:
 
 
 class OptunaSampler:
-    """A study in Optuna's memory that is asked for points and told their scores.
+    """A study of Optuna, in memory, that proposes points and learns their scores.
 
     Args:
-        kind: which of Optuna's samplers.
-        space: what may vary.
-        objectives: how many scores a trial has, all to be minimised.
-        seed: the study's.
-        cut_as: a name out of `training.pruning.CUT_AS`: how a pruned trial is shown.
+        kind: One of Optuna's samplers.
+        space: What may vary.
+        objectives: The number of scores of a trial, all to be minimised.
+        seed: The study's seed.
+        cut_as: A name out of `training.pruning.CUT_AS`: how a pruned trial is shown.
     """
 
     remembers_candidates = False
@@ -122,7 +122,7 @@ class OptunaSampler:
             return self._kind.make(seed, self._seed, self._space.conditional)
 
     def put_back(self, number: int, proposal: Proposal) -> None:
-        """Take a proposal of an earlier run in place of an ask."""
+        """Take a proposal of an earlier run instead of asking for a new one."""
         attrs = proposal.attrs
         drawn = {**self._keys(proposal.point), **attrs.get(_UNUSED, {})}
         distributions = {
@@ -153,10 +153,10 @@ class OptunaSampler:
         """Tell the scores of a trial.
 
         Args:
-            number: the trial.
+            number: The trial.
             values: (objectives,), all to be minimised. None, or a value that is not finite: it
                 failed.
-            final: the trial had the full budget; otherwise it may be told again.
+            final: Whether the trial had the full budget. Otherwise more scores may follow.
         """
         scores = None if values is None or not all(map(math.isfinite, values)) else list(values)
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
@@ -194,10 +194,11 @@ class _Storage(optuna.storages.InMemoryStorage):
     """Optuna's storage in memory, with shared distributions and trials that are not finished.
 
     Args:
-        distributions: of all parameters. Trials share them; each would keep 1.7 KB of copies.
+        distributions: The distribution of each parameter. Trials share them; otherwise each would
+            keep 1.7 KB of copies.
 
     Attributes:
-        for_now: how unfinished trials are shown to samplers, by number.
+        for_now: Unfinished trials as samplers see them, by number.
     """
 
     def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
