@@ -30,7 +30,7 @@ from wiring_search.scores.trajectory import (
     trajectory_lengths,
 )
 from wiring_search.search_spaces import Space, load
-from wiring_search.search_spaces.sample import sampled
+from wiring_search.search_spaces.sample import distinct_candidates
 from wiring_search.training.baselines.reservoir_ranks import different_streams
 from wiring_search.training.pack import Pack
 from wiring_search.training.warm_up import warm_up
@@ -85,7 +85,7 @@ def on_two_cores(given: argparse.Namespace) -> float:
 
 
 def candidates(space: Space, count: int, first: int) -> list[Candidate]:
-    return [candidate for _, candidate in sampled(space, count, first)]
+    return [candidate for _, candidate in distinct_candidates(space, count, first)]
 
 
 def parts(space: Space, features: int) -> None:

@@ -221,9 +221,9 @@ def mean_work(config: StudyConfig, epochs: int) -> float:
     from itertools import islice
 
     from wiring_search.search_spaces import Space
-    from wiring_search.search_spaces.sample import sampled
+    from wiring_search.search_spaces.sample import distinct_candidates
 
-    drawn = islice(sampled(Space.from_json(config.space), 200, 0), 200)
+    drawn = islice(distinct_candidates(Space.from_json(config.space), 200, 0), 200)
     return float(np.mean([candidate.updates for _, candidate in drawn])) * epochs
 
 

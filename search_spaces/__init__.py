@@ -25,7 +25,7 @@ def load(name: str) -> Space:
     """Return a search space.
 
     Args:
-        name: Of a preset in `SPACES`, or the path of a TOML file.
+        name: The name of a preset in `SPACES`, or the path of a TOML file.
 
     Raises:
         ValueError: The name is unknown, or the file is faulty.
@@ -38,5 +38,5 @@ def load(name: str) -> Space:
     if near:
         hint = f"did you mean {near[0]!r}?"
     else:
-        hint = f"presets are {', '.join(SPACES)}; your own space is a file that ends in .toml"
+        hint = f"presets are {', '.join(SPACES)}; a space in a file is a path that ends in .toml"
     raise ValueError(f"no space is called {name!r}; {hint}")

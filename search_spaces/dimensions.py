@@ -1,4 +1,4 @@
-"""Dimensions: ranges and choices, as values, as plain data, and drawn from."""
+"""Dimensions: ranges and choices, their plain data, and random draws of their values."""
 
 import math
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Point = dict[str, Value]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:
-    """What one setting may be.
+    """The values that one setting may have.
 
     Attributes:
         when: Values by dimension. The dimension exists only if each of these dimensions exists and
@@ -77,7 +77,7 @@ class Choice(Dimension):
     """One of a few numbers, or one of a few names.
 
     Attributes:
-        values: Each once. A single value is fixed.
+        values: The values, each once. A single value is fixed.
 
     Raises:
         ValueError: There is no value, a value stands twice, or numbers and names are mixed.
@@ -146,6 +146,11 @@ def _dimension_from_json(value: Any) -> Dimension:
 
 
 def dimension_to_json(dimension: Dimension | tuple[Dimension, ...]) -> Any:
+    """Return plain data from which `dimension_from_json` makes an equal dimension.
+
+    Raises:
+        TypeError: The dimension is of another class than `Choice`, `IntRange` and `FloatRange`.
+    """
     if isinstance(dimension, tuple):
         return [dimension_to_json(alternative) for alternative in dimension]
     if dimension.when:
@@ -168,10 +173,15 @@ def _check_ends(low: float, high: float, log: bool) -> None:
         raise ValueError(f"low is {low:g} on a logarithmic scale; give a number above 0")
 
 
-def drawn(dimension: Dimension, rng: np.random.Generator) -> Value:
+def draw_value(dimension: Dimension, rng: np.random.Generator) -> Value:
+    """Draw a value uniformly, over logarithms if the range is logarithmic.
+
+    Raises:
+        TypeError: The dimension is of another class than `Choice`, `IntRange` and `FloatRange`.
+    """
     match dimension:
         case IntRange(low=low, high=high, log=True):
-            # Each whole number stands for the interval from half below to half above it.
+            # A whole number has the probability of the interval from half below to half above it.
             return int(
                 np.clip(
                     round(math.exp(rng.uniform(math.log(low - 0.5), math.log(high + 0.5)))),

@@ -24,6 +24,11 @@ def key_of(space: Space, name: str, index: int) -> str:
 
 
 def distribution_of(dimension: Dimension) -> BaseDistribution:
+    """Return Optuna's distribution for a dimension.
+
+    Raises:
+        TypeError: The dimension is of another class than `Choice`, `IntRange` and `FloatRange`.
+    """
     match dimension:
         case IntRange(low, high, log):
             return IntDistribution(low, high, log=log)

@@ -14,13 +14,16 @@ GIVE_UP_AFTER = 1000
 Point = dict[str, Any]
 
 
-def sampled(space: Space, samples: int, seed: int) -> Iterator[tuple[Point, Candidate]]:
+def distinct_candidates(space: Space, samples: int, seed: int) -> Iterator[tuple[Point, Candidate]]:
     """Draw distinct candidates uniformly, over logarithms if a range is logarithmic.
 
     Args:
-        space: What may vary.
-        samples: How many to draw; there are fewer if the space has no more.
+        space: The space.
+        samples: The number of candidates. There are fewer if the space has no more.
         seed: Decides which candidates, and their order.
+
+    Yields:
+        A point and its candidate.
     """
     rng = np.random.default_rng((seed, 0x5C))
     seen: set[str] = set()

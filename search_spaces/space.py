@@ -30,7 +30,7 @@ from wiring_search.search_spaces.dimensions import (
     Value,
     dimension_from_json,
     dimension_to_json,
-    drawn,
+    draw_value,
 )
 from wiring_search.search_spaces.names import (
     CANDIDATE_DIMENSIONS,
@@ -62,7 +62,7 @@ class Fault(ValueError):
 
 @dataclass(frozen=True)
 class Space:
-    """What may vary.
+    """The dimensions that may vary, and what must hold.
 
     Attributes:
         topology: A name out of TOPOLOGIES; None if the dimension `topology` chooses it.
@@ -137,7 +137,7 @@ class Space:
         """Draw a point, uniformly in each dimension, over logarithms if its range is logarithmic.
 
         Args:
-            rng: The generator.
+            rng: Source of random numbers.
 
         Returns:
             A point; it may be infeasible.
@@ -146,7 +146,7 @@ class Space:
         for name in self.dimensions:
             index = self.alternative(name, point)
             if index is not None:
-                point[name] = drawn(self.alternatives(name)[index], rng)
+                point[name] = draw_value(self.alternatives(name)[index], rng)
         return point
 
     def build(self, point: Point, seed: int) -> Candidate:
@@ -154,7 +154,7 @@ class Space:
 
         Args:
             point: A value for each dimension that exists there.
-            seed: Of the candidate's initial weights.
+            seed: Seed of the candidate's initial weights.
 
         Raises:
             Infeasible: A constraint does not hold, or the topology refuses the sizes.
@@ -202,6 +202,7 @@ class Space:
         ]
 
     def to_json(self) -> dict[str, Any]:
+        """Return plain data from which `from_json` makes an equal space."""
         return {
             "topology": self.topology,
             "dimensions": {
@@ -212,6 +213,12 @@ class Space:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Space":
+        """The inverse of `to_json`.
+
+        Raises:
+            ValueError: The data are no space; a `Fault` says where it contradicts itself.
+            KeyError: "topology" or "dimensions" is missing.
+        """
         dimensions = {
             name: dimension_from_json(value) for name, value in data["dimensions"].items()
         }

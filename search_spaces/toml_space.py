@@ -93,12 +93,12 @@ def _dimension(key: str, value: Any) -> Dimension | tuple[Dimension, ...]:
 
 
 def _line(where: str, text: str) -> str:
-    """ ", line N", where a key, a table or a quoted text is this one."""
+    """ ", line N" of the first line with this key, table or quoted text; "" if there is none."""
     name = re.escape(where)
-    places = (
+    pattern = (
         rf"""^\s*["']?{name}["']?\s*=|^\s*\[+\s*(dimensions\s*\.\s*)?{name}\s*\]|["']{name}["']"""
     )
-    lines = (number for number, line in enumerate(text.splitlines(), 1) if re.search(places, line))
+    lines = (number for number, line in enumerate(text.splitlines(), 1) if re.search(pattern, line))
     return f", line {number}" if (number := next(lines, None)) else ""
 
 

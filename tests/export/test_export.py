@@ -37,8 +37,10 @@ needs_compiler = pytest.mark.skipif(bool(to_c.missing()), reason="no C compiler"
 def parcels() -> list[Parcel]:
     """One of each kind; every other one with a projection, every third without a linear readout."""
     return [
-        exported.network_parcel(*kind, projected=bool(place % 2), outputs=4 if place % 3 else None)
-        for place, kind in enumerate(exported.KINDS)
+        exported.network_parcel(
+            *kind, projected=bool(number % 2), outputs=4 if number % 3 else None
+        )
+        for number, kind in enumerate(exported.KINDS)
     ]
 
 
@@ -60,7 +62,9 @@ def test_plain_steps_are_what_the_kernel_computes(parcels: list[Parcel]) -> None
 def test_c_is_what_the_kernel_computes(parcels: list[Parcel], tmp_path: Path) -> None:
     for parcel in parcels:
         to_c.write(parcel, tmp_path)
-    for parcel, (y, state, _) in zip(parcels, to_c.played(parcels, tmp_path, "-O1"), strict=True):
+    for parcel, (y, state, _) in zip(
+        parcels, to_c.run_headers(parcels, tmp_path, "-O1"), strict=True
+    ):
         assert _near(y, parcel.y.numpy()), parcel.name
         assert _near(state, parcel.state.numpy()), parcel.name
 
@@ -278,7 +282,7 @@ def test_a_folder_belongs_to_one_network(tmp_path: Path) -> None:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    table = tmp_path / "own.csv"
+    table = tmp_path / "table.csv"
     rng = np.random.default_rng(0)
     raw = rng.normal([5.0, -3.0], [2.0, 0.5], (600, 2))
     lines = [f"{a},{b},{a - b}" for a, b in raw]

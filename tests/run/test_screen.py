@@ -13,18 +13,18 @@ from wiring_search.run import ONE_PROCESS, Resources, Run, screen, search, study
 from wiring_search.run.commands.screen import merit, rank_sample, screen_pack
 from wiring_search.scores.proxies import PROXIES, proxies
 from wiring_search.search_spaces import Choice, FloatRange, IntRange, Space
-from wiring_search.search_spaces.sample import sampled
+from wiring_search.search_spaces.sample import distinct_candidates
 from wiring_search.workers.inline import InlinePool
 
 SMALL = search_spaces.load("small")
 
 
 def test_a_sample_has_the_number_of_candidates_asked_for_and_depends_on_the_seed_alone() -> None:
-    points = list(sampled(SMALL, 40, 0))
+    points = list(distinct_candidates(SMALL, 40, 0))
     assert len({candidate.candidate_id for _, candidate in points}) == 40
-    assert points == list(sampled(SMALL, 40, 0))
-    assert points != list(sampled(SMALL, 40, 1))
-    assert points[:10] == list(sampled(SMALL, 10, 0))
+    assert points == list(distinct_candidates(SMALL, 40, 0))
+    assert points != list(distinct_candidates(SMALL, 40, 1))
+    assert points[:10] == list(distinct_candidates(SMALL, 10, 0))
 
 
 def test_a_small_space_gives_what_it_has() -> None:
@@ -32,7 +32,7 @@ def test_a_small_space_gives_what_it_has() -> None:
         ("inter", "command", "motor", "sensory_fanout", "inter_fanout", "motor_fanin"), Choice((2,))
     )
     space = Space("ncp", {"sensory": IntRange(1, 3), **sizes, "recurrent_synapses": Choice((0,))})
-    assert len(list(sampled(space, 50, 0))) == 3
+    assert len(list(distinct_candidates(space, 50, 0))) == 3
 
 
 def test_draws_fill_their_ranges_evenly() -> None:

@@ -41,14 +41,14 @@ def _draw(dimension: Dimension, rng: random.Random) -> Value:
 def _point(space: Space, rng: random.Random) -> Point:
     point: Point = {}
     for name in space.dimensions:
-        place = space.alternative(name, point)
-        if place is not None:
-            point[name] = _draw(space.alternatives(name)[place], rng)
+        index = space.alternative(name, point)
+        if index is not None:
+            point[name] = _draw(space.alternatives(name)[index], rng)
     return point
 
 
 def _built(space: Space, count: int, seed: int = 0) -> Iterator[tuple[Point, Candidate]]:
-    """The feasible ones of random points, built."""
+    """Random points that are feasible, and their candidates."""
     rng = random.Random(seed)
     for point in (_point(space, rng) for _ in range(count)):
         try:
@@ -60,7 +60,7 @@ def _built(space: Space, count: int, seed: int = 0) -> Iterator[tuple[Point, Can
 @pytest.mark.parametrize(
     "name", [*(name for name in SPACES if not SPACES[name].conditional), "file"]
 )
-def test_most_points_are_feasible_and_those_build(name: str) -> None:
+def test_most_points_are_feasible_and_feasible_points_build(name: str) -> None:
     space = read_space(EXAMPLE) if name == "file" else SPACES[name]
     rng, feasible = random.Random(0), 0
     for _ in range(150):
@@ -95,7 +95,7 @@ def test_most_points_of_conditional_spaces_are_feasible_and_build_what_they_say(
         assert (candidate.wiring.command > 0) == (point["topology"] in ("ncp", "layered"))
 
 
-def test_liquid_reaches_everything_and_draws_nothing_that_means_nothing() -> None:
+def test_liquid_reaches_every_choice_and_only_dimensions_that_matter() -> None:
     built = list(_built(SPACES["liquid"], 600))
     for name, all_of_them in (
         ("neuron", KINDS),
@@ -121,36 +121,36 @@ def test_liquid_reaches_everything_and_draws_nothing_that_means_nothing() -> Non
 
 
 def test_every_dimension_of_liquid_matters() -> None:
-    """Each alternative of each dimension changes the candidate, at some points at least."""
+    """Each alternative of each dimension changes the candidate at some point."""
     space, rng, tried, matters = SPACES["liquid"], random.Random(1), set(), set()
     for point, candidate in _built(space, 150):
         for name in point:
-            place = space.alternative(name, point)
-            dimension = space.alternatives(name)[place]
+            index = space.alternative(name, point)
+            dimension = space.alternatives(name)[index]
             if isinstance(dimension, Choice) and len(dimension.values) == 1:
                 continue
-            tried.add((name, place))
+            tried.add((name, index))
             if any(
                 name in alternative.when
                 for other in space.dimensions
                 for alternative in space.alternatives(other)
             ):
-                matters.add((name, place))  # it decides which others exist
+                matters.add((name, index))  # it decides which others exist
                 continue
             try:
                 changed = space.build({**point, name: _draw(dimension, rng)}, 3)
             except Infeasible:
                 continue
             if changed.candidate_id != candidate.candidate_id:
-                matters.add((name, place))
+                matters.add((name, index))
     alternatives = {
-        (name, place) for name in space.dimensions for place in range(len(space.alternatives(name)))
+        (name, index) for name in space.dimensions for index in range(len(space.alternatives(name)))
     }
     assert matters == tried == alternatives - {("recurrent_synapses", 0)}
 
 
 @pytest.mark.parametrize("space", [*SPACES.values(), *CONDITIONAL.values()])
-def test_spaces_go_through_json(space: Space) -> None:
+def test_json_keeps_a_space(space: Space) -> None:
     again = Space.from_json(json.loads(json.dumps(space.to_json())))
     assert again == space
     assert list(again.dimensions) == list(space.dimensions)
@@ -177,8 +177,10 @@ def test_every_topology_can_be_searched() -> None:
         },
         "layered": {"inter": IntRange(4, 6), "command": IntRange(2, 3), "motor": Choice((2,))},
     }
-    for topology, own in dimensions.items():
-        space = Space(topology, {"sensory": IntRange(2, 4), **own, "wiring_seed": IntRange(0, 9)})
+    for topology, varied in dimensions.items():
+        space = Space(
+            topology, {"sensory": IntRange(2, 4), **varied, "wiring_seed": IntRange(0, 9)}
+        )
         assert space.build(_point(space, random.Random(1)), 0).wiring.motor == 2
 
 
@@ -220,7 +222,7 @@ def test_constraints_are_evaluated(text: str, value: bool) -> None:
         "a + b",
     ],
 )
-def test_constraints_allow_comparisons_alone(text: str) -> None:
+def test_constraints_allow_only_comparisons(text: str) -> None:
     with pytest.raises(ValueError, match="constraint"):
         check_constraint(text, {"a": 0, "b": 0})
 
@@ -250,7 +252,7 @@ def test_constraints_allow_comparisons_alone(text: str) -> None:
         ("[dimensions]", "[dimension]", "space.toml, line 12: 'dimension' is unknown"),
     ],
 )
-def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -> None:
+def test_the_error_of_a_faulty_file_names_its_line(old: str, new: str, message: str) -> None:
     assert old in TEXT
     with pytest.raises(ValueError, match=message):
         parse_space(TEXT.replace(old, new, 1), "space.toml")
@@ -354,7 +356,7 @@ def test_a_faulty_file_is_told_with_its_line(old: str, new: str, message: str) -
         ),
     ],
 )
-def test_a_faulty_condition_is_told_with_its_line(old: str, new: str, message: str) -> None:
+def test_the_error_of_a_faulty_condition_names_its_line(old: str, new: str, message: str) -> None:
     assert old in LIQUID
     with pytest.raises(ValueError, match=f"liquid.toml, {message}"):
         parse_space(LIQUID.replace(old, new, 1), "liquid.toml")
@@ -368,16 +370,16 @@ def test_conditions_may_be_written_as_tables() -> None:
     text = TEXT.replace(
         "[dimensions]", '[dimensions]\nneuron = { choices = ["ltc", "ct-rnn"] }'
     ).replace("steps =", "# steps =")
-    space = parse_space(text + table, "own.toml")
+    space = parse_space(text + table, "mine.toml")
     assert space.dimensions["steps"] == (IntRange(1, 3, when={"neuron": ("ltc",)}), IntRange(1, 8))
-    with pytest.raises(ValueError, match="own.toml, line 26: steps: low is 1 and high 0"):
-        parse_space(text + table.replace("high = 3", "high = 0"), "own.toml")
+    with pytest.raises(ValueError, match="mine.toml, line 26: steps: low is 1 and high 0"):
+        parse_space(text + table.replace("high = 3", "high = 0"), "mine.toml")
 
 
 def test_a_name_or_a_number_fixes_a_dimension() -> None:
     space = parse_space(
         TEXT.replace("[dimensions]", '[dimensions]\nneuron = "ct-rnn"\nmemory = "input"'),
-        "own.toml",
+        "mine.toml",
     )
     assert not space.conditional
     (_, candidate), *_ = _built(space, 9)
@@ -387,7 +389,7 @@ def test_a_name_or_a_number_fixes_a_dimension() -> None:
 SMALL = {"sensory": Choice((2,)), "motor": Choice((2,)), "neurons": IntRange(4, 9)}
 
 
-def test_what_a_space_leaves_open_is_as_usual() -> None:
+def test_a_neuron_has_its_usual_solver_and_steps_where_the_space_gives_none() -> None:
     for neuron, kind in KINDS.items():
         if not kind.layered:
             candidate = Space("fully_connected", {**SMALL, "neuron": Choice((neuron,))}).build(
@@ -417,7 +419,7 @@ def test_a_point_has_the_dimensions_that_exist_there_and_no_others() -> None:
     assert not isinstance(excess.value, Infeasible)
 
 
-def test_a_constraint_on_what_does_not_exist_holds() -> None:
+def test_a_constraint_on_a_missing_dimension_holds() -> None:
     assert evaluate("a <= b", {"a": 9})
     assert not evaluate("a <= b", {"a": 9, "b": 1})
 
@@ -433,7 +435,7 @@ def test_a_condition_in_python_is_a_tuple() -> None:
         Space(None, SMALL)
 
 
-def test_names_and_files_are_found_or_near_ones_offered(tmp_path: Path) -> None:
+def test_load_finds_presets_and_files_and_suggests_near_names(tmp_path: Path) -> None:
     assert search_spaces.load("small") is SPACES["small"]
     assert search_spaces.load(str(EXAMPLE)) == read_space(EXAMPLE)
     with pytest.raises(ValueError, match="did you mean 'default'"):

@@ -12,7 +12,7 @@ from tests.support.random_packs import random_layout, random_wiring
 from wiring_search.networks.kernels.cpu import adam
 from wiring_search.run import Resources, default_pack_size, study_config
 from wiring_search.search_spaces import Space
-from wiring_search.search_spaces.sample import sampled
+from wiring_search.search_spaces.sample import distinct_candidates
 from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import Split, Task
 from wiring_search.training import devices
@@ -205,7 +205,10 @@ def test_packs_are_as_large_as_free_memory_allows(monkeypatch: pytest.MonkeyPatc
     assert size(70, replace(config, repeats=3)) == 85
     assert size(70, device="cpu") == config.pack_size
     # A pack of candidates as they come is not refused for want of memory.
-    drawn = [candidate for _, candidate in sampled(Space.from_json(config.space), little, seed=1)]
+    drawn = [
+        candidate
+        for _, candidate in distinct_candidates(Space.from_json(config.space), little, seed=1)
+    ]
     pack = ON_GPU(drawn, 8, 10)
     monkeypatch.setattr(GpuPack, "device", torch.device("cuda"))
     free.append(2**29)

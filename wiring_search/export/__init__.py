@@ -80,7 +80,14 @@ def formats() -> dict[str, Format]:
 
 @dataclass(frozen=True)
 class Written:
-    """The files of one format, their bytes together, and how they compare with the network."""
+    """The files of one format, as they were written.
+
+    Attributes:
+        format: The name of the format.
+        files: Their paths.
+        bytes: The size of all files together.
+        check: How they compare with the network.
+    """
 
     format: str
     files: tuple[Path, ...]
@@ -118,18 +125,26 @@ def export(
         store.config.load_extension()  # it may bring formats
         names = _formats(to)
         task = store.config.load_task()
-        taken = parcel_of(store, trial, task)
+        parcel = parcel_of(store, trial, task)
     if "all" in to:
-        able = [name for name in names if not _hindrance(name, taken)]
+        able = [name for name in names if not _hindrance(name, parcel)]
         for name in names:
             if name not in able:
-                on_left_out(name, _hindrance(name, taken))
+                on_left_out(name, _hindrance(name, parcel))
         names = able
-    return write(taken, names, Path(folder), on_progress)
+    return write(parcel, names, Path(folder), on_progress)
 
 
 def parcel_of(store: Store, trial: int, task: Task) -> Parcel:
     """The trained network of a trial, with the first validation sequences of its task.
+
+    Args:
+        store: The study's store.
+        trial: The trial's number.
+        task: The study's task.
+
+    Returns:
+        The parcel, with `SAMPLES` validation sequences, or all if there are fewer.
 
     Raises:
         ValueError: The trial has no trained network.
@@ -154,64 +169,83 @@ def parcel_of(store: Store, trial: int, task: Task) -> Parcel:
 
 
 def write(
-    taken: Parcel, names: Sequence[str], folder: Path, on_progress: OnProgress = _show_nothing
+    parcel: Parcel, names: Sequence[str], folder: Path, on_progress: OnProgress = _show_nothing
 ) -> list[Written]:
     """Write a network in these formats: all of them verified, or none.
+
+    Args:
+        parcel: The network.
+        names: Names of `formats()`.
+        folder: Where the files go. It may hold an earlier export of the same network.
+        on_progress: Called as on_progress(done, count, format) before each format, and at the end.
+
+    Returns:
+        What was written, one per format.
 
     Raises:
         ValueError: As `export`.
     """
     for name in names:
-        if why := _hindrance(name, taken):
-            raise ValueError(f"{taken.name} cannot be exported to {name}: {why}")
-    before = _earlier(taken, folder)
+        if why := _hindrance(name, parcel):
+            raise ValueError(f"{parcel.name} cannot be exported to {name}: {why}")
+    before = _earlier(parcel, folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Beside the folder, so that verified files only have to be renamed.
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as draft:
         written = []
         for done, name in enumerate(names):
             on_progress(done, len(names), name)
-            written.append(_written(name, taken, Path(draft)))
+            written.append(_written(name, parcel, Path(draft)))
         on_progress(len(names), len(names), "")
-        described = _describe(taken, written, before, Path(draft))
+        described = _describe(parcel, written, before, Path(draft))
         folder.mkdir(exist_ok=True)
         for path in (*(path for one in written for path in one.files), *described):
             os.replace(path, folder / path.name)
     return [replace(one, files=tuple(folder / path.name for path in one.files)) for one in written]
 
 
-def _written(name: str, taken: Parcel, draft: Path) -> Written:
+def _written(name: str, parcel: Parcel, draft: Path) -> Written:
     made = formats()[name]
-    made.write(taken, draft)
-    files = tuple(draft / file for file in made.files(taken))
+    made.write(parcel, draft)
+    files = tuple(draft / file for file in made.files(parcel))
     try:
-        check = made.check(taken, draft)
+        check = made.check(parcel, draft)
     except ValueError as fault:
         raise ValueError(
-            f"the {name} export of {taken.name} differs from the network: {fault}; nothing was "
+            f"the {name} export of {parcel.name} differs from the network: {fault}; nothing was "
             "written"
         ) from fault
     return Written(name, files, sum(path.stat().st_size for path in files), check)
 
 
 def _describe(
-    taken: Parcel, written: list[Written], before: dict[str, Any], draft: Path
+    parcel: Parcel, written: list[Written], before: dict[str, Any], draft: Path
 ) -> list[Path]:
-    """Write README.md, export.json and inputs.json. before: formats of an earlier export."""
+    """Write README.md, export.json and inputs.json.
+
+    Args:
+        parcel: The network.
+        written: The formats of this export.
+        before: The formats of an earlier export, as in export.json.
+        draft: The folder to write to.
+
+    Returns:
+        The paths of the three files.
+    """
     known = formats()
     listed = before | {one.format: _row(one) for one in written}
     record = {
-        "name": taken.name,
-        "about": taken.about,
-        "sequences": len(taken.x),
-        "rounding": taken.rounding,
+        "name": parcel.name,
+        "about": parcel.about,
+        "sequences": len(parcel.x),
+        "rounding": parcel.rounding,
         "formats": listed,
     }
     texts = {
         RECORD: json.dumps(record, indent=2) + "\n",
-        "inputs.json": json.dumps(inputs_json(taken), indent=2) + "\n",
+        "inputs.json": json.dumps(inputs_json(parcel), indent=2) + "\n",
         "README.md": readme(
-            taken, listed, [known[name].loading for name in listed if name in known]
+            parcel, listed, [known[name].loading for name in listed if name in known]
         ),
     }
     for name, text in texts.items():
@@ -229,19 +263,22 @@ def _row(one: Written) -> dict[str, Any]:
     }
 
 
-def _earlier(taken: Parcel, folder: Path) -> dict[str, Any]:
-    """The formats of an earlier export of this network into the folder. Raises ValueError if it
-    holds another network's."""
+def _earlier(parcel: Parcel, folder: Path) -> dict[str, Any]:
+    """The formats of an earlier export of this network into the folder.
+
+    Raises:
+        ValueError: The folder holds an export of another network.
+    """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file; name a folder")
     path = folder / RECORD
     if not path.is_file():
         return {}
     record = json.loads(path.read_text(encoding="utf-8"))
-    if (record["name"], record["about"]) != (taken.name, taken.about):
+    if (record["name"], record["about"]) != (parcel.name, parcel.about):
         raise ValueError(
             f"{folder} holds an export of {record['name']}, another network; choose another folder "
-            f"for {taken.name}"
+            f"for {parcel.name}"
         )
     return record["formats"]
 
@@ -257,9 +294,9 @@ def _formats(to: Sequence[str]) -> list[str]:
     return names if "all" in to else list(dict.fromkeys(to))
 
 
-def _hindrance(name: str, taken: Parcel) -> str:
+def _hindrance(name: str, parcel: Parcel) -> str:
     made = formats()[name]
-    return made.missing() or made.refused(taken)
+    return made.missing() or made.refused(parcel)
 
 
 def _about(store: Store, trial: Trial, task: Task) -> dict[str, Any]:

@@ -117,7 +117,7 @@ RATE_LEAK = " - v[i] / @_tau[i]"
 # Explicit Runge-Kutta steps (wiring_search.networks.neurons.solvers).
 EXPLICIT = """
 static inline void @_advance(float *v, const float *u, float elapsed) {
-    float outer[2 * @@_NEURONS], place[@@_NEURONS], slope[@@_NEURONS], next[@@_NEURONS];
+    float outer[2 * @@_NEURONS], point[@@_NEURONS], slope[@@_NEURONS], next[@@_NEURONS];
     const float h = elapsed / @@_STEPS;
     unsigned i, step, stage;
     @_outer_of(u, outer);
@@ -127,8 +127,8 @@ static inline void @_advance(float *v, const float *u, float elapsed) {
             slope[i] = 0.0f;
         }
         for (stage = 0; stage < @@_STAGES; stage++) {
-            for (i = 0; i < @@_NEURONS; i++) place[i] = v[i] + h * @_a[stage] * slope[i];
-            @_slope(place, outer, slope);
+            for (i = 0; i < @@_NEURONS; i++) point[i] = v[i] + h * @_a[stage] * slope[i];
+            @_slope(point, outer, slope);
             for (i = 0; i < @@_NEURONS; i++) next[i] += h * @_b[stage] * slope[i];
         }
         for (i = 0; i < @@_NEURONS; i++) v[i] = next[i];

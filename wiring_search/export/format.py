@@ -1,5 +1,4 @@
-"""What an export format is. A new one is a file with a `FORMAT`, and an entry of
-`export.FORMATS`."""
+"""An export format. A new one is a file with a `FORMAT`, and an entry of `export.FORMATS`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

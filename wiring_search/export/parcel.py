@@ -1,4 +1,4 @@
-"""What is exported: a trained network with its description, validation inputs and its outputs."""
+"""A parcel to export: a trained network, its description, validation inputs and outputs."""
 
 import copy
 import re
@@ -122,7 +122,16 @@ def identifier(name: str) -> str:
 
 
 def columns_json(columns: Columns | None, count: int, what: str) -> list[dict[str, Any]]:
-    """One entry per column: its name, and its scale where that is known."""
+    """Describe columns as plain data.
+
+    Args:
+        columns: Names and scales; None if they are unknown.
+        count: The number of columns.
+        what: What an unnamed column is called, with its number: "feature", "output".
+
+    Returns:
+        One entry per column: its name, and "middle" and "spread" if its scale is known.
+    """
     names = columns.names if columns else [f"{what} {number}" for number in range(count)]
     scale = columns.scale if columns else None
     if scale is None:

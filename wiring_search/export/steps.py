@@ -17,9 +17,10 @@ Tensor = torch.Tensor
 
 
 class Step(nn.Module):
-    """(x (B, F), elapsed (B, 1), state (B, N)) -> (y (B, outputs), state).
+    """One time step: (x, elapsed, state) -> (y, state).
 
-    Where elapsed is 0, the state does not change.
+    Args:
+        network: The network; its weights are copied.
     """
 
     def __init__(self, network: LiquidNetwork) -> None:
@@ -30,11 +31,25 @@ class Step(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor, elapsed: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute one time step.
+
+        Args:
+            x: Inputs, (B, F).
+            elapsed: Time since the previous step, (B, 1). If it is 0, the state does not change.
+            state: State before the step, (B, N).
+
+        Returns:
+            Outputs (B, outputs) and the state after the step (B, N).
+        """
         return reference.step(self._layout, 0, dict(self.named_buffers()), x, elapsed, state)
 
 
 class Sequence(nn.Module):
-    """(x (B, T, F), elapsed (B, T), state (B, N)) -> (y (B, T, outputs), state)."""
+    """A whole sequence: (x, elapsed, state) -> (y, state).
+
+    Args:
+        network: The network; its weights are copied.
+    """
 
     def __init__(self, network: LiquidNetwork) -> None:
         super().__init__()
@@ -42,12 +57,23 @@ class Sequence(nn.Module):
         self.eval()
 
     def forward(self, x: Tensor, elapsed: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        def onward(state: Tensor, given: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            y, state = self.step(*given, state)
+        """Compute all time steps.
+
+        Args:
+            x: Inputs, (B, T, F).
+            elapsed: Time since the previous step, (B, T).
+            state: State before the first step, (B, N).
+
+        Returns:
+            Outputs (B, T, outputs) and the state after the last step (B, N).
+        """
+
+        def advance(state: Tensor, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            y, state = self.step(*inputs, state)
             return state, y
 
-        given = x.transpose(0, 1).contiguous(), elapsed.t().unsqueeze(-1).contiguous()
-        state, y = scan(onward, state, given)
+        inputs = x.transpose(0, 1).contiguous(), elapsed.t().unsqueeze(-1).contiguous()
+        state, y = scan(advance, state, inputs)
         return y.transpose(0, 1), state
 
 

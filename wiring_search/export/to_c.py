@@ -52,7 +52,7 @@ def write(parcel: Parcel, folder: Path) -> None:
 
 
 def check(parcel: Parcel, folder: Path) -> Check:
-    y, state, microseconds = played([parcel], folder, "-O2", _TIMED_STEPS)[0]
+    y, state, microseconds = run_headers([parcel], folder, "-O2", _TIMED_STEPS)[0]
     notes = {
         "bytes of state": state[0].nbytes,
         "of constants": sum(values.nbytes for values in _constants(parcel).values()),
@@ -112,28 +112,29 @@ _CELLS = "\n    float c[@@_CELLS]; /* the memory's cells */"
 
 def _constants(parcel: Parcel) -> dict[str, np.ndarray]:
     """The arrays in flash by name, each in its C type."""
-    own = dict(parcel.parameters)
+    arrays = dict(parcel.parameters)
     made = parcel.network.layout.connections[0]
     kind = parcel.network.layout.kind
     if KINDS[kind.neuron].family is Family.LTC:
-        own["leak_driving"] = own["gleak"] * own.pop("vleak")
-        own["leak"] = own.pop("gleak") + np.float32(EPSILON)
+        arrays["leak_driving"] = arrays["gleak"] * arrays.pop("vleak")
+        arrays["leak"] = arrays.pop("gleak") + np.float32(EPSILON)
     for prefix, pre, post in (
         ("", made.pre, made.post),
         ("sensory_", made.sensory_pre, made.sensory_post),
     ):
-        own[f"{prefix}row"] = np.searchsorted(post, np.arange(made.neurons + 1))
-        own[f"{prefix}pre"] = pre
+        arrays[f"{prefix}row"] = np.searchsorted(post, np.arange(made.neurons + 1))
+        arrays[f"{prefix}pre"] = pre
     if kind.solver in TABLEAUX:
-        own["a"] = np.array(TABLEAUX[kind.solver].a)
-        own["b"] = np.array(TABLEAUX[kind.solver].b)
+        arrays["a"] = np.array(TABLEAUX[kind.solver].a)
+        arrays["b"] = np.array(TABLEAUX[kind.solver].b)
     for prefix, columns in (("", parcel.inputs), ("target_", parcel.targets)):
         if scale := scale_of(columns):
-            own[f"{prefix}middle"], own[f"{prefix}spread"] = scale.middle, scale.spread
-    found = {name: np.asarray(values).ravel() for name, values in own.items()}
+            arrays[f"{prefix}middle"], arrays[f"{prefix}spread"] = scale.middle, scale.spread
+    found = {name: np.asarray(values).ravel() for name, values in arrays.items()}
+    # C has no empty arrays.
     found = {
         name: values if len(values) else np.zeros(1, values.dtype) for name, values in found.items()
-    }  # C has no empty arrays
+    }
     whole = {
         end: max(int(found[p + end].max()) for p in ("", "sensory_")) for end in ("pre", "row")
     }
@@ -184,8 +185,8 @@ def _dynamics(parcel: Parcel) -> list[str]:
     kind = parcel.network.layout.kind
     explicit = [c_code.EXPLICIT] if kind.solver in TABLEAUX else []
     if KINDS[kind.neuron].family is Family.LTC:
-        own = {"semi-implicit": [c_code.SEMI_IMPLICIT], "closed-form": [c_code.CLOSED_FORM]}
-        return [c_code.SYNAPSES, *own.get(kind.solver, [c_code.LTC_SLOPE]), *explicit]
+        bodies = {"semi-implicit": [c_code.SEMI_IMPLICIT], "closed-form": [c_code.CLOSED_FORM]}
+        return [c_code.SYNAPSES, *bodies.get(kind.solver, [c_code.LTC_SLOPE]), *explicit]
     if explicit:
         return [
             c_code.SUM,
@@ -231,7 +232,7 @@ def _comment(parcel: Parcel, sizes: dict[str, int]) -> str:
         f"Constants: {sizes['CONSTANT_BYTES']} bytes of flash, besides the code. "
         f"State: {sizes['STATE_BYTES']} bytes of RAM.",
     ]
-    # Within a comment the example's own comments would end it.
+    # The comments of the example would end the comment around it.
     lines = [line.replace("/* ", "// ").replace(" */", "") for line in lines]
     return (
         "/* "
@@ -268,7 +269,7 @@ def _compiler() -> str | None:
     return next((path for name in ("gcc", "cc", "clang") if (path := shutil.which(name))), None)
 
 
-def played(
+def run_headers(
     parcels: Sequence[Parcel], folder: Path, optimise: str, repeats: int = 0
 ) -> list[tuple[np.ndarray, np.ndarray, float]]:
     """Run the headers of some networks, compiled as one program.
@@ -309,8 +310,8 @@ def played(
     result = []
     for parcel, time in zip(parcels, times, strict=True):
         (n, steps, outputs), states = parcel.y.shape, parcel.state.shape[1]
-        own, values = np.split(values, [n * (steps * outputs + states)])
-        y, state = np.split(own.reshape(n, -1), [steps * outputs], axis=1)
+        block, values = np.split(values, [n * (steps * outputs + states)])
+        y, state = np.split(block.reshape(n, -1), [steps * outputs], axis=1)
         result.append((y.reshape(n, steps, outputs), state, time))
     return result
 

@@ -59,7 +59,16 @@ def network_from_json(text: str) -> LiquidNetwork:
 
 
 def empty_network(candidate: Candidate, features: int, outputs: int | None) -> LiquidNetwork:
-    """A network with fresh parameters, stored as in the equations."""
+    """Make a network with fresh parameters, stored as in the equations.
+
+    Args:
+        candidate: The wiring and the settings.
+        features: The number of input features.
+        outputs: The number of outputs; None: the motor neurons are the outputs.
+
+    Returns:
+        The network. Clipping keeps its positive parameters positive.
+    """
     return fresh_network_of(candidate, features, outputs, positive="clip")
 
 

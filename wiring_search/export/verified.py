@@ -25,7 +25,7 @@ class Check:
         absolute: The largest difference of outputs and states on validation inputs; of weights, for
             formats that hold no more.
         relative: The same, over the largest value.
-        microseconds: For one time step of one sample; None for formats that do not run.
+        microseconds: The time of one step of one sample; None for formats that do not run.
         notes: Sizes in bytes, by name.
     """
 
@@ -52,7 +52,19 @@ def compared(parcel: Parcel, y: np.ndarray, state: np.ndarray) -> tuple[float, f
 def within(
     parcel: Parcel, ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]
 ) -> tuple[float, float]:
-    """The largest absolute and relative difference of any arrays. Raises ValueError as above."""
+    """The largest absolute and relative difference of any arrays.
+
+    Args:
+        parcel: The network, whose rounding decides what is allowed.
+        ours: The arrays that the files give.
+        theirs: The arrays that the network gives, in the same order.
+
+    Returns:
+        The absolute difference, and the difference relative to the largest value of its array.
+
+    Raises:
+        ValueError: A shape differs, or a value differs by more than is allowed.
+    """
     absolute = relative = 0.0
     for got, wanted in zip(ours, theirs, strict=True):
         if got.shape != wanted.shape:
@@ -72,8 +84,10 @@ def within(
 
 
 def microseconds(step: Callable[[], object]) -> float:
-    """The time of one call in the quickest block of calls. Slower blocks show how busy the machine
-    is, not what the work costs."""
+    """The time of one call, in the quickest block of calls.
+
+    Slower blocks show how busy the machine is, not what the work costs.
+    """
     for _ in range(_WARMING):
         step()
     quickest = np.inf

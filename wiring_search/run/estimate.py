@@ -18,7 +18,7 @@ from wiring_search.scores.evaluate import train_and_score
 from wiring_search.search.events import Estimated
 from wiring_search.search.monitor import expected_epochs, shares
 from wiring_search.search_spaces import Space
-from wiring_search.search_spaces.sample import sampled
+from wiring_search.search_spaces.sample import distinct_candidates
 from wiring_search.store.config import StudyConfig
 from wiring_search.tasks.task import Task
 from wiring_search.training.loop import validation_errors
@@ -136,7 +136,7 @@ def typical(space: Space, count: int, seed: int) -> list[Candidate]:
         ValueError: The space has no feasible candidate.
     """
     drawn = sorted(
-        (candidate for _, candidate in sampled(space, _DRAWN, seed)),
+        (candidate for _, candidate in distinct_candidates(space, _DRAWN, seed)),
         key=lambda candidate: candidate.updates,
     )
     if not drawn:

@@ -25,7 +25,7 @@ from wiring_search.analysis.correlations import rank_correlation
 from wiring_search.run.pools import ALL_CORES, Resources, kinds_of, make_pool
 from wiring_search.scores.catalogue import OBJECTIVES
 from wiring_search.search_spaces import Space
-from wiring_search.search_spaces.sample import GIVE_UP_AFTER, Point, sampled
+from wiring_search.search_spaces.sample import GIVE_UP_AFTER, Point, distinct_candidates
 from wiring_search.store import Store, exists
 from wiring_search.store.config import StudyConfig
 from wiring_search.store.extension import extended
@@ -184,7 +184,7 @@ def rank_sample(
     """
     import pandas
 
-    drawn = sampled(space, candidates, seed)
+    drawn = distinct_candidates(space, candidates, seed)
     waiting: dict[int, list[tuple[Point, Candidate]]] = {}
     rows: list[dict[str, Any]] = []
     number, ended = 0, False
