@@ -63,8 +63,8 @@ def _anyhow(candidate: Candidate) -> tuple[float, ...] | None:
 def _walk(
     space: Space, count: int, score: Score = _anyhow, seed: int = 0, before: Walked = ()
 ) -> Walked:
-    """Asks as a study does, scores told five trials late; the first ones are noted only, where they
-    were asked `before`."""
+    """Ask as a study does, and tell scores five trials late. Candidates of `before` are only
+    noted."""
     evolution, walked = Evolution(space, seed), []
     for number in range(count):
         if number < len(before):
@@ -103,17 +103,17 @@ def test_children_are_points_that_the_space_allows(space: Space) -> None:
 
 
 def _check_settings(space: Space, born: Born) -> None:
-    """Every setting is one that the space has where the others are as they are."""
+    """Every setting is one that the space allows, given the others."""
     point = {**born.params, "topology": "ncp" if born.candidate.wiring.command else "random_sparse"}
     settings = [name for name in CANDIDATE_DIMENSIONS if name in space.dimensions]
     for name in settings:
-        place = space.alternative(name, point)
-        assert (place is not None) == (name in born.params)
-        if place is None:
+        index = space.alternative(name, point)
+        assert (index is not None) == (name in born.params)
+        if index is None:
             continue
         value = born.params[name]
         assert value == getattr(born.candidate, name)
-        match space.alternatives(name)[place]:
+        match space.alternatives(name)[index]:
             case Choice(values=values):
                 assert value in values
             case IntRange(low=low, high=high) | FloatRange(low=low, high=high):
@@ -246,8 +246,8 @@ def test_one_setting_changes_and_those_that_depend_on_it_follow() -> None:
 
 
 def _distance(target: Wiring) -> Score:
-    """How many synapses a wiring lacks of the target's and has beside them, ends by place in their
-    layers; and how many it has."""
+    """The number of synapses in which a wiring differs from the target, and the number that it
+    has. The ends of a synapse are counted within their layers."""
 
     def edges(wiring: Wiring) -> set[tuple]:
         starts = {"motor": 0, "command": wiring.motor, "inter": wiring.motor + wiring.command}

@@ -1,4 +1,4 @@
-"""Logs of a made-up search, read back with the readers of those who show them."""
+"""Logs of a made-up search, read back with the readers of the programs that show them."""
 
 import importlib.util
 import math
@@ -20,17 +20,17 @@ from wiring_search.store.config import StudyConfig
 def _logged(
     names: Sequence[str], folder: Path, config: StudyConfig, events: Sequence[Event]
 ) -> list[str]:
-    """What was told of."""
-    heard: list[str] = []
-    with loggers(names, folder, config, heard.append) as watch:
+    """Log the events. Returns the reports of failures."""
+    reports: list[str] = []
+    with loggers(names, folder, config, reports.append) as watch:
         for event in events:
             watch(event)
-    return heard
+    return reports
 
 
 def _halves(config: StudyConfig) -> tuple[list[Event], list[Event]]:
-    """The events of a search that is stopped in its middle, and those of the one that goes on: what
-    was done is restored."""
+    """The events of a search that stops in its middle, and those of the search that resumes it,
+    with the earlier results restored."""
     whole = list(made_up_events.events(config))
     middle = len(whole) // 2
     done = [
@@ -235,9 +235,8 @@ def test_wandb_has_the_values_in_its_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert _logged(["wandb"], tmp_path, config, list(made_up_events.events(config))) == []
     (file,) = (tmp_path / "logs" / "wandb").glob("offline-run-*/run-*.wandb")
     end, records = time.monotonic() + 600, []
-    while not any(
-        record.HasField("exit") for record in records
-    ):  # its own process writes it, a little later
+    # A process of wandb writes the file, a little later.
+    while not any(record.HasField("exit") for record in records):
         assert time.monotonic() < end
         time.sleep(0.1)
         records = [wandb_internal_pb2.Record.FromString(record) for record in _records(file)]

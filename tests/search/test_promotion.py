@@ -56,9 +56,9 @@ def test_scales_do_not_matter() -> None:
         assert leading(points, 1 / 3).tolist() == leading(stretched, 1 / 3).tolist()
 
 
-def test_of_a_rank_that_does_not_fit_those_go_on_that_are_spread() -> None:
-    """On a line of 101 points behind one that dominates them all, three places are both ends and
-    the middle."""
+def test_a_rank_that_does_not_fit_is_promoted_by_spread() -> None:
+    """Of a line of 101 points behind one that dominates them all, three are both ends and the
+    middle."""
     line = np.stack([np.arange(101.0), np.arange(101.0)[::-1]], axis=1) + 1
     points = np.vstack([[(0.0, 0.0)], line])
     assert leading(points, 4 / 102).tolist() == [0, 1, 101, 51]
@@ -72,8 +72,8 @@ def test_points_that_are_not_finite_are_never_promoted() -> None:
 def _climb(
     seed: int, share: float = 1 / 3, trials: int = 300, pack: int = 8, together: bool = False
 ) -> list[tuple]:
-    """All packs of a search in which a candidate's values at a rung are its own, a little off at
-    lower ones."""
+    """All packs of a search in which a candidate's values are random and fixed, with noise at the
+    lower rungs."""
     rng = np.random.default_rng(seed)
     true, noise = rng.random((trials, 2)), rng.normal(0, 0.1, (3, trials, 2))
     ladder, packs, asked = Ladder(RUNGS[:2] if together else RUNGS, share, pack, together), [], 0
@@ -111,7 +111,7 @@ def test_each_is_promoted_once_and_rung_by_rung(share: float) -> None:
 
 def test_packs_are_full_until_nothing_new_is_asked_for() -> None:
     packs = _climb(0)
-    last_asked = max(place for place, (rung, _) in enumerate(packs) if rung == 0)
+    last_asked = max(number for number, (rung, _) in enumerate(packs) if rung == 0)
     assert all(len(members) == 8 for _, members in packs[:last_asked])
 
 

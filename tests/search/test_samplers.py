@@ -37,8 +37,8 @@ def _walk(
     before: Asked = (),
     state: dict | None = None,
 ) -> tuple[Asked, dict]:
-    """Asks as a study does, scores told some trials late; the first ones are put back where they
-    were asked `before`."""
+    """Ask as a study does, and tell scores some trials late. Proposals of `before` are put
+    back."""
     sampler, asked = OptunaSampler(BUILT_IN[name], LIQUID, 2, seed), []
     for number in range(count):
         if number < len(before):

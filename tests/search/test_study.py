@@ -311,7 +311,7 @@ def test_what_was_stopped_goes_on_from_its_states(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_children_inherit_what_the_sampler_had_heard_of(tmp_path: Path) -> None:
-    """Really trained, stopped and gone on with: results that came early change nothing."""
+    """With real training, stopped and resumed: results that came early change nothing."""
 
     class Training(Shuffled):
         def next_done(self, timeout: float | None = None) -> PackResult:
@@ -357,15 +357,15 @@ def few_digits() -> Task:
     return replace(digits, train=train, valid=valid)
 
 
-def test_an_asynchronous_study_waits_for_nobody(tmp_path: Path) -> None:
-    """The first pack comes back last; everything else has been asked for, trained and promoted by
-    then."""
+def test_an_asynchronous_study_waits_for_no_pack(tmp_path: Path) -> None:
+    """The first pack comes back last. By then everything else is asked for, trained and
+    promoted."""
 
     class Slow(Shuffled):
         def chosen(self) -> int:
-            place = next((p for p, job in enumerate(self._jobs) if job.number), 0)
-            order.append(self._jobs[place].number)
-            return place
+            index = next((k for k, job in enumerate(self._jobs) if job.number), 0)
+            order.append(self._jobs[index].number)
+            return index
 
     order: list[int] = []
     mine = store(tmp_path, pruning="halving", asynchronous=True, **RUNGS)
@@ -376,8 +376,8 @@ def test_an_asynchronous_study_waits_for_nobody(tmp_path: Path) -> None:
     assert (mine.history()["rung"] == 2).sum() > 2
 
 
-def test_more_trials_than_before_are_gone_on_with(tmp_path: Path) -> None:
-    """What was asked for and promoted stays as it was, whatever the study would ask for now."""
+def test_a_resumed_study_may_have_more_trials(tmp_path: Path) -> None:
+    """Earlier proposals and promotions stay, whatever the study would ask for now."""
     mine = store(tmp_path, pruning="halving", **RUNGS)
     search(mine.config, mine, Shuffled())
     before = mine.history()
@@ -444,10 +444,10 @@ def test_no_objective_that_is_not_finite_reaches_the_sampler(
             ),
         )
 
-    told, original = [], OptunaSampler.tell
+    scores, original = [], OptunaSampler.tell
 
     def tell(self, number, values, final=True):
-        told.append(values)
+        scores.append(values)
         original(self, number, values, final)
 
     monkeypatch.setattr(OptunaSampler, "tell", tell)
@@ -459,8 +459,8 @@ def test_no_objective_that_is_not_finite_reaches_the_sampler(
     }
     mine = store(tmp_path, **given)
     search(mine.config, mine, InlinePool(spoilt, tiny_task()))
-    assert len(told) >= 20
-    assert all(values is None or all(map(math.isfinite, values)) for values in told)
+    assert len(scores) >= 20
+    assert all(values is None or all(map(math.isfinite, values)) for values in scores)
     table = mine.table()
     assert not (table["status"] == "running").any()
     assert set(table["trial"][table["status"] == "ok"]) >= set(
@@ -470,15 +470,15 @@ def test_no_objective_that_is_not_finite_reaches_the_sampler(
 
 def test_packs_are_asked_for_no_further_ahead_than_said(tmp_path: Path) -> None:
     class Counting(Shuffled):
-        submitted = told = most = 0
+        submitted = returned = most = 0
 
         def submit(self, job: PackJob) -> None:
             self.submitted += 1
-            self.most = max(self.most, self.submitted - self.told)
+            self.most = max(self.most, self.submitted - self.returned)
             super().submit(job)
 
         def next_done(self, timeout: float | None = None) -> PackResult:
-            self.told += 1
+            self.returned += 1
             return super().next_done()
 
     pool = Counting()
@@ -486,22 +486,22 @@ def test_packs_are_asked_for_no_further_ahead_than_said(tmp_path: Path) -> None:
     assert pool.most == 3
 
 
-def test_optuna_is_told_failures_as_failures(
+def test_optuna_learns_failures_as_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = []
+    calls = []
     original = optuna.storages.InMemoryStorage.set_trial_state_values
 
     def tell(self, trial_id, state, values=None):
-        told.append((self.get_trial_number_from_id(trial_id), values, state))
+        calls.append((self.get_trial_number_from_id(trial_id), values, state))
         return original(self, trial_id, state, values)
 
     monkeypatch.setattr(optuna.storages.InMemoryStorage, "set_trial_state_values", tell)
     table = _run(tmp_path).set_index("trial")
-    assert [number for number, *_ in told] == sorted(number for number, *_ in told) or (
-        table["status"] == "infeasible"
-    ).any()
-    for number, values, state in told:
+    trained = [n for n, *_ in calls if table.loc[n, "status"] in ("ok", "diverged")]
+    assert len(trained) > 10
+    assert trained == sorted(trained)
+    for number, values, state in calls:
         row = table.loc[number]
         if row["status"] == "ok":
             assert values == [row["error"], row["synapses"]]

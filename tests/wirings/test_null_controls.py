@@ -1,5 +1,7 @@
-"""Null controls: what each keeps is kept, by networkx's word; what it draws anew is uniform; what
-it cannot change is said."""
+"""Null controls keep what they must, as counted by networkx, and draw the rest uniformly.
+
+A control that would change nothing gives its reason.
+"""
 
 from collections import Counter
 from dataclasses import replace
@@ -86,15 +88,15 @@ def test_rewiring_keeps_degrees_layers_and_outgoing_signs(name: str, seed: int) 
 
 
 @pytest.mark.parametrize("name", ["ncp", "random"])
-def test_random_controls_keep_sizes_alone(name: str) -> None:
+def test_random_controls_keep_only_sizes(name: str) -> None:
     wiring, null = WIRINGS[name], _null(WIRINGS[name], "random")
     assert _sizes(null) == _sizes(wiring)
     assert _signs(null) == _signs(wiring)
     assert _degrees(null, "neuron") != _degrees(wiring, "neuron")
 
 
-def test_polarity_controls_keep_the_graph(name: str = "ncp") -> None:
-    wiring, null = WIRINGS[name], _null(WIRINGS[name], "polarity")
+def test_polarity_controls_keep_the_graph() -> None:
+    wiring, null = WIRINGS["ncp"], _null(WIRINGS["ncp"], "polarity")
     assert null.to_networkx().edges == wiring.to_networkx().edges
     assert null != wiring
     assert _signs(null) == _signs(wiring)
@@ -102,7 +104,7 @@ def test_polarity_controls_keep_the_graph(name: str = "ncp") -> None:
 
 @pytest.mark.parametrize("neuron", ["ltc", "cfc", "layered-cfc", "ct-rnn"])
 def test_dense_controls_have_as_many_parameters(neuron: str) -> None:
-    """No other number of neurons comes nearer."""
+    """No other number of neurons gives a number of parameters that is nearer."""
     wiring = WIRINGS["ncp"]
     null, count = _null(wiring, "dense", neuron=neuron), _parameters(_candidate(wiring, neuron))
     assert null.synapse_count == null.neurons * (null.sensory + null.neurons)
@@ -112,14 +114,14 @@ def test_dense_controls_have_as_many_parameters(neuron: str) -> None:
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_a_seed_draws_one_null_and_others_draw_others(control: str) -> None:
+def test_equal_seeds_draw_equal_nulls_and_other_seeds_others(control: str) -> None:
     wirings = [_null(WIRINGS["ncp"], control, seed) for seed in (0, 0, 1, 2)]
     assert wirings[0] == wirings[1]
     assert len(set(wirings)) == 3
 
 
 def test_random_nulls_are_uniform_over_all_feasible_wirings() -> None:
-    """A wiring so small that all feasible ones can be listed: a chi-square test of how often each
+    """All feasible wirings of a small size are listed. A chi-square test compares how often each
     is drawn."""
     wiring = Wiring(1, 2, 0, 1, ((0, 1, 1), (0, 2, 1)), ((1, 0, 1), (2, 0, 1), (1, 2, 1)))
     outer, inner = (
@@ -161,8 +163,8 @@ def test_rewirings_are_uniform_over_all_with_the_same_degrees() -> None:
 
 @pytest.mark.parametrize("neuron", KINDS)
 def test_what_a_neuron_sees_is_what_its_connections_depend_on(neuron: str) -> None:
-    """Wirings that it sees alike have the same connections, and the same first weights; others have
-    not."""
+    """Two wirings have the same connections and first weights exactly if `seen_by` gives the same
+    synapses for both."""
 
     def made(wiring: Wiring) -> tuple:
         found = DYNAMICS[neuron].connections(wiring)

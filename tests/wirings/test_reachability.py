@@ -20,5 +20,5 @@ def test_reachable_nodes_are_those_of_networkx(seed: int) -> None:
     assert members(found) == sorted(expected)
 
 
-def test_nothing_is_reachable_from_nowhere() -> None:
+def test_no_start_reaches_no_node() -> None:
     assert reachable(0, successors(2, [(0, 1)])) == 0

@@ -1,4 +1,4 @@
-"""Structural features are those of networkx, on wirings of every topology."""
+"""Structural features equal those of networkx, on wirings of every topology."""
 
 import math
 
@@ -34,7 +34,7 @@ def _wirings() -> list[Wiring]:
             small_world(sensory, n, motor, 2 + seed % 3, 0.3, 2, share, seed),
             fully_connected(sensory, 4 + seed, 1 + seed % 3, bool(seed % 2), share, seed),
         ]
-    # Ends that no path joins, one neuron, nothing inside.
+    # A pair of ends that no path joins, a single neuron, and no synapse between neurons.
     drawn.append(Wiring(2, 1, 1, 1, ((0, 2, 1), (0, 0, -1)), ((1, 1, -1),), idle_allowed=True))
     drawn.append(Wiring(1, 0, 0, 1, ((0, 0, 1),), ()))
     drawn.append(Wiring(1, 0, 0, 2, ((0, 1, 1),), (), idle_allowed=True))
@@ -42,7 +42,7 @@ def _wirings() -> list[Wiring]:
 
 
 def _reference(wiring: Wiring) -> dict[str, float]:
-    """The same by networkx and numpy's plain definitions."""
+    """The same features by networkx and plain definitions in numpy."""
     whole = wiring.to_networkx()
     neurons = [f"neuron_{i}" for i in range(wiring.neurons)]
     inner = whole.subgraph(neurons)
@@ -109,25 +109,25 @@ def _reference(wiring: Wiring) -> dict[str, float]:
     _wirings(),
     ids=lambda w: f"{w.sensory}-{w.inter}-{w.command}-{w.motor}-{w.synapse_count}",
 )
-def test_features_are_networkxs(wiring: Wiring) -> None:
+def test_features_equal_those_of_networkx(wiring: Wiring) -> None:
     found, expected = structure(wiring), _reference(wiring)
     assert list(found) == list(FEATURES)
-    # Eigenvalues of a defective matrix are exact to the root of the arithmetic only; here that is
-    # 1e-4 at worst.
+    # Eigenvalues of a defective matrix have an error of the order of the root of the rounding
+    # error, here at most 1e-4.
     loose = {"spectral_radius": 1e-3}
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=loose.get(name, 1e-12), nan_ok=True), name
 
 
 def test_the_wirings_above_show_every_triad() -> None:
-    """Otherwise the comparison would prove nothing about those that are missing."""
+    """Otherwise the comparison would prove nothing about the missing ones."""
     seen = {
         name for wiring in _wirings() for name in TRIADS if structure(wiring)[f"triad_{name}"] > 0
     }
     assert seen == set(TRIADS)
 
 
-def test_polarity_changes_nothing_but_its_share_and_the_eigenvalues() -> None:
+def test_polarities_change_only_their_share_and_the_spectral_radius() -> None:
     wiring = ncp(4, 6, 5, 2, 2, 2, 8, 2, 1.0, 3)
     flipped = Wiring(
         4,

@@ -170,4 +170,5 @@ def scaling(parcel: Parcel) -> str:
 
 
 def scale_of(columns: Columns | None) -> Scale | None:
+    """The scale of columns; None if it is unknown."""
     return columns.scale if columns else None

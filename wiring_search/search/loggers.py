@@ -58,9 +58,13 @@ class Row:
 class Sink(Protocol):
     """Where rows go. It is opened for the first row, and may raise any error."""
 
-    def write(self, rows: Sequence[Row]) -> None: ...
+    def write(self, rows: Sequence[Row]) -> None:
+        """Log rows, in order."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Finish the log: the search is at its end or stopped."""
+        ...
 
 
 def _to_stderr(text: str) -> None:

@@ -194,13 +194,16 @@ class Monitor:
 
     @property
     def decided(self) -> int:
+        """Number of candidates that finished rung 0, failed ones included."""
         return self.rungs[0].trained
 
     @property
     def failed(self) -> int:
+        """Number of candidates that diverged or whose worker crashed."""
         return sum(count.diverged + count.crashed for count in self.rungs)
 
     def take(self, event: Event) -> None:
+        """Count an event."""
         match event:
             case PackStarted():
                 self._started(event)

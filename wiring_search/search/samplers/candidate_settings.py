@@ -174,4 +174,5 @@ def _step(dimension: Dimension, value: Any, rng: np.random.Generator) -> Value:
 
 
 def has_layers(wiring: Wiring) -> bool:
+    """Whether a wiring has inter and command neurons."""
     return bool(wiring.inter and wiring.command)

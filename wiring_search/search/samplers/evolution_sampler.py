@@ -29,6 +29,7 @@ class EvolutionSampler:
         self._asked: tuple[int, dict[str, Any]] = (-1, {})
 
     def ask(self, number: int) -> Proposal:
+        """Propose a child, or a random point, as trial `number`."""
         proposal = self._proposed(number)
         self.put_back(number, proposal)
         return proposal
@@ -49,6 +50,7 @@ class EvolutionSampler:
         self._asked = number, proposal.attrs
 
     def note(self, number: int, candidate: Candidate) -> None:
+        """Note that a trial trains: for the first time, or again for a higher rung."""
         asked, attrs = self._asked
         if asked == number and "origins" in attrs:
             self._evolution.note(
@@ -69,6 +71,7 @@ class EvolutionSampler:
         self._evolution.tell(number, values)
 
     def state(self) -> dict[str, Any]:
+        """Nothing: all that evolution knows are its trials."""
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:

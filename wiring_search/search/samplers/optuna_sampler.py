@@ -186,6 +186,7 @@ class OptunaSampler:
         return self._storage.get_study_system_attrs(self._id)
 
     def set_state(self, state: dict[str, Any]) -> None:
+        """Take back a state of an earlier run."""
         for key, value in state.items():
             self._storage.set_study_system_attr(self._id, key, value)
 
