@@ -327,7 +327,7 @@ def test_in_a_browser_baselines_and_random_search_are_drawn_beside(tmp_path: Pat
   return {hidden: document.getElementById("baselines").hidden, diamonds: document.querySelectorAll(".point.baseline.front").length,
     rows: rows.map(row => row.textContent), tip: document.getElementById("tip").textContent,
     note: document.getElementById("progress-note").textContent,
-    lines: document.querySelectorAll("#progress-judged path.line").length, bars: document.querySelectorAll(".bar-row.trained").length};"""
+    lines: document.querySelectorAll("#progress-judged path.line").length, bars: document.querySelectorAll(".bar-row.baseline").length};"""
     bare = found_in(report_page(report_data(mine)), tmp_path, script)
     assert bare["hidden"]
     assert not bare["diamonds"]

@@ -81,7 +81,7 @@ def test_in_a_browser_winners_controls_and_openings_are_drawn(
     squares: [count("#winners-errors .square"), count("#chart-front .square")], bars: count("#chart-front .error-bar"),
     nulls: [count("#nulls-chart circle.mark"), text("table-nulls")], winners: text("table-winners"), openings: text("table-openings"),
     tracks: [...document.querySelectorAll(".bar-track")].map(track => track.clientWidth), detail: text("detail-scores"),
-    value: document.querySelector(".bar-row.own .bar-value").textContent};"""
+    value: document.querySelector(".bar-row.candidate .bar-value").textContent};"""
     found = found_in(report_page(report_data(mine)), tmp_path, script)
     assert found["hidden"] == [False, True]
     assert found["squares"] == [1, 1]

@@ -23,8 +23,8 @@ def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | 
         judged: Candidates that it was chosen from.
         found: The results of retraining, if any.
     """
-    own = None if found is None else of_trial(found, int(row["trial"]))
-    if found is None or own is None:
+    retrained = None if found is None else of_trial(found, int(row["trial"]))
+    if found is None or retrained is None:
         said = [
             _trainings(store.config, row),
             _others(found),
@@ -36,8 +36,8 @@ def sentences(store: Store, row: "pandas.Series", judged: int, found: Winners | 
             (found.controls["trial"] == row["trial"]) & found.controls["difference"].notna()
         ]
         said = [
-            _again(store.facts["metric"], own),
-            _tested(store.facts["metric"], own),
+            _again(store.facts["metric"], retrained),
+            _tested(store.facts["metric"], retrained),
             _split(store.facts, row),
             _held_against(nulls),
         ]
@@ -60,21 +60,21 @@ def _others(found: Winners | None) -> str:
     return f"This wiring was not retrained; {len(found.table)} others were. {selection_bias(found)}"
 
 
-def _again(metric: str, own: "pandas.Series") -> str:
-    now = f"{value_of(metric, own['valid']):.4g}{_interval(own['valid_se'])}"
-    before = f"in the search it was {value_of(metric, own['searched']):.4g}"
+def _again(metric: str, retrained: "pandas.Series") -> str:
+    now = f"{value_of(metric, retrained['valid']):.4g}{_interval(retrained['valid_se'])}"
+    before = f"in the search it was {value_of(metric, retrained['searched']):.4g}"
     return (
-        f"Retrained {own['trained']} times with fresh seeds, its {metric} on validation is {now}; "
-        f"{before}."
+        f"Retrained {retrained['trained']} times with fresh seeds, its {metric} on validation is "
+        f"{now}; {before}."
     )
 
 
-def _tested(metric: str, own: "pandas.Series") -> str:
-    if not own["tested"]:
+def _tested(metric: str, retrained: "pandas.Series") -> str:
+    if not retrained["tested"]:
         return "The test split has not been opened for this wiring."
-    shown = f"{value_of(metric, own['test']):.4g}{_interval(own['test_se'])}"
+    shown = f"{value_of(metric, retrained['test']):.4g}{_interval(retrained['test_se'])}"
     return (
-        f"On the test split, opened once for these {own['tested']} networks, its {metric} is "
+        f"On the test split, opened once for these {retrained['tested']} networks, its {metric} is "
         f"{shown}."
     )
 

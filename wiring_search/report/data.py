@@ -241,8 +241,8 @@ def wiring_data(wiring: Wiring) -> dict[str, Any]:
 
 def _curves(history: "pandas.DataFrame", shown: list[Trial]) -> dict[int, dict[str, Any]]:
     """Validation error by epoch, and at the end of each rung as (epochs, error)."""
-    own = history[history["trial"].isin([trial.trial for trial in shown])]
-    rungs = {number: rows for number, rows in own.groupby("trial")}
+    shortened = history[history["trial"].isin([trial.trial for trial in shown])]
+    rungs = {number: rows for number, rows in shortened.groupby("trial")}
     return {
         trial.trial: {
             "errors": column(trial.curve, 4),

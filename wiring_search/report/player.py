@@ -228,19 +228,21 @@ def _networks(
     flow = gradient_flow(pack, first, np.ascontiguousarray(elapsed[:_FOR_GRADIENT]))
     result = {}
     for p, number in enumerate(numbers):
-        own = [rows.index(row) for row in chosen[number].values()]
+        indices = [rows.index(row) for row in chosen[number].values()]
         valid = [_steps_of(task, row, steps) for row in chosen[number].values()]
         path = np.concatenate(
             [
                 visited[p][at, : n + 1, : pack.layout.wirings[p].neurons]
-                for at, n in zip(own, valid, strict=True)
+                for at, n in zip(indices, valid, strict=True)
             ]
         )
         result[number] = {
             "trial": number,
             **plain(pack.layout, p, pack.effective),
             "shown": [{"name": name, "row": row} for name, row in chosen[number].items()],
-            "expected": [_rounded(y[p, at, n - 1], 7) for at, n in zip(own, valid, strict=True)],
+            "expected": [
+                _rounded(y[p, at, n - 1], 7) for at, n in zip(indices, valid, strict=True)
+            ],
             "plane": plane(path),
             "gradient": _gradient(flow.log_norms[p], float(flow.slopes[p])),
         }

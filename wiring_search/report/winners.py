@@ -75,8 +75,8 @@ def of_trial(found: Winners, trial: int) -> "pandas.Series | None":
         found: The results of retraining.
         trial: Its number.
     """
-    own = found.table[found.table["trial"] == trial]
-    return None if own.empty else own.iloc[0]
+    rows = found.table[found.table["trial"] == trial]
+    return None if rows.empty else rows.iloc[0]
 
 
 def selection_bias(found: Winners) -> str:

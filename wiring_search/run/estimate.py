@@ -111,8 +111,8 @@ def measured(task: Task, config: StudyConfig) -> Cost:
     began = time.perf_counter()
     with one_torch_thread(), one_thread():
         seconds, count = 0.0, 0
-        for places in group_by_kind(candidates):
-            pack = [candidates[p] for p in places]
+        for indices in group_by_kind(candidates):
+            pack = [candidates[p] for p in indices]
             if not count or time.perf_counter() - began < _PATIENCE:
                 seconds += _epoch_seconds(task, pack, config.batch_size)
                 count += len(pack)

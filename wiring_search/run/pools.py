@@ -172,7 +172,7 @@ def _room_on_gpu(task: Task, space: search_spaces.Space, seed: int, share: float
     from wiring_search.training.pack import group_by_kind
 
     candidates = typical(space, 64, seed)
-    packs = [[candidates[p] for p in places] for places in group_by_kind(candidates)]
+    packs = [[candidates[p] for p in indices] for indices in group_by_kind(candidates)]
     sizes = task.features, task.outputs, task.time_steps
     return min(room_for(pack, *sizes, share / 2) for pack in packs)
 

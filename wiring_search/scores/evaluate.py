@@ -144,16 +144,16 @@ def _together(repeats: Sequence[Outcome]) -> Outcome:
 
 
 def _scored(task: Task, job: PackJob, outcomes: list[Outcome], beat: Beat) -> list[Outcome]:
-    places = [p for p, outcome in enumerate(outcomes) if outcome.status is Status.OK]
-    candidates = [job.candidates[p] for p in places]
-    states = [outcomes[p].state or b"" for p in places]
+    indices = [p for p, outcome in enumerate(outcomes) if outcome.status is Status.OK]
+    candidates = [job.candidates[p] for p in indices]
+    states = [outcomes[p].state or b"" for p in indices]
     trained = TrainedCandidates(task, candidates, states, job.data_seed)
-    for group in job.scores if places else ():
+    for group in job.scores if indices else ():
         beat(job.rung.epochs, job.rung.epochs)
         started = time.perf_counter()
         found, faults = _measured(group, trained)
-        share = (time.perf_counter() - started) / len(places)
-        for member, p in enumerate(places):
+        share = (time.perf_counter() - started) / len(indices)
+        for member, p in enumerate(indices):
             scores = {name: float(values[member]) for name, values in found.items()}
             was = outcomes[p]
             message = "; ".join(filter(None, (was.message, faults[member])))

@@ -247,20 +247,21 @@ def suite(
         on_progress(done, len(trainings), doing)
         task = load(name, TaskOptions(samples=samples, lag=lag))
 
-        def epoch_told(epoch: int, of: int, done: int = done, doing: str = doing) -> None:
+        def report_epoch(epoch: int, of: int, done: int = done, doing: str = doing) -> None:
             on_progress(done, len(trainings), f"{doing}: epoch {epoch} of {of}")
 
         outcomes = train(
-            task, PackJob(0, Rung(0, epochs, 16), copies, data_seed=0), each_epoch(epoch_told)
+            task, PackJob(0, Rung(0, epochs, 16), copies, data_seed=0), each_epoch(report_epoch)
         ).outcomes
         errors = [
             held_out_errors(task, copy, outcome, lag)
             for copy, outcome in zip(copies, outcomes, strict=True)
         ]
         for number in range(len(candidates)):
-            own = errors[number * seeds : (number + 1) * seeds]
+            of_candidate = errors[number * seeds : (number + 1) * seeds]
             rows += [
-                Row(number, name, each, tuple(error[each] for error in own)) for each in own[0]
+                Row(number, name, each, tuple(error[each] for error in of_candidate))
+                for each in of_candidate[0]
             ]
     on_progress(len(trainings), len(trainings), "done")
     return sorted(rows, key=lambda row: (row.candidate, tasks.index(row.task), row.lag))

@@ -48,16 +48,16 @@ def proxies(
     x = different_streams(_SAMPLES, _TIME_STEPS, features, seed).astype(np.float32)
     done = 0
     with threadpool_limits(1, "blas"):  # matrices of a few dozen rows: a second thread only costs
-        for places in group_by_kind(candidates, _PACK):
-            pack = Pack([candidates[p] for p in places], features, 1)
+        for indices in group_by_kind(candidates, _PACK):
+            pack = Pack([candidates[p] for p in indices], features, 1)
             measured = (
                 expressivity(pack, seed=seed),
                 gradient_flow(pack, x, seed=seed).slopes,
                 kernel_rank(pack, seed=seed),
             )
             for name, values in zip(PROXIES, measured, strict=True):
-                found[name][places] = np.where(np.isfinite(values), values, np.nan)
-            done += len(places)
+                found[name][indices] = np.where(np.isfinite(values), values, np.nan)
+            done += len(indices)
             if progress is not None:
                 progress(done, len(candidates))
     return found

@@ -133,8 +133,8 @@ def alternatives(
     network.every_step = task.every_step
     x, elapsed = _drawn(task.valid, samples, seed)
     kind = network.layout.kind
-    own = network.layout.steps[0]
-    choices = _choices(kind.neuron, own)
+    trained_steps = network.layout.steps[0]
+    choices = _choices(kind.neuron, trained_steps)
     fitted = [(solver, steps) for solver, steps in choices if hyper and solver in ORDERS]
     rows: list[Alternative] = []
 
@@ -159,7 +159,7 @@ def alternatives(
         note(
             report,
             with_solver(network, solver, steps),
-            trained_with=(solver, steps) == (kind.solver, own),
+            trained_with=(solver, steps) == (kind.solver, trained_steps),
         )
     sequences = max(1, _FITTED_TIME_STEPS // task.time_steps)
     fits = fit_each(network, *_drawn(task.train, sequences, seed), fitted, seed=seed)
@@ -176,9 +176,9 @@ def alternatives(
     return rows
 
 
-def _choices(neuron: str, own: int) -> list[tuple[str, int]]:
+def _choices(neuron: str, trained_steps: int) -> list[tuple[str, int]]:
     """Every solver of the neuron with every number of sub-steps."""
-    counts = sorted({*SUB_STEPS, own} - {0})
+    counts = sorted({*SUB_STEPS, trained_steps} - {0})
     return [
         (solver, steps)
         for solver in KINDS[neuron].solvers

@@ -57,16 +57,16 @@ def self_derivatives(pack: Pack, x: np.ndarray, elapsed: np.ndarray) -> list[np.
     """
     layout = pack.layout
     samples = len(x)
-    own = np.concatenate(
+    numbers = np.concatenate(
         [np.arange(s.stop - s.start) for s in layout.states]
     )  # each state's number in its candidate
-    most = int(own.max()) + 1
-    probes = np.tile((own == np.arange(most)[:, None]).astype(np.float32), (samples, 1))
+    most = int(numbers.max()) + 1
+    probes = np.tile((numbers == np.arange(most)[:, None]).astype(np.float32), (samples, 1))
     no_output = np.zeros((layout.size, samples * most, 1, layout.output_size), np.float32)
     everywhere = np.arange(layout.state_size)
     found = []
     for step in one_step_passes(pack, np.repeat(x, most, axis=0), np.repeat(elapsed, most, axis=0)):
         _, grad, _, _ = cpu.backward(layout, pack.effective, step, no_output, probes, False)
-        found.append(grad.reshape(samples, most, -1)[:, own, everywhere])
+        found.append(grad.reshape(samples, most, -1)[:, numbers, everywhere])
     stacked = np.stack(found, axis=1).astype(float)
     return [stacked[:, :, states] for states in layout.states]

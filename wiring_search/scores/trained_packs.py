@@ -48,8 +48,8 @@ class TrainedCandidates:
             (candidates,) float64.
         """
         values = np.full(len(self.candidates), np.nan)
-        for places, pack in self.packs:
-            values[places] = measure(pack)
+        for indices, pack in self.packs:
+            values[indices] = measure(pack)
         return values
 
 
@@ -77,6 +77,6 @@ def trained_packs(
         candidates: Of any kinds.
         states: The training state of each, `Outcome.state`.
     """
-    for places in group_by_kind(candidates, _LARGEST_PACK):
-        members = [candidates[p] for p in places]
-        yield places, trained_pack(task, members, [states[p] for p in places])
+    for indices in group_by_kind(candidates, _LARGEST_PACK):
+        members = [candidates[p] for p in indices]
+        yield indices, trained_pack(task, members, [states[p] for p in indices])

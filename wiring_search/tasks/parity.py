@@ -75,14 +75,14 @@ def events(bits: np.ndarray, lengths: np.ndarray) -> Split:
     starts = (steps < lengths[:, None]) & ((steps == 0) | (bits != np.roll(bits, 1, axis=1)))
     rows, firsts = np.nonzero(starts)
     counts = starts.sum(axis=1)
-    places = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    positions = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     # A run ends where the next one of its stream starts, the last one with the stream.
-    last = places == counts[rows] - 1
+    last = positions == counts[rows] - 1
     ends = np.where(last, lengths[rows], np.roll(firsts, -1))
     values = np.zeros_like(bits)
     elapsed = np.zeros(bits.shape)
-    values[rows, places] = bits[rows, firsts]
-    elapsed[rows, places] = (ends - firsts) / BITS_A_TIME_UNIT
+    values[rows, positions] = bits[rows, firsts]
+    elapsed[rows, positions] = (ends - firsts) / BITS_A_TIME_UNIT
     return _split(values, elapsed, counts, bits)
 
 

@@ -79,13 +79,13 @@ def events(images: np.ndarray, y: np.ndarray) -> Split:
     rows, pixels = np.nonzero(changes)
     counts = changes.sum(axis=1)
     first = np.cumsum(counts) - counts
-    places = np.arange(len(rows)) - np.repeat(first, counts)
+    positions = np.arange(len(rows)) - np.repeat(first, counts)
     spans = np.diff(pixels, prepend=-1)
     spans[first] = 1
-    kept = places < _MOST_EVENTS
+    kept = positions < _MOST_EVENTS
     x, elapsed = np.zeros((2, len(images), _MOST_EVENTS), np.float32)
-    x[rows[kept], places[kept]] = white[rows[kept], pixels[kept]]
-    elapsed[rows[kept], places[kept]] = spans[kept] / np.float32(_MOST_EVENTS)
+    x[rows[kept], positions[kept]] = white[rows[kept], pixels[kept]]
+    elapsed[rows[kept], positions[kept]] = spans[kept] / np.float32(_MOST_EVENTS)
     return Split(x[:, :, None], y, elapsed, np.minimum(counts, _MOST_EVENTS).astype(np.int64))
 
 

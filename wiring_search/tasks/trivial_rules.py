@@ -123,10 +123,10 @@ def group_mean(train: Split, split: Split) -> float:
 
     A value that training lacks gets the mean of all targets.
     """
-    groups, places = np.unique(train.x[:, :, 0], return_inverse=True)
+    groups, indices = np.unique(train.x[:, :, 0], return_inverse=True)
     targets = train.y[:, :, 0].astype(np.float64).ravel()
-    places = places.ravel()
-    means = np.bincount(places, targets) / np.bincount(places)
+    indices = indices.ravel()
+    means = np.bincount(indices, targets) / np.bincount(indices)
     asked = np.minimum(np.searchsorted(groups, split.x[:, :, 0]), len(groups) - 1)
     known = groups[asked] == split.x[:, :, 0]
     return float(np.mean((np.where(known, means[asked], targets.mean()) - split.y[:, :, 0]) ** 2))

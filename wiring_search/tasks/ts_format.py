@@ -146,7 +146,7 @@ def _dimensions(path: Path, header: dict[str, str]) -> int | None:
     return None if text is None else int(text)
 
 
-def _series(line: str, timed: bool, dimensions: int | None, place: int) -> Series:
+def _series(line: str, timed: bool, dimensions: int | None, number: int) -> Series:
     *parts, label = _OUTSIDE_BRACKETS.split(line) if timed else line.split(":")
     if len(parts) != (dimensions or len(parts)) or not parts:
         raise ValueError(
@@ -168,7 +168,7 @@ def _series(line: str, timed: bool, dimensions: int | None, place: int) -> Serie
         )
     values = np.stack([_values(texts) for _, texts in pairs], axis=1)
     return Series(
-        values, None if pairs[0][0] is None else _times(pairs[0][0]), label.strip(), place
+        values, None if pairs[0][0] is None else _times(pairs[0][0]), label.strip(), number
     )
 
 

@@ -50,7 +50,7 @@ def load(options: TaskOptions) -> Task:
     y = {"train": targets[train], "valid": targets[valid], "test": tested}
     asked = Columns(classes or ("value",), None if classes else Scale.of(y["train"]))
     if asked.scale:
-        y = {part: asked.scale(own).astype(np.float32) for part, own in y.items()}
+        y = {part: asked.scale(values).astype(np.float32) for part, values in y.items()}
     scale = Scale.of(np.concatenate([one.values for one in series["train"]]))
     splits = {
         part: Split(x, y[part], elapsed, lengths)
@@ -151,7 +151,7 @@ def _dealt(y: np.ndarray, file: TsFile) -> tuple[np.ndarray, np.ndarray]:
     for a regression; a class of one series trains."""
     rng = np.random.default_rng(_SEED)
     if y.ndim == 1:
-        groups = [np.flatnonzero(y == own) for own in np.unique(y)]
+        groups = [np.flatnonzero(y == label) for label in np.unique(y)]
     else:
         groups = [np.arange(len(y))]
     shares = [max(1, round(_HELD_OUT * len(group))) if len(group) > 1 else 0 for group in groups]
@@ -177,8 +177,8 @@ def _arrays(
         gaps = np.concatenate([np.diff(one) for one in times])
         tick = float(np.median(gaps)) if len(gaps) else 1.0
     return {
-        part: _padded([_filled(one, scale) for one in own], steps, tick)
-        for part, own in series.items()
+        part: _padded([_filled(one, scale) for one in members], steps, tick)
+        for part, members in series.items()
     }
 
 

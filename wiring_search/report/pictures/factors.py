@@ -39,24 +39,24 @@ def draw_importance(found: Factors) -> "Figure":
         figsize=(2.2 + 3.1 * len(found.objectives), 1.4 + 0.3 * len(names)), layout="constrained"
     )
     panels = figure.subplots(1, len(found.objectives), sharey=True, squeeze=False)[0]
-    places = np.arange(len(names))
+    heights = np.arange(len(names))
     for ax, objective in zip(panels, found.objectives, strict=True):
-        own = (
+        shares = (
             found.importance[found.importance["objective"] == objective]
             .set_index("dimension")
             .loc[names]
         )
-        beyond = own["importance"] > own["chance"]
+        beyond = shares["importance"] > shares["chance"]
         ax.barh(
-            places,
-            own["importance"].fillna(0.0),
+            heights,
+            shares["importance"].fillna(0.0),
             color=[BLUE if one else PALE for one in beyond],
             height=0.62,
         )
-        ax.hlines(places, own["lower"], own["upper"], color=INK, linewidth=1.4)
+        ax.hlines(heights, shares["lower"], shares["upper"], color=INK, linewidth=1.4)
         ax.plot(
-            own["chance"],
-            places,
+            shares["chance"],
+            heights,
             linestyle="",
             marker="|",
             markersize=11,
@@ -64,10 +64,10 @@ def draw_importance(found: Factors) -> "Figure":
             color=VERMILION,
         )
         ax.set(title=objective, xlabel="share of the importance", xlim=(0, None))
-        ax.set_yticks(places, names)
+        ax.set_yticks(heights, names)
         ax.tick_params(axis="y", length=0)
         ax.spines[["top", "right"]].set_visible(False)
-        if not own["importance"].notna().any():
+        if not shares["importance"].notna().any():
             ax.text(
                 0.5,
                 0.5,
@@ -267,8 +267,8 @@ def _marginal(
     bins = marginal(table, name, score)
     column = f"p.{name}"
     rows = shown[shown[column].notna()]
-    places = {one["at"]: k for k, one in enumerate(bins)} if log is None else None
-    x = rows[column].map(places).astype(float) if places else rows[column].astype(float)
+    positions = {one["at"]: k for k, one in enumerate(bins)} if log is None else None
+    x = rows[column].map(positions).astype(float) if positions else rows[column].astype(float)
     front = rows["on_front"].to_numpy(bool)
     ax.plot(
         x[~front],
@@ -279,9 +279,9 @@ def _marginal(
         alpha=0.6,
         label="candidate",
     )
-    at = [float(places[one["at"]]) if places else one["at"] for one in bins]
+    at = [float(positions[one["at"]]) if positions else one["at"] for one in bins]
     lower, median, upper = ([one[which] for one in bins] for which in ("lower", "median", "upper"))
-    if places:
+    if positions:
         ax.errorbar(
             at,
             median,
@@ -295,7 +295,7 @@ def _marginal(
         )
         ax.set_xticks(
             at,
-            list(places),
+            list(positions),
             rotation=30 if len(at) > 2 else 0,
             ha="right" if len(at) > 2 else "center",
             fontsize=8,
@@ -327,13 +327,13 @@ def _logarithmic(ax: "Axes", x: "pandas.Series") -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _axis(ax: "Axes", place: int, values: "pandas.Series", log: bool | None) -> np.ndarray:
+def _axis(ax: "Axes", across: int, values: "pandas.Series", log: bool | None) -> np.ndarray:
     """(rows,) Heights from 0 to 1 on a vertical axis. Its ends (or names) are written beside it."""
     if log is None:
         names = sorted(values.dropna().unique())
         for k, name in enumerate(names):
             ax.text(
-                place + 0.05,
+                across + 0.05,
                 k / max(len(names) - 1, 1),
                 name,
                 fontsize=8,
@@ -348,7 +348,7 @@ def _axis(ax: "Axes", place: int, values: "pandas.Series", log: bool | None) -> 
     low = np.nanmin(numbers)
     high = np.nanmax(numbers)
     for end, height, va in ((low, -0.015, "top"), (high, 1.015, "bottom")):
-        ax.text(place, height, f"{end:.3g}", fontsize=8, color=INK, ha="center", va=va)
+        ax.text(across, height, f"{end:.3g}", fontsize=8, color=INK, ha="center", va=va)
     scaled, low, high = (
         (np.log(numbers), math.log(low), math.log(high)) if log else (numbers, low, high)
     )

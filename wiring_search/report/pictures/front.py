@@ -128,18 +128,18 @@ def _bars(axes: "Axes", store: Store, finished: "pandas.DataFrame", across: str,
     if up != "error":
         return
     known = expected_errors(store, finished)
-    own = known["trainings"] > 1
-    if own.any():
+    repeated = known["trainings"] > 1
+    if repeated.any():
         bars = {
-            "yerr": known["standard_error"][own],
+            "yerr": known["standard_error"][repeated],
             "fmt": "none",
             "ecolor": FRONT,
             "elinewidth": 1,
             "capsize": 2,
         }
         axes.errorbar(
-            finished[across][own].astype(float),
-            known["mean"][own],
+            finished[across][repeated].astype(float),
+            known["mean"][repeated],
             **bars,
             label="mean ± standard error",
             zorder=3,

@@ -31,8 +31,8 @@ def write_memory_plot(table: "pandas.DataFrame", path: Path) -> Path:
     figure = Figure(figsize=(3.4 * columns + 0.6, 2.9 * lines + 0.7), layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for panel, task in zip(panels, tasks, strict=False):
-        own = table[table["task"] == task]
-        for index, (trial, curve) in enumerate(own.groupby("trial", sort=False)):
+        curves = table[table["task"] == task]
+        for index, (trial, curve) in enumerate(curves.groupby("trial", sort=False)):
             colour = KINDS[index % len(KINDS)]
             marker = _MARKERS[index % len(_MARKERS)]
             spread = curve["spread"].fillna(0.0)
@@ -46,12 +46,14 @@ def write_memory_plot(table: "pandas.DataFrame", path: Path) -> Path:
                 capsize=2,
                 linewidth=1.4,
             )
-        panel.axhline(own["chance"].iloc[0], color=INK, linestyle="--", linewidth=1, label="chance")
+        panel.axhline(
+            curves["chance"].iloc[0], color=INK, linestyle="--", linewidth=1, label="chance"
+        )
         panel.set_xscale("log", base=2)
-        panel.set_xticks(sorted(own["lag"].unique()))
+        panel.set_xticks(sorted(curves["lag"].unique()))
         panel.xaxis.set_major_formatter(ScalarFormatter())
         panel.xaxis.set_minor_formatter(NullFormatter())
-        metric = own["metric"].iloc[0]
+        metric = curves["metric"].iloc[0]
         panel.set(
             title=task,
             xlabel="lag, steps",

@@ -36,8 +36,10 @@ def draw(table: "pandas.DataFrame") -> "Figure":
         for index, (trial, synapses) in enumerate(
             zip(trials["trial"], trials["synapses"], strict=True)
         ):
-            own = table[(table["family"] == family) & (table["trial"] == trial)]
-            points = sorted([(unshifted, 1.0), *zip(own["level"], own["times_clean"], strict=True)])
+            shifted = table[(table["family"] == family) & (table["trial"] == trial)]
+            points = sorted(
+                [(unshifted, 1.0), *zip(shifted["level"], shifted["times_clean"], strict=True)]
+            )
             colour = colormaps["viridis"](0.9 * index / max(len(trials) - 1, 1))
             ax.plot(
                 *zip(*points, strict=True),

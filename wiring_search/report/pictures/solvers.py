@@ -46,17 +46,17 @@ def sentences(rows: "Sequence[Alternative]", metric: str) -> str:
         rows: The alternatives.
         metric: The task's.
     """
-    own = next(row for row in rows if row.trained_with)
+    usual = next(row for row in rows if row.trained_with)
     fine = next(row for row in rows if row.fine)
-    greatest, within = nearly(own.error, metric)
+    greatest, within = nearly(usual.error, metric)
     good = [
         row
         for row in rows
         if row.stable
         and row.error <= greatest
-        and row.function_evaluations < own.function_evaluations
+        and row.function_evaluations < usual.function_evaluations
     ]
-    said = f"Trained with {named(own)}: {metric} {own.metric:.4g}."
+    said = f"Trained with {named(usual)}: {metric} {usual.metric:.4g}."
     if good:
         best = min(good, key=lambda row: (row.function_evaluations, row.error))
         said += (

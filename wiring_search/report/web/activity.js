@@ -193,13 +193,13 @@ function light(parts, {v, u}, scale, radius) {
 
 function mark(parts, off) {
   for (const part of [...parts.nodes, ...parts.neurons, ...parts.edges]) {
-    const own = off[part.set].has(part.i);
-    const silent = own || (part.pre && off[part.pre.set].has(part.pre.i));
+    const isOff = off[part.set].has(part.i);
+    const silent = isOff || (part.pre && off[part.pre.set].has(part.pre.i));
     part.host.classList.toggle("off", Boolean(silent));
-    part.host.setAttribute("aria-pressed", String(!own));
+    part.host.setAttribute("aria-pressed", String(!isOff));
     part.host.setAttribute(
       "aria-label",
-      `${part.name}, ${own ? "switched off" : silent ? "silent: its source is off" : "on"}`,
+      `${part.name}, ${isOff ? "switched off" : silent ? "silent: its source is off" : "on"}`,
     );
   }
 }

@@ -37,7 +37,7 @@ function draw() {
 function leadBars() {
   const {lead} = study;
   const rows = [];
-  const own = (trial, name) => {
+  const addCandidate = (trial, name) => {
     const i = study.row(trial);
     const spread = spreadOf(i);
     const mean = spread ? `, mean of ${spread.trainings} trainings` : "";
@@ -45,12 +45,13 @@ function leadBars() {
       name: `${name}, ${counted(study.value(i, "synapses"), "synapse")}${mean}`,
       error: spread?.mean ?? study.value(i, "error"),
       se: spread?.se,
-      kind: "own",
+      kind: "candidate",
     });
   };
-  if (lead.small === null) own(study.first, "best candidate");
-  else own(lead.small, lead.small === lead.best ? "this wiring" : "smallest that is enough");
-  if (lead.best !== lead.small) own(lead.best, "best");
+  if (lead.small === null) addCandidate(study.first, "best candidate");
+  else
+    addCandidate(lead.small, lead.small === lead.best ? "this wiring" : "smallest that is enough");
+  if (lead.best !== lead.small) addCandidate(lead.best, "best");
   const trained = study.baselines
     .filter(b => b.status === "ok" && known(b.error))
     .sort((a, b) => a.error - b.error)[0];
@@ -58,10 +59,10 @@ function leadBars() {
     rows.push({
       name: `${trained.name}, ${show(trained.synapses)} synapses`,
       error: trained.error,
-      kind: "trained",
+      kind: "baseline",
     });
   for (const [name, error] of Object.entries(study.rules))
-    if (known(error)) rows.push({name, error, kind: "trivial"});
+    if (known(error)) rows.push({name, error, kind: "rule"});
   const better = study.share ? "longer" : "shorter";
   const most = study.share ? 1 : Math.max(...rows.map(row => row.error)) || 1;
   const list = element("div", {

@@ -19,14 +19,14 @@ function spreads(values) {
   return least > 0 && most / least >= 6;
 }
 
-// From values to places on the page: `from` stands at `low`, `to` at `high`.
+// From values to positions on the page: `from` stands at `low`, `to` at `high`.
 function scaleBetween(from, to, low, high, log = false) {
   const bend = log ? Math.log : x => x;
   const unbend = log ? Math.exp : x => x;
   const a = bend(from);
   const b = bend(to);
-  const place = x => low + ((bend(x) - a) / (b - a)) * (high - low);
-  return Object.assign(place, {
+  const position = x => low + ((bend(x) - a) / (b - a)) * (high - low);
+  return Object.assign(position, {
     from,
     to,
     log,

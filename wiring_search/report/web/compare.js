@@ -6,11 +6,11 @@ import {drawTable} from "./tables.js";
 
 const data = JSON.parse(byId("data").textContent);
 const hidden = new Set();
-const place = name => data.objectives.findIndex(objective => objective.name === name);
+const indexOf = name => data.objectives.findIndex(objective => objective.name === name);
 // Size against error where both are objectives, else the first two.
 const axesShown =
-  place("synapses") >= 0 && place("error") >= 0
-    ? {across: place("synapses"), up: place("error")}
+  indexOf("synapses") >= 0 && indexOf("error") >= 0
+    ? {across: indexOf("synapses"), up: indexOf("error")}
     : {across: 0, up: 1};
 const named = i =>
   words(data.objectives[i].name) + (data.objectives[i].unit ? ` (${data.objectives[i].unit})` : "");
@@ -104,7 +104,7 @@ function drawFronts() {
       svg.append(
         element(
           "path",
-          {class: `line own ${classOf(m)}`, d: polyline(surface(main, x, y, edges))},
+          {class: `line method ${classOf(m)}`, d: polyline(surface(main, x, y, edges))},
           element(
             "title",
             {},
@@ -160,7 +160,7 @@ function drawCourses() {
       .flatMap(([method, m]) => {
         const runs = method.runs.map(run => ({
           name: run.name,
-          class: `own ${classOf(m)} ${method.runs.length > 1 ? "run" : ""}`,
+          class: `method ${classOf(m)} ${method.runs.length > 1 ? "run" : ""}`,
           points: run.course[across].map((x, i) => [x, run.course.share[i]]),
         }));
         const mean = method.mean?.[across];
@@ -169,7 +169,7 @@ function drawCourses() {
               ...runs,
               {
                 name: `${method.name}: mean of its runs`,
-                class: `own ${classOf(m)}`,
+                class: `method ${classOf(m)}`,
                 points: mean.at.map((x, i) => [x, mean.share[i]]),
               },
             ]
@@ -339,7 +339,7 @@ function drawLegend() {
       const swatch = element(
         "svg",
         {class: "swatch", viewBox: "0 0 36 12", "aria-hidden": "true"},
-        element("path", {class: `line own ${classOf(m)}`, d: "M0,6H36"}),
+        element("path", {class: `line method ${classOf(m)}`, d: "M0,6H36"}),
       );
       const label = tick(
         `${method.name} · ${counted(method.runs.length, "run")}`,

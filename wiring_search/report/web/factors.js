@@ -29,8 +29,8 @@ function draw() {
     (found.enough ? ". " : ", too few for reliable importances. ") +
     "Importance (PED-ANOVA) measures how the best tenth of the candidates differs from all " +
     "candidates along one dimension. It does not see interactions. Correlation is not causation.";
-  const own = host => byId(host).contains(document.activeElement);
-  const controls = own("factors-controls")
+  const hasFocus = host => byId(host).contains(document.activeElement);
+  const controls = hasFocus("factors-controls")
     ? null
     : [
         picker(
@@ -58,7 +58,7 @@ function draw() {
   byId("factors-marginal").replaceChildren(
     ...marginalChart(found.marginals[shown.objective][shown.dimension]),
   );
-  if (!own("factors-scores"))
+  if (!hasFocus("factors-scores"))
     byId("factors-scores").replaceChildren(
       picker(
         "score",

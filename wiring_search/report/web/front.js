@@ -171,19 +171,19 @@ function drawFrontLine(svg, {box, rows, inside, spot}) {
 }
 
 // Elements on top of the dots.
-function drawMarks(svg, plane, places, members, paint) {
+function drawMarks(svg, plane, spots, members, paint) {
   const {box, x, y, inside} = plane;
   const chosen = study.row(view.trial);
-  const barred = places.has(chosen) ? [...members, chosen] : members;
-  for (const i of new Set(barred)) errorBar(svg, i, places, y);
+  const barred = spots.has(chosen) ? [...members, chosen] : members;
+  for (const i of new Set(barred)) errorBar(svg, i, spots, y);
   for (const b of plane.trained) {
     const spot = plane.spotOfBaseline(b);
     if (inside(spot)) svg.append(diamond(b, ...spot));
   }
-  const points = members.map(i => frontPoint(i, places.get(i), paint));
-  svg.append(...points, ...knee(places, box), ...tested(x, y, inside));
-  if (places.has(chosen)) {
-    const [cx, cy] = places.get(chosen);
+  const points = members.map(i => frontPoint(i, spots.get(i), paint));
+  svg.append(...points, ...knee(spots, box), ...tested(x, y, inside));
+  if (spots.has(chosen)) {
+    const [cx, cy] = spots.get(chosen);
     svg.append(element("circle", {class: "ring", cx, cy, r: 10}));
   }
   roving(points);
@@ -211,19 +211,17 @@ function drawPlane(host) {
   if (!rows.length) return ["No trial has both scores."];
   axes(back, x, y, box, titled(view.x), titled(view.y));
   const notes = drawRules(back, plane);
-  const places = new Map(
-    rows.map(i => [i, plane.spot(i)]).filter(([, spot]) => plane.inside(spot)),
-  );
+  const spots = new Map(rows.map(i => [i, plane.spot(i)]).filter(([, spot]) => plane.inside(spot)));
   const paint = painter(view.colour);
   const isBest = i => study.onFront.has(study.columns.trial[i]);
-  const best = [...places.keys()].filter(isBest);
-  const members = best.sort((a, b) => places.get(a)[0] - places.get(b)[0]).slice(0, MOST_ELEMENTS);
+  const best = [...spots.keys()].filter(isBest);
+  const members = best.sort((a, b) => spots.get(a)[0] - spots.get(b)[0]).slice(0, MOST_ELEMENTS);
   const drawn = new Set(members);
-  const dots = [...places].filter(([i]) => !drawn.has(i));
+  const dots = [...spots].filter(([i]) => !drawn.has(i));
   drawDots(canvas, width, height, dots, paint, rows.length, isBest);
   drawFrontLine(front, plane);
-  drawMarks(front, plane, places, members, paint);
-  pointing(front, places);
+  drawMarks(front, plane, spots, members, paint);
+  pointing(front, spots);
   brushing(front, plane, zoom);
   return [...notes, ...legend(view.colour, paint)];
 }

@@ -41,10 +41,10 @@ function diamond(b, cx, cy) {
 }
 
 // One standard error up and down, where it is known.
-function errorBar(svg, i, place, y) {
+function errorBar(svg, i, spots, y) {
   const spread = view.y === "error" ? spreadOf(i) : null;
   if (!spread) return;
-  const [cx] = place.get(i);
+  const [cx] = spots.get(i);
   const within = value => y(Math.min(Math.max(value, y.from), y.to));
   svg.append(
     element("path", {
@@ -54,8 +54,8 @@ function errorBar(svg, i, place, y) {
   );
 }
 
-function knee(place, box) {
-  const spot = study.knee === null ? null : place.get(study.row(study.knee));
+function knee(spots, box) {
+  const spot = study.knee === null ? null : spots.get(study.row(study.knee));
   if (!spot) return [];
   const left = spot[0] > box.right - 60;
   return [

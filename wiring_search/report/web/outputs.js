@@ -150,7 +150,7 @@ function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
   const p = network.parameters;
   const hint = element("p", {}, `Click or press Enter to switch it ${isOff ? "on" : "off"}.`);
   if (!pre) {
-    const own =
+    const ofNeuron =
       set === "nodes"
         ? []
         : Object.entries(p).filter(
@@ -162,7 +162,7 @@ function part(network, {set, i, name, pre, gate, polarity}, moment, isOff) {
     return [
       element("b", {}, name),
       ` · state ${show(moment[set === "nodes" ? "u" : "v"][i])}`,
-      element("p", {}, own.map(([key, list]) => `${words(key)} ${show(list[i])}`).join(" · ")),
+      element("p", {}, ofNeuron.map(([key, list]) => `${words(key)} ${show(list[i])}`).join(" · ")),
       hint,
     ];
   }

@@ -217,19 +217,19 @@ function playerIn(host, given) {
     const value = asked.isClass
       ? (now, step) => Outputs.shares(now.y)[asked.target(step)] ?? null
       : now => now.y[output];
-    const own = runs
+    const curves = runs
       .map((states, k) => ({values: states.map(value), class: k ? "ghost" : "now"}))
       .reverse();
     if (asked.isClass)
       return [
         "true class",
-        Timeline.curves(steps, own, "probability of the true class over time", [0, 1]),
+        Timeline.curves(steps, curves, "probability of the true class over time", [0, 1]),
       ];
     return [
       intact[0].y.length > 1 ? `output ${output}` : "output",
       Timeline.curves(
         steps,
-        [{values: intact.map((_, step) => truth(step)), class: "truth"}, ...own],
+        [{values: intact.map((_, step) => truth(step)), class: "truth"}, ...curves],
         "output and target over time",
       ),
     ];

@@ -37,9 +37,9 @@ function roving(points) {
   });
 }
 
-function gridOf(place) {
+function gridOf(spots) {
   const cells = new Map();
-  for (const [i, [a, b]] of place) {
+  for (const [i, [a, b]] of spots) {
     const key = Math.floor(a / CELL) * 4096 + Math.floor(b / CELL);
     if (!cells.has(key)) cells.set(key, []);
     cells.get(key).push([i, a, b]);
@@ -69,9 +69,9 @@ function spotOf(svg, event) {
   return [(event.clientX - edge.left) * scale, (event.clientY - edge.top) * scale];
 }
 
-/** Pointing opens a tip, and a click chooses. places: spots by trial's row. */
-function pointing(svg, places) {
-  const cells = gridOf(places);
+/** Pointing opens a tip, and a click chooses. spots: positions (x, y) by the trial's row. */
+function pointing(svg, spots) {
+  const cells = gridOf(spots);
   svg.addEventListener("pointermove", event => {
     if (event.target.closest(".point") || svg.querySelector(".brush")) return;
     const found = nearest(cells, ...spotOf(svg, event));

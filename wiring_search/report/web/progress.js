@@ -6,14 +6,14 @@ import {study} from "./study.js";
 import {addSection} from "./sections.js";
 
 function draw() {
-  const {study: own, random} = study.progress;
-  byId("progress").hidden = !own.judged.length;
-  if (!own.judged.length) return;
+  const {study: search, random} = study.progress;
+  byId("progress").hidden = !search.judged.length;
+  if (!search.judged.length) return;
   const plot = (host, across, up, xName, yName, logY) => {
     const line = went => went[across].map((x, i) => [x, went[up][i]]).filter(([, y]) => known(y));
     const lines = [
       ...(random ? [{points: line(random), class: "random", name: "random search"}] : []),
-      {points: line(own), name: "this search"},
+      {points: line(search), name: "this search"},
     ];
     const last = lines
       .map(({name, points}) => (points.length ? `${name} ${show(points.at(-1)[1], 4)}` : ""))

@@ -6,12 +6,12 @@ function openTip(spot, ...content) {
   const tip = byId("tip");
   tip.replaceChildren(...content);
   tip.hidden = false;
-  const own = tip.getBoundingClientRect();
+  const size = tip.getBoundingClientRect();
   const left =
-    spot.right + 12 + own.width < innerWidth ? spot.right + 12 : spot.left - own.width - 12;
-  tip.style.left = Math.max(8, Math.min(left, innerWidth - own.width - 8)) + "px";
+    spot.right + 12 + size.width < innerWidth ? spot.right + 12 : spot.left - size.width - 12;
+  tip.style.left = Math.max(8, Math.min(left, innerWidth - size.width - 8)) + "px";
   tip.style.top =
-    Math.max(8, Math.min(spot.top - own.height / 2, innerHeight - own.height - 8)) + "px";
+    Math.max(8, Math.min(spot.top - size.height / 2, innerHeight - size.height - 8)) + "px";
 }
 
 const closeTip = () => {

@@ -24,19 +24,19 @@ const neuronRoles = ([, inter, command, motor]) => [
 ];
 
 // Where everything stands: {sensory: [[x, y], …], neurons: [[x, y], …], radius}.
-function wiringPlaces(layers, width, height) {
+function wiringSpots(layers, width, height) {
   const columns = ROLES.map((role, i) => [role, layers[i]]).filter(([, n]) => n > 0);
-  const place = {};
+  const spots = {};
   columns.forEach(([role, n], c) => {
     const x = 14 + (c * (width - 42)) / Math.max(columns.length - 1, 1);
-    place[role] = Array.from({length: n}, (_, i) => [x, (height * (i + 0.5)) / n]);
+    spots[role] = Array.from({length: n}, (_, i) => [x, (height * (i + 0.5)) / n]);
   });
   const [, inter, command, motor] = layers;
   const first = {motor: 0, command: motor, inter: motor + command};
   const rows = Math.max(...layers);
   return {
-    sensory: place.sensory ?? [],
-    neurons: neuronRoles(layers).map((role, i) => place[role][i - first[role]]),
+    sensory: spots.sensory ?? [],
+    neurons: neuronRoles(layers).map((role, i) => spots[role][i - first[role]]),
     radius: Math.max(2.2, Math.min(6, height / rows / 2.6)),
     inter,
     command,
@@ -56,7 +56,7 @@ function synapsePath([x1, y1], [x2, y2]) {
 function wiringPicture(wiring, {width = 280, height = null, weights = null} = {}) {
   const [sensory, inter, command, motor] = wiring.layers;
   const tall = height ?? Math.max(120, Math.min(300, Math.max(...wiring.layers) * 12));
-  const at = wiringPlaces(wiring.layers, width, tall);
+  const at = wiringSpots(wiring.layers, width, tall);
   const outer = synapses(wiring.outer);
   const inner = synapses(wiring.inner);
   const inhibitory = [...outer, ...inner].filter(([, , polarity]) => polarity < 0).length;

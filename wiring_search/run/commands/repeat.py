@@ -134,15 +134,15 @@ def repeat(
     ]
     pandas.DataFrame(rows).to_csv(folder / f"repeat-{trial}.csv", index=False)
     finished = errors[0][np.isfinite(errors[0]).all(axis=1)]
-    own = finished.mean(axis=1)
-    known = len(own) > 1
+    means = finished.mean(axis=1)
+    known = len(means) > 1
     return Repeats(
         trial=trial,
         searched=searched,
         errors=errors,
-        mean=float(repeats.mean(own)) if known else math.nan,
-        standard_error=float(repeats.standard_error(own)) if known else math.nan,
-        upper=float(repeats.upper_bound(own)) if known else math.nan,
+        mean=float(repeats.mean(means)) if known else math.nan,
+        standard_error=float(repeats.standard_error(means)) if known else math.nan,
+        upper=float(repeats.upper_bound(means)) if known else math.nan,
         spread=float(finished.std(ddof=1)) if known else math.nan,
     )
 

@@ -67,14 +67,14 @@ def _errors(
 
     errors: dict[str, np.ndarray] = {}
     done = 0
-    for places, pack in trained_packs(
+    for indices, pack in trained_packs(
         task, [trial.candidate for trial in chosen if trial.candidate], states
     ):
         for name, of in errors_of(
-            task, pack, seed, partial(_report_pack, on_progress, done, len(places), len(chosen))
+            task, pack, seed, partial(_report_pack, on_progress, done, len(indices), len(chosen))
         ).items():
-            errors.setdefault(name, np.empty(len(chosen)))[places] = of
-        done += len(places)
+            errors.setdefault(name, np.empty(len(chosen)))[indices] = of
+        done += len(indices)
     return errors
 
 
