@@ -61,7 +61,7 @@ def test_studies_that_differ_by_their_seed_are_runs_of_one_method(
     )
 
 
-def test_the_reference_is_the_worst_of_the_studies_own(
+def test_the_reference_is_the_worst_of_the_studies_references(
     found: Comparison, folders: list[Path]
 ) -> None:
     references = []

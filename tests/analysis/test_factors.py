@@ -294,7 +294,7 @@ def test_the_command_writes_what_it_says(folder: Path, run) -> None:
     assert page["correlations"][0]["sentence"].startswith(found["feature"][0])
 
 
-def test_what_cannot_be_told_is_said(folder: Path, run, tmp_path: Path) -> None:
+def test_what_cannot_be_computed_is_reported(folder: Path, run, tmp_path: Path) -> None:
     assert "'beauty' is no objective" in run("matters", folder, "--objectives", "beauty", rc=2)
     filled(tmp_path / "few", SPACE, 3, error_of).close()
     assert "3 candidates with the full budget" in run("matters", tmp_path / "few", rc=2)

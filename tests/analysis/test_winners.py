@@ -153,9 +153,7 @@ def test_controls_are_tested_and_corrected_together(found: Winners) -> None:
         (1, "polarity", "not applicable: cfc does not look at polarities"),
     ],
 )
-def test_each_is_told_in_a_sentence(
-    found: Winners, trial: int, control: str, sentence: str
-) -> None:
+def test_each_has_a_sentence(found: Winners, trial: int, control: str, sentence: str) -> None:
     rows = found.controls
     (shown,) = rows.loc[(rows["trial"] == trial) & (rows["control"] == control), "sentence"]
     assert shown.startswith(sentence)

@@ -62,7 +62,7 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
     ]
 
 
-def test_a_search_goes_on_as_if_there_were_no_baselines(tmp_path: Path) -> None:
+def test_a_search_resumes_as_if_there_were_no_baselines(tmp_path: Path) -> None:
     """Stopped after its first pack, given baselines, and resumed: the sampler does not see the
     baselines."""
     whole = _ended(tmp_path / "whole").table()

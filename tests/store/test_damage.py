@@ -73,7 +73,7 @@ def _consistent(mine: Store) -> int:
     return sum(pack.finish_order is not None for pack in packs)
 
 
-def test_a_full_disk_stops_cleanly_and_the_study_goes_on_after(small_disk: Path) -> None:
+def test_a_full_disk_stops_cleanly_and_the_study_resumes_after(small_disk: Path) -> None:
     """However many bytes are left when the disk runs full: a fault that says so, all packs whole,
     and on it goes."""
     for left in range(0, 200_000, 23_000):
@@ -192,7 +192,7 @@ def test_a_log_cut_anywhere_loses_the_last_transaction_at_most(tmp_path: Path) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rest", ["cut", "zeros", "noise"])
-def test_a_study_with_a_torn_log_opens_and_goes_on(tmp_path: Path, rest: str) -> None:
+def test_a_study_with_a_torn_log_opens_and_resumes(tmp_path: Path, rest: str) -> None:
     """Cuts all over the log, also through earlier transactions: each leaves a study that is whole
     up to some pack."""
     folder, log, last = _torn(tmp_path)
@@ -216,7 +216,7 @@ def test_a_study_with_a_torn_log_opens_and_goes_on(tmp_path: Path, rest: str) ->
 
 
 @pytest.mark.parametrize("damage", ["beginning", "middle", "half"])
-def test_a_damaged_file_is_told(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path, damage: str) -> None:
     with closing(store(tmp_path)) as mine:
         for pack in range(3):
             _ask(mine, pack)

@@ -263,7 +263,7 @@ def test_a_duplicate_of_a_finished_trial_has_its_scores_at_once(folder: Path, ma
     )
 
 
-def test_a_pack_is_finished_once_with_its_own_outcomes(folder: Path, make: Make) -> None:
+def test_a_pack_is_finished_once_with_its_outcomes(folder: Path, make: Make) -> None:
     mine = make(folder)
     mine.record_pack(0, 0, [0], [RUNNING, TWIN], {})
     for pack, outcomes, message in (

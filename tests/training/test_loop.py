@@ -162,7 +162,7 @@ def test_every_minibatch_and_epoch_is_a_beat() -> None:
     assert heard == [(epoch + (beat == 3), 4) for epoch in range(4) for beat in range(4)]
 
 
-def test_each_epoch_is_told_once_of_every_kind() -> None:
+def test_each_epoch_is_reported_once_for_every_kind() -> None:
     heard, candidates = (
         [],
         (*_candidates(2), Candidate(_candidates()[2].wiring, "cfc", "closed-form", 0)),
@@ -200,7 +200,7 @@ def test_rung_by_rung_is_as_in_one_go(memory: str) -> None:
 
 
 @pytest.mark.parametrize("beats", [0, 1, 5, 11, 20])
-def test_a_training_that_is_stopped_goes_on_as_if_it_never_had(beats: int) -> None:
+def test_a_training_that_is_stopped_resumes_as_if_it_never_had(beats: int) -> None:
     task, candidates = (
         _task(),
         (*_candidates(2), Candidate(_candidates()[2].wiring, "cfc", "closed-form", 0, seed=3)),
@@ -242,7 +242,7 @@ def test_the_others_go_on_when_a_member_leaves_the_pack() -> None:
     assert all(outcome.status is Status.OK for outcome in healthy)
 
 
-def test_a_diverged_candidate_is_told_and_its_mates_are_not_touched() -> None:
+def test_a_diverged_candidate_is_reported_and_its_mates_are_not_touched() -> None:
     task, candidates = _task(), _candidates()
     wild = replace(candidates[1], learning_rate=1e30)
     healthy = training.train(task, _job(candidates)).outcomes
@@ -254,7 +254,7 @@ def test_a_diverged_candidate_is_told_and_its_mates_are_not_touched() -> None:
     assert _timeless(outcomes[2]) == _timeless(healthy[2])
 
 
-def test_who_fails_alone_is_crashed_and_the_others_finish() -> None:
+def test_a_candidate_that_fails_alone_is_crashed_and_the_others_finish() -> None:
     task, candidates = _task(), _candidates()
     healthy = training.train(task, _job(candidates)).outcomes
 

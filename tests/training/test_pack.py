@@ -80,7 +80,7 @@ def test_a_poisoned_candidate_is_frozen_and_its_mates_do_not_notice() -> None:
         assert np.array_equal(poisoned.weights(p), healthy.weights(p))
 
 
-def test_a_state_goes_on_bit_for_bit_in_another_pack() -> None:
+def test_a_state_resumes_bit_for_bit_in_another_pack() -> None:
     candidates = _candidates()
     whole = _train(Pack(candidates, FEATURES, OUTPUTS), 8)
     first = _train(Pack(candidates, FEATURES, OUTPUTS), 3)

@@ -15,7 +15,7 @@ from wiring_search.training.baselines.recurrent import (
 from wiring_search.workers.jobs import Rung, Status
 
 
-def test_the_seed_decides_and_torchs_own_generator_is_left_alone() -> None:
+def test_the_seed_decides_and_torchs_generator_is_left_alone() -> None:
     before = torch.random.get_rng_state()
     first, again, other = (
         RecurrentNetwork("gru", 3, 2, 4, seed=seed).readout.weight for seed in (1, 1, 2)

@@ -342,7 +342,7 @@ def test_a_seed_gives_one_front(front: tuple[pruning.Pruned, ...]) -> None:
     assert not np.array_equal(front[0].state["weights"], other[0].state["weights"])
 
 
-def test_a_training_that_fails_is_told() -> None:
+def test_a_training_that_fails_is_reported() -> None:
     x = TASK.train.x.copy()
     x[0] = np.nan
     broken = replace(TASK, train=replace(TASK.train, x=x))
