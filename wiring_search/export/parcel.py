@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from wiring_search.export.steps import programs_of
-from wiring_search.networks.liquid_network import LiquidNetwork, elapsed_of
+from wiring_search.networks.inputs import elapsed_of
+from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.tasks.columns import Columns, Scale
 from wiring_search.wirings.candidate import Candidate
 

@@ -12,13 +12,17 @@ exist, in plain torch, with the calls of a `LiquidNetwork`. Mixed memory is that
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
 
-from wiring_search.networks.liquid_network import elapsed_of, require_features, state_of
+from wiring_search.networks import inputs
+from wiring_search.networks.identity import Identified
+from wiring_search.networks.kernels.layout import require_size
 from wiring_search.networks.neurons.cfc import DEFAULT, HEADS, NO_GATE, PURE, closed_form
 from wiring_search.networks.neurons.memory import remember
 from wiring_search.networks.neurons.parameters import initial_memory
@@ -40,7 +44,7 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
-class BackboneCfC(nn.Module):
+class BackboneCfC(Identified):
     """A dense CfC.
 
     Args:
@@ -54,7 +58,10 @@ class BackboneCfC(nn.Module):
         dropout: The share that is dropped in training after every backbone layer but the first.
         mixed_memory: An LSTM whose output is the state from which the neurons start each step.
         every_step: Outputs at each step, or at the last valid one only.
+        batch_first, hold_at_zero: As of `LiquidNetwork`.
         seed: Of the initial parameters.
+
+    Its state_dict carries mode, activation and hold_at_zero (see `Identified`).
 
     Raises ValueError for names that are not known, sizes below 1, and dropout where there is no
     second layer.
@@ -77,6 +84,8 @@ class BackboneCfC(nn.Module):
         dropout: float = 0.0,
         mixed_memory: bool = False,
         every_step: bool = True,
+        batch_first: bool = True,
+        hold_at_zero: bool = True,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -99,6 +108,8 @@ class BackboneCfC(nn.Module):
         self.backbone_units = backbone_units
         self.mixed_memory = mixed_memory
         self.every_step = every_step
+        self.batch_first = batch_first
+        self.hold_at_zero = hold_at_zero
         widths = [features + units, *[backbone_units] * backbone_layers]
         rng = np.random.default_rng(seed)
         self.backbone = nn.ModuleList(
@@ -127,30 +138,37 @@ class BackboneCfC(nn.Module):
 
     def forward(
         self,
-        x: torch.Tensor,
-        elapsed: torch.Tensor | float | None = None,
+        x: torch.Tensor | PackedSequence,
+        elapsed: inputs.Elapsed = None,
         state: torch.Tensor | None = None,
-        lengths: torch.Tensor | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        lengths: inputs.Lengths = None,
+    ) -> tuple[torch.Tensor | PackedSequence, torch.Tensor]:
         """A batch through a whole sequence.
 
         Args:
-            x: (B, T, features).
-            elapsed: Time since the previous step, one number or (B, T), ≥ 0, 1.0 by default. Where
-                it is 0 the state is held and x has no effect.
+            x: (B, T, features), or another form that `LiquidNetwork.forward` takes.
+            elapsed: Time since the previous step, ≥ 0: one number or (B, T); 1.0 by default.
             state: (B, units and memory cells), zeros by default.
             lengths: (B,) valid steps of each sample, all by default; the state is held after them.
 
         Returns:
-            Outputs (B, T, outputs), or (B, outputs) without `every_step`, and the final state
-            (B, units and memory cells).
+            Outputs (B, T, outputs) in the form of x, or (B, outputs) without `every_step`, and the
+            final state (B, units and memory cells).
 
         Raises:
-            ValueError: Shapes or values do not fit.
+            TypeError: An argument is no tensor where it is to be one.
+            ValueError: A dtype, device, shape or value does not fit.
         """
-        require_features(x, self.features)
-        elapsed = elapsed_of(x, elapsed, lengths)[:, :, None]
-        state = state_of(x, state, self.state_size)
+        accepts = inputs.Accepts(
+            self.features, self.state_size, self.batch_first, self.hold_at_zero
+        )
+        given = inputs.read(x, elapsed, state, lengths, accepts, self.heads.weight)
+        with inputs.without_autocast(given.x.device):
+            return given.in_its_form(*self._run(given.x, given.elapsed[:, :, None], given.state))
+
+    def _run(
+        self, x: torch.Tensor, elapsed: torch.Tensor, state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         passes = elapsed > 0
         # Where no time passes the result is thrown away: finite inputs instead of what stands
         # there keep its gradient 0.
@@ -161,9 +179,12 @@ class BackboneCfC(nn.Module):
             state = torch.where(passes[:, t], self._advance(x[:, t], state, elapsed[:, t]), state)
             if self.every_step:
                 states.append(state[:, : self.units])
-        return self.readout(
-            torch.stack(states, dim=1) if self.every_step else state[:, : self.units]
-        ), state
+        shown = torch.stack(states, dim=1) if self.every_step else state[:, : self.units]
+        return self.readout(shown), state
+
+    def meaning(self) -> dict[str, Any]:
+        """What gives the parameters their meaning, by name."""
+        return {name: getattr(self, name) for name in ("mode", "activation", "hold_at_zero")}
 
     def extra_repr(self) -> str:
         return (
@@ -203,8 +224,8 @@ def _require_names(mode: str, activation: str) -> None:
 
 def _require_sizes(sizes: dict[str, int | None]) -> None:
     for name, value in sizes.items():
-        if value is not None and value < 1:
-            raise ValueError(f"{name} is {value}; give 1 or more")
+        if value is not None:
+            require_size(name, value)
 
 
 def _require_layers(layers: int, dropout: float) -> None:
@@ -235,4 +256,5 @@ def _linear(rng: np.random.Generator, inputs: int, blocks: tuple[int, ...]) -> n
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(values.astype(np.float32))
+    tensor = torch.from_numpy(values.astype(np.float32))
+    return tensor.to(torch.get_default_device(), torch.get_default_dtype())

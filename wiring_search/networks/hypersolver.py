@@ -23,11 +23,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.utils.rnn import PackedSequence
 
+from wiring_search.networks import inputs
+from wiring_search.networks.identity import Identified
 from wiring_search.networks.kernels.reference import apply_map
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons import NEURONS
@@ -35,6 +38,7 @@ from wiring_search.networks.solver_accuracy import (
     FineSolution,
     SolverReport,
     fine_solution,
+    given_to,
     judge,
     require_ode,
     states_of,
@@ -109,7 +113,7 @@ class Correction(nn.Module):
         return self.unit * self.layers((seen - self.centre) / self.spread)
 
 
-class Hypersolved(nn.Module):
+class Hypersolved(Identified):
     """A frozen copy of a network, run by the base solver with a correction, in plain torch.
 
     Before it is fitted it computes what the base solver does; see `fit`.
@@ -153,39 +157,44 @@ class Hypersolved(nn.Module):
 
     def forward(
         self,
-        x: torch.Tensor,
-        elapsed: torch.Tensor | float | None = None,
+        x: torch.Tensor | PackedSequence,
+        elapsed: inputs.Elapsed = None,
         state: torch.Tensor | None = None,
-        lengths: torch.Tensor | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        lengths: inputs.Lengths = None,
+    ) -> tuple[torch.Tensor | PackedSequence, torch.Tensor]:
         """A batch through a whole sequence: the contract of `LiquidNetwork.forward`.
 
         Args:
-            x: (B, T, features).
-            elapsed: Time since the previous step, one number or (B, T), ≥ 0, 1.0 by default.
+            x: (B, T, features), or another form that `LiquidNetwork.forward` takes.
+            elapsed: Time since the previous step, ≥ 0: one number or (B, T); 1.0 by default.
             state: (B, neurons and memory cells), zeros by default.
-            lengths: (B,) valid steps of each sample, all by default.
+            lengths: (B,) valid steps of each sample, all by default; the state is held after them.
 
         Returns:
-            Outputs (B, T, outputs), or (B, outputs) where the network shows the last step only, and
-            the final state (B, neurons and memory cells).
+            Outputs (B, T, outputs) in the form of x, or (B, outputs) without `every_step`, and the
+            final state (B, neurons and memory cells).
 
         Raises:
-            ValueError: Shapes or values do not fit.
+            TypeError: An argument is no tensor where it is to be one.
+            ValueError: A dtype, device, shape or value does not fit.
         """
-        by_name = self.cell.effective()
-        states = [
-            visit.state
-            for visit in walk(
-                self.cell, partial(self._advance, by_name), x, elapsed, state, lengths
-            )
-        ]
-        shown = states if self.cell.every_step else states[-1:]
-        y = [
-            apply_map(by_name["output_w"], by_name["output_b"], v[:, : self.cell.wiring.motor])
-            for v in shown
-        ]
-        return (torch.stack(y, dim=1) if self.cell.every_step else y[0]), states[-1]
+        given = given_to(self.cell, x, elapsed, state, lengths)
+        with inputs.without_autocast(given.x.device):
+            by_name = self.cell.effective()
+            advance = partial(self._advance, by_name)
+            visits = walk(self.cell, advance, given.x, given.elapsed, given.state)
+            states = [visit.state for visit in visits]
+            shown = states if self.cell.every_step else states[-1:]
+            y = [
+                apply_map(by_name["output_w"], by_name["output_b"], v[:, : self.cell.wiring.motor])
+                for v in shown
+            ]
+            outputs = torch.stack(y, dim=1) if self.cell.every_step else y[0]
+        return given.in_its_form(outputs, states[-1])
+
+    def meaning(self) -> dict[str, Any]:
+        """What gives the correction its meaning, beside the cell's own."""
+        return {"base": self.base, "steps": self.steps}
 
     def base_step(
         self, by_name: dict[str, torch.Tensor], v: torch.Tensor, u: torch.Tensor, h: torch.Tensor
@@ -384,11 +393,11 @@ def _course(
         rows.append((elapsed, u, torch.stack(states, dim=1)))
         return states[-1]
 
+    exact = copy.deepcopy(network).double()
+    given = given_to(exact, x.double(), elapsed)
     with torch.no_grad():
-        passes = [
-            visit.passes
-            for visit in walk(copy.deepcopy(network).double(), advance, x.double(), elapsed)
-        ]
+        visits = walk(exact, advance, given.x, given.elapsed, given.state)
+        passes = [visit.passes for visit in visits]
     kept = torch.cat(passes)[:, 0]
     if not bool(kept.any()):
         raise ValueError("elapsed is 0 everywhere; where no time passes there is nothing to fit")

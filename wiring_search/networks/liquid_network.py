@@ -11,14 +11,17 @@ given. Parameters have the names of the layout (`wiring_search.networks.kernels.
 a synapse: nothing is masked, so an optimiser never touches a synapse that is not there.
 """
 
-import json
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
+from torch.nn.utils.rnn import PackedSequence
 
+from wiring_search.networks import inputs
+from wiring_search.networks.identity import Identified
 from wiring_search.networks.kernels import autograd
 from wiring_search.networks.kernels.layout import PackLayout, kind_of
 from wiring_search.networks.neurons import NEURONS
@@ -28,7 +31,7 @@ from wiring_search.wirings.kinds import KINDS, has_steps
 from wiring_search.wirings.wiring import Wiring
 
 
-class LiquidNetwork(nn.Module):
+class LiquidNetwork(Identified):
     """A liquid network as a torch module.
 
     Args:
@@ -40,6 +43,10 @@ class LiquidNetwork(nn.Module):
         steps: Sub-steps per time step. The closed form has none.
         memory: "none", "state" or "input".
         every_step: Outputs at each step, or at the last valid one only.
+        batch_first: Inputs and outputs are (batch, time, …); otherwise (time, batch, …).
+        hold_at_zero: Where the elapsed time is 0 the state is held and x has no effect;
+            otherwise the neurons take a step of length 0, as a CfC of `ncps` does, whose state
+            changes with x even then.
         positive: How conductances and capacitances stay positive: "softplus" of the stored value,
             or "clip", where you call `clip_parameters()` after each optimiser step (the two
             `implicit_param_constraints` of `ncps.torch.LTC`).
@@ -47,15 +54,18 @@ class LiquidNetwork(nn.Module):
             the differential equation, for explicit solvers (`kernels.adjoint`).
         use_reference: Run the plain torch reference. Float64 and other devices always do.
         seed: Of the initial parameters.
+        device: Of the parameters; torch's default device by default.
+        dtype: Of the parameters; torch's default dtype by default.
 
     Its state_dict carries, beside the parameters, what gives them their meaning: wiring, neuron,
-    solver, steps, memory, positive (one uint8 tensor, `_extra_state`). `load_state_dict` raises
-    ValueError where it has another, before any parameter is changed. A state_dict without it, saved
-    before there was one or made of `named_parameters()`, loads by names and shapes alone: so the
-    weights of another solver are taken on purpose (or by `solver_choice.with_solver`).
+    solver, steps, memory, positive, hold_at_zero (see `Identified`). `load_state_dict` raises
+    ValueError where it has another, also with strict=False. The weights of another solver are taken
+    on purpose by `load_state_dict(dict(saved.named_parameters()))` or `solver_choice.with_solver`.
 
-    Raises ValueError for names that are not known, and for the adjoint of neurons and solvers that
-    have none.
+    Raises:
+        TypeError: The wiring is no `Wiring`.
+        ValueError: A name is not known, a size is below 1, or the neurons and their solver have no
+            adjoint.
     """
 
     # Registered by name, as the neuron and the memory have them.
@@ -78,19 +88,31 @@ class LiquidNetwork(nn.Module):
         steps: int = 6,
         memory: str = "none",
         every_step: bool = True,
+        batch_first: bool = True,
+        hold_at_zero: bool = True,
         positive: Literal["softplus", "clip"] = "softplus",
         gradient: Literal["bptt", "adjoint"] = "bptt",
         use_reference: bool = False,
         seed: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(wiring, Wiring):
+            raise TypeError(
+                f"wiring is of type {type(wiring).__name__}; give a Wiring: of "
+                "wirings.topologies, or wirings.ncps_format.from_ncps of one of the ncps package"
+            )
         if positive not in ("softplus", "clip"):
             raise ValueError(f'positive is {positive!r}; give "softplus" or "clip"')
         self.wiring = wiring
         self.every_step = every_step
+        self.batch_first = batch_first
+        self.hold_at_zero = hold_at_zero
         self.positive = positive
         self.use_reference = use_reference
-        solver = solver or KINDS[neuron].usual_solver
+        if solver is None:  # of an unknown neuron the candidate below says so
+            solver = KINDS[neuron].usual_solver if neuron in list(KINDS) else ""
         chosen = Candidate(
             wiring,
             neuron,
@@ -108,67 +130,85 @@ class LiquidNetwork(nn.Module):
             start = torch.from_numpy(value)
             if positive == "softplus" and name in NEURONS[neuron].positive:
                 start = inverse_softplus(start)
+            start = start.to(
+                device or torch.get_default_device(), dtype or torch.get_default_dtype()
+            )
             self.register_parameter(name, nn.Parameter(start))
-        self.register_load_state_dict_pre_hook(_require_same_meaning)
 
     def forward(
         self,
-        x: torch.Tensor,
-        elapsed: torch.Tensor | float | None = None,
+        x: torch.Tensor | PackedSequence,
+        elapsed: inputs.Elapsed = None,
         state: torch.Tensor | None = None,
-        lengths: torch.Tensor | None = None,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """A batch through a whole sequence.
+        lengths: inputs.Lengths = None,
+    ) -> tuple[torch.Tensor | PackedSequence, torch.Tensor]:
+        """Run the network through sequences.
+
+        Inputs are of the parameters' dtype and on their device; under autocast they are cast to it.
+        Float32 on the CPU runs the fused kernel, all else the reference in plain torch.
 
         Args:
-            x: (batch, time, features).
-            elapsed: Time since the previous step, one number or (batch, time), ≥ 0, 1.0 by default.
-                Where it is 0 the state is held and x has no effect.
-            state: (batch, neurons and memory cells), zeros by default.
-            lengths: (batch,) valid steps of each sample, all by default; the state is held after
-                them.
+            x: (batch, time, features), (time, batch, features) without `batch_first`, (time,
+                features) for one sample, or a packed sequence. A batch may be empty. NaN goes on
+                into outputs and state where time passes.
+            elapsed: Time since the previous step, ≥ 0 and finite: one number, or (batch, time) as x
+                is; 1.0 by default. Where it is 0 the state is held and x has no effect, unless
+                `hold_at_zero` is False.
+            state: (batch, neurons and memory cells), zeros by default; without the batch for one
+                sample.
+            lengths: (batch,) whole numbers, valid steps of each sample; later ones are held.
 
         Returns:
-            Outputs (batch, time, outputs), or (batch, outputs) without `every_step`, and the final
-            state (batch, neurons and memory cells).
+            Outputs (batch, time, outputs) in the form of x, or (batch, outputs) without
+            `every_step`; and the final state (batch, neurons and memory cells). Both of the
+            parameters' dtype, under autocast too.
 
         Raises:
-            ValueError: Shapes or values do not fit.
+            TypeError: An argument is no tensor where it is to be one.
+            ValueError: A dtype, device, shape or value does not fit.
         """
-        require_features(x, self.layout.features)
-        elapsed = elapsed_of(x, elapsed, lengths)
-        state = state_of(x, state, self.layout.state_size)
         values = [getattr(self, name) for name in self.layout.shapes[0]]
-        fits = not self.use_reference and autograd.can_fuse((x, elapsed, state, *values))
-        kernel = autograd.fused if fits else autograd.by_reference
-        y, final = kernel(
-            self.layout, values, self.positive == "softplus", x, elapsed, state, self.every_step
+        given = inputs.read(x, elapsed, state, lengths, self.accepts, values[0])
+        tensors = given.x, given.elapsed, given.state
+        fits = (
+            not self.use_reference and len(given.x) > 0 and autograd.can_fuse((*tensors, *values))
         )
-        return (y[0] if self.every_step else y[0, :, 0]), final
+        kernel = autograd.fused if fits else autograd.by_reference
+        with inputs.without_autocast(given.x.device):
+            y, final = kernel(
+                self.layout, values, self.positive == "softplus", *tensors, self.every_step
+            )
+        return given.in_its_form(y[0] if self.every_step else y[0, :, 0], final)
+
+    @property
+    def accepts(self) -> inputs.Accepts:
+        """What `forward` accepts."""
+        layout = self.layout
+        return inputs.Accepts(
+            layout.features, layout.state_size, self.batch_first, self.hold_at_zero
+        )
 
     def clip_parameters(self) -> None:
         """With positive="clip": set negative conductances and capacitances to zero, in place."""
         with torch.no_grad():
             for name in NEURONS[self.layout.kind.neuron].positive:
-                getattr(self, name).clamp_(min=0.0)
+                value = getattr(self, name)
+                if parametrize.is_parametrized(self, name):  # the value is not what is stored
+                    setattr(self, name, value.clamp(min=0.0))
+                else:
+                    value.clamp_(min=0.0)
 
     def effective(self) -> dict[str, torch.Tensor]:
         """The parameters by name as the dynamics sees them, positive where they must be."""
         soft = NEURONS[self.layout.kind.neuron].positive if self.positive == "softplus" else ()
+        values = {name: getattr(self, name) for name in self.layout.shapes[0]}
         return {
             name: functional.softplus(value) if name in soft else value
-            for name, value in self.named_parameters()
+            for name, value in values.items()
         }
 
-    def get_extra_state(self) -> torch.Tensor:
-        """What gives the parameters their meaning, as JSON in a uint8 tensor, which every format of
-        weights can keep."""
-        return torch.tensor(list(json.dumps(self._meaning()).encode()), dtype=torch.uint8)
-
-    def set_extra_state(self, state: torch.Tensor) -> None:
-        """Nothing to set: `_require_same_meaning` has compared it."""
-
-    def _meaning(self) -> dict[str, Any]:
+    def meaning(self) -> dict[str, Any]:
+        """What gives the parameters their meaning, by name."""
         kind = self.layout.kind
         return {
             "wiring": self.wiring.wiring_id,
@@ -177,6 +217,7 @@ class LiquidNetwork(nn.Module):
             "steps": self.layout.steps[0],
             "memory": kind.memory,
             "positive": self.positive,
+            "hold_at_zero": self.hold_at_zero,
         }
 
     def extra_repr(self) -> str:
@@ -185,27 +226,6 @@ class LiquidNetwork(nn.Module):
             f"sensory={w.sensory}, inter={w.inter}, command={w.command}, motor={w.motor}, "
             f"synapses={w.synapse_count}, {', '.join(self.layout.kind)}, "
             f"steps={self.layout.steps[0]}"
-        )
-
-
-def _require_same_meaning(
-    network: LiquidNetwork, state_dict: dict[str, Any], prefix: str, *_: Any
-) -> None:
-    """Raises ValueError where a state_dict is of another network than this; see `LiquidNetwork`."""
-    given = state_dict.setdefault(f"{prefix}_extra_state", network.get_extra_state())
-    theirs = json.loads(bytes(given.tolist()))
-    ours = network._meaning()
-    differing = [name for name in ours if theirs.get(name) != ours[name]]
-    if differing:
-        there, here = (
-            ", ".join(f"{name} {values.get(name)!r}" for name in differing)
-            for values in (theirs, ours)
-        )
-        raise ValueError(
-            f"this state_dict is of a network with {there}; this network has {here}. Load it into "
-            "a network like the one "
-            "that it was saved from, or load dict(saved.named_parameters()) to take its parameters "
-            "by name all the same"
         )
 
 
@@ -225,7 +245,9 @@ def network_of(
         weights: Flat parameters, as `Pack.weights` gives them.
         every_step: Outputs at each step, or at the last valid one only.
     """
-    network = fresh_network_of(candidate, features, outputs, every_step=every_step)
+    network = fresh_network_of(
+        candidate, features, outputs, every_step=every_step, device="cpu", dtype=torch.float32
+    )
     with torch.no_grad():
         for name, index in network.layout.slices[0].items():
             parameter = network.get_parameter(name)
@@ -249,80 +271,3 @@ def fresh_network_of(
         for name in ("neuron", "solver", "steps", "memory", "gradient", "seed")
     }
     return LiquidNetwork(candidate.wiring, features, outputs, **dynamics, **others)
-
-
-def require_features(x: torch.Tensor, features: int) -> None:
-    """Raises ValueError where x is not (batch, time, features), or has nothing in it."""
-    if x.ndim != 3 or x.shape[2] != features or 0 in x.shape:
-        raise ValueError(
-            f"x has shape {tuple(x.shape)}; give (batch, time, {features}), none of them 0"
-        )
-
-
-def state_of(x: torch.Tensor, state: torch.Tensor | None, size: int) -> torch.Tensor:
-    """The state to start from: what is given, or zeros.
-
-    Args:
-        x: (batch, time, features).
-        state: (batch, size), or None.
-        size: Of one sample's state.
-
-    Returns:
-        (batch, size).
-
-    Raises:
-        ValueError: The state has another shape.
-    """
-    shape = len(x), size
-    if state is None:
-        return x.new_zeros(shape)
-    if tuple(state.shape) != shape:
-        raise ValueError(
-            f"state has shape {tuple(state.shape)}; give (batch, neurons and memory cells) = "
-            f"{shape}"
-        )
-    return state
-
-
-def elapsed_of(
-    x: torch.Tensor, elapsed: torch.Tensor | float | None, lengths: torch.Tensor | None
-) -> torch.Tensor:
-    """Time since the previous step, in the dtype of x; 0 after the end of a sample.
-
-    Args:
-        x: (batch, time, features).
-        elapsed: One number or (batch, time), ≥ 0, 1.0 by default.
-        lengths: (batch,) valid steps of each sample, all by default.
-
-    Returns:
-        (batch, time).
-
-    Raises:
-        ValueError: Shapes or values do not fit.
-    """
-    shape = x.shape[:2]
-    if elapsed is None and lengths is None:
-        return x.new_ones(shape)
-    if elapsed is None:
-        elapsed = 1.0
-    if not isinstance(elapsed, torch.Tensor):
-        elapsed = x.new_full(shape, float(elapsed))
-    if elapsed.shape != shape:
-        raise ValueError(
-            f"elapsed has shape {tuple(elapsed.shape)}; give one number or (batch, time) = "
-            f"{tuple(shape)}"
-        )
-    elapsed = elapsed.to(x.dtype)
-    if not bool((elapsed >= 0).all()):
-        raise ValueError(
-            "elapsed has a negative or NaN entry; times since the previous step are 0 or more"
-        )
-    if lengths is None:
-        return elapsed
-    if lengths.shape != shape[:1] or not bool(((lengths >= 0) & (lengths <= shape[1])).all()):
-        raise ValueError(
-            f"lengths are {lengths.tolist()}; give one a sample, each from 0 to {shape[1]} (the "
-            "time steps of x)"
-        )
-    valid = torch.arange(shape[1], device=x.device) < lengths[:, None]
-    return torch.where(valid, elapsed, torch.zeros_like(elapsed))

@@ -20,14 +20,11 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
+from torch.nn.utils.rnn import PackedSequence
 
+from wiring_search.networks import inputs
 from wiring_search.networks.kernels.reference import apply_map
-from wiring_search.networks.liquid_network import (
-    LiquidNetwork,
-    elapsed_of,
-    require_features,
-    state_of,
-)
+from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.bounds import within_bounds
 from wiring_search.networks.neurons.memory import remember
@@ -245,23 +242,42 @@ def states_of(
     Returns:
         (B, T, neurons and memory cells) after each time step, float64.
     """
+    exact = copy.deepcopy(network).double()
+    given = given_to(exact, x.double(), elapsed)
     with torch.no_grad():
-        return torch.stack(
-            [
-                visit.state
-                for visit in walk(copy.deepcopy(network).double(), advance, x.double(), elapsed)
-            ],
-            dim=1,
-        )
+        visits = walk(exact, advance, given.x, given.elapsed, given.state)
+        return torch.stack([visit.state for visit in visits], dim=1)
+
+
+def given_to(
+    network: LiquidNetwork,
+    x: torch.Tensor | PackedSequence,
+    elapsed: inputs.Elapsed = None,
+    state: torch.Tensor | None = None,
+    lengths: inputs.Lengths = None,
+) -> inputs.Given:
+    """The inputs of `LiquidNetwork.forward` as `walk` takes them.
+
+    Args:
+        network: Whose inputs they are.
+        x: As `LiquidNetwork.forward` takes it; likewise the others.
+        elapsed: One number or (B, T).
+        state: (B, neurons and memory cells).
+        lengths: (B,) valid steps of each sample.
+
+    Raises:
+        TypeError: An argument is no tensor where it is to be one.
+        ValueError: A dtype, device, shape or value does not fit.
+    """
+    return inputs.read(x, elapsed, state, lengths, network.accepts, next(network.parameters()))
 
 
 def walk(
     network: LiquidNetwork,
     advance: Advance,
     x: torch.Tensor,
-    elapsed: torch.Tensor | float | None = None,
-    state: torch.Tensor | None = None,
-    lengths: torch.Tensor | None = None,
+    elapsed: torch.Tensor,
+    state: torch.Tensor,
 ) -> Iterator[Visit]:
     """The time steps of a network whose neurons move by `advance`.
 
@@ -271,19 +287,12 @@ def walk(
         network: Whose maps and memory are taken.
         advance: Moves the neurons by one time step.
         x: (B, T, features).
-        elapsed: Time since the previous step, one number or (B, T), ≥ 0, 1.0 by default.
-        state: (B, neurons and memory cells), zeros by default.
-        lengths: (B,) valid steps of each sample, all by default.
+        elapsed: (B, T) time since the previous step, ≥ 0.
+        state: (B, neurons and memory cells).
 
     Yields:
         What the solver got and where the state is, time step by time step.
-
-    Raises:
-        ValueError: Shapes or values do not fit.
     """
-    require_features(x, network.layout.features)
-    elapsed = elapsed_of(x, elapsed, lengths)
-    state = state_of(x, state, network.layout.state_size)
     by_name = network.effective()
     memory = network.layout.kind.memory
     neurons = network.wiring.neurons

@@ -6,8 +6,10 @@ sets that lead to the same wiring and the same settings (dead or aliased dimensi
 recognised as one candidate and trained once.
 """
 
+import difflib
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -48,19 +50,11 @@ class Candidate:
     gradient: str = "bptt"
 
     def __post_init__(self) -> None:
-        if self.neuron not in KINDS:
-            raise ValueError(f"neuron is {self.neuron!r}; known neurons: {', '.join(KINDS)}")
+        _require_known("neuron", self.neuron, "known neurons", KINDS)
         kind = KINDS[self.neuron]
-        if self.solver not in kind.solvers:
-            raise ValueError(
-                f"solver is {self.solver!r}; solvers of {self.neuron}: {', '.join(kind.solvers)}"
-            )
-        if self.memory not in MEMORIES:
-            raise ValueError(f"memory is {self.memory!r}; known memories: {', '.join(MEMORIES)}")
-        if self.gradient not in GRADIENTS:
-            raise ValueError(
-                f"gradient is {self.gradient!r}; known gradients: {', '.join(GRADIENTS)}"
-            )
+        _require_known("solver", self.solver, f"solvers of {self.neuron}", kind.solvers)
+        _require_known("memory", self.memory, "known memories", MEMORIES)
+        _require_known("gradient", self.gradient, "known gradients", GRADIENTS)
         if self.gradient == "adjoint" and self.solver not in kind.explicit:
             able = ", ".join(name for name, other in KINDS.items() if other.explicit)
             raise ValueError(
@@ -116,3 +110,12 @@ class Candidate:
             for field in fields(self)
             if field.name != "wiring"
         }
+
+
+def _require_known(what: str, name: object, known_as: str, known: Iterable[str]) -> None:
+    """Raises ValueError where the name is not known, with the nearest one that is."""
+    names = list(known)
+    if name not in names:
+        near = difflib.get_close_matches(str(name).lower(), names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{what} is {name!r}; {known_as}: {', '.join(names)}{hint}")

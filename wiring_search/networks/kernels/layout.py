@@ -90,8 +90,9 @@ class PackLayout:
         outputs: O of every readout; None for affine motors.
         kind: That of all candidates.
 
-    Raises ValueError where the lists differ in length, the pack is empty, or an affine readout
-    meets wirings with different numbers of motor neurons.
+    Raises ValueError where features or outputs are no whole number of 1 or more, the lists differ
+    in length, the pack is empty, or an affine readout meets wirings with different numbers of motor
+    neurons.
     """
 
     wirings: tuple[Wiring, ...]
@@ -101,6 +102,9 @@ class PackLayout:
     kind: Kind = Kind()
 
     def __post_init__(self) -> None:
+        require_size("features", self.features)
+        if self.outputs is not None:
+            require_size("outputs", self.outputs)
         if not self.wirings:
             raise ValueError("a pack needs at least one wiring; got none")
         if len(self.wirings) != len(self.steps):
@@ -293,6 +297,13 @@ class PackLayout:
             edge += len(made.pre)
             sensory_edge += len(made.sensory_pre)
         return table
+
+
+def require_size(name: str, size: int) -> None:
+    """Raises ValueError where a size is no whole number of 1 or more."""
+    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
+    if not whole or size < 1:
+        raise ValueError(f"{name} is {size!r}; give 1 or more, a whole number")
 
 
 def _row_starts(ends: np.ndarray, n: int) -> np.ndarray:
