@@ -117,13 +117,13 @@ def _irregular() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def _one_sample(
-    module: CfC, x: torch.Tensor, elapsed: torch.Tensor, state: torch.Tensor
+    module: CfC, x: torch.Tensor, elapsed: torch.Tensor, state: torch.Tensor, held: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The module's cell, step by step, without the steps in which no time passes."""
+    """The module's cell, step by step, without the steps that are held."""
     h, c = state[None, :UNITS], state[None, UNITS:]
     states = []
-    for now, gap in zip(x, elapsed, strict=True):
-        if gap > 0:
+    for now, gap, holds in zip(x, elapsed, held, strict=True):
+        if not holds:
             start = h
             if module.use_mixed:
                 start, c = module.lstm(now[None], (h, c))
@@ -133,19 +133,24 @@ def _one_sample(
     return y, torch.cat([h, c], dim=1)[0]
 
 
+@pytest.mark.parametrize("hold_at_zero", [True, False])
 @pytest.mark.parametrize("what", MODULES)
-def test_irregular_time_equals_a_loop_over_samples(what: str) -> None:
+def test_irregular_time_equals_a_loop_over_samples(what: str, hold_at_zero: bool) -> None:
     theirs = _module(what)
     ours = from_ncps(theirs)
+    assert not ours.hold_at_zero
+    ours.hold_at_zero = hold_at_zero
     x, elapsed, lengths = _irregular()
+    held = torch.arange(STEPS) >= lengths[:, None]
+    if hold_at_zero:
+        held = held | (elapsed == 0)
     leaves = [
         t.clone().requires_grad_() for t in (x, elapsed, _normal(BATCH, ours.state_size, seed=7))
     ]
     copies = [leaf.detach().clone().requires_grad_() for leaf in leaves]
-    times = leaves[1] * (torch.arange(STEPS) < lengths[:, None])
+    samples = zip(*leaves, held, strict=True)
     y, final = map(
-        torch.stack,
-        zip(*map(lambda *one: _one_sample(theirs, *one), leaves[0], times, leaves[2]), strict=True),
+        torch.stack, zip(*(_one_sample(theirs, *sample) for sample in samples), strict=True)
     )
     our_y, our_final = ours(copies[0], copies[1], copies[2], lengths)
     _loss(y, final).backward()
@@ -160,6 +165,7 @@ def test_irregular_time_equals_a_loop_over_samples(what: str) -> None:
 @pytest.mark.parametrize("what", MODULES)
 def test_what_stands_in_the_padding_does_not_matter(what: str) -> None:
     ours = from_ncps(_module(what))
+    ours.hold_at_zero = True
     x, elapsed, lengths = _irregular()
     held = (elapsed == 0) | (torch.arange(STEPS) >= lengths[:, None])
     results = []

@@ -71,7 +71,7 @@ class Given(NamedTuple):
             return y, state
         if self.packed is not None:
             return _packed_like(self.packed, y), state
-        return (y if self.batch_first else y.transpose(0, 1)), state
+        return (y if self.batch_first else y.transpose(0, 1).contiguous()), state
 
 
 def read(
@@ -260,8 +260,8 @@ def _elapsed(x: Tensor, elapsed: Elapsed, single: bool, turned: bool) -> Tensor:
 
 def _bad_elapsed(value: float | np.number, dtype: torch.dtype) -> str:
     return (
-        f"elapsed has an infinite, negative or NaN entry, {value:g} in {_short(dtype)}; give times "
-        "since the previous step, 0 or more"
+        f"elapsed has a negative or NaN or infinite entry, {value:g} in {_short(dtype)}; give "
+        "times since the previous step, 0 or more"
     )
 
 

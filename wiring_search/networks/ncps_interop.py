@@ -5,27 +5,30 @@ and back. Needs `ncps` installed.
     y, state = fast(x)          # x: (batch, time, features)
 
 `ncps` stores dense matrices and masks; we keep one entry a synapse, read from where the mask is not
-zero. A CfC that comes with a wiring becomes our "layered-cfc", whose gates and recurrence are as
-dense as there; one with a number of units has no wiring at all and becomes a `BackboneCfC`, which
-is plain torch and about as fast as there. Differences of behaviour: our networks are batch first
-and take elapsed times (batch, time), which the package gets wrong for batches (its issues 81 and
-82); with mixed memory their state is one tensor, neurons then cells; and neurons of a wired CfC are
-numbered as in the wiring, motor first (`state_order` tells their positions in the state of the
-module).
+zero. (The wiring may have more: making a second module of one wiring object adds synapses to it.) A
+CfC that comes with a wiring becomes our "layered-cfc", whose gates and recurrence are as dense as
+there; one with a number of units has no wiring at all and becomes a `BackboneCfC`, which is plain
+torch and about as fast as there. Differences of behaviour:
+
+- Elapsed times are called `elapsed`, not `timespans`, and are right for batches, for which the
+  package spreads them over neurons (its issues 81 and 82).
+- Where no time has passed a CfC takes a step of length 0, as there (`hold_at_zero=False`); an LTC
+  holds its state, where the package divides by 0. Negative times are refused.
+- With mixed memory the state is one tensor, neurons then cells. Neurons of a wired CfC are numbered
+  as in the wiring, motor first (`state_order` gives their positions in the state of the module).
+- Of one sample without a batch, the last outputs alone are (outputs,), where a module with
+  batch_first=False gives (1, outputs).
 """
 
-from collections.abc import Iterator
-from typing import Any
+import copy
 
 import numpy as np
 import torch
 from torch import nn
 
-from wiring_search.networks.backbone_cfc import MODES, BackboneCfC
+from wiring_search.networks.backbone_cfc import BackboneCfC
 from wiring_search.networks.liquid_network import LiquidNetwork
-from wiring_search.networks.neurons import NEURONS
-from wiring_search.networks.neurons.cfc import HEADS, PURE
-from wiring_search.networks.neurons.ltc import EPSILON, SYNAPSE_FIELDS
+from wiring_search.networks.neurons.ltc import EPSILON
 from wiring_search.wirings.kinds import KINDS, Family
 from wiring_search.wirings.ncps_format import from_ncps as wiring_from_ncps
 from wiring_search.wirings.ncps_format import to_ncps as wiring_to_ncps
@@ -34,13 +37,20 @@ from wiring_search.wirings.wiring import Wiring
 try:
     from ncps.torch import LTC, CfC
     from ncps.torch.cfc_cell import LeCun
+    from ncps.wirings import Wiring as NcpsWiring
+
+    from wiring_search.networks.ncps_weights import (
+        MAP_FIELDS,
+        Ours,
+        entries,
+        forget_bias,
+        keep_learning,
+    )
 except ImportError as missing:
     raise ImportError(
         "exchanging modules with the ncps package needs it installed: pip install ncps"
     ) from missing
 
-_NEURON_FIELDS = ("gleak", "vleak", "cm")
-_MAP_FIELDS = ("input_w", "input_b", "output_w", "output_b")
 # Our neuron by the mode of a wired CfC there.
 _CFC_NEURONS = {
     kind.ncps: name for name, kind in KINDS.items() if kind.family is Family.CFC and kind.ncps
@@ -53,14 +63,13 @@ _ACTIVATIONS = {
     LeCun: "lecun_tanh",
 }
 
-_Ours = LiquidNetwork | BackboneCfC
 
+def from_ncps(module: LTC | CfC) -> Ours:
+    """Our network with a copy of an `ncps` module's weights.
 
-def from_ncps(module: LTC | CfC) -> _Ours:
-    """Our network with a copy of an `ncps` module's weights, dtype, device and training mode.
-
-    Maps that the module does not have ("linear", None, those of a CfC but for its projection) are
-    the identity and do not learn.
+    It keeps the dtype, device, training mode, `batch_first` and what is frozen. Maps that the
+    module does not have ("linear", None, those of a CfC but for its projection) are the identity
+    and do not learn.
 
     Args:
         module: An `ncps.torch.LTC` or `ncps.torch.CfC`.
@@ -70,7 +79,9 @@ def from_ncps(module: LTC | CfC) -> _Ours:
 
     Raises:
         ValueError: The module has no counterpart: it is of another class, a wired CfC whose outputs
-            are no motor neurons, a backbone that was changed by hand, or it has another epsilon.
+            are no motor neurons or whose layers are others than ours, a backbone or mask that was
+            changed by hand, or it has another epsilon; or a parameter of ours is frozen in one part
+            there and learns in another.
     """
     if isinstance(module, LTC):
         network: LiquidNetwork | BackboneCfC = _network_of_ltc(module)
@@ -85,23 +96,24 @@ def from_ncps(module: LTC | CfC) -> _Ours:
         )
     like = next(module.parameters())
     network.to(device=like.device, dtype=like.dtype).train(module.training)
-    filled = set()
+    pairs = list(entries(network, module, state_order(network)))
     with torch.no_grad():
-        for ours, at, theirs, there in _entries(network, module):
+        for ours, at, theirs, there in pairs:
             ours[at] = theirs[there]
-            filled.add(id(ours))
         if module.use_mixed:
-            _forget_bias(network.memory_b).add_(1.0)
+            forget_bias(network.memory_b).add_(1.0)
         if isinstance(network, LiquidNetwork):
             for name, gate_only in network.layout.connections[0].pinned().items():
                 getattr(network, name)[torch.as_tensor(gate_only)] = 0.0
-    for parameter in network.parameters():
-        parameter.requires_grad_(id(parameter) in filled)
+    keep_learning(((ours, theirs) for ours, _, theirs, _ in pairs), network)
     return network
 
 
-def to_ncps(network: _Ours) -> LTC | CfC:
-    """An `ncps` module (batch first) with a copy of the network's weights.
+def to_ncps(network: Ours) -> LTC | CfC:
+    """An `ncps` module with a copy of the network's weights.
+
+    Where no time has passed it does not hold its state: a CfC takes a step of length 0, whatever
+    the network's `hold_at_zero`, and an LTC divides by 0.
 
     Args:
         network: What `from_ncps` gives, or another network that `ncps` can express.
@@ -109,7 +121,8 @@ def to_ncps(network: _Ours) -> LTC | CfC:
     Raises:
         ValueError: `ncps` cannot express the network: a projection before the sensory nodes,
             another neuron or solver, memory as input; for an LTC a linear readout; for a CfC maps
-            that have learned, or a wiring of one layer with more outputs than motor neurons.
+            that have learned, or a wiring of one layer with more outputs than motor neurons. Or
+            what is one parameter there is frozen in one part and learns in another.
     """
     if isinstance(network, BackboneCfC):
         module = _backbone_cfc_like(network)
@@ -117,15 +130,17 @@ def to_ncps(network: _Ours) -> LTC | CfC:
         module = _wired_like(network)
     like = next(network.parameters())
     module.to(device=like.device, dtype=like.dtype).train(network.training)
+    pairs = list(entries(network, module, state_order(network)))
     with torch.no_grad():
-        for ours, at, theirs, there in _entries(network, module):
+        for ours, at, theirs, there in pairs:
             theirs[there] = ours[at]
         if module.use_mixed:
-            _forget_bias(module.lstm.input_map.bias).sub_(1.0)
+            forget_bias(module.lstm.input_map.bias).sub_(1.0)
+    keep_learning(((theirs, ours) for ours, _, theirs, _ in pairs), module)
     return module
 
 
-def state_order(network: _Ours) -> torch.Tensor:
+def state_order(network: Ours) -> torch.Tensor:
     """(neurons,) Which of our neurons is at each position of an `ncps` module's state."""
     if isinstance(network, BackboneCfC):
         return torch.arange(network.units)
@@ -143,15 +158,25 @@ def state_order(network: _Ours) -> torch.Tensor:
 
 def _network_of_ltc(module: LTC) -> LiquidNetwork:
     cell = module.rnn_cell
-    if abs(cell._epsilon - EPSILON) > EPSILON:
+    if cell._epsilon != EPSILON:
         raise ValueError(
-            f"this LTC has epsilon={cell._epsilon:g}; the kernels are made for {EPSILON:g}"
+            f"this LTC has epsilon={cell._epsilon:g}; the kernels are made for {EPSILON:g}, the "
+            "default"
         )
+    wiring = copy.copy(cell._wiring)
+    wiring.adjacency_matrix, wiring.sensory_adjacency_matrix = (
+        _signed(_mask(cell._params[name]), given)
+        for name, given in (
+            ("sparsity_mask", wiring.adjacency_matrix),
+            ("sensory_sparsity_mask", wiring.sensory_adjacency_matrix),
+        )
+    )
     return LiquidNetwork(
-        wiring_from_ncps(cell._wiring),
-        steps=cell._ode_unfolds,
+        wiring_from_ncps(wiring),
+        steps=int(cell._ode_unfolds),
         memory="state" if module.use_mixed else "none",
         every_step=module.return_sequences,
+        batch_first=module.batch_first,
         positive="softplus" if cell._implicit_param_constraints else "clip",
     )
 
@@ -185,6 +210,7 @@ def _ltc_like(network: LiquidNetwork) -> LTC:
         network.wiring.sensory,
         wiring_to_ncps(network.wiring),
         return_sequences=network.every_step,
+        batch_first=network.batch_first,
         mixed_memory=network.layout.kind.memory == "state",
         ode_unfolds=network.layout.steps[0],
         implicit_param_constraints=network.positive == "softplus",
@@ -192,19 +218,72 @@ def _ltc_like(network: LiquidNetwork) -> LTC:
 
 
 def _network_of_wired_cfc(module: CfC) -> LiquidNetwork:
-    wiring = wiring_from_ncps(module.wiring)
+    layers = [
+        module.wiring.get_neurons_of_layer(layer) for layer in range(module.wiring.num_layers)
+    ]
+    wiring = wiring_from_ncps(_as_masked(module, layers))
     _check_motors(wiring)
+    like_ours = wiring_to_ncps(wiring)
+    ours = [like_ours.get_neurons_of_layer(layer) for layer in range(like_ours.num_layers)]
+    if layers != ours:
+        raise ValueError(
+            f"this CfC has the layers {layers}, where a network of its roles has {ours}; give one "
+            "whose layers are inter, command and motor neurons, or one of all neurons"
+        )
     return LiquidNetwork(
         wiring,
         outputs=module.proj_size,
         neuron=_CFC_NEURONS[module.rnn_cell._layers[0].mode],
         memory="state" if module.use_mixed else "none",
         every_step=module.return_sequences,
+        batch_first=module.batch_first,
+        hold_at_zero=False,
     )
 
 
+def _as_masked(module: CfC, layers: list[list[int]]) -> NcpsWiring:
+    """A copy of the module's wiring, between layers with the synapses of its masks."""
+    wiring = copy.copy(module.wiring)
+    wiring.sensory_adjacency_matrix = wiring.sensory_adjacency_matrix.copy()
+    wiring.adjacency_matrix = wiring.adjacency_matrix.copy()
+    before: list[int] | None = None  # the sensory nodes
+    for neurons, cell in zip(layers, module.rnn_cell._layers, strict=True):
+        mask = _mask(cell.sparsity_mask).T
+        outer, recurrent = mask[: -len(neurons)], mask[-len(neurons) :]
+        if not recurrent.all():
+            raise ValueError(
+                "a sparsity_mask of this CfC leaves out recurrent connections of a layer, which "
+                "ncps makes dense; set them to 1, and their weights to 0"
+            )
+        if before is None:
+            wiring.sensory_adjacency_matrix[:, neurons] = _signed(
+                outer, wiring.sensory_adjacency_matrix[:, neurons]
+            )
+        else:
+            at = np.ix_(before, neurons)
+            wiring.adjacency_matrix[at] = _signed(outer, wiring.adjacency_matrix[at])
+        before = neurons
+    return wiring
+
+
+def _mask(parameter: torch.Tensor) -> np.ndarray:
+    """A mask as bools."""
+    mask = parameter.detach().double().cpu().numpy()
+    if not np.isin(mask, (0.0, 1.0)).all():
+        raise ValueError(
+            "a sparsity_mask of this module has entries other than 0 and 1; multiply them into the "
+            "weights"
+        )
+    return mask.astype(bool)
+
+
+def _signed(mask: np.ndarray, adjacency: np.ndarray) -> np.ndarray:
+    """The adjacency where the mask is, with +1 where it has no synapse there."""
+    return np.where(mask, np.where(adjacency == 0, 1, adjacency), 0).astype(adjacency.dtype)
+
+
 def _wired_cfc_like(network: LiquidNetwork) -> CfC:
-    identities = _MAP_FIELDS if network.layout.outputs is None else _MAP_FIELDS[:2]
+    identities = MAP_FIELDS if network.layout.outputs is None else MAP_FIELDS[:2]
     if any(
         bool((getattr(network, name) != float(name.endswith("_w"))).any()) for name in identities
     ):
@@ -218,6 +297,7 @@ def _wired_cfc_like(network: LiquidNetwork) -> CfC:
         wiring_to_ncps(network.wiring),
         proj_size=network.layout.outputs,
         return_sequences=network.every_step,
+        batch_first=network.batch_first,
         mixed_memory=network.layout.kind.memory == "state",
         mode=KINDS[network.layout.kind.neuron].ncps,
     )
@@ -229,27 +309,29 @@ def _network_of_backbone_cfc(module: CfC) -> BackboneCfC:
     linears = [stage for stage in stages if isinstance(stage, nn.Linear)]
     dropouts = {stage.p for stage in stages if isinstance(stage, nn.Dropout)}
     activations = {type(stage) for stage in stages if not isinstance(stage, nn.Linear | nn.Dropout)}
-    if (
-        not activations <= _ACTIVATIONS.keys()
-        or len(activations) > 1
-        or len(linears) != cell.backbone_layers
-    ):
-        raise ValueError(
-            f"this CfC has the backbone {cell.backbone}; give one as ncps.torch.CfC makes it, not "
-            "changed by hand"
-        )
-    return BackboneCfC(
+    network = BackboneCfC(
         cell.input_size,
         cell.hidden_size,
         module.proj_size,
         mode=cell.mode,
         backbone_units=linears[0].out_features if linears else 128,
-        backbone_layers=cell.backbone_layers,
-        activation=_ACTIVATIONS[activations.pop()] if activations else "lecun_tanh",
-        dropout=dropouts.pop() if dropouts else 0.0,
+        backbone_layers=len(linears),
+        activation=next((_ACTIVATIONS[a] for a in activations if a in _ACTIVATIONS), "lecun_tanh"),
+        dropout=max(dropouts, default=0.0),
         mixed_memory=module.use_mixed,
         every_step=module.return_sequences,
+        batch_first=module.batch_first,
+        hold_at_zero=False,
     )
+    as_made = str(_backbone_cfc_like(network).rnn_cell.backbone)
+    if str(cell.backbone) != as_made or cell.backbone_layers != len(linears):
+        raise ValueError(
+            f"this CfC has the backbone {cell.backbone}; give one as ncps.torch.CfC makes it, not "
+            "changed by hand"
+        )
+    if cell.sparsity_mask is not None:
+        raise ValueError("this CfC has a sparsity_mask but no wiring; multiply it into its weights")
+    return network
 
 
 def _backbone_cfc_like(network: BackboneCfC) -> CfC:
@@ -258,6 +340,7 @@ def _backbone_cfc_like(network: BackboneCfC) -> CfC:
         network.units,
         proj_size=network.outputs,
         return_sequences=network.every_step,
+        batch_first=network.batch_first,
         mixed_memory=network.mixed_memory,
         mode=network.mode,
         activation=network.activation,
@@ -275,105 +358,3 @@ def _check_motors(wiring: Wiring) -> None:
             f"{wiring.motor} motor neurons; make all of them motor neurons, or take three layers "
             "(NCP, AutoNCP)"
         )
-
-
-# A parameter of ours and where in it, one of theirs and where in that: the same numbers.
-_Entry = tuple[torch.Tensor, Any, torch.Tensor, Any]
-
-
-def _entries(network: _Ours, module: LTC | CfC) -> Iterator[_Entry]:
-    if isinstance(network, BackboneCfC):
-        yield from _backbone_cfc_entries(network, module)
-    else:
-        yield from (
-            _ltc_entries(network, module)
-            if isinstance(module, LTC)
-            else _wired_cfc_entries(network, module)
-        )
-    if module.use_mixed:
-        order = state_order(network)
-        rows = torch.cat([order + gate * len(order) for gate in range(4)])
-        yield network.memory_x, rows, module.lstm.input_map.weight, ...
-        yield network.memory_b, rows, module.lstm.input_map.bias, ...
-        yield (
-            network.memory_h,
-            (rows[:, None], order[None, :]),
-            module.lstm.recurrent_map.weight,
-            ...,
-        )
-
-
-def _ltc_entries(network: LiquidNetwork, module: LTC) -> Iterator[_Entry]:
-    for name in (*_NEURON_FIELDS, *_MAP_FIELDS):
-        if hasattr(module.rnn_cell, name):
-            yield getattr(network, name), ..., getattr(module.rnn_cell, name), ...
-    made = network.layout.connections[0]
-    for prefix, ends in (
-        ("", (made.pre, made.post)),
-        ("sensory_", (made.sensory_pre, made.sensory_post)),
-    ):
-        for name in SYNAPSE_FIELDS:
-            yield (
-                getattr(network, prefix + name),
-                ...,
-                getattr(module.rnn_cell, prefix + name),
-                ends,
-            )
-
-
-def _backbone_cfc_entries(network: BackboneCfC, module: CfC) -> Iterator[_Entry]:
-    cell = module.rnn_cell
-    if cell.backbone is None:
-        theirs = []
-    else:
-        theirs = [stage for stage in cell.backbone if isinstance(stage, nn.Linear)]
-    pairs: list[tuple[Any, nn.Linear]] = list(zip(network.backbone, theirs, strict=True))
-    if network.outputs is not None:
-        pairs.append((network.readout, module.fc))
-    for ours, linear in pairs:
-        yield ours.weight, ..., linear.weight, ...
-        yield ours.bias, ..., linear.bias, ...
-    for index, name in enumerate(HEADS[MODES[network.mode]]):
-        rows = slice(index * network.units, (index + 1) * network.units)
-        yield network.heads.weight, rows, getattr(cell, name).weight, ...
-        yield network.heads.bias, rows, getattr(cell, name).bias, ...
-    if network.mode == "pure":
-        yield network.w_tau, ..., cell.w_tau, 0
-        yield network.amplitude, ..., cell.A, 0
-
-
-def _wired_cfc_entries(network: LiquidNetwork, module: CfC) -> Iterator[_Entry]:
-    made = network.layout.connections[0]
-    variant = NEURONS[network.layout.kind.neuron].variant
-    index = np.zeros(made.neurons, int)
-    before = network.wiring.sensory
-    for layer, cell in enumerate(module.rnn_cell._layers):
-        neurons = np.array(module.wiring.get_neurons_of_layer(layer))
-        index[neurons] = np.arange(len(neurons))
-        mine = np.flatnonzero(np.isin(made.post, neurons))
-        pre = made.pre[mine]
-        post = made.post[mine]
-        there = index[post], np.where(np.isin(pre, neurons), before + index[pre], index[pre])
-        for head in HEADS[variant]:
-            theirs = getattr(cell, head)
-            yield getattr(network, f"{head}_b"), neurons, theirs.bias, ...
-            yield getattr(network, f"{head}_w"), mine, theirs.weight, there
-            if layer == 0:
-                yield (
-                    getattr(network, f"sensory_{head}_w"),
-                    ...,
-                    theirs.weight,
-                    (index[made.sensory_post], made.sensory_pre),
-                )
-        if variant == PURE:
-            yield network.w_tau, neurons, cell.w_tau, 0
-            yield network.amplitude, neurons, cell.A, 0
-        before = len(neurons)
-    if network.layout.outputs is not None:
-        yield network.output_w, ..., module.fc.weight, ...
-        yield network.output_b, ..., module.fc.bias, ...
-
-
-def _forget_bias(bias: torch.Tensor) -> torch.Tensor:
-    """The third quarter, to which `ncps` adds 1 when it is used."""
-    return bias.chunk(4)[2]
