@@ -146,6 +146,19 @@ def test_lengths_are_numbers_of_any_kind(kind) -> None:
     assert torch.equal(net(X, lengths=kind([1, 4, 0]))[1], net(X, lengths=counts)[1])
 
 
+@every_network
+@pytest.mark.parametrize("filler", [torch.nan, torch.inf, -1.0])
+def test_padding_is_anything_in_x_and_elapsed(network, filler: float) -> None:
+    net, lengths = network(), torch.tensor([4, 1, 2])
+    padding = torch.arange(4) >= lengths[:, None]
+    elapsed = (torch.rand(3, 4) + 0.1).requires_grad_()
+    padded = torch.where(padding[..., None], filler, X)
+    y, state = net(padded, torch.where(padding, filler, elapsed), lengths=lengths)
+    assert torch.equal(state, net(X, elapsed, lengths=lengths)[1])
+    state.sum().backward()
+    assert elapsed.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("neuron", ["cfc", "cfc-pure", "layered-cfc", "ltc"])
 def test_a_step_of_length_zero_is_the_limit_of_short_ones(neuron: str) -> None:
     given = {"neuron": neuron, "outputs": 2, "dtype": torch.float64, "memory": "state"}

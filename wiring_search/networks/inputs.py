@@ -115,14 +115,9 @@ def read(
     elif turned and x.ndim == 3:
         x = x.transpose(0, 1)
     _require_shape(x, accepts, single)
-    elapsed = _elapsed(x, elapsed, single, turned)
-    if not accepts.hold_at_zero:
-        tiny = torch.finfo(elapsed.dtype).tiny  # a step of length 0, to rounding
-        elapsed = torch.where(elapsed > 0, elapsed, elapsed + tiny)
-    if lengths is not None:
-        elapsed = _cut(elapsed, lengths, single)
+    times = _times(x, elapsed, lengths, single, turned, accepts.hold_at_zero)
     state = _state(x, state, accepts.state_size, single, like)
-    return Given(x, elapsed, state, single, accepts.batch_first, packed)
+    return Given(x, times, state, single, accepts.batch_first, packed)
 
 
 def elapsed_of(x: Tensor, elapsed: Elapsed, lengths: Lengths) -> Tensor:
@@ -136,8 +131,7 @@ def elapsed_of(x: Tensor, elapsed: Elapsed, lengths: Lengths) -> Tensor:
     Raises:
         TypeError, ValueError: As `read`.
     """
-    elapsed = _elapsed(x, elapsed, single=False, turned=False)
-    return elapsed if lengths is None else _cut(elapsed, lengths, single=False)
+    return _times(x, elapsed, lengths, single=False, turned=False, hold_at_zero=True)
 
 
 def without_autocast(device: torch.device) -> AbstractContextManager:
@@ -217,7 +211,28 @@ def _require_shape(x: Tensor, accepts: Accepts, single: bool) -> None:
     )
 
 
-def _elapsed(x: Tensor, elapsed: Elapsed, single: bool, turned: bool) -> Tensor:
+def _times(
+    x: Tensor,
+    elapsed: Elapsed,
+    lengths: Lengths,
+    single: bool,
+    turned: bool,
+    hold_at_zero: bool,
+) -> Tensor:
+    """(batch, time). x: (batch, time, F). turned: elapsed is (time, batch)."""
+    times = _spread(x, elapsed, single, turned)
+    if not hold_at_zero:
+        tiny = torch.finfo(times.dtype).tiny  # a step of length 0, to rounding
+        times = torch.where(times > 0, times, times + tiny)
+    if lengths is not None:
+        times = _cut(times, lengths, single)
+    if isinstance(elapsed, Tensor):  # behind the end of a sample they may be anything
+        _require_times(times)
+    return times
+
+
+def _spread(x: Tensor, elapsed: Elapsed, single: bool, turned: bool) -> Tensor:
+    """The elapsed times of every step, in the dtype of x, batch first."""
     shape = x.shape[:2]
     if elapsed is None:
         return x.new_ones(shape)
@@ -250,12 +265,14 @@ def _elapsed(x: Tensor, elapsed: Elapsed, single: bool, turned: bool) -> Tensor:
         raise ValueError(
             f"elapsed is on {elapsed.device}, x on {x.device}; give elapsed.to(x.device)"
         )
-    elapsed = elapsed.to(x.dtype)
-    if _has_values(elapsed):
-        least, greatest = (float(extreme) for extreme in elapsed.detach().aminmax())
+    return elapsed.to(x.dtype)
+
+
+def _require_times(times: Tensor) -> None:
+    if _has_values(times):
+        least, greatest = (float(extreme) for extreme in times.detach().aminmax())
         if not (least >= 0 and greatest < inf):
-            raise ValueError(_bad_elapsed(least if not least >= 0 else greatest, x.dtype))
-    return elapsed
+            raise ValueError(_bad_elapsed(least if not least >= 0 else greatest, times.dtype))
 
 
 def _bad_elapsed(value: float | np.number, dtype: torch.dtype) -> str:
