@@ -284,8 +284,6 @@ def cpu_kernel() -> tuple[float, int] | None:
     """Seconds a candidate of our CPU kernel for the usual pack, and on how many cores; None where
     it cannot run."""
     try:
-        import numba
-
         from wiring_search.networks.kernels import cpu
     except ImportError as missing:
         print(f"our CPU kernel is not timed: {missing}\n")
@@ -297,7 +295,7 @@ def cpu_kernel() -> tuple[float, int] | None:
         y, final, kept = cpu.forward(layout, *arrays, True)
         cpu.backward(layout, arrays[0], kept, y, final, False)
 
-    each, cores = cpu_seconds(run) / GOAL_PACK, numba.get_num_threads()
+    each, cores = cpu_seconds(run) / GOAL_PACK, cpu.thread_count()
     print(
         f"our CPU kernel, {USUAL}, a pack of {GOAL_PACK} on {cores} cores: {each * 1e3:.4f} ms "
         "each\n"

@@ -156,7 +156,7 @@ def outputs_differ(theirs: torch.nn.Module, ours: LiquidNetwork) -> float:
 
 
 def one_thread() -> None:
-    numba.set_num_threads(1)
+    cpu.set_thread_count(1)
     torch.set_num_threads(1)
 
 
@@ -237,9 +237,9 @@ def threads() -> None:
         return
     for name, batch in (("AutoNCP(64,4)", 32), ("AutoNCP(64,4)", 128), ("AutoNCP(128,4)", 32)):
         network = from_ncps(LTC(INPUTS, WIRINGS[name][0]()))
-        numba.set_num_threads(1)
+        cpu.set_thread_count(1)
         alone = kernel_seconds(network, batch)
-        numba.set_num_threads(2)
+        cpu.set_thread_count(2)
         together = kernel_seconds(network, batch)
         print(f"two threads, {name}, batch {batch}: {alone / together:.2f}× (to reach 1.8×)")
     one_thread()

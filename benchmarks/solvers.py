@@ -13,10 +13,10 @@ be compared.
 import time
 from collections.abc import Callable
 
-import numba
 import torch
 
 from wiring_search.networks.hypersolver import fit
+from wiring_search.networks.kernels.cpu import set_thread_count
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.solver_accuracy import SolverReport, compare, fine_solution
 from wiring_search.wirings.topologies import ncp
@@ -49,7 +49,7 @@ HYPER = [
 
 def main() -> None:
     torch.set_num_threads(1)
-    numba.set_num_threads(1)
+    set_thread_count(1)
     network, error = trained()
     print(
         f"LTC of {WIRING.neurons} neurons, {WIRING.synapse_count} synapses, trained "

@@ -113,10 +113,10 @@ def main() -> None:
 def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
     """One search."""
     way, seed, given = arguments
-    import numba
     import torch
 
     from wiring_search import tasks
+    from wiring_search.networks.kernels.cpu import set_thread_count
     from wiring_search.scores.evaluate import train_and_score
     from wiring_search.search.events import PackDone
     from wiring_search.search.monitor import expected_epochs
@@ -125,7 +125,7 @@ def run(arguments: tuple[str, int, dict]) -> tuple[str, dict]:
     from wiring_search.store import Store
     from wiring_search.workers.inline import InlinePool
 
-    numba.set_num_threads(1)
+    set_thread_count(1)
     torch.set_num_threads(1)
     task = tasks.load(given["task"], tasks.TaskOptions(data=given["data"]))
     config = StudyConfig(

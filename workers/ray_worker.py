@@ -91,15 +91,16 @@ class _Worker:
         return not self._stopping
 
     def _limit_threads(self) -> None:
-        """Limit numba and torch to the worker's cores.
+        """Limit the kernels and torch to the worker's cores.
 
         Both keep the number per calling thread, so the thread that trains sets it. Torch gets one:
         see `training.warm_up.one_torch_thread`.
         """
-        import numba
         import torch
 
-        numba.set_num_threads(min(self._threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
+        from wiring_search.networks.kernels.cpu import set_thread_count
+
+        set_thread_count(self._threads)
         torch.set_num_threads(1)
 
 

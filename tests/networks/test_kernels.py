@@ -4,7 +4,6 @@ an ODE solver."""
 from collections import Counter
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 import torch
@@ -12,7 +11,7 @@ from scipy.integrate import solve_ivp
 
 from tests.support.random_packs import inputs, parameters, random_layout, truth
 from wiring_search.networks.kernels import autograd, cpu, reference
-from wiring_search.networks.kernels.cpu import items
+from wiring_search.networks.kernels.cpu import items, threads
 from wiring_search.networks.kernels.cpu.simd import LANES
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons.solvers import TABLEAUX
@@ -105,7 +104,7 @@ def test_no_two_kinds_share_a_file_of_compiled_code() -> None:
     for kind in (Kind(), Kind("ct-rnn", "rk4"), Kind("cfc", "closed-form", "state")):
         layout = random_layout(rng, 1, 2, None, False, kind)
         cpu.forward(layout, parameters(layout, rng), *inputs(layout, rng, 2, 2, False), False)
-    forward_items, _ = items.entry_points(*map(type, items.markers_of(Kind())), False)
+    forward_items, _ = items.entry_points(*map(type, items.markers_of(Kind())))
     pattern = f"*_items-*-{items.sources_digest()[:8]}-*.nbc"
     files = Path(forward_items.stats.cache_path).glob(pattern)
     per_function = Counter(file.name.rsplit(".", 2)[0] for file in files)
@@ -143,16 +142,16 @@ def _forward_backward(
     return [y, final, grad, grad_state]
 
 
-def _ways_taken(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """A list to which each call of the kernel, here replaced, appends whether threads share it."""
+def _counts_taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list to which each call of the kernel, here replaced, appends its number of threads."""
     taken = []
-
-    def entry_points(neurons: type, memory: type, shared: bool) -> tuple:
-        taken.append(shared)
-        return (lambda *arguments: None,) * 2
-
-    monkeypatch.setattr(cpu, "entry_points", entry_points)
+    monkeypatch.setattr(cpu, "share", lambda *_, count: taken.append(count))
     return taken
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_AVAILABLE", 2)
 
 
 def _call(layout: PackLayout, batch: int, time_steps: int) -> None:
@@ -164,35 +163,36 @@ def _call(layout: PackLayout, batch: int, time_steps: int) -> None:
     cpu.backward(layout, params, kept, y, final, False)
 
 
+@pytest.mark.usefixtures("two_cores")
 def test_threads_share_much_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
-    taken = _ways_taken(monkeypatch)
+    taken = _counts_taken(monkeypatch)
     layout = random_layout(np.random.default_rng(9), 2, 3, 2, True)
     enough = -(-cpu.LITTLE_WORK // (layout.updates * LANES))
     _call(layout, LANES, enough - 1)
-    assert taken == [False, False]
+    assert taken == [1, 1]
     _call(layout, LANES, enough)
-    assert taken[2:] == [True, True]
+    assert taken[2:] == [2, 2]
 
 
+@pytest.mark.usefixtures("two_cores")
 def test_one_item_or_one_thread_is_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu, "LITTLE_WORK", 0)
-    taken = _ways_taken(monkeypatch)
+    taken = _counts_taken(monkeypatch)
     rng = np.random.default_rng(9)
-    monkeypatch.setattr(numba, "get_num_threads", lambda: 2)
     _call(random_layout(rng, 1, 3, 2, True), LANES, 3)
-    assert taken == [False, False]
-    monkeypatch.setattr(numba, "get_num_threads", lambda: 1)
-    _call(random_layout(rng, 2, 3, 2, True), LANES, 3)
-    assert taken[2:] == [False, False]
+    assert taken == [1, 1]
+    with cpu.one_thread():
+        _call(random_layout(rng, 2, 3, 2, True), LANES, 3)
+    assert taken[2:] == [1, 1]
 
 
+@pytest.mark.usefixtures("two_cores")
 def test_a_network_takes_no_more_threads_than_torch_has(monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = []
     forward = cpu.forward
 
     def noting(*arguments):
-        allowed.append(numba.get_num_threads())
+        allowed.append(cpu.thread_count())
         return forward(*arguments)
 
     monkeypatch.setattr(cpu, "forward", noting)
@@ -202,12 +202,12 @@ def test_a_network_takes_no_more_threads_than_torch_has(monkeypatch: pytest.Monk
         *inputs(layout, np.random.default_rng(9), 2, 2, False),
     )
     params, *others = map(torch.from_numpy, arrays)
-    threads, numbas = torch.get_num_threads(), numba.get_num_threads()
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
     autograd.fused(layout, [params], False, *others, True)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(before)
     assert allowed == [1]
-    assert numba.get_num_threads() == numbas
+    assert cpu.thread_count() == 2
 
 
 def test_a_candidate_depends_neither_on_its_mates_nor_on_threads(
@@ -217,6 +217,7 @@ def test_a_candidate_depends_neither_on_its_mates_nor_on_threads(
     layout = random_layout(rng, 5, 3, 4, True)
     params, (x, elapsed, state) = parameters(layout, rng), inputs(layout, rng, 37, 6, True)
     monkeypatch.setattr(cpu, "LITTLE_WORK", 0)
+    monkeypatch.setattr(threads, "_AVAILABLE", 4)
     whole = _forward_backward(layout, params, x, elapsed, state)
     with cpu.one_thread():
         single = _forward_backward(layout, params, x, elapsed, state)

@@ -358,8 +358,9 @@ def _report(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
     They are its pid, file and offset in shared memory of the task's inputs, whether they can be
     written, its name, and its threads.
     """
-    import numba
     import torch
+
+    from wiring_search.networks.kernels.cpu import thread_count
 
     time.sleep(0.3)  # both workers get jobs
     x = task.train.x
@@ -369,7 +370,7 @@ def _report(task: Task, job: PackJob, beat: Beat = no_beat) -> PackResult:
         start, end = (int(number, 16) for number in span.split("-"))
         if start <= address < end:
             offset_in_file = f"{inode}:{int(offset, 16) + address - start}"
-    threads = f"{numba.get_num_threads()} {torch.get_num_threads()}"
+    threads = f"{thread_count()} {torch.get_num_threads()}"
     report = f"{os.getpid()} {offset_in_file} {x.flags.writeable} {task.name} {threads}"
     return PackResult(job.number, fake_train(task, job).outcomes, report)
 

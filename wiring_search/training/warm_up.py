@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-import numba
 import numpy as np
 import torch
 
 from wiring_search.networks.kernels import cpu, plain
-from wiring_search.networks.kernels.cpu.simd import LANES
 from wiring_search.networks.kernels.layout import Kind
 from wiring_search.training.pack import Pack
 from wiring_search.wirings.candidate import Candidate
@@ -21,15 +19,13 @@ def warm_up(
 ) -> None:
     """Compile the kernels of these kinds, or load them from numba's cache on disk.
 
-    The first time after an installation a kind takes about twenty seconds. Both forms are compiled:
-    the one for little work, and, where numba has threads, the one that shares much work.
+    The first time after an installation a kind takes about ten seconds.
 
     Args:
         kinds: Kinds without a compiled kernel are passed over.
         on_progress: Called with (kind, number, count) before each.
     """
     wiring = ncp(2, 2, 1, 1, 1, 1, 0, 1)
-    shapes = (1, 1), (2 * LANES, cpu.LITTLE_WORK // (2 * LANES))
     apart: dict[tuple[str, ...], Kind] = {}
     for kind in kinds:
         if plain.is_needed(kind):
@@ -40,10 +36,8 @@ def warm_up(
         candidate = Candidate(
             wiring, kind.neuron, kind.solver, 0 if kind.solver == "closed-form" else 1, kind.memory
         )
-        for shape in shapes:
-            x = np.zeros((*shape, 2), np.float32)
-            elapsed = np.ones(shape, np.float32)
-            Pack([candidate], 2, 1).train_step(x, elapsed, True, lambda y: y.flatten(1).sum(dim=1))
+        x, elapsed = np.zeros((1, 1, 2), np.float32), np.ones((1, 1), np.float32)
+        Pack([candidate], 2, 1).train_step(x, elapsed, True, lambda y: y.flatten(1).sum(dim=1))
 
 
 @contextmanager
@@ -53,8 +47,6 @@ def one_torch_thread() -> Iterator[None]:
     Tensors of small networks are too small to share: on busy cores, threads that wait for each
     other take ten times as long.
     """
-    # Starts numba's threads. Done later, inside the block, it would set torch's number anew.
-    numba.get_num_threads()
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

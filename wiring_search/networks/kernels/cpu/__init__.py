@@ -9,20 +9,16 @@ Samples that pad the last tile have elapsed time 0: their state is held and they
 gradient. An item's numbers depend on its candidate and its samples alone, and tiles are summed in a
 fixed order, so neither pack mates nor threads change a bit.
 
-Little work runs on the calling thread, in a loop compiled without threads: a parallel region ends
-when the last thread has finished, and where another process holds a core that thread comes late, by
-milliseconds. See `LITTLE_WORK`.
+Little work runs on the calling thread alone: to wake another one takes time, and where another
+process holds its core it comes late. See `LITTLE_WORK`.
 
 Neurons that nothing here is compiled for, those of an extension, are run by `plain`.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba import njit
 
@@ -35,7 +31,30 @@ from wiring_search.networks.kernels.cpu.lanes import (
     without_padding,
 )
 from wiring_search.networks.kernels.cpu.simd import LANES, aligned
+from wiring_search.networks.kernels.cpu.threads import (
+    at_most_threads,
+    one_thread,
+    set_thread_count,
+    share,
+    thread_count,
+)
 from wiring_search.networks.kernels.layout import Kind, PackLayout
+
+__all__ = [
+    "LANES",
+    "LITTLE_WORK",
+    "Kept",
+    "aligned",
+    "at_most_threads",
+    "backward",
+    "compiled_apart",
+    "extremes",
+    "forward",
+    "histories",
+    "one_thread",
+    "set_thread_count",
+    "thread_count",
+]
 
 # Synapse updates (`PackLayout.updates` × samples × time steps) below which a call runs on the
 # calling thread. Two threads can save at most half of the time that so many take, about a
@@ -100,8 +119,9 @@ def forward(
     y = aligned(layout.size * tiles * shown * layout.output_size * LANES)
     final = aligned(tiles * layout.state_size * LANES)
     markers = markers_of(layout.kind)
-    forward_items, _ = entry_points(*map(type, markers), _is_shared(layout, samples, time_steps))
-    forward_items(
+    forward_items, _ = entry_points(*map(type, markers))
+    share(
+        forward_items,
         *markers,
         layout.edges,
         params,
@@ -111,6 +131,7 @@ def forward(
         y,
         final,
         kept.history,
+        count=_threads_for(layout, samples, time_steps),
     )
     y = out_of_lanes(y, layout.size, samples, (shown, layout.output_size))
     return y, out_of_lanes(final, 1, samples, (layout.state_size,))[0], kept
@@ -147,8 +168,9 @@ def backward(
     by_item = layout.size * tiles * time_steps * LANES if inputs_too else 0
     grad_x, grad_elapsed = aligned(by_item * features), aligned(by_item)
     markers = markers_of(layout.kind)
-    _, backward_items = entry_points(*map(type, markers), _is_shared(layout, samples, time_steps))
-    backward_items(
+    _, backward_items = entry_points(*map(type, markers))
+    share(
+        backward_items,
         *markers,
         layout.edges,
         params,
@@ -161,6 +183,7 @@ def backward(
         grad_state,
         grad_x,
         grad_elapsed,
+        count=_threads_for(layout, samples, time_steps),
     )
     grad_params = _sum_of_rows(partial)
     grad_state = out_of_lanes(grad_state, 1, samples, (layout.state_size,))[0]
@@ -217,31 +240,12 @@ def compiled_apart(kind: Kind) -> tuple[str, ...]:
     return tuple(type(marker).__name__ for marker in markers_of(kind))
 
 
-@contextmanager
-def at_most_threads(count: int) -> Iterator[None]:
-    """Within the block, kernels called from here run on this many threads or fewer."""
-    threads = numba.get_num_threads()
-    if threads <= count:  # to set a number takes as long as a small network's readout
-        yield
-        return
-    numba.set_num_threads(count)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(threads)
-
-
-def one_thread() -> AbstractContextManager[None]:
-    """Within the block, kernels called from here run on the calling thread alone."""
-    return at_most_threads(1)
-
-
-def _is_shared(layout: PackLayout, samples: int, time_steps: int) -> bool:
-    """Whether threads share the items of a call."""
+def _threads_for(layout: PackLayout, samples: int, time_steps: int) -> int:
+    """How many threads share the items of a call."""
     tiles = tiles_of(samples)
-    if layout.size * tiles == 1 or layout.updates * tiles * LANES * time_steps < LITTLE_WORK:
-        return False
-    return numba.get_num_threads() > 1
+    if layout.updates * tiles * LANES * time_steps < LITTLE_WORK:
+        return 1
+    return min(thread_count(), layout.size * tiles)
 
 
 @njit(cache=True)

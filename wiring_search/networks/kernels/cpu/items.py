@@ -1,17 +1,19 @@
 """The compiled functions that Python calls: loops over items, one pair for each kind of kernel.
 
-An item is one candidate on one tile of samples; `sequence` says what it does.
+An item is one candidate on one tile of samples; `sequence` says what it does. `threads.share` runs
+a loop on one thread or several.
 """
 
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from numba import njit, prange
+from numba import njit
 
 from wiring_search.networks.kernels.cpu import dispatch
 from wiring_search.networks.kernels.cpu.sequence import backward_item, forward_item
 from wiring_search.networks.kernels.cpu.simd import LANES
+from wiring_search.networks.kernels.cpu.threads import next_item
 from wiring_search.networks.kernels.layout import Kind
 from wiring_search.networks.kernels.sources import digest_of
 from wiring_search.wirings.kinds import KINDS
@@ -108,7 +110,7 @@ def _backward_at(
 
 
 @cache
-def entry_points(neurons: type, memory: type, shared: bool) -> tuple[Callable, Callable]:
+def entry_points(neurons: type, memory: type) -> tuple[Callable, Callable]:
     """The two compiled loops over items, forward and backward, for one pair of markers.
 
     numba's cache on disk watches the file and the closure of the function that it stored, not the
@@ -122,29 +124,30 @@ def entry_points(neurons: type, memory: type, shared: bool) -> tuple[Callable, C
     Args:
         neurons: The type of the neurons' marker.
         memory: The type of the memory's marker.
-        shared: Whether threads share the items. Otherwise `prange` is `range`.
     """
     sources = sources_digest()
-    way = "shared" if shared else "alone"
 
     def on_disk(function: Callable) -> Callable:
         function.__qualname__ = (
-            f"{function.__name__}-{neurons.__name__}-{memory.__name__}-{way}-{sources[:8]}"
+            f"{function.__name__}-{neurons.__name__}-{memory.__name__}-{sources[:8]}"
         )
-        return njit(error_model="numpy", cache=True, parallel=shared)(function)
+        return njit(error_model="numpy", cache=True, nogil=True)(function)
 
     @on_disk
-    def forward_items(neurons, memory, edges, params, x, elapsed, state, y, final, history):
-        if not sources:
-            return
+    def forward_items(
+        counter, neurons, memory, edges, params, x, elapsed, state, y, final, history
+    ):
         items = len(edges.table) * (len(final) // (_all_states(edges) * LANES))
-        for item in prange(items):
+        item = next_item(counter) if sources else items
+        while item < items:
             _forward_at(
                 item, items, neurons, memory, edges, params, x, elapsed, state, y, final, history
             )
+            item = next_item(counter)
 
     @on_disk
     def backward_items(
+        counter,
         neurons,
         memory,
         edges,
@@ -159,10 +162,9 @@ def entry_points(neurons: type, memory: type, shared: bool) -> tuple[Callable, C
         grad_x,
         grad_elapsed,
     ):
-        if not sources:
-            return
         items = len(edges.table) * len(partial)
-        for item in prange(items):
+        item = next_item(counter) if sources else items
+        while item < items:
             _backward_at(
                 item,
                 items,
@@ -180,5 +182,6 @@ def entry_points(neurons: type, memory: type, shared: bool) -> tuple[Callable, C
                 grad_x,
                 grad_elapsed,
             )
+            item = next_item(counter)
 
     return forward_items, backward_items
