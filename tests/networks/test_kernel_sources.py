@@ -24,7 +24,7 @@ layout = PackLayout((wiring,), (1,), 1, None, Kind("ct-rnn", "heun"))
 params = np.full(layout.parameters, 0.5, np.float32)
 arrays = np.ones((1, 1, 1), np.float32), np.ones((1, 1), np.float32), np.ones((1, 1), np.float32)
 y, _, _ = cpu.forward(layout, params, *arrays, True)
-forward_items, _ = items.entry_points(*map(type, items.markers_of(layout.kind)), False)
+forward_items, _ = items.entry_points(*map(type, items.markers_of(layout.kind)))
 print(repr(float(y[0, 0, 0, 0])), sum(forward_items.stats.cache_hits.values()))
 """
 

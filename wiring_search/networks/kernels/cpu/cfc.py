@@ -18,7 +18,6 @@ head by head; pure: ff1's bias, w_τ, A | ff1's weights | its sensory ones.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
     advance,
@@ -41,6 +40,7 @@ from wiring_search.networks.kernels.cpu.simd import (
     absolute,
     add,
     aligned_scratch,
+    compiled,
     entry,
     exp,
     fma,
@@ -53,8 +53,6 @@ from wiring_search.networks.kernels.cpu.simd import (
 )
 from wiring_search.networks.neurons.cfc import NO_GATE, PURE
 from wiring_search.wirings.kinds import CLOSED_FORM, Family
-
-_compiled = njit(error_model="numpy")
 
 
 @solves(Family.CFC, CLOSED_FORM)
@@ -81,7 +79,7 @@ class CfcScratch(NamedTuple):
 
 
 @stands_behind(prepare, Cfc)
-@_compiled
+@compiled
 def _prepare(model, c, edges, params, keep):
     n, readable = c.neurons, 2 * c.neurons + c.sensory if keep else 0
     taped = keep and c.variant != PURE
@@ -97,7 +95,7 @@ def _prepare(model, c, edges, params, keep):
     )
 
 
-@_compiled
+@compiled
 def _turns(c, edges):
     """Onto each neuron, connections come sorted by where they are from: the layers swept before,
     whose new states are read, stand last."""
@@ -110,7 +108,7 @@ def _turns(c, edges):
     return turn
 
 
-@_compiled
+@compiled
 def _columns(c, edges, turn, keep):
     columns = np.empty(c.synapses if keep else 0, np.int32)
     if keep:
@@ -123,7 +121,7 @@ def _columns(c, edges, turn, keep):
     return columns
 
 
-@_compiled
+@compiled
 def _sensory_columns(c, edges, keep):
     columns, pre = (
         np.empty(c.sensory_synapses if keep else 0, np.int32),
@@ -134,29 +132,29 @@ def _sensory_columns(c, edges, keep):
     return columns
 
 
-@_compiled
+@compiled
 def _heads(c):
     return 1 if c.variant == PURE else 4
 
 
-@_compiled
+@compiled
 def _weights_at(c):
     return (3 if c.variant == PURE else 4) * c.neurons
 
 
-@_compiled
+@compiled
 def _sensory_at(c):
     return _weights_at(c) + _heads(c) * c.synapses
 
 
-@_compiled
+@compiled
 def _end_of_layer(c, i):
     if i < c.end_last:
         return c.end_last
     return c.end_second if i < c.end_second else c.neurons
 
 
-@_compiled
+@compiled
 def _one_head(c, edges, params, turn, u, before, new, i):
     """ff1 of one neuron."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
@@ -172,7 +170,7 @@ def _one_head(c, edges, params, turn, u, before, new, i):
     return head
 
 
-@_compiled
+@compiled
 def _four_heads(c, edges, params, turn, u, before, new, i):
     """ff1, ff2, a, b of one neuron."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
@@ -192,7 +190,7 @@ def _four_heads(c, edges, params, turn, u, before, new, i):
     )
 
 
-@_compiled
+@compiled
 def _plus_weighted(params, at, head, values, pre, first, last, sums):
     """Four weighted sums side by side: one load serves all of them, and none waits for another."""
     a, b, c, d = sums
@@ -205,7 +203,7 @@ def _plus_weighted(params, at, head, values, pre, first, last, sums):
     return a, b, c, d
 
 
-@_compiled
+@compiled
 def _sweep(c, edges, params, work, elapsed, u, before, new):
     """The new state of all neurons; what the heads gave stays in work.heads, ff1 and ff2 through
     tanh, s where b was.
@@ -220,7 +218,7 @@ def _sweep(c, edges, params, work, elapsed, u, before, new):
             _gated_layer(c, edges, params, work, elapsed, u, before, new, low, high)
 
 
-@_compiled
+@compiled
 def _pure_layer(c, edges, params, work, elapsed, u, before, new, low, high):
     n, heads, turn = c.neurons, work.heads, work.turn
     for i in range(low, high):
@@ -231,7 +229,7 @@ def _pure_layer(c, edges, params, work, elapsed, u, before, new, low, high):
         store(new, i, (1.0 - decay * first) * entry(params, 2 * n + i))
 
 
-@_compiled
+@compiled
 def _gated_layer(c, edges, params, work, elapsed, u, before, new, low, high):
     n, heads, turn = c.neurons, work.heads, work.turn
     for i in range(low, high):
@@ -252,13 +250,13 @@ def _gated_layer(c, edges, params, work, elapsed, u, before, new, low, high):
 
 
 @stands_behind(advance, Cfc)
-@_compiled
+@compiled
 def _advance(model, c, edges, params, work, elapsed, u, before, after):
     _sweep(c, edges, params, work, elapsed, u, before, after)
 
 
 @stands_behind(advance_back, Cfc)
-@_compiled
+@compiled
 def _advance_back(model, c, edges, params, work, elapsed, u, before, grad_v, grad_u, sums):
     n, size, grads = c.neurons, c.neurons * LANES, work.grads
     _sweep(c, edges, params, work, elapsed, u, before, work.new)
@@ -284,7 +282,7 @@ def _advance_back(model, c, edges, params, work, elapsed, u, before, grad_v, gra
     return grad_elapsed
 
 
-@_compiled
+@compiled
 def _heads_back(c, params, work, elapsed, i, delta, sums):
     """∂ of the four heads before their activations, in place in work.heads. Returns ∂elapsed."""
     n, heads = c.neurons, work.heads
@@ -310,7 +308,7 @@ def _heads_back(c, params, work, elapsed, i, delta, sums):
     return grad_gate * slope
 
 
-@_compiled
+@compiled
 def _spread_one(c, edges, params, work, u, before, i, sums):
     """From ∂ of a neuron's head to its bias, its weights, and what they read."""
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
@@ -329,7 +327,7 @@ def _spread_one(c, edges, params, work, u, before, i, sums):
         add(work.grads, entry(work.sensory_columns, e), grad * entry(params, sensory_at + e))
 
 
-@_compiled
+@compiled
 def _spread_four(c, edges, params, work, i, sums):
     """The same for a neuron with four heads, but for its weights (`_add_weights`)."""
     row, sensory_row = edges.row[c.at_row :], edges.sensory_row[c.at_row :]
@@ -347,7 +345,7 @@ def _spread_four(c, edges, params, work, i, sums):
         _add_through(params, at + e, head, four, work.grads, entry(work.sensory_columns, e))
 
 
-@_compiled
+@compiled
 def _add_through(params, at, head, four, grads, column):
     """∂ of what a connection reads, from those of the four heads that it reaches."""
     grad = fma(four[0], entry(params, at), load(grads, column))
@@ -356,7 +354,7 @@ def _add_through(params, at, head, four, grads, column):
     store(grads, column, fma(four[3], entry(params, at + 3 * head), grad))
 
 
-@_compiled
+@compiled
 def _note(c, work, u, before):
     """A time step onto the tape: ∂ of all heads, and everything that their weights read."""
     n, tape = c.neurons, work.tape
@@ -370,7 +368,7 @@ def _note(c, work, u, before):
     tape.filled[0] += 1
 
 
-@_compiled
+@compiled
 def _add_weights(c, edges, work, sums):
     """From the tape to the weights, and the tape is empty again."""
     n, columns, sensory_columns = c.neurons, work.columns, work.sensory_columns
@@ -386,7 +384,7 @@ def _add_weights(c, edges, work, sums):
 
 
 @stands_behind(finish, Cfc)
-@_compiled
+@compiled
 def _finish(model, c, edges, params, work, sums, grad_params):
     if c.variant != PURE:
         _add_weights(c, edges, work, sums)

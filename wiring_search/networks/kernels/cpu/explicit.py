@@ -17,7 +17,6 @@ method takes state and adjoint λ together back to its start, dv/dt = f, dλ/dt 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
     advance,
@@ -30,10 +29,16 @@ from wiring_search.networks.kernels.cpu.dispatch import (
     prepare_field,
     stands_behind,
 )
-from wiring_search.networks.kernels.cpu.simd import LANES, aligned_scratch, fma, load, splat, store
+from wiring_search.networks.kernels.cpu.simd import (
+    LANES,
+    aligned_scratch,
+    compiled,
+    fma,
+    load,
+    splat,
+    store,
+)
 from wiring_search.networks.neurons.solvers import TABLEAUX
-
-_compiled = njit(error_model="numpy")
 
 
 class Stages(NamedTuple):
@@ -61,7 +66,7 @@ for _tableau in TABLEAUX.values():
     )
 
 
-@_compiled
+@compiled
 def _prepare(model, c, edges, params, keep):
     row = c.neurons * LANES
     kept = c.steps * c.stages if keep else 1
@@ -78,7 +83,7 @@ def _prepare(model, c, edges, params, keep):
     )
 
 
-@_compiled
+@compiled
 def _advance(model, c, edges, params, work, elapsed, u, before, after):
     size = c.neurons * LANES
     after[:size] = before[:size]
@@ -86,7 +91,7 @@ def _advance(model, c, edges, params, work, elapsed, u, before, after):
     _sub_steps(model, c, edges, params, elapsed * np.float32(1.0 / c.steps), work, after, False)
 
 
-@_compiled
+@compiled
 def _advance_back(model, c, edges, params, work, elapsed, u, before, grad_v, grad_u, sums):
     size = c.neurons * LANES
     h = elapsed * np.float32(1.0 / c.steps)
@@ -102,7 +107,7 @@ def _advance_back(model, c, edges, params, work, elapsed, u, before, grad_v, gra
     return grad_h * np.float32(1.0 / c.steps)
 
 
-@_compiled
+@compiled
 def _stages_back(model, c, edges, params, h, work, grad_v, sums):
     """Through every stage that was kept. Returns ∂h."""
     n, size = c.neurons, c.neurons * LANES
@@ -128,7 +133,7 @@ def _stages_back(model, c, edges, params, h, work, grad_v, sums):
     return grad_h
 
 
-@_compiled
+@compiled
 def _adjoint_back(model, c, edges, params, h, work, grad_v, sums):
     """The adjoint equation, sub-step by sub-step, from the state that each ended with. Returns
     ∂h."""
@@ -161,7 +166,7 @@ def _adjoint_back(model, c, edges, params, h, work, grad_v, sums):
     return grad_h
 
 
-@_compiled
+@compiled
 def _sub_steps(model, c, edges, params, h, work, v, keep):
     """All sub-steps of one time step on v, in place. Where `keep`, stage s of sub-step k has row
     k·stages + s of work.z and work.slope."""

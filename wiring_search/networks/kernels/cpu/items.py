@@ -12,7 +12,7 @@ from numba import njit
 
 from wiring_search.networks.kernels.cpu import dispatch
 from wiring_search.networks.kernels.cpu.sequence import backward_item, forward_item
-from wiring_search.networks.kernels.cpu.simd import LANES
+from wiring_search.networks.kernels.cpu.simd import LANES, compiled
 from wiring_search.networks.kernels.cpu.threads import next_item
 from wiring_search.networks.kernels.layout import Kind
 from wiring_search.networks.kernels.sources import digest_of
@@ -30,22 +30,22 @@ def markers_of(kind: Kind) -> tuple[NamedTuple, NamedTuple]:
 @cache
 def sources_digest() -> str:
     """The digest of all that is compiled into the entry points."""
-    compiled = [forward_item, backward_item, *dispatch.behind_slots()]
-    return digest_of({function.py_func.__module__ for function in compiled})
+    inside = [forward_item, backward_item, *dispatch.behind_slots()]
+    return digest_of({function.py_func.__module__ for function in inside})
 
 
-@njit
+@compiled
 def _part(flat, i, parts):
     size = len(flat) // parts
     return flat[i * size : (i + 1) * size]
 
 
-@njit
+@compiled
 def _all_states(edges):
     return edges.table[-1].at_state + edges.table[-1].neurons + edges.table[-1].cells
 
 
-@njit(error_model="numpy")
+@compiled
 def _forward_at(item, items, neurons, memory, edges, params, x, elapsed, state, y, final, history):
     tiles = items // len(edges.table)
     time_steps = len(elapsed) // (tiles * LANES)
@@ -67,7 +67,7 @@ def _forward_at(item, items, neurons, memory, edges, params, x, elapsed, state, 
     )
 
 
-@njit(error_model="numpy")
+@compiled
 def _backward_at(
     item,
     items,

@@ -33,7 +33,6 @@ table.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
     advance,
@@ -57,6 +56,7 @@ from wiring_search.networks.kernels.cpu.ltc_synapses import (
 from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     add,
+    compiled,
     entry,
     exp,
     fma,
@@ -67,8 +67,6 @@ from wiring_search.networks.kernels.cpu.simd import (
     total,
 )
 from wiring_search.wirings.kinds import CLOSED_FORM, EXPLICIT, Family
-
-_compiled = njit(error_model="numpy")
 
 
 @solves(Family.LTC, "semi-implicit")
@@ -91,7 +89,7 @@ stands_behind(prepare, SemiImplicitLtc, ClosedFormLtc)(prepare_ltc)
 
 
 @stands_behind(advance, SemiImplicitLtc, ClosedFormLtc)
-@_compiled
+@compiled
 def _advance(model, c, edges, params, work, elapsed, u, before, after):
     size = c.neurons * LANES
     work.v[:size] = before[:size]
@@ -102,7 +100,7 @@ def _advance(model, c, edges, params, work, elapsed, u, before, after):
 
 
 @stands_behind(advance_back, SemiImplicitLtc, ClosedFormLtc)
-@_compiled
+@compiled
 def _advance_back(model, c, edges, params, work, elapsed, u, before, grad_v, grad_u, sums):
     size = c.neurons * LANES
     work.v[:size] = before[:size]
@@ -116,13 +114,13 @@ def _advance_back(model, c, edges, params, work, elapsed, u, before, grad_v, gra
 
 
 @stands_behind(new_state, SemiImplicitLtc)
-@_compiled
+@compiled
 def _semi_implicit(model, v, driving, conductance, cm, h):
     return fma(h, driving, v * cm) / fma(h, conductance, cm)
 
 
 @stands_behind(new_state_back, SemiImplicitLtc)
-@_compiled
+@compiled
 def _semi_implicit_back(model, v, new, driving, conductance, cm, h, delta):
     """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
     grad_a = delta / fma(h, conductance, cm)
@@ -137,14 +135,14 @@ def _semi_implicit_back(model, v, new, driving, conductance, cm, h, delta):
 
 
 @stands_behind(new_state, ClosedFormLtc)
-@_compiled
+@compiled
 def _closed_form(model, v, driving, conductance, cm, h):
     resting = driving / conductance
     return fma(v - resting, exp(0.0 - h * conductance / cm), resting)
 
 
 @stands_behind(new_state_back, ClosedFormLtc)
-@_compiled
+@compiled
 def _closed_form_back(model, v, new, driving, conductance, cm, h, delta):
     """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
     resting, rate = driving / conductance, conductance / cm
@@ -162,7 +160,7 @@ def _closed_form_back(model, v, new, driving, conductance, cm, h, delta):
     )
 
 
-@_compiled
+@compiled
 def _sub_steps(model, c, edges, params, h, work, keep):
     """All sub-steps of one time step, from the state at the start of work.v to the state at its
     end.
@@ -204,7 +202,7 @@ def _sub_steps(model, c, edges, params, h, work, keep):
             )
 
 
-@_compiled
+@compiled
 def _sub_steps_back(model, c, edges, params, h, work, grad_v, sums):
     """From ∂v at the end of a time step to ∂v at its start; ∂N and ∂D of every sub-step stay in
     work. Returns ∂h."""
@@ -247,7 +245,7 @@ def _sub_steps_back(model, c, edges, params, h, work, grad_v, sums):
     return grad_h
 
 
-@_compiled
+@compiled
 def _gather_incoming(c, edges, params, work, sums):
     """Σ a·s, Σ q, Σ q·v, Σ s·∂N of each synapse over the sub-steps of one time step (`_finish`
     makes gradients of them).
@@ -292,7 +290,7 @@ def _gather_incoming(c, edges, params, work, sums):
 
 
 @stands_behind(finish, SemiImplicitLtc, ClosedFormLtc, ExplicitLtc)
-@_compiled
+@compiled
 def _finish(model, c, edges, params, work, sums, grad_params):
     n = c.neurons
     for i in range(n):

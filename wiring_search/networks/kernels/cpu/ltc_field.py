@@ -7,7 +7,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
     field,
@@ -27,6 +26,7 @@ from wiring_search.networks.kernels.cpu.ltc_synapses import (
 from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     add,
+    compiled,
     entry,
     fma,
     load,
@@ -34,8 +34,6 @@ from wiring_search.networks.kernels.cpu.simd import (
     splat,
     store,
 )
-
-_compiled = njit(error_model="numpy")
 
 
 class LtcScratch(NamedTuple):
@@ -46,20 +44,20 @@ class LtcScratch(NamedTuple):
 
 
 @stands_behind(prepare_field, ExplicitLtc)
-@_compiled
+@compiled
 def _prepare(model, c, edges, params):
     currents = prepare_ltc(model, c, edges, params, False)
     return LtcScratch(currents, currents.v)
 
 
 @stands_behind(outer, ExplicitLtc)
-@_compiled
+@compiled
 def _outer(model, c, edges, params, work, u):
     sensory_currents(c, edges, params, work.currents, u)
 
 
 @stands_behind(field, ExplicitLtc)
-@_compiled
+@compiled
 def _field(model, c, edges, params, work, z, slope):
     for i in range(c.neurons):
         driving, conductance = _currents_onto(c, edges, work.currents, z, i)
@@ -67,7 +65,7 @@ def _field(model, c, edges, params, work, z, slope):
 
 
 @stands_behind(field_back, ExplicitLtc)
-@_compiled
+@compiled
 def _field_back(model, c, edges, params, work, z, slope, grad_slope, grad_z, sums):
     n, synapses, at = c.neurons, c.synapses, 3 * c.neurons
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
@@ -94,7 +92,7 @@ def _field_back(model, c, edges, params, work, z, slope, grad_slope, grad_z, sum
 
 
 @stands_behind(outer_back, ExplicitLtc)
-@_compiled
+@compiled
 def _outer_back(model, c, edges, params, work, u, grad_u, sums):
     size = c.neurons * LANES
     work.currents.grad_outer_driving[:] = work.grad_outer[:size]
@@ -102,7 +100,7 @@ def _outer_back(model, c, edges, params, work, u, grad_u, sums):
     sensory_back(c, edges, params, work.currents, u, grad_u, sums)
 
 
-@_compiled
+@compiled
 def _currents_onto(c, edges, work, z, i):
     """N and D of one neuron; the sigmoids of its synapses stay in work.s."""
     row, pre, constants = edges.row[c.at_row :], edges.pre[c.at_edge :], work.inner_constants

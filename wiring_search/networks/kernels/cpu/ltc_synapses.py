@@ -7,13 +7,13 @@ solvers.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     MINUS_LOG2_E,
     add,
     aligned_scratch,
+    compiled,
     entry,
     fma,
     load,
@@ -24,7 +24,6 @@ from wiring_search.networks.kernels.cpu.simd import (
 )
 from wiring_search.networks.neurons.ltc import EPSILON
 
-_compiled = njit(error_model="numpy")
 _EPSILON = np.float32(EPSILON)
 
 
@@ -50,7 +49,7 @@ class Scratch(NamedTuple):
     grad_outer_conductance: np.ndarray
 
 
-@_compiled
+@compiled
 def prepare_ltc(model, c, edges, params, keep):
     """Scratch for one item. keep: whether it holds all sub-steps of a time step, for a way back."""
     kept = c.steps if keep else 1
@@ -76,17 +75,17 @@ def prepare_ltc(model, c, edges, params, keep):
 # Where the groups of a candidate's block start (see `layout`).
 
 
-@_compiled
+@compiled
 def synapses_at(c):
     return 3 * c.neurons
 
 
-@_compiled
+@compiled
 def sensory_at(c):
     return synapses_at(c) + 4 * c.synapses
 
 
-@_compiled
+@compiled
 def _synapse_constants(params, at, n):
     """Slope, offset, w and w·E of each synapse, (4 n,).
 
@@ -108,7 +107,7 @@ def _synapse_constants(params, at, n):
     return constants
 
 
-@_compiled
+@compiled
 def _outgoing_constants(c, edges, params):
     """w·σ and w·σ·E of each synapse, in the order of the outgoing lists."""
     at, n = synapses_at(c), c.synapses
@@ -120,7 +119,7 @@ def _outgoing_constants(c, edges, params):
     return constants
 
 
-@_compiled
+@compiled
 def sensory_currents(c, edges, params, work, u):
     """Sensory synapses and leak, which do not change during a time step.
 
@@ -153,7 +152,7 @@ def sensory_currents(c, edges, params, work, u):
         store(outer_conductance, i, conductance)
 
 
-@_compiled
+@compiled
 def sensory_back(c, edges, params, work, u, grad_u, sums):
     """The way back through `sensory_currents`.
 
@@ -191,7 +190,7 @@ def sensory_back(c, edges, params, work, u, grad_u, sums):
             add(grad_u, j, q * (entry(params, at + e) * entry(params, at + 2 * n + e)))
 
 
-@_compiled
+@compiled
 def finish_synapses(params, at, n, sums, grad_params):
     """From the sums of n synapses to their gradients, written to grad_params[at : at + 4n]."""
     for e in range(n):

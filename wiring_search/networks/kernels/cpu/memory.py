@@ -12,7 +12,6 @@ sigmoid, m the output:
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
     Lstm,
@@ -35,6 +34,7 @@ from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     add,
     aligned_scratch,
+    compiled,
     entry,
     fma,
     load,
@@ -43,8 +43,6 @@ from wiring_search.networks.kernels.cpu.simd import (
     store,
     tanh,
 )
-
-_compiled = njit(error_model="numpy")
 
 
 class Cells(NamedTuple):
@@ -59,7 +57,7 @@ class Cells(NamedTuple):
 
 
 @stands_behind(remember_prepare, NoMemory, Lstm)
-@_compiled
+@compiled
 def _prepare(memory, c, features, keep):
     size, read = c.cells * LANES, features + c.neurons
     taped = keep and c.cells > 0
@@ -73,25 +71,25 @@ def _prepare(memory, c, features, keep):
 
 
 @stands_behind(remember, NoMemory)
-@_compiled
+@compiled
 def _nothing(memory, c, params, x, features, before, after, cells):
     return
 
 
 @stands_behind(remember_back, NoMemory)
-@_compiled
+@compiled
 def _nothing_back(memory, c, params, x, features, before, after, cells, grad_state, sums, grad_x):
     return
 
 
 @stands_behind(remember_finish, NoMemory)
-@_compiled
+@compiled
 def _nothing_to_finish(memory, c, features, cells, sums):
     return
 
 
 @stands_behind(remember, Lstm)
-@_compiled
+@compiled
 def _remember(memory, c, params, x, features, before, after, cells):
     """`before`: the whole state, neurons then cells; `after`: the new cells alone."""
     n, k = c.neurons, c.cells
@@ -133,7 +131,7 @@ def _remember(memory, c, params, x, features, before, after, cells):
 
 
 @stands_behind(remember_back, Lstm)
-@_compiled
+@compiled
 def _remember_back(memory, c, params, x, features, before, after, cells, grad_state, sums, grad_x):
     """∂shown and ∂(new cells), the latter in grad_state, → ∂ of the neurons (added) and of the old
     cells (written)."""
@@ -174,7 +172,7 @@ def _remember_back(memory, c, params, x, features, before, after, cells, grad_st
             )
 
 
-@_compiled
+@compiled
 def _gathered(params, gates, k, at, width):
     """Σ over all rows of their gradient times one column of a matrix `width` wide; in four sums,
     one a gate."""
@@ -191,12 +189,12 @@ def _gathered(params, gates, k, at, width):
 
 
 @stands_behind(remember_finish, Lstm)
-@_compiled
+@compiled
 def _finish(memory, c, features, cells, sums):
     _add_weights(c, features, cells, sums)
 
 
-@_compiled
+@compiled
 def _add_weights(c, features, cells, sums):
     """From the tape to the weights, and the tape is empty again."""
     n, k = c.neurons, c.cells

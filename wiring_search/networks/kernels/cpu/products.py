@@ -12,19 +12,18 @@ read).
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     add,
     aligned_scratch,
+    compiled,
     fma,
     load,
     splat,
     store,
 )
 
-_compiled = njit(error_model="numpy")
 STRETCH = 16
 # One more than STRETCH, so that what a time step writes does not fall on the same few lines of a
 # cache.
@@ -45,7 +44,7 @@ class Tape(NamedTuple):
     filled: np.ndarray
 
 
-@_compiled
+@compiled
 def prepare_tape(rows, columns):
     return Tape(
         aligned_scratch(rows * _SPACING * LANES),
@@ -54,19 +53,19 @@ def prepare_tape(rows, columns):
     )
 
 
-@_compiled
+@compiled
 def note_grad(tape, row, grad):
     """∂ of a weighted sum in this time step, (LANES,), onto the tape."""
     store(tape.grads, row * _SPACING + tape.filled[0], grad)
 
 
-@_compiled
+@compiled
 def note_value(tape, column, value):
     """A value that is read in this time step, (LANES,), onto the tape."""
     store(tape.values, column * _SPACING + tape.filled[0], value)
 
 
-@_compiled
+@compiled
 def add_products(tape, row, next_row, columns, first, last, sums, at, next_weight):
     """For the four rows row, row + next_row, … and all columns[first:last]: the sum over the tape
     of their products is added to sums[at + e], sums[at + next_weight + e], …, e from first to
@@ -86,7 +85,7 @@ def add_products(tape, row, next_row, columns, first, last, sums, at, next_weigh
         e += 1
 
 
-@_compiled
+@compiled
 def _add_four(sums, at, next_weight, four):
     add(sums, at, four[0])
     add(sums, at + next_weight, four[1])
@@ -94,7 +93,7 @@ def _add_four(sums, at, next_weight, four):
     add(sums, at + 3 * next_weight, four[3])
 
 
-@_compiled
+@compiled
 def _four_by_one(tape, row, next_row, column):
     grads, values = tape.grads, tape.values
     zero = splat(np.float32(0.0))
@@ -109,7 +108,7 @@ def _four_by_one(tape, row, next_row, column):
     return a0, a1, a2, a3
 
 
-@_compiled
+@compiled
 def _four_by_four(tape, row, next_row, j0, j1, j2, j3):
     grads, values = tape.grads, tape.values
     zero = splat(np.float32(0.0))

@@ -10,7 +10,6 @@ A candidate's block: [τ] b | w | sensory w.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
     field,
@@ -27,6 +26,7 @@ from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     add,
     aligned_scratch,
+    compiled,
     entry,
     fma,
     load,
@@ -36,8 +36,6 @@ from wiring_search.networks.kernels.cpu.simd import (
     total,
 )
 from wiring_search.wirings.kinds import EXPLICIT, Family
-
-_compiled = njit(error_model="numpy")
 
 
 @explicit_steps
@@ -54,29 +52,29 @@ class RateScratch(NamedTuple):
 
 
 @stands_behind(prepare_field, ExplicitRate)
-@_compiled
+@compiled
 def _prepare(model, c, edges, params):
     return RateScratch(aligned_scratch(c.neurons * LANES), aligned_scratch(c.neurons * LANES))
 
 
-@_compiled
+@compiled
 def _bias_at(c):
     """A leaky neuron (variant 1) has its time constant first."""
     return c.variant * c.neurons
 
 
-@_compiled
+@compiled
 def _synapses_at(c):
     return _bias_at(c) + c.neurons
 
 
-@_compiled
+@compiled
 def _sensory_at(c):
     return _synapses_at(c) + c.synapses
 
 
 @stands_behind(outer, ExplicitRate)
-@_compiled
+@compiled
 def _outer(model, c, edges, params, work, u):
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     at = _sensory_at(c)
@@ -88,7 +86,7 @@ def _outer(model, c, edges, params, work, u):
 
 
 @stands_behind(field, ExplicitRate)
-@_compiled
+@compiled
 def _field(model, c, edges, params, work, z, slope):
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
     at = _synapses_at(c)
@@ -103,7 +101,7 @@ def _field(model, c, edges, params, work, z, slope):
 
 
 @stands_behind(field_back, ExplicitRate)
-@_compiled
+@compiled
 def _field_back(model, c, edges, params, work, z, slope, grad_slope, grad_z, sums):
     n, at = c.neurons, _synapses_at(c)
     row, pre = edges.row[c.at_row :], edges.pre[c.at_edge :]
@@ -126,7 +124,7 @@ def _field_back(model, c, edges, params, work, z, slope, grad_slope, grad_z, sum
 
 
 @stands_behind(outer_back, ExplicitRate)
-@_compiled
+@compiled
 def _outer_back(model, c, edges, params, work, u, grad_u, sums):
     row, pre = edges.sensory_row[c.at_row :], edges.sensory_pre[c.at_sensory_edge :]
     at = _sensory_at(c)
@@ -141,7 +139,7 @@ def _outer_back(model, c, edges, params, work, u, grad_u, sums):
 
 
 @stands_behind(finish, ExplicitRate)
-@_compiled
+@compiled
 def _finish(model, c, edges, params, work, sums, grad_params):
     for i in range(_sensory_at(c) + c.sensory_synapses):
         grad_params[i] = total(load(sums, i))

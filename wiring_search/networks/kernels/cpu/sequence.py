@@ -15,7 +15,6 @@ table; `kind` = (marker of the neurons, marker of the memory).
 """
 
 import numpy as np
-from numba import njit
 
 from wiring_search.networks.kernels.cpu.dispatch import (
     advance,
@@ -31,6 +30,7 @@ from wiring_search.networks.kernels.cpu.simd import (
     LANES,
     add,
     aligned_scratch,
+    compiled,
     fma,
     load,
     splat,
@@ -39,11 +39,10 @@ from wiring_search.networks.kernels.cpu.simd import (
     where_positive,
 )
 
-_compiled = njit(error_model="numpy")
 FROM_STATE, AS_INPUT = 1, 2  # the forms of memory, as indices of `kinds.MEMORIES`
 
 
-@_compiled
+@compiled
 def forward_item(kind, c, edges, params, x, elapsed, state, y, final, history):
     """All time steps of one item, one row of LANES numbers per value.
 
@@ -85,7 +84,7 @@ def forward_item(kind, c, edges, params, x, elapsed, state, y, final, history):
     final[:] = history[time_steps * size :]
 
 
-@_compiled
+@compiled
 def backward_item(
     kind,
     c,
@@ -180,13 +179,13 @@ def backward_item(
         grad_params[i] = total(load(sums, i))
 
 
-@_compiled
+@compiled
 def _first_of_maps(c):
     """Memory, input map and readout stand behind the parameters of the neurons."""
     return c.at_memory if c.memory > 0 else c.at_input
 
 
-@_compiled
+@compiled
 def _time_passes(elapsed, t):
     for lane in range(LANES):
         if elapsed[t * LANES + lane] > 0.0:
@@ -194,20 +193,20 @@ def _time_passes(elapsed, t):
     return False
 
 
-@_compiled
+@compiled
 def _positive(elapsed, t):
     dt = load(elapsed, t)
     return where_positive(dt, dt, splat(np.float32(1.0)))
 
 
-@_compiled
+@compiled
 def _hold(elapsed, t, rows, before, after):
     dt = load(elapsed, t)
     for i in range(rows):
         store(after, i, where_positive(dt, load(after, i), load(before, i)))
 
 
-@_compiled
+@compiled
 def _part_with_held(elapsed, t, rows, grad, held):
     """Gradients of samples that are held skip the time step: they wait in `held`."""
     dt, zero = load(elapsed, t), splat(np.float32(0.0))
@@ -217,13 +216,13 @@ def _part_with_held(elapsed, t, rows, grad, held):
         store(grad, i, where_positive(dt, g, zero))
 
 
-@_compiled
+@compiled
 def _add_held(rows, grad, held):
     for i in range(rows):
         store(grad, i, load(grad, i) + load(held, i))
 
 
-@_compiled
+@compiled
 def _sensory_values(memory, c, params, x, features, u, cells):
     if c.memory == AS_INPUT:
         return cells.shown
@@ -241,7 +240,7 @@ def _sensory_values(memory, c, params, x, features, u, cells):
     return u
 
 
-@_compiled
+@compiled
 def _input_map_back(c, params, x, features, grad_u, sums, grad_x):
     at = c.at_input
     bias_at = at + (c.sensory * features if c.projected else c.sensory)
@@ -259,7 +258,7 @@ def _input_map_back(c, params, x, features, grad_u, sums, grad_x):
                 add(grad_x, j, grad * params[at + j])
 
 
-@_compiled
+@compiled
 def _readout(c, params, v, y):
     at = c.at_output
     bias_at = at + (c.outputs * c.motors if c.linear else c.motors)
@@ -273,7 +272,7 @@ def _readout(c, params, v, y):
         store(y, o, value)
 
 
-@_compiled
+@compiled
 def _readout_back(c, params, v, grad_y, grad_v, sums):
     at = c.at_output
     bias_at = at + (c.outputs * c.motors if c.linear else c.motors)

@@ -57,6 +57,9 @@ def aligned(size: int) -> np.ndarray:
 
 
 aligned_scratch = njit(inline="always")(aligned)
+# For functions that only compiled functions call: without an entry for Python they compile a fifth
+# quicker.
+compiled = njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def _constant(x: float) -> ir.Constant:
@@ -274,25 +277,25 @@ for _symbol, _instruction in (
 _SLOPE = np.float32(MINUS_LOG2_E)
 
 
-@njit
+@compiled
 def logistic(z):
     """sigmoid(z)."""
     return logistic2(z * _SLOPE)
 
 
-@njit
+@compiled
 def tanh(z):
     """2·sigmoid(2z) − 1; absolute error below 5e-7."""
     return fma(logistic2(z * (np.float32(2.0) * _SLOPE)), np.float32(2.0), np.float32(-1.0))
 
 
-@njit
+@compiled
 def exp(z):
     """e^z; relative error below 4e-7 for |z| < 10."""
     return exp2(z * -_SLOPE)
 
 
-@njit
+@compiled
 def add(array, i, value):
     """Lanes i of the array += value."""
     store(array, i, load(array, i) + value)
