@@ -93,14 +93,17 @@ class _Worker:
     def _limit_threads(self) -> None:
         """Limit the kernels and torch to the worker's cores.
 
-        Both keep the number per calling thread, so the thread that trains sets it. Torch gets one:
-        see `training.warm_up.one_torch_thread`.
+        The kernels take numba's number. Torch keeps its number per calling thread, so the thread
+        that trains sets it. It gets one: see `training.warm_up.one_torch_thread`.
         """
+        import numba
         import torch
 
-        from wiring_search.networks.kernels.cpu import set_thread_count
-
-        set_thread_count(self._threads)
+        config = numba.config
+        config.NUMBA_NUM_THREADS = min(  # type: ignore[attr-defined]
+            self._threads,
+            config.NUMBA_NUM_THREADS,  # type: ignore[attr-defined]
+        )
         torch.set_num_threads(1)
 
 

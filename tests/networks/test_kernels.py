@@ -4,6 +4,7 @@ an ODE solver."""
 from collections import Counter
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,7 @@ from scipy.integrate import solve_ivp
 
 from tests.support.random_packs import inputs, parameters, random_layout, truth
 from wiring_search.networks.kernels import autograd, cpu, reference
-from wiring_search.networks.kernels.cpu import items, threads
+from wiring_search.networks.kernels.cpu import items
 from wiring_search.networks.kernels.cpu.simd import LANES
 from wiring_search.networks.kernels.layout import Kind, PackLayout
 from wiring_search.networks.neurons.solvers import TABLEAUX
@@ -151,7 +152,7 @@ def _counts_taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_AVAILABLE", 2)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
 
 
 def _call(layout: PackLayout, batch: int, time_steps: int) -> None:
@@ -217,7 +218,7 @@ def test_a_candidate_depends_neither_on_its_mates_nor_on_threads(
     layout = random_layout(rng, 5, 3, 4, True)
     params, (x, elapsed, state) = parameters(layout, rng), inputs(layout, rng, 37, 6, True)
     monkeypatch.setattr(cpu, "LITTLE_WORK", 0)
-    monkeypatch.setattr(threads, "_AVAILABLE", 4)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 4)
     whole = _forward_backward(layout, params, x, elapsed, state)
     with cpu.one_thread():
         single = _forward_backward(layout, params, x, elapsed, state)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 from numba import njit
@@ -11,6 +12,7 @@ from wiring_search.networks.kernels.cpu import threads
 
 # A data loader forks its workers, and what it loads may run a network.
 _LOADER = """
+import numba
 import torch
 from torch.utils.data import DataLoader, Dataset
 from wiring_search.networks.kernels import cpu
@@ -18,7 +20,8 @@ from wiring_search.networks.kernels.cpu import threads
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.wirings.topologies import ncp
 
-cpu.LITTLE_WORK, threads._AVAILABLE = 0, 2
+cpu.LITTLE_WORK = 0
+numba.config.NUMBA_NUM_THREADS = 2
 network = LiquidNetwork(ncp(2, 3, 2, 1, 1, 1, 1, 1))
 x = torch.rand(64, 5, 2)
 
@@ -54,7 +57,7 @@ def test_every_item_is_taken_once() -> None:
 
 
 def test_a_count_holds_inside_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_AVAILABLE", 4)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 4)
     with threads.at_most_threads(3):
         assert threads.thread_count() == 3
         with threads.at_most_threads(8):
@@ -65,7 +68,7 @@ def test_a_count_holds_inside_its_block(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_AVAILABLE", 2)
+    monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", 2)
     with threads.at_most_threads(4):
         threads.set_thread_count(8)
         assert threads.thread_count() == 2

@@ -8,6 +8,7 @@ helper: no core that another process keeps busy holds up a whole share of the wo
 A forked child starts with helpers of its own, and OpenMP, which cannot be forked, is not used.
 """
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -21,33 +22,43 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-_AVAILABLE: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-_limits = threading.local()
+
+class _Limit(threading.local):
+    count: float = math.inf
+
+
+_limit = _Limit()
 
 
 def thread_count() -> int:
     """How many threads a call from this thread may use.
 
-    It is the number of cores that this process may use, or the environment's NUMBA_NUM_THREADS,
-    unless `set_thread_count` or `at_most_threads` say less.
+    It is numba's number, of `numba.config` or the environment's NUMBA_NUM_THREADS: the cores that
+    this process may use, unless that says less. `set_thread_count` and `at_most_threads` say
+    less for the calling thread.
     """
-    return getattr(_limits, "count", _AVAILABLE)
+    return int(min(_limit.count, _available()))
+
+
+def _available() -> int:
+    count: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    return count
 
 
 def set_thread_count(count: int) -> None:
     """Let calls from the calling thread use this many threads, but no more than there are cores."""
-    _limits.count = min(count, _AVAILABLE)
+    _limit.count = count
 
 
 @contextmanager
 def at_most_threads(count: int) -> Iterator[None]:
     """Within the block, kernels called from here run on this many threads or fewer."""
-    before = thread_count()
-    _limits.count = min(before, count)
+    before = _limit.count
+    _limit.count = min(before, count)
     try:
         yield
     finally:
-        _limits.count = before
+        _limit.count = before
 
 
 def one_thread() -> AbstractContextManager[None]:
@@ -75,7 +86,7 @@ def share(loop: Callable[..., None], *arguments: object, count: int) -> None:
 
 @cache
 def _helpers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_AVAILABLE, thread_name_prefix="kernel")
+    return ThreadPoolExecutor(_available(), thread_name_prefix="kernel")
 
 
 # Threads do not survive a fork; the child's first call starts its own.
