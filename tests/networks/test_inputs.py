@@ -260,6 +260,10 @@ REFUSED = {
     "x numpy": ({"x": X.numpy()}, "x is of type ndarray; give a tensor"),
     "x None": ({"x": None}, "x is of type NoneType; give a tensor"),
     "x sparse": ({"x": X.to_sparse()}, r"x is sparse_coo; give a dense one: x.to_dense\(\)"),
+    "x nested": (
+        {"x": torch.nested.nested_tensor([X[0], X[1, :2]], layout=torch.jagged)},
+        r"x is a nested tensor; give x.to_padded_tensor\(0.0\) and lengths=",
+    ),
     "x elsewhere": ({"x": X.to("meta")}, r"x is on meta, the network on cpu; give x.to\(\"cpu\"\)"),
     "x 0-d": ({"x": X[0, 0, 0]}, r"x has shape \(\); give \(batch, time, 6\), or \(time, 6\)"),
     "x 1-d": ({"x": X[0, 0]}, r"x has shape \(6,\); give"),
@@ -331,6 +335,13 @@ def test_parameters_of_no_such_dtype_are_refused() -> None:
     net = NETWORKS["liquid"]().to(torch.complex64)
     with pytest.raises(ValueError, match="parameters are complex64; a network computes in one of"):
         net(X.to(torch.complex64))
+
+
+def test_parameters_that_differ_in_dtype_are_refused() -> None:
+    net = NETWORKS["liquid"]()
+    net.output_w = nn.Parameter(net.output_w.detach().double())
+    with pytest.raises(ValueError, match="parameters are float32 on cpu and float64 on cpu; conv"):
+        net(X)
 
 
 MISSPELT = {

@@ -6,7 +6,7 @@ sentence. Under autocast inputs are cast to the parameters' dtype and the networ
 `torch.amp.custom_fwd(cast_inputs=…)` does: a liquid cell iterates, and bfloat16 states drift.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import inf
 from typing import NamedTuple
@@ -141,6 +141,16 @@ def without_autocast(device: torch.device) -> AbstractContextManager:
     return nullcontext()
 
 
+def require_alike(parameters: Iterable[Tensor]) -> None:
+    """Raises ValueError where parameters differ in dtype or device."""
+    kinds = {f"{_short(p.dtype)} on {p.device}" for p in parameters}
+    if len(kinds) > 1:
+        raise ValueError(
+            f"the parameters are {' and '.join(sorted(kinds))}; convert the network to one dtype "
+            "and device: network.to(device, dtype)"
+        )
+
+
 def _autocasts(device: torch.device) -> bool:
     return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
 
@@ -152,6 +162,7 @@ def _fitting(name: str, value: Tensor, like: Tensor) -> Tensor:
         and value.dtype == like.dtype
         and value.device == like.device
         and value.layout is torch.strided
+        and not value.is_nested
         and value.dtype in DTYPES
     ):
         return value
@@ -164,6 +175,10 @@ def _require_fitting(name: str, value: Tensor, like: Tensor) -> None:
         raise TypeError(
             f"{name} is of type {type(value).__name__}; give a tensor, "
             f"torch.as_tensor({name}, dtype={like.dtype})"
+        )
+    if value.is_nested:
+        raise ValueError(
+            f"{name} is a nested tensor; give {name}.to_padded_tensor(0.0) and lengths=…"
         )
     if value.layout is not torch.strided:
         raise ValueError(f"{name} is {_short(value.layout)}; give a dense one: {name}.to_dense()")
@@ -339,7 +354,7 @@ def _has_values(tensor: Tensor) -> bool:
     return (
         tensor.numel() > 0
         and tensor.device.type != "meta"
-        and not torch.compiler.is_compiling()
+        and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
     )
 

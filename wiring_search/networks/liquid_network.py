@@ -173,6 +173,8 @@ class LiquidNetwork(Identified):
         fits = (
             not self.use_reference and len(given.x) > 0 and autograd.can_fuse((*tensors, *values))
         )
+        if not fits:
+            inputs.require_alike(values)
         kernel = autograd.fused if fits else autograd.by_reference
         with inputs.without_autocast(given.x.device):
             y, final = kernel(

@@ -10,8 +10,9 @@ CfC that comes with a wiring becomes our "layered-cfc", whose gates and recurren
 there; one with a number of units has no wiring at all and becomes a `BackboneCfC`, which is plain
 torch and about as fast as there. Differences of behaviour:
 
-- Elapsed times are called `elapsed`, not `timespans`, and are right for batches, for which the
-  package spreads them over neurons (its issues 81 and 82).
+- The second argument is `elapsed` here and the state there: give both by name. `elapsed`, there
+  `timespans`, is right for batches, for which the package spreads it over neurons (its issues 81
+  and 82).
 - Where no time has passed a CfC takes a step of length 0, as there (`hold_at_zero=False`); an LTC
   holds its state, where the package divides by 0. Negative times are refused.
 - With mixed memory the state is one tensor, neurons then cells. Neurons of a wired CfC are numbered
