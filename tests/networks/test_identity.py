@@ -112,7 +112,7 @@ def test_a_saved_state_dict_is_read_with_weights_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(1, 30))
 def test_every_seed_of_a_wiring_is_another_network(seed: int) -> None:
     saved = LiquidNetwork(auto_ncp(8, 24, 2, seed=0)).state_dict()
-    with pytest.raises((ValueError, RuntimeError), match="wiring"):
+    with pytest.raises(ValueError, match="of a network with wiring"):
         LiquidNetwork(auto_ncp(8, 24, 2, seed=seed)).load_state_dict(saved)
 
 

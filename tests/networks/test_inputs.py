@@ -66,10 +66,10 @@ def test_a_packed_sequence_equals_lengths(network, lengths: list[int]) -> None:
         assert torch.equal(ours, theirs)
     padded_y, padded_state = net(X, 0.5, lengths=lengths)
     assert torch.equal(state, padded_state)
-    for own, padded, length in zip(
+    for unpacked, padded, length in zip(
         pad_packed_sequence(y, batch_first=True)[0], padded_y, lengths, strict=True
     ):
-        assert torch.equal(own[:length], padded[:length])
+        assert torch.equal(unpacked[:length], padded[:length])
     (gradient,) = torch.autograd.grad(y.data.sum(), given)
     valid = torch.arange(4) < torch.tensor(lengths)[:, None]
     (expected,) = torch.autograd.grad(net(given, 0.5, lengths=lengths)[0][valid].sum(), given)
@@ -98,8 +98,8 @@ def test_strided_and_expanded_inputs_equal_their_copies() -> None:
     for x in (strided, expanded):
         y, _ = net(x, torch.rand(1, 1).expand(3, 4), start)
         assert y.shape == (3, 4, 2)
-        own = net(x.contiguous(), state=start.contiguous())[0]
-        assert torch.equal(net(x, state=start)[0], own)
+        expected = net(x.contiguous(), state=start.contiguous())[0]
+        assert torch.equal(net(x, state=start)[0], expected)
 
 
 @pytest.mark.parametrize("memory", MEMORIES)
@@ -144,6 +144,13 @@ def test_lengths_are_numbers_of_any_kind(kind) -> None:
     net = NETWORKS["liquid"]()
     counts = torch.tensor([1, 4, 0], dtype=torch.int32)
     assert torch.equal(net(X, lengths=kind([1, 4, 0]))[1], net(X, lengths=counts)[1])
+
+
+@pytest.mark.parametrize("short", [1e-60, torch.full((3, 4), 1e-60, dtype=torch.float64)])
+def test_a_time_too_short_for_the_dtype_still_passes(short) -> None:
+    net = LiquidNetwork(WIRING, neuron="cfc")
+    assert torch.allclose(net(X, short)[1], net(X, 1e-12)[1], atol=1e-6)
+    assert net(X, short)[1].abs().max() > 0.01
 
 
 @every_network

@@ -102,19 +102,19 @@ def _run(net: nn.Module, leaves: list[torch.Tensor], **how: Any) -> list[torch.T
             y = y.reshape(-1)  # it leaves a dimension of 1 where time is first
     else:
         order = state_order(net)
-        places = torch.cat([order + part for part in range(0, start.shape[-1], len(order))])
+        positions = torch.cat([order + part for part in range(0, start.shape[-1], len(order))])
         given = torch.empty_like(start)
-        given[..., places] = start
+        given[..., positions] = start
         how = {"elapsed" if name == "timespans" else name: value for name, value in how.items()}
         y, final = net(x, state=given, **how)
-        final = final[..., places]
+        final = final[..., positions]
     torch.manual_seed(3)
     weights, final_weights = (torch.randn(out.shape, dtype=out.dtype) for out in (y, final))
     ((y * weights).sum() + (final * final_weights).sum()).backward()
     return [y.detach(), final.detach(), x.grad, start.grad]
 
 
-def _in_our_places(module: LTC | CfC) -> dict[str, torch.Tensor]:
+def _by_our_names(module: LTC | CfC) -> dict[str, torch.Tensor]:
     """The module's gradients by our names: they replace its weights, which are then converted."""
     carrier = copy.deepcopy(module)
     gradients = dict(module.named_parameters())
@@ -144,7 +144,7 @@ def _assert_equal(module: LTC | CfC, leaves: list[torch.Tensor], **how: Any) -> 
         strict=True,
     ):
         _assert_near(mine, theirs, what)
-    gradients = _in_our_places(module)
+    gradients = _by_our_names(module)
     found = {name: p.grad for name, p in ours.named_parameters() if p.requires_grad}
     assert found.keys() == gradients.keys()
     for name, gradient in found.items():
@@ -287,11 +287,11 @@ def test_a_frozen_module_is_frozen_and_gives_gradients_of_x() -> None:
 def test_what_is_frozen_in_part_is_refused() -> None:
     module = CfC(FEATURES, ncps.wirings.AutoNCP(12, 3))
     module.rnn_cell.layer_1.ff1.requires_grad_(False)
-    with pytest.raises(ValueError, match="what becomes ff1_b is frozen in one part and learns in"):
+    with pytest.raises(ValueError, match="ff1_b would be frozen in one part and learn in another"):
         from_ncps(module)
     network = from_ncps(CfC(FEATURES, ncps.wirings.AutoNCP(12, 3)))
     network.ff1_w.requires_grad_(False)
-    with pytest.raises(ValueError, match="what becomes .*ff1.weight is frozen in one part"):
+    with pytest.raises(ValueError, match="ff1.weight would be frozen in one part"):
         to_ncps(network)
 
 
@@ -309,7 +309,7 @@ def _with_mask(value: float, at: tuple[int, int]) -> CfC:
 
 
 class _TwoLayers(ncps.wirings.AutoNCP):
-    """Layers of a user's own: inter and command neurons in one."""
+    """Inter and command neurons in one layer."""
 
     @property
     def num_layers(self) -> int:

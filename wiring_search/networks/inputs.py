@@ -254,7 +254,8 @@ def _spread(x: Tensor, elapsed: Elapsed, single: bool, turned: bool) -> Tensor:
     if isinstance(elapsed, int | float | np.number):
         if not 0 <= elapsed <= torch.finfo(x.dtype).max:
             raise ValueError(_bad_elapsed(elapsed, x.dtype))
-        return x.new_full(shape, float(elapsed))
+        value = float(elapsed)
+        return x.new_full(shape, max(value, torch.finfo(x.dtype).tiny) if value else value)
     if not isinstance(elapsed, Tensor):
         raise TypeError(
             f"elapsed is of type {type(elapsed).__name__}; give one number or a tensor (batch, "
@@ -280,7 +281,10 @@ def _spread(x: Tensor, elapsed: Elapsed, single: bool, turned: bool) -> Tensor:
         raise ValueError(
             f"elapsed is on {elapsed.device}, x on {x.device}; give elapsed.to(x.device)"
         )
-    return elapsed.to(x.dtype)
+    times = elapsed.to(x.dtype)
+    if times.dtype != elapsed.dtype:  # a time too short for the dtype still passes
+        times = torch.where((elapsed > 0) & (times == 0), torch.finfo(x.dtype).tiny, times)
+    return times
 
 
 def _require_times(times: Tensor) -> None:

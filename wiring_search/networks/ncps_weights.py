@@ -140,8 +140,7 @@ def keep_learning(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], rest: nn.M
         found = learns.get(id(parameter), {False})
         if len(found) > 1:
             raise ValueError(
-                f"what becomes {name} is frozen in one part and learns in another, but is one "
-                "parameter there; freeze all of its parts or none (requires_grad_) and convert "
-                "again"
+                f"{name} would be frozen in one part and learn in another; freeze all of what it "
+                "is made of, or none (requires_grad_), and convert again"
             )
         parameter.requires_grad_(found == {True})
