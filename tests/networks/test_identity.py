@@ -126,6 +126,11 @@ FORMS: dict[str, Callable[[dict], dict]] = {
     "as it is": lambda state: state,
     "plain tensors": lambda state: {name: value.clone() for name, value in state.items()},
     "cast with the weights": lambda state: {k: v.double() for k, v in state.items()},
+    "averaged": lambda state: {k: sum([v] * 7) / 7 for k, v in state.items()},
+    "moving average": lambda state: {k: 0.9 * v + (1 - 0.9) * v for k, v in state.items()},
+    "of bytes": lambda state: {
+        k: v if v.is_floating_point() else v.to(torch.uint8) for k, v in state.items()
+    },
     "through bfloat16": lambda state: {k: v.bfloat16().float() for k, v in state.items()},
 }
 

@@ -12,7 +12,7 @@ from torch import nn
 
 class Identified(nn.Module):
     """A module whose state_dict carries, beside the parameters, what gives them their meaning, as
-    one uint8 tensor `_extra_state`, which every format of weights can keep.
+    one integer tensor `_extra_state`, which every format of weights can keep.
 
     `load_state_dict` raises ValueError where it has another, before any parameter is changed; names
     that the saved meaning lacks are not compared. A state_dict without it, saved before there was
@@ -28,9 +28,10 @@ class Identified(nn.Module):
         raise NotImplementedError
 
     def get_extra_state(self) -> torch.Tensor:
-        """`meaning` as JSON in a uint8 tensor."""
+        """`meaning` as the bytes of its JSON."""
         text = json.dumps(self.meaning()).encode()
-        return torch.tensor(list(text), dtype=torch.uint8, device="cpu")
+        # int32, for sums of state_dicts do not overflow it.
+        return torch.tensor(list(text), dtype=torch.int32, device="cpu")
 
     def set_extra_state(self, state: torch.Tensor) -> None:
         """Nothing to set: `load_state_dict` has compared it."""
@@ -57,9 +58,9 @@ def _require_same_meaning(
 
 
 def _decoded(given: Any, prefix: str) -> dict[str, Any]:
-    """A meaning from its tensor, also from one that was cast with the weights."""
+    """A meaning from its tensor, also from one that was cast or averaged with the weights."""
     try:
-        return dict(json.loads(bytes(given.to(torch.uint8).tolist())))
+        return dict(json.loads(bytes(given.double().round().int().tolist())))
     except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError) as problem:
         raise ValueError(
             f"the entry {prefix}_extra_state of this state_dict does not say of what network it "
