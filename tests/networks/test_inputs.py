@@ -76,6 +76,25 @@ def test_a_packed_sequence_equals_lengths(network, lengths: list[int]) -> None:
     assert torch.equal(gradient, expected)
 
 
+def test_elapsed_times_are_packed_as_x_is() -> None:
+    net, elapsed, lengths = NETWORKS["liquid"](), torch.rand(3, 4, 1) + 0.1, [2, 4, 1]
+    x, times = (
+        pack_padded_sequence(each, lengths, batch_first=True, enforce_sorted=False)
+        for each in (X, elapsed)
+    )
+    assert torch.equal(net(x, times)[1], net(X, elapsed[..., 0], lengths=lengths)[1])
+    others = pack_padded_sequence(elapsed, [4, 2, 1], batch_first=True)
+    with pytest.raises(ValueError, match="packed with different lengths or order"):
+        net(x, others)
+
+
+@every_network
+def test_elapsed_times_may_have_a_feature_of_size_one(network) -> None:
+    net, elapsed = network(), torch.rand(3, 4) + 0.1
+    assert torch.equal(net(X, elapsed[..., None])[0], net(X, elapsed)[0])
+    assert torch.equal(net(X[0], elapsed[0, :, None])[0], net(X[0], elapsed[0])[0])
+
+
 def test_a_packed_sequence_gives_the_last_outputs_of_each_sample() -> None:
     net, lengths = NETWORKS["liquid"](every_step=False), [2, 4, 1]
     packed = pack_padded_sequence(X, lengths, batch_first=True, enforce_sorted=False)
@@ -382,6 +401,7 @@ def test_something_else_than_a_wiring_is_refused(wiring) -> None:
         LiquidNetwork(wiring)
 
 
-def test_the_number_of_outputs_may_be_a_numpy_number() -> None:
-    net = LiquidNetwork(auto_ncp(3, 8, 2, seed=0), outputs=np.int64(4))
+def test_numbers_may_be_of_numpy() -> None:
+    net = LiquidNetwork(auto_ncp(3, 8, 2, seed=0), outputs=np.int64(4), steps=np.int64(2))
+    net.load_state_dict(net.state_dict())
     assert net(torch.zeros(1, 2, 3))[0].shape == (1, 2, 4)

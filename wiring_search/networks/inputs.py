@@ -16,7 +16,7 @@ import torch
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 Tensor = torch.Tensor
-Elapsed = Tensor | float | None
+Elapsed = Tensor | PackedSequence | float | None
 Lengths = Tensor | np.ndarray | Sequence[int] | int | None
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -88,7 +88,7 @@ def read(
         x: (batch, time, F), (time, batch, F) without `batch_first`, (time, F) for one sample, or a
             packed sequence of F features.
         elapsed: Time since the previous step, ≥ 0 and finite: one number, or a tensor as x is
-            without its features; 1.0 by default.
+            without its features or with one of size 1, packed if x is; 1.0 by default.
         state: (batch, neurons and memory cells), without the batch for one sample; zeros by
             default.
         lengths: (batch,) whole numbers from 0 to time, valid steps of each sample; one number for
@@ -107,6 +107,8 @@ def read(
         packed = x
         _require_fitting("x", packed.data, like)
         x, lengths = pad_packed_sequence(packed, batch_first=True)
+        if isinstance(elapsed, PackedSequence):
+            elapsed = _padded_like(packed, elapsed)
     x = _fitting("x", x, like)
     single = x.ndim == 2 and packed is None
     turned = not accepts.batch_first and not single and packed is None
@@ -263,6 +265,8 @@ def _spread(x: Tensor, elapsed: Elapsed, single: bool, turned: bool) -> Tensor:
         )
     if elapsed.dtype.is_complex:
         raise ValueError(f"elapsed is {_short(elapsed.dtype)}; give real numbers")
+    if elapsed.ndim == (2 if single else 3) and elapsed.shape[-1] == 1:
+        elapsed = elapsed.squeeze(-1)
     if elapsed.ndim == 0:
         elapsed = elapsed.to(x.device).expand(shape)
     elif single and elapsed.ndim == 1:
@@ -361,6 +365,22 @@ def _has_values(tensor: Tensor) -> bool:
         and not (torch.compiler.is_compiling() or torch.jit.is_tracing())
         and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
     )
+
+
+def _padded_like(packed: PackedSequence, elapsed: PackedSequence) -> Tensor:
+    """Packed elapsed times as (batch, time) or (batch, time, 1)."""
+    sizes, order = elapsed.batch_sizes, elapsed.sorted_indices
+    same_order = order is packed.sorted_indices or (
+        order is not None
+        and packed.sorted_indices is not None
+        and torch.equal(order, packed.sorted_indices)
+    )
+    if not (torch.equal(sizes, packed.batch_sizes) and same_order):
+        raise ValueError(
+            "x and elapsed are packed with different lengths or order; pack both with the same "
+            "lengths and enforce_sorted"
+        )
+    return pad_packed_sequence(elapsed, batch_first=True)[0]
 
 
 def _packed_like(packed: PackedSequence, y: Tensor) -> PackedSequence:

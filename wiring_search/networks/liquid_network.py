@@ -117,7 +117,7 @@ class LiquidNetwork(Identified):
             wiring,
             neuron,
             solver,
-            steps if has_steps(solver) else 0,
+            (int(steps) if isinstance(steps, np.integer) else steps) if has_steps(solver) else 0,
             memory,
             seed=seed,
             gradient=gradient,
@@ -152,8 +152,8 @@ class LiquidNetwork(Identified):
                 features) for one sample, or a packed sequence. A batch may be empty. NaN goes on
                 into outputs and state where time passes.
             elapsed: Time since the previous step, ≥ 0 and finite: one number, or (batch, time) as x
-                is; 1.0 by default. Where it is 0 the state is held and x has no effect, unless
-                `hold_at_zero` is False.
+                is, also (batch, time, 1) or packed; 1.0 by default. Where it is 0 the state is held
+                and x has no effect, unless `hold_at_zero` is False.
             state: (batch, neurons and memory cells), zeros by default; without the batch for one
                 sample.
             lengths: (batch,) whole numbers, valid steps of each sample; later ones are held.
