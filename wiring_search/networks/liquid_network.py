@@ -20,7 +20,7 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 from torch.nn.utils.rnn import PackedSequence
 
-from wiring_search.networks import inputs
+from wiring_search.networks import inputs, time_step
 from wiring_search.networks.identity import Identified
 from wiring_search.networks.kernels import autograd
 from wiring_search.networks.kernels.layout import PackLayout, kind_of
@@ -124,6 +124,7 @@ class LiquidNetwork(Identified):
         )
         features = wiring.sensory if features is None else features
         self.layout = PackLayout((wiring,), (chosen.steps,), features, outputs, kind_of(chosen))
+        self._short_way = time_step.ShortWay(self.layout, positive == "softplus", hold_at_zero)
         for name, value in initial_parameters(
             neuron, self.layout.shapes[0], self.layout.connections[0], seed
         ).items():
@@ -181,6 +182,36 @@ class LiquidNetwork(Identified):
                 self.layout, values, self.positive == "softplus", *tensors, self.every_step
             )
         return given.in_its_form(y[0] if self.every_step else y[0, :, 0], final)
+
+    def step(
+        self,
+        x: time_step.Array,
+        state: time_step.Array | None = None,
+        elapsed: float | torch.Tensor = 1.0,
+    ) -> tuple[Any, Any]:
+        """One time step without gradients, quick to call: for control loops and simulations.
+
+        Parameters may change between calls. The result is that of the forward pass, bit for bit.
+
+        Args:
+            x: (batch, features), or (features,) of one sample: a tensor, or a numpy array.
+            state: (batch, neurons and memory cells) as the last step returned it, without the
+                batch for one sample; zeros by default.
+            elapsed: Time since the previous step, ≥ 0 and finite: one number, or (batch,).
+
+        Returns:
+            Outputs (batch, outputs) and the new state, in the form of x.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            ValueError: A dtype, device, shape or value does not fit.
+        """
+        values = [getattr(self, name) for name in self.layout.shapes[0]]
+        if not self.use_reference:
+            taken = self._short_way.step(values, x, state, elapsed)
+            if taken is not None:
+                return taken
+        return time_step.long_way(self, x, state, elapsed)
 
     @property
     def accepts(self) -> inputs.Accepts:
