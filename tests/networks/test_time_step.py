@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from torch.nn.utils import parametrize
 
 from wiring_search.networks import time_step
 from wiring_search.networks.liquid_network import LiquidNetwork
@@ -56,6 +57,14 @@ def test_changed_parameters_count_at_once() -> None:
         network.output_w.data = network.output_w.data * change
         y, _ = network.step(x)
         assert torch.equal(y, network(x[:, None])[0][:, 0])
+
+
+@pytest.mark.usefixtures("short_way_alone")
+def test_a_parametrized_parameter_is_computed() -> None:
+    network = _network()
+    parametrize.register_parametrization(network, "output_w", torch.nn.Tanh())
+    x = torch.ones(1, 3)
+    assert torch.equal(network.step(x)[0], network(x[:, None])[0][:, 0])
 
 
 @pytest.mark.usefixtures("short_way_alone")

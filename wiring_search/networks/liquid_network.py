@@ -206,8 +206,12 @@ class LiquidNetwork(Identified):
             TypeError: An argument is of a wrong type.
             ValueError: A dtype, device, shape or value does not fit.
         """
-        values = [getattr(self, name) for name in self.layout.shapes[0]]
         if not self.use_reference:
+            stored: dict[str, Any] = self._parameters  # getattr takes as long as the whole step
+            names = self.layout.shapes[0]
+            if parametrize.is_parametrized(self):
+                stored = {name: getattr(self, name) for name in names}
+            values = [stored[name] for name in names]
             taken = self._short_way.step(values, x, state, elapsed)
             if taken is not None:
                 return taken

@@ -119,7 +119,7 @@ def _rows(values: Array, size: int) -> np.ndarray | None:
     if isinstance(values, torch.Tensor):
         if values.dtype != torch.float32 or values.device.type != "cpu":
             return None
-        values = values.detach().numpy()
+        values = (values.detach() if values.requires_grad else values).numpy()
     if not isinstance(values, np.ndarray) or values.dtype != np.float32:
         return None
     if values.ndim == 1:
