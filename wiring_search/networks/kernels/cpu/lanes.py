@@ -36,12 +36,17 @@ def into_lanes(array: np.ndarray, packs: int = 1) -> np.ndarray:
     """
     samples = array.shape[0 if packs == 1 and array.ndim < 4 else 1]
     array = array.reshape(packs, samples, -1)
-    padded = tiles_of(samples) * LANES
-    if samples != padded:
-        array = np.pad(array, ((0, 0), (0, padded - samples), (0, 0)))
-    result = aligned(array.size)
-    tiled = array.reshape(packs, padded // LANES, LANES, -1).swapaxes(2, 3)
-    np.copyto(result.reshape(tiled.shape), tiled)
+    tiles, full = tiles_of(samples), samples // LANES
+    result = aligned(packs * tiles * LANES * array.shape[2])
+    lanes = result.reshape(packs, tiles, -1, LANES)
+    if full == tiles:
+        np.copyto(lanes, array.reshape(packs, tiles, LANES, -1).swapaxes(2, 3))
+        return result
+    whole = array[:, : full * LANES].reshape(packs, full, LANES, array.shape[2])
+    np.copyto(lanes[:, :full], whole.swapaxes(2, 3))
+    left = samples - full * LANES
+    lanes[:, full, :, :left] = array[:, full * LANES :].swapaxes(1, 2)
+    lanes[:, full, :, left:] = 0.0
     return result
 
 
