@@ -344,5 +344,6 @@ def test_layouts_refuse_what_does_not_fit() -> None:
 
 
 def test_only_float32_on_the_cpu_is_fused() -> None:
-    assert autograd.can_fuse([torch.zeros(2), torch.ones(1)])
-    assert not autograd.can_fuse([torch.zeros(2), torch.ones(1, dtype=torch.float64)])
+    layout = random_layout(np.random.default_rng(1), 1, 2, None, False)
+    assert autograd.can_fuse(layout, [torch.zeros(2), torch.ones(1)])
+    assert not autograd.can_fuse(layout, [torch.zeros(2), torch.ones(1, dtype=torch.float64)])

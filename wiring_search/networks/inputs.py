@@ -6,7 +6,7 @@ sentence. Under autocast inputs are cast to the parameters' dtype and the networ
 `torch.amp.custom_fwd(cast_inputs=…)` does: a liquid cell iterates, and bfloat16 states drift.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import inf
 from typing import NamedTuple
@@ -141,16 +141,6 @@ def without_autocast(device: torch.device) -> AbstractContextManager:
     if _autocasts(device):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
-
-
-def require_alike(parameters: Iterable[Tensor]) -> None:
-    """Raises ValueError where parameters differ in dtype or device."""
-    kinds = {f"{_short(p.dtype)} on {p.device}" for p in parameters}
-    if len(kinds) > 1:
-        raise ValueError(
-            f"the parameters are {' and '.join(sorted(kinds))}; convert the network to one dtype "
-            "and device: network.to(device, dtype)"
-        )
 
 
 def _autocasts(device: torch.device) -> bool:
@@ -335,7 +325,7 @@ _COMPLEX = (torch.complex32, torch.complex64, torch.complex128)
 
 
 def _state(x: Tensor, state: Tensor | None, size: int, single: bool, like: Tensor) -> Tensor:
-    shape = len(x), size
+    shape = x.shape[0], size
     if state is None:
         return x.new_zeros(shape)
     if isinstance(state, tuple | list):

@@ -11,7 +11,7 @@ given. Parameters have the names of the layout (`wiring_search.networks.kernels.
 a synapse: nothing is masked, so an optimiser never touches a synapse that is not there.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from wiring_search.networks import inputs, time_step
 from wiring_search.networks.identity import Identified
-from wiring_search.networks.kernels import autograd
+from wiring_search.networks.kernels import entry
 from wiring_search.networks.kernels.layout import PackLayout, kind_of
 from wiring_search.networks.neurons import NEURONS
 from wiring_search.networks.neurons.parameters import initial_parameters, inverse_softplus
@@ -124,6 +124,7 @@ class LiquidNetwork(Identified):
         )
         features = wiring.sensory if features is None else features
         self.layout = PackLayout((wiring,), (chosen.steps,), features, outputs, kind_of(chosen))
+        self.layout.complete()
         self._short_way = time_step.ShortWay(self.layout, positive == "softplus", hold_at_zero)
         for name, value in initial_parameters(
             neuron, self.layout.shapes[0], self.layout.connections[0], seed
@@ -170,16 +171,16 @@ class LiquidNetwork(Identified):
         """
         values = [getattr(self, name) for name in self.layout.shapes[0]]
         given = inputs.read(x, elapsed, state, lengths, self.accepts, values[0])
-        tensors = given.x, given.elapsed, given.state
-        fits = (
-            not self.use_reference and len(given.x) > 0 and autograd.can_fuse((*tensors, *values))
-        )
-        if not fits:
-            inputs.require_alike(values)
-        kernel = autograd.fused if fits else autograd.by_reference
         with inputs.without_autocast(given.x.device):
-            y, final = kernel(
-                self.layout, values, self.positive == "softplus", *tensors, self.every_step
+            y, final = entry.run(
+                self.layout,
+                values,
+                self.positive == "softplus",
+                given.x,
+                given.elapsed,
+                given.state,
+                self.every_step,
+                self.use_reference,
             )
         return given.in_its_form(y[0] if self.every_step else y[0, :, 0], final)
 
@@ -223,6 +224,17 @@ class LiquidNetwork(Identified):
         layout = self.layout
         return inputs.Accepts(
             layout.features, layout.state_size, self.batch_first, self.hold_at_zero
+        )
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        """`torch.jit.script` calls this first.
+
+        Raises:
+            RuntimeError: Always.
+        """
+        raise RuntimeError(
+            "torch.jit.script cannot compile a LiquidNetwork; give torch.jit.trace(network, x), "
+            "torch.export.export(network, (x,)) or torch.compile(network)"
         )
 
     def clip_parameters(self) -> None:

@@ -167,7 +167,7 @@ class _Adjoint(torch.autograd.Function):
         return torch.stack(motors, dim=1), state
 
     @staticmethod
-    @first_order_only('give gradient="bptt", with use_reference=True or in float64')
+    @first_order_only
     def backward(ctx, grad_motors, grad_final):
         setting, count = ctx.setting, len(ctx.setting.names)
         x, elapsed, *rest = ctx.saved_tensors

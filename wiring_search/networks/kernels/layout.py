@@ -18,6 +18,9 @@ is linear, outputs × motor neurons, or affine, one weight and bias a motor neur
 of outputs is asked for. A candidate's state is its neurons' states, then its memory's cells.
 """
 
+import base64
+import json
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -118,6 +121,32 @@ class PackLayout:
                 f"motor neurons differ in this pack ({sorted(motors)}); give `outputs` so that "
                 "each candidate has a linear readout"
             )
+
+    @cached_property
+    def text(self) -> str:
+        """All of this layout in ASCII letters, compressed; `from_text` reads it."""
+        wirings = [wiring.to_json() for wiring in self.wirings]
+        content = [wirings, self.steps, self.features, self.outputs, self.kind]
+        # Sizes may be numbers of numpy.
+        packed = zlib.compress(json.dumps(content, separators=(",", ":"), default=int).encode(), 9)
+        return base64.b64encode(packed).decode()
+
+    def complete(self) -> "PackLayout":
+        """This layout with everything computed that torch's compiler would read: it cannot compute
+        it."""
+        for name, made in vars(type(self)).items():
+            if isinstance(made, cached_property):
+                getattr(self, name)
+        return self
+
+    @classmethod
+    def from_text(cls, text: str) -> "PackLayout":
+        """The inverse of `text`."""
+        wirings, steps, features, outputs, kind = json.loads(
+            zlib.decompress(base64.b64decode(text))
+        )
+        made = tuple(Wiring.from_json(wiring) for wiring in wirings)
+        return cls(made, tuple(steps), features, outputs, Kind(*kind))
 
     @property
     def size(self) -> int:

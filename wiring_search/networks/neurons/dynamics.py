@@ -62,9 +62,18 @@ def sums_onto(
     Returns:
         Σ w v, (B, neurons).
     """
-    return v.new_zeros(v.shape[0], neurons).index_add(
-        1, as_index(post, v), w * v.index_select(1, as_index(pre, v))
-    )
+    return sum_by_target(w * v.index_select(1, as_index(pre, v)), post, neurons)
+
+
+def sum_by_target(values: torch.Tensor, post: np.ndarray, neurons: int) -> torch.Tensor:
+    """The sums of values (B, E) onto their neurons `post` (E,): (B, neurons)."""
+    if torch.onnx.is_in_onnx_export() and torch.jit.is_tracing():
+        # The exporter by tracing has no sum by index; it knows products.
+        onto = np.zeros((len(post), neurons), np.float32)
+        onto[np.arange(len(post)), post] = 1.0
+        return values @ torch.from_numpy(onto).to(values)
+    zeros = values.new_zeros(values.shape[0], neurons)
+    return zeros.index_add(1, as_index(post, values), values)
 
 
 def as_index(indices: np.ndarray, like: torch.Tensor) -> torch.Tensor:

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from wiring_search.networks.neurons.connections import Connections, synapses_of
-from wiring_search.networks.neurons.dynamics import Dynamics, Field, as_index
+from wiring_search.networks.neurons.dynamics import Dynamics, Field, as_index, sum_by_target
 from wiring_search.networks.neurons.solvers import TABLEAUX, explicit_step
 
 EPSILON = 1e-8
@@ -136,9 +136,10 @@ def _currents(
     post: (E,)."""
     w, mu, sigma, erev = (p[prefix + name] for name in SYNAPSE_FIELDS)
     conductance = w * torch.sigmoid(sigma * (v.index_select(1, as_index(pre, v)) - mu))
-    zeros = conductance.new_zeros(v.shape[0], neurons)
-    at = as_index(post, v)
-    return zeros.index_add(1, at, conductance * erev), zeros.index_add(1, at, conductance)
+    return (
+        sum_by_target(conductance * erev, post, neurons),
+        sum_by_target(conductance, post, neurons),
+    )
 
 
 def _bounds(made: Connections, p: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
