@@ -70,7 +70,8 @@ static inline void @_advance(float *v, const float *u, float elapsed) {
     @_currents(v, outer_driving, outer_conductance, driving, conductance);
     for (i = 0; i < @@_NEURONS; i++) {
         const float resting = driving[i] / conductance[i];
-        v[i] = resting + (v[i] - resting) * expf(-elapsed * conductance[i] / @_cm[i]);
+        const float decayed = -elapsed * conductance[i] / @_cm[i];
+        v[i] = v[i] * expf(decayed) - resting * expm1f(decayed);
     }
 }
 """

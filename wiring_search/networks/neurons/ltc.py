@@ -82,14 +82,18 @@ def _advance(
     currents = _all_currents(made, p, u)
     if solver == "closed-form":
         driving, conductance = currents(v)
-        resting = driving / conductance
-        return resting + (v - resting) * torch.exp(-elapsed * conductance / p["cm"])
+        decayed = -elapsed * conductance / p["cm"]
+        # Not R + (v − R) e^−r, in which a small v or r would lose its digits.
+        return v * torch.exp(decayed) - driving / conductance * torch.expm1(decayed)
     h = elapsed / steps
+    rate = h / p["cm"]
     field = _field_of(currents, p)
     for _ in range(steps):
         if solver == "semi-implicit":
             driving, conductance = currents(v)
-            v = (p["cm"] * v + h * driving) / (p["cm"] + h * conductance)
+            # (C v + h N)/(C + h D), divided by C: its gradient by C would lose its digits where h
+            # is small.
+            v = (v + rate * driving) / (1.0 + rate * conductance)
         else:
             v = explicit_step(field, v, h, TABLEAUX[solver])
     return v

@@ -60,7 +60,8 @@ function ltc(network, v, u, elapsed) {
     const {driving, conductance} = currents(v);
     return v.map((value, i) => {
       const resting = driving[i] / conductance[i];
-      return resting + (value - resting) * Math.exp((-elapsed * conductance[i]) / p.cm[i]);
+      const decayed = (-elapsed * conductance[i]) / p.cm[i];
+      return value * Math.exp(decayed) - resting * Math.expm1(decayed);
     });
   }
   const h = elapsed / steps;

@@ -11,14 +11,16 @@ gathers the gradients of the synapses over all sub-steps in registers.
 With N, D the summed currents of `neurons.ltc`, leak included, and δ = ∂L/∂v', the semi-implicit
 step v' = A/Q, A = C v + h N, Q = C + h D gives
 
-    ∂A = δ/Q   ∂Q = −∂A·v'   ∂N = h·∂A   ∂D = h·∂Q
-    ∂C += ∂A·v + ∂Q   ∂v += C·∂A   ∂h += ∂A·N + ∂Q·D
+    ∂A = δ/Q   ∂Q = −∂A·v'   ∂N = h·∂A   ∂D = h·∂Q   ∂v += C·∂A
+    γ = ∂A (N − D v)/Q:   ∂C −= h γ   ∂h += C γ
 
-the closed form v' = R + (v − R) e, R = N/D, e = exp(−r), r = h D/C, one "sub-step" of the whole
-interval, gives
+(∂C = ∂A·v + ∂Q and ∂h = ∂A·N + ∂Q·D would be differences of nearly equal numbers where h is small),
 
-    ∂v += δ·e   ∂R = δ (1 − e)   ∂r = −δ (v − R) e
-    ∂N = ∂R/D   ∂D = −∂R·R/D + ∂r·h/C   ∂C += −∂r·r/C   ∂h += ∂r·D/C
+the closed form v' = v e + R (1 − e), R = N/D, e = exp(−r), r = h D/C, one "sub-step" of the whole
+interval, gives (1 − e as −expm1(−r), (1 − e)/r − e by `_excess`, so that small r keep their digits)
+
+    ∂v += δ·e   ∂N = δ (1 − e)/D   ∂D = −δ h/C (v e + R ((1 − e)/r − e))
+    ∂r = −δ (v − R) e:   ∂C += −∂r·r/C   ∂h += ∂r·D/C
 
 and in both each synapse, s its sigmoid:
 
@@ -58,13 +60,14 @@ from wiring_search.networks.kernels.cpu.simd import (
     add,
     compiled,
     entry,
-    exp,
+    exp_expm1,
     fma,
     load,
     logistic2,
     splat,
     store,
     total,
+    where_positive,
 )
 from wiring_search.wirings.kinds import CLOSED_FORM, EXPLICIT, Family
 
@@ -123,22 +126,18 @@ def _semi_implicit(model, v, driving, conductance, cm, h):
 @compiled
 def _semi_implicit_back(model, v, new, driving, conductance, cm, h, delta):
     """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
-    grad_a = delta / fma(h, conductance, cm)
-    grad_q = 0.0 - grad_a * new
-    return (
-        grad_a * cm,
-        h * grad_a,
-        h * grad_q,
-        fma(grad_a, v, grad_q),
-        fma(grad_a, driving, grad_q * conductance),
-    )
+    inverse = 1.0 / fma(h, conductance, cm)
+    grad_a = delta * inverse
+    grad_n = h * grad_a
+    gamma = grad_a * inverse * (driving - conductance * v)
+    return grad_a * cm, grad_n, 0.0 - grad_n * new, 0.0 - h * gamma, gamma * cm
 
 
 @stands_behind(new_state, ClosedFormLtc)
 @compiled
 def _closed_form(model, v, driving, conductance, cm, h):
-    resting = driving / conductance
-    return fma(v - resting, exp(0.0 - h * conductance / cm), resting)
+    decay, minus_approach = exp_expm1(0.0 - h * conductance / cm)
+    return v * decay - driving / conductance * minus_approach
 
 
 @stands_behind(new_state_back, ClosedFormLtc)
@@ -146,18 +145,33 @@ def _closed_form(model, v, driving, conductance, cm, h):
 def _closed_form_back(model, v, new, driving, conductance, cm, h, delta):
     """∂v, ∂driving, ∂conductance, ∂C, ∂h."""
     resting, rate = driving / conductance, conductance / cm
-    decay = exp(0.0 - h * rate)
-    grad_resting = delta * (1.0 - decay)
-    grad_r = 0.0 - delta * (v - resting) * decay
-    grad_driving = grad_resting / conductance
-    grad_conductance = fma(grad_r, h / cm, 0.0 - grad_driving * resting)
+    r = h * rate
+    decay, minus_approach = exp_expm1(0.0 - r)
+    grad_v = delta * decay
+    grad_r = grad_v * (resting - v)
+    held = fma(v, decay, resting * _excess(r, decay, minus_approach))
     return (
-        delta * decay,
-        grad_driving,
-        grad_conductance,
-        0.0 - grad_r * h * rate / cm,
+        grad_v,
+        0.0 - delta * minus_approach / conductance,
+        0.0 - delta * (h / cm) * held,
+        0.0 - grad_r * r / cm,
         grad_r * rate,
     )
+
+
+@compiled
+def _excess(r, decay, minus_approach):
+    """(1 − e)/r − e, with e = exp(−r): r/2 − r²/3 + r³/8 − …
+
+    Below r = 1, where the difference would lose its digits, a least-maximum fit with relative error
+    2e-7.
+    """
+    small = fma(r, np.float32(-0.0007679767441004515), np.float32(0.006494380068033934))
+    small = fma(r, small, np.float32(-0.03310134634375572))
+    small = fma(r, small, np.float32(0.12494444102048874))
+    small = fma(r, small, np.float32(-0.33332833647727966))
+    small = fma(r, small, np.float32(0.49999991059303284)) * r
+    return where_positive(r - 1.0, 0.0 - minus_approach / r - decay, small)
 
 
 @compiled

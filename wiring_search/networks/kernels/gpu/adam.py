@@ -7,12 +7,21 @@ Nothing is read back: a candidate whose gradient or loss is not finite is lost, 
 import triton
 import triton.language as tl
 
+from wiring_search.networks.kernels.gpu.sequence import expm1
+
 BLOCK = 256
 
 
 @triton.jit
 def _softplus(raw):
-    return tl.maximum(raw, 0.0) + tl.log(1.0 + tl.exp(-tl.abs(raw)))
+    return tl.maximum(raw, 0.0) + _log1p(tl.exp(-tl.abs(raw)))
+
+
+@triton.jit
+def _log1p(u):
+    """log(1 + u) for u in 0 … 1: what 1 + u loses of a small u, the quotient gives back."""
+    w = 1.0 + u
+    return tl.where(w > 1.0, tl.log(w) * (u / tl.where(w > 1.0, w - 1.0, 1.0)), u)
 
 
 @triton.jit
@@ -78,7 +87,7 @@ def adam_step(
         g = tl.load(grad + i, mask=there, other=0.0) * tl.load(trained + i, mask=there, other=0)
         kept = tl.load(positive + i, mask=there, other=0) != 0
         # The derivative of softplus, sigmoid(raw), from its value.
-        g = tl.where(kept, g * (1.0 - tl.exp(-tl.load(effective + i, mask=there, other=0.0))), g)
+        g = tl.where(kept, g * -expm1(-tl.load(effective + i, mask=there, other=0.0)), g)
         tl.store(grad + i, g, mask=there)
         squared += g.to(tl.float64) * g.to(tl.float64)
     total = tl.sum(squared, axis=0)

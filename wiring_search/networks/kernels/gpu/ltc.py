@@ -33,10 +33,10 @@ from wiring_search.networks.kernels.gpu.memory import enter
 from wiring_search.networks.kernels.gpu.pieces import ltc_history
 from wiring_search.networks.kernels.gpu.sequence import (
     LANES,
-    MINUS_LOG2_E,
     ROWS,
     SIZES,
     add,
+    exp_expm1,
     logistic2,
     rows_of,
     scratch_at,
@@ -98,8 +98,8 @@ def outer_currents(numbers, neurons, slices, sensory_edges, values, outer, lanes
 @triton.jit
 def _new_state(v, driving, conductance, cm, h, CLOSED: tl.constexpr):
     if CLOSED:
-        resting = driving / conductance
-        return resting + (v - resting) * tl.exp2(h * conductance / cm * MINUS_LOG2_E)
+        decay, minus_approach = exp_expm1(-h * conductance / cm)
+        return v * decay - driving / conductance * minus_approach
     else:
         return (cm * v + h * driving) / (cm + h * conductance)
 
@@ -109,15 +109,30 @@ def new_state_back(v, new, driving, conductance, cm, h, delta, CLOSED: tl.conste
     """∂v, ∂driving, ∂conductance, ∂C, ∂h, all (ROWS, LANES)."""
     if CLOSED:
         resting, rate = driving / conductance, conductance / cm
-        decay = tl.exp2(h * rate * MINUS_LOG2_E)
-        of_driving = delta * (1.0 - decay) / conductance
-        of_rate = -delta * (v - resting) * decay
-        of_conductance = of_rate * h / cm - of_driving * resting
-        return delta * decay, of_driving, of_conductance, -of_rate * h * rate / cm, of_rate * rate
+        r = h * rate
+        decay, minus_approach = exp_expm1(-r)
+        of_v = delta * decay
+        of_r = of_v * (resting - v)
+        of_driving = -delta * minus_approach / conductance
+        of_conductance = -delta * (h / cm) * (v * decay + resting * _excess(r, decay))
+        return of_v, of_driving, of_conductance, -of_r * r / cm, of_r * rate
     else:
-        of_a = delta / (cm + h * conductance)
-        of_q = -of_a * new
-        return of_a * cm, h * of_a, h * of_q, of_a * v + of_q, of_a * driving + of_q * conductance
+        inverse = 1.0 / (cm + h * conductance)
+        of_a = delta * inverse
+        of_driving = h * of_a
+        gamma = of_a * inverse * (driving - conductance * v)
+        return of_a * cm, of_driving, -of_driving * new, -h * gamma, gamma * cm
+
+
+@triton.jit
+def _excess(r, decay):
+    """(1 − e)/r − e, with e = exp(−r); see `cpu.ltc`."""
+    small = r * -0.0007679767441004515 + 0.006494380068033934
+    small = r * small - 0.03310134634375572
+    small = r * small + 0.12494444102048874
+    small = r * small - 0.33332833647727966
+    small = r * (r * small + 0.49999991059303284)
+    return tl.where(r > 1.0, (1.0 - decay) / r - decay, small)
 
 
 @triton.jit

@@ -244,8 +244,41 @@ def logistic(x):
 
 @triton.jit
 def tanh(x):
-    """To some 1e-7, which is not relative to small results."""
-    return 2.0 * logistic2(2.0 * x * MINUS_LOG2_E) - 1.0
+    """From E = e^2x − 1 as E/(E + 2), so that small x keep their digits."""
+    above_one = expm1(2.0 * x)
+    return above_one * reciprocal(above_one + 2.0)
+
+
+@triton.jit
+def _powers(x):
+    """2^n and 2^f − 1, where x·log2 e = n + f, n whole and |f| ≤ ½; NaN stays NaN.
+
+    (2^f − 1)/f is that of `cpu.simd`.
+    """
+    t = x * -MINUS_LOG2_E
+    t = tl.where(t > 126.0, 126.0, t)  # a comparison with NaN is false
+    t = tl.where(t < -126.0, -126.0, t)
+    n = tl.floor(t + 0.5)
+    f = t - n
+    p = f * 0.00015398397226817906 + 0.0013387766666710377
+    p = f * p + 0.009618247859179974
+    p = f * p + 0.055503666400909424
+    p = f * p + 0.24022649228572845
+    p = f * p + 0.6931471824645996
+    return tl.exp2(n), f * p
+
+
+@triton.jit
+def exp_expm1(x):
+    """e^x and e^x − 1, both relatively right."""
+    power, rest = _powers(x)
+    return power * rest + power, power * rest + (power - 1.0)
+
+
+@triton.jit
+def expm1(x):
+    """e^x − 1, relatively right."""
+    return exp_expm1(x)[1]
 
 
 @triton.jit
