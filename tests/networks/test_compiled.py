@@ -209,6 +209,11 @@ def test_an_exported_program_is_plain_torch_and_computes_the_same(kind: dict) ->
         _close(ours, theirs)
 
 
+def test_a_strict_export_names_a_way_out() -> None:
+    with pytest.raises(RuntimeError, match="give strict=False"):
+        torch.export.export(_network(), (X,), strict=True)
+
+
 @pytest.mark.parametrize("dynamo", [True, False], ids=["export", "tracing"])
 def test_onnx_computes_the_same(dynamo: bool, tmp_path: Path) -> None:
     pytest.importorskip("onnxscript" if dynamo else "onnx")
@@ -286,7 +291,7 @@ def test_an_ensemble_is_mapped_over() -> None:
     _close(y, torch.stack([net(X)[0] for net in nets]))
 
 
-def test_samples_are_mapped_over_with_times_of_their_own() -> None:
+def test_samples_are_mapped_over_with_their_times() -> None:
     net, elapsed = _network(), torch.rand(4, 5, generator=NUMBERS)
     y = torch.func.vmap(lambda x, elapsed: net(x[None], elapsed[None])[0][0])(X, elapsed)
     _close(y, net(X, elapsed)[0])

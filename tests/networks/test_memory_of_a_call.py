@@ -85,7 +85,7 @@ def test_frozen_parameters_and_inputs_need_no_history(chunk: int) -> None:
     assert not y.requires_grad
 
 
-# In a process of its own, whose greatest use of memory nothing else has raised: bytes that a call
+# In a fresh process, whose greatest use of memory nothing else has raised: bytes that a call
 # adds beyond what its inputs and outputs take.
 LONG = """
 import resource

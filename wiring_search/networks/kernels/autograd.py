@@ -175,7 +175,7 @@ class _Gradients(torch.autograd.Function):
         ctx.call = call
         ctx.save_for_backward(grad_y, grad_final, *saved[:_INPUTS], *saved[_INPUTS + _KERNEL :])
         grads = _gradients_by_kernel(call, inputs_too, grad_y, grad_final, saved)
-        # Apart from each other: torch lets nobody write into views that a function returns.
+        # Apart from each other: torch refuses writing into views that a function returns.
         return tuple(None if grad is None else grad.clone() for grad in grads)
 
     @staticmethod
@@ -235,7 +235,7 @@ def _aliases(tensors: Sequence[Tensor]) -> list[Tensor]:
 def _grads_of(
     pairs: Sequence[tuple[Tensor, Tensor]], inputs: Sequence[Tensor], create_graph: bool
 ) -> list[Tensor | None]:
-    """The gradients of results, given with gradients of their own, by inputs; None where an input
+    """The gradients by inputs of results, given with their gradients; None where an input
     requires none, or there are no results."""
     asked = [tensor for tensor in inputs if tensor.requires_grad]
     pairs = [(result, given) for result, given in pairs if result.requires_grad]

@@ -20,6 +20,7 @@ Tensor = torch.Tensor
 _UNCOMPILED = (
     "a LiquidNetwork within torch.func is not compiled; leave out fullgraph=True, or torch.compile"
 )
+_STRICT = "torch.export cannot read a LiquidNetwork with strict=True; give strict=False"
 
 # Time steps that the reference takes at once where nothing is kept.
 REFERENCE_STEPS = 256
@@ -58,6 +59,8 @@ def run(
     inputs = x, elapsed, state
     tensors = (*inputs, *values)
     if _is_exported():
+        if torch.compiler.is_dynamo_compiling():
+            torch._dynamo.graph_break(msg=_STRICT)
         flat = autograd.effective_by_torch(layout, softplus, autograd.flattened(values))
         return reference.run(layout, flat, *inputs, every_step)
     if are_transforms_active():
