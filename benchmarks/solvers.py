@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import torch
 
-from wiring_search.networks.hypersolver import fit
+from wiring_search.networks.hypersolver_fit import fit
 from wiring_search.networks.kernels.cpu import set_thread_count
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.solver_accuracy import SolverReport, compare, fine_solution

@@ -45,6 +45,7 @@ MODULES = {
         "networks.neurons.parameters",
         "networks.solver_accuracy",
         "networks.hypersolver",
+        "networks.hypersolver_fit",
         "scores.solver_choice",
     ],
     "Tasks": ["tasks", "tasks.columns", "tasks.trivial_rules"],

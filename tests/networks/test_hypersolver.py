@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from wiring_search.networks.hypersolver import Hypersolved, fit, fit_each
+from wiring_search.networks.hypersolver import Hypersolved
+from wiring_search.networks.hypersolver_fit import fit, fit_each
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.solver_accuracy import compare, fine_solution
 from wiring_search.wirings.topologies import ncp

@@ -171,9 +171,8 @@ def test_the_test_split_is_sealed_until_its_opening_is_in_the_store(
         def __getattribute__(self, name: str):
             if name == "test":
                 with closing(Store.open(fresh)) as store:
-                    assert len(store.openings()) == 1 and len(store.retrainings()) == 2, (
-                        "read before its opening was noted"
-                    )
+                    assert len(store.openings()) == 1, "read before its opening was noted"
+                    assert len(store.retrainings()) == 2
                 read.append(name)
             return super().__getattribute__(name)
 

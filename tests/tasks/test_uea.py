@@ -183,7 +183,8 @@ def test_a_number_to_tell_is_a_regression(tmp_path: Path) -> None:
 def test_classes_may_be_named_by_the_lines_alone(tmp_path: Path) -> None:
     _, _, lines = _made(8, 3)
     task = _write(tmp_path, lines, lines[:2], _header("@classlabel true"))
-    assert task.outputs == 3 and task.test.y.tolist() == [2, 0], "in the order of the alphabet"
+    assert task.outputs == 3
+    assert task.test.y.tolist() == [2, 0], "in the order of the alphabet"
 
 
 @pytest.mark.parametrize(

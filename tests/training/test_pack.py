@@ -9,7 +9,8 @@ import torch
 
 from tests.support.random_packs import random_wiring
 from wiring_search.networks.liquid_network import LiquidNetwork
-from wiring_search.training.pack import Pack, PackLike, initial_weights
+from wiring_search.training.pack import Pack, initial_weights
+from wiring_search.training.pack_like import PackLike
 from wiring_search.wirings.candidate import Candidate
 
 FEATURES, OUTPUTS = 3, 2

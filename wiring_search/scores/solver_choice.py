@@ -20,7 +20,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 
-from wiring_search.networks.hypersolver import ORDERS, fit_each
+from wiring_search.networks.hypersolver import ORDERS
+from wiring_search.networks.hypersolver_fit import fit_each
 from wiring_search.networks.kernels.layout import kind_of
 from wiring_search.networks.liquid_network import LiquidNetwork
 from wiring_search.networks.solver_accuracy import (

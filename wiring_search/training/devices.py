@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from wiring_search.networks.kernels.layout import Kind, kind_of
-from wiring_search.training.pack import Pack, PackLike
+from wiring_search.training.pack import Pack
+from wiring_search.training.pack_like import PackLike
 from wiring_search.wirings.candidate import Candidate
 
 DEVICES = ("auto", "cpu", "cuda")

@@ -28,7 +28,8 @@ import torch
 from wiring_search.tasks.task import Split, Task, value_of
 from wiring_search.training.latency import latencies_us
 from wiring_search.training.loss import Targets, as_pack, elapsed_of, loss_to, wrongness
-from wiring_search.training.pack import EVALUATION_BATCH, Pack, PackLike, group_by_kind, layout_of
+from wiring_search.training.pack import EVALUATION_BATCH, Pack, group_by_kind, layout_of
+from wiring_search.training.pack_like import PackLike
 from wiring_search.training.state import State, epochs_of, load_state, save_state
 from wiring_search.training.variation import Variation, relative_variation
 from wiring_search.wirings.candidate import Candidate
