@@ -221,7 +221,7 @@ class RayPool:
     def _admit(self, handle: _Handle, reference: ray.ObjectRef) -> None:
         try:
             handle.info = ray.get(reference)
-        except Exception as failure:  # of any kind: another worker starts instead
+        except ray.exceptions.RayError as failure:  # another worker starts instead
             self._drop(handle)
             self._failed_starts += not isinstance(failure, NODE_LOST)
             if self._failed_starts >= _FAILED_STARTS and not self.workers:

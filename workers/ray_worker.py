@@ -100,10 +100,7 @@ class _Worker:
         import torch
 
         config = numba.config
-        config.NUMBA_NUM_THREADS = min(  # type: ignore[attr-defined]
-            self._threads,
-            config.NUMBA_NUM_THREADS,  # type: ignore[attr-defined]
-        )
+        config.NUMBA_NUM_THREADS = min(self._threads, config.NUMBA_NUM_THREADS)
         torch.set_num_threads(1)
 
 

@@ -4,13 +4,14 @@ Names and shapes of parameters do not: two wirings, two solvers or two modes may
 """
 
 import json
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
 from torch import nn
 
 
-class Identified(nn.Module):
+class Identified(nn.Module, ABC):
     """A module whose state_dict carries, beside the parameters, what gives them their meaning, as
     one integer tensor `_extra_state`, which every format of weights can keep.
 
@@ -23,9 +24,9 @@ class Identified(nn.Module):
         super().__init__()
         self.register_load_state_dict_pre_hook(_require_same_meaning)
 
+    @abstractmethod
     def meaning(self) -> dict[str, Any]:
         """What gives the parameters their meaning, by name; JSON can hold it."""
-        raise NotImplementedError
 
     def get_extra_state(self) -> torch.Tensor:
         """`meaning` as the bytes of its JSON."""
@@ -59,10 +60,14 @@ def _require_same_meaning(
 
 def _decoded(given: Any, prefix: str) -> dict[str, Any]:
     """A meaning from its tensor, also from one that was cast or averaged with the weights."""
-    try:
-        return dict(json.loads(bytes(given.double().round().int().tolist())))
-    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError) as problem:
-        raise ValueError(
-            f"the entry {prefix}_extra_state of this state_dict does not say of what network it "
-            "is; give it as it was saved, or leave the entry out to take the parameters by name"
-        ) from problem
+    if isinstance(given, torch.Tensor) and given.ndim == 1 and not given.is_meta:
+        try:
+            meaning = json.loads(bytes(given.double().round().int().tolist()))
+        except ValueError:  # no bytes, no text or no JSON
+            meaning = None
+        if isinstance(meaning, dict):
+            return meaning
+    raise ValueError(
+        f"the entry {prefix}_extra_state of this state_dict does not say of what network it "
+        "is; give it as it was saved, or leave the entry out to take the parameters by name"
+    )

@@ -41,7 +41,7 @@ def thread_count() -> int:
 
 
 def _available() -> int:
-    count: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    count: int = numba.config.NUMBA_NUM_THREADS
     return count
 
 
